@@ -1,0 +1,38 @@
+//! A shop that is simulated: a seeded source of e-commerce events.
+//!
+//! A model, not dice: [`Shop`] has a [`Catalogue`] with a tree of categories, and shoppers with tastes who come, look
+//! around in a category, fill a basket and sometimes buy. The same seed, start and options give the same events, to the
+//! byte, on every machine, however they are paced and cut into batches.
+//!
+//! ```
+//! use ecom_gen::{Pace, Shop, ShopSource};
+//! use ecom_stream::memory::MemorySink;
+//! use ecom_stream::{EventType, SourceExt};
+//! use time::macros::datetime;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+//! let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).products(500);
+//! let sink = MemorySink::new("doc");
+//! ShopSource::new(shop).pace(Pace::AsFastAsPossible).events(2_000).to(sink.clone()).run().await?;
+//!
+//! let events = sink.values();
+//! assert_eq!(events.len(), 2_000);
+//! assert!(events.is_sorted_by_key(|event| event.event_time));
+//! assert!(events.iter().any(|event| event.event_type == EventType::Purchase));
+//! # Ok(()) }
+//! ```
+
+mod catalogue;
+mod pace;
+mod rate;
+mod seed;
+mod session;
+mod shop;
+mod shopper;
+mod source;
+
+pub use catalogue::{Catalogue, Product};
+pub use pace::{Pace, history_start};
+pub use rate::{Rate, RateError};
+pub use shop::{Shop, ShopBuilder};
+pub use source::ShopSource;

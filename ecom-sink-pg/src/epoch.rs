@@ -1,0 +1,420 @@
+//! An epoch: the batches that one transaction commits, encoded as they come.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use bytes::{Bytes, BytesMut};
+use ecom_stream::{Batch, Counts, Event, Origin, Position, Refusal, Reject, Split, StateChange};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::row::{self, RowOrigin, encode};
+
+/// When an epoch is full. What it holds is kept until it is committed, so that it can be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochLimits {
+    /// Rows and rejects.
+    pub max_rows: usize,
+    /// Bytes of encoded rows and of rejects.
+    pub max_bytes: usize,
+}
+
+impl Default for EpochLimits {
+    fn default() -> Self {
+        Self {
+            max_rows: 32_768,
+            max_bytes: 8 << 20,
+        }
+    }
+}
+
+/// An epoch that touches so many partitions is full.
+const FULL_AT_DAYS: usize = 128;
+/// A single batch may touch so many: more run the server out of room for locks.
+const MAX_DAYS: usize = 512;
+/// Encoded rows are sent in pieces of about this size.
+const CHUNK_BYTES: usize = 128 << 10;
+
+/// What makes an event the same as another.
+pub(crate) type Key = (Uuid, OffsetDateTime);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Epoch {
+    limits: EpochLimits,
+    chunks: Vec<Bytes>,
+    open: BytesMut,
+    rows: Vec<Row>,
+    keys: HashSet<Key>,
+    fates: HashMap<usize, Fate>,
+    rejects: Vec<Letter>,
+    state: HashMap<(String, Vec<u8>), StateChange>,
+    splits: Vec<Progress>,
+    by_split: HashMap<Split, usize>,
+    days: BTreeSet<Date>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Row {
+    key: Key,
+    /// The piece, and where in it the row stands.
+    chunk: u32,
+    start: u32,
+    end: u32,
+    split: Option<usize>,
+    origin: Option<Origin>,
+}
+
+/// Why a row is not copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The table has it.
+    Duplicate,
+    /// The server doesn't take it.
+    Refused(Refusal),
+}
+
+/// A reject, and the split it counts for.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) reject: Reject,
+    pub(crate) split_id: Option<i64>,
+}
+
+/// What an epoch does to one split.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) split: Split,
+    pub(crate) split_id: i64,
+    pub(crate) position: Option<Position>,
+    pub(crate) counts: Counts,
+}
+
+impl Epoch {
+    pub(crate) fn new(limits: EpochLimits) -> Self {
+        Self {
+            limits,
+            chunks: Vec::new(),
+            open: BytesMut::new(),
+            rows: Vec::new(),
+            keys: HashSet::new(),
+            fates: HashMap::new(),
+            rejects: Vec::new(),
+            state: HashMap::new(),
+            splits: Vec::new(),
+            by_split: HashMap::new(),
+            days: BTreeSet::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.rejects.is_empty() && self.splits.is_empty() && self.state.is_empty()
+    }
+
+    /// Whether the next batch belongs to the next epoch.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows.len() + self.rejects.len() >= self.limits.max_rows
+            || self.bytes >= self.limits.max_bytes
+            || self.days.len() >= FULL_AT_DAYS
+    }
+
+    /// Takes in a batch. `split_id` is asked for each split of it.
+    pub(crate) fn add(&mut self, batch: Batch<Event>, mut split_id: impl FnMut(&Split) -> i64, now: OffsetDateTime) {
+        for count in &batch.counts {
+            let at = self.split(&count.split, &mut split_id);
+            let counts = &mut self.splits[at].counts;
+            counts.read += count.read;
+            counts.filtered += count.filtered;
+        }
+        for position in batch.positions {
+            let at = self.split(&position.split, &mut split_id);
+            self.splits[at].position = Some(position);
+        }
+        for change in batch.state {
+            self.state
+                .insert((change.operator.to_string(), change.key.clone()), change);
+        }
+        for reject in batch.rejects {
+            self.refuse(reject, &mut split_id);
+        }
+        for record in batch.records {
+            let day = record.value.event_time.date();
+            if !self.days.contains(&day) && self.days.len() >= MAX_DAYS {
+                let detail = format!("{day} is one day too many for a batch that has {MAX_DAYS} already");
+                self.refuse(
+                    Reject::new(record.origin, Refusal::new("too_many_partitions", detail)),
+                    &mut split_id,
+                );
+                continue;
+            }
+            let split = record
+                .origin
+                .as_ref()
+                .map(|origin| self.split(&origin.split, &mut split_id));
+            let key = (record.value.event_id, record.value.event_time);
+            if !self.keys.insert(key) {
+                if let Some(split) = split {
+                    self.splits[split].counts.duplicates += 1;
+                }
+                continue;
+            }
+            self.days.insert(day);
+            let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
+                split_id: self.splits[split].split_id,
+                record_no: origin.record as i64,
+            });
+            let start = self.open.len();
+            encode(&record.value, row_origin, now, &mut self.open);
+            let end = self.open.len();
+            self.rows.push(Row {
+                key,
+                chunk: self.chunks.len() as u32,
+                start: start as u32,
+                end: end as u32,
+                split,
+                origin: record.origin,
+            });
+            self.bytes += end - start;
+            if end >= CHUNK_BYTES {
+                self.seal();
+            }
+        }
+    }
+
+    fn refuse(&mut self, reject: Reject, split_id: &mut impl FnMut(&Split) -> i64) {
+        let split = reject.origin.as_ref().map(|origin| self.split(&origin.split, split_id));
+        if let Some(split) = split {
+            self.splits[split].counts.rejected += 1;
+        }
+        self.bytes += reject.origin.as_ref().map_or(0, |origin| origin.raw.len());
+        self.rejects.push(Letter {
+            split_id: split.map(|split| self.splits[split].split_id),
+            reject,
+        });
+    }
+
+    fn split(&mut self, split: &Split, split_id: &mut impl FnMut(&Split) -> i64) -> usize {
+        // Records come in runs of one split: most often it is the last.
+        if let Some(last) = self.splits.last() {
+            if last.split == *split {
+                return self.splits.len() - 1;
+            }
+        }
+        if let Some(&at) = self.by_split.get(split) {
+            return at;
+        }
+        self.splits.push(Progress {
+            split: split.clone(),
+            split_id: split_id(split),
+            position: None,
+            counts: Counts::default(),
+        });
+        self.by_split.insert(split.clone(), self.splits.len() - 1);
+        self.splits.len() - 1
+    }
+
+    /// Ends the piece that is being written. To be called before [`pieces`](Self::pieces).
+    pub(crate) fn seal(&mut self) {
+        if !self.open.is_empty() {
+            self.chunks.push(std::mem::take(&mut self.open).freeze());
+            self.open.reserve(CHUNK_BYTES + CHUNK_BYTES / 8);
+        }
+    }
+
+    /// The number of rows, copied or not.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many rows of a range are to be copied.
+    pub(crate) fn copied(&self, range: std::ops::Range<usize>) -> u64 {
+        let left_out = self.fates.keys().filter(|&row| range.contains(row)).count();
+        (range.len() - left_out) as u64
+    }
+
+    /// The COPY data of the rows in a range, without those that have a [`Fate`], from header to trailer.
+    pub(crate) fn pieces(&self, range: std::ops::Range<usize>) -> Vec<Bytes> {
+        let mut pieces = vec![Bytes::from_static(row::HEADER)];
+        if self.fates.is_empty() && range == (0..self.rows.len()) {
+            pieces.extend(self.chunks.iter().cloned());
+        } else {
+            let mut piece = BytesMut::with_capacity(CHUNK_BYTES);
+            for at in range.filter(|at| !self.fates.contains_key(at)) {
+                let row = &self.rows[at];
+                piece.extend_from_slice(&self.chunks[row.chunk as usize][row.start as usize..row.end as usize]);
+                if piece.len() >= CHUNK_BYTES {
+                    pieces.push(piece.split().freeze());
+                }
+            }
+            pieces.push(piece.freeze());
+        }
+        pieces.push(Bytes::from_static(row::TRAILER));
+        pieces
+    }
+
+    /// The keys of the rows that have no fate yet, with the numbers of the rows.
+    pub(crate) fn open_keys(&self) -> (Vec<usize>, Vec<Key>) {
+        let open = (0..self.rows.len()).filter(|at| !self.fates.contains_key(at));
+        open.map(|at| (at, self.rows[at].key)).unzip()
+    }
+
+    /// Leaves a row out of the copy.
+    pub(crate) fn leave_out(&mut self, row: usize, fate: Fate) {
+        self.fates.insert(row, fate);
+    }
+
+    /// The days whose partitions the rows need.
+    pub(crate) fn days(&self) -> &BTreeSet<Date> {
+        &self.days
+    }
+
+    /// The state to write.
+    pub(crate) fn state(&self) -> impl Iterator<Item = &StateChange> {
+        self.state.values()
+    }
+
+    /// The letters to write: the rejects of the batches, and the rows that the server refused.
+    pub(crate) fn letters(&self) -> Vec<Letter> {
+        let clone = |letter: &Letter| Letter {
+            reject: letter.reject.clone(),
+            split_id: letter.split_id,
+        };
+        let mut letters: Vec<Letter> = self.rejects.iter().map(clone).collect();
+        for (&at, fate) in &self.fates {
+            if let Fate::Refused(refusal) = fate {
+                let row = &self.rows[at];
+                letters.push(Letter {
+                    reject: Reject::new(row.origin.clone(), refusal.clone()),
+                    split_id: row.split.map(|split| self.splits[split].split_id),
+                });
+            }
+        }
+        letters
+    }
+
+    /// What the epoch does to each split, with the fates of the rows counted in.
+    pub(crate) fn progress(&self) -> Vec<Progress> {
+        let mut progress: Vec<Progress> = self
+            .splits
+            .iter()
+            .map(|of| Progress {
+                split: of.split.clone(),
+                split_id: of.split_id,
+                position: of.position.clone(),
+                counts: of.counts,
+            })
+            .collect();
+        for (at, row) in self.rows.iter().enumerate() {
+            let Some(split) = row.split else { continue };
+            let counts = &mut progress[split].counts;
+            match self.fates.get(&at) {
+                None => counts.stored += 1,
+                Some(Fate::Duplicate) => counts.duplicates += 1,
+                Some(Fate::Refused(_)) => counts.rejected += 1,
+            }
+        }
+        progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ecom_stream::{EventType, Record, SplitState};
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) -> Batch<Event> {
+        let mut batch = Batch::default();
+        for (n, id) in ids.into_iter().enumerate() {
+            let time = datetime!(2026-01-01 00:00 UTC) + Duration::days(days_apart * n as i64);
+            batch.records.push(Record {
+                value: Event::new(Uuid::from_u128(id), time, EventType::View, "u", "s", "p"),
+                origin: Some(Origin {
+                    split: split.clone(),
+                    record: n as u64 + 1,
+                    byte_offset: 0,
+                    raw: Bytes::from_static(b"raw"),
+                }),
+            });
+        }
+        batch.count(split).read = batch.records.len() as u64;
+        batch.positions.push(Position {
+            split: split.clone(),
+            offset: 1,
+            record: batch.records.len() as u64,
+            state: SplitState::Finished,
+            mark: ecom_stream::Mark::NONE,
+        });
+        batch
+    }
+
+    fn total(epoch: &Epoch) -> Counts {
+        let mut total = Counts::default();
+        for progress in epoch.progress() {
+            total += progress.counts;
+        }
+        total
+    }
+
+    #[test]
+    fn every_row_is_accounted_for() {
+        let (a, b) = (Split::new("csv", "a"), Split::new("csv", "b"));
+        let mut epoch = Epoch::new(EpochLimits::default());
+        let now = OffsetDateTime::UNIX_EPOCH;
+        epoch.add(batch(&a, [1, 2, 2, 3], 0), |_| 1, now);
+        epoch.add(batch(&b, [3, 4], 0), |_| 2, now);
+        epoch.leave_out(0, Fate::Duplicate);
+        epoch.leave_out(3, Fate::Refused(Refusal::new("22003", "too much")));
+        let progress = epoch.progress();
+        let expected = Counts {
+            read: 4,
+            stored: 2,
+            duplicates: 2,
+            ..Counts::default()
+        };
+        assert_eq!(progress[0].counts, expected);
+        let expected = Counts {
+            read: 2,
+            duplicates: 1,
+            rejected: 1,
+            ..Counts::default()
+        };
+        assert_eq!(progress[1].counts, expected);
+        assert!(total(&epoch).balance());
+        let letters = epoch.letters();
+        assert_eq!((letters.len(), letters[0].split_id), (1, Some(2)));
+        assert_eq!(epoch.copied(0..epoch.len()), 2);
+    }
+
+    #[test]
+    fn pieces_leave_out_what_has_a_fate() {
+        let split = Split::new("csv", "a");
+        let mut epoch = Epoch::new(EpochLimits::default());
+        epoch.add(batch(&split, 0..5_000, 0), |_| 1, OffsetDateTime::UNIX_EPOCH);
+        epoch.seal();
+        let all: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
+        assert!(epoch.pieces(0..5_000).len() > 4);
+        let rows = all - row::HEADER.len() - row::TRAILER.len();
+        epoch.leave_out(17, Fate::Duplicate);
+        let rest: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
+        assert_eq!(all - rest, rows / 5_000);
+        let none: usize = epoch.pieces(17..18).iter().map(Bytes::len).sum();
+        assert_eq!(none, row::HEADER.len() + row::TRAILER.len());
+    }
+
+    #[test]
+    fn days_are_bounded() {
+        let split = Split::new("csv", "a");
+        let mut epoch = Epoch::new(EpochLimits::default());
+        epoch.add(batch(&split, 0..600, 1), |_| 1, OffsetDateTime::UNIX_EPOCH);
+        assert!(epoch.is_full());
+        assert_eq!(epoch.days().len(), MAX_DAYS);
+        let total = total(&epoch);
+        assert_eq!((total.stored, total.rejected), (512, 88));
+        assert!(total.balance());
+    }
+}

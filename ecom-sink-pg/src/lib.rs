@@ -1,0 +1,21 @@
+//! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
+//!
+//! [`PgSink`] is the sink. [`server`] starts a private PostgreSQL server from installed binaries, for try-outs and tests.
+
+mod action;
+mod connect;
+mod duplicates;
+mod epoch;
+mod failure;
+mod leader;
+mod ledger;
+mod row;
+pub mod schema;
+pub mod server;
+mod sink;
+mod split_ids;
+mod statements;
+mod writer;
+
+pub use epoch::EpochLimits;
+pub use sink::PgSink;

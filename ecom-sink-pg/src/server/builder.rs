@@ -1,0 +1,142 @@
+//! What a server is started with.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::binaries::{Binaries, Search};
+use super::cleaner::Cleaner;
+use super::error::{Problem, ServerError};
+use super::log::Log;
+use super::place::{Cluster, Place};
+use super::watchdog::Surroundings;
+use super::{PrivateServer, Shutdown, cluster, connection};
+
+/// Says how a [`PrivateServer`] is to be: see [`PrivateServer::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing before start()"]
+pub struct Builder {
+    home: Option<PathBuf>,
+    binaries: Option<PathBuf>,
+    settings: Vec<(String, String)>,
+    start_timeout: Duration,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            home: None,
+            binaries: None,
+            settings: Vec::new(),
+            start_timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// Throws the data away after the server's end. This is the default.
+    pub fn temporary(mut self) -> Self {
+        self.home = None;
+        self
+    }
+
+    /// Keeps the data, in `<home>/data`, with the log in `<home>/server.log`.
+    ///
+    /// `home` is made where it is missing. Started by root, the server runs as
+    /// another user; where that one cannot enter `home`, a directory below
+    /// `/var/tmp` takes its place, always the same for the same `home`:
+    /// [`PrivateServer::data_dir`] tells which.
+    pub fn persistent(mut self, home: impl Into<PathBuf>) -> Self {
+        self.home = Some(home.into());
+        self
+    }
+
+    /// Uses `postgres` and `initdb` of this directory and no others.
+    pub fn binaries(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.binaries = Some(dir.into());
+        self
+    }
+
+    /// Sets a server setting, as `-c name=value`; the last value holds.
+    ///
+    /// `listen_addresses`, `port`, `unix_socket_directories` and where the log
+    /// goes cannot be set.
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long `initdb`, and then each start, may take; 60 s by default.
+    pub fn start_timeout(mut self, bound: Duration) -> Self {
+        self.start_timeout = bound;
+        self
+    }
+
+    /// Makes the cluster where there is none, starts the server and waits
+    /// until it answers a query.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ServerErrorKind`](super::ServerErrorKind) but `NotRunning` and
+    /// `Database`.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, what was started ends and what is temporary
+    /// is removed.
+    pub async fn start(self) -> Result<PrivateServer, ServerError> {
+        let persistent = self.home.is_some();
+        let (home, only) = (self.home, self.binaries);
+        let found = tokio::task::spawn_blocking(move || found(home, only));
+        let (place, binaries) = match found.await {
+            Ok(found) => found?,
+            Err(ended) => return Err(Problem::Interrupted { source: ended }.into()),
+        };
+        let around = Surroundings {
+            user: place.user,
+            log: Log::new(place.log.clone()),
+            cleaner: Cleaner::spawn(&place.scratch)?,
+        };
+        place.make()?;
+        if let Cluster::Missing(fresh) = &place.cluster {
+            let within = self.start_timeout;
+            cluster::create(fresh, &place.data, &binaries, &around, persistent, within).await?;
+        }
+        let at_end = if persistent {
+            Shutdown::Fast
+        } else {
+            // Nobody will read the data: a last checkpoint is in vain.
+            Shutdown::Immediate
+        };
+        let settings = self.settings.iter();
+        let settings = settings
+            .flat_map(|(name, value)| [OsString::from("-c"), format!("{name}={value}").into()])
+            .collect();
+        let server = PrivateServer {
+            running: Mutex::new(None),
+            url: connection::url(&place.socket, connection::SUPERUSER),
+            binaries,
+            data: place.data,
+            socket: place.socket,
+            around,
+            settings,
+            at_end,
+            start_timeout: self.start_timeout,
+        };
+        server.start().await?;
+        Ok(server)
+    }
+}
+
+fn found(home: Option<PathBuf>, only: Option<PathBuf>) -> Result<(Place, Binaries), ServerError> {
+    let search = Search::new(only);
+    let place = match home {
+        Some(home) => Place::persistent(&home)?,
+        None => Place::temporary()?,
+    };
+    let binaries = search.find(match &place.cluster {
+        Cluster::Whole(major) => Some((&place.data, major)),
+        Cluster::Missing(_) => None,
+    })?;
+    Ok((place, binaries))
+}

@@ -1,0 +1,241 @@
+//! The sink.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_stream::try_stream;
+use ecom_stream::{Batch, BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology};
+use futures::future::{Either, FutureExt, select};
+use futures::stream::{Stream, StreamExt};
+use time::OffsetDateTime;
+use tokio_postgres::{Client, Config};
+
+use crate::connect::Connector;
+use crate::epoch::{Epoch, EpochLimits};
+use crate::failure::{Deadline, Failure};
+use crate::leader::{Claim, Leader};
+use crate::ledger::PgLedger;
+use crate::schema;
+use crate::split_ids::{SplitIds, is_over};
+use crate::writer::Writer;
+
+/// Stores events in PostgreSQL, exactly once.
+///
+/// Rows, dead letters, operator state and positions of an epoch are committed in one transaction, whose last statement
+/// proves that this instance still leads. Events that the table has already are counted as duplicates. A row that the
+/// server refuses becomes a dead letter. Whatever passes (a restart of the server, a broken connection, a lock) is
+/// waited for.
+///
+/// One instance of a pipeline works; others stand by in [`ledger`](Sink::ledger) until it ends.
+#[derive(Debug)]
+pub struct PgSink {
+    config: Config,
+    pipeline: String,
+    limits: EpochLimits,
+    deadline: Duration,
+    wait_for_server: Duration,
+    moved: bool,
+    claim: Option<Claim>,
+}
+
+impl PgSink {
+    /// A sink into the database of a URL such as `postgresql://user:password@host/database`, for the pipeline `events`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the URL can't be read.
+    pub fn connect(url: &str) -> Result<Self> {
+        let config = url.parse().map_err(|err| {
+            Error::new(ErrorKind::Configuration, "the database URL can't be read")
+                .hint("it looks like postgresql://user:password@host:5432/database")
+                .caused_by(WithoutUrl::of(&err))
+        })?;
+        Ok(Self::with_config(config))
+    }
+
+    /// A sink into the database that `config` names, for the pipeline `events`.
+    pub fn with_config(config: Config) -> Self {
+        Self {
+            config,
+            pipeline: "events".into(),
+            limits: EpochLimits::default(),
+            deadline: Duration::from_secs(60),
+            wait_for_server: Duration::from_secs(30),
+            moved: false,
+            claim: None,
+        }
+    }
+
+    /// The name of the pipeline, under which the ledger knows it. Pipelines of different names don't know of each other.
+    #[must_use]
+    pub fn pipeline(mut self, name: impl Into<String>) -> Self {
+        self.pipeline = name.into();
+        self
+    }
+
+    /// When an epoch is full. A quiet stream commits at once, whatever this is.
+    #[must_use]
+    pub fn epoch_limits(mut self, limits: EpochLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long the server may take to answer, 60 seconds. After that the connection is dropped and the epoch tried again
+    /// on another.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long to wait at the start for a server that can't be reached, 30 seconds. Later it is waited for without end.
+    #[must_use]
+    pub fn wait_for_server(mut self, wait: Duration) -> Self {
+        self.wait_for_server = wait;
+        self
+    }
+
+    /// Lets the sources of the pipeline be in another place than in the runs before.
+    #[must_use]
+    pub fn moved(mut self, moved: bool) -> Self {
+        self.moved = moved;
+        self
+    }
+
+    fn connector(&self) -> Connector {
+        let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
+        Connector::new(self.config.clone(), &name, Deadline(self.deadline))
+    }
+}
+
+/// What is wrong with a URL, without the URL: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WithoutUrl(String);
+
+impl WithoutUrl {
+    fn of(err: &tokio_postgres::Error) -> Self {
+        let cause = std::error::Error::source(err).map(ToString::to_string);
+        Self(cause.unwrap_or_else(|| "malformed".into()))
+    }
+}
+
+impl Sink<Event> for PgSink {
+    async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
+        let connector = self.connector();
+        let mut connection = connector.connect_within(self.wait_for_server).await?;
+        prepare_schema(&mut connection.client).await?;
+        drop(connection);
+        let claim = Leader::claim(connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
+        let ledger = PgLedger(claim.leader.clone());
+        self.claim = Some(claim);
+        Ok(Arc::new(ledger))
+    }
+
+    fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
+        try_stream! {
+            let connector = self.connector();
+            let Some(Claim { leader, epoch: mut last, last_split_id }) = self.claim else {
+                Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
+                return;
+            };
+            let mut input = pin!(input.fuse());
+            let mut ids = SplitIds::new(last_split_id);
+            let mut gathering = Epoch::new(self.limits);
+            let mut idle = Some(Writer::new(connector, leader.clone()));
+            let mut writing: Option<Writing> = None;
+            let mut ended = None;
+            loop {
+                // What has come in already, as far as it fits.
+                let mut batches = Vec::new();
+                let mut rows = 0;
+                while ended.is_none() && !gathering.is_full() && rows < self.limits.max_rows {
+                    match input.next().now_or_never() {
+                        Some(Some(Ok(batch))) => {
+                            rows += batch.records.len() + batch.rejects.len();
+                            batches.push(batch);
+                        }
+                        Some(Some(Err(err))) => ended = Some(Err(err)),
+                        Some(None) => ended = Some(Ok(())),
+                        None => break,
+                    }
+                }
+                gather(&mut gathering, batches, &mut ids, &leader).await?;
+
+                match (idle.take(), writing.take()) {
+                    (Some(mut writer), _) if !gathering.is_empty() => {
+                        let mut epoch = std::mem::replace(&mut gathering, Epoch::new(self.limits));
+                        last += 1;
+                        let number = last;
+                        writing = Some(Box::pin(async move {
+                            let commit = writer.write(&mut epoch, number).await;
+                            (writer, commit)
+                        }));
+                    }
+                    (Some(writer), _) => {
+                        idle = Some(writer);
+                        if let Some(end) = ended.take() {
+                            end?;
+                            break;
+                        }
+                        match input.next().await {
+                            Some(Ok(batch)) => gather(&mut gathering, vec![batch], &mut ids, &leader).await?,
+                            Some(Err(err)) => ended = Some(Err(err)),
+                            None => ended = Some(Ok(())),
+                        }
+                    }
+                    (None, Some(in_flight)) => {
+                        let has_room = ended.is_none() && !gathering.is_full();
+                        let next = async {
+                            match has_room {
+                                true => input.next().await,
+                                false => futures::future::pending().await,
+                            }
+                        };
+                        let (written, came) = match select(in_flight, pin!(next)).await {
+                            Either::Left((written, _)) => (Some(written), None),
+                            Either::Right((came, in_flight)) => {
+                                writing = Some(in_flight);
+                                (None, Some(came))
+                            }
+                        };
+                        match came {
+                            Some(Some(Ok(batch))) => gather(&mut gathering, vec![batch], &mut ids, &leader).await?,
+                            Some(Some(Err(err))) => ended = Some(Err(err)),
+                            Some(None) => ended = Some(Ok(())),
+                            None => {}
+                        }
+                        if let Some((writer, commit)) = written {
+                            idle = Some(writer);
+                            let commit = commit?;
+                            for position in commit.positions.iter().filter(|position| is_over(&position.state)) {
+                                ids.forget(&position.split);
+                            }
+                            yield commit;
+                        }
+                    }
+                    (None, None) => break,
+                }
+            }
+        }
+    }
+}
+
+async fn prepare_schema(client: &mut Client) -> Result<()> {
+    // Migrations wait longer for locks than the writing of epochs does.
+    let patient = client.batch_execute("SET lock_timeout = '60s'").await;
+    patient.map_err(|err| Failure::from(err).into_error("preparing the schema"))?;
+    schema::apply(client).await
+}
+
+type Writing = Pin<Box<dyn Future<Output = (Writer, Result<Commit>)> + Send>>;
+
+async fn gather(epoch: &mut Epoch, batches: Vec<Batch<Event>>, ids: &mut SplitIds, leader: &Leader) -> Result<()> {
+    ids.prepare(&batches, leader).await?;
+    let now = OffsetDateTime::now_utc();
+    for batch in batches {
+        epoch.add(batch, |split| ids.get(split), now);
+    }
+    Ok(())
+}

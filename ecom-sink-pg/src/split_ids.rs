@@ -1,0 +1,100 @@
+//! The numbers of splits: given out in memory by the one instance that leads, so that epochs agree on them.
+
+use std::collections::HashMap;
+
+use ecom_stream::{Batch, Event, Result, Split, SplitState};
+
+use crate::leader::Leader;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct SplitIds {
+    last: i64,
+    /// Those of splits that are being read.
+    open: HashMap<Split, i64>,
+}
+
+const KNOWN: &str = "
+    SELECT s.source, s.path, s.generation, s.split_id
+    FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation)
+    JOIN ecom.ingest_split s
+      ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation";
+
+impl SplitIds {
+    /// Goes on after the last number that was given out.
+    pub(crate) fn new(last: i64) -> Self {
+        Self {
+            last,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Finds or gives out a number for each split of the batches, so that [`get`](Self::get) has it.
+    pub(crate) async fn prepare(&mut self, batches: &[Batch<Event>], leader: &Leader) -> Result<()> {
+        let mut unknown: Vec<&Split> = Vec::new();
+        for split in batches.iter().flat_map(splits_of) {
+            if !self.open.contains_key(split) && unknown.last() != Some(&split) {
+                unknown.push(split);
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let sources: Vec<&str> = unknown.iter().map(|split| split.source()).collect();
+        let paths: Vec<&str> = unknown.iter().map(|split| split.path()).collect();
+        let generations: Vec<i32> = unknown.iter().map(|split| split.generation() as i32).collect();
+        for row in leader
+            .query(KNOWN, &[&leader.pipeline(), &sources, &paths, &generations])
+            .await?
+        {
+            let generation: i32 = row.get(2);
+            let split = Split::with_generation(row.get::<_, &str>(0), row.get::<_, &str>(1), generation as u32);
+            self.open.insert(split, row.get(3));
+        }
+        for split in unknown {
+            if !self.open.contains_key(split) {
+                self.last += 1;
+                self.open.insert(split.clone(), self.last);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of a split that was prepared.
+    pub(crate) fn get(&mut self, split: &Split) -> i64 {
+        match self.open.get(split) {
+            Some(&id) => id,
+            None => {
+                debug_assert!(false, "{split} was not prepared");
+                self.last += 1;
+                self.open.insert(split.clone(), self.last);
+                self.last
+            }
+        }
+    }
+
+    /// Forgets the splits that a batch ends. To be called after the batch has its numbers, and only for splits whose
+    /// positions are on their way to the table: until they are there, a split that goes on would be given another.
+    pub(crate) fn forget(&mut self, split: &Split) {
+        self.open.remove(split);
+    }
+}
+
+/// Whether a split is likely not to be heard of again.
+pub(crate) fn is_over(state: &SplitState) -> bool {
+    *state != SplitState::Open
+}
+
+fn splits_of(batch: &Batch<Event>) -> impl Iterator<Item = &Split> {
+    let of_counts = batch.counts.iter().map(|count| &count.split);
+    let of_positions = batch.positions.iter().map(|position| &position.split);
+    let of_rejects = batch
+        .rejects
+        .iter()
+        .filter_map(|reject| reject.origin.as_ref().map(|origin| &origin.split));
+    let of_records = batch
+        .records
+        .iter()
+        .filter_map(|record| record.origin.as_ref().map(|origin| &origin.split));
+    of_counts.chain(of_positions).chain(of_rejects).chain(of_records)
+}

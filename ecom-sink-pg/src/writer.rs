@@ -1,0 +1,318 @@
+//! The writing of one epoch: a transaction that copies the rows, writes the ledger, and proves that it is ours.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ecom_stream::{Commit, Counts, Refusal, Result};
+use futures::{Sink, SinkExt};
+use time::Date;
+use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
+
+use crate::action::Action;
+use crate::connect::{Connection, Connector};
+use crate::epoch::{Epoch, Fate};
+use crate::failure::Failure;
+use crate::leader::{Leader, Outcome, delays};
+use crate::{duplicates, statements};
+
+/// Writes epochs, one after the other, on a connection of its own.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    connector: Connector,
+    leader: Arc<Leader>,
+    session: Option<Session>,
+    /// Days whose partitions are known to be there.
+    partitions: BTreeSet<Date>,
+    /// Whether the last epoch had rows that the table had already: then the next one likely has too.
+    look_up_first: bool,
+}
+
+#[derive(Debug)]
+struct Session {
+    connection: Connection,
+    statements: HashMap<&'static str, Statement>,
+}
+
+/// What is known about an epoch from tries that failed.
+#[derive(Debug, Default)]
+struct Tried {
+    looked_up: bool,
+    made_partitions: bool,
+    bisected: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(connector: Connector, leader: Arc<Leader>) -> Self {
+        Self {
+            connector,
+            leader,
+            session: None,
+            partitions: BTreeSet::new(),
+            look_up_first: false,
+        }
+    }
+
+    /// Makes an epoch durable, trying until it is. `number` is one more than that of the last.
+    ///
+    /// # Errors
+    ///
+    /// Only when another instance has taken over.
+    pub(crate) async fn write(&mut self, epoch: &mut Epoch, number: i64) -> Result<Commit> {
+        epoch.seal();
+        let mut tried = Tried::default();
+        let mut delays = delays();
+        loop {
+            let failure = match self.try_write(epoch, number, &mut tried).await {
+                Ok(()) => break,
+                Err(failure) => failure,
+            };
+            // Whatever happened, its transaction ends with it.
+            let writer_pid = self.session.take().map(|session| session.connection.backend_pid);
+            let action = failure.action();
+            let unknown = failure.is_unknown_outcome();
+            match action {
+                Action::LookUpKeys => {
+                    tracing::debug!(epoch = number, "some rows are in the table already: looking them up");
+                    self.look_up_first = true;
+                    tried.looked_up = false;
+                    continue;
+                }
+                Action::MakePartitions if !tried.made_partitions => {
+                    self.partitions.clear();
+                    tried.made_partitions = true;
+                    continue;
+                }
+                Action::MakePartitions | Action::Bisect if !tried.bisected => {
+                    tracing::warn!(
+                        epoch = number,
+                        "the server refuses a row, looking for it: {}",
+                        failure.detail()
+                    );
+                    match self.bisect(epoch).await {
+                        Ok(()) => tried.bisected = true,
+                        Err(failure) => tracing::warn!("trying again: {}", failure.into_error("copying").report()),
+                    }
+                    continue;
+                }
+                Action::Pause => tracing::error!("paused: {}", failure.into_error("writing").report()),
+                // A lock that another session holds for a moment is nothing to speak of.
+                _ => tracing::warn!(
+                    epoch = number,
+                    "trying again: {}",
+                    failure.into_error("writing").report()
+                ),
+            }
+            tried.bisected = false;
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+            if unknown && self.leader.settle(number, writer_pid).await? == Outcome::Committed {
+                tracing::info!(epoch = number, "it had been committed, though the answer was lost");
+                break;
+            }
+        }
+        Ok(commit(epoch, number))
+    }
+
+    async fn try_write(&mut self, epoch: &mut Epoch, number: i64, tried: &mut Tried) -> Result<(), Failure> {
+        let deadline = self.connector.deadline;
+        let session = match &mut self.session {
+            Some(session) if !session.connection.client.is_closed() => session,
+            session => session.insert(Session {
+                connection: self.connector.connect().await?,
+                statements: HashMap::new(),
+            }),
+        };
+
+        let missing: Vec<Date> = epoch.days().difference(&self.partitions).copied().collect();
+        if !missing.is_empty() {
+            let ensure = session.prepared(statements::ENSURE_PARTITIONS, &self.connector).await?;
+            let client = &session.connection.client;
+            deadline
+                .of("making partitions", client.query(&ensure, &[&missing]))
+                .await?;
+            self.partitions.extend(missing);
+        }
+
+        let begin = session.connection.client.batch_execute("BEGIN");
+        deadline.of("beginning", begin).await?;
+        if self.look_up_first && !tried.looked_up {
+            let found = duplicates::look_up(&session.connection.client, epoch, deadline).await?;
+            tried.looked_up = true;
+            // Without any in this epoch the next one tries the fast path again.
+            self.look_up_first = found > 0;
+        }
+        session.copy(epoch, 0..epoch.len(), &self.connector).await?;
+        session
+            .write_ledger(epoch, number, &self.leader, &self.connector)
+            .await?;
+        deadline
+            .of("committing", session.connection.client.batch_execute("COMMIT"))
+            .await
+    }
+
+    /// Finds the rows that the server refuses by copying halves, and leaves them out.
+    async fn bisect(&mut self, epoch: &mut Epoch) -> Result<(), Failure> {
+        let mut ranges = vec![0..epoch.len()];
+        while let Some(range) = ranges.pop() {
+            if epoch.copied(range.clone()) == 0 {
+                continue;
+            }
+            let Some(failure) = self.try_copy(epoch, range.clone()).await? else {
+                continue;
+            };
+            if range.len() > 1 {
+                let middle = range.start + range.len() / 2;
+                ranges.push(middle..range.end);
+                ranges.push(range.start..middle);
+            } else {
+                let code = failure.state().map(|state| state.code().to_owned()).unwrap_or_default();
+                let refusal = Refusal::new(format!("sqlstate_{}", code.to_lowercase()), failure.detail());
+                epoch.leave_out(range.start, Fate::Refused(refusal));
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies some rows and rolls back; gives the failure if the server refuses one of them.
+    async fn try_copy(&mut self, epoch: &Epoch, range: Range<usize>) -> Result<Option<Failure>, Failure> {
+        let connection = self.connector.connect().await?;
+        let mut session = Session {
+            connection,
+            statements: HashMap::new(),
+        };
+        let begin = session.connection.client.batch_execute("BEGIN");
+        self.connector.deadline.of("beginning", begin).await?;
+        match session.copy(epoch, range, &self.connector).await {
+            Ok(()) => Ok(None),
+            Err(failure) => match failure.action() {
+                Action::Bisect | Action::MakePartitions => Ok(Some(failure)),
+                // Found by its key, later.
+                Action::LookUpKeys => Ok(None),
+                _ => Err(failure),
+            },
+        }
+    }
+}
+
+impl Session {
+    async fn prepared(&mut self, statement: &'static str, connector: &Connector) -> Result<Statement, Failure> {
+        if let Some(prepared) = self.statements.get(statement) {
+            return Ok(prepared.clone());
+        }
+        let prepared = connector
+            .deadline
+            .of("preparing", self.connection.client.prepare(statement))
+            .await?;
+        self.statements.insert(statement, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Copies the rows of a range and checks that the server stored as many as were sent.
+    async fn copy(&mut self, epoch: &Epoch, range: Range<usize>, connector: &Connector) -> Result<(), Failure> {
+        let sent = epoch.copied(range.clone());
+        if sent == 0 {
+            return Ok(());
+        }
+        let deadline = connector.deadline;
+        let statement = self.prepared(statements::COPY, connector).await?;
+        let copy = deadline
+            .of(
+                "starting to copy",
+                self.connection.client.copy_in::<_, Bytes>(&statement),
+            )
+            .await?;
+        let mut copy = pin!(copy);
+        for piece in epoch.pieces(range) {
+            deadline.of("copying", send(&mut copy, piece)).await?;
+        }
+        let stored = deadline.of("copying", copy.as_mut().finish()).await?;
+        match stored == sent {
+            true => Ok(()),
+            false => Err(Failure::Miscounted { sent, stored }),
+        }
+    }
+
+    /// Writes letters, state and progress; last of all the row that proves that no other instance leads, and that this
+    /// transaction is alive: COMMIT alone reports success even if the server rolls back.
+    async fn write_ledger(
+        &mut self,
+        epoch: &Epoch,
+        number: i64,
+        leader: &Leader,
+        connector: &Connector,
+    ) -> Result<(), Failure> {
+        let pipeline = leader.pipeline();
+        let letters = epoch.letters();
+        if !letters.is_empty() {
+            let columns = statements::Letters::new(&letters);
+            self.execute(statements::LETTERS, &columns.params(&pipeline, &number), connector)
+                .await?;
+        }
+        let state = statements::State::new(epoch.state());
+        if !state.is_empty() {
+            self.execute(statements::FORGET_STATE, &state.forget_params(&pipeline), connector)
+                .await?;
+            self.execute(
+                statements::KEEP_STATE,
+                &state.keep_params(&pipeline, &number),
+                connector,
+            )
+            .await?;
+        }
+        let progress = epoch.progress();
+        if !progress.is_empty() {
+            let columns = statements::Splits::new(&progress);
+            self.execute(statements::SPLITS, &columns.params(&pipeline), connector)
+                .await?;
+        }
+        let expected = number - 1;
+        let touched = self
+            .execute(
+                statements::ADVANCE,
+                &[&pipeline, &leader.fence(), &expected, &number],
+                connector,
+            )
+            .await?;
+        match touched {
+            1 => Ok(()),
+            _ => Err(Failure::LedgerMoved),
+        }
+    }
+
+    async fn execute(
+        &mut self,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+        connector: &Connector,
+    ) -> Result<u64, Failure> {
+        let prepared = self.prepared(statement, connector).await?;
+        connector
+            .deadline
+            .of("writing the ledger", self.connection.client.execute(&prepared, params))
+            .await
+    }
+}
+
+async fn send(
+    copy: &mut (impl Sink<Bytes, Error = tokio_postgres::Error> + Unpin),
+    piece: Bytes,
+) -> Result<(), tokio_postgres::Error> {
+    copy.send(piece).await
+}
+
+fn commit(epoch: &Epoch, number: i64) -> Commit {
+    let mut counts = Counts::default();
+    let mut positions = Vec::new();
+    for progress in epoch.progress() {
+        counts += progress.counts;
+        positions.extend(progress.position);
+    }
+    Commit {
+        epoch: number as u64,
+        positions,
+        counts,
+    }
+}

@@ -1,0 +1,316 @@
+//! The program ecom-ingest: real processes, real signals, a real server.
+
+mod fixture;
+
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use ecom_sink_pg::server::Shutdown;
+use fixture::{Database, HEADER, database, database_on, drop_in, drop_in_text, eventually, line, start_server};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+struct Ingest(Child);
+
+impl Ingest {
+    fn start(database: &Database, input: &TempDir, more: &[&str]) -> Self {
+        Self::start_at(&database.url, input, more)
+    }
+
+    fn start_at(url: &str, input: &TempDir, more: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
+        command
+            .arg("run")
+            .arg("--input")
+            .arg(input.path())
+            .args(more)
+            .env("DATABASE_URL", url);
+        Self(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    async fn end(self) -> (ExitStatus, String) {
+        let output = tokio::task::spawn_blocking(|| self.0.wait_with_output().unwrap())
+            .await
+            .unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    }
+
+    async fn succeed(self) -> String {
+        let (status, log) = self.end().await;
+        assert!(status.success(), "{status}\n{log}");
+        log
+    }
+}
+
+async fn once(database: &Database, input: &TempDir) -> String {
+    Ingest::start(database, input, &["--once"]).succeed().await
+}
+
+#[tokio::test]
+async fn a_backlog_is_loaded_once_however_often_it_is_run() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    for file in 0..20 {
+        drop_in(input.path(), &format!("{file}.csv"), file * 500..(file + 1) * 500);
+    }
+    let log = once(&database, &input).await;
+    assert!(log.contains("10000 stored"), "{log}");
+    assert_eq!(database.rows().await, 10_000);
+    let log = once(&database, &input).await;
+    assert!(log.contains("0 records read"), "{log}");
+    assert_eq!(database.rows().await, 10_000);
+    database.check_balance().await;
+
+    // The same events under another name are duplicates, counted as such.
+    drop_in(input.path(), "again.csv", 0..700);
+    let log = once(&database, &input).await;
+    assert!(log.contains("0 stored, 700 duplicates"), "{log}");
+    assert_eq!(database.rows().await, 10_000);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn every_bad_record_is_a_dead_letter_and_its_neighbours_are_stored() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let good = line(1);
+    let time = "2026-11-01T12:00:00Z";
+    let (id65, text257) = ("x".repeat(65), "x".repeat(257));
+    let bad: Vec<(&str, Vec<u8>)> = [
+        ("field_count", "1,2,3".to_owned()),
+        ("text_after_quote", format!("1,{time},view,u,s,p,\"n\"x,c,b,1,1")),
+        (
+            "field_too_large",
+            format!("1,{time},view,u,s,p,{},c,b,1,1", "x".repeat((1 << 20) + 1)),
+        ),
+        ("nul_byte", format!("1,{time},view,u,s,p,n\0,c,b,1,1")),
+        ("event_time_missing", "1,,view,u,s,p,n,c,b,1,1".to_owned()),
+        ("event_time_malformed", "1,now,view,u,s,p,n,c,b,1,1".to_owned()),
+        (
+            "event_time_out_of_range",
+            "1,1970-01-01T00:00:00Z,view,u,s,p,n,c,b,1,1".to_owned(),
+        ),
+        ("event_type_missing", format!("1,{time},,u,s,p,n,c,b,1,1")),
+        ("event_type_unknown", format!("1,{time},wish,u,s,p,n,c,b,1,1")),
+        ("user_id_missing", format!("1,{time},view,,s,p,n,c,b,1,1")),
+        ("user_id_too_long", format!("1,{time},view,{id65},s,p,n,c,b,1,1")),
+        ("session_id_missing", format!("1,{time},view,u,,p,n,c,b,1,1")),
+        ("session_id_too_long", format!("1,{time},view,u,{id65},p,n,c,b,1,1")),
+        ("product_id_missing", format!("1,{time},view,u,s,,n,c,b,1,1")),
+        ("product_id_too_long", format!("1,{time},view,u,s,{id65},n,c,b,1,1")),
+        (
+            "product_name_too_long",
+            format!("1,{time},view,u,s,p,{text257},c,b,1,1"),
+        ),
+        ("category_too_long", format!("1,{time},view,u,s,p,n,{text257},b,1,1")),
+        ("brand_too_long", format!("1,{time},view,u,s,p,n,c,{text257},1,1")),
+        ("price_missing", format!("1,{time},purchase,u,s,p,n,c,b,,1")),
+        ("price_malformed", format!("1,{time},view,u,s,p,n,c,b,NaN,1")),
+        ("price_negative", format!("1,{time},view,u,s,p,n,c,b,-0.01,1")),
+        ("price_inexact", format!("1,{time},view,u,s,p,n,c,b,0.001,1")),
+        ("price_out_of_range", format!("1,{time},view,u,s,p,n,c,b,10000000000,1")),
+        ("quantity_malformed", format!("1,{time},view,u,s,p,n,c,b,1,one")),
+        ("quantity_out_of_range", format!("1,{time},view,u,s,p,n,c,b,1,0")),
+    ]
+    .into_iter()
+    .map(|(reason, text)| (reason, text.into_bytes()))
+    .chain([(
+        "invalid_utf8",
+        b"1,2026-11-01T12:00:00Z,view,\xff,s,p,n,c,b,1,1".to_vec(),
+    )])
+    .collect();
+
+    let mut text = HEADER.as_bytes().to_vec();
+    let mut offsets = Vec::new();
+    for (n, (_, line_of_bad)) in bad.iter().enumerate() {
+        text.extend_from_slice(line(n as u32).as_bytes());
+        offsets.push(text.len() as i64);
+        text.extend_from_slice(line_of_bad);
+        text.push(b'\n');
+    }
+    text.extend_from_slice(good.replace("00000001,", "0000ffff,").as_bytes());
+    drop_in_text(input.path(), "bad.csv", &text);
+    once(&database, &input).await;
+
+    let sql = "SELECT path, record_no, byte_offset, reason, raw, raw_text FROM ecom.dead_letters ORDER BY record_no";
+    let letters = database.client.query(sql, &[]).await.unwrap();
+    assert_eq!(letters.len(), bad.len());
+    for (n, (letter, (reason, raw))) in letters.iter().zip(&bad).enumerate() {
+        assert_eq!(letter.get::<_, &str>("reason"), *reason);
+        assert_eq!(letter.get::<_, &str>("path"), "bad.csv");
+        assert_eq!(letter.get::<_, i64>("record_no"), 2 * n as i64 + 2, "{reason}");
+        assert_eq!(letter.get::<_, i64>("byte_offset"), offsets[n], "{reason}");
+        let kept = &raw[..raw.len().min(64 << 10)];
+        assert_eq!(letter.get::<_, &[u8]>("raw"), kept, "{reason}");
+        let readable = String::from_utf8_lossy(kept).replace('\0', "\u{fffd}");
+        assert_eq!(letter.get::<_, &str>("raw_text"), readable, "{reason}");
+    }
+    assert_eq!(database.rows().await, bad.len() as i64 + 1);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn files_come_while_it_runs_and_sigterm_stops_it() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let ingest = Ingest::start(&database, &input, &[]);
+    drop_in(input.path(), "renamed.csv", 0..100);
+    let in_place: String = std::iter::once(HEADER.to_owned()).chain((100..200).map(line)).collect();
+    std::fs::write(input.path().join("in place.csv"), in_place).unwrap();
+    eventually("both files", async || {
+        tables_exist(&database).await && database.rows().await == 200
+    })
+    .await;
+    for file in 0..100 {
+        drop_in(
+            input.path(),
+            &format!("more-{file}.csv"),
+            200 + file * 100..300 + file * 100,
+        );
+        if file == 50 {
+            ingest.signal(Signal::TERM);
+        }
+    }
+    let log = ingest.succeed().await;
+    assert!(log.contains("stopped: "), "{log}");
+    database.check_balance().await;
+    once(&database, &input).await;
+    assert_eq!(database.rows().await, 10_200);
+    database.check_balance().await;
+}
+
+async fn tables_exist(database: &Database) -> bool {
+    database
+        .row("SELECT to_regclass('ecom.sessions_of_nobody') IS NULL AND to_regclass('ecom.events') IS NOT NULL")
+        .await
+        .get(0)
+}
+
+#[tokio::test]
+async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
+    const KILLS: u32 = 24;
+    const ROWS_PER_FILE: u32 = 5_000;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let archive = tempfile::tempdir_in(input.path().parent().unwrap()).unwrap();
+    let archived = ["--archive", archive.path().to_str().unwrap()];
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for kill in 0..KILLS {
+        drop_in(
+            input.path(),
+            &format!("{kill}.csv"),
+            kill * ROWS_PER_FILE..(kill + 1) * ROWS_PER_FILE,
+        );
+        let mut ingest = Ingest::start(&database, &input, &archived);
+        tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
+        assert!(
+            ingest.0.try_wait().unwrap().is_none(),
+            "it must be killed, not end by itself"
+        );
+        ingest.signal(Signal::KILL);
+        ingest.end().await;
+    }
+    Ingest::start(&database, &input, &["--once", archived[0], archived[1]])
+        .succeed()
+        .await;
+    assert_eq!(database.rows().await, i64::from(KILLS * ROWS_PER_FILE));
+    assert_eq!(
+        database
+            .number("SELECT count(DISTINCT event_id) FROM ecom.events")
+            .await,
+        database.rows().await
+    );
+    database.check_balance().await;
+    let files = |dir: &TempDir| std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!((files(&input), files(&archive)), (0, KILLS as usize));
+}
+
+#[tokio::test]
+async fn the_server_may_stop_and_start_in_the_middle() {
+    let server = start_server().await;
+    let database = database_on(&server).await;
+    let input = tempfile::tempdir().unwrap();
+    let ingest = Ingest::start(&database, &input, &[]);
+    let mut file = 0;
+    for shutdown in [Shutdown::Fast, Shutdown::Immediate, Shutdown::Kill] {
+        for _ in 0..10 {
+            drop_in(input.path(), &format!("{file}.csv"), file * 1_000..(file + 1) * 1_000);
+            file += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        server.stop(shutdown).await.unwrap();
+        drop_in(input.path(), &format!("{file}.csv"), file * 1_000..(file + 1) * 1_000);
+        file += 1;
+        server.start().await.unwrap();
+    }
+    let rows = i64::from(file) * 1_000;
+    let client = fixture::connect(&database.url).await;
+    let database = Database { client, ..database };
+    eventually("every row", async || {
+        tables_exist(&database).await && database.rows().await == rows
+    })
+    .await;
+    ingest.signal(Signal::INT);
+    ingest.succeed().await;
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_second_instance_stands_by_and_takes_over() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_in(input.path(), "a.csv", 0..100);
+    eventually("the first file", async || {
+        tables_exist(&database).await && database.rows().await == 100
+    })
+    .await;
+    let second = Ingest::start(&database, &input, &[]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    first.signal(Signal::KILL);
+    first.end().await;
+    drop_in(input.path(), "b.csv", 100..200);
+    eventually("the second file", async || database.rows().await == 200).await;
+    second.signal(Signal::TERM);
+    let log = second.succeed().await;
+    assert!(log.contains("standing by") && log.contains("taking over"), "{log}");
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn mistakes_are_told_with_their_own_exit_codes() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let failing = async |url: &str, input: &TempDir, more: &[&str]| {
+        let (status, log) = Ingest::start_at(url, input, more).end().await;
+        (status.code().unwrap(), log)
+    };
+    let (code, log) = failing("postgresql://u:canary@/x?nonsense=1", &input, &[]).await;
+    assert!(code == 3 && !log.contains("canary"), "{code} {log}");
+    let (code, log) = failing("postgresql://u:canary@/x?host=/nonexistent", &input, &["--wait", "0s"]).await;
+    assert!(code == 5 && !log.contains("canary"), "{code} {log}");
+
+    once(&database, &input).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (code, log) = failing(&database.url, &elsewhere, &["--once"]).await;
+    assert!(
+        code == 3 && log.contains("--moved") && log.contains("--pipeline"),
+        "{code} {log}"
+    );
+    Ingest::start(&database, &elsewhere, &["--once", "--moved"])
+        .succeed()
+        .await;
+
+    let inside = elsewhere.path().join("done");
+    let archive = inside.to_str().unwrap();
+    let (code, log) = failing(&database.url, &elsewhere, &["--once", "--archive", archive]).await;
+    assert!(code == 3 && log.contains("inside"), "{code} {log}");
+
+    database
+        .client
+        .batch_execute("ALTER TABLE ecom.events RENAME brand TO label")
+        .await
+        .unwrap();
+    let (code, log) = failing(&database.url, &elsewhere, &["--once"]).await;
+    assert!(code == 4 && log.contains("brand"), "{code} {log}");
+}

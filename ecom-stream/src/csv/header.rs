@@ -1,0 +1,156 @@
+use csv_async::ByteRecord;
+
+use crate::{Reason, Refusal};
+
+/// The names in the first line of a CSV file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    names: Vec<String>,
+}
+
+impl Header {
+    /// A header of these names.
+    pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self {
+            names: names.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The names, in the order of the file.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Which field has that name.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+}
+
+/// What a file must have in its header, and what it may have. Columns are found by name, in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Columns {
+    known: Vec<String>,
+    required: Vec<String>,
+}
+
+/// What came of looking at a header.
+#[derive(Debug)]
+pub(crate) struct HeaderCheck {
+    pub(crate) header: Header,
+    /// The columns that the schema doesn't know.
+    pub(crate) ignored: Vec<String>,
+}
+
+impl Columns {
+    /// The columns that are `known`, and those among them that are `required`.
+    pub fn new<N: Into<String>>(known: impl IntoIterator<Item = N>, required: impl IntoIterator<Item = N>) -> Self {
+        Self {
+            known: known.into_iter().map(Into::into).collect(),
+            required: required.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Any header will do: for records that are not events.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Reads a header, or says why nothing in the file can be used.
+    pub(crate) fn check(&self, fields: &ByteRecord) -> Result<HeaderCheck, Refusal> {
+        let names: Vec<String> = match fields
+            .iter()
+            .map(|name| std::str::from_utf8(name).map(str::trim))
+            .collect()
+        {
+            Ok(names) => Vec::<&str>::into_iter(names).map(str::to_owned).collect(),
+            Err(_) => return Err(Refusal::new(Reason::WRONG_ENCODING, "the header is not UTF-8")),
+        };
+        if names.iter().any(|name| name.contains('\0')) {
+            return Err(Refusal::new(
+                Reason::WRONG_ENCODING,
+                "the header has NUL bytes: the file may be UTF-16",
+            ));
+        }
+        let header = Header { names };
+        for (index, name) in header.names.iter().enumerate() {
+            if header.names[..index].contains(name) {
+                return Err(Refusal::new(
+                    Reason::COLUMN_TWICE,
+                    format!("the column {name:?} is there twice"),
+                ));
+            }
+        }
+        let missing: Vec<&str> = self
+            .required
+            .iter()
+            .filter(|name| header.index_of(name).is_none())
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            if let Some(delimiter) = other_delimiter(&header) {
+                let detail = format!("the header is one field with {delimiter:?} in it: fields are parted by commas");
+                return Err(Refusal::new(Reason::WRONG_DELIMITER, detail));
+            }
+            let detail = format!(
+                "no column {}; the header has {}",
+                missing.join(", "),
+                header.names.join(", ")
+            );
+            return Err(Refusal::new(Reason::COLUMN_MISSING, detail));
+        }
+        let ignored = match self.known.is_empty() {
+            true => Vec::new(),
+            false => header
+                .names
+                .iter()
+                .filter(|name| !self.known.contains(name))
+                .cloned()
+                .collect(),
+        };
+        Ok(HeaderCheck { header, ignored })
+    }
+}
+
+fn other_delimiter(header: &Header) -> Option<char> {
+    match header.names() {
+        [only] => [';', '\t', '|'].into_iter().find(|delimiter| only.contains(*delimiter)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+
+    fn check(names: &[&str]) -> Result<HeaderCheck, Refusal> {
+        Event::columns().check(&ByteRecord::from(names.to_vec()))
+    }
+
+    #[test]
+    fn order_is_free_and_strangers_are_named() {
+        let names = [
+            "product_id",
+            "session_id",
+            "colour",
+            "user_id",
+            "event_type",
+            "event_time",
+        ];
+        let checked = check(&names).unwrap();
+        assert_eq!(checked.ignored, ["colour"]);
+        assert_eq!(checked.header.index_of("user_id"), Some(3));
+    }
+
+    #[test]
+    fn what_sets_a_file_aside() {
+        let reason = |names: &[&str]| check(names).unwrap_err().reason;
+        assert_eq!(reason(&["event_time", "event_type"]), Reason::COLUMN_MISSING);
+        assert_eq!(reason(&["event_time;event_type;user_id"]), Reason::WRONG_DELIMITER);
+        assert_eq!(reason(&["event_time", "event_time"]), Reason::COLUMN_TWICE);
+        assert_eq!(reason(&["e\0v\0"]), Reason::WRONG_ENCODING);
+        let latin = Event::columns().check(&ByteRecord::from(vec![b"\xff\xfe".as_slice()]));
+        assert_eq!(latin.unwrap_err().reason, Reason::WRONG_ENCODING);
+    }
+}

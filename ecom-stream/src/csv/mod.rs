@@ -1,0 +1,16 @@
+//! CSV: headers, records, and the reading of one file with a check for every damage that the parser hides.
+
+mod header;
+mod quotes;
+mod reader;
+mod record;
+mod tee;
+mod to_csv;
+
+pub(crate) use header::HeaderCheck;
+pub use header::{Columns, Header};
+pub use reader::CsvLimits;
+pub(crate) use reader::{CsvReader, End, HeaderStep, Resume, Step};
+pub(crate) use record::CsvRows;
+pub use record::{CsvRecord, FieldCountError};
+pub use to_csv::ToCsv;

@@ -1,0 +1,70 @@
+/// How the quotes of a record stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// As they should.
+    Sound,
+    /// Text follows a closing quote; the parser would join both without a word.
+    TextAfter,
+    /// The last quoted field is not closed; the parser would take what follows into it without a word.
+    Open,
+}
+
+/// Checks the quotes of one record, given without its terminator.
+pub(super) fn check(raw: &[u8]) -> Quotes {
+    let mut rest = raw;
+    loop {
+        // At the start of a field.
+        if let [b'"', quoted @ ..] = rest {
+            match after_quoted(quoted) {
+                None => return Quotes::Open,
+                Some([]) => return Quotes::Sound,
+                Some([b',', next @ ..]) => rest = next,
+                Some(_) => return Quotes::TextAfter,
+            }
+        } else {
+            match rest.iter().position(|&byte| byte == b',') {
+                None => return Quotes::Sound,
+                Some(comma) => rest = &rest[comma + 1..],
+            }
+        }
+    }
+}
+
+/// What follows the closing quote of a field that begins behind its opening one; `None` if it is not closed.
+fn after_quoted(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        let quote = rest.iter().position(|&byte| byte == b'"')?;
+        rest = &rest[quote + 1..];
+        match rest {
+            // A doubled quote stands for one.
+            [b'"', next @ ..] => rest = next,
+            _ => return Some(rest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes() {
+        for sound in [
+            "",
+            "a,b",
+            "\"a\"",
+            "\"a,\"\"b\"\"\n\",c",
+            ",\"\",",
+            "a\"b,c\"",
+            "\"\"\"\"",
+        ] {
+            assert_eq!(check(sound.as_bytes()), Quotes::Sound, "{sound}");
+        }
+        for text_after in ["\"p\"q", "a,\"p\" ,b", "\"a\"b\"", "\"a\nb\"c"] {
+            assert_eq!(check(text_after.as_bytes()), Quotes::TextAfter, "{text_after}");
+        }
+        for open in ["\"", "a,\"b", "\"a\"\"", "a,\"b\nc,d\n"] {
+            assert_eq!(check(open.as_bytes()), Quotes::Open, "{open}");
+        }
+    }
+}

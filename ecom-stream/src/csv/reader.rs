@@ -1,0 +1,503 @@
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
+use tokio::io::AsyncRead;
+
+use super::quotes::{self, Quotes};
+use super::tee::{RecordTooLarge, Tee};
+use super::{Columns, CsvRecord, CsvRows, Header, HeaderCheck};
+use crate::{Origin, Reason, Record, Refusal, Reject, Split};
+
+/// A third of the CPU time of the parser's default of 8 KiB.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The most of a rejected record that is kept.
+const MAX_REJECT_BYTES: usize = 64 << 10;
+
+/// Bounds on what is read from CSV files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CsvLimits {
+    /// A field longer than this makes its record a reject.
+    pub max_field_bytes: usize,
+    /// A record longer than this is damage, most often a quote that is never closed: what follows is not read.
+    pub max_record_bytes: usize,
+    /// A batch is full at this many records.
+    pub max_batch_rows: usize,
+    /// A batch is full at this many bytes of input.
+    pub max_batch_bytes: usize,
+}
+
+impl Default for CsvLimits {
+    fn default() -> Self {
+        Self {
+            max_field_bytes: 1 << 20,
+            max_record_bytes: 8 << 20,
+            max_batch_rows: 4_096,
+            max_batch_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Reads one split, from its start or from an offset behind a record.
+pub(crate) struct CsvReader<R> {
+    csv: AsyncReader<Tee<R>>,
+    /// The offset in the split at which the parser began.
+    base: u64,
+    split: Split,
+    header: Arc<Header>,
+    limits: CsvLimits,
+    scratch: ByteRecord,
+    offset: u64,
+    record: u64,
+    blank_lines: u64,
+    digest: blake3::Hasher,
+}
+
+/// Where a reader goes on.
+#[derive(Debug, Clone)]
+pub(crate) struct Resume {
+    pub(crate) offset: u64,
+    /// The number of the last record before.
+    pub(crate) record: u64,
+    /// The digest of everything before.
+    pub(crate) digest: blake3::Hasher,
+    /// Whether a record terminator stands right before.
+    pub(crate) behind_terminator: bool,
+}
+
+impl Resume {
+    /// Where the input must stand. The parser is shown the last terminator again, as a blank line: at its start it takes a
+    /// byte order mark away, which in the middle of a file belongs to a field.
+    pub(crate) fn seek_to(&self) -> u64 {
+        self.offset - u64::from(self.behind_terminator && self.offset > 0)
+    }
+}
+
+/// What one call of [`CsvReader::step`] read: no more than a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    pub(crate) records: Vec<Record<CsvRecord>>,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) bytes: usize,
+    /// Why there is no more after this, if there isn't.
+    pub(crate) end: Option<End>,
+}
+
+/// How reading ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Behind a record terminator.
+    Clean,
+    /// In front of a last record that has no terminator, or whose quotes are open: its writer may not be done.
+    Tail,
+    /// In front of damage.
+    Damaged(Refusal),
+}
+
+/// What [`CsvReader::read_header`] found.
+#[derive(Debug)]
+pub(crate) enum HeaderStep {
+    /// No header at all.
+    Empty,
+    /// A header; `whole` if it has a terminator.
+    Found {
+        check: Result<HeaderCheck, Refusal>,
+        whole: bool,
+    },
+}
+
+/// A record as the parser sees it, and where its bytes are.
+struct Found {
+    start: u64,
+    end: u64,
+    /// The end without the terminator.
+    text_end: u64,
+    terminated: bool,
+}
+
+impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
+    /// A reader at the start of a split. The header is to be read first.
+    pub(crate) fn new(input: R, split: Split, limits: CsvLimits) -> Self {
+        let resume = Resume {
+            offset: 0,
+            record: 0,
+            digest: blake3::Hasher::new(),
+            behind_terminator: false,
+        };
+        Self::resume(input, split, limits, Arc::new(Header::new([""; 0])), resume)
+    }
+
+    /// A reader that goes on where another one ended; `input` stands at [`Resume::seek_to`].
+    pub(crate) fn resume(input: R, split: Split, limits: CsvLimits, header: Arc<Header>, from: Resume) -> Self {
+        let unkept = (from.offset - from.seek_to()) as usize;
+        let tee = Tee::new(input, from.seek_to(), unkept, limits.max_record_bytes as u64);
+        Self {
+            csv: AsyncReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .buffer_capacity(BUFFER_BYTES)
+                .create_reader(tee),
+            base: from.seek_to(),
+            split,
+            header,
+            limits,
+            scratch: ByteRecord::new(),
+            offset: from.offset,
+            record: from.record,
+            blank_lines: 0,
+            digest: from.digest,
+        }
+    }
+
+    /// Where reading goes on: behind the last record that was given out, or behind the header.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The number of the last record that was given out.
+    pub(crate) fn record(&self) -> u64 {
+        self.record
+    }
+
+    /// How many blank lines were passed over by this reader.
+    pub(crate) fn blank_lines(&self) -> u64 {
+        self.blank_lines
+    }
+
+    /// How far the input was read, which may be further than what was given out.
+    pub(crate) fn read_until(&self) -> u64 {
+        self.base + self.csv.position().byte()
+    }
+
+    /// The digest of everything before [`offset`](Self::offset).
+    pub(crate) fn digest(&self) -> blake3::Hash {
+        self.digest.finalize()
+    }
+
+    pub(crate) fn header(&self) -> &Arc<Header> {
+        &self.header
+    }
+
+    pub(crate) fn input(&self) -> &R {
+        self.csv.get_ref().inner()
+    }
+
+    /// The input, somewhere behind what was given out.
+    pub(crate) fn into_input(self) -> R {
+        self.csv.into_inner().into_inner()
+    }
+
+    /// Reads the header.
+    pub(crate) async fn read_header(&mut self, columns: &Columns) -> io::Result<HeaderStep> {
+        let found = match self.next().await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.take(self.read_until());
+                return Ok(HeaderStep::Empty);
+            }
+            Err(err) => {
+                let refusal = too_large(err, &self.limits)?;
+                return Ok(HeaderStep::Found {
+                    check: Err(refusal),
+                    whole: true,
+                });
+            }
+        };
+        let check = columns.check(&self.scratch);
+        if let Ok(check) = &check {
+            self.header = Arc::new(check.header.clone());
+        }
+        if found.terminated {
+            self.take(found.end);
+        }
+        Ok(HeaderStep::Found {
+            check,
+            whole: found.terminated,
+        })
+    }
+
+    /// Reads up to a batch.
+    ///
+    /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is one of the input, never of what
+    /// stands in it.
+    pub(crate) async fn step(&mut self) -> io::Result<Step> {
+        let mut batch = Gathered::new(self.header.clone());
+        let first = self.offset;
+        let mut end = self.offset;
+        let ended = loop {
+            if batch.len() >= self.limits.max_batch_rows || end - first >= self.limits.max_batch_bytes as u64 {
+                break None;
+            }
+            let found = match self.next().await {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    end = self.read_until();
+                    break Some(End::Clean);
+                }
+                Err(err) => break Some(End::Damaged(too_large(err, &self.limits)?)),
+            };
+            let raw = self.csv.get_ref().peek(found.start, found.text_end);
+            if raw.len() > self.limits.max_record_bytes {
+                break Some(End::Damaged(record_too_large(&self.limits)));
+            }
+            let quotes = match raw.contains(&b'"') {
+                true => quotes::check(raw),
+                false => Quotes::Sound,
+            };
+            if !found.terminated || quotes == Quotes::Open {
+                break Some(End::Tail);
+            }
+            end = found.end;
+            self.record += 1;
+            batch.add(&self.scratch, self.judge(quotes), self.record, &found);
+        };
+        Ok(self.give_out(batch, end, ended))
+    }
+
+    /// Takes the last record although it has no terminator, after [`End::Tail`].
+    pub(crate) fn take_tail(&mut self) -> Step {
+        let end = self.read_until();
+        let raw = self.csv.get_ref().peek(self.offset, end);
+        let blank = leading_terminators(raw);
+        let found = Found {
+            start: self.offset + blank.bytes,
+            end,
+            text_end: end,
+            terminated: false,
+        };
+        let quotes = quotes::check(&raw[blank.bytes as usize..]);
+        if quotes == Quotes::Open {
+            let detail = format!(
+                "the file ends inside quotes that begin in the record at byte {}",
+                found.start
+            );
+            let damage = End::Damaged(Refusal::new(Reason::UNTERMINATED_QUOTE, detail));
+            return Step {
+                end: Some(damage),
+                ..Step::default()
+            };
+        }
+        let mut batch = Gathered::new(self.header.clone());
+        let mut judged = self.judge(quotes);
+        if let Err(refusal) = &mut judged {
+            refusal
+                .detail
+                .push_str("; the file ends here without a line end and may be cut off");
+        }
+        self.record += 1;
+        batch.add(&self.scratch, judged, self.record, &found);
+        self.give_out(batch, end, Some(End::Clean))
+    }
+
+    /// Parses the next record into `scratch`.
+    async fn next(&mut self) -> Result<Option<Found>, csv_async::Error> {
+        let from = self.read_until().max(self.offset);
+        self.csv.get_mut().begin_record(from);
+        if !self.csv.read_byte_record(&mut self.scratch).await? {
+            return Ok(None);
+        }
+        let end = self.read_until();
+        let raw = self.csv.get_ref().peek(from, end);
+        // The parser skips blank lines without a word, and may leave the \n of the last \r\n to the next record.
+        let blank = leading_terminators(raw);
+        self.blank_lines += blank.lines;
+        let terminator = match raw {
+            [.., b'\r', b'\n'] => 2,
+            [.., b'\r' | b'\n'] => 1,
+            _ => 0,
+        };
+        Ok(Some(Found {
+            start: from + blank.bytes,
+            end,
+            text_end: end - terminator,
+            terminated: terminator > 0,
+        }))
+    }
+
+    /// Whether the record in `scratch` can be used.
+    fn judge(&self, quotes: Quotes) -> Result<(), Refusal> {
+        let record = &self.scratch;
+        if quotes == Quotes::TextAfter {
+            return Err(Refusal::new(
+                Reason::TEXT_AFTER_QUOTE,
+                "text stands between a closing quote and a comma",
+            ));
+        }
+        let (found, expected) = (record.len(), self.header.names().len());
+        if found != expected {
+            let detail = format!("{found} fields where the header has {expected}");
+            return Err(Refusal::new(Reason::FIELD_COUNT, detail));
+        }
+        let all = record.as_slice();
+        if all.len() > self.limits.max_field_bytes {
+            if let Some((index, field)) = record
+                .iter()
+                .enumerate()
+                .find(|(_, field)| field.len() > self.limits.max_field_bytes)
+            {
+                let (name, len) = (&self.header.names()[index], field.len());
+                let detail = format!(
+                    "{name} has {len} bytes where {} are allowed",
+                    self.limits.max_field_bytes
+                );
+                return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
+            }
+        }
+        let name_of_field_at = |at: usize| {
+            let index = (0..record.len()).find(|&index| record.range(index).is_some_and(|range| range.contains(&at)));
+            index.map_or("", |index| self.header.names()[index].as_str())
+        };
+        if let Err(err) = std::str::from_utf8(all) {
+            let at = err.valid_up_to();
+            let detail = format!("{} has the byte 0x{:02x} at byte {at}", name_of_field_at(at), all[at]);
+            return Err(Refusal::new(Reason::INVALID_UTF8, detail));
+        }
+        if let Some(at) = all.iter().position(|&byte| byte == 0) {
+            return Err(Refusal::new(
+                Reason::NUL_BYTE,
+                format!("{} has a NUL byte", name_of_field_at(at)),
+            ));
+        }
+        Ok(())
+    }
+
+    fn give_out(&mut self, batch: Gathered, end: u64, ended: Option<End>) -> Step {
+        let first = self.offset;
+        let bytes = self.take(end);
+        let mut step = batch.finish(&self.split, first, &bytes);
+        step.end = ended;
+        step
+    }
+
+    /// Moves the offset to `end`.
+    fn take(&mut self, end: u64) -> Bytes {
+        let bytes = self.csv.get_mut().take_until(end);
+        self.digest.update(&bytes);
+        self.offset = end;
+        bytes
+    }
+}
+
+/// The records of a step, while their bytes are still in the window.
+struct Gathered {
+    rows: CsvRows,
+    places: Vec<Place>,
+    rejects: Vec<(Place, Refusal)>,
+}
+
+struct Place {
+    record: u64,
+    start: u64,
+    end: u64,
+}
+
+impl Gathered {
+    fn new(header: Arc<Header>) -> Self {
+        Self {
+            rows: CsvRows::new(header),
+            places: Vec::new(),
+            rejects: Vec::new(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.places.len() + self.rejects.len()
+    }
+
+    fn add(&mut self, fields: &ByteRecord, judged: Result<(), Refusal>, record: u64, found: &Found) {
+        let place = Place {
+            record,
+            start: found.start,
+            end: found.text_end,
+        };
+        match (judged, std::str::from_utf8(fields.as_slice())) {
+            (Ok(()), Ok(text)) => {
+                let ends = (0..fields.len())
+                    .filter_map(|index| fields.range(index))
+                    .map(|range| range.end);
+                self.rows.push(text, ends);
+                self.places.push(place);
+            }
+            (Ok(()), Err(err)) => self
+                .rejects
+                .push((place, Refusal::new(Reason::INVALID_UTF8, err.to_string()))),
+            (Err(refusal), _) => self.rejects.push((place, refusal)),
+        }
+    }
+
+    /// `bytes` begin at `first` in the split.
+    fn finish(self, split: &Split, first: u64, bytes: &Bytes) -> Step {
+        let origin = |place: &Place, max_bytes: usize| {
+            let start = (place.start - first) as usize;
+            let end = (place.end - first) as usize;
+            Origin {
+                split: split.clone(),
+                record: place.record,
+                byte_offset: place.start,
+                raw: bytes.slice(start..end.min(start.saturating_add(max_bytes))),
+            }
+        };
+        let records = self.rows.into_records().zip(&self.places).map(|(value, place)| Record {
+            value,
+            origin: Some(origin(place, usize::MAX)),
+        });
+        let rejects = self.rejects.into_iter().map(|(place, mut refusal)| {
+            let len = place.end - place.start;
+            if len > MAX_REJECT_BYTES as u64 {
+                refusal
+                    .detail
+                    .push_str(&format!("; only the first {MAX_REJECT_BYTES} of {len} bytes are kept"));
+            }
+            Reject::new(origin(&place, MAX_REJECT_BYTES), refusal)
+        });
+        Step {
+            records: records.collect(),
+            rejects: rejects.collect(),
+            bytes: bytes.len(),
+            end: None,
+        }
+    }
+}
+
+struct Blank {
+    bytes: u64,
+    lines: u64,
+}
+
+fn leading_terminators(raw: &[u8]) -> Blank {
+    let bytes = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let blank = &raw[..bytes];
+    // A \n in front belongs to the \r of the record before.
+    let lines = blank.iter().enumerate().filter(|&(at, &byte)| match byte {
+        b'\r' => blank.get(at + 1) != Some(&b'\n'),
+        _ => at > 0 || bytes == 0,
+    });
+    Blank {
+        bytes: bytes as u64,
+        lines: lines.count() as u64,
+    }
+}
+
+/// The refusal of a record without an end, or the error if it was another.
+fn too_large(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
+    match err.into_kind() {
+        csv_async::ErrorKind::Io(err) if err.get_ref().is_some_and(|inner| inner.is::<RecordTooLarge>()) => {
+            Ok(record_too_large(limits))
+        }
+        csv_async::ErrorKind::Io(err) => Err(err),
+        other => Err(io::Error::other(format!("{other:?}"))),
+    }
+}
+
+fn record_too_large(limits: &CsvLimits) -> Refusal {
+    let detail = format!(
+        "no end within {} bytes: most often a quote that is never closed",
+        limits.max_record_bytes
+    );
+    Refusal::new(Reason::RECORD_TOO_LARGE, detail)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use std::sync::Arc;
+
+use super::Header;
+
+/// A record of a CSV file: unquoted fields in UTF-8, as many as the header has. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct CsvRecord {
+    rows: Arc<CsvRows>,
+    index: u32,
+}
+
+/// The fields of the records of one batch, side by side: one allocation for many records.
+#[derive(Debug)]
+pub(crate) struct CsvRows {
+    header: Arc<Header>,
+    text: String,
+    /// Where each field ends in `text`.
+    ends: Vec<u32>,
+}
+
+/// A record with another number of fields than its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{found} fields where the header has {expected}")]
+pub struct FieldCountError {
+    /// The number of fields in the header.
+    pub expected: usize,
+    /// The number of fields in the record.
+    pub found: usize,
+}
+
+impl CsvRecord {
+    /// A record that was not read from a file.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldCountError`] when there are fewer fields than in the header, or more.
+    pub fn new<F: AsRef<str>>(
+        header: Arc<Header>,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Result<Self, FieldCountError> {
+        let expected = header.names().len();
+        let mut rows = CsvRows::new(header);
+        for field in fields {
+            rows.text.push_str(field.as_ref());
+            rows.ends.push(rows.text.len() as u32);
+        }
+        match rows.ends.len() {
+            found if found == expected => Ok(Self {
+                rows: Arc::new(rows),
+                index: 0,
+            }),
+            found => Err(FieldCountError { expected, found }),
+        }
+    }
+
+    /// The header of its file.
+    pub fn header(&self) -> &Arc<Header> {
+        &self.rows.header
+    }
+
+    /// The field under that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.field(self.rows.header.index_of(name)?)
+    }
+
+    /// The field at that place, counted from 0.
+    pub fn field(&self, index: usize) -> Option<&str> {
+        let fields = self.rows.header.names().len();
+        if index >= fields {
+            return None;
+        }
+        let at = self.index as usize * fields + index;
+        let end = *self.rows.ends.get(at)? as usize;
+        let start = match at.checked_sub(1) {
+            Some(previous) => self.rows.ends[previous] as usize,
+            None => 0,
+        };
+        self.rows.text.get(start..end)
+    }
+
+    /// The fields, in the order of the file.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        (0..self.rows.header.names().len()).filter_map(|index| self.field(index))
+    }
+}
+
+impl CsvRows {
+    pub(crate) fn new(header: Arc<Header>) -> Self {
+        Self {
+            header,
+            text: String::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// Adds a record: `text` holds its fields without anything in between, `ends` where each one ends.
+    pub(crate) fn push(&mut self, text: &str, ends: impl Iterator<Item = usize>) {
+        let base = self.text.len();
+        self.text.push_str(text);
+        self.ends.extend(ends.map(|end| (base + end) as u32));
+    }
+
+    /// The records, in the order in which they were added.
+    pub(crate) fn into_records(self) -> impl Iterator<Item = CsvRecord> {
+        let fields = self.header.names().len().max(1);
+        let count = (self.ends.len() / fields) as u32;
+        let rows = Arc::new(self);
+        (0..count).map(move |index| CsvRecord {
+            rows: rows.clone(),
+            index,
+        })
+    }
+}
+
+/// Equal when the names and the fields are.
+impl PartialEq for CsvRecord {
+    fn eq(&self, other: &Self) -> bool {
+        self.header() == other.header() && self.fields().eq(other.fields())
+    }
+}
+
+impl Eq for CsvRecord {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_by_name_and_place() {
+        let header = Arc::new(Header::new(["a", "b"]));
+        let record = CsvRecord::new(header.clone(), ["", "é"]).unwrap();
+        assert_eq!(
+            (record.get("a"), record.get("b"), record.get("c")),
+            (Some(""), Some("é"), None)
+        );
+        assert_eq!(record.field(2), None);
+        let err = CsvRecord::new(header, ["only"]).unwrap_err();
+        assert_eq!(err.to_string(), "1 fields where the header has 2");
+    }
+
+    #[test]
+    fn rows_keep_their_fields_apart() {
+        let header = Arc::new(Header::new(["a", "b"]));
+        let mut rows = CsvRows::new(header);
+        rows.push("xyz", [1, 3].into_iter());
+        rows.push("", [0, 0].into_iter());
+        rows.push("q", [0, 1].into_iter());
+        let all: Vec<Vec<String>> = rows
+            .into_records()
+            .map(|record| record.fields().map(str::to_owned).collect())
+            .collect();
+        assert_eq!(all, [["x", "yz"], ["", ""], ["", "q"]]);
+    }
+}

@@ -1,0 +1,91 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Keeps what passes through it until it is taken: the parser only gives fields, and rejects need the bytes as they were.
+///
+/// It also bounds the parser, which would read a field of any size into memory: when more than `max_ahead` bytes were
+/// read since the start of the current record, reading fails with [`RecordTooLarge`].
+#[derive(Debug)]
+pub(super) struct Tee<R> {
+    inner: R,
+    window: BytesMut,
+    /// The offset in the file of the first byte of `window`.
+    window_at: u64,
+    record_at: u64,
+    max_ahead: u64,
+    /// So many of the first bytes are not kept.
+    unkept: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no end of the record within the limit")]
+pub(super) struct RecordTooLarge;
+
+impl<R> Tee<R> {
+    /// Keeps what comes after the first `unkept` bytes of `inner`, which stands at `offset`.
+    pub(super) fn new(inner: R, offset: u64, unkept: usize, max_ahead: u64) -> Self {
+        Self {
+            inner,
+            window: BytesMut::new(),
+            window_at: offset + unkept as u64,
+            record_at: offset,
+            max_ahead,
+            unkept,
+        }
+    }
+
+    pub(super) fn inner(&self) -> &R {
+        &self.inner
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        self.inner
+    }
+
+    /// A record begins at this offset.
+    pub(super) fn begin_record(&mut self, offset: u64) {
+        self.record_at = offset;
+    }
+
+    /// The bytes from `start` to `end`, as far as they are in the window.
+    pub(super) fn peek(&self, start: u64, end: u64) -> &[u8] {
+        let index = |offset: u64| (offset.saturating_sub(self.window_at) as usize).min(self.window.len());
+        &self.window[index(start)..index(end)]
+    }
+
+    /// Takes the bytes up to `end` out of the window.
+    pub(super) fn take_until(&mut self, end: u64) -> Bytes {
+        let len = (end.saturating_sub(self.window_at) as usize).min(self.window.len());
+        self.window_at += len as u64;
+        if len == self.window.remaining() {
+            return std::mem::take(&mut self.window).freeze();
+        }
+        // The rest is copied, not shared: it must not keep the taken bytes in memory, nor they it.
+        let rest = BytesMut::from(&self.window[len..]);
+        let mut taken = std::mem::replace(&mut self.window, rest);
+        taken.truncate(len);
+        taken.freeze()
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read_until = self.window_at + self.window.len() as u64;
+        if read_until.saturating_sub(self.record_at) > self.max_ahead {
+            return Poll::Ready(Err(io::Error::other(RecordTooLarge)));
+        }
+        let before = buf.filled().len();
+        let poll = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if let Poll::Ready(Ok(())) = &poll {
+            let came = &buf.filled()[before..];
+            let unkept = self.unkept.min(came.len());
+            self.unkept -= unkept;
+            self.window.extend_from_slice(&came[unkept..]);
+        }
+        poll
+    }
+}

@@ -1,0 +1,82 @@
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The path of a split for a file name, which may be any bytes: UTF-8 stays as it is, but control characters, invalid
+/// bytes and the backslash are escaped. No two names give the same path.
+pub(super) fn to_path(name: &OsStr) -> String {
+    let mut path = String::with_capacity(name.len());
+    for chunk in name.as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => path.push_str("\\\\"),
+                c if c.is_control() => {
+                    let mut utf8 = [0; 4];
+                    escape(c.encode_utf8(&mut utf8).as_bytes(), &mut path);
+                }
+                c => path.push(c),
+            }
+        }
+        escape(chunk.invalid(), &mut path);
+    }
+    path
+}
+
+fn escape(bytes: &[u8], path: &mut String) {
+    for byte in bytes {
+        path.push_str(&format!("\\x{byte:02x}"));
+    }
+}
+
+/// The file name that [`to_path`] made the path of.
+pub(super) fn from_path(path: &str) -> OsString {
+    let mut name = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    loop {
+        match rest {
+            [b'\\', b'x', high, low, after @ ..] => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or(0) as u8;
+                name.push(digit(high) << 4 | digit(low));
+                rest = after;
+            }
+            [b'\\', b'\\', after @ ..] => {
+                name.push(b'\\');
+                rest = after;
+            }
+            [byte, after @ ..] => {
+                name.push(*byte);
+                rest = after;
+            }
+            [] => return OsString::from_vec(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_names_stay_readable() {
+        assert_eq!(to_path(OsStr::new("März 1.csv")), "März 1.csv");
+        assert_eq!(
+            to_path(OsStr::from_bytes(b"a\n\x1b\xff\\.csv")),
+            "a\\x0a\\x1b\\xff\\\\.csv"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_comes_back(name: Vec<u8>) {
+            let name = OsString::from_vec(name);
+            prop_assert_eq!(from_path(&to_path(&name)), name);
+        }
+
+        #[test]
+        fn every_text_name_comes_back(name in "[\\\\x0-9a-f\u{1}é]{0,12}") {
+            let name = OsString::from(name);
+            prop_assert_eq!(from_path(&to_path(&name)), name);
+        }
+    }
+}

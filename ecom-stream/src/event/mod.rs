@@ -1,0 +1,109 @@
+//! The event of a shop: its fields, its rules, and how it is read from CSV and written to it.
+
+mod event_type;
+mod id;
+mod price;
+mod rules;
+mod time_format;
+mod to_csv;
+
+use time::{OffsetDateTime, UtcOffset};
+use uuid::Uuid;
+
+pub use event_type::EventType;
+pub use id::{absent_id, id_of_text};
+pub use price::{Price, PriceError};
+pub use rules::Rules;
+pub(crate) use rules::RulesOfHeader;
+pub use time_format::{TimeFormat, TimeFormatError};
+
+use crate::Columns;
+
+/// Something that a shopper did.
+///
+/// Its identity is `(event_id, event_time)`: a producer that sends an event again sends the same of both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The identifier that the producer gave it.
+    pub event_id: Uuid,
+    /// When it happened, in UTC, in whole microseconds.
+    pub event_time: OffsetDateTime,
+    /// What happened.
+    pub event_type: EventType,
+    /// Who did it; 1 to 64 bytes, opaque.
+    pub user_id: String,
+    /// In which visit; 1 to 64 bytes, opaque.
+    pub session_id: String,
+    /// To which product; 1 to 64 bytes, opaque.
+    pub product_id: String,
+    /// What the product is called; at most 256 bytes.
+    pub product_name: Option<String>,
+    /// A dotted category such as `electronics.smartphone`; at most 256 bytes.
+    pub category: Option<String>,
+    /// The brand; at most 256 bytes.
+    pub brand: Option<String>,
+    /// The price of one; a purchase has one.
+    pub price: Option<Price>,
+    /// How many; at least 1.
+    pub quantity: i32,
+    /// When a pipeline processed it; see [`SourceExt::stamp`](crate::SourceExt::stamp).
+    pub processed_at: Option<OffsetDateTime>,
+}
+
+impl Event {
+    /// The columns of an event in a CSV file, in the order in which they are written. Files may have them in any order,
+    /// and others besides.
+    pub const COLUMNS: [&'static str; 11] = [
+        "event_id",
+        "event_time",
+        "event_type",
+        "user_id",
+        "session_id",
+        "product_id",
+        "product_name",
+        "category",
+        "brand",
+        "price",
+        "quantity",
+    ];
+
+    /// The columns that a file of events must have.
+    pub const REQUIRED_COLUMNS: [&'static str; 5] = ["event_time", "event_type", "user_id", "session_id", "product_id"];
+
+    /// What a file of events must have in its header, and what it may have.
+    pub fn columns() -> Columns {
+        Columns::new(Self::COLUMNS, Self::REQUIRED_COLUMNS)
+    }
+
+    /// An event with the fields that every event has; the others are absent, the quantity is 1.
+    pub fn new(
+        event_id: Uuid,
+        event_time: OffsetDateTime,
+        event_type: EventType,
+        user_id: impl Into<String>,
+        session_id: impl Into<String>,
+        product_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            event_id,
+            event_time: to_microseconds(event_time),
+            event_type,
+            user_id: user_id.into(),
+            session_id: session_id.into(),
+            product_id: product_id.into(),
+            product_name: None,
+            category: None,
+            brand: None,
+            price: None,
+            quantity: 1,
+            processed_at: None,
+        }
+    }
+}
+
+/// The time in UTC, in whole microseconds: what PostgreSQL's `timestamptz` can hold.
+pub(crate) fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
+    let time = time.to_offset(UtcOffset::UTC);
+    let whole = time.microsecond() * 1_000;
+    time.replace_nanosecond(whole).unwrap_or(time)
+}

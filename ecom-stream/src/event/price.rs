@@ -1,0 +1,165 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// An exact amount with two decimals, as PostgreSQL's `numeric(12,2)` holds it; never below zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Price(i64);
+
+/// Why a text is no [`Price`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PriceError {
+    /// It is not a decimal number.
+    #[error("not a decimal number")]
+    Malformed,
+    /// It is below zero.
+    #[error("below zero")]
+    Negative,
+    /// It has more than two decimals, so that keeping it would round it.
+    #[error("more than two decimals")]
+    Inexact,
+    /// It is more than `numeric(12,2)` holds.
+    #[error("more than 9999999999.99")]
+    OutOfRange,
+}
+
+impl Price {
+    /// The highest price.
+    pub const MAX: Self = Self(999_999_999_999);
+
+    /// A price from hundredths; `None` outside 0 to [`MAX`](Self::MAX).
+    pub const fn from_cents(cents: i64) -> Option<Self> {
+        if cents < 0 || cents > Self::MAX.0 {
+            None
+        } else {
+            Some(Self(cents))
+        }
+    }
+
+    /// The price in hundredths.
+    pub const fn cents(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Price {
+    type Err = PriceError;
+
+    fn from_str(text: &str) -> Result<Self, PriceError> {
+        let (negative, digits) = match text.as_bytes() {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
+        };
+        let mut cents: i64 = 0;
+        let mut seen_digit = false;
+        let mut decimals: Option<u32> = None;
+        let mut inexact = false;
+        let mut too_large = false;
+        for &byte in digits {
+            match byte {
+                b'0'..=b'9' => {
+                    seen_digit = true;
+                    let digit = i64::from(byte - b'0');
+                    if let Some(decimals) = &mut decimals {
+                        *decimals = decimals.saturating_add(1);
+                        if *decimals > 2 {
+                            inexact |= digit != 0;
+                            continue;
+                        }
+                    }
+                    // Once too large it stays so; the rest is still checked for being a number.
+                    cents = cents.saturating_mul(10).saturating_add(digit);
+                    too_large |= cents > Self::MAX.0;
+                }
+                b'.' if decimals.is_none() => decimals = Some(0),
+                _ => return Err(PriceError::Malformed),
+            }
+        }
+        if !seen_digit {
+            return Err(PriceError::Malformed);
+        }
+        for _ in decimals.unwrap_or(0)..2 {
+            cents = cents.saturating_mul(10);
+        }
+        if negative && (cents > 0 || inexact) {
+            return Err(PriceError::Negative);
+        }
+        if too_large || cents > Self::MAX.0 {
+            return Err(PriceError::OutOfRange);
+        }
+        if inexact {
+            return Err(PriceError::Inexact);
+        }
+        Ok(Self(cents))
+    }
+}
+
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+impl fmt::Debug for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Price({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_a_price() {
+        for (text, cents) in [
+            ("0", 0),
+            ("12", 1_200),
+            ("12.3", 1_230),
+            ("12.34", 1_234),
+            ("12.3400", 1_234),
+            ("+1.5", 150),
+            (".5", 50),
+            ("5.", 500),
+            ("-0.00", 0),
+            ("0000000000000000000001.00", 100),
+            ("9999999999.99", 999_999_999_999),
+        ] {
+            assert_eq!(text.parse::<Price>().map(Price::cents), Ok(cents), "{text}");
+        }
+        for (text, err) in [
+            ("", PriceError::Malformed),
+            (".", PriceError::Malformed),
+            ("-", PriceError::Malformed),
+            ("1.2.3", PriceError::Malformed),
+            ("1e3", PriceError::Malformed),
+            ("NaN", PriceError::Malformed),
+            ("1,5", PriceError::Malformed),
+            (" 1", PriceError::Malformed),
+            ("99999999999999999999999x", PriceError::Malformed),
+            ("-0.01", PriceError::Negative),
+            ("-0.001", PriceError::Negative),
+            ("12.345", PriceError::Inexact),
+            ("10000000000", PriceError::OutOfRange),
+            ("99999999999999999999999999", PriceError::OutOfRange),
+        ] {
+            assert_eq!(text.parse::<Price>(), Err(err), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(cents in 0..=Price::MAX.cents()) {
+            let price = Price::from_cents(cents).unwrap();
+            prop_assert_eq!(price.to_string().parse(), Ok(price));
+        }
+
+        #[test]
+        fn any_text_is_judged(text in any::<String>()) {
+            let _ = text.parse::<Price>();
+        }
+    }
+}

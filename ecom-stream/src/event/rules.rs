@@ -1,0 +1,314 @@
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use super::{Event, EventType, PriceError, TimeFormat, absent_id, id_of_text, to_microseconds};
+use crate::{CsvRecord, Header, Origin, Reason, Refusal};
+
+const MAX_ID_BYTES: usize = 64;
+const MAX_TEXT_BYTES: usize = 256;
+
+/// What makes a CSV record an event. Each rule has a reason code of its own.
+///
+/// ```
+/// use ecom_stream::{Rules, TimeFormat};
+/// use time::macros::datetime;
+///
+/// let rules = Rules::default()
+///     .time_format(TimeFormat::UnixMillis)
+///     .earliest(datetime!(2020-01-01 00:00 UTC));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Rules {
+    time_format: TimeFormat,
+    earliest: OffsetDateTime,
+    latest: Option<OffsetDateTime>,
+    max_ahead: Duration,
+}
+
+impl Default for Rules {
+    /// Times in RFC 3339, from the year 2000 to a day ahead of the clock.
+    fn default() -> Self {
+        Self {
+            time_format: TimeFormat::default(),
+            earliest: datetime!(2000-01-01 00:00 UTC),
+            latest: None,
+            max_ahead: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+impl Rules {
+    /// How `event_time` is written.
+    #[must_use]
+    pub fn time_format(mut self, format: TimeFormat) -> Self {
+        self.time_format = format;
+        self
+    }
+
+    /// Refuses events before `earliest`.
+    #[must_use]
+    pub fn earliest(mut self, earliest: OffsetDateTime) -> Self {
+        self.earliest = earliest;
+        self
+    }
+
+    /// Refuses events after `latest`, in place of those too far ahead of the clock.
+    #[must_use]
+    pub fn latest(mut self, latest: OffsetDateTime) -> Self {
+        self.latest = Some(latest);
+        self
+    }
+
+    /// Refuses events further ahead of the clock than this.
+    #[must_use]
+    pub fn max_ahead(mut self, max_ahead: Duration) -> Self {
+        self.latest = None;
+        self.max_ahead = max_ahead;
+        self
+    }
+
+    fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {
+        self.latest.unwrap_or_else(|| {
+            now.checked_add(self.max_ahead.try_into().unwrap_or(time::Duration::MAX))
+                .unwrap_or(now)
+        })
+    }
+}
+
+/// The rules with the columns of one header looked up.
+#[derive(Debug)]
+pub(crate) struct RulesOfHeader {
+    columns: [Option<usize>; Event::COLUMNS.len()],
+}
+
+impl RulesOfHeader {
+    pub(crate) fn new(header: &Header) -> Self {
+        Self {
+            columns: Event::COLUMNS.map(|name| header.index_of(name)),
+        }
+    }
+
+    /// Makes an event of a record, or says which rule it breaks.
+    pub(crate) fn event(
+        &self,
+        rules: &Rules,
+        record: &CsvRecord,
+        origin: Option<&Origin>,
+        pipeline: &str,
+        now: OffsetDateTime,
+    ) -> Result<Event, Refusal> {
+        // An empty field and a column that the file doesn't have are both absent.
+        let field = |column: usize| {
+            let index = self.columns[column]?;
+            record.field(index).filter(|text| !text.is_empty())
+        };
+        let [
+            id,
+            time,
+            kind,
+            user,
+            session,
+            product,
+            name,
+            category,
+            brand,
+            price,
+            quantity,
+        ] = std::array::from_fn(field);
+
+        let event_time = time.ok_or_else(|| absent(Reason::EVENT_TIME_MISSING))?;
+        let event_time = match rules.time_format.parse(event_time) {
+            Some(parsed) => to_microseconds(parsed),
+            None => return Err(refuse(Reason::EVENT_TIME_MALFORMED, event_time)),
+        };
+        if event_time < rules.earliest || event_time > rules.latest_at(now) {
+            return Err(refuse(Reason::EVENT_TIME_OUT_OF_RANGE, &event_time.to_string()));
+        }
+        let event_type = kind.ok_or_else(|| absent(Reason::EVENT_TYPE_MISSING))?;
+        let event_type =
+            EventType::from_name(event_type).ok_or_else(|| refuse(Reason::EVENT_TYPE_UNKNOWN, event_type))?;
+        let user_id = identifier(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG)?;
+        let session_id = identifier(session, Reason::SESSION_ID_MISSING, Reason::SESSION_ID_TOO_LONG)?;
+        let product_id = identifier(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?;
+        let product_name = text(name, Reason::PRODUCT_NAME_TOO_LONG)?;
+        let category = text(category, Reason::CATEGORY_TOO_LONG)?;
+        let brand = text(brand, Reason::BRAND_TOO_LONG)?;
+        let price = match price {
+            Some(price) => Some(price.parse().map_err(|err| refuse(price_reason(err), price))?),
+            None if event_type == EventType::Purchase => return Err(absent(Reason::PRICE_MISSING)),
+            None => None,
+        };
+        let quantity = quantity.map_or(Ok(1), self::quantity)?;
+        let event_id = match (id, origin) {
+            (Some(id), _) => id.parse().unwrap_or_else(|_| id_of_text(id)),
+            (None, Some(origin)) => absent_id(pipeline, origin),
+            (None, None) => id_of_text(""),
+        };
+        Ok(Event {
+            event_id,
+            event_time,
+            event_type,
+            user_id,
+            session_id,
+            product_id,
+            product_name,
+            category,
+            brand,
+            price,
+            quantity,
+            processed_at: None,
+        })
+    }
+}
+
+fn identifier(field: Option<&str>, missing: Reason, too_long: Reason) -> Result<String, Refusal> {
+    let field = field.ok_or_else(|| absent(missing))?;
+    at_most(field, MAX_ID_BYTES, too_long)
+}
+
+fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal> {
+    field.map(|field| at_most(field, MAX_TEXT_BYTES, too_long)).transpose()
+}
+
+fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Refusal> {
+    match field.len() {
+        len if len <= max_bytes => Ok(field.to_owned()),
+        len => Err(Refusal::new(
+            too_long,
+            format!("{len} bytes where {max_bytes} are allowed"),
+        )),
+    }
+}
+
+fn quantity(field: &str) -> Result<i32, Refusal> {
+    let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(refuse(Reason::QUANTITY_MALFORMED, field));
+    }
+    match field.parse() {
+        Ok(quantity) if quantity >= 1 => Ok(quantity),
+        _ => Err(refuse(Reason::QUANTITY_OUT_OF_RANGE, field)),
+    }
+}
+
+fn price_reason(err: PriceError) -> Reason {
+    match err {
+        PriceError::Malformed => Reason::PRICE_MALFORMED,
+        PriceError::Negative => Reason::PRICE_NEGATIVE,
+        PriceError::Inexact => Reason::PRICE_INEXACT,
+        PriceError::OutOfRange => Reason::PRICE_OUT_OF_RANGE,
+    }
+}
+
+fn absent(reason: Reason) -> Refusal {
+    Refusal::new(reason, "absent or empty")
+}
+
+/// The value that was found, shortened: details are for reading, and the raw bytes are kept beside them.
+fn refuse(reason: Reason, found: &str) -> Refusal {
+    const MAX_SHOWN_CHARS: usize = 80;
+    let mut shown: String = found.chars().take(MAX_SHOWN_CHARS).collect();
+    if shown.len() < found.len() {
+        shown.push('…');
+    }
+    Refusal::new(reason, format!("found {shown:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::Price;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+    const GOOD: [(&str, &str); 11] = [
+        ("event_id", "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("event_time", "2026-11-23T09:30:00.1234567+01:00"),
+        ("event_type", "purchase"),
+        ("user_id", "u1"),
+        ("session_id", "s1"),
+        ("product_id", "SKU-1"),
+        ("product_name", "Phone, \"red\""),
+        ("category", "electronics.smartphone"),
+        ("brand", "acme"),
+        ("price", "129.90"),
+        ("quantity", "2"),
+    ];
+
+    fn judge(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
+        let header = Arc::new(Header::new(fields.iter().map(|(name, _)| *name)));
+        let record = CsvRecord::new(header.clone(), fields.iter().map(|(_, value)| *value)).unwrap();
+        RulesOfHeader::new(&header).event(&Rules::default(), &record, None, "p", NOW)
+    }
+
+    fn with(name: &str, value: &str) -> Result<Event, Refusal> {
+        let fields = GOOD.map(|(n, v)| if n == name { (n, value) } else { (n, v) });
+        judge(&fields)
+    }
+
+    #[test]
+    fn a_good_record_is_an_event() {
+        let event = judge(&GOOD).unwrap();
+        assert_eq!(event.event_id.to_string(), GOOD[0].1);
+        assert_eq!(event.event_time, datetime!(2026-11-23 08:30:00.123456 UTC));
+        assert_eq!(event.price, Price::from_cents(12_990));
+        assert_eq!(event.quantity, 2);
+        assert_eq!(event.product_name.as_deref(), Some("Phone, \"red\""));
+    }
+
+    #[test]
+    fn every_rule_has_its_reason() {
+        let long_id = "x".repeat(65);
+        let long_text = "x".repeat(257);
+        let cases: &[(&str, &str, Reason)] = &[
+            ("event_time", "", Reason::EVENT_TIME_MISSING),
+            ("event_time", "now", Reason::EVENT_TIME_MALFORMED),
+            ("event_time", "1999-12-31T23:59:59Z", Reason::EVENT_TIME_OUT_OF_RANGE),
+            ("event_time", "2026-11-24T12:00:01Z", Reason::EVENT_TIME_OUT_OF_RANGE),
+            ("event_type", "", Reason::EVENT_TYPE_MISSING),
+            ("event_type", "Purchase", Reason::EVENT_TYPE_UNKNOWN),
+            ("user_id", "", Reason::USER_ID_MISSING),
+            ("user_id", &long_id, Reason::USER_ID_TOO_LONG),
+            ("session_id", "", Reason::SESSION_ID_MISSING),
+            ("session_id", &long_id, Reason::SESSION_ID_TOO_LONG),
+            ("product_id", "", Reason::PRODUCT_ID_MISSING),
+            ("product_id", &long_id, Reason::PRODUCT_ID_TOO_LONG),
+            ("product_name", &long_text, Reason::PRODUCT_NAME_TOO_LONG),
+            ("category", &long_text, Reason::CATEGORY_TOO_LONG),
+            ("brand", &long_text, Reason::BRAND_TOO_LONG),
+            ("price", "", Reason::PRICE_MISSING),
+            ("price", "NaN", Reason::PRICE_MALFORMED),
+            ("price", "-1", Reason::PRICE_NEGATIVE),
+            ("price", "1.005", Reason::PRICE_INEXACT),
+            ("price", "10000000000", Reason::PRICE_OUT_OF_RANGE),
+            ("quantity", "1.5", Reason::QUANTITY_MALFORMED),
+            ("quantity", "0", Reason::QUANTITY_OUT_OF_RANGE),
+            ("quantity", "2147483648", Reason::QUANTITY_OUT_OF_RANGE),
+        ];
+        for (name, value, reason) in cases {
+            assert_eq!(with(name, value).unwrap_err().reason, *reason, "{name} = {value:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_let_in() {
+        for (name, value) in [
+            ("user_id", "x".repeat(64)),
+            ("brand", "x".repeat(256)),
+            ("event_time", "2026-11-24T12:00:00Z".into()),
+            ("event_time", "2000-01-01T00:00:00Z".into()),
+            ("quantity", "2147483647".into()),
+            ("brand", String::new()),
+        ] {
+            with(name, &value).unwrap();
+        }
+    }
+
+    #[test]
+    fn ids_that_are_no_uuids_are_made_into_some() {
+        assert_eq!(with("event_id", "order-1").unwrap().event_id, id_of_text("order-1"));
+    }
+}

@@ -1,0 +1,61 @@
+//! Composable sources, transforms and sinks over async streams: event pipelines that lose nothing and double nothing.
+//!
+//! # The one idea
+//!
+//! A [`Batch`] carries everything that must become true together: its records, the records that had to be refused, the
+//! operator state that changed, and how far the source has read. A [`Sink`] makes batches durable in order, each whole or
+//! not at all, in one local transaction. So there is no two-phase commit, no checkpoint file, and no log of our own.
+//!
+//! A [`Source`] opens a stream of batches, a [`Transform`] turns one into another, a [`Sink`] turns it into a stream of
+//! commits. [`SourceExt`] chains them; [`SourceExt::to`] makes the [`Pipeline`] that runs.
+//!
+//! ```no_run
+//! use ecom_stream::{CsvDirSource, Rules, SourceExt, memory::MemorySink, stop_signal};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+//! let summary = CsvDirSource::new("data")
+//!     .validate(Rules::default())
+//!     .stamp()
+//!     .to(MemorySink::new("events"))
+//!     .run_until(stop_signal()?)
+//!     .await?;
+//! println!("{:?}", summary.counts);
+//! # Ok(()) }
+//! ```
+
+mod batch;
+mod csv;
+mod csv_dir;
+mod error;
+mod event;
+mod ledger;
+pub mod memory;
+pub mod operators;
+mod pipeline;
+mod queue;
+mod reject;
+mod signal;
+mod sink;
+mod source;
+mod source_ext;
+mod split;
+mod topology;
+mod transform;
+
+pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
+pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
+
+pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, EventType, Price, PriceError, Rules, TimeFormat, TimeFormatError, absent_id, id_of_text};
+pub use ledger::{Checkpoint, EmptyLedger, Ledger};
+pub use pipeline::{Pipeline, Summary};
+pub use queue::QueueLimits;
+pub use reject::{Reason, Reject};
+pub use signal::{ABORTED, stop_signal};
+pub use sink::{Commit, Counts, Sink};
+pub use source::{Committed, Source};
+pub use source_ext::SourceExt;
+pub use split::{Mark, Position, Refusal, Split, SplitState};
+pub use topology::{SourceInfo, Topology};
+pub use transform::Transform;

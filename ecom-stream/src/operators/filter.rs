@@ -1,0 +1,25 @@
+use futures::TryStreamExt;
+
+use crate::{BatchStream, Checkpoint, Transform};
+
+/// Keeps the records that a predicate holds for; see [`SourceExt::filter`](crate::SourceExt::filter).
+#[derive(Debug, Clone)]
+pub struct Filter<F>(F);
+
+impl<F> Filter<F> {
+    pub(crate) fn new(predicate: F) -> Self {
+        Self(predicate)
+    }
+}
+
+impl<F, In> Transform<In> for Filter<F>
+where
+    F: FnMut(&In) -> bool + Send,
+    In: Send + 'static,
+{
+    type Out = In;
+
+    fn apply(mut self, input: impl BatchStream<In> + 'static, _: Checkpoint) -> impl BatchStream<In> {
+        input.map_ok(move |batch| batch.try_filter_map(|value, _| Ok(self.0(&value).then_some(value))))
+    }
+}

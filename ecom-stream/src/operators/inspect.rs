@@ -1,0 +1,25 @@
+use futures::TryStreamExt;
+
+use crate::{Batch, BatchStream, Checkpoint, Transform};
+
+/// Shows each batch to a closure; see [`SourceExt::inspect`](crate::SourceExt::inspect).
+#[derive(Debug, Clone)]
+pub struct Inspect<F>(F);
+
+impl<F> Inspect<F> {
+    pub(crate) fn new(f: F) -> Self {
+        Self(f)
+    }
+}
+
+impl<F, In> Transform<In> for Inspect<F>
+where
+    F: FnMut(&Batch<In>) + Send,
+    In: Send + 'static,
+{
+    type Out = In;
+
+    fn apply(mut self, input: impl BatchStream<In> + 'static, _: Checkpoint) -> impl BatchStream<In> {
+        input.inspect_ok(move |batch| self.0(batch))
+    }
+}

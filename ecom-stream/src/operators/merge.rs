@@ -1,0 +1,33 @@
+use futures::stream;
+
+use crate::{BatchStream, Checkpoint, Source, Topology};
+
+/// Two sources as one; see [`SourceExt::merge`](crate::SourceExt::merge).
+#[derive(Debug, Clone)]
+pub struct Merge<A, B>(A, B);
+
+impl<A, B> Merge<A, B> {
+    pub(crate) fn new(first: A, second: B) -> Self {
+        Self(first, second)
+    }
+}
+
+impl<A, B> Source for Merge<A, B>
+where
+    A: Source + 'static,
+    B: Source<Item = A::Item> + 'static,
+{
+    type Item = A::Item;
+    type Ack = (A::Ack, B::Ack);
+
+    fn describe(&self, topology: &mut Topology) {
+        self.0.describe(topology);
+        self.1.describe(topology);
+    }
+
+    fn open(self, from: Checkpoint) -> (impl BatchStream<A::Item>, Self::Ack) {
+        let (first, first_ack) = self.0.open(from.clone());
+        let (second, second_ack) = self.1.open(from);
+        (stream::select(first, second), (first_ack, second_ack))
+    }
+}

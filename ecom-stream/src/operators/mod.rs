@@ -1,0 +1,19 @@
+//! The operators that [`SourceExt`](crate::SourceExt) gives to every source, one a file.
+
+mod filter;
+mod inspect;
+mod map;
+mod merge;
+mod stamp;
+mod then;
+mod try_map;
+mod validate;
+
+pub use filter::Filter;
+pub use inspect::Inspect;
+pub use map::Map;
+pub use merge::Merge;
+pub use stamp::Stamp;
+pub use then::Then;
+pub use try_map::TryMap;
+pub use validate::Validate;

@@ -1,0 +1,33 @@
+use crate::{BatchStream, Checkpoint, Source, Topology, Transform};
+
+/// A source followed by a transform; see [`SourceExt::then`](crate::SourceExt::then).
+#[derive(Debug, Clone)]
+pub struct Then<S, T> {
+    source: S,
+    transform: T,
+}
+
+impl<S, T> Then<S, T> {
+    pub(crate) fn new(source: S, transform: T) -> Self {
+        Self { source, transform }
+    }
+}
+
+impl<S, T> Source for Then<S, T>
+where
+    S: Source + 'static,
+    T: Transform<S::Item>,
+{
+    type Item = T::Out;
+    type Ack = S::Ack;
+
+    fn describe(&self, topology: &mut Topology) {
+        self.source.describe(topology);
+        self.transform.describe(topology);
+    }
+
+    fn open(self, from: Checkpoint) -> (impl BatchStream<T::Out>, S::Ack) {
+        let (batches, ack) = self.source.open(from.clone());
+        (self.transform.apply(batches, from), ack)
+    }
+}

@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use time::OffsetDateTime;
+
+use crate::event::RulesOfHeader;
+use crate::{BatchStream, Checkpoint, CsvRecord, Event, Header, Rules, Transform};
+
+/// Makes events of CSV records; see [`SourceExt::validate`](crate::SourceExt::validate).
+#[derive(Debug, Clone)]
+pub struct Validate {
+    rules: Rules,
+}
+
+impl Validate {
+    /// Validates by `rules`.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules }
+    }
+}
+
+impl Transform<CsvRecord> for Validate {
+    type Out = Event;
+
+    fn apply(self, input: impl BatchStream<CsvRecord> + 'static, from: Checkpoint) -> impl BatchStream<Event> {
+        let mut last: Option<(Arc<Header>, RulesOfHeader)> = None;
+        input.map_ok(move |batch| {
+            let now = OffsetDateTime::now_utc();
+            batch.try_filter_map(|record, origin| {
+                let of_header = match &mut last {
+                    Some((header, of_header)) if Arc::ptr_eq(header, record.header()) => of_header,
+                    last => {
+                        let header = record.header().clone();
+                        let of_header = RulesOfHeader::new(&header);
+                        &mut last.insert((header, of_header)).1
+                    }
+                };
+                of_header
+                    .event(&self.rules, &record, origin, from.pipeline(), now)
+                    .map(Some)
+            })
+        })
+    }
+}

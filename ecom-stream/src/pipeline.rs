@@ -1,0 +1,201 @@
+//! The pipeline and its runner.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::FutureExt;
+use futures::stream::StreamExt;
+use tokio::sync::mpsc;
+
+use crate::queue::{QueueLimits, fill, queue};
+use crate::{Commit, Committed, Counts, Error, ErrorKind, Result, Sink, Source, Topology};
+
+/// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
+pub struct Pipeline<S, K> {
+    source: S,
+    sink: K,
+    limits: QueueLimits,
+    on_commit: Box<dyn FnMut(&Commit) + Send>,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// How many epochs were committed.
+    pub epochs: u64,
+    /// What became of the records.
+    pub counts: Counts,
+    /// Whether the run was stopped; otherwise the source was exhausted.
+    pub stopped: bool,
+}
+
+impl<S, K> std::fmt::Debug for Pipeline<S, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, K> Pipeline<S, K> {
+    pub(crate) fn new(source: S, sink: K) -> Self {
+        Self {
+            source,
+            sink,
+            limits: QueueLimits::default(),
+            on_commit: Box::new(|_| ()),
+        }
+    }
+
+    /// Bounds what may wait between the source and the sink, in place of [`QueueLimits::default`].
+    #[must_use]
+    pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Shows each commit to `f` as soon as it is durable, for a line of progress, say. `f` must not block.
+    #[must_use]
+    pub fn on_commit(mut self, f: impl FnMut(&Commit) + Send + 'static) -> Self {
+        self.on_commit = Box::new(f);
+        self
+    }
+}
+
+impl<S, K> Pipeline<S, K>
+where
+    S: Source + 'static,
+    K: Sink<S::Item>,
+{
+    /// Runs until the source is exhausted and everything is committed. A source that never ends runs on and on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the source and of the sink; what was committed before stays. [`ErrorKind::Configuration`] before
+    /// anything is read when two sources or two operators share a name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the run as a crash would: a prefix of the input is durable, and the next run goes on
+    /// after it.
+    pub async fn run(self) -> Result<Summary> {
+        self.run_until(pending()).await
+    }
+
+    /// Runs until the source is exhausted or `stop` completes. Then the stream ends in front of the sink, which commits
+    /// what it has: operators see nothing of it, no window closes.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Summary> {
+        let stop = stop.shared();
+        let mut topology = Topology::default();
+        self.source.describe(&mut topology);
+        topology.check()?;
+
+        let mut summary = Summary::default();
+        let checkpoint = tokio::select! {
+            biased;
+            () = stop.clone() => {
+                summary.stopped = true;
+                return Ok(summary);
+            }
+            ledger = self.sink.ledger(&topology) => ledger?,
+        };
+
+        let (queue, batches) = queue(self.limits);
+        let source = self.source;
+        let (acks, acked) = mpsc::channel(ACKS_IN_FLIGHT);
+        // Reading has a task of its own, so that it goes on while the sink writes.
+        let mut reader = AbortOnDrop(tokio::spawn(async move {
+            let (input, ack) = source.open(checkpoint);
+            let acknowledging = tokio::spawn(acknowledge(ack, acked));
+            fill(input, queue).await;
+            acknowledging
+        }));
+
+        let input = batches.take_until(stop.clone());
+        let outcome = {
+            let mut commits = pin!(self.sink.commit(input));
+            loop {
+                match commits.next().await {
+                    Some(Ok(commit)) => {
+                        summary.epochs += 1;
+                        summary.counts += commit.counts;
+                        (self.on_commit)(&commit);
+                        // Fails only when the task has panicked, which is told below.
+                        let _ = acks.send(commit).await;
+                    }
+                    Some(Err(err)) => break Err(err),
+                    None => break Ok(()),
+                }
+            }
+        };
+        drop(acks);
+        summary.stopped = stop.peek().is_some();
+        // The sink and with it the input are dropped: the reader notices and ends.
+        let reader = (&mut reader.0).await;
+        outcome?;
+        reader.map_err(panicked)?.await.map_err(panicked)?;
+        Ok(summary)
+    }
+}
+
+const ACKS_IN_FLIGHT: usize = 64;
+
+/// Tells the source of commits. What fails is told again, in order, with the next commit and a few times at the end.
+async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Commit>) {
+    const MOST_UNTOLD: usize = 1_000;
+    const LAST_TRIES: usize = 3;
+    const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(200);
+
+    let mut untold: VecDeque<Commit> = VecDeque::new();
+    while let Some(commit) = commits.recv().await {
+        if untold.len() == MOST_UNTOLD {
+            tracing::warn!(
+                "the source could not be told of {MOST_UNTOLD} commits: the oldest is left to its next start"
+            );
+            untold.pop_front();
+        }
+        untold.push_back(commit);
+        tell(&mut ack, &mut untold).await;
+    }
+    for _ in 0..LAST_TRIES {
+        if untold.is_empty() {
+            return;
+        }
+        tokio::time::sleep(BETWEEN_LAST_TRIES).await;
+        tell(&mut ack, &mut untold).await;
+    }
+}
+
+async fn tell(ack: &mut impl Committed, untold: &mut VecDeque<Commit>) {
+    while let Some(commit) = untold.front() {
+        if let Err(err) = ack.committed(commit).await {
+            tracing::warn!(
+                epoch = commit.epoch,
+                "the source could not act on a commit yet: {}",
+                err.report()
+            );
+            return;
+        }
+        untold.pop_front();
+    }
+}
+
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn panicked(err: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Panicked, "a task of the pipeline panicked")
+        .hint("this is a bug: please report it; what was committed is safe")
+        .caused_by(err)
+}

@@ -1,0 +1,66 @@
+//! Sinks: what makes batches durable.
+
+use std::future::Future;
+use std::ops::AddAssign;
+
+use futures::Stream;
+
+use crate::{BatchStream, Checkpoint, Position, Result, Topology};
+
+/// Makes batches durable, in order, each whole or not at all.
+pub trait Sink<In: Send>: Send + Sized {
+    /// Gets the sink ready for the pipeline and says what it already knows to be durable.
+    ///
+    /// May take long: a sink that only one instance may write to waits here for its turn. Safe to cancel.
+    fn ledger(&mut self, topology: &Topology) -> impl Future<Output = Result<Checkpoint>> + Send;
+
+    /// Makes `input` durable and yields what was committed, in order.
+    ///
+    /// When `input` ends, what has come in is committed before the stream ends. Transient failures are retried inside;
+    /// an error that comes out is final and leaves a prefix of the input durable. Dropping the stream leaves a prefix too.
+    fn commit(self, input: impl BatchStream<In> + 'static) -> impl Stream<Item = Result<Commit>> + Send;
+}
+
+/// What one transaction of a sink made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The number of the epoch; each is one more than the last, across runs where the sink remembers it.
+    pub epoch: u64,
+    /// How far each split is durable now.
+    pub positions: Vec<Position>,
+    /// What became of the records.
+    pub counts: Counts,
+}
+
+/// What became of records. Always *read = stored + duplicates + rejected + filtered*, as long as no transform makes
+/// one record of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records that came out of the source.
+    pub read: u64,
+    /// Records that the sink holds now and didn't before.
+    pub stored: u64,
+    /// Records that the sink held already.
+    pub duplicates: u64,
+    /// Records that can't be used and were put among the dead letters.
+    pub rejected: u64,
+    /// Records that a transform left out on purpose.
+    pub filtered: u64,
+}
+
+impl Counts {
+    /// Whether every record that was read is accounted for.
+    pub fn balance(&self) -> bool {
+        self.read == self.stored + self.duplicates + self.rejected + self.filtered
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.stored += other.stored;
+        self.duplicates += other.duplicates;
+        self.rejected += other.rejected;
+        self.filtered += other.filtered;
+    }
+}

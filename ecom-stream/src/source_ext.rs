@@ -1,0 +1,177 @@
+//! The operators, as methods of every source.
+
+use crate::operators::{Filter, Inspect, Map, Merge, Stamp, Then, TryMap, Validate};
+use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Transform};
+
+/// The operators, as methods of every source. Each is one line over [`then`](Self::then).
+pub trait SourceExt: Source {
+    /// The source followed by a transform, which is a source again.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::{BatchStream, Checkpoint, SourceExt, Transform};
+    /// use futures::TryStreamExt;
+    ///
+    /// /// A transform of your own.
+    /// struct Double;
+    ///
+    /// impl Transform<i64> for Double {
+    ///     type Out = i64;
+    ///
+    ///     fn apply(self, input: impl BatchStream<i64> + 'static, _: Checkpoint) -> impl BatchStream<i64> {
+    ///         input.map_ok(|batch| batch.try_filter_map(|n, _| Ok(Some(n * 2))))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).then(Double).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [2, 4, 6]);
+    /// # Ok(()) }
+    /// ```
+    fn then<T: Transform<Self::Item>>(self, transform: T) -> Then<Self, T> {
+        Then::new(self, transform)
+    }
+
+    /// Turns each record into another.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).map(|n: i64| n * n).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn map<F, Out>(self, f: F) -> Then<Self, Map<F>>
+    where
+        F: FnMut(Self::Item) -> Out + Send,
+        Out: Send + 'static,
+    {
+        self.then(Map::new(f))
+    }
+
+    /// Keeps the records for which `predicate` holds; the others are counted as filtered.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// let summary = MemorySource::new("numbers", vec![1, 2, 3]).filter(|n| n % 2 == 1).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 3]);
+    /// assert_eq!(summary.counts.filtered, 1);
+    /// # Ok(()) }
+    /// ```
+    fn filter<F>(self, predicate: F) -> Then<Self, Filter<F>>
+    where
+        F: FnMut(&Self::Item) -> bool + Send,
+    {
+        self.then(Filter::new(predicate))
+    }
+
+    /// Turns each record into another, or refuses it: a refusal becomes a reject, with the bytes that the record was
+    /// read from.
+    ///
+    /// ```
+    /// # use ecom_stream::{Refusal, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("words", vec!["7", "x"])
+    ///     .try_map(|word: &str| word.parse::<i64>().map_err(|err| Refusal::new("not_a_number", err.to_string())))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [7]);
+    /// assert_eq!(sink.rejects()[0].refusal.reason.as_str(), "not_a_number");
+    /// # Ok(()) }
+    /// ```
+    fn try_map<F, Out>(self, f: F) -> Then<Self, TryMap<F>>
+    where
+        F: FnMut(Self::Item) -> Result<Out, Refusal> + Send,
+        Out: Send + 'static,
+    {
+        self.then(TryMap::new(f))
+    }
+
+    /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use std::sync::atomic::{AtomicUsize, Ordering};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// static SEEN: AtomicUsize = AtomicUsize::new(0);
+    /// MemorySource::new("numbers", vec![1, 2, 3])
+    ///     .inspect(|batch| { SEEN.fetch_add(batch.records.len(), Ordering::Relaxed); })
+    ///     .to(MemorySink::new("doc"))
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(SEEN.load(Ordering::Relaxed), 3);
+    /// # Ok(()) }
+    /// ```
+    fn inspect<F>(self, f: F) -> Then<Self, Inspect<F>>
+    where
+        F: FnMut(&Batch<Self::Item>) + Send,
+    {
+        self.then(Inspect::new(f))
+    }
+
+    /// Makes events of CSV records by the [`Rules`]; a record that breaks one becomes a reject with a reason code.
+    /// Nothing is invented: no value is replaced by a default that the rules don't name.
+    ///
+    /// ```no_run
+    /// # use ecom_stream::{CsvDirSource, Rules, SourceExt, memory::MemorySink};
+    /// # async fn f() -> ecom_stream::Result<()> {
+    /// CsvDirSource::new("data").validate(Rules::default()).to(MemorySink::new("doc")).run().await?;
+    /// # Ok(()) }
+    /// ```
+    fn validate(self, rules: Rules) -> Then<Self, Validate>
+    where
+        Self: Source<Item = CsvRecord>,
+    {
+        self.then(Validate::new(rules))
+    }
+
+    /// Puts the processing time on each event, read from the system's clock once a batch. [`Stamp::new`] takes another
+    /// clock.
+    ///
+    /// ```
+    /// # use ecom_stream::{Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use time::OffsetDateTime;
+    /// # use uuid::Uuid;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let event = Event::new(Uuid::nil(), OffsetDateTime::UNIX_EPOCH, EventType::View, "user", "session", "product");
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("events", vec![event]).stamp().to(sink.clone()).run().await?;
+    /// assert!(sink.values()[0].processed_at.is_some());
+    /// # Ok(()) }
+    /// ```
+    fn stamp(self) -> Then<Self, Stamp>
+    where
+        Self: Source<Item = Event>,
+    {
+        self.then(Stamp::default())
+    }
+
+    /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("a", vec![1]).merge(MemorySource::new("b", vec![2])).to(sink.clone()).run().await?;
+    /// let mut values = sink.values();
+    /// values.sort();
+    /// assert_eq!(values, [1, 2]);
+    /// # Ok(()) }
+    /// ```
+    fn merge<S: Source<Item = Self::Item>>(self, other: S) -> Merge<Self, S> {
+        Merge::new(self, other)
+    }
+
+    /// Hands the source to a sink. Only the [`Pipeline`] that comes of it can run.
+    fn to<K: Sink<Self::Item>>(self, sink: K) -> Pipeline<Self, K> {
+        Pipeline::new(self, sink)
+    }
+}
+
+impl<S: Source> SourceExt for S {}

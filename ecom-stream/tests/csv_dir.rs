@@ -1,0 +1,431 @@
+//! The CSV directory source as a user of the library meets it: real files, a sink in memory.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use ecom_stream::memory::MemorySink;
+use ecom_stream::{
+    AfterCommit, Checkpoint, Columns, CsvDirSource, CsvLimits, CsvRecord, Event, EventType, Position, Price, Result,
+    Rules, Sink, Source, SourceExt, SplitState, Summary, ToCsv, Topology,
+};
+use futures::StreamExt;
+use proptest::prelude::*;
+use tempfile::TempDir;
+use time::macros::datetime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+const HEADER: &str = "event_time,event_type,user_id,session_id,product_id\n";
+const SETTLE: Duration = Duration::from_millis(300);
+
+fn row(user: &str) -> String {
+    format!("2026-11-01T12:00:00Z,view,{user},s,p\n")
+}
+
+fn rows(users: impl IntoIterator<Item = u32>) -> String {
+    users.into_iter().map(|user| row(&user.to_string())).collect()
+}
+
+fn drop_in(dir: &Path, name: &str, text: impl AsRef<[u8]>) {
+    let temporary = dir.join(format!(".{name}.tmp"));
+    fs::write(&temporary, text).unwrap();
+    fs::rename(temporary, dir.join(name)).unwrap();
+}
+
+fn append(path: &Path, text: impl AsRef<[u8]>) {
+    OpenOptions::new()
+        .append(true)
+        .open(path)
+        .unwrap()
+        .write_all(text.as_ref())
+        .unwrap();
+}
+
+fn source(dir: &TempDir) -> CsvDirSource {
+    CsvDirSource::new(dir.path())
+        .settle_for(SETTLE)
+        .rescan_every(Duration::from_millis(200))
+}
+
+fn users(sink: &MemorySink<Event>) -> Vec<String> {
+    let mut users: Vec<_> = sink.values().into_iter().map(|event| event.user_id).collect();
+    users.sort_by_key(|user| (user.len(), user.clone()));
+    users
+}
+
+fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|n| n.to_string()).collect()
+}
+
+async fn once(source: CsvDirSource, sink: &MemorySink<Event>) -> Result<Summary> {
+    source
+        .available_now()
+        .validate(Rules::default())
+        .to(sink.clone())
+        .run()
+        .await
+}
+
+/// A pipeline that runs until it is told to stop.
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<Summary>>,
+}
+
+fn start(source: CsvDirSource, sink: &MemorySink<Event>) -> Running {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let pipeline = source.validate(Rules::default()).to(sink.clone());
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    Running {
+        stop,
+        task: tokio::spawn(pipeline.run_until(stopped)),
+    }
+}
+
+impl Running {
+    async fn stop(self) -> Summary {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap()
+    }
+}
+
+/// Waits for what must come; a test that waits for a minute has failed.
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came: {what}");
+}
+
+fn state(sink: &MemorySink<Event>, path: &str) -> Option<Position> {
+    sink.positions()
+        .into_iter()
+        .find(|position| position.split.path() == path)
+}
+
+fn reason(sink: &MemorySink<Event>, path: &str) -> String {
+    let position = state(sink, path).unwrap();
+    position
+        .state
+        .refusal()
+        .map(|refusal| refusal.reason.to_string())
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn files_come_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..10));
+    let sink = MemorySink::new("test");
+    let running = start(source(&dir), &sink);
+    eventually("the first file", || users(&sink) == numbers(0..10)).await;
+
+    drop_in(dir.path(), "b.csv", HEADER.to_owned() + &rows(10..20));
+    fs::write(dir.path().join("c.csv"), HEADER.to_owned() + &rows(20..30)).unwrap();
+    eventually("renamed in and written in place", || users(&sink) == numbers(0..30)).await;
+
+    let mut slow = fs::File::create(dir.path().join("d.csv")).unwrap();
+    for n in 30..34 {
+        slow.write_all(if n == 30 { HEADER.as_bytes() } else { b"" }).unwrap();
+        slow.write_all(row(&n.to_string()).as_bytes()).unwrap();
+        slow.flush().unwrap();
+        tokio::time::sleep(SETTLE).await;
+    }
+    drop(slow);
+    eventually("a slow writer", || users(&sink) == numbers(0..34)).await;
+
+    append(&dir.path().join("a.csv"), rows(34..40));
+    eventually("a file that grew", || users(&sink) == numbers(0..40)).await;
+    eventually("all finished", || {
+        sink.positions().iter().all(|p| p.state == SplitState::Finished)
+    })
+    .await;
+
+    let summary = running.stop().await;
+    assert!(summary.stopped && summary.counts.balance());
+    assert_eq!(once(source(&dir), &sink).await.unwrap().counts.read, 0);
+}
+
+#[tokio::test]
+async fn without_notifications_files_are_found_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = MemorySink::new("test");
+    let running = start(source(&dir).without_notifications(), &sink);
+    drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..10));
+    eventually("a file", || users(&sink) == numbers(0..10)).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_directory_may_be_made_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let sink = MemorySink::new("test");
+    let running = start(CsvDirSource::new(&data).rescan_every(Duration::from_millis(50)), &sink);
+    drop_in(&data, "a.csv", HEADER.to_owned() + &rows(0..1));
+    eventually("a file", || users(&sink).len() == 1).await;
+    fs::rename(&data, root.path().join("old")).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    fs::create_dir(&data).unwrap();
+    drop_in(&data, "b.csv", HEADER.to_owned() + &rows(1..2));
+    eventually("a file in the new directory", || users(&sink).len() == 2).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_last_record_without_a_line_end_counts_when_its_writer_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = MemorySink::new("test");
+    let text = HEADER.to_owned() + &rows(0..2);
+    drop_in(dir.path(), "a.csv", text.trim_end());
+    once(source(&dir), &sink).await.unwrap();
+    assert_eq!(users(&sink), numbers(0..2));
+
+    // A line end and more may still follow it, but not the rest of a record.
+    append(&dir.path().join("a.csv"), "\n".to_owned() + &rows(2..3));
+    once(source(&dir), &sink).await.unwrap();
+    assert_eq!(users(&sink), numbers(0..3));
+    drop_in(dir.path(), "b.csv", text.trim_end());
+    once(source(&dir), &sink).await.unwrap();
+    append(&dir.path().join("b.csv"), "more\n");
+    once(source(&dir), &sink).await.unwrap();
+    assert_eq!(reason(&sink, "b.csv"), "grew_mid_record");
+    assert_eq!(users(&sink).len(), 5);
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_set_aside_and_the_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("good.csv"), HEADER.to_owned() + &rows(0..5)).unwrap();
+    fs::write(at("missing.csv"), "event_time,user_id\n1,2\n").unwrap();
+    fs::write(at("twice.csv"), "event_time,event_time\n").unwrap();
+    fs::write(at("semicolon.csv"), HEADER.replace(',', ";")).unwrap();
+    let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(at("utf16.csv"), utf16).unwrap();
+    fs::write(at("quote.csv"), HEADER.to_owned() + &rows(5..7) + "\"" + &rows(7..9)).unwrap();
+    fs::write(at("empty.csv"), "").unwrap();
+    fs::write(at("header.csv"), HEADER).unwrap();
+    fs::write(at("bom.csv"), "\u{feff}".to_owned() + HEADER + &rows(9..10)).unwrap();
+    fs::write(
+        at("crlf.csv"),
+        (HEADER.to_owned() + &rows(10..12)).replace('\n', "\r\n"),
+    )
+    .unwrap();
+
+    let sink = MemorySink::new("test");
+    let summary = once(source(&dir), &sink).await.unwrap();
+    assert!(summary.counts.balance());
+    assert_eq!(users(&sink), ["0", "1", "2", "3", "4", "5", "6", "9", "10", "11"]);
+    assert_eq!(reason(&sink, "missing.csv"), "column_missing");
+    assert_eq!(reason(&sink, "twice.csv"), "column_twice");
+    assert_eq!(reason(&sink, "semicolon.csv"), "wrong_delimiter");
+    assert_eq!(reason(&sink, "utf16.csv"), "wrong_encoding");
+    assert_eq!(reason(&sink, "quote.csv"), "unterminated_quote");
+    assert!(matches!(
+        state(&sink, "quote.csv").unwrap().state,
+        SplitState::Damaged(_)
+    ));
+    for whole in ["good.csv", "empty.csv", "header.csv", "bom.csv", "crlf.csv"] {
+        assert_eq!(state(&sink, whole).unwrap().state, SplitState::Finished, "{whole}");
+    }
+
+    // Once repaired, a file goes on from what was read of it.
+    fs::write(at("missing.csv"), HEADER.to_owned() + &rows(12..13)).unwrap();
+    fs::write(at("quote.csv"), HEADER.to_owned() + &rows(5..9)).unwrap();
+    once(source(&dir), &sink).await.unwrap();
+    assert_eq!(users(&sink), numbers(0..13));
+}
+
+#[tokio::test]
+async fn new_content_under_an_old_name_is_a_new_generation() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = MemorySink::new("test");
+    drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..5));
+    once(source(&dir), &sink).await.unwrap();
+    drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(5..9));
+    once(source(&dir), &sink).await.unwrap();
+    assert_eq!(users(&sink), numbers(0..9));
+    assert_eq!(state(&sink, "a.csv").unwrap().split.generation(), 1);
+
+    // The same bytes again are no new content.
+    drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(5..9));
+    assert_eq!(once(source(&dir), &sink).await.unwrap().counts.read, 0);
+}
+
+#[tokio::test]
+async fn names_may_be_any_bytes_and_the_oldest_comes_first() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let strange = std::ffi::OsStr::from_bytes(b"\xff\n\x1b[31m\\.csv");
+    fs::write(dir.path().join(strange), HEADER.to_owned() + &rows(1..2)).unwrap();
+    fs::write(dir.path().join("young.csv"), HEADER.to_owned() + &rows(0..1)).unwrap();
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    fs::File::open(dir.path().join("young.csv"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    let sink = MemorySink::new("test");
+    once(source(&dir), &sink).await.unwrap();
+    let order: Vec<_> = sink.values().into_iter().map(|event| event.user_id).collect();
+    assert_eq!(order, ["0", "1"]);
+    assert_eq!(once(source(&dir), &sink).await.unwrap().counts.read, 0);
+}
+
+#[tokio::test]
+async fn committed_files_are_archived() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir_in(dir.path().parent().unwrap()).unwrap();
+    let archive = root.path().join("done");
+    let archiving = || source(&dir).after_commit(AfterCommit::Archive(archive.clone()));
+    let sink = MemorySink::new("test");
+
+    // Finished by a run that did not archive: it is caught up on.
+    drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..5));
+    once(source(&dir), &sink).await.unwrap();
+    drop_in(dir.path(), "broken.csv", "a,b\n");
+    let running = start(archiving(), &sink);
+    drop_in(dir.path(), "b.csv", HEADER.to_owned() + &rows(5..9));
+    eventually("both in the archive", || {
+        archive.join("a.csv").exists() && archive.join("b.csv").exists()
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(users(&sink), numbers(0..9));
+    let left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["broken.csv"], "what can't be used stays");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_refused() {
+    let err = once(CsvDirSource::new("/nonexistent/data"), &MemorySink::new("test"))
+        .await
+        .unwrap_err();
+    assert!(err.report().contains("/nonexistent/data"), "{}", err.report());
+}
+
+/// Commits what `source` gives, batch by batch, and stops after `batches` of them as a crash would.
+async fn crash_after(source: impl Source<Item = CsvRecord> + 'static, sink: &MemorySink<CsvRecord>, batches: usize) {
+    let from: Checkpoint = sink.clone().ledger(&Topology::default()).await.unwrap();
+    let (stream, _) = source.open(from);
+    let commits = sink.clone().commit(stream.take(batches));
+    commits.for_each(|commit| async move { assert!(commit.is_ok()) }).await;
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(future)
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let id = "[^\0]{1,16}";
+    let text = || prop::option::of("[^\0]{1,20}");
+    let times =
+        datetime!(2000-01-01 00:00 UTC).unix_timestamp_nanos()..datetime!(2026-01-01 00:00 UTC).unix_timestamp_nanos();
+    let ids = (
+        any::<u128>(),
+        times,
+        prop::sample::select(&EventType::ALL[..]),
+        id,
+        id,
+        id,
+    );
+    (ids, text(), text(), text(), 0..=Price::MAX.cents(), 1..=i32::MAX).prop_map(
+        |((id, time, event_type, user, session, product), name, category, brand, price, quantity)| {
+            let time = time::OffsetDateTime::from_unix_timestamp_nanos(time / 1_000 * 1_000).unwrap();
+            let mut event = Event::new(Uuid::from_u128(id), time, event_type, user, session, product);
+            event.product_name = name;
+            event.category = category;
+            event.brand = brand;
+            event.price = Price::from_cents(price);
+            event.quantity = quantity;
+            event
+        },
+    )
+}
+
+/// A file of the events, with the columns in the order of `order`.
+async fn csv_file(events: &[Event], order: &[usize]) -> Vec<u8> {
+    let mut writer = csv_async::AsyncWriter::from_writer(Vec::new());
+    writer
+        .write_record(order.iter().map(|&at| Event::COLUMNS[at]))
+        .await
+        .unwrap();
+    let mut record = csv_async::ByteRecord::new();
+    for event in events {
+        record.clear();
+        event.to_csv(&mut record);
+        writer.write_record(order.iter().map(|&at| &record[at])).await.unwrap();
+    }
+    writer.into_inner().await.unwrap()
+}
+
+fn old(path: &Path) {
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn events_round_trip_through_files_with_the_columns_in_any_order(
+        events in prop::collection::vec(event(), 0..40),
+        order in Just((0..Event::COLUMNS.len()).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let back = run(async {
+            fs::write(dir.path().join("a.csv"), csv_file(&events, &order).await).unwrap();
+            old(&dir.path().join("a.csv"));
+            let sink = MemorySink::new("test");
+            once(source(&dir), &sink).await.unwrap();
+            assert_eq!(sink.rejects(), []);
+            sink.values()
+        });
+        prop_assert_eq!(back, events);
+    }
+
+    #[test]
+    fn crashes_at_any_commit_change_nothing(
+        bytes in prop::collection::vec(prop_oneof![Just(b','), Just(b'\n'), Just(b'"'), any::<u8>()], 0..400),
+        max_batch_rows in 1_usize..5,
+        crashes in prop::collection::vec(0_usize..6, 0..8),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [("a.csv", "a,b\n1,2\n".as_bytes()), ("b.csv", &bytes), ("c.csv", b"a,b\n3,4")] {
+            fs::write(dir.path().join(name), text).unwrap();
+            old(&dir.path().join(name));
+        }
+        let source = || {
+            let limits = CsvLimits { max_batch_rows, ..CsvLimits::default() };
+            source(&dir).columns(Columns::any()).limits(limits).available_now()
+        };
+        let (cut, whole) = run(async {
+            let whole = MemorySink::new("test");
+            source().to(whole.clone()).run().await.unwrap();
+            let cut = MemorySink::new("test");
+            for batches in crashes {
+                crash_after(source(), &cut, batches).await;
+            }
+            source().to(cut.clone()).run().await.unwrap();
+            (cut, whole)
+        });
+        prop_assert!(whole.counts().balance());
+        prop_assert_eq!(cut.counts(), whole.counts());
+        prop_assert_eq!(cut.positions(), whole.positions());
+        prop_assert_eq!(cut.records(), whole.records());
+        prop_assert_eq!(cut.rejects(), whole.rejects());
+    }
+}
