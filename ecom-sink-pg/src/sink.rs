@@ -1,6 +1,6 @@
 //! The sink.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use ecom_stream::{Batch, BatchStream, Checkpoint, Commit, Error, ErrorKind, Even
 use futures::future::{Either, FutureExt, select};
 use futures::stream::{Stream, StreamExt};
 use time::OffsetDateTime;
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 
 use crate::connect::Connector;
@@ -168,10 +169,10 @@ impl Sink<Event> for PgSink {
                         let mut epoch = std::mem::replace(&mut gathering, Epoch::new(self.limits));
                         last += 1;
                         let number = last;
-                        writing = Some(Box::pin(async move {
+                        writing = Some(Writing(tokio::spawn(async move {
                             let commit = writer.write(&mut epoch, number).await;
                             (writer, commit)
-                        }));
+                        })));
                     }
                     (Some(writer), _) => {
                         idle = Some(writer);
@@ -185,7 +186,7 @@ impl Sink<Event> for PgSink {
                             None => ended = Some(Ok(())),
                         }
                     }
-                    (None, Some(in_flight)) => {
+                    (None, Some(mut in_flight)) => {
                         let has_room = ended.is_none() && !gathering.is_full();
                         let next = async {
                             match has_room {
@@ -193,20 +194,23 @@ impl Sink<Event> for PgSink {
                                 false => futures::future::pending().await,
                             }
                         };
-                        let (written, came) = match select(in_flight, pin!(next)).await {
+                        let (written, came) = match select(&mut in_flight.0, pin!(next)).await {
                             Either::Left((written, _)) => (Some(written), None),
-                            Either::Right((came, in_flight)) => {
-                                writing = Some(in_flight);
-                                (None, Some(came))
-                            }
+                            Either::Right((came, _)) => (None, Some(came)),
                         };
+                        if written.is_none() {
+                            writing = Some(in_flight);
+                        }
                         match came {
                             Some(Some(Ok(batch))) => gather(&mut gathering, vec![batch], &mut ids, &leader).await?,
                             Some(Some(Err(err))) => ended = Some(Err(err)),
                             Some(None) => ended = Some(Ok(())),
                             None => {}
                         }
-                        if let Some((writer, commit)) = written {
+                        if let Some(written) = written {
+                            let (writer, commit) = written.map_err(|err| {
+                                Error::new(ErrorKind::Panicked, "writing an epoch panicked").caused_by(err)
+                            })?;
                             idle = Some(writer);
                             let commit = commit?;
                             for position in commit.positions.iter().filter(|position| is_over(&position.state)) {
@@ -229,7 +233,15 @@ async fn prepare_schema(client: &mut Client) -> Result<()> {
     schema::apply(client).await
 }
 
-type Writing = Pin<Box<dyn Future<Output = (Writer, Result<Commit>)> + Send>>;
+/// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.
+/// Dropping it gives it up, as a crash would.
+struct Writing(JoinHandle<(Writer, Result<Commit>)>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 async fn gather(epoch: &mut Epoch, batches: Vec<Batch<Event>>, ids: &mut SplitIds, leader: &Leader) -> Result<()> {
     ids.prepare(&batches, leader).await?;

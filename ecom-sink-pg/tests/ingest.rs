@@ -8,9 +8,13 @@ use std::time::Duration;
 use ecom_sink_pg::server::Shutdown;
 use fixture::{Database, HEADER, database, database_on, drop_in, drop_in_text, eventually, line, start_server};
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
-struct Ingest(Child);
+/// A running program; one that a failing test leaves behind is killed, and its log shown.
+struct Ingest {
+    process: Child,
+    log: NamedTempFile,
+}
 
 impl Ingest {
     fn start(database: &Database, input: &TempDir, more: &[&str]) -> Self {
@@ -18,6 +22,7 @@ impl Ingest {
     }
 
     fn start_at(url: &str, input: &TempDir, more: &[&str]) -> Self {
+        let log = NamedTempFile::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
         command
             .arg("run")
@@ -25,24 +30,46 @@ impl Ingest {
             .arg(input.path())
             .args(more)
             .env("DATABASE_URL", url);
-        Self(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+        let process = command
+            .stdin(Stdio::null())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        Self { process, log }
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
-    async fn end(self) -> (ExitStatus, String) {
-        let output = tokio::task::spawn_blocking(|| self.0.wait_with_output().unwrap())
-            .await
-            .unwrap();
-        (output.status, String::from_utf8(output.stderr).unwrap())
+    async fn end(mut self) -> (ExitStatus, String) {
+        let mut status = None;
+        eventually("the end of the program", async || {
+            status = self.process.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        (status.unwrap(), self.log())
     }
 
     async fn succeed(self) -> String {
         let (status, log) = self.end().await;
         assert!(status.success(), "{status}\n{log}");
         log
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.log());
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -206,7 +233,7 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
         let mut ingest = Ingest::start(&database, &input, &archived);
         tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
         assert!(
-            ingest.0.try_wait().unwrap().is_none(),
+            ingest.process.try_wait().unwrap().is_none(),
             "it must be killed, not end by itself"
         );
         ingest.signal(Signal::KILL);

@@ -15,19 +15,18 @@ type Cause = Box<dyn StdError + Send + Sync>;
 ///
 /// A bad *record* is never an error: it becomes a [`Reject`](crate::Reject) and the stream goes on. An error ends the
 /// pipeline; everything that was committed before it stays.
+// Boxed so that a `Result` stays small in the hot paths.
 #[derive(Debug, thiserror::Error)]
-#[error("{inner}")]
-pub struct Error {
-    // Boxed so that a `Result` stays small in the hot paths.
-    inner: Box<Inner>,
-}
+#[error(transparent)]
+pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     place: Option<Place>,
     hint: Option<Cow<'static, str>>,
+    #[source]
     cause: Option<Cause>,
 }
 
@@ -60,21 +59,19 @@ pub enum ErrorKind {
 impl Error {
     /// An error with a message that says what went wrong, without a capital and without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            inner: Box::new(Inner {
-                kind,
-                message: message.into(),
-                place: None,
-                hint: None,
-                cause: None,
-            }),
-        }
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            place: None,
+            hint: None,
+            cause: None,
+        }))
     }
 
     /// Adds where in the input it happened: the byte `offset` in `split`.
     #[must_use]
     pub fn at(mut self, split: &Split, offset: u64) -> Self {
-        self.inner.place = Some(Place {
+        self.0.place = Some(Place {
             split: split.clone(),
             offset,
         });
@@ -84,30 +81,30 @@ impl Error {
     /// Adds what the reader of the message can do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.inner.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Adds the error that led to this one; [`source`](StdError::source) gives it back.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
-        self.inner.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
-        self.inner.kind
+        self.0.kind
     }
 
     /// The split and the byte offset where it happened, if it happened at one.
     pub fn position(&self) -> Option<(&Split, u64)> {
-        self.inner.place.as_ref().map(|p| (&p.split, p.offset))
+        self.0.place.as_ref().map(|p| (&p.split, p.offset))
     }
 
     /// The message with every cause behind it, on one line: what a program prints before it ends.
     pub fn report(&self) -> String {
-        let mut line = self.inner.headline();
+        let mut line = self.0.headline();
         let mut cause = StdError::source(self);
         while let Some(err) = cause {
             let text = err.to_string();
@@ -118,7 +115,7 @@ impl Error {
             }
             cause = err.source();
         }
-        if let Some(hint) = &self.inner.hint {
+        if let Some(hint) = &self.0.hint {
             line.push_str(" (");
             line.push_str(hint);
             line.push(')');
@@ -146,8 +143,22 @@ impl fmt::Display for Inner {
     }
 }
 
-impl StdError for Inner {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_ref().map(|cause| &**cause as _)
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn the_report_has_place_causes_and_what_to_do() {
+        let split = Split::new("csv", "a.csv");
+        let err = Error::new(ErrorKind::Source, "can't read")
+            .at(&split, 7)
+            .hint("try again")
+            .caused_by(io::Error::other("broken"));
+        assert_eq!(err.to_string(), "can't read at byte 7 of csv:a.csv (try again)");
+        assert_eq!(err.report(), "can't read at byte 7 of csv:a.csv: broken (try again)");
+        assert_eq!(err.position(), Some((&split, 7)));
+        assert_eq!(StdError::source(&err).unwrap().to_string(), "broken");
     }
 }
