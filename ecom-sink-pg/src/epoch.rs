@@ -197,10 +197,10 @@ impl Epoch {
 
     fn split(&mut self, split: &Split, split_id: &mut impl FnMut(&Split) -> i64) -> usize {
         // Records come in runs of one split: most often it is the last.
-        if let Some(last) = self.splits.last() {
-            if last.split == *split {
-                return self.splits.len() - 1;
-            }
+        if let Some(last) = self.splits.last()
+            && last.split == *split
+        {
+            return self.splits.len() - 1;
         }
         if let Some(&at) = self.by_split.get(split) {
             return at;

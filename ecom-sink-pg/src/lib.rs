@@ -3,6 +3,7 @@
 //! [`PgSink`] is the sink. [`server`] starts a private PostgreSQL server from installed binaries, for try-outs and tests.
 
 mod action;
+mod claim;
 mod connect;
 mod duplicates;
 mod epoch;

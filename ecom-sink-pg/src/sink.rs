@@ -12,10 +12,11 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
 
+use crate::claim::{Claim, claim};
 use crate::connect::Connector;
 use crate::epoch::{Epoch, EpochLimits};
 use crate::failure::{Deadline, Failure};
-use crate::leader::{Claim, Leader};
+use crate::leader::Leader;
 use crate::ledger::PgLedger;
 use crate::schema;
 use crate::split_ids::{SplitIds, is_over};
@@ -128,7 +129,7 @@ impl Sink<Event> for PgSink {
         let mut connection = connector.connect_within(self.wait_for_server).await?;
         prepare_schema(&mut connection.client).await?;
         drop(connection);
-        let claim = Leader::claim(connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
+        let claim = claim(&connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);
         Ok(Arc::new(ledger))

@@ -155,7 +155,10 @@ impl Writer {
 
     /// Finds the rows that the server refuses by copying halves, and leaves them out.
     async fn bisect(&mut self, epoch: &mut Epoch) -> Result<(), Failure> {
-        let mut ranges = vec![0..epoch.len()];
+        let mut ranges = Vec::from([Range {
+            start: 0,
+            end: epoch.len(),
+        }]);
         while let Some(range) = ranges.pop() {
             if epoch.copied(range.clone()) == 0 {
                 continue;

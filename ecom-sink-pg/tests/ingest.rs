@@ -1,5 +1,12 @@
 //! The program ecom-ingest: real processes, real signals, a real server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod fixture;
 
 use std::process::{Child, Command, ExitStatus, Stdio};

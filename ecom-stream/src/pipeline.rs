@@ -17,6 +17,7 @@ pub struct Pipeline<S, K> {
     source: S,
     sink: K,
     limits: QueueLimits,
+    stop_within: Duration,
     on_commit: Box<dyn FnMut(&Commit) + Send>,
 }
 
@@ -45,6 +46,7 @@ impl<S, K> Pipeline<S, K> {
             source,
             sink,
             limits: QueueLimits::default(),
+            stop_within: Duration::from_secs(30),
             on_commit: Box::new(|_| ()),
         }
     }
@@ -53,6 +55,14 @@ impl<S, K> Pipeline<S, K> {
     #[must_use]
     pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How long the sink may take to commit what it has once the run is stopped, 30 seconds. After that it is given up, as
+    /// by a crash: the next run goes on after the last commit.
+    #[must_use]
+    pub fn stop_within(mut self, stop_within: Duration) -> Self {
+        self.stop_within = stop_within;
         self
     }
 
@@ -107,21 +117,26 @@ where
         };
 
         let (queue, batches) = queue(self.limits);
-        let source = self.source;
         let (acks, acked) = mpsc::channel(ACKS_IN_FLIGHT);
+        let (input, ack) = self.source.open(checkpoint);
         // Reading has a task of its own, so that it goes on while the sink writes.
-        let mut reader = AbortOnDrop(tokio::spawn(async move {
-            let (input, ack) = source.open(checkpoint);
-            let acknowledging = tokio::spawn(acknowledge(ack, acked));
-            fill(input, queue).await;
-            acknowledging
-        }));
+        let mut reader = AbortOnDrop(tokio::spawn(fill(input, queue)));
+        let acknowledging = tokio::spawn(acknowledge(ack, acked));
 
         let input = batches.take_until(stop.clone());
         let outcome = {
             let mut commits = pin!(self.sink.commit(input));
+            let mut too_late = pin!(async {
+                stop.clone().await;
+                tokio::time::sleep(self.stop_within).await;
+            });
             loop {
-                match commits.next().await {
+                let commit = tokio::select! {
+                    biased;
+                    commit = commits.next() => commit,
+                    () = &mut too_late => break Err(not_in_time(self.stop_within)),
+                };
+                match commit {
                     Some(Ok(commit)) => {
                         summary.epochs += 1;
                         summary.counts += commit.counts;
@@ -139,7 +154,8 @@ where
         // The sink and with it the input are dropped: the reader notices and ends.
         let reader = (&mut reader.0).await;
         outcome?;
-        reader.map_err(panicked)?.await.map_err(panicked)?;
+        reader.map_err(panicked)?;
+        acknowledging.await.map_err(panicked)?;
         Ok(summary)
     }
 }
@@ -192,6 +208,14 @@ impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+fn not_in_time(stop_within: Duration) -> Error {
+    let message = format!(
+        "the sink could not commit within {} seconds of the stop",
+        stop_within.as_secs()
+    );
+    Error::new(ErrorKind::Unavailable, message).hint("what was committed stays; the next run goes on after it")
 }
 
 fn panicked(err: tokio::task::JoinError) -> Error {

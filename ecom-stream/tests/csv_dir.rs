@@ -1,5 +1,12 @@
 //! The CSV directory source as a user of the library meets it: real files, a sink in memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;

@@ -331,19 +331,18 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             return Err(Refusal::new(Reason::FIELD_COUNT, detail));
         }
         let all = record.as_slice();
-        if all.len() > self.limits.max_field_bytes {
-            if let Some((index, field)) = record
+        if all.len() > self.limits.max_field_bytes
+            && let Some((index, field)) = record
                 .iter()
                 .enumerate()
                 .find(|(_, field)| field.len() > self.limits.max_field_bytes)
-            {
-                let (name, len) = (&self.header.names()[index], field.len());
-                let detail = format!(
-                    "{name} has {len} bytes where {} are allowed",
-                    self.limits.max_field_bytes
-                );
-                return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
-            }
+        {
+            let (name, len) = (&self.header.names()[index], field.len());
+            let detail = format!(
+                "{name} has {len} bytes where {} are allowed",
+                self.limits.max_field_bytes
+            );
+            return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
         }
         let name_of_field_at = |at: usize| {
             let index = (0..record.len()).find(|&index| record.range(index).is_some_and(|range| range.contains(&at)));

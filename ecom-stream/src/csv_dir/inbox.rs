@@ -119,11 +119,11 @@ impl Inbox {
             self.ready.remove(&(before, ready.name.clone()));
         }
         self.ready.insert((stamp.mtime_ns, ready.name.clone()), ready);
-        if self.ready.len() > self.max_files {
-            if let Some((_, youngest)) = self.ready.pop_last() {
-                self.ready_since.remove(&youngest.name);
-                self.overfull = true;
-            }
+        if self.ready.len() > self.max_files
+            && let Some((_, youngest)) = self.ready.pop_last()
+        {
+            self.ready_since.remove(&youngest.name);
+            self.overfull = true;
         }
     }
 

@@ -372,11 +372,11 @@ impl Desk {
     /// The ledger says that nothing is left to read; the program may have ended before the file was archived.
     async fn file_is_done(&mut self, file: Found, position: Position) {
         let committed = self.uncommitted.get(position.split.path()).is_none();
-        if let (Some(archive), SplitState::Finished, true) = (&self.archive, &position.state, committed) {
-            if let Err(err) = archive.clone().put(position).await {
-                tracing::warn!("{}", err.report());
-                return;
-            }
+        if let (Some(archive), SplitState::Finished, true) = (&self.archive, &position.state, committed)
+            && let Err(err) = archive.clone().put(position).await
+        {
+            tracing::warn!("{}", err.report());
+            return;
         }
         self.inbox.done(&file.name, file.stamp);
     }

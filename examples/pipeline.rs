@@ -1,0 +1,226 @@
+//! The whole of it in one program: a simulated shop writes CSV files, and while it does, they are loaded into PostgreSQL.
+//!
+//! ```text
+//! Shop ─► CsvDirSink ─► data/*.csv ─► CsvDirSource ─► validate ─► stamp ─► PgSink ─► ecom.events ─► views
+//! ```
+//!
+//! `cargo run --release --example pipeline` needs nothing but PostgreSQL's server programs: it starts a server of its own.
+
+#![allow(clippy::print_stdout, reason = "this is a program")]
+
+use std::error::Error;
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use ecom_gen::{Rate, Shop, ShopSource};
+use ecom_sink_pg::PgSink;
+use ecom_sink_pg::server::PrivateServer;
+use ecom_stream::{Counts, CsvDirSink, CsvDirSource, Rules, SourceExt, Summary, stop_signal};
+use futures::FutureExt;
+use indicatif::{HumanCount, ProgressBar};
+use time::OffsetDateTime;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+/// The shop has been open for so long when the program starts, so that its sessions have a past.
+const OPEN_SINCE: Duration = Duration::from_secs(5 * 60);
+
+/// Simulates a shop, loads its CSV files into PostgreSQL as they appear, and shows what it sold.
+#[derive(Parser)]
+struct Args {
+    /// How long the shop stays open
+    #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
+    open_for: Duration,
+    /// How many events it has
+    #[arg(long, value_name = "RATE", default_value = "500/s")]
+    rate: Rate,
+    /// Where the files and the database live; they stay when the program ends
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/pipeline"), hide_default_value = true)]
+    dir: PathBuf,
+    /// Throw away what earlier runs left there
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .init();
+    let args = Args::parse();
+    if args.fresh && args.dir.exists() {
+        std::fs::remove_dir_all(&args.dir)?;
+    }
+    let data = args.dir.join("data");
+    std::fs::create_dir_all(&data)?;
+
+    let url = std::env::var("DATABASE_URL").ok();
+    let server = match &url {
+        Some(_) => None,
+        None => Some(
+            PrivateServer::builder()
+                .persistent(args.dir.join("postgres"))
+                .start()
+                .await?,
+        ),
+    };
+    let url = url
+        .or_else(|| server.as_ref().map(|server| server.url().to_owned()))
+        .unwrap_or_default();
+
+    // The shop: a source, and a sink that writes files.
+    let opened = OffsetDateTime::now_utc() - OPEN_SINCE;
+    let run = format!("shop-{}", opened.unix_timestamp());
+    let shop = Shop::builder(opened.unix_timestamp() as u64, opened).rate(args.rate);
+    let signal = stop_signal()?.shared();
+    let interrupted = signal.clone();
+    let closing_time = async move {
+        tokio::select! {
+            () = tokio::time::sleep(args.open_for) => {}
+            () = interrupted => {}
+        }
+    };
+    let shop = ShopSource::new(shop)
+        .to(CsvDirSink::new(&data).prefix(run.as_str()).max_rows(10_000))
+        .run_until(closing_time);
+
+    // The ingest: a source that reads files, and a sink that stores events exactly once.
+    let line = ProgressBar::new_spinner();
+    line.enable_steady_tick(Duration::from_millis(100));
+    let ingest = async |source: CsvDirSource, stop: tokio::sync::oneshot::Receiver<()>| {
+        let line = line.clone();
+        let mut total = Counts::default();
+        source
+            .validate(Rules::default())
+            .stamp()
+            .to(PgSink::connect(&url)?)
+            .on_commit(move |commit| {
+                total += commit.counts;
+                line.set_message(format!(
+                    "{} events stored, {:?}",
+                    HumanCount(total.stored),
+                    commit.epoch
+                ));
+            })
+            .run_until(stop.map(|_| ()))
+            .await
+    };
+    println!(
+        "The shop opened {} ago and stays open for {}, at {}; its files are in {}",
+        humantime::format_duration(OPEN_SINCE),
+        humantime::format_duration(args.open_for),
+        args.rate,
+        data.display()
+    );
+    let (close, closed) = tokio::sync::oneshot::channel();
+    let shop = async {
+        let sold = shop.await;
+        let _ = close.send(());
+        sold
+    };
+    let (sold, live) = tokio::try_join!(shop, ingest(CsvDirSource::new(&data), closed))?;
+    // What the shop wrote last is there by now.
+    let (_never, rest) = tokio::sync::oneshot::channel();
+    let rest = ingest(CsvDirSource::new(&data).available_now(), rest).await?;
+    line.finish_and_clear();
+
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
+    let connection = tokio::spawn(connection);
+    report(&client, opened).await?;
+    check(&client, &run, sold, [live, rest]).await?;
+    drop(client);
+    connection.await??;
+
+    if let Some(server) = &server {
+        println!("\nLook around:  {}", server.psql_command());
+        if stdout().is_terminal() && signal.peek().is_none() {
+            println!("The server stays up until Ctrl-C.");
+            signal.await;
+        } else {
+            println!("The server ends with this program; run it on a terminal and it stays up.");
+        }
+    }
+    Ok(())
+}
+
+/// What the shop sold in this run, as the views in sql/ tell it.
+async fn report(client: &Client, since: OffsetDateTime) -> Result<(), tokio_postgres::Error> {
+    let since = since.unix_timestamp();
+    for (title, sql) in [
+        (
+            "Events by type",
+            "SELECT event_type, events, share, revenue FROM ecom.events_by_type($)",
+        ),
+        (
+            "Top products",
+            "SELECT product_id, left(product_name, 40) AS product, units, revenue FROM ecom.top_products($) LIMIT 5",
+        ),
+        (
+            "Funnel",
+            "SELECT step, sessions, share_of_first FROM ecom.conversion_funnel($)",
+        ),
+    ] {
+        let sql = sql.replace('$', &format!("to_timestamp({since})"));
+        println!("\n{title}");
+        print_table(&client.simple_query(&sql).await?);
+    }
+    Ok(())
+}
+
+/// Nothing lost, nothing doubled: what this run generated is what became of it.
+async fn check(client: &Client, run: &str, sold: Summary, ingested: [Summary; 2]) -> Result<(), Box<dyn Error>> {
+    const LEDGER: &str = "
+        SELECT coalesce(sum(read), 0)::int8, coalesce(sum(stored), 0)::int8, coalesce(sum(duplicates), 0)::int8,
+               coalesce(sum(rejected), 0)::int8
+        FROM ecom.ingest_split WHERE starts_with(path, $1)";
+    const TABLE: &str = "
+        SELECT count(*) FROM ecom.events e JOIN ecom.ingest_split s USING (split_id) WHERE starts_with(s.path, $1)";
+    let generated = sold.counts.stored as i64;
+    let ledger = client.query_one(LEDGER, &[&run]).await?;
+    let [read, stored, duplicates, rejected]: [i64; 4] = std::array::from_fn(|column| ledger.get(column));
+    let in_table: i64 = client.query_one(TABLE, &[&run]).await?.get(0);
+    println!("\n{generated} generated = {stored} stored + {duplicates} duplicates + {rejected} rejected");
+    let epochs: u64 = ingested.iter().map(|summary| summary.epochs).sum();
+    println!(
+        "{} files, {epochs} epochs, {in_table} rows of this run in the table",
+        sold.epochs
+    );
+    match generated == read && generated == stored + duplicates + rejected && in_table == stored {
+        true => Ok(()),
+        false => Err(format!("that does not balance: {read} were read").into()),
+    }
+}
+
+fn print_table(messages: &[SimpleQueryMessage]) {
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    for row in rows {
+        if lines.is_empty() {
+            lines.push(row.columns().iter().map(|column| column.name().to_owned()).collect());
+        }
+        lines.push(
+            (0..row.len())
+                .map(|column| row.get(column).unwrap_or_default().to_owned())
+                .collect(),
+        );
+    }
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .enumerate()
+            .map(|(column, cell)| format!("{cell:<0$}", width(column)))
+            .collect();
+        println!("  {}", cells.join("  ").trim_end());
+    }
+}
