@@ -1,0 +1,257 @@
+//! The schema: applied, checked, and set up by psql.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too"
+)]
+
+mod fixture;
+
+use ecom_sink_pg::schema::{apply, check};
+use fixture::schema::{CURRENT, ask, database_with_schema, psql, refused, said, setup};
+use fixture::{connect, database};
+use tokio_postgres::Client;
+
+/// All that the catalogue says of the schema, with the identity of every object.
+async fn catalogue(client: &Client) -> Vec<String> {
+    let mut all = Vec::new();
+    for sql in [
+        "SELECT c.oid, c.relname, c.relkind, c.reloptions, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),
+                c.relacl
+         FROM pg_class c WHERE c.relnamespace = 'ecom'::regnamespace ORDER BY c.oid",
+        "SELECT p.oid, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), p.proacl
+         FROM pg_proc p WHERE p.pronamespace = 'ecom'::regnamespace ORDER BY p.oid",
+        "SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                col_description(a.attrelid, a.attnum)
+         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+         WHERE c.relnamespace = 'ecom'::regnamespace AND a.attnum > 0 ORDER BY a.attrelid, a.attnum",
+    ] {
+        let part = ask(client, sql).await;
+        assert!(!part.is_empty(), "{sql}");
+        all.extend(part);
+    }
+    all
+}
+
+async fn history(client: &Client) -> Vec<String> {
+    let sql = "SELECT version, name, applied_on, checksum FROM ecom.schema_history ORDER BY version";
+    ask(client, sql).await
+}
+
+#[tokio::test]
+async fn applies_to_an_empty_database_and_again() {
+    let mut db = database().await;
+    let message = refused(check(&db.client).await);
+    let expected = "the schema ecom lacks V1__tables, V2__views (run psql -f sql/setup.sql";
+    assert!(message.starts_with(expected), "{message}");
+
+    apply(&mut db.client).await.unwrap();
+    check(&db.client).await.unwrap();
+    let before = (history(&db.client).await, catalogue(&db.client).await);
+    assert_eq!(before.0.len(), 2);
+    apply(&mut db.client).await.unwrap();
+    assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(db.number(locks).await, 0, "it keeps its lock");
+}
+
+#[tokio::test]
+async fn applies_from_several_connections_at_once() {
+    let db = database().await;
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        let mut client = connect(&db.url).await;
+        // The wait for each other has a limit of its own, whatever the session has.
+        let settings = "SET lock_timeout = '100ms'; SET search_path = pg_catalog";
+        client.batch_execute(settings).await.unwrap();
+        tasks.push(tokio::spawn(async move { apply(&mut client).await }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    check(&db.client).await.unwrap();
+    assert_eq!(history(&db.client).await.len(), 2);
+}
+
+#[tokio::test]
+async fn finds_what_setup_made_current() {
+    let mut db = database().await;
+    assert_eq!(setup(&db.url), CURRENT);
+    check(&db.client).await.unwrap();
+    let before = (history(&db.client).await, catalogue(&db.client).await);
+    apply(&mut db.client).await.unwrap();
+    assert_eq!(setup(&db.url), CURRENT);
+    assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
+
+    // refinery reads what was recorded when there is something to apply, and must be able to.
+    db.execute("DELETE FROM ecom.schema_history WHERE version = 2").await;
+    apply(&mut db.client).await.unwrap();
+    let versions = "SELECT version, name FROM ecom.schema_history ORDER BY version";
+    assert_eq!(db.ask(versions).await, ["1|tables", "2|views"]);
+}
+
+#[tokio::test]
+async fn setup_finds_what_apply_made_current() {
+    let db = database_with_schema().await;
+    let before = (history(&db.client).await, catalogue(&db.client).await);
+    assert_eq!(setup(&db.url), CURRENT);
+    assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
+}
+
+#[tokio::test]
+async fn setup_refuses_another_form_of_a_migration() {
+    let db = database_with_schema().await;
+    db.execute("UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2")
+        .await;
+    let output = psql(&db.url, "setup.sql");
+    assert!(!output.status.success());
+    let expected = "migration V2__views was applied here in another form than this file has";
+    assert!(said(&output).contains(expected), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn migrations_run_twice_change_nothing() {
+    let mut db = database().await;
+    let run = || {
+        for file in ["migrations/V1__tables.sql", "migrations/V2__views.sql"] {
+            let output = psql(&db.url, file);
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    };
+    run();
+    let before = catalogue(&db.client).await;
+    run();
+    assert_eq!(catalogue(&db.client).await, before);
+
+    // What was made by hand is taken over.
+    apply(&mut db.client).await.unwrap();
+    assert_eq!(catalogue(&db.client).await, before);
+}
+
+#[tokio::test]
+async fn says_what_is_wrong_and_how_to_mend_it() {
+    let mut db = database_with_schema().await;
+    let cases = [
+        (
+            "ALTER TABLE ecom.events DROP COLUMN brand",
+            "ecom.events has no column brand (text)",
+            "add the column again as sql/migrations/V1__tables.sql has it",
+        ),
+        (
+            "ALTER TABLE ecom.events ALTER COLUMN price TYPE numeric(14, 3)",
+            "ecom.events.price is numeric(14,3), not numeric(12,2)",
+            "ALTER TABLE ecom.events ALTER COLUMN price TYPE numeric(12,2)",
+        ),
+        (
+            "ALTER TABLE ecom.events ADD COLUMN shop integer NOT NULL",
+            "ecom.events has a column \"shop\" that must be given, and this program doesn't know it",
+            "ALTER TABLE ecom.events ALTER COLUMN \"shop\" DROP NOT NULL",
+        ),
+        (
+            "ALTER TABLE ecom.events DROP CONSTRAINT events_pkey",
+            "ecom.events has no valid unique index on (event_id, event_time)",
+            "CREATE UNIQUE INDEX ON ecom.events (event_id, event_time)",
+        ),
+        (
+            "DROP TABLE ecom.operator_state",
+            "there is no table ecom.operator_state",
+            "run psql -f sql/migrations/V1__tables.sql as the owner of the schema",
+        ),
+        (
+            "ALTER TABLE ecom.dead_letters SET UNLOGGED",
+            "ecom.dead_letters is unlogged, so a crash of the server would empty it",
+            "ALTER TABLE ecom.dead_letters SET LOGGED",
+        ),
+        (
+            "DROP FUNCTION ecom.ensure_partitions",
+            "there is no function ecom.ensure_partitions(date[])",
+            "run psql -f sql/migrations/V1__tables.sql as the owner of the schema",
+        ),
+    ];
+    for (harm, problem, mend) in cases {
+        db.execute("BEGIN").await;
+        db.execute(harm).await;
+        let message = refused(check(&db.client).await);
+        db.execute("ROLLBACK").await;
+        let (said, hint) = message.split_once(" (to mend it: ").unwrap();
+        assert_eq!(
+            said,
+            format!("the schema ecom is not as this program needs it: {problem}")
+        );
+        assert!(hint.contains(mend), "{message}");
+    }
+
+    // A nullable column more is nobody's harm. All that is harm is in one message.
+    db.execute("ALTER TABLE ecom.events ADD COLUMN note text").await;
+    check(&db.client).await.unwrap();
+    db.execute("DROP TABLE ecom.operator_state; ALTER TABLE ecom.dead_letters DROP COLUMN epoch")
+        .await;
+    let message = refused(apply(&mut db.client).await);
+    let both = "ecom.dead_letters has no column epoch (bigint); there is no table ecom.operator_state";
+    assert!(message.contains(both), "{message}");
+    // The comment on the column that is missing.
+    assert_eq!(psql(&db.url, "migrations/V1__tables.sql").status.code(), Some(3));
+    db.execute("ALTER TABLE ecom.dead_letters ADD COLUMN epoch bigint NOT NULL")
+        .await;
+    assert!(psql(&db.url, "migrations/V1__tables.sql").status.success());
+    check(&db.client).await.unwrap();
+}
+
+#[tokio::test]
+async fn says_when_the_schema_is_newer_or_another_one() {
+    let mut db = database_with_schema().await;
+    let cases = [
+        (
+            "INSERT INTO ecom.schema_history VALUES (7, 'shops', '2027-01-01T00:00:00Z', '1')",
+            "the schema ecom is newer than this program: it has V7__shops, the program ends with V2",
+        ),
+        (
+            "UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2",
+            "the schema ecom is another one: V2__views was applied with another text than V2__views has here",
+        ),
+        (
+            "UPDATE ecom.schema_history SET applied_on = '2026-11-23 12:00:00+00' WHERE version = 1;
+             DELETE FROM ecom.schema_history WHERE version = 2",
+            "ecom.schema_history has a time for V1__tables that is not in RFC 3339",
+        ),
+        (
+            "DELETE FROM ecom.schema_history WHERE version = 1",
+            "ecom.schema_history lacks V1__tables, though V2 was applied (run psql -f sql/setup.sql",
+        ),
+    ];
+    for (harm, expected) in cases {
+        db.execute("BEGIN").await;
+        db.execute(harm).await;
+        let checked = refused(check(&db.client).await);
+        let applied = refused(apply(&mut db.client).await);
+        db.execute("ROLLBACK").await;
+        assert!(checked.starts_with(expected), "{checked}");
+        assert_eq!(checked, applied);
+    }
+    check(&db.client).await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_has_a_comment() {
+    let db = database_with_schema().await;
+    db.execute("SELECT ecom.ensure_partitions(ARRAY['2026-11-23']::date[])")
+        .await;
+    let silent = "
+        SELECT c.relname FROM pg_class c
+        WHERE c.relnamespace = 'ecom'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+          AND obj_description(c.oid, 'pg_class') IS NULL
+        UNION ALL
+        SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relnamespace = 'ecom'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
+          AND col_description(c.oid, a.attnum) IS NULL
+        UNION ALL
+        SELECT p.proname FROM pg_proc p
+        WHERE p.pronamespace = 'ecom'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+        UNION ALL
+        SELECT nspname FROM pg_namespace n
+        WHERE n.nspname = 'ecom' AND obj_description(n.oid, 'pg_namespace') IS NULL";
+    assert_eq!(db.ask(silent).await, [""; 0]);
+}

@@ -1,0 +1,314 @@
+//! The sink as a user of the library meets it: events from memory, a real server, and faults in between.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_stream::try_stream;
+use ecom_sink_pg::{EpochLimits, PgSink};
+use ecom_stream::memory::MemorySource;
+use ecom_stream::{
+    BatchStream, Checkpoint, ErrorKind, Event, EventType, Price, Result, Sink, SourceExt, StateChange, Summary,
+    Topology, Transform,
+};
+use fixture::{Database, database, eventually};
+use futures::{StreamExt, TryStreamExt};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use time::macros::datetime;
+use time::{Duration as Span, OffsetDateTime};
+use uuid::Uuid;
+
+const NOON: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+
+fn event(n: u128) -> Event {
+    Event::new(Uuid::from_u128(n), NOON, EventType::View, "user", "session", "product")
+}
+
+fn sink(database: &Database) -> PgSink {
+    PgSink::connect(&database.url).unwrap()
+}
+
+async fn store(database: &Database, source: &str, events: Vec<Event>) -> Summary {
+    let source = MemorySource::new(source, events).max_batch_rows(100);
+    source.stamp().to(sink(database)).run().await.unwrap()
+}
+
+/// Any event that the rules let in.
+fn any_event() -> impl Strategy<Value = Event> {
+    let id = "[^\0]{1,16}";
+    let text = || prop::option::of("[^\0]{0,40}");
+    let microseconds = 946_684_800_000_000_i128..1_900_000_000_000_000;
+    let who = (
+        any::<u128>(),
+        microseconds,
+        prop::sample::select(&EventType::ALL[..]),
+        id,
+        id,
+        id,
+    );
+    let price = prop::option::of(prop_oneof![0..=Price::MAX.cents(), 0..20_000_i64]);
+    (who, text(), text(), text(), price, 1..=i32::MAX).prop_map(
+        |((id, micros, kind, user, session, product), name, category, brand, price, quantity)| {
+            // A few days only, so that a hundred events don't need a hundred partitions.
+            let time = OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000).unwrap();
+            let time = NOON.replace_time(time.time()) + Span::days(i64::from(quantity % 5));
+            let mut event = Event::new(Uuid::from_u128(id), time, kind, user, session, product);
+            event.product_name = name;
+            event.category = category;
+            event.brand = brand;
+            event.price = price.and_then(Price::from_cents);
+            event.quantity = quantity;
+            event.processed_at = Some(time + Span::microseconds(1));
+            event
+        },
+    )
+}
+
+#[tokio::test]
+async fn every_value_comes_back_from_the_table() {
+    let database = database().await;
+    let mut runner = TestRunner::default();
+    let events = prop::collection::vec(any_event(), 500)
+        .new_tree(&mut runner)
+        .unwrap()
+        .current();
+    let source = MemorySource::new("values", events.clone());
+    let summary = source.to(sink(&database)).run().await.unwrap();
+    assert_eq!(summary.counts.stored, 500);
+
+    let sql = "SELECT *, (price * 100)::int8 AS cents FROM ecom.events ORDER BY record_no";
+    let rows = database.client.query(sql, &[]).await.unwrap();
+    for (row, event) in rows.iter().zip(events) {
+        let back = Event {
+            event_id: row.get("event_id"),
+            event_time: row.get("event_time"),
+            event_type: EventType::from_name(row.get("event_type")).unwrap(),
+            user_id: row.get("user_id"),
+            session_id: row.get("session_id"),
+            product_id: row.get("product_id"),
+            product_name: row.get("product_name"),
+            category: row.get("category"),
+            brand: row.get("brand"),
+            price: row.get::<_, Option<i64>>("cents").and_then(Price::from_cents),
+            quantity: row.get("quantity"),
+            processed_at: row.get("processed_at"),
+        };
+        assert_eq!(back, event);
+    }
+}
+
+#[tokio::test]
+async fn duplicates_are_counted_wherever_they_are() {
+    let database = database().await;
+    // Within a batch, between batches of one epoch, between runs.
+    let events: Vec<Event> = (0..400).map(|n| event(n % 150)).collect();
+    let first = store(&database, "first", events).await;
+    assert_eq!((first.counts.stored, first.counts.duplicates), (150, 250));
+    let second = store(&database, "second", (100..300).map(event).collect()).await;
+    assert_eq!((second.counts.stored, second.counts.duplicates), (150, 50));
+
+    // The same id at another time is another event, and a view shows it.
+    let mut later = event(1);
+    later.event_time += Span::SECOND;
+    assert_eq!(store(&database, "third", vec![later]).await.counts.stored, 1);
+    assert_eq!(
+        database.number("SELECT count(*) FROM ecom.ids_at_several_times").await,
+        1
+    );
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_row_that_the_server_refuses_is_a_dead_letter_and_its_neighbours_are_stored() {
+    let database = database().await;
+    store(&database, "before", (0..50).map(event).collect()).await;
+    database
+        .client
+        .batch_execute("ALTER TABLE ecom.events ADD CONSTRAINT few CHECK (quantity < 1000)")
+        .await
+        .unwrap();
+    // Some refused, some duplicates, in one epoch.
+    let events = (0..300).map(|n| {
+        let mut event = event(n);
+        event.quantity = if n % 97 == 60 { 1_000 } else { 1 };
+        event
+    });
+    let counts = store(&database, "after", events.collect()).await.counts;
+    assert_eq!((counts.stored, counts.duplicates, counts.rejected), (247, 50, 3));
+    let letters = database
+        .number("SELECT count(*) FROM ecom.dead_letters WHERE reason = 'sqlstate_23514'")
+        .await;
+    assert_eq!(letters, 3);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_batch_over_too_many_days_keeps_what_it_cannot_store() {
+    let database = database().await;
+    let events = (0..600).map(|n| {
+        let mut event = event(n as u128);
+        event.event_time -= Span::days(n);
+        event
+    });
+    let source = MemorySource::new("days", events.collect());
+    let counts = source.to(sink(&database)).run().await.unwrap().counts;
+    assert_eq!((counts.stored, counts.rejected), (512, 88));
+    database.check_balance().await;
+}
+
+/// Numbers the events across runs, and keeps the number as its state.
+struct Numbering;
+
+impl Transform<Event> for Numbering {
+    type Out = Event;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator("numbering");
+    }
+
+    fn apply(self, input: impl BatchStream<Event> + 'static, from: Checkpoint) -> impl BatchStream<Event> {
+        try_stream! {
+            let entries: Vec<StateChange> = from.state("numbering").try_collect().await?;
+            let known = entries.iter().find_map(|entry| entry.value.clone());
+            let mut number = known.map_or(0, |bytes| i64::from_be_bytes(bytes.try_into().unwrap()));
+            for await batch in input {
+                let mut batch = batch?;
+                for record in &mut batch.records {
+                    number += 1;
+                    record.value.user_id = number.to_string();
+                }
+                batch.state.push(StateChange {
+                    operator: Arc::from("numbering"),
+                    key: b"last".to_vec(),
+                    format: 1,
+                    value: Some(number.to_be_bytes().to_vec()),
+                });
+                yield batch;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn operator_state_goes_on_where_it_was_committed() {
+    let database = database().await;
+    for run in 0..3 {
+        let events = (0..250).map(|n| event(run * 1_000 + n)).collect();
+        let source = MemorySource::new(format!("run {run}"), events).max_batch_rows(33);
+        source.then(Numbering).to(sink(&database)).run().await.unwrap();
+    }
+    let gapless = "SELECT count(DISTINCT user_id::int8) = 750 AND max(user_id::int8) = 750 FROM ecom.events";
+    assert!(database.row(gapless).await.get::<_, bool>(0));
+    assert_eq!(database.number("SELECT count(*) FROM ecom.operator_state").await, 1);
+}
+
+/// Small epochs, so that there are many to be hit.
+fn small_epochs(database: &Database) -> PgSink {
+    sink(database).epoch_limits(EpochLimits {
+        max_rows: 500,
+        ..EpochLimits::default()
+    })
+}
+
+fn in_background(database: &Database, events: u128) -> tokio::task::JoinHandle<Result<Summary>> {
+    let events = (0..events).map(event).collect();
+    let source = MemorySource::new("background", events).max_batch_rows(100);
+    tokio::spawn(source.to(small_epochs(database)).run())
+}
+
+async fn rows(database: &Database) -> i64 {
+    let exists = database
+        .row("SELECT to_regclass('ecom.events') IS NOT NULL")
+        .await
+        .get(0);
+    match exists {
+        true => database.rows().await,
+        false => 0,
+    }
+}
+
+#[tokio::test]
+async fn sessions_may_be_ended_and_tables_locked_at_any_time() {
+    let mut database = database().await;
+    let loading = in_background(&database, 40_000);
+    eventually("the first rows", async || rows(&database).await > 0).await;
+    let mut ended = 0;
+    while ended < 30 && !loading.is_finished() {
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                   WHERE application_name LIKE 'ecom %' AND datname = current_database() AND random() < 0.7";
+        ended += database.number(end).await;
+        let locked = database.client.transaction().await.unwrap();
+        locked
+            .batch_execute("LOCK TABLE ecom.events IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        locked.commit().await.unwrap();
+    }
+    assert!(ended > 0, "it was over before a session could be ended");
+    let summary = loading.await.unwrap().unwrap();
+    assert_eq!(summary.counts.stored, 40_000);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_partition_may_be_dropped_while_it_runs() {
+    let database = database().await;
+    let loading = in_background(&database, 20_000);
+    eventually("the first rows", async || rows(&database).await > 0).await;
+    let drop = "SET lock_timeout = '20s'; DROP TABLE ecom.events_y20261101";
+    database.client.batch_execute(drop).await.unwrap();
+    let summary = loading.await.unwrap().unwrap();
+    assert_eq!(summary.counts.stored, 20_000);
+    assert!(rows(&database).await > 0, "the partition was made again");
+}
+
+#[tokio::test]
+async fn an_instance_that_was_overtaken_commits_nothing_more() {
+    let database = database().await;
+    let mut overtaken = small_epochs(&database);
+    overtaken.ledger(&Topology::default()).await.unwrap();
+    let raise = "UPDATE ecom.ingest_pipeline SET fence = fence + 1";
+    database.client.batch_execute(raise).await.unwrap();
+    let batch = ecom_stream::Batch {
+        records: vec![ecom_stream::Record {
+            value: event(1),
+            origin: None,
+        }],
+        ..ecom_stream::Batch::default()
+    };
+    let input = futures::stream::iter([Ok(batch)]);
+    let mut commits = Box::pin(overtaken.commit(input));
+    let err = commits.next().await.unwrap().unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Fenced);
+    assert_eq!(database.rows().await, 0);
+}
+
+#[tokio::test]
+async fn two_pipelines_into_one_table_store_each_event_once() {
+    let database = database().await;
+    store(&database, "warm-up", vec![event(1 << 100)]).await;
+    let run = |name: &'static str| {
+        let events = (0..20_000).map(event).collect();
+        let source = MemorySource::new("same", events).max_batch_rows(100);
+        tokio::spawn(source.to(small_epochs(&database).pipeline(name)).run())
+    };
+    let (first, second) = (run("first"), run("second"));
+    let (first, second) = (
+        first.await.unwrap().unwrap().counts,
+        second.await.unwrap().unwrap().counts,
+    );
+    assert_eq!(first.stored + second.stored, 20_000);
+    assert_eq!(first.duplicates + second.duplicates, 20_000);
+    database.check_balance().await;
+}

@@ -1,0 +1,129 @@
+//! A commit whose answer never comes: the ledger tells what became of it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ecom_sink_pg::{EpochLimits, PgSink};
+use ecom_stream::memory::MemorySource;
+use ecom_stream::{Event, EventType, SourceExt};
+use fixture::database;
+use tempfile::TempDir;
+use time::macros::datetime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_postgres::config::Host;
+use uuid::Uuid;
+
+#[derive(Clone, Copy)]
+enum Cut {
+    /// The server gets COMMIT, the client never hears of it.
+    Answer,
+    /// COMMIT itself is lost.
+    Commit,
+}
+
+/// Stands between client and server, and cuts each connection at its second COMMIT.
+struct Proxy {
+    dir: TempDir,
+    cuts: Arc<AtomicU32>,
+}
+
+async fn proxy(database_url: &str, cut: Cut) -> (Proxy, tokio_postgres::Config) {
+    let config: tokio_postgres::Config = database_url.parse().unwrap();
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let Host::Unix(socket) = &config.get_hosts()[0] else {
+        panic!("a private server has a socket")
+    };
+    let server = socket.join(format!(".s.PGSQL.{port}"));
+    let dir = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(dir.path().join(".s.PGSQL.5432")).unwrap();
+    let cuts = Arc::new(AtomicU32::new(0));
+    let counter = cuts.clone();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = UnixStream::connect(&server).await.unwrap();
+            tokio::spawn(forward(client, server, cut, counter.clone()));
+        }
+    });
+    let mut through = tokio_postgres::Config::new();
+    through
+        .host_path(dir.path())
+        .port(5432)
+        .user("postgres")
+        .dbname(config.get_dbname().unwrap());
+    (Proxy { dir, cuts }, through)
+}
+
+async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<AtomicU32>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut buffer = vec![0; 64 << 10];
+    let mut commits = 0;
+    loop {
+        let read = from_client.read(&mut buffer).await.unwrap_or(0);
+        if read == 0 {
+            break;
+        }
+        let is_commit = buffer[..read].windows(7).any(|window| window == b"COMMIT\0");
+        commits += u32::from(is_commit);
+        if is_commit && commits == 2 {
+            cuts.fetch_add(1, Ordering::SeqCst);
+            answers.abort();
+            if let Cut::Answer = cut {
+                let _ = to_server.write_all(&buffer[..read]).await;
+                // The server has to get that far before the connection ends.
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            return;
+        }
+        if to_server.write_all(&buffer[..read]).await.is_err() {
+            break;
+        }
+    }
+    let _ = answers.await;
+}
+
+async fn nothing_is_lost_or_doubled(cut: Cut) {
+    let mut database = database().await;
+    ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
+    let (proxy, through) = proxy(&database.url, cut).await;
+    let noon = datetime!(2026-11-01 12:00 UTC);
+    let events = (0..5_000).map(|n| Event::new(Uuid::from_u128(n), noon, EventType::View, "u", "s", "p"));
+    let limits = EpochLimits {
+        max_rows: 500,
+        ..EpochLimits::default()
+    };
+    let source = MemorySource::new("events", events.collect()).max_batch_rows(500);
+    let summary = source
+        .to(PgSink::with_config(through).epoch_limits(limits))
+        .run()
+        .await
+        .unwrap();
+    assert!(proxy.cuts.load(Ordering::SeqCst) >= 3, "no commit was cut");
+    assert!(proxy.dir.path().exists());
+    // Had an epoch been written again, its rows would be counted as duplicates.
+    assert_eq!((summary.counts.stored, summary.counts.duplicates), (5_000, 0));
+    assert_eq!(database.rows().await, 5_000);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn the_answer_to_a_commit_is_lost() {
+    nothing_is_lost_or_doubled(Cut::Answer).await;
+}
+
+#[tokio::test]
+async fn a_commit_is_lost_before_the_server_gets_it() {
+    nothing_is_lost_or_doubled(Cut::Commit).await;
+}

@@ -1,0 +1,263 @@
+//! What the views say, and the columns that are made from marks.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too"
+)]
+
+mod fixture;
+
+use fixture::schema::database_with_schema;
+use fixture::{connect, eventually};
+
+const EVENTS: &str = "
+    INSERT INTO ecom.events
+        (event_time, processed_at, split_id, record_no, event_id, quantity, event_type,
+         user_id, session_id, product_id, product_name, category, brand, price)
+    SELECT t::timestamptz, now(), 1, n, ('00000000-0000-0000-0000-' || lpad(id::text, 12, '0'))::uuid, q, type,
+        'u', s, p, name, cat, brand, price
+    FROM (VALUES
+        ('2026-11-23 10:00:00+00',        1, 1, 1, 'view',             's1', 'p1', 'Old name', 'a.b', NULL, 10.00),
+        ('2026-11-23 10:00:59.999999+00', 2, 2, 1, 'add_to_cart',      's1', 'p1', 'Old name', 'a.b', NULL, 10.00),
+        ('2026-11-23 10:01:00+00',        3, 3, 3, 'purchase',         's1', 'p1', 'New name', NULL,  NULL, 9.99),
+        ('2026-11-23 10:01:30+00',        4, 4, 1, 'view',             's2', 'p1', NULL,       NULL,  NULL, NULL),
+        ('2026-11-23 10:01:31+00',        5, 5, 1, 'view',             's2', 'p2', 'Two',      'c',   'B',  5.00),
+        ('2026-11-23 10:01:32+00',        6, 6, 1, 'add_to_cart',      's2', 'p2', 'Two',      'c',   'B',  5.00),
+        ('2026-11-23 10:01:33+00',        7, 7, 1, 'remove_from_cart', 's2', 'p2', 'Two',      'c',   'B',  5.00),
+        ('2026-11-24 00:00:00+00',        8, 8, 2, 'purchase',         's3', 'p3', NULL,       NULL,  NULL, 100.00),
+        ('2026-11-24 00:00:01+00',        9, 9, 1, 'view',             's4', 'p2', 'Two',      'c',   'B',  5.00),
+        ('2026-11-24 00:00:02+00',       10, 9, 1, 'view',             's4', 'p2', 'Two',      'c',   'B',  5.00)
+    ) AS e (t, n, id, q, type, s, p, name, cat, brand, price)";
+
+const LEDGER: &str = r#"
+    INSERT INTO ecom.ingest_pipeline (pipeline, sources, epoch, committed_at)
+    VALUES ('events', '{"csv": "/data"}', 7, '2026-11-23 11:00:00+00'), ('idle', '{}', 0, NULL);
+    INSERT INTO ecom.ingest_split
+        (split_id, pipeline, source, path, generation, state, reason,
+         read_offset, read, stored, duplicates, rejected, filtered, mark, updated_at)
+    VALUES
+        (1000000000001, 'events', 'csv', 'a.csv', 0, 'finished', NULL, 1000, 10, 6, 2, 1, 1,
+         '{"size": 1000, "mtime_ns": 1795600800123456789, "inode": 18446744073709551615, "digest": "ab",
+           "ignored_columns": ["x", "y z"]}',
+         '2026-11-25 10:00:02.123456+00'),
+        (1000000000002, 'events', 'csv', 'a.csv', 1, 'open', NULL,
+         333, 3, 2, 0, 0, 0, '{"size": 1000}', now()),
+        (1000000000003, 'events', 'csv', 'empty.csv', 0, 'finished', NULL,
+         0, 0, 0, 0, 0, 0, '{"size": 0}', now()),
+        (1000000000004, 'events', 'csv', 'bad.csv', 0, 'set_aside', 'wrong_delimiter',
+         0, 0, 0, 0, 0, 0, NULL, now());
+    INSERT INTO ecom.dead_letters (epoch, rejected_at, pipeline, path, reason, detail,
+         raw, raw_text, split_id, record_no, byte_offset)
+    VALUES
+        (1, '2026-11-23 10:00:00+00', 'events', 'a.csv', 'late', 'first', 'x', 'x', 1000000000001, 1, 50),
+        (2, '2026-11-23 11:00:00+00', 'events', 'a.csv', 'late', 'second',
+         '\xff', repeat('y', 300), 1000000000001, 2, 60),
+        (2, '2026-11-23 11:00:00+00', 'events', 'a.csv', 'price_missing', 'third',
+         NULL, NULL, NULL, NULL, NULL)"#;
+
+const PER_MINUTE: &str = "SELECT * FROM ecom.events_per_minute ORDER BY minute";
+
+#[tokio::test]
+async fn views_of_nothing() {
+    let db = database_with_schema().await;
+    for empty in [
+        "events_per_minute",
+        "top_products",
+        "events_by_type",
+        "ids_at_several_times",
+        "ingest_status",
+        "ingest_balance",
+        "dead_letter_summary",
+    ] {
+        assert_eq!(db.ask(&format!("SELECT * FROM ecom.{empty}")).await, [""; 0], "{empty}");
+    }
+    let funnel = db.ask("SELECT * FROM ecom.conversion_funnel").await;
+    assert_eq!(funnel, ["1|view|0||", "2|add_to_cart|0||", "3|purchase|0||"]);
+}
+
+#[tokio::test]
+async fn views_give_what_was_counted_by_hand() {
+    let db = database_with_schema().await;
+    db.execute("SET timezone = 'UTC'").await;
+    db.execute("SELECT ecom.ensure_partitions(ARRAY['2026-11-23', '2026-11-24']::date[])")
+        .await;
+    db.execute(EVENTS).await;
+    assert_eq!(
+        db.ask(PER_MINUTE).await,
+        [
+            "2026-11-23 10:00:00+00|2|1|1|0|0|0",
+            "2026-11-23 10:01:00+00|5|2|1|1|1|29.97",
+            "2026-11-24 00:00:00+00|3|2|0|0|1|200.00",
+        ]
+    );
+    // s3 purchased without a view, so it isn't in the funnel.
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.conversion_funnel").await,
+        [
+            "1|view|3|1.0000|",
+            "2|add_to_cart|2|0.6667|0.6667",
+            "3|purchase|1|0.3333|0.5000"
+        ]
+    );
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.top_products").await,
+        [
+            "p3||||0|0|1|2|200.00|",
+            "p1|New name|a.b||2|1|1|3|29.97|0.5000",
+            "p2|Two|c|B|3|1|0|0|0|0.0000",
+        ]
+    );
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.events_by_type").await,
+        [
+            "view|5|0.5000|0",
+            "add_to_cart|2|0.2000|0",
+            "purchase|2|0.2000|229.97",
+            "remove_from_cart|1|0.1000|0",
+        ]
+    );
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.ids_at_several_times").await,
+        ["00000000-0000-0000-0000-000000000009|2|2026-11-24 00:00:01+00|2026-11-24 00:00:02+00"]
+    );
+}
+
+#[tokio::test]
+async fn spans_include_their_start_and_not_their_end() {
+    let db = database_with_schema().await;
+    db.execute("SET timezone = 'UTC'").await;
+    db.execute("SELECT ecom.ensure_partitions(ARRAY['2026-11-23', '2026-11-24']::date[])")
+        .await;
+    db.execute(EVENTS).await;
+    let span = "ecom.events_per_minute('2026-11-23 10:01:00+00', '2026-11-24 00:00:00+00')";
+    assert_eq!(
+        db.ask(&format!("SELECT minute, events FROM {span}")).await,
+        ["2026-11-23 10:01:00+00|5"]
+    );
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.events_by_type(until => '2026-11-23 10:01:00+00')")
+            .await,
+        ["add_to_cart|1|0.5000|0", "view|1|0.5000|0"]
+    );
+    assert_eq!(
+        db.ask("SELECT product_id FROM ecom.top_products('2026-11-24')").await,
+        ["p3", "p2"]
+    );
+    assert_eq!(
+        db.ask("SELECT sessions FROM ecom.conversion_funnel('2026-11-24')")
+            .await,
+        ["1", "0", "0"]
+    );
+}
+
+#[tokio::test]
+async fn views_of_the_ledger() {
+    let db = database_with_schema().await;
+    db.execute("SET timezone = 'UTC'").await;
+    db.execute(LEDGER).await;
+    let status =
+        "SELECT path, generation, state, reason, size, bytes_read, percent, balance_ok, ignored_columns, mtime, lag
+                  FROM ecom.ingest_status ORDER BY split_id";
+    assert_eq!(
+        db.ask(status).await,
+        [
+            "a.csv|0|finished||1000|1000|100.0|t|[\"x\", \"y z\"]|2026-11-25 10:00:00.123457+00|00:00:01.999999",
+            "a.csv|1|open||1000|333|33.3|f|||",
+            "empty.csv|0|finished||0|0|100.0|t|||",
+            "bad.csv|0|set_aside|wrong_delimiter||0||t|||",
+        ]
+    );
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.ingest_balance ORDER BY pipeline").await,
+        [
+            "events|4|1|2|0|1|13|8|2|1|1|f|7|2026-11-23 11:00:00+00",
+            "idle|0|0|0|0|0|0|0|0|0|0|t|0|",
+        ]
+    );
+    let y = "y".repeat(200);
+    assert_eq!(
+        db.ask("SELECT * FROM ecom.dead_letter_summary").await,
+        [
+            format!("events|late|2|2026-11-23 10:00:00+00|2026-11-23 11:00:00+00|2|a.csv|2|second|{y}"),
+            "events|price_missing|1|2026-11-23 11:00:00+00|2026-11-23 11:00:00+00|3|a.csv||third|".to_owned(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn marks_of_any_kind_are_taken() {
+    let db = database_with_schema().await;
+    db.execute("SET timezone = 'UTC'").await;
+    let marks = [
+        ("null", "|||"),
+        ("[1, 2]", "|||"),
+        ("\"text\"", "|||"),
+        (
+            "{\"size\": \"big\", \"mtime_ns\": \"now\", \"digest\": 5, \"ignored_columns\": {}}",
+            "||5|{}",
+        ),
+        (
+            "{\"size\": 18446744073709551615, \"mtime_ns\": -9223372036854775808}",
+            "9223372036854775807|1677-09-21 00:12:43.145224+00||",
+        ),
+        (
+            "{\"size\": -1, \"mtime_ns\": 9223372036854775807}",
+            "0|2262-04-11 23:47:16.854776+00||",
+        ),
+        ("{\"size\": 1e1000, \"mtime_ns\": 1e300}", "9223372036854775807|||"),
+        ("{\"size\": 1.5, \"mtime_ns\": 0.5}", "2|1970-01-01 00:00:00+00||"),
+    ];
+    for (n, (mark, expected)) in marks.iter().enumerate() {
+        let sql = format!(
+            "INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, mark)
+             VALUES ({n}, 'p', 's', '{n}', '{mark}')
+             RETURNING size, mtime, digest, ignored_columns"
+        );
+        assert_eq!(db.ask(&sql).await, [*expected], "{mark}");
+    }
+    // A source must find its mark as it left it.
+    let kept = db.ask("SELECT mark FROM ecom.ingest_split ORDER BY split_id").await;
+    assert_eq!(kept, marks.map(|(mark, _)| mark));
+}
+
+#[tokio::test]
+async fn progress_stays_on_its_page() {
+    let db = database_with_schema().await;
+    db.execute(
+        "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ('p');
+         INSERT INTO ecom.ingest_split (split_id, pipeline, source, path)
+         SELECT n, 'p', 's', 'events-20261123T120000-' || n || '.csv' FROM generate_series(1, 1000) n",
+    )
+    .await;
+    // One file bit by bit, and others now and then. A session hands in its counts when it ends.
+    let writer = connect(&db.url).await;
+    let digest = "ab".repeat(32);
+    for n in 1..=100 {
+        let commit = format!(
+            r#"BEGIN;
+               UPDATE ecom.ingest_split SET read_offset = {n}, record_no = {n}, read = {n}, stored = {n},
+                   updated_at = clock_timestamp(),
+                   mark = '{{"size": {n}, "mtime_ns": {n}, "inode": 7, "digest": "{digest}"}}'
+               WHERE split_id IN (25, {n} * 10);
+               UPDATE ecom.ingest_pipeline SET epoch = {n} WHERE pipeline = 'p';
+               COMMIT"#
+        );
+        writer.batch_execute(&commit).await.unwrap();
+    }
+    drop(writer);
+    let mut counts = Vec::new();
+    eventually("the counts of all updates", async || {
+        let sql = "SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+                   WHERE relname IN ('ingest_split', 'ingest_pipeline') ORDER BY 1";
+        counts = db.ask(sql).await;
+        !counts[0].contains("|0|") && !counts[1].contains("|0|")
+    })
+    .await;
+    assert_eq!(counts[0], "ingest_pipeline|100|100");
+    // Autovacuum may look at the table meanwhile, and keep old versions on the page for that moment.
+    let (all, heap_only) = counts[1].rsplit_once('|').unwrap();
+    assert_eq!(all, "ingest_split|200");
+    assert!(heap_only.parse::<i32>().unwrap() >= 160, "{counts:?}");
+}
