@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::backoff::delays;
 use crate::failure::{Deadline, Failure};
-use crate::leader::delays;
 
 /// A connection of our own. Dropping it closes the socket at once, whatever the server is doing.
 #[derive(Debug)]

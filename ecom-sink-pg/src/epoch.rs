@@ -21,8 +21,8 @@ pub struct EpochLimits {
 impl Default for EpochLimits {
     fn default() -> Self {
         Self {
-            max_rows: 32_768,
-            max_bytes: 8 << 20,
+            max_rows: 16_384,
+            max_bytes: 4 << 20,
         }
     }
 }

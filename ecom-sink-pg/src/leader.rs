@@ -1,28 +1,17 @@
 //! The session that leads a pipeline: it holds the advisory lock, has the fence, and answers questions to the ledger.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio::sync::Mutex;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::action::Action;
-use crate::claim::try_lock;
+use crate::backoff::delays;
 use crate::connect::{Connection, Connector};
 use crate::failure::Failure;
-
-/// Delays between tries, with jitter, for ever.
-pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(5))
-        .without_max_times()
-        .build()
-}
+use crate::lock::try_lock;
 
 /// See the [module](self).
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! [`PgSink`] is the sink. [`server`] starts a private PostgreSQL server from installed binaries, for try-outs and tests.
 
 mod action;
+mod backoff;
 mod claim;
 mod connect;
 mod duplicates;
@@ -10,6 +11,7 @@ mod epoch;
 mod failure;
 mod leader;
 mod ledger;
+mod lock;
 mod row;
 pub mod schema;
 pub mod server;

@@ -80,9 +80,11 @@ async fn main() -> ExitCode {
         command: Command::Run(run),
     } = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
+    // A reader of the log that stalls must not stall the ingest: lines are dropped instead. The guard writes the last ones.
+    let (log, _guard) = tracing_appender::non_blocking(std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(log)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();

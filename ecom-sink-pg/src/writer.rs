@@ -13,10 +13,11 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use crate::action::Action;
+use crate::backoff::delays;
 use crate::connect::{Connection, Connector};
 use crate::epoch::{Epoch, Fate};
 use crate::failure::Failure;
-use crate::leader::{Leader, Outcome, delays};
+use crate::leader::{Leader, Outcome};
 use crate::{duplicates, statements};
 
 /// Writes epochs, one after the other, on a connection of its own.

@@ -314,6 +314,28 @@ async fn a_second_instance_stands_by_and_takes_over() {
 }
 
 #[tokio::test]
+async fn a_log_that_nobody_reads_does_not_hold_it_up() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
+    command
+        .args(["run", "--input"])
+        .arg(input.path())
+        .env("DATABASE_URL", &database.url);
+    // Far more than a pipe holds.
+    let mut ingest = command.env("RUST_LOG", "trace").stderr(Stdio::piped()).spawn().unwrap();
+    for file in 0..200 {
+        drop_in(input.path(), &format!("{file}.csv"), file * 10..(file + 1) * 10);
+    }
+    eventually("every row", async || {
+        tables_exist(&database).await && database.rows().await == 2_000
+    })
+    .await;
+    ingest.kill().unwrap();
+    ingest.wait().unwrap();
+    database.check_balance().await;
+}
+
+#[tokio::test]
 async fn mistakes_are_told_with_their_own_exit_codes() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let failing = async |url: &str, input: &TempDir, more: &[&str]| {

@@ -20,8 +20,8 @@ pub struct QueueLimits {
 impl Default for QueueLimits {
     fn default() -> Self {
         Self {
-            max_rows: 32_768,
-            max_bytes: 8 << 20,
+            max_rows: 8_192,
+            max_bytes: 2 << 20,
         }
     }
 }

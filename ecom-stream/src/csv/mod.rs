@@ -1,6 +1,8 @@
 //! CSV: headers, records, and the reading of one file with a check for every damage that the parser hides.
 
+mod gathered;
 mod header;
+mod limits;
 mod quotes;
 mod reader;
 mod record;
@@ -9,7 +11,7 @@ mod to_csv;
 
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
-pub use reader::CsvLimits;
+pub use limits::CsvLimits;
 pub(crate) use reader::{CsvReader, End, HeaderStep, Resume, Step};
 pub(crate) use record::CsvRows;
 pub use record::{CsvRecord, FieldCountError};

@@ -5,40 +5,14 @@ use bytes::Bytes;
 use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
 use tokio::io::AsyncRead;
 
+use super::gathered::Gathered;
 use super::quotes::{self, Quotes};
 use super::tee::{RecordTooLarge, Tee};
-use super::{Columns, CsvRecord, CsvRows, Header, HeaderCheck};
-use crate::{Origin, Reason, Record, Refusal, Reject, Split};
+use super::{Columns, CsvLimits, CsvRecord, Header, HeaderCheck};
+use crate::{Reason, Record, Refusal, Reject, Split};
 
 /// A third of the CPU time of the parser's default of 8 KiB.
 const BUFFER_BYTES: usize = 256 << 10;
-
-/// The most of a rejected record that is kept.
-const MAX_REJECT_BYTES: usize = 64 << 10;
-
-/// Bounds on what is read from CSV files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CsvLimits {
-    /// A field longer than this makes its record a reject.
-    pub max_field_bytes: usize,
-    /// A record longer than this is damage, most often a quote that is never closed: what follows is not read.
-    pub max_record_bytes: usize,
-    /// A batch is full at this many records.
-    pub max_batch_rows: usize,
-    /// A batch is full at this many bytes of input.
-    pub max_batch_bytes: usize,
-}
-
-impl Default for CsvLimits {
-    fn default() -> Self {
-        Self {
-            max_field_bytes: 1 << 20,
-            max_record_bytes: 8 << 20,
-            max_batch_rows: 4_096,
-            max_batch_bytes: 1 << 20,
-        }
-    }
-}
 
 /// Reads one split, from its start or from an offset behind a record.
 pub(crate) struct CsvReader<R> {
@@ -109,11 +83,11 @@ pub(crate) enum HeaderStep {
 }
 
 /// A record as the parser sees it, and where its bytes are.
-struct Found {
-    start: u64,
+pub(super) struct Found {
+    pub(super) start: u64,
     end: u64,
     /// The end without the terminator.
-    text_end: u64,
+    pub(super) text_end: u64,
     terminated: bool,
 }
 
@@ -376,87 +350,6 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.digest.update(&bytes);
         self.offset = end;
         bytes
-    }
-}
-
-/// The records of a step, while their bytes are still in the window.
-struct Gathered {
-    rows: CsvRows,
-    places: Vec<Place>,
-    rejects: Vec<(Place, Refusal)>,
-}
-
-struct Place {
-    record: u64,
-    start: u64,
-    end: u64,
-}
-
-impl Gathered {
-    fn new(header: Arc<Header>) -> Self {
-        Self {
-            rows: CsvRows::new(header),
-            places: Vec::new(),
-            rejects: Vec::new(),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.places.len() + self.rejects.len()
-    }
-
-    fn add(&mut self, fields: &ByteRecord, judged: Result<(), Refusal>, record: u64, found: &Found) {
-        let place = Place {
-            record,
-            start: found.start,
-            end: found.text_end,
-        };
-        match (judged, std::str::from_utf8(fields.as_slice())) {
-            (Ok(()), Ok(text)) => {
-                let ends = (0..fields.len())
-                    .filter_map(|index| fields.range(index))
-                    .map(|range| range.end);
-                self.rows.push(text, ends);
-                self.places.push(place);
-            }
-            (Ok(()), Err(err)) => self
-                .rejects
-                .push((place, Refusal::new(Reason::INVALID_UTF8, err.to_string()))),
-            (Err(refusal), _) => self.rejects.push((place, refusal)),
-        }
-    }
-
-    /// `bytes` begin at `first` in the split.
-    fn finish(self, split: &Split, first: u64, bytes: &Bytes) -> Step {
-        let origin = |place: &Place, max_bytes: usize| {
-            let start = (place.start - first) as usize;
-            let end = (place.end - first) as usize;
-            Origin {
-                split: split.clone(),
-                record: place.record,
-                byte_offset: place.start,
-                raw: bytes.slice(start..end.min(start.saturating_add(max_bytes))),
-            }
-        };
-        let records = self.rows.into_records().zip(&self.places).map(|(value, place)| Record {
-            value,
-            origin: Some(origin(place, usize::MAX)),
-        });
-        let rejects = self.rejects.into_iter().map(|(place, mut refusal)| {
-            let len = place.end - place.start;
-            if len > MAX_REJECT_BYTES as u64 {
-                refusal
-                    .detail
-                    .push_str(&format!("; only the first {MAX_REJECT_BYTES} of {len} bytes are kept"));
-            }
-            Reject::new(origin(&place, MAX_REJECT_BYTES), refusal)
-        });
-        Step {
-            records: records.collect(),
-            rejects: rejects.collect(),
-            bytes: bytes.len(),
-            end: None,
-        }
     }
 }
 

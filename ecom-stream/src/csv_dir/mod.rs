@@ -1,11 +1,12 @@
 //! A directory of CSV files, as a source and as a sink.
 //!
-//! The source finds its work by scanning: `scan` looks at the directory, `inbox` decides which file is ready and in what
-//! order, `split_file` reads one, `after_commit` cleans up behind it. `watch` only wakes the scan, so that a lost
+//! The source finds its work by scanning: `scan` looks at the directory, `desk` sorts what was found, `inbox` decides which
+//! file is ready and in what order, `split_file` reads one, `after_commit` cleans up behind it. `watch` only wakes the scan, so that a lost
 //! notification costs latency and never data. `mark` is how a file is known again. The sink writes an `open_file` under a
 //! temporary name and renames it to one of its `file_name`s.
 
 mod after_commit;
+mod desk;
 mod file_name;
 mod inbox;
 mod mark;

@@ -142,6 +142,15 @@ fn scan_into(dir: &Path, chunks: &mpsc::Sender<io::Result<Chunk>>) -> io::Result
 }
 
 impl PassedOver {
+    /// What stays passed over; files that are still being written come and go.
+    pub(super) fn lasting(self) -> Self {
+        Self {
+            hidden: 0,
+            temporary: 0,
+            ..self
+        }
+    }
+
     fn add(&mut self, why: Why) {
         *match why {
             Why::Hidden => &mut self.hidden,

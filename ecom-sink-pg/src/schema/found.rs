@@ -1,0 +1,259 @@
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+
+use ecom_stream::{Error, ErrorKind, Result};
+use futures::future;
+use refinery::Migration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
+
+use super::tables::{MAKE_TABLES, Problems, TABLES};
+use super::{failed, lacking, migrations, server_error};
+
+pub(super) const HOW_TO_MIGRATE: &str =
+    "run psql -f sql/setup.sql as the owner of the schema, or start this program once as that role";
+const ANOTHER_SCHEMA: &str = "use the program that it was made by, or another database";
+
+/// What there is in the database.
+pub(super) struct Found {
+    /// The role of the session, quoted for SQL.
+    role: String,
+    pub(super) schema_exists: bool,
+    may_use_schema: bool,
+    may_read_history: bool,
+    partition_maker: bool,
+    may_make_partitions: bool,
+    /// By version.
+    applied: BTreeMap<i32, Applied>,
+    /// By name.
+    tables: BTreeMap<String, FoundTable>,
+}
+
+struct Applied {
+    name: String,
+    checksum: Option<u64>,
+    applied_on_is_valid: bool,
+}
+
+pub(super) struct FoundTable {
+    pub(super) kind: String,
+    pub(super) unlogged: bool,
+    pub(super) keys: Vec<String>,
+    pub(super) rights: Vec<String>,
+    /// By name.
+    pub(super) columns: BTreeMap<String, FoundColumn>,
+}
+
+pub(super) struct FoundColumn {
+    pub(super) sql_type: String,
+    /// A row without a value for it is refused.
+    pub(super) must_be_given: bool,
+}
+
+// Both ask the catalogue only, which needs no rights, and never for an object that may not be there.
+const FACTS: &str = "
+    SELECT
+        quote_ident(current_user) AS role,
+        n.oid IS NOT NULL AS schema_exists,
+        coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS may_use_schema,
+        h.oid IS NOT NULL AS history_exists,
+        coalesce(has_table_privilege(h.oid, 'SELECT'), false) AS may_read_history,
+        p.oid IS NOT NULL AS partition_maker,
+        coalesce(has_function_privilege(p.oid, 'EXECUTE'), false) AS may_make_partitions
+    FROM (VALUES (1)) AS one
+    LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'ecom'
+    LEFT JOIN pg_catalog.pg_class h ON h.relnamespace = n.oid AND h.relname = 'schema_history'
+    LEFT JOIN pg_catalog.pg_proc p
+        ON p.pronamespace = n.oid AND p.proname = 'ensure_partitions' AND oidvectortypes(p.proargtypes) = 'date[]'";
+
+const COLUMNS: &str = "
+    SELECT
+        c.relname::text AS table_name,
+        CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' ELSE 'not a table' END AS kind,
+        c.relpersistence = 'u' AS unlogged,
+        ARRAY(
+            SELECT (SELECT string_agg(k.attname, ', ' ORDER BY k.attname)
+                    FROM pg_catalog.pg_attribute k
+                    WHERE k.attrelid = c.oid AND k.attnum = ANY (i.indkey))
+            FROM pg_catalog.pg_index i
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+        ) AS keys,
+        ARRAY(
+            SELECT needed
+            FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
+            WHERE has_table_privilege(c.oid, needed)
+        ) AS rights,
+        a.attname::text AS column_name,
+        format_type(a.atttypid, a.atttypmod) AS sql_type,
+        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'ecom'
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition";
+
+const APPLIED: &str = "SELECT version, name, checksum, applied_on FROM ecom.schema_history";
+
+impl Found {
+    /// Looks, in one round trip for the catalogue and one for the history. No statements are prepared, which would
+    /// double that.
+    pub(super) async fn look(client: &Client) -> Result<Self> {
+        let catalogue = future::try_join(client.query_typed_one(FACTS, &[]), client.query_typed(COLUMNS, &[]));
+        let (facts, columns) = catalogue.await.map_err(|err| failed("looking at the schema", err))?;
+        let mut found = Self {
+            role: facts.get("role"),
+            schema_exists: facts.get("schema_exists"),
+            may_use_schema: facts.get("may_use_schema"),
+            may_read_history: facts.get("may_read_history"),
+            partition_maker: facts.get("partition_maker"),
+            may_make_partitions: facts.get("may_make_partitions"),
+            applied: BTreeMap::new(),
+            tables: BTreeMap::new(),
+        };
+        for row in &columns {
+            found.add_column(row);
+        }
+        if facts.get("history_exists") && found.may_use_schema && found.may_read_history {
+            let history = client.query_typed(APPLIED, &[]).await;
+            for row in &history.map_err(|err| failed("reading ecom.schema_history", err))? {
+                found.add_applied(row);
+            }
+        } else if facts.get("history_exists") {
+            return Err(found.history_is_closed());
+        }
+        Ok(found)
+    }
+
+    fn add_column(&mut self, row: &Row) {
+        let table = self.tables.entry(row.get("table_name")).or_insert_with(|| FoundTable {
+            kind: row.get("kind"),
+            unlogged: row.get("unlogged"),
+            keys: row.get("keys"),
+            rights: row.get("rights"),
+            columns: BTreeMap::new(),
+        });
+        let column = FoundColumn {
+            sql_type: row.get("sql_type"),
+            must_be_given: row.get("must_be_given"),
+        };
+        table.columns.insert(row.get("column_name"), column);
+    }
+
+    fn add_applied(&mut self, row: &Row) {
+        let name: Option<String> = row.get("name");
+        let checksum: Option<String> = row.get("checksum");
+        let applied_on: Option<String> = row.get("applied_on");
+        let applied = Applied {
+            name: name.unwrap_or_default(),
+            checksum: checksum.and_then(|text| text.parse().ok()),
+            applied_on_is_valid: applied_on.is_some_and(|text| OffsetDateTime::parse(&text, &Rfc3339).is_ok()),
+        };
+        self.applied.insert(row.get("version"), applied);
+    }
+
+    fn history_is_closed(&self) -> Error {
+        let role = &self.role;
+        Error::new(
+            ErrorKind::Schema,
+            format!("the role {role} may not read ecom.schema_history, so it can't tell the schema's version"),
+        )
+        .hint(format!(
+            "GRANT USAGE ON SCHEMA ecom TO {role}; GRANT SELECT ON ecom.schema_history TO {role}; \
+                 sql/setup.sql lists all that a writer needs"
+        ))
+    }
+
+    /// The migrations that are still to be applied. An error if the schema is newer than this program, or another one.
+    pub(super) fn pending(&self) -> Result<Vec<Migration>> {
+        let known = migrations()?;
+        let newest = known.iter().map(Migration::version).max().unwrap_or_default();
+        for (version, applied) in &self.applied {
+            let label = format!("V{version}__{}", applied.name);
+            let Some(ours) = known.iter().find(|ours| ours.version() == *version) else {
+                return Err(if *version > newest {
+                    let message = format!(
+                        "the schema ecom is newer than this program: it has {label}, the program ends with V{newest}"
+                    );
+                    Error::new(ErrorKind::Schema, message).hint("use the newer program that applied it")
+                } else {
+                    let message =
+                        format!("the schema ecom is another one: {label} was applied, which this program doesn't know");
+                    Error::new(ErrorKind::Schema, message).hint(ANOTHER_SCHEMA)
+                });
+            };
+            if ours.name() != applied.name || Some(ours.checksum()) != applied.checksum {
+                let message = format!(
+                    "the schema ecom is another one: {label} was applied with another text than {ours} has here"
+                );
+                return Err(Error::new(ErrorKind::Schema, message).hint(ANOTHER_SCHEMA));
+            }
+            // refinery panics at it when it next has something to apply.
+            if !applied.applied_on_is_valid {
+                let message = format!("ecom.schema_history has a time for {label} that is not in RFC 3339");
+                let hint = format!(
+                    "UPDATE ecom.schema_history SET applied_on = '2000-01-01T00:00:00Z' WHERE version = {version}"
+                );
+                return Err(Error::new(ErrorKind::Schema, message).hint(hint));
+            }
+        }
+        let pending: Vec<Migration> = known
+            .into_iter()
+            .filter(|ours| !self.applied.contains_key(&ours.version()))
+            .collect();
+        // refinery only goes forward.
+        if let (Some(first), Some((last, _))) = (pending.first(), self.applied.last_key_value())
+            && first.version() < *last
+        {
+            let message = format!("ecom.schema_history lacks {first}, though V{last} was applied");
+            return Err(
+                Error::new(ErrorKind::Schema, message).hint("run psql -f sql/setup.sql as the owner of the schema")
+            );
+        }
+        Ok(pending)
+    }
+
+    pub(super) fn not_migrated(&self, pending: &[Migration], err: impl StdError + Send + Sync + 'static) -> Error {
+        match server_error(&err) {
+            Some(db) if *db.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+                let message = format!(
+                    "{}, and the role {} may not apply it: {}",
+                    lacking(pending),
+                    self.role,
+                    db.message()
+                );
+                Error::new(ErrorKind::Schema, message).hint(HOW_TO_MIGRATE)
+            }
+            _ => failed("bringing the schema ecom up to date", err),
+        }
+    }
+
+    /// Compares the tables with what will be written, once all migrations are there.
+    pub(super) fn judge(&self) -> Result<()> {
+        let mut problems = Problems::default();
+        if !self.may_use_schema {
+            problems.add(
+                format!("the role {} may not use the schema", self.role),
+                format!("GRANT USAGE ON SCHEMA ecom TO {}", self.role),
+            );
+        }
+        for table in TABLES {
+            match self.tables.get(table.name) {
+                Some(found) => table.compare(found, &self.role, &mut problems),
+                None => problems.add(format!("there is no table ecom.{}", table.name), MAKE_TABLES),
+            }
+        }
+        if !self.partition_maker {
+            problems.add("there is no function ecom.ensure_partitions(date[])", MAKE_TABLES);
+        } else if !self.may_make_partitions {
+            problems.add(
+                format!("the role {} may not EXECUTE ecom.ensure_partitions(date[])", self.role),
+                format!(
+                    "GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO {}",
+                    self.role
+                ),
+            );
+        }
+        problems.into_result()
+    }
+}

@@ -1,0 +1,196 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::after_commit::Archive;
+use super::inbox::Inbox;
+use super::mark::FileMark;
+use super::name::to_path;
+use super::scan::{Found, Look, PassedOver, look, scan};
+use super::uncommitted::Uncommitted;
+use super::watch::{Hint, Watch};
+use crate::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
+
+/// A file that can't be read is tried again after so long, doubled each time.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const MAX_DOUBLINGS: u32 = 6;
+/// With available-now, so often.
+pub(super) const MAX_TRIES_AVAILABLE_NOW: u32 = 3;
+
+/// What the source knows of its files while it runs.
+pub(super) struct Desk {
+    pub(super) inbox: Inbox,
+    pub(super) archive: Option<Archive>,
+    pub(super) dir: PathBuf,
+    pub(super) source: String,
+    pub(super) from: Checkpoint,
+    pub(super) uncommitted: Uncommitted,
+    pub(super) watch: Watch,
+    /// Device and inode of the directory that the watch listens to.
+    pub(super) watched: Option<(u64, u64)>,
+    pub(super) passed_over: PassedOver,
+    pub(super) failures: HashMap<OsString, u32>,
+    pub(super) max_tries: Option<u32>,
+}
+
+impl Desk {
+    /// Listens to the directory that now has the name: the watch stays with one that was renamed, silently.
+    pub(super) fn rearm(&mut self) {
+        let is = self
+            .dir
+            .metadata()
+            .map(|metadata| (metadata.dev(), metadata.ino()))
+            .ok();
+        if is != self.watched {
+            if is.is_some() {
+                self.watch.arm(&self.dir);
+            }
+            self.watched = is;
+        }
+    }
+
+    /// Looks at the whole directory. That it is not there (any more) is no error: it may be mounted again.
+    pub(super) async fn scan(&mut self) -> Result<()> {
+        let mut chunks = scan(self.dir.clone());
+        let mut passed_over = PassedOver::default();
+        while let Some(chunk) = chunks.recv().await {
+            match chunk {
+                Ok(chunk) => {
+                    passed_over = chunk.passed_over;
+                    self.take_in(chunk.found.into_iter().map(|found| (found, None)).collect())
+                        .await?;
+                }
+                Err(err) => {
+                    tracing::warn!("can't read the directory {}, trying again: {err}", self.dir.display());
+                    return Ok(());
+                }
+            }
+        }
+        if passed_over.lasting() != self.passed_over.lasting() {
+            tracing::info!("passed over in {}: {passed_over}", self.dir.display());
+        } else if passed_over != self.passed_over {
+            tracing::debug!("passed over in {}: {passed_over}", self.dir.display());
+        }
+        self.passed_over = passed_over;
+        Ok(())
+    }
+
+    /// Looks at some names.
+    pub(super) async fn look_at(&mut self, names: impl Iterator<Item = (OsString, Option<Hint>)>) -> Result<()> {
+        let mut found = Vec::new();
+        for (name, hint) in names {
+            match look(&self.dir, &name) {
+                Ok(Look::Found(file)) => found.push((file, hint)),
+                Ok(Look::PassedOver(_) | Look::Gone) => {
+                    self.failures.remove(&name);
+                    self.inbox.gone(&name);
+                }
+                Err(err) => {
+                    tracing::warn!("can't look at {name:?}: {err}");
+                    self.inbox.gone(&name);
+                }
+            }
+        }
+        match found.is_empty() {
+            true => Ok(()),
+            false => self.take_in(found).await,
+        }
+    }
+
+    /// Puts into the inbox what is not known to be done.
+    async fn take_in(&mut self, mut found: Vec<(Found, Option<Hint>)>) -> Result<()> {
+        found.retain(|(file, _)| !self.inbox.is_done(file));
+        let mut unknown = Vec::new();
+        let mut known: HashMap<String, Position> = HashMap::new();
+        for (file, _) in &found {
+            let path = to_path(&file.name);
+            match self.uncommitted.get(&path) {
+                Some(position) => {
+                    known.insert(path, position);
+                }
+                None => unknown.push(Split::new(self.source.as_str(), path)),
+            }
+        }
+        if !unknown.is_empty() {
+            for position in self.from.positions(&unknown).await? {
+                known.insert(position.split.path().to_owned(), position);
+            }
+        }
+        let wall_ns = wall_ns();
+        for (file, hint) in found {
+            let known = known.remove(&to_path(&file.name));
+            match known.as_ref().filter(|position| is_unchanged(position, &file)) {
+                Some(position) => self.file_is_done(file, position.clone()).await,
+                None => self.inbox.offer(file, hint, known, Instant::now(), wall_ns),
+            }
+        }
+        Ok(())
+    }
+
+    /// The ledger says that nothing is left to read; the program may have ended before the file was archived.
+    async fn file_is_done(&mut self, file: Found, position: Position) {
+        let committed = self.uncommitted.get(position.split.path()).is_none();
+        if let (Some(archive), SplitState::Finished, true) = (&self.archive, &position.state, committed)
+            && let Err(err) = archive.clone().put(position).await
+        {
+            tracing::warn!("{}", err.report());
+            return;
+        }
+        self.inbox.done(&file.name, file.stamp);
+    }
+
+    /// Decides what becomes of a file after it was read as far as it goes.
+    pub(super) fn put_away(&mut self, name: OsString, last: Option<Position>, failed: Option<io::Error>) {
+        let mark = last.as_ref().and_then(FileMark::of);
+        if let Some(err) = failed {
+            let tries = self.failures.entry(name.clone()).or_default();
+            *tries += 1;
+            if self.max_tries.is_some_and(|max| *tries >= max) {
+                tracing::error!("can't read {name:?}: {err}");
+                return;
+            }
+            tracing::warn!("can't read {name:?} (try {tries}), trying again later: {err}");
+            let wait = FIRST_RETRY * 2_u32.pow((*tries - 1).min(MAX_DOUBLINGS));
+            if let Ok(Look::Found(found)) = look(&self.dir, &name) {
+                self.inbox.look_again(name, found.stamp, Instant::now() + wait);
+            }
+            return;
+        }
+        self.failures.remove(&name);
+        match (last, mark) {
+            (Some(position), Some(mark)) if position.state == SplitState::Open => {
+                self.inbox.settle(name, mark.stamp, Instant::now());
+            }
+            // With an archive the file stays on the list until it is moved.
+            (Some(_), Some(mark)) if self.archive.is_none() => self.inbox.done(&name, mark.stamp),
+            _ => {}
+        }
+    }
+
+    pub(super) fn all_were_read(&self) -> Result<()> {
+        match self.failures.len() {
+            0 => Ok(()),
+            n => Err(Error::new(
+                ErrorKind::Source,
+                format!("{n} files could not be read; the log names them"),
+            )
+            .hint("what could be read is committed; run again once they can be read")),
+        }
+    }
+}
+
+fn is_unchanged(position: &Position, file: &Found) -> bool {
+    position.state != SplitState::Open && FileMark::of(position).is_some_and(|mark| mark.stamp == file.stamp)
+}
+
+fn wall_ns() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
