@@ -9,7 +9,7 @@
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
 use std::error::Error;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,10 +17,11 @@ use clap::Parser;
 use ecom_gen::{Rate, Shop, ShopSource};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
-use ecom_stream::{Counts, CsvDirSink, CsvDirSource, Rules, SourceExt, Summary, stop_signal};
+use ecom_stream::{CsvDirSink, CsvDirSource, Rules, SourceExt, Summary, stop_signal};
 use futures::FutureExt;
 use indicatif::{HumanCount, ProgressBar};
 use time::OffsetDateTime;
+use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// The shop has been open for so long when the program starts, so that its sessions have a past.
@@ -32,7 +33,7 @@ struct Args {
     /// How long the shop stays open
     #[arg(long = "for", value_name = "TIME", default_value = "20s", value_parser = humantime::parse_duration)]
     open_for: Duration,
-    /// How many events it has
+    /// Events per second, such as 500/s or 5k/s
     #[arg(long, value_name = "RATE", default_value = "500/s")]
     rate: Rate,
     /// Where the files and the database live; they stay when the program ends
@@ -41,12 +42,23 @@ struct Args {
     /// Throw away what earlier runs left there
     #[arg(long)]
     fresh: bool,
+    /// A database of your own, which gets a schema `ecom`, in place of a private server
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        conflicts_with = "fresh"
+    )]
+    database_url: Option<String>,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
         .init();
     let args = Args::parse();
     if args.fresh && args.dir.exists() {
@@ -55,19 +67,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let data = args.dir.join("data");
     std::fs::create_dir_all(&data)?;
 
-    let url = std::env::var("DATABASE_URL").ok();
-    let server = match &url {
-        Some(_) => None,
-        None => Some(
-            PrivateServer::builder()
+    let (server, url) = match args.database_url {
+        Some(url) => (None, url),
+        None => {
+            let server = PrivateServer::builder()
                 .persistent(args.dir.join("postgres"))
                 .start()
-                .await?,
-        ),
+                .await?;
+            let url = server.url().to_owned();
+            (Some(server), url)
+        }
     };
-    let url = url
-        .or_else(|| server.as_ref().map(|server| server.url().to_owned()))
-        .unwrap_or_default();
+    if args.fresh {
+        // As root the server may have its data elsewhere.
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
+        tokio::spawn(connection);
+        client.batch_execute("DROP SCHEMA IF EXISTS ecom CASCADE").await?;
+    }
 
     // The shop: a source, and a sink that writes files.
     let opened = OffsetDateTime::now_utc() - OPEN_SINCE;
@@ -87,24 +103,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The ingest: a source that reads files, and a sink that stores events exactly once.
     let line = ProgressBar::new_spinner();
-    line.enable_steady_tick(Duration::from_millis(100));
-    let ingest = async |source: CsvDirSource, stop: tokio::sync::oneshot::Receiver<()>| {
+    let pipeline = |source: CsvDirSource| {
         let line = line.clone();
-        let mut total = Counts::default();
-        source
+        let (mut stored, mut epochs) = (0, 0);
+        let sink = PgSink::from_url(&url)?.pipeline("example");
+        let pipeline = source
             .validate(Rules::default())
             .stamp()
-            .to(PgSink::connect(&url)?)
+            .to(sink)
             .on_commit(move |commit| {
-                total += commit.counts;
-                line.set_message(format!(
-                    "{} events stored, {:?}",
-                    HumanCount(total.stored),
-                    commit.epoch
-                ));
-            })
-            .run_until(stop.map(|_| ()))
-            .await
+                stored += commit.counts.stored;
+                epochs += 1;
+                line.set_message(format!("{} events stored in {epochs} epochs", HumanCount(stored)));
+            });
+        Ok::<_, ecom_stream::Error>(pipeline)
     };
     println!(
         "The shop opened {} ago and stays open for {}, at {}; its files are in {}",
@@ -113,16 +125,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         args.rate,
         data.display()
     );
-    let (close, closed) = tokio::sync::oneshot::channel();
+    line.enable_steady_tick(Duration::from_millis(100));
+    let (close, closed) = oneshot::channel::<()>();
     let shop = async {
         let sold = shop.await;
         let _ = close.send(());
         sold
     };
-    let (sold, live) = tokio::try_join!(shop, ingest(CsvDirSource::new(&data), closed))?;
+    let live = pipeline(CsvDirSource::new(&data))?.run_until(closed.map(|_| ()));
+    let (sold, live) = tokio::try_join!(shop, live)?;
     // What the shop wrote last is there by now.
-    let (_never, rest) = tokio::sync::oneshot::channel();
-    let rest = ingest(CsvDirSource::new(&data).available_now(), rest).await?;
+    let rest = pipeline(CsvDirSource::new(&data).available_now())?.run().await?;
     line.finish_and_clear();
 
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
@@ -138,19 +151,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("The server stays up until Ctrl-C.");
             signal.await;
         } else {
-            println!("The server ends with this program; run it on a terminal and it stays up.");
+            println!("while this program runs: on a terminal it stays until Ctrl-C; here it ends now.");
         }
     }
     Ok(())
 }
 
-/// What the shop sold in this run, as the views in sql/ tell it.
+/// What the shop sold since it opened, as the functions in sql/ tell it.
 async fn report(client: &Client, since: OffsetDateTime) -> Result<(), tokio_postgres::Error> {
+    println!(
+        "\nSince {:02}:{:02} UTC, in this run and in others:",
+        since.hour(),
+        since.minute()
+    );
     let since = since.unix_timestamp();
     for (title, sql) in [
         (
             "Events by type",
-            "SELECT event_type, events, share, revenue FROM ecom.events_by_type($)",
+            "SELECT event_type, events, round(100 * share, 1) || ' %' AS share, revenue FROM ecom.events_by_type($)",
         ),
         (
             "Top products",
@@ -158,7 +176,7 @@ async fn report(client: &Client, since: OffsetDateTime) -> Result<(), tokio_post
         ),
         (
             "Funnel",
-            "SELECT step, sessions, share_of_first FROM ecom.conversion_funnel($)",
+            "SELECT step, sessions, round(100 * share_of_first, 1) || ' %' AS share FROM ecom.conversion_funnel($)",
         ),
     ] {
         let sql = sql.replace('$', &format!("to_timestamp({since})"));

@@ -34,7 +34,7 @@ async fn what_the_shop_generates_is_what_the_table_holds() {
     let ingest = CsvDirSource::new(data.path())
         .validate(Rules::default())
         .stamp()
-        .to(PgSink::connect(server.url()).unwrap());
+        .to(PgSink::from_url(server.url()).unwrap());
     let ingest = tokio::spawn(ingest.run_until(async {
         let _ = stopped.await;
     }));
@@ -55,7 +55,7 @@ async fn what_the_shop_generates_is_what_the_table_holds() {
     assert_eq!(stored, EVENTS as i64);
     stop.send(()).unwrap();
     let summary = ingest.await.unwrap().unwrap();
-    assert!(summary.counts.balance());
+    assert!(summary.counts.is_balanced());
     assert_eq!(summary.counts.stored, EVENTS);
 
     let sql = "SELECT e.*, (e.price * 100)::int8 AS cents, s.path FROM ecom.events e \

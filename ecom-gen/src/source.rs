@@ -31,6 +31,7 @@ type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 ///
 /// Its one split is `seed=N`, its offsets count events. It resumes after any of them, as long as the shop is the same.
 #[derive(Clone)]
+#[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct ShopSource {
     name: String,
     location: String,
@@ -56,42 +57,36 @@ impl ShopSource {
     }
 
     /// The name of the source in the pipeline, in place of `shop`.
-    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// Where a sink's ledger says that the source reads, in place of `simulation`.
-    #[must_use]
     pub fn location(mut self, location: impl Into<String>) -> Self {
         self.location = location.into();
         self
     }
 
     /// When events are handed out, in place of [`Pace::Live`].
-    #[must_use]
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
     /// Ends after that many events, counted from the start of the shop.
-    #[must_use]
     pub fn events(mut self, events: impl Into<Option<u64>>) -> Self {
         self.events = events.into();
         self
     }
 
     /// Puts at most `rows` events into a batch, in place of 1,024; at least 1.
-    #[must_use]
     pub fn max_batch_rows(mut self, rows: usize) -> Self {
         self.max_batch_rows = rows.max(1);
         self
     }
 
     /// The clock that [`Pace::Live`] goes by, in place of the system's.
-    #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -196,7 +191,7 @@ impl Source for ShopSource {
                         }],
                         ..Batch::default()
                     };
-                    batch.count(&split).read = records.len() as u64;
+                    batch.count_of(&split).read = records.len() as u64;
                     batch.records = records;
                     last_sent = Instant::now();
                     yield batch;

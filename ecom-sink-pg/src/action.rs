@@ -1,5 +1,6 @@
-//! What to do about an error of the server: one function over its SQLSTATE.
+//! What an error of the server means, by its SQLSTATE: what to do, whether a commit may have happened, and what to tell.
 
+use ecom_stream::ErrorKind;
 use tokio_postgres::error::SqlState;
 
 /// What to do about an error of the server.
@@ -29,6 +30,45 @@ pub(crate) fn action(state: Option<&SqlState>) -> Action {
         (_, "42" | "28" | "3D" | "3F" | "0A" | "0L" | "0P") => Action::Pause,
         // Connections, resources, an operator's intervention, deadlocks, and whatever is not known.
         _ => Action::Retry,
+    }
+}
+
+/// Whether the transaction may have been committed in spite of the error. Only errors of a statement say for certain that
+/// it was not: a server that is shut down during COMMIT may have done it, and says so with an error too.
+pub(crate) fn may_have_committed(state: Option<&SqlState>) -> bool {
+    let class = state.and_then(|state| state.code().get(..2));
+    !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "55"))
+}
+
+/// The kind of error that it is to the user, and what to do about it.
+pub(crate) fn verdict(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
+    let code = state.map_or("08000", |state| state.code());
+    match (code, code.get(..2).unwrap_or_default()) {
+        ("3D000", _) => (
+            ErrorKind::Configuration,
+            Some("create the database first, or name another in the URL"),
+        ),
+        (_, "28") => (
+            ErrorKind::Configuration,
+            Some("check user and password in the database URL"),
+        ),
+        ("42501", _) => (
+            ErrorKind::Schema,
+            Some("grant the role the rights that sql/setup.sql lists, or use another role"),
+        ),
+        (_, "42" | "3F") => (
+            ErrorKind::Schema,
+            Some("the schema is not as it should be: run sql/setup.sql with psql"),
+        ),
+        ("53200", _) => (
+            ErrorKind::Unavailable,
+            Some("if it is out of room for locks, raise max_locks_per_transaction"),
+        ),
+        (_, "08" | "40" | "53" | "55" | "57") | ("25006", _) => (
+            ErrorKind::Unavailable,
+            Some("check that the server runs, lets connections in, and that the database URL is right"),
+        ),
+        _ => (ErrorKind::Sink, None),
     }
 }
 

@@ -64,7 +64,7 @@ impl Connector {
 
     /// Opens a connection, trying for so long if the server can't be reached.
     pub(crate) async fn connect_within(&self, wait_for_server: Duration) -> Result<Connection> {
-        let give_up = Instant::now() + wait_for_server;
+        let give_up = Instant::now().checked_add(wait_for_server);
         let mut delays = delays();
         loop {
             let err = match self.connect().await {
@@ -72,7 +72,7 @@ impl Connector {
                 Err(failure) => failure.into_error("connecting to the server"),
             };
             let delay = delays.next().unwrap_or_default();
-            if err.kind() != ErrorKind::Unavailable || Instant::now() + delay > give_up {
+            if err.kind() != ErrorKind::Unavailable || give_up.is_some_and(|at| Instant::now() + delay > at) {
                 return Err(err);
             }
             tracing::warn!("trying again: {}", err.report());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
-use crate::action::{Action, action};
+use crate::action::{Action, action, may_have_committed, verdict};
 
 /// Why one try failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +33,9 @@ impl Failure {
         action(self.state())
     }
 
-    /// Whether the transaction may have been committed all the same. Only errors of a statement say for certain that it
-    /// was not: a server that is shut down during COMMIT may have done it, and says so with an error too.
+    /// Whether the transaction may have been committed all the same.
     pub(crate) fn is_unknown_outcome(&self) -> bool {
-        let class = self.state().and_then(|state| state.code().get(..2));
-        !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "55"))
+        may_have_committed(self.state())
     }
 
     /// What the server said about a row, for its dead letter.
@@ -53,46 +51,27 @@ impl Failure {
 
     /// The error for the user, with what to do about it.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
-        let (kind, hint) = match self.state().map(|state| state.code()) {
-            Some("3D000") => (
-                ErrorKind::Configuration,
-                Some("create the database first, or name another in the URL"),
-            ),
-            Some("28000" | "28P01") => (
-                ErrorKind::Configuration,
-                Some("check user and password in the database URL"),
-            ),
-            Some("42501") => (
-                ErrorKind::Schema,
-                Some("grant the role the rights that sql/ names, or use another role"),
-            ),
-            Some(code) if code.starts_with("42") || code.starts_with("3F") => (
-                ErrorKind::Schema,
-                Some("the schema is not as it should be: run sql/setup.sql with psql"),
-            ),
-            Some(code) if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => (
-                ErrorKind::Unavailable,
-                Some("check that the server runs and lets more connections in"),
-            ),
-            None => (
-                ErrorKind::Unavailable,
-                Some("check that the server runs and that the database URL is right"),
-            ),
-            Some(_) => (ErrorKind::Sink, None),
+        let (kind, advice) = match &self {
+            Self::Postgres(err) => verdict(err.code()),
+            Self::Silence { .. } => verdict(None),
+            Self::Miscounted { .. } | Self::LedgerMoved => (ErrorKind::Sink, None),
         };
-        let message = match self.state() {
-            Some(_) => format!("{doing} failed: {}", self.detail()),
-            None => format!("{doing} failed"),
+        let db = match &self {
+            Self::Postgres(err) => err.as_db_error(),
+            _ => None,
         };
-        let has_state = self.state().is_some();
-        let error = Error::new(kind, message);
-        let error = match hint {
+        // What the server advises fits better than what is said of a whole class of errors.
+        let hint = db
+            .and_then(|db| db.hint())
+            .map(str::to_owned)
+            .or(advice.map(str::to_owned));
+        let error = match db {
+            Some(_) => Error::new(kind, format!("{doing} failed: {}", self.detail())),
+            None => Error::new(kind, format!("{doing} failed")).caused_by(self),
+        };
+        match hint {
             Some(hint) => error.hint(hint),
             None => error,
-        };
-        match has_state {
-            true => error,
-            false => error.caused_by(self),
         }
     }
 }

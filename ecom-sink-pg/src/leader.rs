@@ -1,6 +1,7 @@
 //! The session that leads a pipeline: it holds the advisory lock, has the fence, and answers questions to the ledger.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio::sync::Mutex;
@@ -12,6 +13,9 @@ use crate::backoff::delays;
 use crate::connect::{Connection, Connector};
 use crate::failure::Failure;
 use crate::lock::try_lock;
+
+/// How long to wait for somebody to mend the database, besides the delay between tries.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -82,7 +86,10 @@ impl Leader {
             };
             session.connection = None;
             match failure.action() {
-                Action::Pause => tracing::error!("paused: {}", failure.into_error("reading the ledger").report()),
+                Action::Pause => {
+                    tracing::error!("paused: {}", failure.into_error("reading the ledger").report());
+                    tokio::time::sleep(PAUSE).await;
+                }
                 _ => tracing::warn!("trying again: {}", failure.into_error("reading the ledger").report()),
             }
             tokio::time::sleep(delays.next().unwrap_or_default()).await;

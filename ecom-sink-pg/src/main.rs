@@ -3,7 +3,9 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use ecom_sink_pg::PgSink;
@@ -49,7 +51,7 @@ struct Run {
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: String,
 
-    /// Load what is there, then end
+    /// Load what is there, then end; a file that is still written to is read as far as it is
     #[arg(long)]
     once: bool,
 
@@ -88,13 +90,17 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    match ingest(run).await {
+    let unusable_files = Arc::default();
+    match ingest(run, Arc::clone(&unusable_files)).await {
         Ok(summary) => {
-            tracing::info!(
-                "{}: {}",
-                if summary.stopped { "stopped" } else { "done" },
-                in_words(&summary.counts)
-            );
+            let ended = if summary.stopped { "stopped" } else { "done" };
+            tracing::info!("{ended}: {}", in_words(&summary.counts));
+            match unusable_files.load(Ordering::Relaxed) {
+                0 => {}
+                files => tracing::warn!(
+                    "files that can't be used, wholly or from some place on: {files}; see ecom.ingest_status"
+                ),
+            }
             ExitCode::SUCCESS
         }
         Err(err) => {
@@ -104,7 +110,17 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn ingest(run: Run) -> Result<Summary> {
+async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
+    let until = if run.once {
+        "what is there"
+    } else {
+        "what comes, until Ctrl-C"
+    };
+    tracing::info!(
+        "loading {} as pipeline {:?}: {until}",
+        run.input.display(),
+        run.pipeline
+    );
     let mut source = CsvDirSource::new(run.input).settle_for(run.settle);
     if run.once {
         source = source.available_now();
@@ -112,11 +128,14 @@ async fn ingest(run: Run) -> Result<Summary> {
     if let Some(archive) = run.archive {
         source = source.after_commit(AfterCommit::Archive(archive));
     }
-    let sink = PgSink::connect(&run.database_url)?
+    let sink = PgSink::from_url(&run.database_url)?
         .pipeline(run.pipeline)
         .moved(run.moved)
         .wait_for_server(run.wait);
-    let mut progress = Progress::default();
+    let mut progress = Progress {
+        unusable_files,
+        ..Progress::default()
+    };
     source
         .validate(Rules::default())
         .stamp()
@@ -130,15 +149,22 @@ async fn ingest(run: Run) -> Result<Summary> {
 #[derive(Debug, Default)]
 struct Progress {
     counts: Counts,
-    last_line: Option<std::time::Instant>,
+    unusable_files: Arc<AtomicU64>,
+    last_line: Option<Instant>,
 }
 
 impl Progress {
     fn show(&mut self, commit: &Commit) {
         const EVERY: Duration = Duration::from_secs(10);
         self.counts += commit.counts;
+        let unusable = commit
+            .positions
+            .iter()
+            .filter(|position| position.state.refusal().is_some())
+            .count();
+        self.unusable_files.fetch_add(unusable as u64, Ordering::Relaxed);
         if self.last_line.is_none_or(|last| last.elapsed() >= EVERY) {
-            self.last_line = Some(std::time::Instant::now());
+            self.last_line = Some(Instant::now());
             tracing::info!("{}", in_words(&self.counts));
         }
     }

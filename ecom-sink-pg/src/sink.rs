@@ -10,8 +10,11 @@ use futures::future::{Either, FutureExt, select};
 use futures::stream::{Stream, StreamExt};
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 
+use crate::backoff::delays;
 use crate::claim::{Claim, claim};
 use crate::connect::Connector;
 use crate::epoch::{Epoch, EpochLimits};
@@ -30,6 +33,7 @@ use crate::writer::Writer;
 /// waited for.
 ///
 /// One instance of a pipeline works; others stand by in [`ledger`](Sink::ledger) until it ends.
+#[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink {
     config: Config,
@@ -46,13 +50,25 @@ impl PgSink {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the URL can't be read.
-    pub fn connect(url: &str) -> Result<Self> {
-        let config = url.parse().map_err(|err| {
-            Error::new(ErrorKind::Configuration, "the database URL can't be read")
-                .hint("it looks like postgresql://user:password@host:5432/database")
-                .caused_by(WithoutUrl::of(&err))
-        })?;
+    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or asks for encryption, which is not
+    /// supported yet.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let unusable = |message: &'static str| {
+            Error::new(ErrorKind::Configuration, message)
+                .hint("the database URL looks like postgresql://user:password@host:5432/database")
+        };
+        let config: Config = url
+            .parse()
+            .map_err(|err| unusable("the database URL can't be read").caused_by(WithoutUrl::of(&err)))?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(unusable("the database URL names no host"));
+        }
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(
+                Error::new(ErrorKind::Configuration, "encrypted connections are not supported yet")
+                    .hint("leave sslmode=require out only where the network can be trusted"),
+            );
+        }
         Ok(Self::with_config(config))
     }
 
@@ -70,14 +86,12 @@ impl PgSink {
     }
 
     /// The name of the pipeline, under which the ledger knows it. Pipelines of different names don't know of each other.
-    #[must_use]
     pub fn pipeline(mut self, name: impl Into<String>) -> Self {
         self.pipeline = name.into();
         self
     }
 
     /// When an epoch is full. A quiet stream commits at once, whatever this is.
-    #[must_use]
     pub fn epoch_limits(mut self, limits: EpochLimits) -> Self {
         self.limits = limits;
         self
@@ -85,21 +99,18 @@ impl PgSink {
 
     /// How long the server may take to answer, 60 seconds. After that the connection is dropped and the epoch tried again
     /// on another.
-    #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     /// How long to wait at the start for a server that can't be reached, 30 seconds. Later it is waited for without end.
-    #[must_use]
     pub fn wait_for_server(mut self, wait: Duration) -> Self {
         self.wait_for_server = wait;
         self
     }
 
     /// Lets the sources of the pipeline be in another place than in the runs before.
-    #[must_use]
     pub fn moved(mut self, moved: bool) -> Self {
         self.moved = moved;
         self
@@ -119,16 +130,38 @@ struct WithoutUrl(String);
 impl WithoutUrl {
     fn of(err: &tokio_postgres::Error) -> Self {
         let cause = std::error::Error::source(err).map(ToString::to_string);
-        Self(cause.unwrap_or_else(|| "malformed".into()))
+        // Behind a backtick it quotes the URL.
+        let cause = cause
+            .as_deref()
+            .and_then(|text| text.split('`').next())
+            .unwrap_or_default()
+            .trim_end();
+        Self(if cause.is_empty() { "malformed" } else { cause }.to_owned())
     }
 }
 
 impl Sink<Event> for PgSink {
     async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
+        if self.pipeline.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "the pipeline has no name").hint("give it one"));
+        }
         let connector = self.connector();
-        let mut connection = connector.connect_within(self.wait_for_server).await?;
-        prepare_schema(&mut connection.client).await?;
-        drop(connection);
+        let give_up = Instant::now().checked_add(self.wait_for_server);
+        let mut delays = delays();
+        loop {
+            let mut connection = connector.connect_within(self.wait_for_server).await?;
+            let err = match prepare_schema(&mut connection.client).await {
+                Ok(()) => break,
+                Err(err) => err,
+            };
+            let delay = delays.next().unwrap_or_default();
+            // Such as a server that is restarted just now.
+            if err.kind() != ErrorKind::Unavailable || give_up.is_some_and(|at| Instant::now() + delay > at) {
+                return Err(err);
+            }
+            tracing::warn!("trying again: {}", err.report());
+            sleep(delay).await;
+        }
         let claim = claim(&connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ecom_stream::{Commit, Counts, Refusal, Result};
@@ -38,10 +39,21 @@ struct Session {
     statements: HashMap<&'static str, Statement>,
 }
 
+/// After so many, a unique violation is not one of our key: the rows are found like any others that are refused.
+const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
+
+/// How long to wait for somebody to mend the database, besides the delay between tries.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// How many partitions are made in one transaction.
+const DAYS_AT_ONCE: usize = 64;
+
 /// What is known about an epoch from tries that failed.
 #[derive(Debug, Default)]
 struct Tried {
-    looked_up: bool,
+    /// Look-ups in a row that found nothing, though the server had complained.
+    fruitless: u32,
+    found: bool,
     made_partitions: bool,
     bisected: bool,
 }
@@ -76,10 +88,9 @@ impl Writer {
             let action = failure.action();
             let unknown = failure.is_unknown_outcome();
             match action {
-                Action::LookUpKeys => {
+                Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
                     tracing::debug!(epoch = number, "some rows are in the table already: looking them up");
                     self.look_up_first = true;
-                    tried.looked_up = false;
                     continue;
                 }
                 Action::MakePartitions if !tried.made_partitions => {
@@ -87,7 +98,8 @@ impl Writer {
                     tried.made_partitions = true;
                     continue;
                 }
-                Action::MakePartitions | Action::Bisect if !tried.bisected => {
+                // Of the unique violations, those of another key than ours.
+                Action::LookUpKeys | Action::MakePartitions | Action::Bisect if !tried.bisected => {
                     tracing::warn!(
                         epoch = number,
                         "the server refuses a row, looking for it: {}",
@@ -99,7 +111,10 @@ impl Writer {
                     }
                     continue;
                 }
-                Action::Pause => tracing::error!("paused: {}", failure.into_error("writing").report()),
+                Action::Pause => {
+                    tracing::error!("paused: {}", failure.into_error("writing").report());
+                    tokio::time::sleep(PAUSE).await;
+                }
                 // A lock that another session holds for a moment is nothing to speak of.
                 _ => tracing::warn!(
                     epoch = number,
@@ -107,7 +122,7 @@ impl Writer {
                     failure.into_error("writing").report()
                 ),
             }
-            tried.bisected = false;
+            tried = Tried::default();
             tokio::time::sleep(delays.next().unwrap_or_default()).await;
             if unknown && self.leader.settle(number, writer_pid).await? == Outcome::Committed {
                 tracing::info!(epoch = number, "it had been committed, though the answer was lost");
@@ -131,19 +146,23 @@ impl Writer {
         if !missing.is_empty() {
             let ensure = session.prepared(statements::ENSURE_PARTITIONS, &self.connector).await?;
             let client = &session.connection.client;
-            deadline
-                .of("making partitions", client.query(&ensure, &[&missing]))
-                .await?;
-            self.partitions.extend(missing);
+            // Each making is a transaction, and takes several locks a day.
+            for days in missing.chunks(DAYS_AT_ONCE) {
+                deadline
+                    .of("making partitions", client.query(&ensure, &[&days]))
+                    .await?;
+                self.partitions.extend(days);
+            }
         }
 
         let begin = session.connection.client.batch_execute("BEGIN");
         deadline.of("beginning", begin).await?;
-        if self.look_up_first && !tried.looked_up {
+        if self.look_up_first {
             let found = duplicates::look_up(&session.connection.client, epoch, deadline).await?;
-            tried.looked_up = true;
+            tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
+            tried.found |= found > 0;
             // Without any in this epoch the next one tries the fast path again.
-            self.look_up_first = found > 0;
+            self.look_up_first = tried.found;
         }
         session.copy(epoch, 0..epoch.len(), &self.connector).await?;
         session
@@ -192,9 +211,7 @@ impl Writer {
         match session.copy(epoch, range, &self.connector).await {
             Ok(()) => Ok(None),
             Err(failure) => match failure.action() {
-                Action::Bisect | Action::MakePartitions => Ok(Some(failure)),
-                // Found by its key, later.
-                Action::LookUpKeys => Ok(None),
+                Action::Bisect | Action::MakePartitions | Action::LookUpKeys => Ok(Some(failure)),
                 _ => Err(failure),
             },
         }

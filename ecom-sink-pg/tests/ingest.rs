@@ -217,7 +217,7 @@ async fn files_come_while_it_runs_and_sigterm_stops_it() {
 
 async fn tables_exist(database: &Database) -> bool {
     database
-        .row("SELECT to_regclass('ecom.sessions_of_nobody') IS NULL AND to_regclass('ecom.events') IS NOT NULL")
+        .row("SELECT to_regclass('ecom.ingest_pipeline') IS NOT NULL")
         .await
         .get(0)
 }
@@ -225,6 +225,7 @@ async fn tables_exist(database: &Database) -> bool {
 #[tokio::test]
 async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
     const KILLS: u32 = 24;
+    const FILES: u32 = 30;
     const ROWS_PER_FILE: u32 = 5_000;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let archive = tempfile::tempdir_in(input.path().parent().unwrap()).unwrap();
@@ -232,14 +233,34 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
+    let epoch = async || match tables_exist(&database).await {
+        true => {
+            database
+                .number("SELECT coalesce(max(epoch), 0) FROM ecom.ingest_pipeline")
+                .await
+        }
+        false => 0,
+    };
+    let mut file = 0;
+    let mut kills_at_work = 0;
     for kill in 0..KILLS {
-        drop_in(
-            input.path(),
-            &format!("{kill}.csv"),
-            kill * ROWS_PER_FILE..(kill + 1) * ROWS_PER_FILE,
-        );
+        // Always more than it can load before it is killed.
+        while file < FILES.min(kill + 5) {
+            drop_in(
+                input.path(),
+                &format!("{file}.csv"),
+                file * ROWS_PER_FILE..(file + 1) * ROWS_PER_FILE,
+            );
+            file += 1;
+        }
+        let before = epoch().await;
         let mut ingest = Ingest::start(&database, &input, &archived);
-        tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
+        // Every third is killed anywhere, start-up included; the others soon after a commit, with the next one under way.
+        if kill % 3 > 0 {
+            eventually("a commit", async || epoch().await > before).await;
+            kills_at_work += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(random.u64(0..[400, 60, 15][kill as usize % 3]))).await;
         assert!(
             ingest.process.try_wait().unwrap().is_none(),
             "it must be killed, not end by itself"
@@ -247,10 +268,11 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
         ingest.signal(Signal::KILL);
         ingest.end().await;
     }
+    assert!(kills_at_work >= 16);
     Ingest::start(&database, &input, &["--once", archived[0], archived[1]])
         .succeed()
         .await;
-    assert_eq!(database.rows().await, i64::from(KILLS * ROWS_PER_FILE));
+    assert_eq!(database.rows().await, i64::from(file * ROWS_PER_FILE));
     assert_eq!(
         database
             .number("SELECT count(DISTINCT event_id) FROM ecom.events")
@@ -259,7 +281,7 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
     );
     database.check_balance().await;
     let files = |dir: &TempDir| std::fs::read_dir(dir.path()).unwrap().count();
-    assert_eq!((files(&input), files(&archive)), (0, KILLS as usize));
+    assert_eq!((files(&input), files(&archive)), (0, file as usize));
 }
 
 #[tokio::test]
@@ -302,7 +324,7 @@ async fn a_second_instance_stands_by_and_takes_over() {
     })
     .await;
     let second = Ingest::start(&database, &input, &[]);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    eventually("the second standing by", async || second.log().contains("standing by")).await;
     first.signal(Signal::KILL);
     first.end().await;
     drop_in(input.path(), "b.csv", 100..200);
@@ -344,8 +366,25 @@ async fn mistakes_are_told_with_their_own_exit_codes() {
     };
     let (code, log) = failing("postgresql://u:canary@/x?nonsense=1", &input, &[]).await;
     assert!(code == 3 && !log.contains("canary"), "{code} {log}");
+    for url in [
+        "",
+        "postgresql://u@h/x?password=a&canary=1",
+        "postgresql://u:canary@h/x?sslmode=require",
+    ] {
+        let (code, log) = failing(url, &input, &[]).await;
+        assert!(code == 3 && !log.contains("canary"), "{url:?}: {code} {log}");
+    }
     let (code, log) = failing("postgresql://u:canary@/x?host=/nonexistent", &input, &["--wait", "0s"]).await;
     assert!(code == 5 && !log.contains("canary"), "{code} {log}");
+
+    // A mistyped directory leaves nothing behind that stands in the way of the right one.
+    let not_there = input.path().join("not there");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
+    command
+        .args(["run", "--once", "--input"])
+        .arg(&not_there)
+        .env("DATABASE_URL", &database.url);
+    assert_eq!(command.output().unwrap().status.code(), Some(3));
 
     once(&database, &input).await;
     let elsewhere = tempfile::tempdir().unwrap();

@@ -121,7 +121,7 @@ impl<T> Batch<T> {
                 Ok(Some(value)) => out.records.push(Record { value, origin }),
                 Ok(None) => {
                     if let Some(origin) = &origin {
-                        out.count(&origin.split).filtered += 1;
+                        out.count_of(&origin.split).filtered += 1;
                     }
                 }
                 Err(refusal) => out.rejects.push(Reject::new(origin, refusal)),
@@ -131,7 +131,7 @@ impl<T> Batch<T> {
     }
 
     /// The counts of a split in this batch, added if it has none yet.
-    pub fn count(&mut self, split: &Split) -> &mut SplitCount {
+    pub fn count_of(&mut self, split: &Split) -> &mut SplitCount {
         // A batch is of one split, rarely of a few: looking from the end is faster than a map.
         let at = match self.counts.iter().rposition(|count| count.split == *split) {
             Some(at) => at,

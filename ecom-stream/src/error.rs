@@ -16,7 +16,7 @@ type Cause = Box<dyn StdError + Send + Sync>;
 /// A bad *record* is never an error: it becomes a [`Reject`](crate::Reject) and the stream goes on. An error ends the
 /// pipeline; everything that was committed before it stays.
 // Boxed so that a `Result` stays small in the hot paths.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Inner>);
 
@@ -54,6 +54,13 @@ pub enum ErrorKind {
     Fenced,
     /// A task of the pipeline panicked, which is a bug.
     Panicked,
+}
+
+/// The [`report`](Error::report): what a `main` prints that returns the error, and what `expect` panics with.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
+    }
 }
 
 impl Error {
@@ -158,6 +165,7 @@ mod tests {
             .caused_by(io::Error::other("broken"));
         assert_eq!(err.to_string(), "can't read at byte 7 of csv:a.csv (try again)");
         assert_eq!(err.report(), "can't read at byte 7 of csv:a.csv: broken (try again)");
+        assert_eq!(format!("{err:?}"), err.report());
         assert_eq!(err.position(), Some((&split, 7)));
         assert_eq!(StdError::source(&err).unwrap().to_string(), "broken");
     }

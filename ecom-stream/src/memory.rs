@@ -82,7 +82,7 @@ impl<T: Send + 'static> Source for MemorySource<T> {
                     }],
                     ..Batch::default()
                 };
-                batch.count(&split).read = records.len() as u64;
+                batch.count_of(&split).read = records.len() as u64;
                 batch.records = records;
                 yield batch;
             }

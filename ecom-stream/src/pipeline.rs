@@ -13,6 +13,7 @@ use crate::queue::{QueueLimits, fill, queue};
 use crate::{Commit, Committed, Counts, Error, ErrorKind, Result, Sink, Source, Topology};
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
+#[must_use = "a pipeline does nothing until it is run"]
 pub struct Pipeline<S, K> {
     source: S,
     sink: K,
@@ -23,6 +24,7 @@ pub struct Pipeline<S, K> {
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// How many epochs were committed.
     pub epochs: u64,
@@ -52,7 +54,6 @@ impl<S, K> Pipeline<S, K> {
     }
 
     /// Bounds what may wait between the source and the sink, in place of [`QueueLimits::default`].
-    #[must_use]
     pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
         self.limits = limits;
         self
@@ -60,14 +61,12 @@ impl<S, K> Pipeline<S, K> {
 
     /// How long the sink may take to commit what it has once the run is stopped, 30 seconds. After that it is given up, as
     /// by a crash: the next run goes on after the last commit.
-    #[must_use]
     pub fn stop_within(mut self, stop_within: Duration) -> Self {
         self.stop_within = stop_within;
         self
     }
 
     /// Shows each commit to `f` as soon as it is durable, for a line of progress, say. `f` must not block.
-    #[must_use]
     pub fn on_commit(mut self, f: impl FnMut(&Commit) + Send + 'static) -> Self {
         self.on_commit = Box::new(f);
         self
@@ -105,6 +104,7 @@ where
         let mut topology = Topology::default();
         self.source.describe(&mut topology);
         topology.check()?;
+        self.source.check()?;
 
         let mut summary = Summary::default();
         let checkpoint = tokio::select! {
@@ -121,7 +121,7 @@ where
         let (input, ack) = self.source.open(checkpoint);
         // Reading has a task of its own, so that it goes on while the sink writes.
         let mut reader = AbortOnDrop(tokio::spawn(fill(input, queue)));
-        let acknowledging = tokio::spawn(acknowledge(ack, acked));
+        let mut acknowledging = AbortOnDrop(tokio::spawn(acknowledge(ack, acked)));
 
         let input = batches.take_until(stop.clone());
         let outcome = {
@@ -142,7 +142,11 @@ where
                         summary.counts += commit.counts;
                         (self.on_commit)(&commit);
                         // Fails only when the task has panicked, which is told below.
-                        let _ = acks.send(commit).await;
+                        tokio::select! {
+                            biased;
+                            _ = acks.send(commit) => {}
+                            () = &mut too_late => break Err(not_in_time(self.stop_within)),
+                        }
                     }
                     Some(Err(err)) => break Err(err),
                     None => break Ok(()),
@@ -155,7 +159,7 @@ where
         let reader = (&mut reader.0).await;
         outcome?;
         reader.map_err(panicked)?;
-        acknowledging.await.map_err(panicked)?;
+        (&mut acknowledging.0).await.map_err(panicked)?;
         Ok(summary)
     }
 }

@@ -50,7 +50,7 @@ pub struct Counts {
 
 impl Counts {
     /// Whether every record that was read is accounted for.
-    pub fn balance(&self) -> bool {
+    pub fn is_balanced(&self) -> bool {
         self.read == self.stored + self.duplicates + self.rejected + self.filtered
     }
 }

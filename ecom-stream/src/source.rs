@@ -18,6 +18,15 @@ pub trait Source: Send + Sized {
     /// Adds the source, under a name that is the same in every run, to the parts of a pipeline.
     fn describe(&self, topology: &mut Topology);
 
+    /// Checks what can be checked before anything is read or written, such as whether a directory is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the source can't work like this.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Opens a stream that goes on after what `from` knows to be durable, and what is to be told of commits.
     ///
     /// Positions leave with or after every record up to them. A source that idles sends an empty batch now and then, so

@@ -11,6 +11,7 @@ pub struct Topology {
 
 /// A source of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SourceInfo {
     /// The name, the same in every run.
     pub name: String,

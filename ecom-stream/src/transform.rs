@@ -15,9 +15,7 @@ pub trait Transform<In: Send + 'static>: Send {
     type Out: Send + 'static;
 
     /// Adds the operator to the parts of a pipeline, if it keeps state.
-    fn describe(&self, topology: &mut Topology) {
-        let _ = topology;
-    }
+    fn describe(&self, _topology: &mut Topology) {}
 
     /// Turns `input` into a stream that goes on from the operator's state in `from`.
     fn apply(self, input: impl BatchStream<In> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out>;

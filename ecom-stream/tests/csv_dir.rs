@@ -157,7 +157,7 @@ async fn files_come_while_it_runs() {
     .await;
 
     let summary = running.stop().await;
-    assert!(summary.stopped && summary.counts.balance());
+    assert!(summary.stopped && summary.counts.is_balanced());
     assert_eq!(once(source(&dir), &sink).await.unwrap().counts.read, 0);
 }
 
@@ -231,7 +231,7 @@ async fn what_cannot_be_used_is_set_aside_and_the_others_go_on() {
 
     let sink = MemorySink::new("test");
     let summary = once(source(&dir), &sink).await.unwrap();
-    assert!(summary.counts.balance());
+    assert!(summary.counts.is_balanced());
     assert_eq!(users(&sink), ["0", "1", "2", "3", "4", "5", "6", "9", "10", "11"]);
     assert_eq!(reason(&sink, "missing.csv"), "column_missing");
     assert_eq!(reason(&sink, "twice.csv"), "column_twice");
@@ -429,7 +429,7 @@ proptest! {
             source().to(cut.clone()).run().await.unwrap();
             (cut, whole)
         });
-        prop_assert!(whole.counts().balance());
+        prop_assert!(whole.counts().is_balanced());
         prop_assert_eq!(cut.counts(), whole.counts());
         prop_assert_eq!(cut.positions(), whole.positions());
         prop_assert_eq!(cut.records(), whole.records());

@@ -10,6 +10,7 @@ use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 use tokio_postgres::error::DbError;
 
+use crate::action::verdict;
 use found::{Found, HOW_TO_MIGRATE};
 
 use ecom_stream::{Error, ErrorKind, Result};
@@ -122,13 +123,9 @@ fn failed(doing: &str, err: impl StdError + Send + Sync + 'static) -> Error {
         return Error::new(ErrorKind::Unavailable, format!("{doing} failed")).caused_by(err);
     };
     let code = db.code().code();
-    let passes = ["08", "40", "53", "55", "57", "25006"]
-        .iter()
-        .any(|class| code.starts_with(class));
-    let kind = if passes {
-        ErrorKind::Unavailable
-    } else {
-        ErrorKind::Schema
+    let kind = match verdict(Some(db.code())).0 {
+        ErrorKind::Unavailable => ErrorKind::Unavailable,
+        _ => ErrorKind::Schema,
     };
     Error::new(kind, format!("{doing} failed: {} (SQLSTATE {code})", db.message()))
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with a private server, and what to do about it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -9,9 +10,22 @@ use std::time::Duration;
 ///
 /// The message says what to do next; a deeper cause, where there is one, is
 /// its [`source`](std::error::Error::source).
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct ServerError(Box<Problem>);
+
+/// The message with its causes: what a `main` prints that returns the error, and what `expect` panics with.
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(err) = cause {
+            write!(f, ": {err}")?;
+            cause = err.source();
+        }
+        Ok(())
+    }
+}
 
 /// The kind of a [`ServerError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -16,8 +16,8 @@ impl Default for CsvLimits {
         Self {
             max_field_bytes: 1 << 20,
             max_record_bytes: 8 << 20,
-            max_batch_rows: 4_096,
-            max_batch_bytes: 1 << 20,
+            max_batch_rows: 1_024,
+            max_batch_bytes: 512 << 10,
         }
     }
 }

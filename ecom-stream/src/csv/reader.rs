@@ -106,6 +106,13 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// A reader that goes on where another one ended; `input` stands at [`Resume::seek_to`].
     pub(crate) fn resume(input: R, split: Split, limits: CsvLimits, header: Arc<Header>, from: Resume) -> Self {
         let unkept = (from.offset - from.seek_to()) as usize;
+        // An empty batch would get nowhere, and the fields of one are counted in 32 bits.
+        let limits = CsvLimits {
+            max_batch_rows: limits.max_batch_rows.max(1),
+            max_batch_bytes: limits.max_batch_bytes.clamp(1, u32::MAX as usize / 4),
+            max_record_bytes: limits.max_record_bytes.min(u32::MAX as usize / 4),
+            ..limits
+        };
         let tee = Tee::new(input, from.seek_to(), unkept, limits.max_record_bytes as u64);
         Self {
             csv: AsyncReaderBuilder::new()
@@ -364,7 +371,7 @@ fn leading_terminators(raw: &[u8]) -> Blank {
     // A \n in front belongs to the \r of the record before.
     let lines = blank.iter().enumerate().filter(|&(at, &byte)| match byte {
         b'\r' => blank.get(at + 1) != Some(&b'\n'),
-        _ => at > 0 || bytes == 0,
+        _ => at > 0,
     });
     Blank {
         bytes: bytes as u64,

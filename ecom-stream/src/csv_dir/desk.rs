@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::after_commit::Archive;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Readiness};
 use super::mark::FileMark;
 use super::name::to_path;
 use super::scan::{Found, Look, PassedOver, look, scan};
@@ -35,6 +35,7 @@ pub(super) struct Desk {
     pub(super) watched: Option<(u64, u64)>,
     pub(super) passed_over: PassedOver,
     pub(super) failures: HashMap<OsString, u32>,
+    /// Set with available-now, where trying has an end.
     pub(super) max_tries: Option<u32>,
 }
 
@@ -62,8 +63,15 @@ impl Desk {
             match chunk {
                 Ok(chunk) => {
                     passed_over = chunk.passed_over;
+                    // Without an end to the run, the next scan looks again.
+                    let unseen = chunk.failed.into_iter().filter(|_| self.max_tries.is_some());
+                    self.failures.extend(unseen.map(|name| (name, 1)));
                     self.take_in(chunk.found.into_iter().map(|found| (found, None)).collect())
                         .await?;
+                }
+                Err(err) if self.max_tries.is_some() => {
+                    let message = format!("can't read the directory {}", self.dir.display());
+                    return Err(Error::new(ErrorKind::Source, message).caused_by(err));
                 }
                 Err(err) => {
                     tracing::warn!("can't read the directory {}, trying again: {err}", self.dir.display());
@@ -145,7 +153,13 @@ impl Desk {
     }
 
     /// Decides what becomes of a file after it was read as far as it goes.
-    pub(super) fn put_away(&mut self, name: OsString, last: Option<Position>, failed: Option<io::Error>) {
+    pub(super) fn put_away(
+        &mut self,
+        name: OsString,
+        readiness: Readiness,
+        last: Option<Position>,
+        failed: Option<io::Error>,
+    ) {
         let mark = last.as_ref().and_then(FileMark::of);
         if let Some(err) = failed {
             let tries = self.failures.entry(name.clone()).or_default();
@@ -156,13 +170,24 @@ impl Desk {
             }
             tracing::warn!("can't read {name:?} (try {tries}), trying again later: {err}");
             let wait = FIRST_RETRY * 2_u32.pow((*tries - 1).min(MAX_DOUBLINGS));
-            if let Ok(Look::Found(found)) = look(&self.dir, &name) {
-                self.inbox.look_again(name, found.stamp, Instant::now() + wait);
+            match look(&self.dir, &name) {
+                Ok(Look::Found(found)) => self.inbox.look_again(name, found.stamp, Instant::now() + wait),
+                _ => {
+                    self.failures.remove(&name);
+                }
             }
             return;
         }
         self.failures.remove(&name);
         match (last, mark) {
+            // It was waited for once already.
+            (Some(position), _)
+                if position.state == SplitState::Open
+                    && readiness == Readiness::Growing
+                    && self.max_tries.is_some() =>
+            {
+                tracing::warn!("{name:?} is still being written to: the next run reads on");
+            }
             (Some(position), Some(mark)) if position.state == SplitState::Open => {
                 self.inbox.settle(name, mark.stamp, Instant::now());
             }

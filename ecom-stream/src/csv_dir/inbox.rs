@@ -95,7 +95,7 @@ impl Inbox {
         wall_ns: i64,
     ) {
         let Found { name, stamp } = found;
-        let rested = || wall_ns.saturating_sub(stamp.mtime_ns) >= self.settle_for.as_nanos() as i64;
+        let rested = || i128::from(wall_ns) - i128::from(stamp.mtime_ns) >= self.settle_for.as_nanos() as i128;
         let readiness = match (hint, self.settling.get(&name)) {
             (Some(Hint::Renamed), _) => Some(Readiness::Renamed),
             (Some(Hint::Closed), _) => Some(Readiness::Closed),
@@ -129,7 +129,9 @@ impl Inbox {
 
     /// Has the file looked at again a settle time from now.
     pub(super) fn settle(&mut self, name: OsString, stamp: Stamp, now: Instant) {
-        self.look_again(name, stamp, now + self.settle_for);
+        // A time that can't be told is as good as one far away.
+        let far = now + Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        self.look_again(name, stamp, now.checked_add(self.settle_for).unwrap_or(far));
     }
 
     /// Has the file looked at again at `due`.
@@ -154,6 +156,7 @@ impl Inbox {
 
     /// The file is not there any more.
     pub(super) fn gone(&mut self, name: &OsStr) {
+        self.done.remove(&self.hasher.hash_one(name));
         self.settling.remove(name);
         if let Some(since) = self.ready_since.remove(name) {
             self.ready.remove(&(since, name.to_owned()));

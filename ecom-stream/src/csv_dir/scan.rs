@@ -3,7 +3,6 @@ use std::fmt;
 use std::fs::FileType;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
@@ -49,6 +48,8 @@ pub(super) struct PassedOver {
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) found: Vec<Found>,
+    /// Names that could not be looked at.
+    pub(super) failed: Vec<OsString>,
     pub(super) passed_over: PassedOver,
 }
 
@@ -74,7 +75,7 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
 fn judge_type(file_type: FileType) -> Result<(), Why> {
     if file_type.is_symlink() {
         Err(Why::Symlink)
-    } else if file_type.is_dir() || file_type.is_fifo() || file_type.is_socket() || !file_type.is_file() {
+    } else if !file_type.is_file() {
         Err(Why::NotRegular)
     } else {
         Ok(())
@@ -117,6 +118,7 @@ pub(super) fn scan(dir: PathBuf) -> mpsc::Receiver<io::Result<Chunk>> {
 fn scan_into(dir: &Path, chunks: &mpsc::Sender<io::Result<Chunk>>) -> io::Result<Chunk> {
     let mut chunk = Chunk {
         found: Vec::new(),
+        failed: Vec::new(),
         passed_over: PassedOver::default(),
     };
     for entry in dir.read_dir()? {
@@ -125,13 +127,17 @@ fn scan_into(dir: &Path, chunks: &mpsc::Sender<io::Result<Chunk>>) -> io::Result
             Ok(Look::Found(found)) => chunk.found.push(found),
             Ok(Look::PassedOver(why)) => chunk.passed_over.add(why),
             Ok(Look::Gone) => {}
-            // One file must not hide the others; the next scan tries it again.
-            Err(err) => tracing::warn!("can't look at {name:?}: {err}"),
+            // One file must not hide the others.
+            Err(err) => {
+                tracing::warn!("can't look at {name:?}: {err}");
+                chunk.failed.push(name);
+            }
         }
         if chunk.found.len() == CHUNK_FILES {
             let full = Chunk {
                 found: std::mem::take(&mut chunk.found),
-                ..chunk
+                failed: std::mem::take(&mut chunk.failed),
+                passed_over: chunk.passed_over,
             };
             if chunks.blocking_send(Ok(full)).is_err() {
                 break;

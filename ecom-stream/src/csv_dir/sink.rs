@@ -44,6 +44,7 @@ use crate::{
 /// assert!(dir.path().join("events-000001.csv").exists());
 /// # Ok(()) }
 /// ```
+#[must_use = "a sink does nothing until a pipeline into it runs"]
 pub struct CsvDirSink<T> {
     dir: PathBuf,
     prefix: String,
@@ -71,14 +72,12 @@ impl<T> CsvDirSink<T> {
     }
 
     /// What the names of the files begin with, in place of `events`.
-    #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
     /// Finishes a file when it has this many records; at least 1.
-    #[must_use]
     pub fn max_rows(mut self, rows: u64) -> Self {
         self.max_rows = rows.max(1);
         self
@@ -86,14 +85,12 @@ impl<T> CsvDirSink<T> {
 
     /// Finishes a file a while after its first record, drawn anew for each file from this range; with `None` only when
     /// it is full.
-    #[must_use]
     pub fn roll_every(mut self, range: impl Into<Option<RangeInclusive<Duration>>>) -> Self {
         self.roll_every = range.into();
         self
     }
 
     /// The seed for drawing from [`roll_every`](Self::roll_every), in place of 0.
-    #[must_use]
     pub fn roll_seed(mut self, seed: u64) -> Self {
         self.roll_seed = seed;
         self
@@ -102,7 +99,6 @@ impl<T> CsvDirSink<T> {
     /// Whether a file and its name are forced to disk before its commit, so that they outlive a power failure; off
     /// unless asked for, since it costs milliseconds a file. On a network file system it also makes sure that a reader
     /// elsewhere never finds a renamed file that still lacks content.
-    #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
         self

@@ -27,6 +27,7 @@ use crate::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Result, Sou
 /// A record that can't be used becomes a [`Reject`](crate::Reject). A file that can't be used is set aside: its position
 /// says why, and the others go on.
 #[derive(Debug, Clone)]
+#[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct CsvDirSource {
     name: String,
     dir: PathBuf,
@@ -56,21 +57,18 @@ impl CsvDirSource {
     }
 
     /// The name under which the ledger keeps its positions. It must be the same in every run.
-    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// What the files must have in their header, in place of the columns of an [`Event`].
-    #[must_use]
     pub fn columns(mut self, columns: Columns) -> Self {
         self.columns = columns;
         self
     }
 
     /// Bounds on fields, records and batches.
-    #[must_use]
     pub fn limits(mut self, limits: CsvLimits) -> Self {
         self.limits = limits;
         self
@@ -78,7 +76,6 @@ impl CsvDirSource {
 
     /// How long a file that was neither renamed in nor closed must rest before it is taken as whole; 2 seconds. Longer
     /// than the longest pause of a writer.
-    #[must_use]
     pub fn settle_for(mut self, settle_for: Duration) -> Self {
         self.settle_for = settle_for;
         self
@@ -86,28 +83,24 @@ impl CsvDirSource {
 
     /// How often the directory is scanned although nothing was notified; 2 seconds. In a directory with many files it is
     /// less often, so that scanning takes at most a twentieth of the time.
-    #[must_use]
     pub fn rescan_every(mut self, rescan_every: Duration) -> Self {
         self.rescan_every = rescan_every;
         self
     }
 
     /// Reads what is there and ends. Files that still change are waited for, for one settle time.
-    #[must_use]
     pub fn available_now(mut self) -> Self {
         self.available_now = true;
         self
     }
 
     /// Finds files by scanning only, for file systems that notify of nothing.
-    #[must_use]
     pub fn without_notifications(mut self) -> Self {
         self.notifications = false;
         self
     }
 
     /// What becomes of a file once all of it is committed.
-    #[must_use]
     pub fn after_commit(mut self, after_commit: AfterCommit) -> Self {
         self.after_commit = after_commit;
         self
@@ -137,6 +130,11 @@ impl Source for CsvDirSource {
         topology.add_source(self.name.clone(), self.location().to_string_lossy());
     }
 
+    fn check(&self) -> Result<()> {
+        check_directory(&self.location())?;
+        self.archive().map(drop)
+    }
+
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
         let uncommitted = Uncommitted::default();
         let archive = self.archive();
@@ -162,7 +160,6 @@ fn batches(
             columns: config.columns.clone(),
             limits: config.limits,
         };
-        check_directory(&reading.dir)?;
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),
             archive: archive?,
@@ -189,7 +186,7 @@ fn batches(
                 let took = now.elapsed();
                 next_scan = match config.available_now {
                     true => None,
-                    false => Some(Instant::now() + config.rescan_every.max(took * 20)),
+                    false => Instant::now().checked_add(config.rescan_every.max(took * 20)),
                 };
             }
             let heard = desk.watch.take();
@@ -201,7 +198,7 @@ fn batches(
             desk.look_at(due.into_iter().map(|name| (name, None))).await?;
 
             if let Some(ready) = desk.inbox.pop() {
-                let name = ready.name.clone();
+                let (name, readiness) = (ready.name.clone(), ready.readiness);
                 let mut last = None;
                 let mut failed = None;
                 {
@@ -220,7 +217,7 @@ fn batches(
                         }
                     }
                 }
-                desk.put_away(name, last, failed);
+                desk.put_away(name, readiness, last, failed);
                 continue;
             }
             if desk.inbox.take_overfull() {

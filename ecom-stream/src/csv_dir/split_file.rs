@@ -43,6 +43,9 @@ pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Res
         let whole = match reader.read_header(&reading.columns).await? {
             HeaderStep::Empty => true,
             HeaderStep::Found { check: Ok(check), whole } => {
+                if !check.ignored.is_empty() && resumed.from.is_none() {
+                    tracing::info!(split = %progress.split, "ignored columns: {}", check.ignored.join(", "));
+                }
                 progress.ignored_columns = check.ignored;
                 whole
             }
@@ -162,7 +165,7 @@ impl Progress {
         };
         let read = step.records.len() + step.rejects.len();
         if read > 0 {
-            batch.count(&self.split).read = read as u64;
+            batch.count_of(&self.split).read = read as u64;
         }
         batch.records = step.records;
         batch.rejects = step.rejects;
@@ -193,12 +196,12 @@ fn open_plain(path: &Path) -> io::Result<Option<(fs::File, Stamp)>> {
 struct Resumed {
     split: Split,
     /// `None` for the start.
-    from: Option<From>,
+    from: Option<ResumeAt>,
     unterminated: bool,
     blank_lines: u64,
 }
 
-struct From {
+struct ResumeAt {
     resume: Resume,
     grew_mid_record: bool,
 }
@@ -226,7 +229,7 @@ async fn resume(reading: &Reading, ready: &Ready, file: &mut File, stamp: Stamp)
                 mark.unterminated && file.read(&mut next).await? == 1 && !matches!(next[0], b'\r' | b'\n');
             return Ok(Resumed {
                 split: known.split.clone(),
-                from: Some(From {
+                from: Some(ResumeAt {
                     resume: Resume {
                         offset: known.offset,
                         record: known.record,

@@ -1,9 +1,10 @@
 use futures::stream;
 
-use crate::{BatchStream, Checkpoint, Source, Topology};
+use crate::{BatchStream, Checkpoint, Result, Source, Topology};
 
 /// Two sources as one; see [`SourceExt::merge`](crate::SourceExt::merge).
 #[derive(Debug, Clone)]
+#[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct Merge<A, B>(A, B);
 
 impl<A, B> Merge<A, B> {
@@ -23,6 +24,11 @@ where
     fn describe(&self, topology: &mut Topology) {
         self.0.describe(topology);
         self.1.describe(topology);
+    }
+
+    fn check(&self) -> Result<()> {
+        self.0.check()?;
+        self.1.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<A::Item>, Self::Ack) {

@@ -1,7 +1,8 @@
-use crate::{BatchStream, Checkpoint, Source, Topology, Transform};
+use crate::{BatchStream, Checkpoint, Result, Source, Topology, Transform};
 
 /// A source followed by a transform; see [`SourceExt::then`](crate::SourceExt::then).
 #[derive(Debug, Clone)]
+#[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct Then<S, T> {
     source: S,
     transform: T,
@@ -24,6 +25,10 @@ where
     fn describe(&self, topology: &mut Topology) {
         self.source.describe(topology);
         self.transform.describe(topology);
+    }
+
+    fn check(&self) -> Result<()> {
+        self.source.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<T::Out>, S::Ack) {

@@ -36,7 +36,7 @@ fn batch(first: u64, end: u64) -> Batch<Event> {
         records: (first..end).map(record).collect(),
         ..Batch::default()
     };
-    batch.count(&split).read = end - first;
+    batch.count_of(&split).read = end - first;
     batch.positions = vec![Position {
         split,
         offset: end,
@@ -117,7 +117,7 @@ async fn commits_stand_for_whole_batches_in_renamed_files() {
     let sink = CsvDirSink::new(dir.path()).max_rows(4).roll_every(None);
     let mut with_reject = batch(12, 12);
     with_reject.rejects.push(Reject::new(None, Refusal::new("bad", "very")));
-    with_reject.count(&Split::new("test", "events")).read = 1;
+    with_reject.count_of(&Split::new("test", "events")).read = 1;
     let batches = [batch(0, 3), batch(3, 11), batch(11, 12), with_reject, Batch::default()];
     let commits = write(sink, batches.into_iter().map(Ok).collect()).await.unwrap();
     let seen: Vec<_> = commits
@@ -133,7 +133,7 @@ async fn commits_stand_for_whole_batches_in_renamed_files() {
         .collect();
     // The second batch ends in the third file, which the third batch fills.
     assert_eq!(seen, [(1, 3, 3, 0), (2, 12, 9, 0), (3, 12, 0, 1)]);
-    assert!(commits.iter().all(|commit| commit.counts.balance()));
+    assert!(commits.iter().all(|commit| commit.counts.is_balanced()));
 }
 
 #[tokio::test(start_paused = true)]
