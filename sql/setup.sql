@@ -49,7 +49,7 @@ $$;
 -- The time in the form that refinery reads, RFC 3339; it panics at any other.
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS applied_on \gset
 
-\set checksum 4567654268432145796
+\set checksum 5546283333476318399
 SELECT count(*) = 0 AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 1 \gset
 \if :differs

@@ -23,7 +23,7 @@ pub(crate) fn action(state: Option<&SqlState>) -> Action {
     let Some(state) = state else { return Action::Retry };
     match (state, state.code().get(..2).unwrap_or_default()) {
         (&SqlState::UNIQUE_VIOLATION, _) => Action::LookUpKeys,
-        // That of a table constraint, and that of a row no partition takes. Making partitions shows which it was.
+        // That of a row that no partition takes; those of constraints are told apart by their name.
         (&SqlState::CHECK_VIOLATION, _) => Action::MakePartitions,
         (_, "22" | "23") => Action::Bisect,
         // The catalogue or the rights are not as they should be.

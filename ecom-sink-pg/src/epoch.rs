@@ -1,10 +1,12 @@
 //! An epoch: the batches that one transaction commits, encoded as they come.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::{Bytes, BytesMut};
-use ecom_stream::{Batch, Counts, Event, Origin, Position, Refusal, Reject, Split, StateChange};
-use time::{Date, OffsetDateTime};
+use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Refusal, Reject, Split, StateChange};
+use time::macros::date;
+use time::{Date, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 use crate::row::{self, RowOrigin, encode};
@@ -29,7 +31,10 @@ impl Default for EpochLimits {
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
-const FULL_AT_DAYS: usize = 128;
+pub(crate) const FULL_AT_DAYS: usize = 128;
+/// Partitions can be made for these.
+const FIRST_DAY: Date = date!(0001 - 01 - 01);
+const LAST_DAY: Date = date!(9999 - 12 - 30);
 /// Encoded rows are sent in pieces of about this size.
 const CHUNK_BYTES: usize = 128 << 10;
 
@@ -43,7 +48,8 @@ pub(crate) struct Epoch {
     chunks: Vec<Bytes>,
     open: BytesMut,
     rows: Vec<Row>,
-    keys: HashSet<Key>,
+    /// The row that has the key.
+    keys: HashMap<Key, usize>,
     fates: HashMap<usize, Fate>,
     rejects: Vec<Letter>,
     state: HashMap<(String, Vec<u8>), StateChange>,
@@ -69,6 +75,8 @@ struct Row {
 pub(crate) enum Fate {
     /// The table has it.
     Duplicate,
+    /// An earlier row of the epoch has its key.
+    Twin(usize),
     /// The server doesn't take it.
     Refused(Refusal),
 }
@@ -96,7 +104,7 @@ impl Epoch {
             chunks: Vec::new(),
             open: BytesMut::new(),
             rows: Vec::new(),
-            keys: HashSet::new(),
+            keys: HashMap::new(),
             fates: HashMap::new(),
             rejects: Vec::new(),
             state: HashMap::new(),
@@ -115,6 +123,7 @@ impl Epoch {
     /// Whether the next batch belongs to the next epoch.
     pub(crate) fn is_full(&self) -> bool {
         self.rows.len() + self.rejects.len() >= self.limits.max_rows
+            || self.splits.len() >= self.limits.max_rows
             || self.bytes >= self.limits.max_bytes
             || self.days.len() >= FULL_AT_DAYS
     }
@@ -138,19 +147,33 @@ impl Epoch {
         for reject in batch.rejects {
             self.refuse(reject, &mut split_id);
         }
-        for record in batch.records {
+        for mut record in batch.records {
+            // As the table keeps it: in UTC, in whole microseconds.
+            let time = record.value.event_time.to_offset(UtcOffset::UTC);
+            let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);
+            record.value.event_time = time;
+            if !(FIRST_DAY..=LAST_DAY).contains(&time.date()) {
+                let refusal = Refusal::new(Reason::EVENT_TIME_OUT_OF_RANGE, format!("no partition can hold {time}"));
+                self.refuse(Reject::new(record.origin, refusal), &mut split_id);
+                continue;
+            }
             let split = record
                 .origin
                 .as_ref()
                 .map(|origin| self.split(&origin.split, &mut split_id));
-            let key = (record.value.event_id, record.value.event_time);
-            if !self.keys.insert(key) {
-                if let Some(split) = split {
-                    self.splits[split].counts.duplicates += 1;
+            let key = (record.value.event_id, time);
+            let twin_of = match self.keys.entry(key) {
+                Entry::Occupied(first) => Some(*first.get()),
+                Entry::Vacant(free) => {
+                    free.insert(self.rows.len());
+                    None
                 }
-                continue;
+            };
+            if let Some(first) = twin_of {
+                self.fates.insert(self.rows.len(), Fate::Twin(first));
+            } else {
+                self.days.insert(time.date());
             }
-            self.days.insert(record.value.event_time.date());
             let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
                 split_id: self.splits[split].split_id,
                 record_no: origin.record as i64,
@@ -250,8 +273,17 @@ impl Epoch {
         open.map(|at| (at, self.rows[at].key)).unzip()
     }
 
-    /// Leaves a row out of the copy.
+    /// Leaves a row out of the copy. Where the server refuses it, the next row with its key takes its place.
     pub(crate) fn leave_out(&mut self, row: usize, fate: Fate) {
+        if let Fate::Refused(_) = fate {
+            let twins = self.fates.iter().filter(|(_, fate)| **fate == Fate::Twin(row));
+            let mut twins: Vec<usize> = twins.map(|(twin, _)| *twin).collect();
+            twins.sort_unstable();
+            if let Some((&next, others)) = twins.split_first() {
+                self.fates.remove(&next);
+                self.fates.extend(others.iter().map(|&twin| (twin, Fate::Twin(next))));
+            }
+        }
         self.fates.insert(row, fate);
     }
 
@@ -301,7 +333,7 @@ impl Epoch {
             let counts = &mut progress[split].counts;
             match self.fates.get(&at) {
                 None => counts.stored += 1,
-                Some(Fate::Duplicate) => counts.duplicates += 1,
+                Some(Fate::Duplicate | Fate::Twin(_)) => counts.duplicates += 1,
                 Some(Fate::Refused(_)) => counts.rejected += 1,
             }
         }
@@ -362,22 +394,36 @@ mod tests {
         let progress = epoch.progress();
         let expected = Counts {
             read: 4,
-            stored: 2,
+            stored: 1,
             duplicates: 2,
+            rejected: 1,
             ..Counts::default()
         };
         assert_eq!(progress[0].counts, expected);
+        // The other 3 has taken the place of the one that was refused.
         let expected = Counts {
             read: 2,
-            duplicates: 1,
-            rejected: 1,
+            stored: 2,
             ..Counts::default()
         };
         assert_eq!(progress[1].counts, expected);
         assert!(total(&epoch).is_balanced());
         let letters = epoch.letters();
-        assert_eq!((letters.len(), letters[0].split_id), (1, Some(2)));
-        assert_eq!(epoch.copied(0..epoch.len()), 2);
+        assert_eq!((letters.len(), letters[0].split_id), (1, Some(1)));
+        assert_eq!(epoch.copied(0..epoch.len()), 3);
+    }
+
+    #[test]
+    fn a_twin_takes_the_place_of_a_row_that_is_refused() {
+        let split = Split::new("csv", "a");
+        let mut epoch = Epoch::new(EpochLimits::default());
+        epoch.add(batch(&split, [7, 7, 7], 0), |_| 1, OffsetDateTime::UNIX_EPOCH);
+        assert_eq!((epoch.copied(0..3), total(&epoch).duplicates), (1, 2));
+        epoch.leave_out(0, Fate::Refused(Refusal::new("23514", "no")));
+        assert_eq!(epoch.open_keys().0, [1]);
+        let counts = total(&epoch);
+        assert_eq!((counts.stored, counts.duplicates, counts.rejected), (1, 1, 1));
+        assert!(counts.is_balanced());
     }
 
     #[test]

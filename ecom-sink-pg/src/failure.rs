@@ -30,7 +30,16 @@ impl Failure {
     }
 
     pub(crate) fn action(&self) -> Action {
-        action(self.state())
+        match self {
+            // A row without a partition is reported like a CHECK, but names none.
+            Self::Postgres(err)
+                if err.code() == Some(&SqlState::CHECK_VIOLATION)
+                    && err.as_db_error().is_some_and(|db| db.constraint().is_some()) =>
+            {
+                Action::Bisect
+            }
+            _ => action(self.state()),
+        }
     }
 
     /// Whether the transaction may have been committed all the same.

@@ -1,6 +1,7 @@
 //! The session that leads a pipeline: it holds the advisory lock, has the fence, and answers questions to the ledger.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result};
@@ -17,6 +18,9 @@ use crate::lock::try_lock;
 /// How long to wait for somebody to mend the database, besides the delay between tries.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// How often a leader looks whether it still holds its lock.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Leader {
@@ -31,6 +35,7 @@ pub(crate) struct Leader {
 struct Session {
     connection: Option<Connection>,
     statements: HashMap<&'static str, Statement>,
+    holds_lock: bool,
     /// Ours as well, but perhaps not known to be dead by the server.
     last_backend_pid: Option<i32>,
 }
@@ -62,6 +67,7 @@ impl Leader {
                 last_backend_pid: Some(connection.backend_pid),
                 connection: Some(connection),
                 statements: HashMap::new(),
+                holds_lock: true,
             }),
         }
     }
@@ -72,6 +78,24 @@ impl Leader {
 
     pub(crate) fn fence(&self) -> i64 {
         self.fence
+    }
+
+    /// Sees to it that the lock is held although nothing is asked: a session that broke is opened again. Ends with the
+    /// leader, or when another instance has taken over.
+    pub(crate) fn keep_leading(self: &Arc<Self>) {
+        let leader = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PING_EVERY).await;
+                let Some(leader) = leader.upgrade() else { return };
+                let mut session = leader.session.lock().await;
+                match leader.try_query(&mut session, "SELECT 1", &[]).await {
+                    Ok(_) => {}
+                    Err(Failure::LedgerMoved) => return,
+                    Err(_) => session.connection = None,
+                }
+            }
+        });
     }
 
     /// Asks the ledger, again and again until it answers. Only for statements that may run twice.
@@ -109,12 +133,18 @@ impl Leader {
             .is_none_or(|connection| connection.client.is_closed())
         {
             session.statements.clear();
+            session.holds_lock = false;
             session.connection = Some(self.lead_again(session.last_backend_pid).await?);
         }
         let Some(connection) = &session.connection else {
             return Err(Failure::LedgerMoved);
         };
         session.last_backend_pid = Some(connection.backend_pid);
+        if !session.holds_lock {
+            // Until the old session has ended it still has the lock. Without it another instance may be about to take over:
+            // the fence will tell at the next commit.
+            session.holds_lock = try_lock(connection, self.pipeline_id, deadline).await?;
+        }
         let prepared = match session.statements.get(statement) {
             Some(prepared) => prepared.clone(),
             None => {
@@ -128,7 +158,7 @@ impl Leader {
             .await
     }
 
-    /// Gets the lock back on a new connection, unless another instance has led meanwhile.
+    /// Opens a new session in place of one that broke, unless another instance has led meanwhile.
     async fn lead_again(&self, last_backend_pid: Option<i32>) -> Result<Connection, Failure> {
         let connection = self.connector.connect().await?;
         if let Some(pid) = last_backend_pid {
@@ -148,13 +178,6 @@ impl Leader {
         {
             Some(row) if row.get::<_, i64>(0) == self.fence => {}
             _ => return Err(Failure::LedgerMoved),
-        }
-        // Without the lock another instance may be about to take over: the fence will tell at the next commit.
-        if !try_lock(&connection, self.pipeline_id, self.connector.deadline).await? {
-            tracing::warn!(
-                "pipeline {:?}: the lock is held by another session for now",
-                self.pipeline
-            );
         }
         Ok(connection)
     }

@@ -8,7 +8,7 @@ use async_stream::try_stream;
 use ecom_stream::{Batch, BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology};
 use futures::future::{Either, FutureExt, select};
 use futures::stream::{Stream, StreamExt};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::config::SslMode;
@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Config};
 use crate::backoff::delays;
 use crate::claim::{Claim, claim};
 use crate::connect::Connector;
-use crate::epoch::{Epoch, EpochLimits};
+use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::ledger::PgLedger;
@@ -163,6 +163,7 @@ impl Sink<Event> for PgSink {
             sleep(delay).await;
         }
         let claim = claim(&connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
+        claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);
         Ok(Arc::new(ledger))
@@ -185,9 +186,17 @@ impl Sink<Event> for PgSink {
                 // What has come in already, as far as it fits.
                 let mut batches = Vec::new();
                 let mut rows = 0;
-                while ended.is_none() && !gathering.is_full() && rows < self.limits.max_rows {
+                let mut days = gathering.days().clone();
+                while ended.is_none()
+                    && !gathering.is_full()
+                    && rows < self.limits.max_rows
+                    && batches.len() < self.limits.max_rows
+                    && days.len() < FULL_AT_DAYS
+                {
                     match input.next().now_or_never() {
                         Some(Some(Ok(batch))) => {
+                            let times = batch.records.iter().map(|record| record.value.event_time);
+                            days.extend(times.map(|time| time.to_offset(UtcOffset::UTC).date()));
                             rows += batch.records.len() + batch.rejects.len();
                             batches.push(batch);
                         }

@@ -99,15 +99,15 @@ impl Writer {
                     continue;
                 }
                 // Of the unique violations, those of another key than ours.
-                Action::LookUpKeys | Action::MakePartitions | Action::Bisect if !tried.bisected => {
-                    tracing::warn!(
-                        epoch = number,
-                        "the server refuses a row, looking for it: {}",
-                        failure.detail()
-                    );
-                    match self.bisect(epoch).await {
+                Action::LookUpKeys | Action::Bisect if !tried.bisected => {
+                    let said = failure.detail();
+                    tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
+                    match self.bisect(epoch, action).await {
                         Ok(()) => tried.bisected = true,
-                        Err(failure) => tracing::warn!("trying again: {}", failure.into_error("copying").report()),
+                        Err(failure) => {
+                            tracing::warn!("trying again: {}", failure.into_error("copying").report());
+                            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+                        }
                     }
                     continue;
                 }
@@ -123,6 +123,7 @@ impl Writer {
                 ),
             }
             tried = Tried::default();
+            self.partitions.clear();
             tokio::time::sleep(delays.next().unwrap_or_default()).await;
             if unknown && self.leader.settle(number, writer_pid).await? == Outcome::Committed {
                 tracing::info!(epoch = number, "it had been committed, though the answer was lost");
@@ -173,8 +174,21 @@ impl Writer {
             .await
     }
 
-    /// Finds the rows that the server refuses by copying halves, and leaves them out.
-    async fn bisect(&mut self, epoch: &mut Epoch) -> Result<(), Failure> {
+    /// Finds the rows that the server refuses for a reason like the one it gave, by copying halves, and leaves them out.
+    ///
+    /// All in one transaction that is rolled back, so that rows are tried beside those before them: two may be refused
+    /// together that would each be taken alone.
+    async fn bisect(&mut self, epoch: &mut Epoch, refused: Action) -> Result<(), Failure> {
+        let deadline = self.connector.deadline;
+        let mut session = Session {
+            connection: self.connector.connect().await?,
+            statements: HashMap::new(),
+        };
+        deadline
+            .of("beginning", session.connection.client.batch_execute("BEGIN"))
+            .await?;
+        // What the table has already must not be taken for refused.
+        duplicates::look_up(&session.connection.client, epoch, deadline).await?;
         let mut ranges = Vec::from([Range {
             start: 0,
             end: epoch.len(),
@@ -183,9 +197,22 @@ impl Writer {
             if epoch.copied(range.clone()) == 0 {
                 continue;
             }
-            let Some(failure) = self.try_copy(epoch, range.clone()).await? else {
-                continue;
+            deadline
+                .of("probing", session.connection.client.batch_execute("SAVEPOINT probe"))
+                .await?;
+            let failure = match session.copy(epoch, range.clone(), &self.connector).await {
+                Ok(()) => continue,
+                Err(failure) => failure,
             };
+            match failure.action() {
+                Action::Bisect => {}
+                Action::LookUpKeys if refused == Action::LookUpKeys => {}
+                _ => return Err(failure),
+            }
+            // A copy that fails at its data leaves the connection usable.
+            deadline
+                .of("probing", session.connection.client.batch_execute("ROLLBACK TO probe"))
+                .await?;
             if range.len() > 1 {
                 let middle = range.start + range.len() / 2;
                 ranges.push(middle..range.end);
@@ -197,24 +224,6 @@ impl Writer {
             }
         }
         Ok(())
-    }
-
-    /// Copies some rows and rolls back; gives the failure if the server refuses one of them.
-    async fn try_copy(&mut self, epoch: &Epoch, range: Range<usize>) -> Result<Option<Failure>, Failure> {
-        let connection = self.connector.connect().await?;
-        let mut session = Session {
-            connection,
-            statements: HashMap::new(),
-        };
-        let begin = session.connection.client.batch_execute("BEGIN");
-        self.connector.deadline.of("beginning", begin).await?;
-        match session.copy(epoch, range, &self.connector).await {
-            Ok(()) => Ok(None),
-            Err(failure) => match failure.action() {
-                Action::Bisect | Action::MakePartitions | Action::LookUpKeys => Ok(Some(failure)),
-                _ => Err(failure),
-            },
-        }
     }
 }
 

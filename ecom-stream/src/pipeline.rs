@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::FutureExt;
 use futures::stream::StreamExt;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::queue::{QueueLimits, fill, queue};
 use crate::{Commit, Committed, Counts, Error, ErrorKind, Result, Sink, Source, Topology};
@@ -166,43 +167,48 @@ where
 
 const ACKS_IN_FLIGHT: usize = 64;
 
-/// Tells the source of commits. What fails is told again, in order, with the next commit and a few times at the end.
+/// Tells the source of commits. One that fails does not hold up the others: it is told again now and then, and a few times
+/// at the end.
 async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Commit>) {
-    const MOST_UNTOLD: usize = 1_000;
+    const MOST_FAILED: usize = 1_000;
+    const BETWEEN_TRIES: Duration = Duration::from_secs(5);
     const LAST_TRIES: usize = 3;
     const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(200);
 
-    let mut untold: VecDeque<Commit> = VecDeque::new();
+    let mut failed: VecDeque<Commit> = VecDeque::new();
+    let mut tried_at = Instant::now();
     while let Some(commit) = commits.recv().await {
-        if untold.len() == MOST_UNTOLD {
-            tracing::warn!(
-                "the source could not be told of {MOST_UNTOLD} commits: the oldest is left to its next start"
-            );
-            untold.pop_front();
+        tell(&mut ack, &mut failed, [commit]).await;
+        if tried_at.elapsed() >= BETWEEN_TRIES {
+            let again = std::mem::take(&mut failed);
+            tell(&mut ack, &mut failed, again).await;
+            tried_at = Instant::now();
         }
-        untold.push_back(commit);
-        tell(&mut ack, &mut untold).await;
+        if failed.len() > MOST_FAILED {
+            tracing::warn!("the source could not act on {MOST_FAILED} commits: the oldest is left to its next start");
+            failed.pop_front();
+        }
     }
     for _ in 0..LAST_TRIES {
-        if untold.is_empty() {
+        if failed.is_empty() {
             return;
         }
         tokio::time::sleep(BETWEEN_LAST_TRIES).await;
-        tell(&mut ack, &mut untold).await;
+        let again = std::mem::take(&mut failed);
+        tell(&mut ack, &mut failed, again).await;
     }
 }
 
-async fn tell(ack: &mut impl Committed, untold: &mut VecDeque<Commit>) {
-    while let Some(commit) = untold.front() {
-        if let Err(err) = ack.committed(commit).await {
+async fn tell(ack: &mut impl Committed, failed: &mut VecDeque<Commit>, commits: impl IntoIterator<Item = Commit>) {
+    for commit in commits {
+        if let Err(err) = ack.committed(&commit).await {
             tracing::warn!(
                 epoch = commit.epoch,
                 "the source could not act on a commit yet: {}",
                 err.report()
             );
-            return;
+            failed.push_back(commit);
         }
-        untold.pop_front();
     }
 }
 

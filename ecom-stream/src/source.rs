@@ -39,8 +39,8 @@ pub trait Source: Send + Sized {
 pub trait Committed: Send {
     /// Everything up to the positions of `commit` is durable.
     ///
-    /// Told of every commit, in order. Positions of other sources are to be passed over. An error is logged and the same
-    /// commit told again later; it never ends the pipeline, since the data are safe.
+    /// Told of every commit. Positions of other sources are to be passed over. An error is logged, and the same commit told
+    /// again later, after others; it never ends the pipeline, since the data are safe.
     fn committed(&mut self, commit: &Commit) -> impl Future<Output = Result<()>> + Send;
 }
 

@@ -153,7 +153,8 @@ BEGIN
         END IF;
 
         -- Made apart and then attached, which lets others read and write meanwhile; PARTITION OF would lock them out.
-        EXECUTE format('CREATE TABLE ecom.%I (LIKE ecom.events INCLUDING DEFAULTS INCLUDING INDEXES)', name);
+        EXECUTE format(
+            'CREATE TABLE ecom.%I (LIKE ecom.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)', name);
         EXECUTE format('COMMENT ON TABLE ecom.%I IS %L', name, 'Events of ' || to_char(day, 'YYYY-MM-DD') || ' (UTC).');
         EXECUTE format(
             'ALTER TABLE ecom.events ATTACH PARTITION ecom.%I FOR VALUES FROM (%L) TO (%L)', name, starts, ends);

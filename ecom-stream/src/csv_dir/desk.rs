@@ -59,6 +59,7 @@ impl Desk {
     pub(super) async fn scan(&mut self) -> Result<()> {
         let mut chunks = scan(self.dir.clone());
         let mut passed_over = PassedOver::default();
+        self.inbox.begin_scan();
         while let Some(chunk) = chunks.recv().await {
             match chunk {
                 Ok(chunk) => {
@@ -75,10 +76,12 @@ impl Desk {
                 }
                 Err(err) => {
                     tracing::warn!("can't read the directory {}, trying again: {err}", self.dir.display());
+                    self.inbox.end_scan(false);
                     return Ok(());
                 }
             }
         }
+        self.inbox.end_scan(true);
         if passed_over.lasting() != self.passed_over.lasting() {
             tracing::info!("passed over in {}: {passed_over}", self.dir.display());
         } else if passed_over != self.passed_over {
@@ -169,7 +172,10 @@ impl Desk {
                 return;
             }
             tracing::warn!("can't read {name:?} (try {tries}), trying again later: {err}");
-            let wait = FIRST_RETRY * 2_u32.pow((*tries - 1).min(MAX_DOUBLINGS));
+            let wait = self
+                .inbox
+                .settle_for()
+                .max(FIRST_RETRY * 2_u32.pow((*tries - 1).min(MAX_DOUBLINGS)));
             match look(&self.dir, &name) {
                 Ok(Look::Found(found)) => self.inbox.look_again(name, found.stamp, Instant::now() + wait),
                 _ => {

@@ -20,6 +20,8 @@ pub(super) struct Inbox {
     max_files: usize,
     /// Files that need no second look as long as their stamp stays, as hashes: 16 bytes a file and no names.
     done: HashMap<u64, u64>,
+    /// What was done when the scan that is under way began: what it does not find again is forgotten.
+    done_before: HashMap<u64, u64>,
     hasher: RandomState,
     settling: HashMap<OsString, Settling>,
     /// By age, then by name.
@@ -65,6 +67,7 @@ impl Inbox {
             settle_for,
             max_files: max_files.max(1),
             done: HashMap::new(),
+            done_before: HashMap::new(),
             hasher: RandomState::new(),
             settling: HashMap::new(),
             ready: BTreeMap::new(),
@@ -81,8 +84,30 @@ impl Inbox {
     }
 
     /// Whether [`done`](Self::done) holds for it.
-    pub(super) fn is_done(&self, found: &Found) -> bool {
-        self.done.get(&self.hasher.hash_one(&*found.name)) == Some(&self.hasher.hash_one(found.stamp))
+    pub(super) fn is_done(&mut self, found: &Found) -> bool {
+        let (name, stamp) = (self.hasher.hash_one(&*found.name), self.hasher.hash_one(found.stamp));
+        let is_done = [&self.done, &self.done_before]
+            .iter()
+            .any(|done| done.get(&name) == Some(&stamp));
+        if is_done {
+            self.done(&found.name, found.stamp);
+        }
+        is_done
+    }
+
+    /// A scan of the whole directory begins.
+    pub(super) fn begin_scan(&mut self) {
+        self.done_before = std::mem::take(&mut self.done);
+    }
+
+    /// It ends; `whole` if it came to the end of the directory.
+    pub(super) fn end_scan(&mut self, whole: bool) {
+        let before = std::mem::take(&mut self.done_before);
+        if !whole {
+            for (name, stamp) in before {
+                self.done.entry(name).or_insert(stamp);
+            }
+        }
     }
 
     /// Takes in a file that was found; `wall_ns` is the time since 1970.
@@ -132,6 +157,10 @@ impl Inbox {
         // A time that can't be told is as good as one far away.
         let far = now + Duration::from_secs(100 * 365 * 24 * 60 * 60);
         self.look_again(name, stamp, now.checked_add(self.settle_for).unwrap_or(far));
+    }
+
+    pub(super) fn settle_for(&self) -> Duration {
+        self.settle_for
     }
 
     /// Has the file looked at again at `due`.
@@ -246,6 +275,13 @@ mod tests {
         inbox.done(&done.name, done.stamp);
         assert!(inbox.is_done(&done));
         assert!(!inbox.is_done(&found("a", 3, 5_000)));
+
+        // What a whole scan does not find again is forgotten.
+        for (whole, remembered) in [(false, true), (true, false)] {
+            inbox.begin_scan();
+            inbox.end_scan(whole);
+            assert_eq!(inbox.is_done(&done), remembered);
+        }
     }
 
     #[tokio::test]

@@ -65,7 +65,9 @@ pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Res
             yield progress.batch(&reader, Step::default(), state);
             return;
         }
-        if let Some(from) = resumed.from {
+        // Blank lines in front of a header may have been all there was.
+        let behind_header = |from: &ResumeAt| from.resume.offset >= reader.offset();
+        if let Some(from) = resumed.from.filter(behind_header) {
             let header = reader.header().clone();
             let mut file = reader.into_input();
             file.seek(io::SeekFrom::Start(from.resume.seek_to())).await?;
@@ -86,16 +88,23 @@ pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Res
             return;
         }
 
+        let (opened, began_at) = (stamp, reader.offset());
         loop {
             let mut step = reader.step().await?;
+            // Whatever was taken by now ends with a terminator.
+            progress.unterminated &= reader.offset() == began_at;
             let Some(end) = step.end.take() else {
                 yield progress.batch(&reader, step, SplitState::Open);
                 continue;
             };
             stamp = Stamp::of(&reader.input().metadata().await?);
-            progress.stamp = stamp;
             let truncated = stamp.size < reader.read_until();
-            let grew = stamp.size > reader.read_until();
+            // If it was written to while it was read, what was read may be of two contents: the next look compares digests.
+            let grew = stamp.size > reader.read_until() || stamp.mtime_ns != opened.mtime_ns;
+            // With its old stamp a truncated file counts as changed, and is read anew as another generation.
+            if !truncated {
+                progress.stamp = stamp;
+            }
             let state = match end {
                 End::Damaged(refusal) => SplitState::Damaged(refusal),
                 End::Clean | End::Tail if truncated => {
