@@ -17,6 +17,10 @@ pub const ABORTED: i32 = 130;
 /// # Errors
 ///
 /// [`ErrorKind::Configuration`] when the system does not let the process handle signals.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime with I/O enabled.
 pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     let listen = |kind| {
         signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "can't listen for signals").caused_by(err))

@@ -118,10 +118,18 @@ pub trait SourceExt: Source {
     /// Makes events of CSV records by the [`Rules`]; a record that breaks one becomes a reject with a reason code.
     /// Nothing is invented: no value is replaced by a default that the rules don't name.
     ///
-    /// ```no_run
-    /// # use ecom_stream::{CsvDirSource, Rules, SourceExt, memory::MemorySink};
-    /// # async fn f() -> ecom_stream::Result<()> {
-    /// CsvDirSource::new("data").validate(Rules::default()).to(MemorySink::new("doc")).run().await?;
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header, Reason, Rules, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let good = CsvRecord::new(header.clone(), ["2026-11-01T12:00:00Z", "view", "u1", "s1", "p1"])?;
+    /// let bad = CsvRecord::new(header, ["yesterday", "view", "u1", "s1", "p1"])?;
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("records", vec![good, bad]).validate(Rules::default()).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values()[0].user_id, "u1");
+    /// assert_eq!(sink.rejects()[0].refusal.reason, Reason::EVENT_TIME_MALFORMED);
     /// # Ok(()) }
     /// ```
     fn validate(self, rules: Rules) -> Then<Self, Validate>
@@ -168,7 +176,8 @@ pub trait SourceExt: Source {
         Merge::new(self, other)
     }
 
-    /// Hands the source to a sink. Only the [`Pipeline`] that comes of it can run.
+    /// Hands the source to a sink. Only the [`Pipeline`] that comes of it can run; it refuses to if two of its sources or
+    /// two of its operators share a name.
     fn to<K: Sink<Self::Item>>(self, sink: K) -> Pipeline<Self, K> {
         Pipeline::new(self, sink)
     }

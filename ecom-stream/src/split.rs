@@ -149,7 +149,7 @@ impl Mark {
     /// No mark: for sources that know their splits by name.
     pub const NONE: Self = Self(None);
 
-    /// A mark from the text of a JSON object.
+    /// A mark from the text of a JSON object, which must have no `\u0000` in it: PostgreSQL can't take that apart.
     pub fn new(json: impl Into<Box<str>>) -> Self {
         Self(Some(json.into()))
     }

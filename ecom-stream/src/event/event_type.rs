@@ -5,7 +5,7 @@ use std::fmt;
 pub enum EventType {
     /// Looked at a product.
     View,
-    /// Put it into the basket.
+    /// Put it into the cart.
     AddToCart,
     /// Took it out again.
     RemoveFromCart,
