@@ -9,7 +9,6 @@ use time::format_description::well_known::Rfc3339;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::tables::{MAKE_TABLES, Problems, TABLES};
 use super::{failed, lacking, migrations, server_error};
 
 pub(super) const HOW_TO_MIGRATE: &str =
@@ -19,16 +18,16 @@ const ANOTHER_SCHEMA: &str = "use the program that it was made by, or another da
 /// What there is in the database.
 pub(super) struct Found {
     /// The role of the session, quoted for SQL.
-    role: String,
+    pub(super) role: String,
     pub(super) schema_exists: bool,
-    may_use_schema: bool,
+    pub(super) may_use_schema: bool,
     may_read_history: bool,
-    partition_maker: bool,
-    may_make_partitions: bool,
+    pub(super) partition_maker: bool,
+    pub(super) may_make_partitions: bool,
     /// By version.
     applied: BTreeMap<i32, Applied>,
     /// By name.
-    tables: BTreeMap<String, FoundTable>,
+    pub(super) tables: BTreeMap<String, FoundTable>,
 }
 
 struct Applied {
@@ -226,34 +225,5 @@ impl Found {
             }
             _ => failed("bringing the schema ecom up to date", err),
         }
-    }
-
-    /// Compares the tables with what will be written, once all migrations are there.
-    pub(super) fn judge(&self) -> Result<()> {
-        let mut problems = Problems::default();
-        if !self.may_use_schema {
-            problems.add(
-                format!("the role {} may not use the schema", self.role),
-                format!("GRANT USAGE ON SCHEMA ecom TO {}", self.role),
-            );
-        }
-        for table in TABLES {
-            match self.tables.get(table.name) {
-                Some(found) => table.compare(found, &self.role, &mut problems),
-                None => problems.add(format!("there is no table ecom.{}", table.name), MAKE_TABLES),
-            }
-        }
-        if !self.partition_maker {
-            problems.add("there is no function ecom.ensure_partitions(date[])", MAKE_TABLES);
-        } else if !self.may_make_partitions {
-            problems.add(
-                format!("the role {} may not EXECUTE ecom.ensure_partitions(date[])", self.role),
-                format!(
-                    "GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO {}",
-                    self.role
-                ),
-            );
-        }
-        problems.into_result()
     }
 }

@@ -1,5 +1,6 @@
 //! The schema of the database: brings it up to date, or says what is wrong with it.
 
+mod compare;
 mod found;
 mod tables;
 

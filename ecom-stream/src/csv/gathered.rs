@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use csv_async::ByteRecord;
 
-use super::reader::{Found, Step};
+use super::step::{Found, Step};
 use super::{CsvRows, Header};
 use crate::{Origin, Reason, Record, Refusal, Reject, Split};
 

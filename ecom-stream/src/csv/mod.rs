@@ -6,13 +6,15 @@ mod limits;
 mod quotes;
 mod reader;
 mod record;
+mod step;
 mod tee;
 mod to_csv;
 
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
-pub(crate) use reader::{CsvReader, End, HeaderStep, Resume, Step};
+pub(crate) use reader::{CsvReader, HeaderStep, Resume};
 pub(crate) use record::CsvRows;
 pub use record::{CsvRecord, FieldCountError};
+pub(crate) use step::{End, Step};
 pub use to_csv::ToCsv;

@@ -7,9 +7,10 @@ use tokio::io::AsyncRead;
 
 use super::gathered::Gathered;
 use super::quotes::{self, Quotes};
+use super::step::{End, Found, Step};
 use super::tee::{RecordTooLarge, Tee};
-use super::{Columns, CsvLimits, CsvRecord, Header, HeaderCheck};
-use crate::{Reason, Record, Refusal, Reject, Split};
+use super::{Columns, CsvLimits, Header, HeaderCheck};
+use crate::{Reason, Refusal, Split};
 
 /// A third of the CPU time of the parser's default of 8 KiB.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -49,27 +50,6 @@ impl Resume {
     }
 }
 
-/// What one call of [`CsvReader::step`] read: no more than a batch.
-#[derive(Debug, Default)]
-pub(crate) struct Step {
-    pub(crate) records: Vec<Record<CsvRecord>>,
-    pub(crate) rejects: Vec<Reject>,
-    pub(crate) bytes: usize,
-    /// Why there is no more after this, if there isn't.
-    pub(crate) end: Option<End>,
-}
-
-/// How reading ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Behind a record terminator.
-    Clean,
-    /// In front of a last record that has no terminator, or whose quotes are open: its writer may not be done.
-    Tail,
-    /// In front of damage.
-    Damaged(Refusal),
-}
-
 /// What [`CsvReader::read_header`] found.
 #[derive(Debug)]
 pub(crate) enum HeaderStep {
@@ -80,15 +60,6 @@ pub(crate) enum HeaderStep {
         check: Result<HeaderCheck, Refusal>,
         whole: bool,
     },
-}
-
-/// A record as the parser sees it, and where its bytes are.
-pub(super) struct Found {
-    pub(super) start: u64,
-    end: u64,
-    /// The end without the terminator.
-    pub(super) text_end: u64,
-    terminated: bool,
 }
 
 impl<R: AsyncRead + Unpin + Send> CsvReader<R> {

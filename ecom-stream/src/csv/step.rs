@@ -1,0 +1,32 @@
+use super::CsvRecord;
+use crate::{Record, Refusal, Reject};
+
+/// What one call of [`CsvReader::step`](super::CsvReader::step) read: no more than a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    pub(crate) records: Vec<Record<CsvRecord>>,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) bytes: usize,
+    /// Why there is no more after this, if there isn't.
+    pub(crate) end: Option<End>,
+}
+
+/// How reading ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Behind a record terminator.
+    Clean,
+    /// In front of a last record that has no terminator, or whose quotes are open: its writer may not be done.
+    Tail,
+    /// In front of damage.
+    Damaged(Refusal),
+}
+
+/// A record as the parser sees it, and where its bytes are.
+pub(super) struct Found {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// The end without the terminator.
+    pub(super) text_end: u64,
+    pub(super) terminated: bool,
+}
