@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result, Topology};
-use tokio_postgres::types::ToSql;
+use postgres_types::ToSql;
 
 use crate::action::Action;
 use crate::backoff::delays;

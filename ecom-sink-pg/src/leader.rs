@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result};
+use postgres_types::ToSql;
 use tokio::sync::Mutex;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::action::Action;

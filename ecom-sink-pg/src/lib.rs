@@ -20,5 +20,9 @@ mod split_ids;
 mod statements;
 mod writer;
 
+// For its `Config` and `Client`.
+#[doc(no_inline)]
+pub use tokio_postgres;
+
 pub use epoch::EpochLimits;
 pub use sink::PgSink;

@@ -1,6 +1,6 @@
 //! The advisory lock that lets one instance of a pipeline work at a time.
 
-use tokio_postgres::types::ToSql;
+use postgres_types::ToSql;
 
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};

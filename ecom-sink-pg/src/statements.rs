@@ -1,7 +1,7 @@
 //! The statements of an epoch's transaction, and their parameters, column by column.
 
 use ecom_stream::StateChange;
-use tokio_postgres::types::ToSql;
+use postgres_types::ToSql;
 
 use crate::epoch::{Letter, Progress};
 
@@ -230,5 +230,17 @@ impl<'a> Splits<'a> {
         ];
         params.extend(self.counts.iter().map(|column| column as &(dyn ToSql + Sync)));
         params
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_copied_into_the_columns_that_they_are_encoded_for() {
+        let listed = COPY.split(['(', ')']).nth(1).unwrap();
+        let columns: Vec<&str> = listed.split(',').map(str::trim).collect();
+        assert_eq!(columns, crate::row::COLUMNS);
     }
 }

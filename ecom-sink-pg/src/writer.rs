@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use ecom_stream::{Commit, Counts, Refusal, Result};
 use futures::{Sink, SinkExt};
+use postgres_types::ToSql;
 use time::Date;
 use tokio_postgres::Statement;
-use tokio_postgres::types::ToSql;
 
 use crate::action::Action;
 use crate::backoff::delays;

@@ -42,6 +42,10 @@ mod split;
 mod topology;
 mod transform;
 
+// Types of theirs stand in the signatures here.
+#[doc(no_inline)]
+pub use {bytes, csv_async, time, uuid};
+
 pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
 pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
 

@@ -42,19 +42,28 @@ impl Gathered {
             start: found.start,
             end: found.text_end,
         };
-        match (judged, std::str::from_utf8(fields.as_slice())) {
-            (Ok(()), Ok(text)) => {
+        let judged = judged.and_then(|()| self.text_of(fields));
+        match judged {
+            Ok(text) => {
                 let ends = (0..fields.len())
                     .filter_map(|index| fields.range(index))
                     .map(|range| range.end);
                 self.rows.push(text, ends);
                 self.places.push(place);
             }
-            (Ok(()), Err(err)) => self
-                .rejects
-                .push((place, Refusal::new(Reason::INVALID_UTF8, err.to_string()))),
-            (Err(refusal), _) => self.rejects.push((place, refusal)),
+            Err(refusal) => self.rejects.push((place, refusal)),
         }
+    }
+
+    fn text_of<'a>(&self, fields: &'a ByteRecord) -> Result<&'a str, Refusal> {
+        std::str::from_utf8(fields.as_slice()).map_err(|err| {
+            let at = err.valid_up_to();
+            let (name, byte) = (name_of_field_at(fields, self.rows.header(), at), fields.as_slice()[at]);
+            Refusal::new(
+                Reason::INVALID_UTF8,
+                format!("{name} has the byte 0x{byte:02x} at byte {at} of the record's fields"),
+            )
+        })
     }
 
     /// `bytes` begin at `first` in the split.
@@ -89,4 +98,12 @@ impl Gathered {
             end: None,
         }
     }
+}
+
+/// The name of the column in which the byte at `at` of all fields stands.
+pub(super) fn name_of_field_at<'a>(fields: &ByteRecord, header: &'a Header, at: usize) -> &'a str {
+    let index = (0..fields.len()).find(|&index| fields.range(index).is_some_and(|range| range.contains(&at)));
+    index
+        .and_then(|index| header.names().get(index))
+        .map_or("", String::as_str)
 }

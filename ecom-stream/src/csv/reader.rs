@@ -5,7 +5,7 @@ use bytes::Bytes;
 use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
 use tokio::io::AsyncRead;
 
-use super::gathered::Gathered;
+use super::gathered::{Gathered, name_of_field_at};
 use super::quotes::{self, Quotes};
 use super::step::{End, Found, Step};
 use super::tee::{RecordTooLarge, Tee};
@@ -296,20 +296,9 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             );
             return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
         }
-        let name_of_field_at = |at: usize| {
-            let index = (0..record.len()).find(|&index| record.range(index).is_some_and(|range| range.contains(&at)));
-            index.map_or("", |index| self.header.names()[index].as_str())
-        };
-        if let Err(err) = std::str::from_utf8(all) {
-            let at = err.valid_up_to();
-            let detail = format!("{} has the byte 0x{:02x} at byte {at}", name_of_field_at(at), all[at]);
-            return Err(Refusal::new(Reason::INVALID_UTF8, detail));
-        }
         if let Some(at) = all.iter().position(|&byte| byte == 0) {
-            return Err(Refusal::new(
-                Reason::NUL_BYTE,
-                format!("{} has a NUL byte", name_of_field_at(at)),
-            ));
+            let name = name_of_field_at(record, &self.header, at);
+            return Err(Refusal::new(Reason::NUL_BYTE, format!("{name} has a NUL byte")));
         }
         Ok(())
     }

@@ -93,6 +93,10 @@ impl CsvRows {
         }
     }
 
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// Adds a record: `text` holds its fields without anything in between, `ends` where each one ends.
     pub(crate) fn push(&mut self, text: &str, ends: impl Iterator<Item = usize>) {
         let base = self.text.len();

@@ -23,7 +23,7 @@ Examples:
       ecom-gen --output a --seed 7 --start 2026-11-01T00:00:00Z --rate max --events 1M
       ecom-gen --output b --seed 7 --start 2026-11-01T00:00:00Z --rate max --events 1M
 
-Files are called events-000001.csv and so on; numbers go on after the highest one that is there, and nothing is replaced.
+Files are called events-START-000001.csv and so on, after the start of the shop's time; nothing is replaced.
 While a file is written it is hidden.
 
 Exit codes:

@@ -47,6 +47,7 @@ async fn run(args: Args) -> Result<()> {
         .pace(args.pace())
         .events(args.events);
     let mut sink = CsvDirSink::new(&args.output)
+        .prefix(prefix(start))
         .roll_every(args.roll_every())
         .roll_seed(seed);
     if let Some(rows) = args.rows_per_file {
@@ -61,6 +62,21 @@ async fn run(args: Args) -> Result<()> {
     let summary = summary?;
     eprintln!("{}", closing_line(&summary, began.elapsed().as_secs_f64(), &args));
     Ok(())
+}
+
+/// What the names of the files begin with: another one in each run, so that a file that was moved away in between is never
+/// taken for one with new content.
+fn prefix(start: OffsetDateTime) -> String {
+    let (date, time) = (start.date(), start.time());
+    format!(
+        "events-{}{:02}{:02}T{:02}{:02}{:02}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
 }
 
 /// Draws nothing unless stderr is a terminal.
