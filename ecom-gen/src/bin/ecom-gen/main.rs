@@ -12,7 +12,7 @@ use clap::Parser;
 use ecom_gen::ShopSource;
 use ecom_stream::{CsvDirSink, Result, SourceExt, Summary, stop_signal};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use tracing_subscriber::EnvFilter;
 
 use self::args::Args;
@@ -67,6 +67,7 @@ async fn run(args: Args) -> Result<()> {
 /// What the names of the files begin with: another one in each run, so that a file that was moved away in between is never
 /// taken for one with new content.
 fn prefix(start: OffsetDateTime) -> String {
+    let start = start.to_offset(UtcOffset::UTC);
     let (date, time) = (start.date(), start.time());
     format!(
         "events-{}{:02}{:02}T{:02}{:02}{:02}Z",
