@@ -1,0 +1,259 @@
+//! Rows that are odd, tables that somebody changed, and long histories: every event ends where it belongs, none is lost.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::time::Duration;
+
+use ecom_sink_pg::PgSink;
+use ecom_stream::memory::MemorySource;
+use ecom_stream::{Counts, CsvDirSource, Event, EventType, Result, Rules, SourceExt, Summary};
+use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually};
+use tempfile::TempDir;
+use time::macros::{datetime, offset};
+use time::{Duration as Span, OffsetDateTime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+const NOON: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+
+/// A file with one event each at noon of some days.
+fn file(days: std::ops::Range<i64>) -> String {
+    let lines = days.map(|day| {
+        let date = (NOON - Span::days(day)).date();
+        format!("00000000-0000-7000-8000-{day:012x},{date}T12:00:00Z,view,u,s,p,n,c,b,1.00,1\n")
+    });
+    std::iter::once(HEADER.to_owned()).chain(lines).collect()
+}
+
+fn event(n: u128, user: &str) -> Event {
+    Event::new(Uuid::from_u128(n), NOON, EventType::View, user, "session", "product")
+}
+
+fn sink(database: &Database) -> PgSink {
+    PgSink::from_url(&database.url).unwrap()
+}
+
+/// Waits for a run; one that takes a minute has failed.
+async fn ends(run: impl Future<Output = Result<Summary>>) -> Counts {
+    let summary = tokio::time::timeout(Duration::from_secs(60), run).await;
+    summary.expect("it does not end").unwrap().counts
+}
+
+async fn load(database: &Database, input: &TempDir) -> Counts {
+    let source = CsvDirSource::new(input.path()).available_now();
+    ends(source.validate(Rules::default()).to(sink(database)).run()).await
+}
+
+async fn store(database: &Database, source: &str, events: Vec<Event>) -> Counts {
+    ends(MemorySource::new(source, events).to(sink(database)).run()).await
+}
+
+async fn execute(database: &Database, sql: &str) {
+    database.client.batch_execute(sql).await.unwrap();
+}
+
+async fn letters(database: &Database, reason: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM ecom.dead_letters WHERE reason = '{reason}'");
+    database.number(&sql).await
+}
+
+/// A pipeline over a directory that runs until it is told to stop.
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<Summary>>,
+}
+
+fn start(database: &Database, input: &TempDir) -> Running {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let source = CsvDirSource::new(input.path()).settle_for(Duration::from_millis(50));
+    let pipeline = source.validate(Rules::default()).to(sink(database));
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    Running {
+        stop,
+        task: tokio::spawn(pipeline.run_until(stopped)),
+    }
+}
+
+impl Running {
+    async fn stop(self) -> Counts {
+        self.stop.send(()).unwrap();
+        ends(async { self.task.await.unwrap() }).await
+    }
+}
+
+async fn has_rows(database: &Database, rows: i64) -> bool {
+    let there = "SELECT (to_regclass('ecom.events') IS NOT NULL)::int::int8";
+    database.number(there).await == 1 && database.rows().await == rows
+}
+
+#[tokio::test]
+async fn months_of_history_in_a_file_each() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    for month in 0..8 {
+        let days = month * 30..(month + 1) * 30;
+        drop_in_text(input.path(), &format!("{month:02}.csv"), file(days));
+    }
+    let counts = load(&database, &input).await;
+    assert_eq!((counts.stored, counts.rejected), (240, 0));
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn days_of_history_in_a_file_each() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    for day in 0..200 {
+        drop_in_text(input.path(), &format!("{day:03}.csv"), file(day..day + 1));
+    }
+    let counts = load(&database, &input).await;
+    assert_eq!((counts.stored, counts.rejected), (200, 0));
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_check_of_the_user_holds_for_the_partition_of_a_new_day_too() {
+    let database = database().await;
+    store(&database, "before", vec![event(1, "user")]).await;
+    execute(&database, "ALTER TABLE ecom.events ADD CHECK (user_id <> 'bad')").await;
+    let tomorrow = ["good", "bad"].into_iter().zip(2..).map(|(user, n)| Event {
+        event_time: NOON + Span::DAY,
+        ..event(n, user)
+    });
+    let counts = store(&database, "after", tomorrow.collect()).await;
+    assert_eq!((counts.stored, counts.rejected), (1, 1));
+    assert_eq!(letters(&database, "sqlstate_23514").await, 1);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn where_the_first_copy_is_refused_its_twin_is_stored() {
+    let database = database().await;
+    store(&database, "before", vec![event(1, "user")]).await;
+    execute(&database, "ALTER TABLE ecom.events ADD CHECK (user_id <> 'bad')").await;
+    let copies = ["bad", "bad", "good", "good"].map(|user| event(2, user));
+    let counts = store(&database, "after", copies.into()).await;
+    assert_eq!((counts.stored, counts.duplicates, counts.rejected), (1, 1, 2));
+    let kept = database
+        .number("SELECT count(*) FROM ecom.events WHERE user_id = 'good'")
+        .await;
+    assert_eq!(kept, 1);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_row_whose_key_of_the_user_is_in_the_table_is_a_dead_letter() {
+    let database = database().await;
+    store(&database, "before", vec![event(1, "one")]).await;
+    execute(&database, "CREATE UNIQUE INDEX ON ecom.events_y20261101 (user_id)").await;
+    let counts = store(
+        &database,
+        "after",
+        vec![event(2, "one"), event(3, "two"), event(1, "one")],
+    )
+    .await;
+    assert_eq!((counts.stored, counts.duplicates, counts.rejected), (1, 1, 1));
+    assert_eq!(letters(&database, "sqlstate_23505").await, 1);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_row_refused_beside_one_without_a_partition() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let running = start(&database, &input);
+    drop_in_text(input.path(), "a.csv", file(0..2));
+    eventually("two days", async || has_rows(&database, 2).await).await;
+    execute(&database, "ALTER TABLE ecom.events ADD CHECK (user_id <> 'bad')").await;
+    execute(&database, "DROP TABLE ecom.events_y20261031").await;
+    let bad = file(2..3).replace("2026-10-30", "2026-11-01").replace(",u,", ",bad,");
+    let good = file(3..4).replace("2026-10-29", "2026-10-31");
+    drop_in_text(input.path(), "b.csv", bad + good.strip_prefix(HEADER).unwrap());
+    eventually("the good one", async || has_rows(&database, 2).await).await;
+    let counts = running.stop().await;
+    assert_eq!((counts.stored, counts.rejected), (3, 1));
+    assert_eq!(letters(&database, "sqlstate_23514").await, 1);
+}
+
+#[tokio::test]
+async fn times_are_stored_in_microseconds_and_twins_told_by_them() {
+    let database = database().await;
+    let source = MemorySource::new("nanoseconds", vec![event(1, "100"), event(1, "999"), event(1, "1000")]);
+    let mapped = source.map(|mut event: Event| {
+        event.event_time += Span::nanoseconds(event.user_id.parse().unwrap());
+        event
+    });
+    let counts = ends(mapped.to(sink(&database)).run()).await;
+    assert_eq!((counts.stored, counts.duplicates), (2, 1));
+    let again = store(&database, "whole", vec![event(1, "")]).await;
+    assert_eq!(again.duplicates, 1);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn times_with_an_offset_are_of_their_day_in_utc() {
+    let database = database().await;
+    let source = MemorySource::new("offset", (1..3).map(|n| event(n, "user")).collect());
+    let mapped = source.map(|mut event: Event| {
+        // Of the second of November there.
+        event.event_time = event.event_time.to_offset(offset!(+14));
+        event
+    });
+    assert_eq!(ends(mapped.to(sink(&database)).run()).await.stored, 2);
+    let there = "SELECT count(*) FROM ecom.events_y20261101 WHERE event_time = '2026-11-01T12:00:00Z'";
+    assert_eq!(database.number(there).await, 2);
+    let again = store(&database, "in UTC", (1..3).map(|n| event(n, "user")).collect()).await;
+    assert_eq!(again.duplicates, 2);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn an_event_of_a_day_too_far_away_is_a_dead_letter() {
+    let database = database().await;
+    let times = [
+        datetime!(9999-12-31 12:00 UTC),
+        datetime!(-0001-06-01 12:00 UTC),
+        datetime!(9999-12-30 12:00 UTC),
+        datetime!(0001-01-01 12:00 UTC),
+        NOON,
+    ];
+    let events = times.into_iter().zip(1..).map(|(event_time, n)| Event {
+        event_time,
+        ..event(n, "user")
+    });
+    let counts = store(&database, "far", events.collect()).await;
+    assert_eq!((counts.stored, counts.rejected), (3, 2));
+    assert_eq!(letters(&database, "event_time_out_of_range").await, 2);
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn it_leads_again_after_its_session_was_ended_while_nothing_came() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "a.csv", 0..10);
+    let running = start(&database, &input);
+    eventually("the rows", async || has_rows(&database, 10).await).await;
+    let leads = "SELECT coalesce(max(pid), 0)::int8 FROM pg_locks WHERE locktype = 'advisory' AND granted \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let before = database.number(leads).await;
+    assert_ne!(before, 0);
+    execute(&database, &format!("SELECT pg_terminate_backend({before})")).await;
+    eventually("another session that leads", async || {
+        let now = database.number(leads).await;
+        now != 0 && now != before
+    })
+    .await;
+
+    drop_in(input.path(), "b.csv", 10..20);
+    eventually("more rows", async || has_rows(&database, 20).await).await;
+    assert_eq!(running.stop().await.stored, 20);
+    assert_eq!(database.number("SELECT fence FROM ecom.ingest_pipeline").await, 1);
+    database.check_balance().await;
+}

@@ -1,0 +1,253 @@
+//! Files that change while they are read, between runs, or that stand in the way: nothing of them is lost or taken twice.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Once;
+use std::time::{Duration, SystemTime};
+
+use ecom_stream::memory::MemorySink;
+use ecom_stream::{AfterCommit, CsvDirSource, CsvLimits, Event, Position, Rules, SourceExt, SplitState, Summary};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+const HEADER: &str = "event_time,event_type,user_id,session_id,product_id\n";
+const SETTLE: Duration = Duration::from_millis(200);
+/// Longer than anything that ends.
+const HANGS: Duration = Duration::from_secs(60);
+
+fn row(user: u32) -> String {
+    format!("2026-11-01T12:00:00Z,view,{user},s,p\n")
+}
+
+fn file(users: std::ops::Range<u32>) -> String {
+    std::iter::once(HEADER.to_owned()).chain(users.map(row)).collect()
+}
+
+/// Puts a file into a directory that has not been written to for long, so that it need not settle.
+fn put(dir: &TempDir, name: &str, text: impl AsRef<[u8]>) {
+    let temporary = dir.path().join(".new.tmp");
+    fs::write(&temporary, text).unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    File::open(&temporary).unwrap().set_modified(long_ago).unwrap();
+    fs::rename(temporary, dir.path().join(name)).unwrap();
+}
+
+fn append(path: &Path, text: impl AsRef<[u8]>) {
+    let mut file = OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(text.as_ref()).unwrap();
+}
+
+fn source(dir: &TempDir) -> CsvDirSource {
+    let source = CsvDirSource::new(dir.path()).settle_for(SETTLE).rescan_every(SETTLE);
+    source.limits(CsvLimits {
+        max_batch_rows: 100,
+        ..CsvLimits::default()
+    })
+}
+
+async fn once(dir: &TempDir, sink: &MemorySink<Event>) -> Summary {
+    let pipeline = source(dir).available_now().validate(Rules::default()).to(sink.clone());
+    let summary = tokio::time::timeout(HANGS, pipeline.run()).await;
+    summary.expect("it does not end").unwrap()
+}
+
+/// A pipeline that runs until it is told to stop.
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<ecom_stream::Result<Summary>>,
+}
+
+/// Calls `at_first` as soon as something was read, before the rest is.
+fn start(source: CsvDirSource, sink: &MemorySink<Event>, at_first: impl Fn() + Send + Sync + 'static) -> Running {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let first = Once::new();
+    let pipeline = source
+        .validate(Rules::default())
+        .inspect(move |_| first.call_once(&at_first))
+        .to(sink.clone());
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    Running {
+        stop,
+        task: tokio::spawn(pipeline.run_until(stopped)),
+    }
+}
+
+impl Running {
+    async fn stop(self) -> Summary {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap()
+    }
+}
+
+/// Waits for what must come; a test that waits for a minute has failed.
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1_200 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(HANGS / 1_200).await;
+    }
+    panic!("it never came: {what}");
+}
+
+/// The users in the order of their events.
+fn users(sink: &MemorySink<Event>) -> Vec<u32> {
+    let events = sink.values().into_iter();
+    events.filter_map(|event| event.user_id.parse().ok()).collect()
+}
+
+fn position(sink: &MemorySink<Event>, path: &str) -> Position {
+    let mut positions = sink.positions().into_iter();
+    positions.find(|position| position.split.path() == path).unwrap()
+}
+
+#[tokio::test]
+async fn a_file_rewritten_in_place_while_it_is_read_is_read_anew() {
+    // Shorter, as long, and longer than what it was.
+    for size in [10, 20_000, 30_000] {
+        let dir = tempfile::tempdir().unwrap();
+        put(&dir, "a.csv", file(100_000..120_000));
+        let sink = MemorySink::new("test");
+        let (path, new) = (dir.path().join("a.csv"), 200_000..200_000 + size);
+        let text = file(new.clone());
+        let running = start(source(&dir), &sink, move || fs::write(&path, &text).unwrap());
+        eventually("all of the new content", || {
+            let users: HashSet<u32> = users(&sink).into_iter().collect();
+            new.clone().all(|user| users.contains(&user))
+        })
+        .await;
+        eventually("its end", || position(&sink, "a.csv").state == SplitState::Finished).await;
+        assert!(running.stop().await.counts.is_balanced());
+        assert!(position(&sink, "a.csv").split.generation() > 0, "{size}");
+        assert_eq!(once(&dir, &sink).await.counts.read, 0, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_replaced_while_it_is_read_is_read_to_its_end_and_then_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a.csv", file(0..20_000));
+    fs::write(dir.path().join(".b.tmp"), file(20_000..20_100)).unwrap();
+    let (from, to) = (dir.path().join(".b.tmp"), dir.path().join("a.csv"));
+    let sink = MemorySink::new("test");
+    let running = start(source(&dir), &sink, move || fs::rename(&from, &to).unwrap());
+    eventually("both", || users(&sink).len() >= 20_100).await;
+    running.stop().await;
+    assert!(users(&sink).into_iter().eq(0..20_100));
+}
+
+#[tokio::test]
+async fn a_file_that_grows_while_it_is_read_is_read_on() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a.csv", file(0..20_000).trim_end());
+    let path = dir.path().join("a.csv");
+    let sink = MemorySink::new("test");
+    let more = format!("\n{}", row(20_000));
+    let running = start(source(&dir), &sink, move || append(&path, &more));
+    eventually("the line appended", || users(&sink).len() > 20_000).await;
+    running.stop().await;
+    assert!(users(&sink).into_iter().eq(0..20_001));
+    assert_eq!(position(&sink, "a.csv").split.generation(), 0);
+}
+
+#[tokio::test]
+async fn a_record_once_unterminated_does_not_stop_the_lines_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.csv");
+    put(&dir, "a.csv", file(0..1).trim_end());
+    let sink = MemorySink::new("test");
+    once(&dir, &sink).await;
+    for n in 1..4 {
+        // The first ends the record; each of the others begins a new one.
+        append(&path, if n == 1 { format!("\n{}", row(n)) } else { row(n) });
+        once(&dir, &sink).await;
+        assert!(
+            users(&sink).into_iter().eq(0..=n),
+            "{:?}",
+            position(&sink, "a.csv").state
+        );
+    }
+
+    // Unterminated once more, and its line end comes alone.
+    append(&path, row(4).trim_end());
+    once(&dir, &sink).await;
+    append(&path, "\n");
+    once(&dir, &sink).await;
+    append(&path, row(5));
+    once(&dir, &sink).await;
+    assert!(users(&sink).into_iter().eq(0..6));
+    assert_eq!(position(&sink, "a.csv").state, SplitState::Finished);
+}
+
+#[tokio::test]
+async fn blank_lines_may_come_before_the_header_does() {
+    for blank in ["\n", "\r\n\r\n", "\u{feff}\n"] {
+        let dir = tempfile::tempdir().unwrap();
+        let sink = MemorySink::new("test");
+        put(&dir, "a.csv", blank);
+        once(&dir, &sink).await;
+        append(&dir.path().join("a.csv"), file(0..3));
+        let summary = once(&dir, &sink).await;
+        assert_eq!((users(&sink), summary.counts.rejected), (vec![0, 1, 2], 0), "{blank:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_never_settles_does_not_keep_a_run_of_what_is_there_from_ending() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a.csv", file(0..10));
+    fs::write(dir.path().join("log.csv"), file(10..11)).unwrap();
+    let sink = MemorySink::new("test");
+    let path = dir.path().join("log.csv");
+    let writer = tokio::spawn(async move {
+        for user in 11.. {
+            append(&path, row(user));
+            tokio::time::sleep(SETTLE / 5).await;
+        }
+    });
+    once(&dir, &sink).await;
+    assert!(!writer.is_finished());
+    writer.abort();
+    assert!(users(&sink).len() >= 10);
+
+    // What it left is taken by the next.
+    let _ = writer.await;
+    once(&dir, &sink).await;
+    let text = fs::read_to_string(dir.path().join("log.csv")).unwrap();
+    assert_eq!(users(&sink).len(), 10 + text.lines().count() - 1);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_archived_does_not_hold_up_the_others() {
+    let (dir, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let done = root.path().join("done");
+    fs::create_dir(&done).unwrap();
+    // Its name is taken in the archive, and with a number it gets too long.
+    let long = format!("{}.csv", "x".repeat(250));
+    fs::write(done.join(&long), "").unwrap();
+    put(&dir, &long, file(0..1));
+    let sink = MemorySink::new("test");
+    let archiving = source(&dir).after_commit(AfterCommit::Archive(done.clone()));
+    let running = start(archiving, &sink, || {});
+    eventually("the first", || users(&sink).len() == 1).await;
+    for n in 1..4 {
+        put(&dir, &format!("{n}.csv"), file(n..n + 1));
+        eventually("the next in the archive", || done.join(format!("{n}.csv")).exists()).await;
+    }
+    running.stop().await;
+    assert_eq!(users(&sink), [0, 1, 2, 3]);
+    assert!(dir.path().join(&long).exists(), "it stays where it was");
+    assert_eq!(fs::read(done.join(&long)).unwrap(), b"", "and replaces nothing");
+}
