@@ -358,6 +358,31 @@ async fn a_log_that_nobody_reads_does_not_hold_it_up() {
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (mut database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "a.csv", 0..100);
+    once(&database, &input).await;
+    // What was read can't be committed, so that the first signal alone would be waited for.
+    let held = database.client.transaction().await.unwrap();
+    held.batch_execute("LOCK TABLE ecom.events IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let ingest = Ingest::start_at(&database.url, &input, &[]);
+    drop_in(input.path(), "b.csv", 100..200);
+    eventually("an epoch that waits", async || ingest.log().contains("trying again")).await;
+    ingest.signal(Signal::TERM);
+    eventually("the first signal", async || ingest.log().contains("stopping")).await;
+    ingest.signal(Signal::TERM);
+    let (status, log) = ingest.end().await;
+    assert_eq!(status.code(), Some(130), "{log}");
+    held.rollback().await.unwrap();
+    assert_eq!(database.rows().await, 100);
+    once(&database, &input).await;
+    assert_eq!(database.rows().await, 200);
+    database.check_balance().await;
+}
+
+#[tokio::test]
 async fn mistakes_are_told_with_their_own_exit_codes() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let failing = async |url: &str, input: &TempDir, more: &[&str]| {
