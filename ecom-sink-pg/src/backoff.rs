@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+/// How long to wait for somebody to mend the database, besides the delay between tries.
+pub(crate) const PAUSE: Duration = Duration::from_secs(5);
+
 /// Delays between tries, with jitter, for ever.
 pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()

@@ -10,13 +10,10 @@ use tokio::sync::Mutex;
 use tokio_postgres::{Row, Statement};
 
 use crate::action::Action;
-use crate::backoff::delays;
+use crate::backoff::{PAUSE, delays};
 use crate::connect::{Connection, Connector};
 use crate::failure::Failure;
 use crate::lock::try_lock;
-
-/// How long to wait for somebody to mend the database, besides the delay between tries.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// How often a leader looks whether it still holds its lock.
 const PING_EVERY: Duration = Duration::from_secs(1);

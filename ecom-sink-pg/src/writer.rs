@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use ecom_stream::{Commit, Counts, Refusal, Result};
@@ -14,7 +13,7 @@ use time::Date;
 use tokio_postgres::Statement;
 
 use crate::action::Action;
-use crate::backoff::delays;
+use crate::backoff::{PAUSE, delays};
 use crate::connect::{Connection, Connector};
 use crate::epoch::{Epoch, Fate};
 use crate::failure::Failure;
@@ -41,9 +40,6 @@ struct Session {
 
 /// After so many, a unique violation is not one of our key: the rows are found like any others that are refused.
 const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
-
-/// How long to wait for somebody to mend the database, besides the delay between tries.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// How many partitions are made in one transaction.
 const DAYS_AT_ONCE: usize = 64;
@@ -115,7 +111,6 @@ impl Writer {
                     tracing::error!("paused: {}", failure.into_error("writing").report());
                     tokio::time::sleep(PAUSE).await;
                 }
-                // A lock that another session holds for a moment is nothing to speak of.
                 _ => tracing::warn!(
                     epoch = number,
                     "trying again: {}",

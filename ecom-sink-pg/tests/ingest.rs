@@ -242,7 +242,6 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
         false => 0,
     };
     let mut file = 0;
-    let mut kills_at_work = 0;
     for kill in 0..KILLS {
         // Always more than it can load before it is killed.
         while file < FILES.min(kill + 5) {
@@ -258,7 +257,6 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
         // Every third is killed anywhere, start-up included; the others soon after a commit, with the next one under way.
         if kill % 3 > 0 {
             eventually("a commit", async || epoch().await > before).await;
-            kills_at_work += 1;
         }
         tokio::time::sleep(Duration::from_millis(random.u64(0..[400, 60, 15][kill as usize % 3]))).await;
         assert!(
@@ -268,7 +266,6 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
         ingest.signal(Signal::KILL);
         ingest.end().await;
     }
-    assert!(kills_at_work >= 16);
     Ingest::start(&database, &input, &["--once", archived[0], archived[1]])
         .succeed()
         .await;

@@ -111,11 +111,11 @@ async fn nothing_is_lost_or_doubled(cut: Cut) {
         .await
         .unwrap();
     assert!(proxy.cuts.load(Ordering::SeqCst) >= 3, "no commit was cut");
-    assert!(proxy.dir.path().exists());
     // Had an epoch been written again, its rows would be counted as duplicates.
     assert_eq!((summary.counts.stored, summary.counts.duplicates), (5_000, 0));
     assert_eq!(database.rows().await, 5_000);
     database.check_balance().await;
+    drop(proxy.dir);
 }
 
 #[tokio::test]

@@ -7,20 +7,18 @@
     reason = "a test fails by panicking"
 )]
 
+mod fixture;
+
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::Path;
+use std::fs::{self, File};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use ecom_stream::memory::MemorySink;
 use ecom_stream::{AfterCommit, CsvDirSource, CsvLimits, Event, Position, Rules, SourceExt, SplitState, Summary};
+use fixture::{HEADER, Running, append, eventually, run_in_background};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-const HEADER: &str = "event_time,event_type,user_id,session_id,product_id\n";
 const SETTLE: Duration = Duration::from_millis(200);
 /// Longer than anything that ends.
 const HANGS: Duration = Duration::from_secs(60);
@@ -42,11 +40,6 @@ fn put(dir: &TempDir, name: &str, text: impl AsRef<[u8]>) {
     fs::rename(temporary, dir.path().join(name)).unwrap();
 }
 
-fn append(path: &Path, text: impl AsRef<[u8]>) {
-    let mut file = OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(text.as_ref()).unwrap();
-}
-
 fn source(dir: &TempDir) -> CsvDirSource {
     let source = CsvDirSource::new(dir.path()).settle_for(SETTLE).rescan_every(SETTLE);
     source.limits(CsvLimits {
@@ -61,45 +54,14 @@ async fn once(dir: &TempDir, sink: &MemorySink<Event>) -> Summary {
     summary.expect("it does not end").unwrap()
 }
 
-/// A pipeline that runs until it is told to stop.
-struct Running {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<ecom_stream::Result<Summary>>,
-}
-
 /// Calls `at_first` as soon as something was read, before the rest is.
 fn start(source: CsvDirSource, sink: &MemorySink<Event>, at_first: impl Fn() + Send + Sync + 'static) -> Running {
-    let (stop, stopped) = oneshot::channel::<()>();
     let first = Once::new();
     let pipeline = source
         .validate(Rules::default())
         .inspect(move |_| first.call_once(&at_first))
         .to(sink.clone());
-    let stopped = async {
-        let _ = stopped.await;
-    };
-    Running {
-        stop,
-        task: tokio::spawn(pipeline.run_until(stopped)),
-    }
-}
-
-impl Running {
-    async fn stop(self) -> Summary {
-        self.stop.send(()).unwrap();
-        self.task.await.unwrap().unwrap()
-    }
-}
-
-/// Waits for what must come; a test that waits for a minute has failed.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1_200 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(HANGS / 1_200).await;
-    }
-    panic!("it never came: {what}");
+    run_in_background(pipeline)
 }
 
 /// The users in the order of their events.
@@ -133,6 +95,22 @@ async fn a_file_rewritten_in_place_while_it_is_read_is_read_anew() {
         assert!(position(&sink, "a.csv").split.generation() > 0, "{size}");
         assert_eq!(once(&dir, &sink).await.counts.read, 0, "{size}");
     }
+}
+
+#[tokio::test]
+async fn damage_that_only_a_reader_in_the_middle_sees_is_not_the_last_word() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a.csv", file(0..20_000));
+    // Sound from its start; to a reader that comes upon it in the middle, a quote opens at the end and is never closed.
+    let header = HEADER.replace('\n', ",note\n");
+    let text = format!("{header}{},\"{}x,\"\n", row(20_000).trim_end(), "x\n".repeat(480_000));
+    let sink = MemorySink::new("test");
+    let path = dir.path().join("a.csv");
+    let running = start(source(&dir), &sink, move || fs::write(&path, &text).unwrap());
+    eventually("the new content", || users(&sink).contains(&20_000)).await;
+    eventually("its end", || position(&sink, "a.csv").state == SplitState::Finished).await;
+    running.stop().await;
+    assert_eq!(position(&sink, "a.csv").split.generation(), 1);
 }
 
 #[tokio::test]

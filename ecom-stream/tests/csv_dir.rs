@@ -7,7 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
-use std::fs::{self, OpenOptions};
+mod fixture;
+
+use std::fs::{self};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -17,15 +19,13 @@ use ecom_stream::{
     AfterCommit, Checkpoint, Columns, CsvDirSource, CsvLimits, CsvRecord, Event, EventType, Position, Price, Result,
     Rules, Sink, Source, SourceExt, SplitState, Summary, ToCsv, Topology,
 };
+use fixture::{HEADER, Running, append, eventually, run_in_background};
 use futures::StreamExt;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use time::macros::datetime;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-const HEADER: &str = "event_time,event_type,user_id,session_id,product_id\n";
 const SETTLE: Duration = Duration::from_millis(300);
 
 fn row(user: &str) -> String {
@@ -40,15 +40,6 @@ fn drop_in(dir: &Path, name: &str, text: impl AsRef<[u8]>) {
     let temporary = dir.join(format!(".{name}.tmp"));
     fs::write(&temporary, text).unwrap();
     fs::rename(temporary, dir.join(name)).unwrap();
-}
-
-fn append(path: &Path, text: impl AsRef<[u8]>) {
-    OpenOptions::new()
-        .append(true)
-        .open(path)
-        .unwrap()
-        .write_all(text.as_ref())
-        .unwrap();
 }
 
 fn source(dir: &TempDir) -> CsvDirSource {
@@ -76,40 +67,9 @@ async fn once(source: CsvDirSource, sink: &MemorySink<Event>) -> Result<Summary>
         .await
 }
 
-/// A pipeline that runs until it is told to stop.
-struct Running {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<Summary>>,
-}
-
 fn start(source: CsvDirSource, sink: &MemorySink<Event>) -> Running {
-    let (stop, stopped) = oneshot::channel::<()>();
     let pipeline = source.validate(Rules::default()).to(sink.clone());
-    let stopped = async {
-        let _ = stopped.await;
-    };
-    Running {
-        stop,
-        task: tokio::spawn(pipeline.run_until(stopped)),
-    }
-}
-
-impl Running {
-    async fn stop(self) -> Summary {
-        self.stop.send(()).unwrap();
-        self.task.await.unwrap().unwrap()
-    }
-}
-
-/// Waits for what must come; a test that waits for a minute has failed.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never came: {what}");
+    run_in_background(pipeline)
 }
 
 fn state(sink: &MemorySink<Event>, path: &str) -> Option<Position> {

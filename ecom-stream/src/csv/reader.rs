@@ -113,7 +113,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.record
     }
 
-    /// How many blank lines were passed over by this reader.
+    /// How many blank lines lie before the records that were given out by this reader.
     pub(crate) fn blank_lines(&self) -> u64 {
         self.blank_lines
     }
@@ -203,6 +203,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             }
             end = found.end;
             self.record += 1;
+            self.blank_lines += found.blank_lines;
             batch.add(&self.scratch, self.judge(quotes), self.record, &found);
         };
         Ok(self.give_out(batch, end, ended))
@@ -215,6 +216,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         let blank = leading_terminators(raw);
         let found = Found {
             start: self.offset + blank.bytes,
+            blank_lines: blank.lines,
             end,
             text_end: end,
             terminated: false,
@@ -239,6 +241,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 .push_str("; the file ends here without a line end and may be cut off");
         }
         self.record += 1;
+        self.blank_lines += found.blank_lines;
         batch.add(&self.scratch, judged, self.record, &found);
         self.give_out(batch, end, Some(End::Clean))
     }
@@ -254,7 +257,6 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         let raw = self.csv.get_ref().peek(from, end);
         // The parser skips blank lines without a word, and may leave the \n of the last \r\n to the next record.
         let blank = leading_terminators(raw);
-        self.blank_lines += blank.lines;
         let terminator = match raw {
             [.., b'\r', b'\n'] => 2,
             [.., b'\r' | b'\n'] => 1,
@@ -262,6 +264,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         };
         Ok(Some(Found {
             start: from + blank.bytes,
+            blank_lines: blank.lines,
             end,
             text_end: end - terminator,
             terminated: terminator > 0,

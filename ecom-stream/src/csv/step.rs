@@ -29,4 +29,6 @@ pub(super) struct Found {
     /// The end without the terminator.
     pub(super) text_end: u64,
     pub(super) terminated: bool,
+    /// How many blank lines come before it.
+    pub(super) blank_lines: u64,
 }

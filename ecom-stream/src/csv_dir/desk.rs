@@ -104,6 +104,9 @@ impl Desk {
                 Err(err) => {
                     tracing::warn!("can't look at {name:?}: {err}");
                     self.inbox.gone(&name);
+                    if self.max_tries.is_some() {
+                        self.failures.insert(name, 1);
+                    }
                 }
             }
         }

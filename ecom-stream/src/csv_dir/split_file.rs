@@ -101,10 +101,6 @@ pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Res
             let truncated = stamp.size < reader.read_until();
             // If it was written to while it was read, what was read may be of two contents: the next look compares digests.
             let grew = stamp.size > reader.read_until() || stamp.mtime_ns != opened.mtime_ns;
-            // With its old stamp a truncated file counts as changed, and is read anew as another generation.
-            if !truncated {
-                progress.stamp = stamp;
-            }
             let state = match end {
                 End::Damaged(refusal) => SplitState::Damaged(refusal),
                 End::Clean | End::Tail if truncated => {
@@ -127,6 +123,11 @@ pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Res
                     }
                 }
             };
+            // One that changed and ended in damage keeps its old stamp, and so counts as changed at the next look: what it
+            // has now may be sound, or another generation.
+            if state == SplitState::Open || !(truncated || grew) {
+                progress.stamp = stamp;
+            }
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %progress.split, offset = reader.offset(), "damaged: {refusal}");
             }

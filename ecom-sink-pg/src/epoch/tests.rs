@@ -1,0 +1,108 @@
+use ecom_stream::{EventType, Record, SplitState};
+use time::Duration;
+use time::macros::datetime;
+
+use super::*;
+
+fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) -> Batch<Event> {
+    let mut batch = Batch::default();
+    for (n, id) in ids.into_iter().enumerate() {
+        let time = datetime!(2026-01-01 00:00 UTC) + Duration::days(days_apart * n as i64);
+        batch.records.push(Record {
+            value: Event::new(Uuid::from_u128(id), time, EventType::View, "u", "s", "p"),
+            origin: Some(Origin {
+                split: split.clone(),
+                record: n as u64 + 1,
+                byte_offset: 0,
+                raw: Bytes::from_static(b"raw"),
+            }),
+        });
+    }
+    batch.count_of(split).read = batch.records.len() as u64;
+    batch.positions.push(Position {
+        split: split.clone(),
+        offset: 1,
+        record: batch.records.len() as u64,
+        state: SplitState::Finished,
+        mark: ecom_stream::Mark::NONE,
+    });
+    batch
+}
+
+fn total(epoch: &Epoch) -> Counts {
+    let mut total = Counts::default();
+    for progress in epoch.progress() {
+        total += progress.counts;
+    }
+    total
+}
+
+#[test]
+fn every_row_is_accounted_for() {
+    let (a, b) = (Split::new("csv", "a"), Split::new("csv", "b"));
+    let mut epoch = Epoch::new(EpochLimits::default());
+    let now = OffsetDateTime::UNIX_EPOCH;
+    epoch.add(batch(&a, [1, 2, 2, 3], 0), |_| 1, now);
+    epoch.add(batch(&b, [3, 4], 0), |_| 2, now);
+    epoch.leave_out(0, Fate::Duplicate);
+    epoch.leave_out(3, Fate::Refused(Refusal::new("22003", "too much")));
+    let progress = epoch.progress();
+    let expected = Counts {
+        read: 4,
+        stored: 1,
+        duplicates: 2,
+        rejected: 1,
+        ..Counts::default()
+    };
+    assert_eq!(progress[0].counts, expected);
+    // The other 3 has taken the place of the one that was refused.
+    let expected = Counts {
+        read: 2,
+        stored: 2,
+        ..Counts::default()
+    };
+    assert_eq!(progress[1].counts, expected);
+    assert!(total(&epoch).is_balanced());
+    let letters = epoch.letters();
+    assert_eq!((letters.len(), letters[0].split_id), (1, Some(1)));
+    assert_eq!(epoch.copied(0..epoch.len()), 3);
+}
+
+#[test]
+fn a_twin_takes_the_place_of_a_row_that_is_refused() {
+    let split = Split::new("csv", "a");
+    let mut epoch = Epoch::new(EpochLimits::default());
+    epoch.add(batch(&split, [7, 7, 7], 0), |_| 1, OffsetDateTime::UNIX_EPOCH);
+    assert_eq!((epoch.copied(0..3), total(&epoch).duplicates), (1, 2));
+    epoch.leave_out(0, Fate::Refused(Refusal::new("23514", "no")));
+    assert_eq!(epoch.open_keys().0, [1]);
+    let counts = total(&epoch);
+    assert_eq!((counts.stored, counts.duplicates, counts.rejected), (1, 1, 1));
+    assert!(counts.is_balanced());
+}
+
+#[test]
+fn pieces_leave_out_what_has_a_fate() {
+    let split = Split::new("csv", "a");
+    let mut epoch = Epoch::new(EpochLimits::default());
+    epoch.add(batch(&split, 0..5_000, 0), |_| 1, OffsetDateTime::UNIX_EPOCH);
+    epoch.seal();
+    let all: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
+    assert!(epoch.pieces(0..5_000).len() > 4);
+    let rows = all - row::HEADER.len() - row::TRAILER.len();
+    epoch.leave_out(17, Fate::Duplicate);
+    let rest: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
+    assert_eq!(all - rest, rows / 5_000);
+    let none: usize = epoch.pieces(17..18).iter().map(Bytes::len).sum();
+    assert_eq!(none, row::HEADER.len() + row::TRAILER.len());
+}
+
+#[test]
+fn an_epoch_over_many_days_is_full() {
+    let split = Split::new("csv", "a");
+    let mut epoch = Epoch::new(EpochLimits::default());
+    epoch.add(batch(&split, 0..600, 1), |_| 1, OffsetDateTime::UNIX_EPOCH);
+    assert!(epoch.is_full());
+    assert_eq!(epoch.days().len(), 600);
+    assert_eq!(total(&epoch).stored, 600);
+}
