@@ -213,7 +213,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     pub(crate) fn take_tail(&mut self) -> Step {
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(self.offset, end);
-        let blank = leading_terminators(raw);
+        let blank = leading_terminators(raw, self.csv.get_ref().byte_before(self.offset));
         let found = Found {
             start: self.offset + blank.bytes,
             blank_lines: blank.lines,
@@ -256,7 +256,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(from, end);
         // The parser skips blank lines without a word, and may leave the \n of the last \r\n to the next record.
-        let blank = leading_terminators(raw);
+        let blank = leading_terminators(raw, self.csv.get_ref().byte_before(from));
         let terminator = match raw {
             [.., b'\r', b'\n'] => 2,
             [.., b'\r' | b'\n'] => 1,
@@ -328,17 +328,19 @@ struct Blank {
     lines: u64,
 }
 
-fn leading_terminators(raw: &[u8]) -> Blank {
+/// The line ends in front of a record; `before` is the byte in front of them.
+fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     let bytes = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let blank = &raw[..bytes];
-    // A \n in front belongs to the \r of the record before.
-    let lines = blank.iter().enumerate().filter(|&(at, &byte)| match byte {
-        b'\r' => blank.get(at + 1) != Some(&b'\n'),
-        _ => at > 0,
-    });
+    let mut previous = before;
+    let mut lines = 0;
+    for &byte in &raw[..bytes] {
+        // The \n of a \r\n ends nothing more; the parser leaves that of the last record to this one.
+        lines += u64::from(!(byte == b'\n' && previous == Some(b'\r')));
+        previous = Some(byte);
+    }
     Blank {
         bytes: bytes as u64,
-        lines: lines.count() as u64,
+        lines,
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Tee<R> {
     max_ahead: u64,
     /// So many of the first bytes are not kept.
     unkept: usize,
+    /// The byte in front of `window`, where it was seen.
+    before: Option<u8>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,7 @@ impl<R> Tee<R> {
             record_at: offset,
             max_ahead,
             unkept,
+            before: None,
         }
     }
 
@@ -57,10 +60,20 @@ impl<R> Tee<R> {
         &self.window[index(start)..index(end)]
     }
 
+    /// The byte in front of `offset`, where it was seen.
+    pub(super) fn byte_before(&self, offset: u64) -> Option<u8> {
+        match offset.checked_sub(self.window_at) {
+            Some(0) => self.before,
+            Some(index) => self.window.get(index as usize - 1).copied(),
+            None => None,
+        }
+    }
+
     /// Takes the bytes up to `end` out of the window.
     pub(super) fn take_until(&mut self, end: u64) -> Bytes {
         let len = (end.saturating_sub(self.window_at) as usize).min(self.window.len());
         self.window_at += len as u64;
+        self.before = self.window[..len].last().copied().or(self.before);
         if len == self.window.remaining() {
             return std::mem::take(&mut self.window).freeze();
         }
@@ -84,6 +97,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
             let came = &buf.filled()[before..];
             let unkept = self.unkept.min(came.len());
             self.unkept -= unkept;
+            self.before = came[..unkept].last().copied().or(self.before);
             self.window.extend_from_slice(&came[unkept..]);
         }
         poll

@@ -115,6 +115,39 @@ async fn records_know_where_they_stand() {
 }
 
 #[tokio::test]
+async fn blank_lines_are_counted_wherever_reading_goes_on() {
+    for (text, blank_lines) in [
+        ("1,x\n\n\n2,y\n", 2),
+        ("1,x\r\n\r\n2,y\r\n", 1),
+        ("1,x\r\r2,y\r", 1),
+        ("1,x\r\n2,y\r\n", 0),
+    ] {
+        let header = Arc::new(Header::new(["a", "b"]));
+        let reader = |from: Resume| {
+            let rest = &text.as_bytes()[from.seek_to() as usize..];
+            let limits = CsvLimits {
+                max_batch_rows: 1,
+                ..LIMITS
+            };
+            CsvReader::resume(rest, Split::new("csv", "f"), limits, header.clone(), from)
+        };
+        let mut whole = reader(start());
+        assert_eq!(whole.step().await.unwrap().records.len(), 1);
+        let from = Resume {
+            offset: whole.offset(),
+            record: 1,
+            digest: whole.digest.clone(),
+            behind_terminator: true,
+        };
+        let mut resumed = reader(from);
+        for reader in [&mut whole, &mut resumed] {
+            assert_eq!(reader.step().await.unwrap().records.len(), 1);
+            assert_eq!(reader.blank_lines(), blank_lines, "{text:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_tail_is_left_until_it_is_taken() {
     let text = b"1,x\n2,y";
     let read = read_cut(text, false, || false).await;
