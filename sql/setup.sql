@@ -69,6 +69,16 @@ FROM ecom.schema_history WHERE version = 2 \gset
     INSERT INTO ecom.schema_history VALUES (2, 'views', :'applied_on', :'checksum');
 \endif
 
+\set checksum 18266087747990992732
+SELECT count(*) = 0 AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 3 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V3__identity was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V3__identity.sql
+    INSERT INTO ecom.schema_history VALUES (3, 'identity', :'applied_on', :'checksum');
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_stream::try_stream;
-use ecom_stream::{Error, ErrorKind, Ledger, Mark, Position, Refusal, Result, Split, SplitState, StateChange};
+use ecom_stream::{
+    Error, ErrorKind, Ledger, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
+};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
 use tokio_postgres::Row;
@@ -22,6 +24,16 @@ const POSITIONS: &str = "
     JOIN ecom.ingest_split s ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
     ORDER BY s.source, s.path, s.generation DESC";
 
+const ALIKE: &str = "
+    (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+     FROM ecom.ingest_split s
+     WHERE s.pipeline = $1 AND s.source = $2 AND s.state IN ('open', 'damaged')
+     ORDER BY s.split_id DESC LIMIT $4)
+    UNION ALL
+    SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+    FROM ecom.ingest_split s
+    WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = ANY ($3::int8[])";
+
 const STATE: &str = "SELECT key, format::int4, value FROM ecom.operator_state WHERE pipeline = $1 AND operator = $2";
 
 impl Ledger for PgLedger {
@@ -34,6 +46,19 @@ impl Ledger for PgLedger {
             let (sources, paths): (Vec<&str>, Vec<&str>) =
                 of.iter().map(|split| (split.source(), split.path())).unzip();
             let rows = self.0.query(POSITIONS, &[&self.0.pipeline(), &sources, &paths]).await?;
+            rows.iter().map(position).collect()
+        }
+        .boxed()
+    }
+
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async move {
+            let sizes: Vec<i64> = sizes.iter().filter_map(|size| i64::try_from(*size).ok()).collect();
+            let most = MAX_UNFINISHED as i64;
+            let rows = self
+                .0
+                .query(ALIKE, &[&self.0.pipeline(), &source, &sizes, &most])
+                .await?;
             rows.iter().map(position).collect()
         }
         .boxed()

@@ -42,7 +42,7 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
     let admin = database().await;
     let mut writer = connect_as_new(&admin.url, "the writer").await;
     let message = refused(apply(&mut writer).await);
-    let expected = "the schema ecom lacks V1__tables, V2__views, and the role \"the writer\" may not apply it: \
+    let expected = "the schema ecom lacks V1__tables, V2__views, V3__identity, and the role \"the writer\" may not apply it: \
                     permission denied for database";
     assert!(message.starts_with(expected), "{message}");
 

@@ -44,13 +44,13 @@ async fn history(client: &Client) -> Vec<String> {
 async fn applies_to_an_empty_database_and_again() {
     let mut db = database().await;
     let message = refused(check(&db.client).await);
-    let expected = "the schema ecom lacks V1__tables, V2__views (run psql -f sql/setup.sql";
+    let expected = "the schema ecom lacks V1__tables, V2__views, V3__identity (run psql -f sql/setup.sql";
     assert!(message.starts_with(expected), "{message}");
 
     apply(&mut db.client).await.unwrap();
     check(&db.client).await.unwrap();
     let before = (history(&db.client).await, catalogue(&db.client).await);
-    assert_eq!(before.0.len(), 2);
+    assert_eq!(before.0.len(), 3);
     apply(&mut db.client).await.unwrap();
     assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
@@ -73,7 +73,7 @@ async fn applies_from_several_connections_at_once() {
         task.await.unwrap().unwrap();
     }
     check(&db.client).await.unwrap();
-    assert_eq!(history(&db.client).await.len(), 2);
+    assert_eq!(history(&db.client).await.len(), 3);
 }
 
 #[tokio::test]
@@ -87,10 +87,10 @@ async fn finds_what_setup_made_current() {
     assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
 
     // refinery reads what was recorded when there is something to apply, and must be able to.
-    db.execute("DELETE FROM ecom.schema_history WHERE version = 2").await;
+    db.execute("DELETE FROM ecom.schema_history WHERE version = 3").await;
     apply(&mut db.client).await.unwrap();
     let versions = "SELECT version, name FROM ecom.schema_history ORDER BY version";
-    assert_eq!(db.ask(versions).await, ["1|tables", "2|views"]);
+    assert_eq!(db.ask(versions).await, ["1|tables", "2|views", "3|identity"]);
 }
 
 #[tokio::test]
@@ -115,17 +115,22 @@ async fn setup_refuses_another_form_of_a_migration() {
 #[tokio::test]
 async fn migrations_run_twice_change_nothing() {
     let mut db = database().await;
-    let run = || {
-        for file in ["migrations/V1__tables.sql", "migrations/V2__views.sql"] {
+    for file in [
+        "migrations/V1__tables.sql",
+        "migrations/V2__views.sql",
+        "migrations/V3__identity.sql",
+    ] {
+        let run = || {
             let output = psql(&db.url, file);
             assert!(output.status.success(), "{}", said(&output));
-        }
-    };
-    run();
-    let before = catalogue(&db.client).await;
-    run();
-    assert_eq!(catalogue(&db.client).await, before);
+        };
+        run();
+        let before = catalogue(&db.client).await;
+        run();
+        assert_eq!(catalogue(&db.client).await, before, "{file}");
+    }
 
+    let before = catalogue(&db.client).await;
     // What was made by hand is taken over.
     apply(&mut db.client).await.unwrap();
     assert_eq!(catalogue(&db.client).await, before);
@@ -206,7 +211,7 @@ async fn says_when_the_schema_is_newer_or_another_one() {
     let cases = [
         (
             "INSERT INTO ecom.schema_history VALUES (7, 'shops', '2027-01-01T00:00:00Z', '1')",
-            "the schema ecom is newer than this program: it has V7__shops, the program ends with V2",
+            "the schema ecom is newer than this program: it has V7__shops, the program ends with V3",
         ),
         (
             "UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2",
@@ -214,12 +219,12 @@ async fn says_when_the_schema_is_newer_or_another_one() {
         ),
         (
             "UPDATE ecom.schema_history SET applied_on = '2026-11-23 12:00:00+00' WHERE version = 1;
-             DELETE FROM ecom.schema_history WHERE version = 2",
+             DELETE FROM ecom.schema_history WHERE version = 3",
             "ecom.schema_history has a time for V1__tables that is not in RFC 3339",
         ),
         (
             "DELETE FROM ecom.schema_history WHERE version = 1",
-            "ecom.schema_history lacks V1__tables, though V2 was applied (run psql -f sql/setup.sql",
+            "ecom.schema_history lacks V1__tables, though V3 was applied (run psql -f sql/setup.sql",
         ),
     ];
     for (harm, expected) in cases {

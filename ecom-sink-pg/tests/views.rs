@@ -255,9 +255,13 @@ async fn progress_stays_on_its_page() {
         !counts[0].contains("|0|") && !counts[1].contains("|0|")
     })
     .await;
-    assert_eq!(counts[0], "ingest_pipeline|100|100");
-    // Autovacuum may look at the table meanwhile, and keep old versions on the page for that moment.
-    let (all, heap_only) = counts[1].rsplit_once('|').unwrap();
-    assert_eq!(all, "ingest_split|200");
-    assert!(heap_only.parse::<i32>().unwrap() >= 160, "{counts:?}");
+    // Autovacuum may look at a table meanwhile, and keep old versions on the page for that moment.
+    for (count, table, least) in [
+        (&counts[0], "ingest_pipeline|100", 80),
+        (&counts[1], "ingest_split|200", 160),
+    ] {
+        let (all, heap_only) = count.rsplit_once('|').unwrap();
+        assert_eq!(all, table);
+        assert!(heap_only.parse::<i32>().unwrap() >= least, "{counts:?}");
+    }
 }

@@ -20,9 +20,16 @@ pub trait Ledger: Send + Sync {
     /// newest generation.
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>>;
 
+    /// Splits of `source` that one under a new path may turn out to be: those that are not finished or are damaged, of many
+    /// the newest [`MAX_UNFINISHED`]; and those that are finished and whose mark gives one of `sizes` as its `"size"`.
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>>;
+
     /// Every entry of an operator's state, in no particular order.
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>>;
 }
+
+/// How many unfinished splits [`Ledger::alike`] gives at most.
+pub const MAX_UNFINISHED: usize = 256;
 
 /// Where a pipeline starts from.
 pub type Checkpoint = Arc<dyn Ledger>;
@@ -48,6 +55,10 @@ impl Ledger for EmptyLedger {
     }
 
     fn positions<'a>(&'a self, _: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async { Ok(Vec::new()) }.boxed()
     }
 

@@ -1,6 +1,6 @@
 //! A source and a sink in memory, for tests and for examples.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_stream::try_stream;
@@ -10,8 +10,8 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    Batch, BatchStream, Checkpoint, Commit, Counts, Ledger, Mark, Origin, Position, Record, Reject, Result, Sink,
-    Source, Split, SplitState, StateChange, Topology,
+    Batch, BatchStream, Checkpoint, Commit, Counts, Ledger, MAX_UNFINISHED, Mark, Origin, Position, Record, Reject,
+    Result, Sink, Source, Split, SplitState, StateChange, Topology,
 };
 
 /// Reads values from a vector, as one split whose offsets are indices.
@@ -104,7 +104,8 @@ struct Durable<T> {
     epoch: u64,
     records: Vec<Record<T>>,
     rejects: Vec<Reject>,
-    positions: HashMap<(String, String), Position>,
+    /// By source and path, by generation.
+    positions: HashMap<(String, String), BTreeMap<u32, Position>>,
     state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
     counts: Counts,
 }
@@ -167,13 +168,20 @@ impl<T> MemorySink<T> {
 
     /// How far each split is durable, in the order of their names.
     pub fn positions(&self) -> Vec<Position> {
-        let mut positions: Vec<_> = self.durable(|durable| durable.positions.values().cloned().collect());
+        let mut positions: Vec<_> = self.durable(|durable| durable.newest().cloned().collect());
         positions.sort_by(|a, b| a.split.cmp(&b.split));
         positions
     }
 }
 
 impl<T> Durable<T> {
+    /// The last generation of each split.
+    fn newest(&self) -> impl Iterator<Item = &Position> {
+        self.positions
+            .values()
+            .filter_map(|generations| generations.values().last())
+    }
+
     fn commit(&mut self, batch: Batch<T>) -> Commit {
         let mut counts = Counts {
             stored: batch.records.len() as u64,
@@ -189,8 +197,8 @@ impl<T> Durable<T> {
         self.rejects.extend(batch.rejects);
         for position in &batch.positions {
             let split = &position.split;
-            self.positions
-                .insert((split.source().into(), split.path().into()), position.clone());
+            let generations = self.positions.entry((split.source().into(), split.path().into()));
+            generations.or_default().insert(split.generation(), position.clone());
         }
         for change in batch.state {
             let entry = (change.operator.clone(), change.key.clone());
@@ -208,6 +216,14 @@ impl<T> Durable<T> {
     }
 }
 
+fn size_of_mark(mark: &Mark) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Sized {
+        size: u64,
+    }
+    Some(serde_json::from_str::<Sized>(mark.as_json()?).ok()?.size)
+}
+
 impl<T: Send + 'static> Ledger for MemorySink<T> {
     fn pipeline(&self) -> &str {
         &self.pipeline
@@ -218,8 +234,28 @@ impl<T: Send + 'static> Ledger for MemorySink<T> {
             Ok(self.durable(|durable| {
                 of.iter()
                     .filter_map(|split| durable.positions.get(&(split.source().into(), split.path().into())))
+                    .filter_map(|generations| generations.values().last())
                     .cloned()
                     .collect()
+            }))
+        }
+        .boxed()
+    }
+
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async move {
+            Ok(self.durable(|durable| {
+                let positions = durable.positions.values().flat_map(BTreeMap::values);
+                let (finished, unfinished): (Vec<_>, Vec<_>) = positions
+                    .filter(|position| position.split.source() == source)
+                    .partition(|position| position.state == SplitState::Finished);
+                let unfinished = unfinished
+                    .into_iter()
+                    .filter(|position| !matches!(position.state, SplitState::SetAside(_)));
+                let same_size = finished
+                    .into_iter()
+                    .filter(|position| size_of_mark(&position.mark).is_some_and(|size| sizes.contains(&size)));
+                unfinished.take(MAX_UNFINISHED).chain(same_size).cloned().collect()
             }))
         }
         .boxed()

@@ -18,6 +18,8 @@ pub struct SourceInfo {
     /// Where it reads: an absolute path, or another address. A sink refuses to go on from another location under the
     /// same name, since the positions it knows mean nothing there.
     pub location: String,
+    /// Whether it takes away what it has read. Then no other pipeline may read there.
+    pub is_owned: bool,
 }
 
 impl Topology {
@@ -26,6 +28,16 @@ impl Topology {
         self.sources.push(SourceInfo {
             name: name.into(),
             location: location.into(),
+            is_owned: false,
+        });
+    }
+
+    /// Adds a source that takes away what it has read, and so must be the only one that reads there.
+    pub fn add_owned_source(&mut self, name: impl Into<String>, location: impl Into<String>) {
+        self.sources.push(SourceInfo {
+            name: name.into(),
+            location: location.into(),
+            is_owned: true,
         });
     }
 

@@ -20,6 +20,7 @@ use ecom_stream::{Error, ErrorKind, Result};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__tables", include_str!("../../sql/migrations/V1__tables.sql")),
     ("V2__views", include_str!("../../sql/migrations/V2__views.sql")),
+    ("V3__identity", include_str!("../../sql/migrations/V3__identity.sql")),
 ];
 
 /// Where it is written down which of them were applied.

@@ -83,6 +83,9 @@ pub(super) const TABLES: &[Table] = &[
             ("mtime", TIME),
             ("digest", "text"),
             ("ignored_columns", "text"),
+            ("finished_size", "bigint"),
+            ("copy_of", "text"),
+            ("renamed_to", "text"),
         ],
     },
     Table {
@@ -99,6 +102,7 @@ pub(super) const TABLES: &[Table] = &[
             ("started_at", TIME),
             ("committed_at", TIME),
             ("holder", "text"),
+            ("owns", "text[]"),
         ],
     },
     Table {

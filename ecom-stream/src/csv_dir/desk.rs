@@ -1,17 +1,17 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::after_commit::Archive;
-use super::inbox::{Inbox, Readiness};
+use super::alike::Alike;
+use super::directory::Directory;
+use super::inbox::{Inbox, Readiness, Ready};
 use super::mark::FileMark;
 use super::name::to_path;
-use super::scan::{Found, Look, PassedOver, look, scan};
+use super::removal::Removal;
+use super::scan::{Found, Look, PassedOver};
 use super::uncommitted::Uncommitted;
 use super::watch::{Hint, Watch};
 use crate::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
@@ -23,13 +23,15 @@ const MAX_DOUBLINGS: u32 = 6;
 pub(super) const MAX_TRIES_AVAILABLE_NOW: u32 = 3;
 
 /// What the source knows of its files while it runs.
-pub(super) struct Desk {
+pub(super) struct Desk<D> {
     pub(super) inbox: Inbox,
-    pub(super) archive: Option<Archive>,
-    pub(super) dir: PathBuf,
+    pub(super) removal: Option<Removal<D>>,
+    pub(super) dir: D,
     pub(super) source: String,
     pub(super) from: Checkpoint,
     pub(super) uncommitted: Uncommitted,
+    pub(super) alike: Alike,
+    pub(super) allow_copies: bool,
     pub(super) watch: Watch,
     /// Device and inode of the directory that the watch listens to.
     pub(super) watched: Option<(u64, u64)>,
@@ -39,14 +41,10 @@ pub(super) struct Desk {
     pub(super) max_tries: Option<u32>,
 }
 
-impl Desk {
+impl<D: Directory> Desk<D> {
     /// Listens to the directory that now has the name: the watch stays with one that was renamed, silently.
     pub(super) fn rearm(&mut self) {
-        let is = self
-            .dir
-            .metadata()
-            .map(|metadata| (metadata.dev(), metadata.ino()))
-            .ok();
+        let is = self.dir.identity();
         if is != self.watched {
             if is.is_some() {
                 self.watch.arm(&self.dir);
@@ -57,7 +55,7 @@ impl Desk {
 
     /// Looks at the whole directory. That it is not there (any more) is no error: it may be mounted again.
     pub(super) async fn scan(&mut self) -> Result<()> {
-        let mut chunks = scan(self.dir.clone());
+        let mut chunks = self.dir.scan();
         let mut passed_over = PassedOver::default();
         self.inbox.begin_scan();
         while let Some(chunk) = chunks.recv().await {
@@ -71,11 +69,14 @@ impl Desk {
                         .await?;
                 }
                 Err(err) if self.max_tries.is_some() => {
-                    let message = format!("can't read the directory {}", self.dir.display());
+                    let message = format!("can't read the directory {}", self.dir.path().display());
                     return Err(Error::new(ErrorKind::Source, message).caused_by(err));
                 }
                 Err(err) => {
-                    tracing::warn!("can't read the directory {}, trying again: {err}", self.dir.display());
+                    tracing::warn!(
+                        "can't read the directory {}, trying again: {err}",
+                        self.dir.path().display()
+                    );
                     self.inbox.end_scan(false);
                     return Ok(());
                 }
@@ -83,9 +84,9 @@ impl Desk {
         }
         self.inbox.end_scan(true);
         if passed_over.lasting() != self.passed_over.lasting() {
-            tracing::info!("passed over in {}: {passed_over}", self.dir.display());
+            tracing::info!("passed over in {}: {passed_over}", self.dir.path().display());
         } else if passed_over != self.passed_over {
-            tracing::debug!("passed over in {}: {passed_over}", self.dir.display());
+            tracing::debug!("passed over in {}: {passed_over}", self.dir.path().display());
         }
         self.passed_over = passed_over;
         Ok(())
@@ -95,7 +96,7 @@ impl Desk {
     pub(super) async fn look_at(&mut self, names: impl Iterator<Item = (OsString, Option<Hint>)>) -> Result<()> {
         let mut found = Vec::new();
         for (name, hint) in names {
-            match look(&self.dir, &name) {
+            match self.dir.look(&name) {
                 Ok(Look::Found(file)) => found.push((file, hint)),
                 Ok(Look::PassedOver(_) | Look::Gone) => {
                     self.failures.remove(&name);
@@ -135,7 +136,7 @@ impl Desk {
                 known.insert(position.split.path().to_owned(), position);
             }
         }
-        let wall_ns = wall_ns();
+        let wall_ns = self.dir.wall_ns();
         for (file, hint) in found {
             let known = known.remove(&to_path(&file.name));
             match known.as_ref().filter(|position| is_unchanged(position, &file)) {
@@ -149,13 +150,38 @@ impl Desk {
     /// The ledger says that nothing is left to read; the program may have ended before the file was archived.
     async fn file_is_done(&mut self, file: Found, position: Position) {
         let committed = self.uncommitted.get(position.split.path()).is_none();
-        if let (Some(archive), SplitState::Finished, true) = (&self.archive, &position.state, committed)
-            && let Err(err) = archive.clone().put(position).await
+        if let (Some(removal), SplitState::Finished, true) = (&self.removal, &position.state, committed)
+            && let Err(err) = removal.clone().take_away(position).await
         {
             tracing::warn!("{}", err.report());
             return;
         }
         self.inbox.done(&file.name, file.stamp);
+    }
+
+    /// The oldest file that is ready, and what it may be.
+    pub(super) async fn next(&mut self) -> Result<Option<Ready>> {
+        let Some(mut ready) = self.inbox.pop() else {
+            return Ok(None);
+        };
+        // An empty file is like any other.
+        if ready.known.is_none() && ready.size > 0 {
+            let waiting = self.inbox.new_sizes();
+            let alike = self
+                .alike
+                .to(ready.size, waiting, &self.source, &self.from, &self.uncommitted);
+            ready.alike = alike.await?;
+            if self.allow_copies {
+                ready.alike.retain(|position| position.state != SplitState::Finished);
+            }
+        }
+        Ok(Some(ready))
+    }
+
+    /// A position is given out.
+    pub(super) fn given_out(&mut self, position: &Position) {
+        self.uncommitted.given_out(position);
+        self.alike.add(position.clone());
     }
 
     /// Decides what becomes of a file after it was read as far as it goes.
@@ -179,7 +205,7 @@ impl Desk {
                 .inbox
                 .settle_for()
                 .max(FIRST_RETRY * 2_u32.pow((*tries - 1).min(MAX_DOUBLINGS)));
-            match look(&self.dir, &name) {
+            match self.dir.look(&name) {
                 Ok(Look::Found(found)) => self.inbox.look_again(name, found.stamp, Instant::now() + wait),
                 _ => {
                     self.failures.remove(&name);
@@ -200,8 +226,8 @@ impl Desk {
             (Some(position), Some(mark)) if position.state == SplitState::Open => {
                 self.inbox.settle(name, mark.stamp, Instant::now());
             }
-            // With an archive the file stays on the list until it is moved.
-            (Some(_), Some(mark)) if self.archive.is_none() => self.inbox.done(&name, mark.stamp),
+            // A file that is to be taken away stays on the list until it is.
+            (Some(_), Some(mark)) if self.removal.is_none() => self.inbox.done(&name, mark.stamp),
             _ => {}
         }
     }
@@ -220,11 +246,4 @@ impl Desk {
 
 fn is_unchanged(position: &Position, file: &Found) -> bool {
     position.state != SplitState::Open && FileMark::of(position).is_some_and(|mark| mark.stamp == file.stamp)
-}
-
-fn wall_ns() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

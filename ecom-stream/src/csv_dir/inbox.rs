@@ -41,8 +41,11 @@ struct Settling {
 pub(super) struct Ready {
     pub(super) name: OsString,
     pub(super) readiness: Readiness,
+    pub(super) size: u64,
     /// How far it was read before.
     pub(super) known: Option<Position>,
+    /// What a file of a new name may turn out to be.
+    pub(super) alike: Vec<Position>,
 }
 
 /// Why a file may be read, which tells what its end means.
@@ -133,7 +136,14 @@ impl Inbox {
         match readiness {
             Some(readiness) => {
                 self.settling.remove(&name);
-                self.make_ready(stamp, Ready { name, readiness, known });
+                let ready = Ready {
+                    name,
+                    readiness,
+                    size: stamp.size,
+                    known,
+                    alike: Vec::new(),
+                };
+                self.make_ready(stamp, ready);
             }
             None => self.settle(name, stamp, now),
         }
@@ -197,6 +207,12 @@ impl Inbox {
         let (_, ready) = self.ready.pop_first()?;
         self.ready_since.remove(&ready.name);
         Some(ready)
+    }
+
+    /// The sizes of the files of new names that come next.
+    pub(super) fn new_sizes(&self) -> impl Iterator<Item = u64> {
+        let new = self.ready.values().filter(|ready| ready.known.is_none());
+        new.map(|ready| ready.size)
     }
 
     pub(super) fn is_ready_empty(&self) -> bool {

@@ -25,6 +25,12 @@ pub(super) struct FileMark {
     pub(super) unterminated: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) blank_lines: u64,
+    /// The path of the split that had the same bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) copy_of: Option<String>,
+    /// The path under which reading went on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) renamed_to: Option<String>,
     /// Columns that the schema doesn't know.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) ignored_columns: Vec<String>,
@@ -75,6 +81,8 @@ mod tests {
             digest: "ab".into(),
             unterminated: true,
             blank_lines: 3,
+            copy_of: Some("b.csv".into()),
+            renamed_to: Some("c.csv".into()),
             ignored_columns: vec!["\"x\"".into()],
         };
         let position = Position {

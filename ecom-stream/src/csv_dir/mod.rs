@@ -6,12 +6,17 @@
 //! temporary name and renames it to one of its `file_name`s.
 
 mod after_commit;
+mod alike;
 mod desk;
+mod directory;
+mod disk;
 mod file_name;
+mod identity;
 mod inbox;
 mod mark;
 mod name;
 mod open_file;
+mod removal;
 mod rename;
 mod scan;
 mod sink;

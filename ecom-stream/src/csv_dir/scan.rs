@@ -1,11 +1,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::FileType;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-use tokio::sync::mpsc;
 
 use super::mark::Stamp;
 
@@ -72,79 +68,42 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     }
 }
 
-fn judge_type(file_type: FileType) -> Result<(), Why> {
-    if file_type.is_symlink() {
-        Err(Why::Symlink)
-    } else if !file_type.is_file() {
-        Err(Why::NotRegular)
-    } else {
-        Ok(())
-    }
+/// Gathers what a scan finds into chunks.
+#[derive(Debug, Default)]
+pub(super) struct ChunkBuilder {
+    found: Vec<Found>,
+    failed: Vec<OsString>,
+    passed_over: PassedOver,
 }
 
-/// Looks at one name; never follows a symlink, never blocks on a FIFO.
-pub(super) fn look(dir: &Path, name: &OsStr) -> io::Result<Look> {
-    if let Err(why) = judge_name(name) {
-        return Ok(Look::PassedOver(why));
-    }
-    let metadata = match dir.join(name).symlink_metadata() {
-        Ok(metadata) => metadata,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Look::Gone),
-        Err(err) => return Err(err),
-    };
-    Ok(match judge_type(metadata.file_type()) {
-        Ok(()) => Look::Found(Found {
-            name: name.to_owned(),
-            stamp: Stamp::of(&metadata),
-        }),
-        Err(why) => Look::PassedOver(why),
-    })
-}
-
-/// Looks at every name in the directory, on a thread of its own, chunk by chunk: a directory of a million files never
-/// stands in memory whole. The last chunk may be empty; an error ends it.
-pub(super) fn scan(dir: PathBuf) -> mpsc::Receiver<io::Result<Chunk>> {
-    let (chunks, receiver) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || {
-        // Fails only when the source was dropped.
-        let _ = match scan_into(&dir, &chunks) {
-            Ok(last) => chunks.blocking_send(Ok(last)),
-            Err(err) => chunks.blocking_send(Err(err)),
-        };
-    });
-    receiver
-}
-
-fn scan_into(dir: &Path, chunks: &mpsc::Sender<io::Result<Chunk>>) -> io::Result<Chunk> {
-    let mut chunk = Chunk {
-        found: Vec::new(),
-        failed: Vec::new(),
-        passed_over: PassedOver::default(),
-    };
-    for entry in dir.read_dir()? {
-        let name = entry?.file_name();
-        match look(dir, &name) {
-            Ok(Look::Found(found)) => chunk.found.push(found),
-            Ok(Look::PassedOver(why)) => chunk.passed_over.add(why),
+impl ChunkBuilder {
+    /// Adds what a look gave; the chunk comes out when it is full.
+    pub(super) fn add(&mut self, name: OsString, look: io::Result<Look>) -> Option<Chunk> {
+        match look {
+            Ok(Look::Found(found)) => self.found.push(found),
+            Ok(Look::PassedOver(why)) => self.passed_over.add(why),
             Ok(Look::Gone) => {}
             // One file must not hide the others.
             Err(err) => {
                 tracing::warn!("can't look at {name:?}: {err}");
-                chunk.failed.push(name);
+                self.failed.push(name);
             }
         }
-        if chunk.found.len() == CHUNK_FILES {
-            let full = Chunk {
-                found: std::mem::take(&mut chunk.found),
-                failed: std::mem::take(&mut chunk.failed),
-                passed_over: chunk.passed_over,
-            };
-            if chunks.blocking_send(Ok(full)).is_err() {
-                break;
-            }
+        (self.found.len() == CHUNK_FILES).then(|| Chunk {
+            found: std::mem::take(&mut self.found),
+            failed: std::mem::take(&mut self.failed),
+            passed_over: self.passed_over,
+        })
+    }
+
+    /// What is left.
+    pub(super) fn finish(self) -> Chunk {
+        Chunk {
+            found: self.found,
+            failed: self.failed,
+            passed_over: self.passed_over,
         }
     }
-    Ok(chunk)
 }
 
 impl PassedOver {
@@ -186,57 +145,5 @@ impl fmt::Display for PassedOver {
             true => f.write_str("nothing"),
             false => f.write_str(&shown.join(", ")),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn only_plain_csv_files_are_found() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        for name in ["a.csv", "B.CSV", ".hidden.csv", "a.csv.tmp", "b.part", "notes.txt"] {
-            fs::write(at(name), "x").unwrap();
-        }
-        fs::create_dir(at("dir.csv")).unwrap();
-        symlink("/dev/zero", at("zero.csv")).unwrap();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            at("fifo.csv"),
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR,
-            0,
-        )
-        .unwrap();
-        let mut chunks = scan(dir.path().to_owned());
-        let chunk = chunks.recv().await.unwrap().unwrap();
-        let mut names: Vec<_> = chunk.found.iter().map(|found| found.name.to_str().unwrap()).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["B.CSV", "a.csv"]);
-        assert_eq!(
-            chunk.passed_over.to_string(),
-            "1 hidden, 2 temporary (.tmp, .part), 1 without the ending .csv, 1 symbolic links, 2 directories or special \
-             files"
-        );
-        assert!(chunks.recv().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn many_files_come_in_chunks() {
-        let dir = tempfile::tempdir().unwrap();
-        for n in 0..2_500 {
-            fs::write(dir.path().join(format!("{n}.csv")), "").unwrap();
-        }
-        let mut chunks = scan(dir.path().to_owned());
-        let mut sizes = Vec::new();
-        while let Some(chunk) = chunks.recv().await {
-            sizes.push(chunk.unwrap().found.len());
-        }
-        assert_eq!(sizes, [1_024, 1_024, 452]);
     }
 }

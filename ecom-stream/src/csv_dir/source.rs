@@ -8,9 +8,13 @@ use async_stream::try_stream;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::after_commit::{AfterCommit, Archive, CsvDirAck};
+use super::after_commit::{AfterCommit, CsvDirAck, FileAck};
+use super::alike::Alike;
 use super::desk::{Desk, MAX_TRIES_AVAILABLE_NOW};
+use super::directory::Directory;
+use super::disk::Disk;
 use super::inbox::{Inbox, MAX_LOOK_AHEAD};
+use super::removal::{Removal, put_back};
 use super::scan::PassedOver;
 use super::split_file::{Reading, read};
 use super::uncommitted::Uncommitted;
@@ -38,6 +42,7 @@ pub struct CsvDirSource {
     available_now: bool,
     notifications: bool,
     after_commit: AfterCommit,
+    allow_copies: bool,
 }
 
 impl CsvDirSource {
@@ -53,6 +58,7 @@ impl CsvDirSource {
             available_now: false,
             notifications: true,
             after_commit: AfterCommit::Keep,
+            allow_copies: false,
         }
     }
 
@@ -106,19 +112,19 @@ impl CsvDirSource {
         self
     }
 
+    /// Reads a file that has the same bytes as one that was read already under another name. Otherwise it is skipped, and
+    /// its position names the other; files without records are always read.
+    pub fn allow_copies(mut self) -> Self {
+        self.allow_copies = true;
+        self
+    }
+
     /// The directory without links or dots, as far as it can be told.
     fn location(&self) -> PathBuf {
         self.dir
             .canonicalize()
             .or_else(|_| std::path::absolute(&self.dir))
             .unwrap_or_else(|_| self.dir.clone())
-    }
-
-    fn archive(&self) -> Result<Option<Archive>> {
-        match &self.after_commit {
-            AfterCommit::Keep => Ok(None),
-            AfterCommit::Archive(dir) => Archive::prepare(&self.location(), dir).map(Some),
-        }
     }
 }
 
@@ -127,52 +133,67 @@ impl Source for CsvDirSource {
     type Ack = CsvDirAck;
 
     fn describe(&self, topology: &mut Topology) {
-        topology.add_source(self.name.clone(), self.location().to_string_lossy());
+        let location = self.location();
+        match self.after_commit {
+            AfterCommit::Keep => topology.add_source(self.name.clone(), location.to_string_lossy()),
+            AfterCommit::Archive(_) | AfterCommit::Delete => {
+                topology.add_owned_source(self.name.clone(), location.to_string_lossy());
+            }
+        }
     }
 
     fn check(&self) -> Result<()> {
         check_directory(&self.location())?;
-        self.archive().map(drop)
+        self.after_commit.removal(&self.location()).map(drop)
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
         let uncommitted = Uncommitted::default();
-        let archive = self.archive();
-        let ack = CsvDirAck {
+        let location = self.location();
+        let removal = self.after_commit.removal(&location);
+        let ack = FileAck {
             source: self.name.clone(),
             uncommitted: uncommitted.clone(),
-            archive: archive.as_ref().ok().cloned().flatten(),
+            removal: removal.as_ref().ok().cloned().flatten(),
         };
-        (batches(self, archive, from, uncommitted), ack)
+        let dir = Disk::new(location);
+        (batches(self, dir, removal, from, uncommitted), CsvDirAck(ack))
     }
 }
 
-fn batches(
+/// Reads `dir`, whatever the directory of `config` is.
+pub(super) fn batches<D: Directory>(
     config: CsvDirSource,
-    archive: Result<Option<Archive>>,
+    dir: D,
+    removal: Result<Option<Removal<D>>>,
     from: Checkpoint,
     uncommitted: Uncommitted,
 ) -> impl BatchStream<CsvRecord> {
     try_stream! {
         let reading = Reading {
             source: config.name.clone(),
-            dir: config.location(),
+            dir: dir.clone(),
             columns: config.columns.clone(),
             limits: config.limits,
         };
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),
-            archive: archive?,
-            dir: reading.dir.clone(),
+            removal: removal?,
+            dir,
             source: config.name.clone(),
             from,
-            uncommitted: uncommitted.clone(),
+            uncommitted,
+            alike: Alike::default(),
+            allow_copies: config.allow_copies,
             watch: Watch::default(),
             watched: None,
             passed_over: PassedOver::default(),
             failures: HashMap::new(),
             max_tries: config.available_now.then_some(MAX_TRIES_AVAILABLE_NOW),
         };
+        if let Err(err) = put_back(&desk.dir).await {
+            tracing::warn!("can't look for what the last run left: {err}");
+        }
         let mut next_scan = Some(Instant::now());
         let mut last_batch = Instant::now();
         loop {
@@ -197,7 +218,7 @@ fn batches(
             let due = desk.inbox.due(Instant::now());
             desk.look_at(due.into_iter().map(|name| (name, None))).await?;
 
-            if let Some(ready) = desk.inbox.pop() {
+            if let Some(ready) = desk.next().await? {
                 let (name, readiness) = (ready.name.clone(), ready.readiness);
                 let mut last = None;
                 let mut failed = None;
@@ -207,7 +228,7 @@ fn batches(
                         match batch {
                             Ok(batch) => {
                                 for position in &batch.positions {
-                                    uncommitted.given_out(position);
+                                    desk.given_out(position);
                                     last = Some(position.clone());
                                 }
                                 last_batch = Instant::now();

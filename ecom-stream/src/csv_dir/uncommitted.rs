@@ -27,6 +27,10 @@ impl Uncommitted {
         }
     }
 
+    pub(super) fn all(&self) -> Vec<Position> {
+        self.positions().values().cloned().collect()
+    }
+
     pub(super) fn get(&self, path: &str) -> Option<Position> {
         self.positions().get(path).cloned()
     }

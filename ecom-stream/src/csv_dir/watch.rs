@@ -1,12 +1,13 @@
+use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
-use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
+use super::directory::Directory;
 use super::scan::judge_name;
 
 /// What was seen to happen to a file. The later ones say more.
@@ -24,13 +25,14 @@ pub(super) enum Hint {
 /// late or lost.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    // Dropping the watcher ends it.
-    watcher: Option<notify::RecommendedWatcher>,
+    // Dropping the listener ends it.
+    listener: Option<Box<dyn Any + Send + Sync>>,
     hints: Arc<Hints>,
 }
 
+/// Where what happens is noted.
 #[derive(Debug, Default)]
-struct Hints {
+pub(super) struct Hints {
     pending: Mutex<Pending>,
     wake: Notify,
 }
@@ -48,18 +50,13 @@ const MAX_NAMES: usize = 16_384;
 
 impl Watch {
     /// Listens to `dir` from now on. Without success the watch stays silent.
-    pub(super) fn arm(&mut self, dir: &Path) {
-        self.watcher = None;
-        let hints = self.hints.clone();
-        let watcher = notify::recommended_watcher(move |event| hints.hear(event)).and_then(|mut watcher| {
-            watcher.watch(dir, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
-        match watcher {
-            Ok(watcher) => self.watcher = Some(watcher),
+    pub(super) fn arm(&mut self, dir: &impl Directory) {
+        self.listener = None;
+        match dir.listen(self.hints.clone()) {
+            Ok(listener) => self.listener = Some(listener),
             Err(err) => tracing::warn!(
                 "no notifications about {}, so new files are found by scanning only: {err}",
-                dir.display()
+                dir.path().display()
             ),
         }
     }
@@ -75,43 +72,51 @@ impl Watch {
 }
 
 impl Hints {
-    fn hear(&self, event: notify::Result<notify::Event>) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = (pending.names.len(), pending.rescan);
-        let mut raised = false;
-        match event {
-            Ok(event) if event.need_rescan() => pending.rescan = true,
-            Ok(mut event) => {
-                let hint = match event.kind {
-                    EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Hint::Renamed,
-                    EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Closed,
-                    EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => Hint::Touched,
-                    // Among others our own opening and closing of the files.
-                    _ => return,
-                };
-                // Of a renaming within the directory the new name is the last.
-                let Some(name) = event.paths.pop().and_then(|path| path.file_name().map(OsString::from)) else {
-                    return;
-                };
-                if judge_name(&name).is_err() {
-                    return;
-                }
-                let known = pending.names.entry(name).or_insert(hint);
-                raised = hint > *known;
-                *known = hint.max(*known);
-            }
+    /// Hears of an event of the system.
+    pub(super) fn hear(&self, event: notify::Result<notify::Event>) {
+        let mut event = match event {
+            Ok(event) if event.need_rescan() => return self.lost(),
+            Ok(event) => event,
             Err(err) => {
                 tracing::warn!("a notification was lost, scanning instead: {err}");
-                pending.rescan = true;
+                return self.lost();
             }
+        };
+        let hint = match event.kind {
+            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Hint::Renamed,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Closed,
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => Hint::Touched,
+            // Among others our own opening and closing of the files.
+            _ => return,
+        };
+        // Of a renaming within the directory the new name is the last.
+        if let Some(name) = event.paths.pop().and_then(|path| path.file_name().map(OsString::from)) {
+            self.note(name, hint);
         }
+    }
+
+    /// Something happened to a file.
+    pub(super) fn note(&self, name: OsString, hint: Hint) {
+        if judge_name(&name).is_err() {
+            return;
+        }
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pending.names.get(&name).copied();
+        if known.is_some_and(|known| known >= hint) {
+            return;
+        }
+        pending.names.insert(name, hint);
         if pending.names.len() > MAX_NAMES {
             pending.names.clear();
             pending.rescan = true;
         }
-        if raised || before != (pending.names.len(), pending.rescan) {
-            self.wake.notify_one();
-        }
+        self.wake.notify_one();
+    }
+
+    /// Something happened that nobody knows of.
+    pub(super) fn lost(&self) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).rescan = true;
+        self.wake.notify_one();
     }
 }
 
@@ -119,6 +124,7 @@ impl Hints {
 mod tests {
     use std::fs;
 
+    use super::super::disk::Disk;
     use super::*;
 
     async fn heard(watch: &Watch, name: &str, hint: Hint) {
@@ -134,7 +140,7 @@ mod tests {
     async fn renaming_and_closing_are_heard() {
         let dir = tempfile::tempdir().unwrap();
         let mut watch = Watch::default();
-        watch.arm(dir.path());
+        watch.arm(&Disk::new(dir.path()));
         fs::write(dir.path().join(".a.tmp"), "x").unwrap();
         fs::rename(dir.path().join(".a.tmp"), dir.path().join("a.csv")).unwrap();
         heard(&watch, "a.csv", Hint::Renamed).await;

@@ -1,0 +1,209 @@
+use std::collections::BTreeSet;
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt};
+
+use super::directory::Directory;
+use super::inbox::Ready;
+use super::mark::{FileMark, Stamp};
+use super::name::{from_path, to_path};
+use super::scan::Look;
+use crate::csv::Resume;
+use crate::{Position, Split, SplitState};
+
+/// Which split a file is, and where reading of it goes on.
+pub(super) struct Identity {
+    pub(super) split: Split,
+    /// `None` for the start.
+    pub(super) from: Option<ResumeAt>,
+    /// What its mark says on.
+    pub(super) unterminated: bool,
+    pub(super) blank_lines: u64,
+    pub(super) copy_of: Option<String>,
+    /// The last position under the name that it had before.
+    pub(super) renamed_from: Option<Position>,
+}
+
+pub(super) struct ResumeAt {
+    pub(super) resume: Resume,
+    /// What follows the last record, which was taken although it had no terminator, is not one.
+    pub(super) grew_mid_record: bool,
+}
+
+/// Finds out which split a file is.
+///
+/// A path that the ledger knows is that split as long as the file begins with what was read of it, and a new generation
+/// otherwise. A new path is a split that was renamed if the file begins with what was read of one that is not finished and
+/// whose own path has gone; it is a copy if a finished split has the same bytes; else it is new.
+pub(super) async fn identify<D: Directory>(
+    dir: &D,
+    source: &str,
+    ready: &Ready,
+    file: &mut D::File,
+    stamp: Stamp,
+) -> io::Result<Identity> {
+    let Some(known) = &ready.known else {
+        let split = Split::new(source, to_path(&ready.name));
+        return identify_new(dir, split, ready, file, stamp).await;
+    };
+    let mark = match FileMark::of(known) {
+        Some(mark) if known.offset > 0 => mark,
+        _ => return Ok(Identity::new(known.split.clone())),
+    };
+    if let Some(digest) = digests(file, stamp, [known.offset]).await?.pop()
+        && digest.finalize().to_hex().as_str() == mark.digest
+    {
+        return Identity::resumed(known.split.clone(), known, mark, digest, file).await;
+    }
+    let split = known.split.next_generation();
+    tracing::warn!(%split, "the file has new content under its old name: reading it from the start");
+    Ok(Identity::new(split))
+}
+
+async fn identify_new<D: Directory>(
+    dir: &D,
+    split: Split,
+    ready: &Ready,
+    file: &mut D::File,
+    stamp: Stamp,
+) -> io::Result<Identity> {
+    let mut candidates: Vec<(Position, FileMark)> = Vec::new();
+    for position in &ready.alike {
+        // Where no record was read there is no more than a header, and all files share that.
+        let Some(mark) = FileMark::of(position).filter(|_| position.record > 0) else {
+            continue;
+        };
+        let fits = match position.state {
+            SplitState::Finished => position.offset == stamp.size && mark.renamed_to.is_none(),
+            SplitState::Open | SplitState::Damaged(_) => {
+                position.offset <= stamp.size && is_gone(dir, position.split.path(), mark.stamp)
+            }
+            SplitState::SetAside(_) => false,
+        };
+        if fits {
+            candidates.push((position.clone(), mark));
+        }
+    }
+    let offsets: BTreeSet<u64> = candidates.iter().map(|(position, _)| position.offset).collect();
+    let digests = digests(file, stamp, offsets.iter().copied()).await?;
+    let same = candidates.into_iter().filter_map(|(position, mark)| {
+        let at = offsets.iter().position(|offset| *offset == position.offset)?;
+        let digest = digests.get(at)?;
+        (digest.finalize().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
+    });
+    // Of several the one that was read furthest, and rather the file itself than one like it.
+    let best = same.max_by_key(|(position, mark, _)| {
+        let is_finished = position.state == SplitState::Finished;
+        (is_finished, position.offset, mark.stamp.inode == stamp.inode)
+    });
+    let Some((position, mark, digest)) = best else {
+        return Ok(Identity::new(split));
+    };
+    let before = position.split.path().to_owned();
+    if position.state == SplitState::Finished {
+        tracing::info!(%split, "the same bytes as {before}, which was read already: skipped");
+        let copy_of = mark.copy_of.clone().unwrap_or(before);
+        let identity = Identity::resumed(split, &position, mark, digest, file).await?;
+        return Ok(Identity {
+            copy_of: Some(copy_of),
+            ..identity
+        });
+    }
+    tracing::info!(%split, "this was {before}: reading on");
+    let ended = FileMark {
+        renamed_to: Some(split.path().to_owned()),
+        ..mark.clone()
+    };
+    let identity = Identity::resumed(split, &position, mark, digest, file).await?;
+    Ok(Identity {
+        renamed_from: Some(Position {
+            state: SplitState::Finished,
+            mark: ended.to_mark(),
+            ..position
+        }),
+        ..identity
+    })
+}
+
+/// Whether a path has no file any more, or another one.
+fn is_gone(dir: &impl Directory, path: &str, stamp: Stamp) -> bool {
+    match dir.look(&from_path(path)) {
+        Ok(Look::Found(found)) => found.stamp.inode != stamp.inode,
+        Ok(Look::Gone | Look::PassedOver(_)) => true,
+        // Nobody knows: then better twice than never.
+        Err(_) => false,
+    }
+}
+
+impl Identity {
+    fn new(split: Split) -> Self {
+        Self {
+            split,
+            from: None,
+            unterminated: false,
+            blank_lines: 0,
+            copy_of: None,
+            renamed_from: None,
+        }
+    }
+
+    async fn resumed(
+        split: Split,
+        at: &Position,
+        mark: FileMark,
+        digest: blake3::Hasher,
+        file: &mut (impl AsyncRead + AsyncSeek + Unpin),
+    ) -> io::Result<Self> {
+        let mut next = [0];
+        let grew_mid_record = mark.unterminated && {
+            file.seek(io::SeekFrom::Start(at.offset)).await?;
+            file.read(&mut next).await? == 1 && !matches!(next[0], b'\r' | b'\n')
+        };
+        Ok(Self {
+            split,
+            from: Some(ResumeAt {
+                resume: Resume {
+                    offset: at.offset,
+                    record: at.record,
+                    digest,
+                    behind_terminator: !mark.unterminated,
+                },
+                grew_mid_record,
+            }),
+            unterminated: mark.unterminated,
+            blank_lines: mark.blank_lines,
+            copy_of: mark.copy_of,
+            renamed_from: None,
+        })
+    }
+}
+
+/// The digests of what stands before each offset, which must ascend, up to the end of the file.
+async fn digests(
+    file: &mut (impl AsyncRead + AsyncSeek + Unpin),
+    stamp: Stamp,
+    offsets: impl IntoIterator<Item = u64>,
+) -> io::Result<Vec<blake3::Hasher>> {
+    const CHUNK_BYTES: u64 = 256 << 10;
+    let (mut digest, mut at) = (blake3::Hasher::new(), 0);
+    let mut digests = Vec::new();
+    let mut chunk = vec![0; CHUNK_BYTES.min(stamp.size) as usize];
+    file.rewind().await?;
+    for offset in offsets {
+        if offset > stamp.size {
+            break;
+        }
+        while at < offset {
+            let want = (offset - at).min(CHUNK_BYTES) as usize;
+            let read = file.read(&mut chunk[..want]).await?;
+            if read == 0 {
+                // It became shorter meanwhile.
+                return Ok(digests);
+            }
+            digest.update(&chunk[..read]);
+            at += read as u64;
+        }
+        digests.push(digest.clone());
+    }
+    Ok(digests)
+}
