@@ -59,6 +59,14 @@ struct Run {
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
 
+    /// Delete each file once all of it is committed; no other program may read the files
+    #[arg(long, conflicts_with = "archive")]
+    delete: bool,
+
+    /// Read a file that has the same bytes as one read before under another name, instead of skipping it
+    #[arg(long)]
+    allow_copies: bool,
+
     /// The name under which the database knows this pipeline; give each input directory its own
     #[arg(long, value_name = "NAME", default_value = "events")]
     pipeline: String,
@@ -124,6 +132,12 @@ async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
     let mut source = CsvDirSource::new(run.input).settle_for(run.settle);
     if run.once {
         source = source.available_now();
+    }
+    if run.allow_copies {
+        source = source.allow_copies();
+    }
+    if run.delete {
+        source = source.after_commit(AfterCommit::Delete);
     }
     if let Some(archive) = run.archive {
         source = source.after_commit(AfterCommit::Archive(archive));
