@@ -120,6 +120,11 @@ impl Epoch {
         self.rows.is_empty() && self.rejects.is_empty() && self.splits.is_empty() && self.state.is_empty()
     }
 
+    /// Whether it changes anything about the split.
+    pub(crate) fn has(&self, split: &Split) -> bool {
+        self.by_split.contains_key(split)
+    }
+
     /// Whether the next batch belongs to the next epoch.
     pub(crate) fn is_full(&self) -> bool {
         self.rows.len() + self.rejects.len() >= self.limits.max_rows

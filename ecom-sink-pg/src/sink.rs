@@ -259,6 +259,7 @@ impl Sink<Event> for PgSink {
                             for position in commit.positions.iter().filter(|position| is_over(&position.state)) {
                                 ids.forget(&position.split);
                             }
+                            ids.shrink(|split| gathering.has(split));
                             yield commit;
                         }
                     }

@@ -14,6 +14,9 @@ pub(crate) struct SplitIds {
     open: HashMap<Split, i64>,
 }
 
+/// More than this are forgotten where possible.
+const MAX_OPEN: usize = 16_384;
+
 const KNOWN: &str = "
     SELECT s.source, s.path, s.generation, s.split_id
     FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation)
@@ -73,6 +76,14 @@ impl SplitIds {
         }
     }
 
+    /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. `is_needed` tells
+    /// those whose numbers may not be in the table yet; the others are found there again.
+    pub(crate) fn shrink(&mut self, is_needed: impl Fn(&Split) -> bool) {
+        if self.open.len() > MAX_OPEN {
+            self.open.retain(|split, _| is_needed(split));
+        }
+    }
+
     /// Forgets the splits that a batch ends. To be called after the batch has its numbers, and only for splits whose
     /// positions are on their way to the table: until they are there, a split that goes on would be given another.
     pub(crate) fn forget(&mut self, split: &Split) {
@@ -97,4 +108,21 @@ fn splits_of(batch: &Batch<Event>) -> impl Iterator<Item = &Split> {
         .iter()
         .filter_map(|record| record.origin.as_ref().map(|origin| &origin.split));
     of_counts.chain(of_positions).chain(of_rejects).chain(of_records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_open_splits_are_forgotten_but_for_those_in_the_making() {
+        let split = |n: usize| Split::new("csv", n.to_string());
+        let mut ids = SplitIds::new(0);
+        ids.open = (0..MAX_OPEN).map(|n| (split(n), n as i64)).collect();
+        ids.shrink(|_| false);
+        assert_eq!(ids.open.len(), MAX_OPEN);
+        ids.open.insert(split(MAX_OPEN), 0);
+        ids.shrink(|needed| *needed == split(7));
+        assert_eq!(ids.open, HashMap::from([(split(7), 7)]));
+    }
 }
