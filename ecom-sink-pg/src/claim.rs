@@ -12,6 +12,7 @@ use crate::connect::{Connection, Connector};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::lock::{holder, try_lock};
+use crate::ownership;
 
 /// How often a pipeline that stands by looks whether it is its turn.
 const STAND_BY_POLL: Duration = Duration::from_millis(500);
@@ -108,7 +109,7 @@ async fn take_over(
     const RAISE_FENCE: &str = "
         UPDATE ecom.ingest_pipeline
         SET fence = fence + 1, started_at = now(), holder = current_setting('application_name'),
-            sources = sources || jsonb_object($2::text[], $3::text[])
+            sources = sources || jsonb_object($2::text[], $3::text[]), owns = $4
         WHERE pipeline = $1 RETURNING fence, epoch";
     const LAST_SPLIT_ID: &str = "
         SELECT coalesce(max(split_id), $1) FROM ecom.ingest_split WHERE split_id >= $1 AND split_id < $2";
@@ -119,6 +120,11 @@ async fn take_over(
             return Ok(Err(err));
         }
     }
+    deadline.of("claiming", client.batch_execute("BEGIN")).await?;
+    if let Err(err) = ownership::check(client, deadline, pipeline, topology).await? {
+        // The connection is dropped, and with it the transaction.
+        return Ok(Err(err));
+    }
     let sources = topology.sources().iter();
     let (names, locations): (Vec<&str>, Vec<&str>) = sources
         .map(|source| (source.name.as_str(), source.location.as_str()))
@@ -126,9 +132,13 @@ async fn take_over(
     let raised = deadline
         .of(
             "claiming",
-            client.query_one(RAISE_FENCE, &[&pipeline, &names, &locations]),
+            client.query_one(
+                RAISE_FENCE,
+                &[&pipeline, &names, &locations, &ownership::owned(topology)],
+            ),
         )
         .await?;
+    deadline.of("claiming", client.batch_execute("COMMIT")).await?;
     let first = pipeline_id * SPLIT_IDS_PER_PIPELINE;
     let bounds: [&(dyn ToSql + Sync); 2] = [&first, &(first + SPLIT_IDS_PER_PIPELINE)];
     let last_split_id = deadline

@@ -1,0 +1,115 @@
+//! What the ledger knows of files: those that are others under another name, and who may take them away.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::time::Duration;
+
+use ecom_sink_pg::PgSink;
+use ecom_stream::{AfterCommit, CsvDirSource, ErrorKind, Result, Rules, SourceExt, Summary};
+use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually, line};
+use tempfile::TempDir;
+
+async fn load(database: &Database, pipeline: &str, source: CsvDirSource) -> Result<Summary> {
+    let sink = PgSink::from_url(&database.url)?.pipeline(pipeline);
+    source.validate(Rules::default()).stamp().to(sink).run().await
+}
+
+async fn once(database: &Database, dir: &TempDir) -> Summary {
+    let source = CsvDirSource::new(dir.path()).settle_for(Duration::from_millis(100));
+    load(database, "events", source.available_now()).await.unwrap()
+}
+
+async fn aliases(database: &Database) -> Vec<(String, Option<String>, Option<String>)> {
+    let sql = "SELECT path, copy_of, renamed_to FROM ecom.ingest_aliases ORDER BY path";
+    let rows = database.client.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+}
+
+#[tokio::test]
+async fn copies_and_renamed_files_are_found_in_the_ledger() {
+    let (database, dir) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(dir.path(), "a.csv", 0..100);
+    drop_in(dir.path(), "copy.csv", 0..100);
+    drop_in(dir.path(), "other.csv", 100..200);
+    assert_eq!(once(&database, &dir).await.counts.stored, 200);
+    drop_in(dir.path(), "late.csv", 0..100);
+
+    // A file whose writer still has it open when the first run ends.
+    let next = line(202);
+    let (begun, rest) = next.split_at(20);
+    let path = dir.path().join("growing.csv");
+    fs::write(&path, format!("{HEADER}{}{}{begun}", line(200), line(201))).unwrap();
+    let source = CsvDirSource::new(dir.path()).settle_for(Duration::from_secs(600));
+    let sink = PgSink::from_url(&database.url).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let pipeline = source.validate(Rules::default()).stamp().to(sink);
+    let running = tokio::spawn(pipeline.run_until(async {
+        let _ = stopped.await;
+    }));
+    eventually("the whole records", async || {
+        drop(OpenOptions::new().append(true).open(&path).unwrap());
+        database.rows().await == 202
+    })
+    .await;
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+
+    fs::rename(&path, dir.path().join("grown.csv")).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(dir.path().join("grown.csv"))
+        .unwrap();
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    assert_eq!(once(&database, &dir).await.counts.read, 1);
+    let name = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        aliases(&database).await,
+        [
+            ("copy.csv".into(), name("a.csv"), None),
+            ("growing.csv".into(), None, name("grown.csv")),
+            ("late.csv".into(), name("a.csv"), None)
+        ]
+    );
+    assert_eq!(database.rows().await, 203);
+    assert_eq!(once(&database, &dir).await.counts.read, 0);
+}
+
+#[tokio::test]
+async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
+    let (database, dir) = (database().await, tempfile::tempdir().unwrap());
+    let root = tempfile::tempdir().unwrap();
+    let archive = AfterCommit::Archive(root.path().join("done"));
+    let source = || CsvDirSource::new(dir.path()).available_now();
+    let emptying = || source().after_commit(archive.clone());
+    drop_in_text(dir.path(), "a.csv", format!("{HEADER}{}", line(1)));
+
+    load(&database, "reader", source()).await.unwrap();
+    for taking in [emptying(), source().after_commit(AfterCommit::Delete)] {
+        let err = load(&database, "owner", taking).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Configuration);
+        assert!(err.to_string().contains("pipeline \"reader\" reads"), "{err}");
+    }
+    assert!(dir.path().join("a.csv").exists());
+
+    // What the message advises for a pipeline that is gone.
+    let forget = "UPDATE ecom.ingest_pipeline SET sources = '{}', owns = '{}' WHERE pipeline = 'reader'";
+    database.client.batch_execute(forget).await.unwrap();
+    load(&database, "owner", emptying()).await.unwrap();
+    assert!(!dir.path().join("a.csv").exists());
+    let err = load(&database, "reader", source()).await.unwrap_err();
+    assert!(err.to_string().contains("pipeline \"owner\" takes files away"), "{err}");
+
+    // It gives the directory free when it leaves the files.
+    load(&database, "owner", source()).await.unwrap();
+    load(&database, "reader", source()).await.unwrap();
+}
