@@ -69,7 +69,7 @@ FROM ecom.schema_history WHERE version = 2 \gset
     INSERT INTO ecom.schema_history VALUES (2, 'views', :'applied_on', :'checksum');
 \endif
 
-\set checksum 18266087747990992732
+\set checksum 11309637743096356340
 SELECT count(*) = 0 AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 3 \gset
 \if :differs

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use ecom_stream::{
-    Error, ErrorKind, Ledger, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
+    Alike, Error, ErrorKind, Ledger, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
 };
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
@@ -24,15 +24,29 @@ const POSITIONS: &str = "
     JOIN ecom.ingest_split s ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
     ORDER BY s.source, s.path, s.generation DESC";
 
-const ALIKE: &str = "
-    (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
-     FROM ecom.ingest_split s
-     WHERE s.pipeline = $1 AND s.source = $2 AND s.state IN ('open', 'damaged')
-     ORDER BY s.split_id DESC LIMIT $4)
-    UNION ALL
+const UNFINISHED: &str = "
     SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
     FROM ecom.ingest_split s
-    WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = ANY ($3::int8[])";
+    WHERE s.pipeline = $1 AND s.source = $2 AND s.state IN ('open', 'damaged')
+    ORDER BY s.split_id DESC LIMIT $3";
+
+/// One look into the index for each, however many splits have the size.
+const SIZES: &str = "
+    SELECT DISTINCT asked.size
+    FROM unnest($3::int8[]) AS asked (size), LATERAL (
+        SELECT FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size LIMIT 1
+    ) found";
+
+const FINISHED: &str = "
+    SELECT found.*
+    FROM unnest($3::int8[], $4::text[]) AS asked (size, digest), LATERAL (
+        SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+        FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size
+          AND s.finished_digest_hash = hashtextextended(asked.digest COLLATE \"C\", 0) AND s.digest = asked.digest
+        LIMIT 1
+    ) found";
 
 const STATE: &str = "SELECT key, format::int4, value FROM ecom.operator_state WHERE pipeline = $1 AND operator = $2";
 
@@ -51,13 +65,30 @@ impl Ledger for PgLedger {
         .boxed()
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>> {
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
         async move {
+            let (pipeline, most) = (self.0.pipeline(), MAX_UNFINISHED as i64);
+            let unfinished = self.0.query(UNFINISHED, &[&pipeline, &source, &most]).await?;
             let sizes: Vec<i64> = sizes.iter().filter_map(|size| i64::try_from(*size).ok()).collect();
-            let most = MAX_UNFINISHED as i64;
+            let finished = self.0.query(SIZES, &[&pipeline, &source, &sizes]).await?;
+            Ok(Alike {
+                unfinished: unfinished.iter().map(position).collect::<Result<_>>()?,
+                finished_sizes: finished.iter().map(|row| row.get::<_, i64>(0) as u64).collect(),
+            })
+        }
+        .boxed()
+    }
+
+    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async move {
+            let sizes: Vec<i64> = of
+                .iter()
+                .map(|(size, _)| i64::try_from(*size).unwrap_or(i64::MAX))
+                .collect();
+            let digests: Vec<&str> = of.iter().map(|(_, digest)| digest.as_str()).collect();
             let rows = self
                 .0
-                .query(ALIKE, &[&self.0.pipeline(), &source, &sizes, &most])
+                .query(FINISHED, &[&self.0.pipeline(), &source, &sizes, &digests])
                 .await?;
             rows.iter().map(position).collect()
         }

@@ -20,9 +20,12 @@ pub trait Ledger: Send + Sync {
     /// newest generation.
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>>;
 
-    /// Splits of `source` that one under a new path may turn out to be: those that are not finished or are damaged, of many
-    /// the newest [`MAX_UNFINISHED`]; and those that are finished and whose mark gives one of `sizes` as its `"size"`.
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>>;
+    /// What a split of `source` under a new path may turn out to be, where `sizes` are sizes of such splits.
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>>;
+
+    /// For each size and digest in `of` a finished split of `source` whose mark gives them as its `"size"` and `"digest"`,
+    /// where there is one.
+    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>>;
 
     /// Every entry of an operator's state, in no particular order.
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>>;
@@ -30,6 +33,15 @@ pub trait Ledger: Send + Sync {
 
 /// How many unfinished splits [`Ledger::alike`] gives at most.
 pub const MAX_UNFINISHED: usize = 256;
+
+/// What [`Ledger::alike`] gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// Splits that are not finished, or damaged; of many the newest [`MAX_UNFINISHED`].
+    pub unfinished: Vec<Position>,
+    /// Those of the sizes that some finished split gives as the `"size"` of its mark.
+    pub finished_sizes: Vec<u64>,
+}
 
 /// Where a pipeline starts from.
 pub type Checkpoint = Arc<dyn Ledger>;
@@ -58,7 +70,11 @@ impl Ledger for EmptyLedger {
         async { Ok(Vec::new()) }.boxed()
     }
 
-    fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>> {
+    fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+        async { Ok(Alike::default()) }.boxed()
+    }
+
+    fn finished<'a>(&'a self, _: &'a str, _: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async { Ok(Vec::new()) }.boxed()
     }
 

@@ -52,7 +52,7 @@ pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventType, Price, PriceError, Rules, TimeFormat, TimeFormatError, absent_id, id_of_text};
-pub use ledger::{Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
+pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
 pub use pipeline::{Pipeline, Summary};
 pub use queue::QueueLimits;
 pub use reject::{Reason, Reject};

@@ -10,8 +10,8 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    Batch, BatchStream, Checkpoint, Commit, Counts, Ledger, MAX_UNFINISHED, Mark, Origin, Position, Record, Reject,
-    Result, Sink, Source, Split, SplitState, StateChange, Topology,
+    Alike, Batch, BatchStream, Checkpoint, Commit, Counts, Ledger, MAX_UNFINISHED, Mark, Origin, Position, Record,
+    Reject, Result, Sink, Source, Split, SplitState, StateChange, Topology,
 };
 
 /// Reads values from a vector, as one split whose offsets are indices.
@@ -175,6 +175,18 @@ impl<T> MemorySink<T> {
 }
 
 impl<T> Durable<T> {
+    fn of_source(&self, source: &str) -> impl Iterator<Item = &Position> {
+        let positions = self.positions.values().flat_map(BTreeMap::values);
+        positions.filter(move |position| position.split.source() == source)
+    }
+
+    fn finished(&self, source: &str) -> impl Iterator<Item = (Likeness, &Position)> {
+        let finished = self
+            .of_source(source)
+            .filter(|position| position.state == SplitState::Finished);
+        finished.filter_map(|position| Some((serde_json::from_str(position.mark.as_json()?).ok()?, position)))
+    }
+
     /// The last generation of each split.
     fn newest(&self) -> impl Iterator<Item = &Position> {
         self.positions
@@ -216,12 +228,12 @@ impl<T> Durable<T> {
     }
 }
 
-fn size_of_mark(mark: &Mark) -> Option<u64> {
-    #[derive(serde::Deserialize)]
-    struct Sized {
-        size: u64,
-    }
-    Some(serde_json::from_str::<Sized>(mark.as_json()?).ok()?.size)
+/// What a mark says for [`Ledger::alike`] and [`Ledger::finished`].
+#[derive(serde::Deserialize)]
+struct Likeness {
+    size: u64,
+    #[serde(default)]
+    digest: String,
 }
 
 impl<T: Send + 'static> Ledger for MemorySink<T> {
@@ -242,20 +254,32 @@ impl<T: Send + 'static> Ledger for MemorySink<T> {
         .boxed()
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Vec<Position>>> {
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
         async move {
             Ok(self.durable(|durable| {
-                let positions = durable.positions.values().flat_map(BTreeMap::values);
-                let (finished, unfinished): (Vec<_>, Vec<_>) = positions
-                    .filter(|position| position.split.source() == source)
-                    .partition(|position| position.state == SplitState::Finished);
-                let unfinished = unfinished
-                    .into_iter()
-                    .filter(|position| !matches!(position.state, SplitState::SetAside(_)));
-                let same_size = finished
-                    .into_iter()
-                    .filter(|position| size_of_mark(&position.mark).is_some_and(|size| sizes.contains(&size)));
-                unfinished.take(MAX_UNFINISHED).chain(same_size).cloned().collect()
+                let is_unfinished = |state: &SplitState| matches!(state, SplitState::Open | SplitState::Damaged(_));
+                let unfinished = durable
+                    .of_source(source)
+                    .filter(|position| is_unfinished(&position.state));
+                let finished = durable.finished(source).map(|(like, _)| like.size);
+                Alike {
+                    unfinished: unfinished.take(MAX_UNFINISHED).cloned().collect(),
+                    finished_sizes: finished.filter(|size| sizes.contains(size)).collect(),
+                }
+            }))
+        }
+        .boxed()
+    }
+
+    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async move {
+            Ok(self.durable(|durable| {
+                let finished = durable.finished(source);
+                let same = finished.filter(|(like, _)| {
+                    of.iter()
+                        .any(|(size, digest)| (like.size, &like.digest) == (*size, digest))
+                });
+                same.map(|(_, position)| position.clone()).collect()
             }))
         }
         .boxed()

@@ -84,6 +84,7 @@ pub(super) const TABLES: &[Table] = &[
             ("digest", "text"),
             ("ignored_columns", "text"),
             ("finished_size", "bigint"),
+            ("finished_digest_hash", "bigint"),
             ("copy_of", "text"),
             ("renamed_to", "text"),
         ],

@@ -1,62 +1,115 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 
-use super::mark::FileMark;
+use super::directory::Directory;
+use super::identity::digest_whole;
+use super::mark::{FileMark, Stamp};
 use super::uncommitted::Uncommitted;
 use crate::{Checkpoint, Position, Result, SplitState};
 
 /// How many files that wait are asked about at once.
 pub(super) const ASKED_AT_ONCE: usize = 256;
 
-/// Splits that a file of a new name may turn out to be: those that are not finished, and those with as many bytes.
+/// Splits that a file of a new name may turn out to be: those that are not finished, and one with the same bytes.
 ///
-/// The ledger is asked about some sizes at a time. Until it is asked again, what this source finishes is added: nobody else
-/// changes the ledger.
+/// The ledger is asked about some files at a time, and a file is digested only where another has its size. Until the ledger
+/// is asked again, what this source reads is added: nobody else changes the ledger.
 #[derive(Debug, Default)]
 pub(super) struct Alike {
-    sizes: HashSet<u64>,
-    splits: Vec<Position>,
+    /// The files that were asked about.
+    asked: HashMap<OsString, Asked>,
+    unfinished: Vec<Position>,
+    /// Finished splits with the bytes of one of the files, by their digest.
+    finished: HashMap<String, Position>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    stamp: Stamp,
+    /// Only where another file has the same size.
+    digest: Option<String>,
 }
 
 impl Alike {
-    /// Splits that a new file of `size` bytes may be. `waiting` are the sizes of files that will be asked about next.
-    pub(super) async fn to(
+    /// Whether a file was among those asked about.
+    pub(super) fn knows(&self, name: &OsStr, stamp: Stamp) -> bool {
+        self.asked.get(name).is_some_and(|asked| asked.stamp == stamp)
+    }
+
+    /// Splits that a file of a new name may be, once it was asked about.
+    pub(super) fn to(&self, name: &OsStr) -> Vec<Position> {
+        let digest = self.asked.get(name).and_then(|asked| asked.digest.as_ref());
+        let copied = digest.and_then(|digest| self.finished.get(digest));
+        self.unfinished.iter().chain(copied).cloned().collect()
+    }
+
+    /// Asks about files that come next.
+    pub(super) async fn ask<D: Directory>(
         &mut self,
-        size: u64,
-        waiting: impl Iterator<Item = u64>,
-        source: &str,
-        from: &Checkpoint,
-        uncommitted: &Uncommitted,
-    ) -> Result<Vec<Position>> {
-        if !self.sizes.contains(&size) {
-            self.sizes = waiting.take(ASKED_AT_ONCE).chain([size]).collect();
-            self.splits.clear();
-            // In this order: what leaves here meanwhile is in the ledger by then.
-            let given_out = uncommitted.all();
-            let sizes: Vec<u64> = self.sizes.iter().copied().collect();
-            for position in from.alike(source, &sizes).await? {
-                self.add(position);
-            }
-            for position in given_out {
+        files: Vec<(OsString, Stamp)>,
+        known: &Known<'_, D>,
+    ) -> Result<()> {
+        *self = Self::default();
+        // In this order: what leaves here meanwhile is in the ledger by then.
+        let given_out = known.uncommitted.all();
+        let sizes: Vec<u64> = files.iter().map(|(_, stamp)| stamp.size).collect();
+        let in_ledger = known.from.alike(known.source, &sizes).await?;
+
+        let mut seen: HashSet<u64> = in_ledger.finished_sizes.into_iter().collect();
+        let finished = given_out
+            .iter()
+            .filter(|position| position.state == SplitState::Finished);
+        seen.extend(finished.map(|position| position.offset));
+        let mut once = HashSet::new();
+        seen.extend(sizes.into_iter().filter(|size| !once.insert(*size)));
+        let mut digests = Vec::new();
+        for (name, stamp) in files {
+            // One that can't be digested will not be read either, and that is told then.
+            let digest = match seen.contains(&stamp.size) {
+                true => digest_whole(known.dir, &name, stamp).await.ok().flatten(),
+                false => None,
+            };
+            digests.extend(digest.clone().map(|digest| (stamp.size, digest)));
+            self.asked.insert(name, Asked { stamp, digest });
+        }
+        if !digests.is_empty() {
+            for position in known.from.finished(known.source, &digests).await? {
                 self.add(position);
             }
         }
-        let fits = |position: &&Position| position.state != SplitState::Finished || position.offset == size;
-        Ok(self.splits.iter().filter(fits).cloned().collect())
+        for position in in_ledger.unfinished.into_iter().chain(given_out) {
+            self.add(position);
+        }
+        Ok(())
     }
 
     /// Takes note of how far a split was read.
     pub(super) fn add(&mut self, position: Position) {
-        self.splits.retain(|known| known.split != position.split);
-        let is_asked_for = match position.state {
+        self.unfinished.retain(|known| known.split != position.split);
+        match position.state {
             SplitState::Finished => {
-                self.sizes.contains(&position.offset)
-                    && FileMark::of(&position).is_some_and(|mark| mark.renamed_to.is_none())
+                let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none()) else {
+                    return;
+                };
+                if self
+                    .asked
+                    .values()
+                    .any(|asked| asked.digest.as_ref() == Some(&mark.digest))
+                {
+                    self.finished.entry(mark.digest).or_insert(position);
+                }
             }
-            SplitState::Open | SplitState::Damaged(_) => true,
-            SplitState::SetAside(_) => false,
-        };
-        if is_asked_for {
-            self.splits.push(position);
+            // Where no record was read there is no more than a header, and all files share that.
+            SplitState::Open | SplitState::Damaged(_) if position.record > 0 => self.unfinished.push(position),
+            SplitState::Open | SplitState::Damaged(_) | SplitState::SetAside(_) => {}
         }
     }
+}
+
+/// Where it is known what was read before.
+pub(super) struct Known<'a, D> {
+    pub(super) dir: &'a D,
+    pub(super) source: &'a str,
+    pub(super) from: &'a Checkpoint,
+    pub(super) uncommitted: &'a Uncommitted,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::alike::Alike;
+use super::alike::{ASKED_AT_ONCE, Alike, Known};
 use super::directory::Directory;
 use super::inbox::{Inbox, Readiness, Ready};
 use super::mark::FileMark;
@@ -165,12 +165,20 @@ impl<D: Directory> Desk<D> {
             return Ok(None);
         };
         // An empty file is like any other.
-        if ready.known.is_none() && ready.size > 0 {
-            let waiting = self.inbox.new_sizes();
-            let alike = self
-                .alike
-                .to(ready.size, waiting, &self.source, &self.from, &self.uncommitted);
-            ready.alike = alike.await?;
+        if ready.known.is_none() && ready.stamp.size > 0 {
+            if !self.alike.knows(&ready.name, ready.stamp) {
+                let next = self.inbox.new_files().filter(|(_, stamp)| stamp.size > 0);
+                let next = next.take(ASKED_AT_ONCE).map(|(name, stamp)| (name.clone(), stamp));
+                let files = next.chain([(ready.name.clone(), ready.stamp)]).collect();
+                let known = Known {
+                    dir: &self.dir,
+                    source: &self.source,
+                    from: &self.from,
+                    uncommitted: &self.uncommitted,
+                };
+                self.alike.ask(files, &known).await?;
+            }
+            ready.alike = self.alike.to(&ready.name);
             if self.allow_copies {
                 ready.alike.retain(|position| position.state != SplitState::Finished);
             }

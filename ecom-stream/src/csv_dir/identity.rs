@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt};
@@ -69,12 +70,10 @@ async fn identify_new<D: Directory>(
 ) -> io::Result<Identity> {
     let mut candidates: Vec<(Position, FileMark)> = Vec::new();
     for position in &ready.alike {
-        // Where no record was read there is no more than a header, and all files share that.
-        let Some(mark) = FileMark::of(position).filter(|_| position.record > 0) else {
-            continue;
-        };
+        let Some(mark) = FileMark::of(position) else { continue };
         let fits = match position.state {
-            SplitState::Finished => position.offset == stamp.size && mark.renamed_to.is_none(),
+            // Where no record was read there is no more than a header, and all files share that.
+            SplitState::Finished => position.offset == stamp.size && position.record > 0,
             SplitState::Open | SplitState::Damaged(_) => {
                 position.offset <= stamp.size && is_gone(dir, position.split.path(), mark.stamp)
             }
@@ -176,6 +175,16 @@ impl Identity {
             renamed_from: None,
         })
     }
+}
+
+/// The digest of a whole file, in hex, if it is as `stamp` says.
+pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Stamp) -> io::Result<Option<String>> {
+    let opened = dir.open(name).await?;
+    let Some((mut file, _)) = opened.filter(|(_, now)| *now == stamp) else {
+        return Ok(None);
+    };
+    let digest = digests(&mut file, stamp, [stamp.size]).await?.pop();
+    Ok(digest.map(|digest| digest.finalize().to_hex().to_string()))
 }
 
 /// The digests of what stands before each offset, which must ascend, up to the end of the file.

@@ -41,7 +41,7 @@ struct Settling {
 pub(super) struct Ready {
     pub(super) name: OsString,
     pub(super) readiness: Readiness,
-    pub(super) size: u64,
+    pub(super) stamp: Stamp,
     /// How far it was read before.
     pub(super) known: Option<Position>,
     /// What a file of a new name may turn out to be.
@@ -139,7 +139,7 @@ impl Inbox {
                 let ready = Ready {
                     name,
                     readiness,
-                    size: stamp.size,
+                    stamp,
                     known,
                     alike: Vec::new(),
                 };
@@ -209,10 +209,10 @@ impl Inbox {
         Some(ready)
     }
 
-    /// The sizes of the files of new names that come next.
-    pub(super) fn new_sizes(&self) -> impl Iterator<Item = u64> {
+    /// The files of new names that come next.
+    pub(super) fn new_files(&self) -> impl Iterator<Item = (&OsString, Stamp)> {
         let new = self.ready.values().filter(|ready| ready.known.is_none());
-        new.map(|ready| ready.size)
+        new.map(|ready| (&ready.name, ready.stamp))
     }
 
     pub(super) fn is_ready_empty(&self) -> bool {
