@@ -47,9 +47,9 @@ struct Run {
     input: PathBuf,
 
     /// The database, as postgresql://user:password@host:5432/database; better given in the environment, where other users
-    /// of the machine don't see it
+    /// of the machine don't see it. What it leaves open is taken from PGHOST, PGUSER, PGPASSWORD and their like
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    database_url: String,
+    database_url: Option<String>,
 
     /// Load what is there, then end; a file that is still written to is read as far as it is
     #[arg(long)]
@@ -128,10 +128,11 @@ async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
     if let Some(archive) = run.archive {
         source = source.after_commit(AfterCommit::Archive(archive));
     }
-    let sink = PgSink::from_url(&run.database_url)?
-        .pipeline(run.pipeline)
-        .moved(run.moved)
-        .wait_for_server(run.wait);
+    let sink = match &run.database_url {
+        Some(url) => PgSink::from_url(url)?,
+        None => PgSink::from_env()?,
+    };
+    let sink = sink.pipeline(run.pipeline).moved(run.moved).wait_for_server(run.wait);
     let mut progress = Progress {
         unusable_files,
         ..Progress::default()

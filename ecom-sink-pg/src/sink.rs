@@ -11,12 +11,11 @@ use futures::stream::{Stream, StreamExt};
 use time::{OffsetDateTime, UtcOffset};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config};
 
 use crate::backoff::delays;
 use crate::claim::{Claim, claim};
-use crate::connect::Connector;
+use crate::connect::{Connector, Hosts, of_process};
 use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
@@ -36,7 +35,7 @@ use crate::writer::Writer;
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink {
-    config: Config,
+    hosts: Hosts,
     pipeline: String,
     limits: EpochLimits,
     deadline: Duration,
@@ -48,34 +47,43 @@ pub struct PgSink {
 impl PgSink {
     /// A sink into the database of a URL such as `postgresql://user:password@host/database`, for the pipeline `events`.
     ///
+    /// The URL, or libpq's form `host=… user=…`, means what it means to `psql`, and what it leaves open comes from the same
+    /// variables (`PGHOST`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE` …) and files (`~/.pgpass`, `~/.postgresql/`). Two things
+    /// are stricter than there: without `sslmode` a host other than this machine is connected to with `verify-full`, and
+    /// where no CA is named (`sslrootcert`, `~/.postgresql/root.crt`) that is checked against the system's. The files are
+    /// read now, once.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or asks for encryption, which is not
-    /// supported yet.
+    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or has a setting that is not supported, and
+    /// when a file with certificates can't be used. No error quotes the URL.
     pub fn from_url(url: &str) -> Result<Self> {
-        let unusable = |message: &'static str| {
-            Error::new(ErrorKind::Configuration, message)
-                .hint("the database URL looks like postgresql://user:password@host:5432/database")
-        };
-        let config: Config = url
-            .parse()
-            .map_err(|err| unusable("the database URL can't be read").caused_by(WithoutUrl::of(&err)))?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(unusable("the database URL names no host"));
-        }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(
-                Error::new(ErrorKind::Configuration, "encrypted connections are not supported yet")
-                    .hint("leave sslmode=require out only where the network can be trusted"),
-            );
-        }
-        Ok(Self::with_config(config))
+        Ok(Self::to(Hosts::of_url(url, &of_process)?))
     }
 
-    /// A sink into the database that `config` names, for the pipeline `events`.
-    pub fn with_config(config: Config) -> Self {
+    /// A sink into the database that the environment names (`PGHOST`, `PGDATABASE` …), for the pipeline `events`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_url`](Self::from_url).
+    pub fn from_env() -> Result<Self> {
+        Self::from_url("")
+    }
+
+    /// A sink into the database that `config` names, for the pipeline `events`, without regard to the environment.
+    ///
+    /// `SslMode::Prefer`, its default, stands for `verify-full` with the system's CAs if a host is not this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the system has no CAs that could be asked.
+    pub fn with_config(config: Config) -> Result<Self> {
+        Ok(Self::to(Hosts::of_config(config)?))
+    }
+
+    fn to(hosts: Hosts) -> Self {
         Self {
-            config,
+            hosts,
             pipeline: "events".into(),
             limits: EpochLimits::default(),
             deadline: Duration::from_secs(60),
@@ -118,25 +126,7 @@ impl PgSink {
 
     fn connector(&self) -> Connector {
         let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
-        Connector::new(self.config.clone(), &name, Deadline(self.deadline))
-    }
-}
-
-/// What is wrong with a URL, without the URL: it may hold a password.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct WithoutUrl(String);
-
-impl WithoutUrl {
-    fn of(err: &tokio_postgres::Error) -> Self {
-        let cause = std::error::Error::source(err).map(ToString::to_string);
-        // Behind a backtick it quotes the URL.
-        let cause = cause
-            .as_deref()
-            .and_then(|text| text.split('`').next())
-            .unwrap_or_default()
-            .trim_end();
-        Self(if cause.is_empty() { "malformed" } else { cause }.to_owned())
+        Connector::new(self.hosts.clone(), name, Deadline(self.deadline))
     }
 }
 
