@@ -12,6 +12,7 @@ mod failure;
 mod leader;
 mod ledger;
 mod lock;
+mod preflight;
 mod row;
 pub mod schema;
 pub mod server;

@@ -11,15 +11,16 @@ use futures::stream::{Stream, StreamExt};
 use time::{OffsetDateTime, UtcOffset};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Config;
 
 use crate::backoff::delays;
 use crate::claim::{Claim, claim};
-use crate::connect::{Connector, Hosts, of_process};
+use crate::connect::{Connection, Connector, Hosts, of_process};
 use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::ledger::PgLedger;
+use crate::preflight;
 use crate::schema;
 use crate::split_ids::{SplitIds, is_over};
 use crate::writer::Writer;
@@ -140,7 +141,7 @@ impl Sink<Event> for PgSink {
         let mut delays = delays();
         loop {
             let mut connection = connector.connect_within(self.wait_for_server).await?;
-            let err = match prepare_schema(&mut connection.client).await {
+            let err = match prepare(&mut connection, &connector).await {
                 Ok(()) => break,
                 Err(err) => err,
             };
@@ -259,11 +260,13 @@ impl Sink<Event> for PgSink {
     }
 }
 
-async fn prepare_schema(client: &mut Client) -> Result<()> {
+async fn prepare(connection: &mut Connection, connector: &Connector) -> Result<()> {
+    preflight::check_sessions(connection, connector).await?;
     // Migrations wait longer for locks than the writing of epochs does.
-    let patient = client.batch_execute("SET lock_timeout = '60s'").await;
+    let patient = connection.client.batch_execute("SET lock_timeout = '60s'").await;
     patient.map_err(|err| Failure::from(err).into_error("preparing the schema"))?;
-    schema::apply(client).await
+    schema::apply(&mut connection.client).await?;
+    preflight::warn(connection, connector).await
 }
 
 /// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.

@@ -22,7 +22,7 @@ use hosts::Host;
 
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
-pub(crate) use refusal::{is_of_tls, verdict};
+pub(crate) use refusal::{POOLER, is_of_tls, verdict};
 
 /// A connection of our own. Dropping it closes the socket at once, whatever the server is doing.
 #[derive(Debug)]
@@ -55,9 +55,14 @@ pub(crate) struct Connector {
     pub(crate) deadline: Deadline,
 }
 
-/// Waiting for a lock of another session is given up after this: an older epoch that waits for a younger one's key would
-/// wait for ever, and the server sees no cycle.
-const LOCK_TIMEOUT_MS: u32 = 100;
+/// What holds for every session, whatever is set for the role or the database. Waiting for a lock of another session is given
+/// up so early because an older epoch that waits for a younger one's key would wait for ever, and the server sees no cycle.
+const SETTINGS: &str = "
+    SET lock_timeout = '100ms'; SET statement_timeout = 0;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog;
+    SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
 impl Connector {
     pub(crate) fn new(hosts: Hosts, application_name: String, deadline: Deadline) -> Self {
@@ -118,18 +123,6 @@ impl Connector {
         let mut config = host.config.clone();
         config.ssl_mode(mode).application_name(&self.application_name);
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        let own = format!(
-            "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c synchronous_commit=on \
-             -c default_transaction_isolation=read\\ committed -c statement_timeout=0 \
-             -c lock_timeout={LOCK_TIMEOUT_MS} -c search_path=pg_catalog \
-             -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-        );
-        let options = match config.get_options() {
-            Some(given) => format!("{given} {own}"),
-            None => own,
-        };
-        config.options(options);
-
         let opened = self.deadline.of("connecting", config.connect(host.tls.clone())).await;
         let (client, connection) = opened.map_err(|failure| failure.at(&host.name))?;
         let driver = tokio::spawn(async move {
@@ -143,6 +136,9 @@ impl Connector {
             backend_pid: 0,
             driver,
         };
+        // Here rather than in the options at the start, which poolers refuse or drop.
+        let set = connection.client.batch_execute(SETTINGS);
+        self.deadline.of("connecting", set).await?;
         connection.backend_pid = connection.ask_backend_pid(self.deadline).await?;
         Ok(connection)
     }
