@@ -67,6 +67,10 @@ struct Run {
     #[arg(long)]
     moved: bool,
 
+    /// End the instance that runs this pipeline, instead of standing by until it ends; for a start by hand, not for a service
+    #[arg(long)]
+    take_over: bool,
+
     /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     settle: Duration,
@@ -132,7 +136,11 @@ async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
         Some(url) => PgSink::from_url(url)?,
         None => PgSink::from_env()?,
     };
-    let sink = sink.pipeline(run.pipeline).moved(run.moved).wait_for_server(run.wait);
+    let sink = sink
+        .pipeline(run.pipeline)
+        .moved(run.moved)
+        .take_over(run.take_over)
+        .wait_for_server(run.wait);
     let mut progress = Progress {
         unusable_files,
         ..Progress::default()

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::Config;
 
 use crate::backoff::delays;
-use crate::claim::{Claim, claim};
+use crate::claim::{Claim, Terms, claim};
 use crate::connect::{Connection, Connector, Hosts, of_process};
 use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
 use crate::failure::{Deadline, Failure};
@@ -42,6 +42,7 @@ pub struct PgSink {
     deadline: Duration,
     wait_for_server: Duration,
     moved: bool,
+    take_over: bool,
     claim: Option<Claim>,
 }
 
@@ -90,6 +91,7 @@ impl PgSink {
             deadline: Duration::from_secs(60),
             wait_for_server: Duration::from_secs(30),
             moved: false,
+            take_over: false,
             claim: None,
         }
     }
@@ -125,6 +127,16 @@ impl PgSink {
         self
     }
 
+    /// Ends the instance that works, in place of standing by until it ends; that one then fails with
+    /// [`ErrorKind::Fenced`]. Nothing that it committed is lost, and it commits nothing more.
+    ///
+    /// For one start by hand, such as when the machine of the other hangs: two instances that are always started so end each
+    /// other in turn. The role must be that of the other, or a member of it or of `pg_signal_backend`.
+    pub fn take_over(mut self, take_over: bool) -> Self {
+        self.take_over = take_over;
+        self
+    }
+
     fn connector(&self) -> Connector {
         let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
         Connector::new(self.hosts.clone(), name, Deadline(self.deadline))
@@ -153,7 +165,13 @@ impl Sink<Event> for PgSink {
             tracing::warn!("trying again: {}", err.report());
             sleep(delay).await;
         }
-        let claim = claim(&connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
+        let terms = Terms {
+            pipeline: &self.pipeline,
+            topology,
+            moved: self.moved,
+            take_over: self.take_over,
+        };
+        let claim = claim(&connector, terms, self.wait_for_server).await?;
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);
@@ -161,8 +179,8 @@ impl Sink<Event> for PgSink {
     }
 
     fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
-        try_stream! {
-            let connector = self.connector();
+        let leader = self.claim.as_ref().map(|claim| claim.leader.clone());
+        let commits = try_stream! {
             let Some(Claim { leader, epoch: mut last, last_split_id }) = self.claim else {
                 Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
                 return;
@@ -170,7 +188,7 @@ impl Sink<Event> for PgSink {
             let mut input = pin!(input.fuse());
             let mut ids = SplitIds::new(last_split_id);
             let mut gathering = Epoch::new(self.limits);
-            let mut idle = Some(Writer::new(connector, leader.clone()));
+            let mut idle = Some(Writer::new(leader.connector().clone(), leader.clone()));
             let mut writing: Option<Writing> = None;
             let mut ended = None;
             loop {
@@ -255,6 +273,34 @@ impl Sink<Event> for PgSink {
                     }
                     (None, None) => break,
                 }
+            }
+        };
+        unless_overtaken(commits, leader)
+    }
+}
+
+/// Ends the commits with an error when another instance has taken over, whatever they wait for.
+fn unless_overtaken(
+    commits: impl Stream<Item = Result<Commit>> + Send,
+    leader: Option<Arc<Leader>>,
+) -> impl Stream<Item = Result<Commit>> + Send {
+    try_stream! {
+        let mut commits = pin!(commits);
+        let Some(leader) = leader else {
+            while let Some(commit) = commits.next().await {
+                yield commit?;
+            }
+            return;
+        };
+        let mut overtaken = pin!(leader.overtaken());
+        loop {
+            let next = match select(commits.next(), overtaken.as_mut()).await {
+                Either::Left((next, _)) => next,
+                Either::Right(_) => Some(Err(leader.fenced())),
+            };
+            match next {
+                Some(commit) => yield commit?,
+                None => break,
             }
         }
     }

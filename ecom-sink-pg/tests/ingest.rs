@@ -246,27 +246,6 @@ async fn the_server_may_stop_and_start_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_second_instance_stands_by_and_takes_over() {
-    let (database, input) = (database().await, tempfile::tempdir().unwrap());
-    let first = Ingest::start(&database, &input, &[]);
-    drop_in(input.path(), "a.csv", 0..100);
-    eventually("the first file", async || {
-        tables_exist(&database).await && database.rows().await == 100
-    })
-    .await;
-    let second = Ingest::start(&database, &input, &[]);
-    eventually("the second standing by", async || second.log().contains("standing by")).await;
-    first.signal(Signal::KILL);
-    first.end().await;
-    drop_in(input.path(), "b.csv", 100..200);
-    eventually("the second file", async || database.rows().await == 200).await;
-    second.signal(Signal::TERM);
-    let log = second.succeed().await;
-    assert!(log.contains("standing by") && log.contains("taking over"), "{log}");
-    database.check_balance().await;
-}
-
-#[tokio::test]
 async fn a_log_that_nobody_reads_does_not_hold_it_up() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
