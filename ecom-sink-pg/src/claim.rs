@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result, Topology};
 use postgres_types::ToSql;
+use tokio_postgres::error::SqlState;
 
 use crate::action::Action;
 use crate::backoff::delays;
 use crate::connect::{Connection, Connector};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
-use crate::lock::{holder, try_lock};
+use crate::lock::{Holder, holder, try_lock};
 use crate::ownership;
 
 /// How often a pipeline that stands by looks whether it is its turn.
@@ -30,19 +31,24 @@ pub(crate) struct Claim {
     pub(crate) last_split_id: i64,
 }
 
-/// Becomes the leader of a pipeline, waiting until no other instance is. `moved` lets its sources be elsewhere than
-/// before. A server that can't be reached is tried for as long as `wait_for_server`.
-pub(crate) async fn claim(
-    connector: &Connector,
-    pipeline: &str,
-    topology: &Topology,
-    moved: bool,
-    wait_for_server: Duration,
-) -> Result<Claim> {
+/// What is claimed, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) pipeline: &'a str,
+    pub(crate) topology: &'a Topology,
+    /// Whether its sources may be elsewhere than before.
+    pub(crate) moved: bool,
+    /// Whether an instance that leads is ended, in place of being waited for.
+    pub(crate) take_over: bool,
+}
+
+/// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
+/// `wait_for_server`.
+pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_server: Duration) -> Result<Claim> {
     let mut delays = delays();
     loop {
         let connection = connector.connect_within(wait_for_server).await?;
-        match stand_by(connection, connector, pipeline, topology, moved).await {
+        match stand_by(connection, connector, terms).await {
             Ok(claim) => return claim,
             // Most often the connection broke while standing by, or an old transaction still holds the row.
             Err(failure) if failure.action() == Action::Retry => {
@@ -54,21 +60,25 @@ pub(crate) async fn claim(
     }
 }
 
-async fn stand_by(
-    connection: Connection,
-    connector: &Connector,
-    pipeline: &str,
-    topology: &Topology,
-    moved: bool,
-) -> Result<Result<Claim>, Failure> {
-    let pipeline_id = pipeline_id(&connection, connector.deadline, pipeline).await?;
+async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_>) -> Result<Result<Claim>, Failure> {
+    let (pipeline, deadline) = (terms.pipeline, connector.deadline);
+    let pipeline_id = pipeline_id(&connection, deadline, pipeline).await?;
     let mut waiting = false;
-    while !try_lock(&connection, pipeline_id, connector.deadline).await? {
+    let mut delays = delays();
+    while !try_lock(&connection, pipeline_id, deadline).await? {
+        let holder = holder(&connection, pipeline_id, deadline).await?;
+        if terms.take_over {
+            if let Some(holder) = holder
+                && let Err(err) = overthrow(&connection, deadline, &holder, terms).await?
+            {
+                return Ok(Err(err));
+            }
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+            continue;
+        }
         if !waiting {
             waiting = true;
-            let holder = holder(&connection, pipeline_id)
-                .await
-                .unwrap_or_else(|| "another instance".into());
+            let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
             tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
         }
         tokio::time::sleep(STAND_BY_POLL).await;
@@ -76,7 +86,58 @@ async fn stand_by(
     if waiting {
         tracing::info!("taking over pipeline {pipeline:?}");
     }
-    take_over(connection, connector, pipeline, pipeline_id, topology, moved).await
+    take_over(connection, connector, pipeline_id, terms).await
+}
+
+/// Ends the instance that holds the lock.
+///
+/// The fence is raised first: from then on that instance can't commit, and finds so out wherever it looks, so that it does not
+/// come back for the lock. Of two that take over at the same time the later ends the earlier, which is over then as well.
+async fn overthrow(
+    connection: &Connection,
+    deadline: Deadline,
+    holder: &Holder,
+    terms: Terms<'_>,
+) -> Result<Result<()>, Failure> {
+    const RAISE_FENCE: &str = "UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = $1";
+    const END_SESSIONS: &str = "
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid = $1
+            OR application_name = $2 AND application_name LIKE 'ecom %' AND usename = $3 AND datname = current_database()";
+    let (pipeline, described) = (terms.pipeline, &holder.described);
+    if !holder.may_be_ended {
+        let role = &holder.role;
+        let message = format!(
+            "pipeline {pipeline:?} is run by {described}, as the role {role:?}, whose sessions this role may not end"
+        );
+        let hint =
+            "connect as that role, or as a member of it or of pg_signal_backend; or end that instance where it runs";
+        return Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)));
+    }
+    // Before any harm is done.
+    if let Err(err) = check_locations(connection, deadline, terms).await? {
+        return Ok(Err(err));
+    }
+    if let Err(err) = ownership::check(&connection.client, deadline, pipeline, terms.topology).await? {
+        return Ok(Err(err));
+    }
+    tracing::warn!("ending the instance that runs pipeline {pipeline:?}: {described}");
+    let client = &connection.client;
+    let raised = deadline
+        .of("raising the fence", client.execute(RAISE_FENCE, &[&pipeline]))
+        .await;
+    match raised {
+        // A transaction of the other has the row: it ends now, and the next time finds the row free.
+        Err(failure) if failure.state() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+        raised => {
+            raised?;
+        }
+    }
+    let of_holder: [&(dyn ToSql + Sync); 3] = [&holder.pid, &holder.application_name, &holder.role];
+    deadline
+        .of("ending the other instance", client.execute(END_SESSIONS, &of_holder))
+        .await?;
+    Ok(Ok(()))
 }
 
 /// The number of the pipeline, which is made where it is new.
@@ -99,13 +160,9 @@ async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str
 async fn take_over(
     connection: Connection,
     connector: &Connector,
-    pipeline: &str,
     pipeline_id: i64,
-    topology: &Topology,
-    moved: bool,
+    terms: Terms<'_>,
 ) -> Result<Result<Claim>, Failure> {
-    const SOURCES: &str = "
-        SELECT key, value FROM ecom.ingest_pipeline, jsonb_each_text(sources) WHERE pipeline = $1";
     const RAISE_FENCE: &str = "
         UPDATE ecom.ingest_pipeline
         SET fence = fence + 1, started_at = now(), holder = current_setting('application_name'),
@@ -115,11 +172,10 @@ async fn take_over(
         SELECT coalesce(max(split_id), $1) FROM ecom.ingest_split WHERE split_id >= $1 AND split_id < $2";
 
     let (client, deadline) = (&connection.client, connector.deadline);
-    for row in deadline.of("claiming", client.query(SOURCES, &[&pipeline])).await? {
-        if let Err(err) = check_location(pipeline, topology, row.get(0), row.get(1), moved) {
-            return Ok(Err(err));
-        }
+    if let Err(err) = check_locations(&connection, deadline, terms).await? {
+        return Ok(Err(err));
     }
+    let Terms { pipeline, topology, .. } = terms;
     deadline.of("claiming", client.batch_execute("BEGIN")).await?;
     if let Err(err) = ownership::check(client, deadline, pipeline, topology).await? {
         // The connection is dropped, and with it the transaction.
@@ -151,6 +207,21 @@ async fn take_over(
         epoch: raised.get(1),
         last_split_id,
     }))
+}
+
+async fn check_locations(connection: &Connection, deadline: Deadline, terms: Terms<'_>) -> Result<Result<()>, Failure> {
+    const SOURCES: &str = "
+        SELECT key, value FROM ecom.ingest_pipeline, jsonb_each_text(sources) WHERE pipeline = $1";
+    let client = &connection.client;
+    for row in deadline
+        .of("claiming", client.query(SOURCES, &[&terms.pipeline]))
+        .await?
+    {
+        if let Err(err) = check_location(terms.pipeline, terms.topology, row.get(0), row.get(1), terms.moved) {
+            return Ok(Err(err));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// The positions in the ledger mean nothing in another place.

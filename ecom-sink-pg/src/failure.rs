@@ -7,12 +7,21 @@ use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
 use crate::action::{Action, action, may_have_committed, verdict};
+use crate::connect;
+use crate::connect::is_of_tls;
 
 /// Why one try failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
+    #[error("at {host}")]
+    Refused {
+        host: String,
+        source: tokio_postgres::Error,
+    },
+    #[error("there is no host to connect to")]
+    NoHost,
     #[error("no answer from the server within {} seconds while {doing}", after.as_secs())]
     Silence { doing: &'static str, after: Duration },
     #[error("the server stored {stored} of {sent} rows")]
@@ -22,11 +31,32 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn state(&self) -> Option<&SqlState> {
+    /// Says at which host it happened.
+    pub(crate) fn at(self, host: &str) -> Self {
         match self {
-            Self::Postgres(err) => err.code(),
+            Self::Postgres(source) => Self::Refused {
+                host: host.to_owned(),
+                source,
+            },
+            other => other,
+        }
+    }
+
+    fn postgres(&self) -> Option<&tokio_postgres::Error> {
+        match self {
+            Self::Postgres(err) | Self::Refused { source: err, .. } => Some(err),
             _ => None,
         }
+    }
+
+    pub(crate) fn state(&self) -> Option<&SqlState> {
+        self.postgres()?.code()
+    }
+
+    /// Whether the server might let us in with encryption where we tried without, or the other way round.
+    pub(crate) fn is_of_encryption(&self) -> bool {
+        self.postgres()
+            .is_some_and(|err| err.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) || is_of_tls(err))
     }
 
     pub(crate) fn action(&self) -> Action {
@@ -49,34 +79,35 @@ impl Failure {
 
     /// What the server said about a row, for its dead letter.
     pub(crate) fn detail(&self) -> String {
-        match self {
-            Self::Postgres(err) => match err.as_db_error() {
-                Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-                None => err.to_string(),
-            },
-            other => other.to_string(),
+        match (self.postgres(), self.postgres().and_then(|err| err.as_db_error())) {
+            (_, Some(db)) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
+            (Some(err), None) => err.to_string(),
+            (None, None) => self.to_string(),
         }
     }
 
     /// The error for the user, with what to do about it.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, advice) = match &self {
-            Self::Postgres(err) => verdict(err.code()),
+            Self::Postgres(err) | Self::Refused { source: err, .. } => {
+                connect::verdict(err).unwrap_or_else(|| verdict(err.code()))
+            }
             Self::Silence { .. } => verdict(None),
             Self::Miscounted { .. } | Self::LedgerMoved => (ErrorKind::Sink, None),
+            Self::NoHost => (ErrorKind::Configuration, None),
         };
-        let db = match &self {
-            Self::Postgres(err) => err.as_db_error(),
-            _ => None,
-        };
+        let db = self.postgres().and_then(|err| err.as_db_error());
         // What the server advises fits better than what is said of a whole class of errors.
         let hint = db
             .and_then(|db| db.hint())
             .map(str::to_owned)
             .or(advice.map(str::to_owned));
-        let error = match db {
-            Some(_) => Error::new(kind, format!("{doing} failed: {}", self.detail())),
-            None => Error::new(kind, format!("{doing} failed")).caused_by(self),
+        let error = match (&self, db) {
+            (Self::Refused { host, .. }, Some(_)) => {
+                Error::new(kind, format!("{doing} failed: at {host}: {}", self.detail()))
+            }
+            (_, Some(_)) => Error::new(kind, format!("{doing} failed: {}", self.detail())),
+            (_, None) => Error::new(kind, format!("{doing} failed")).caused_by(self),
         };
         match hint {
             Some(hint) => error.hint(hint),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result};
 use postgres_types::ToSql;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_postgres::{Row, Statement};
 
 use crate::action::Action;
@@ -26,6 +26,8 @@ pub(crate) struct Leader {
     pipeline_id: i64,
     fence: i64,
     session: Mutex<Session>,
+    /// Whether it is known that another instance has taken over.
+    overtaken: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +68,13 @@ impl Leader {
                 statements: HashMap::new(),
                 holds_lock: true,
             }),
+            overtaken: watch::Sender::new(false),
         }
+    }
+
+    /// How its connections are opened: all sessions of an instance have one name, by which they find each other.
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     pub(crate) fn pipeline(&self) -> &str {
@@ -86,9 +94,12 @@ impl Leader {
                 tokio::time::sleep(PING_EVERY).await;
                 let Some(leader) = leader.upgrade() else { return };
                 let mut session = leader.session.lock().await;
-                match leader.try_query(&mut session, "SELECT 1", &[]).await {
-                    Ok(_) => {}
-                    Err(Failure::LedgerMoved) => return,
+                match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
+                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => {}
+                    Ok(_) | Err(Failure::LedgerMoved) => {
+                        leader.overtaken.send_replace(true);
+                        return;
+                    }
                     Err(_) => session.connection = None,
                 }
             }
@@ -164,19 +175,28 @@ impl Leader {
                 .of("ending a session", connection.client.query(END_BACKEND, &[&pid]))
                 .await?;
         }
-        let still_ours = "SELECT fence FROM ecom.ingest_pipeline WHERE pipeline = $1";
-        let deadline = self.connector.deadline;
-        match deadline
+        let fence = self
+            .connector
+            .deadline
             .of(
                 "reading the fence",
-                connection.client.query_opt(still_ours, &[&self.pipeline]),
+                connection.client.query_opt(FENCE, &[&self.pipeline]),
             )
-            .await?
-        {
-            Some(row) if row.get::<_, i64>(0) == self.fence => {}
-            _ => return Err(Failure::LedgerMoved),
+            .await?;
+        match self.is_fence_of_ours(fence.as_ref()) {
+            true => Ok(connection),
+            false => Err(Failure::LedgerMoved),
         }
-        Ok(connection)
+    }
+
+    fn is_fence_of_ours(&self, row: Option<&Row>) -> bool {
+        row.is_some_and(|row| row.get::<_, i64>(0) == self.fence)
+    }
+
+    /// Waits until another instance has taken over, which is noticed within seconds even where there is nothing to commit.
+    pub(crate) async fn overtaken(&self) {
+        // The sender is ours, so that it is never gone.
+        let _ = self.overtaken.subscribe().wait_for(|overtaken| *overtaken).await;
     }
 
     /// Finds out what became of an epoch whose transaction ended without an answer. `writer_pid` is the server process
@@ -215,6 +235,8 @@ impl Leader {
         Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
     }
 }
+
+const FENCE: &str = "SELECT fence FROM ecom.ingest_pipeline WHERE pipeline = $1";
 
 /// Only our own: a pid may have been given to another process meanwhile.
 const BACKEND_OF: &str = "SELECT pid FROM pg_stat_activity WHERE pid = $1 AND usename = current_user \

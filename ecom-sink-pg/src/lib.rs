@@ -13,6 +13,7 @@ mod leader;
 mod ledger;
 mod lock;
 mod ownership;
+mod preflight;
 mod row;
 pub mod schema;
 pub mod server;

@@ -47,9 +47,9 @@ struct Run {
     input: PathBuf,
 
     /// The database, as postgresql://user:password@host:5432/database; better given in the environment, where other users
-    /// of the machine don't see it
+    /// of the machine don't see it. What it leaves open is taken from PGHOST, PGUSER, PGPASSWORD and their like
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    database_url: String,
+    database_url: Option<String>,
 
     /// Load what is there, then end; a file that is still written to is read as far as it is
     #[arg(long)]
@@ -74,6 +74,10 @@ struct Run {
     /// The input directory has moved since the last run, with the same files
     #[arg(long)]
     moved: bool,
+
+    /// End the instance that runs this pipeline, instead of standing by until it ends; for a start by hand, not for a service
+    #[arg(long)]
+    take_over: bool,
 
     /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
@@ -142,9 +146,14 @@ async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
     if let Some(archive) = run.archive {
         source = source.after_commit(AfterCommit::Archive(archive));
     }
-    let sink = PgSink::from_url(&run.database_url)?
+    let sink = match &run.database_url {
+        Some(url) => PgSink::from_url(url)?,
+        None => PgSink::from_env()?,
+    };
+    let sink = sink
         .pipeline(run.pipeline)
         .moved(run.moved)
+        .take_over(run.take_over)
         .wait_for_server(run.wait);
     let mut progress = Progress {
         unusable_files,

@@ -11,16 +11,16 @@ use futures::stream::{Stream, StreamExt};
 use time::{OffsetDateTime, UtcOffset};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Config;
 
 use crate::backoff::delays;
-use crate::claim::{Claim, claim};
-use crate::connect::Connector;
+use crate::claim::{Claim, Terms, claim};
+use crate::connect::{Connection, Connector, Hosts, of_process};
 use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::ledger::PgLedger;
+use crate::preflight;
 use crate::schema;
 use crate::split_ids::{SplitIds, is_over};
 use crate::writer::Writer;
@@ -36,51 +36,62 @@ use crate::writer::Writer;
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink {
-    config: Config,
+    hosts: Hosts,
     pipeline: String,
     limits: EpochLimits,
     deadline: Duration,
     wait_for_server: Duration,
     moved: bool,
+    take_over: bool,
     claim: Option<Claim>,
 }
 
 impl PgSink {
     /// A sink into the database of a URL such as `postgresql://user:password@host/database`, for the pipeline `events`.
     ///
+    /// The URL, or libpq's form `host=… user=…`, means what it means to `psql`, and what it leaves open comes from the same
+    /// variables (`PGHOST`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE` …) and files (`~/.pgpass`, `~/.postgresql/`). Two things
+    /// are stricter than there: without `sslmode` a host other than this machine is connected to with `verify-full`, and
+    /// where no CA is named (`sslrootcert`, `~/.postgresql/root.crt`) that is checked against the system's. The files are
+    /// read now, once.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or asks for encryption, which is not
-    /// supported yet.
+    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or has a setting that is not supported, and
+    /// when a file with certificates can't be used. No error quotes the URL.
     pub fn from_url(url: &str) -> Result<Self> {
-        let unusable = |message: &'static str| {
-            Error::new(ErrorKind::Configuration, message)
-                .hint("the database URL looks like postgresql://user:password@host:5432/database")
-        };
-        let config: Config = url
-            .parse()
-            .map_err(|err| unusable("the database URL can't be read").caused_by(WithoutUrl::of(&err)))?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(unusable("the database URL names no host"));
-        }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(
-                Error::new(ErrorKind::Configuration, "encrypted connections are not supported yet")
-                    .hint("leave sslmode=require out only where the network can be trusted"),
-            );
-        }
-        Ok(Self::with_config(config))
+        Ok(Self::to(Hosts::of_url(url, &of_process)?))
     }
 
-    /// A sink into the database that `config` names, for the pipeline `events`.
-    pub fn with_config(config: Config) -> Self {
+    /// A sink into the database that the environment names (`PGHOST`, `PGDATABASE` …), for the pipeline `events`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_url`](Self::from_url).
+    pub fn from_env() -> Result<Self> {
+        Self::from_url("")
+    }
+
+    /// A sink into the database that `config` names, for the pipeline `events`, without regard to the environment.
+    ///
+    /// `SslMode::Prefer`, its default, stands for `verify-full` with the system's CAs if a host is not this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the system has no CAs that could be asked.
+    pub fn with_config(config: Config) -> Result<Self> {
+        Ok(Self::to(Hosts::of_config(config)?))
+    }
+
+    fn to(hosts: Hosts) -> Self {
         Self {
-            config,
+            hosts,
             pipeline: "events".into(),
             limits: EpochLimits::default(),
             deadline: Duration::from_secs(60),
             wait_for_server: Duration::from_secs(30),
             moved: false,
+            take_over: false,
             claim: None,
         }
     }
@@ -116,27 +127,19 @@ impl PgSink {
         self
     }
 
+    /// Ends the instance that works, in place of standing by until it ends; that one then fails with
+    /// [`ErrorKind::Fenced`]. Nothing that it committed is lost, and it commits nothing more.
+    ///
+    /// For one start by hand, such as when the machine of the other hangs: two instances that are always started so end each
+    /// other in turn. The role must be that of the other, or a member of it or of `pg_signal_backend`.
+    pub fn take_over(mut self, take_over: bool) -> Self {
+        self.take_over = take_over;
+        self
+    }
+
     fn connector(&self) -> Connector {
         let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
-        Connector::new(self.config.clone(), &name, Deadline(self.deadline))
-    }
-}
-
-/// What is wrong with a URL, without the URL: it may hold a password.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct WithoutUrl(String);
-
-impl WithoutUrl {
-    fn of(err: &tokio_postgres::Error) -> Self {
-        let cause = std::error::Error::source(err).map(ToString::to_string);
-        // Behind a backtick it quotes the URL.
-        let cause = cause
-            .as_deref()
-            .and_then(|text| text.split('`').next())
-            .unwrap_or_default()
-            .trim_end();
-        Self(if cause.is_empty() { "malformed" } else { cause }.to_owned())
+        Connector::new(self.hosts.clone(), name, Deadline(self.deadline))
     }
 }
 
@@ -150,7 +153,7 @@ impl Sink<Event> for PgSink {
         let mut delays = delays();
         loop {
             let mut connection = connector.connect_within(self.wait_for_server).await?;
-            let err = match prepare_schema(&mut connection.client).await {
+            let err = match prepare(&mut connection, &connector).await {
                 Ok(()) => break,
                 Err(err) => err,
             };
@@ -162,7 +165,13 @@ impl Sink<Event> for PgSink {
             tracing::warn!("trying again: {}", err.report());
             sleep(delay).await;
         }
-        let claim = claim(&connector, &self.pipeline, topology, self.moved, self.wait_for_server).await?;
+        let terms = Terms {
+            pipeline: &self.pipeline,
+            topology,
+            moved: self.moved,
+            take_over: self.take_over,
+        };
+        let claim = claim(&connector, terms, self.wait_for_server).await?;
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);
@@ -170,8 +179,8 @@ impl Sink<Event> for PgSink {
     }
 
     fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
-        try_stream! {
-            let connector = self.connector();
+        let leader = self.claim.as_ref().map(|claim| claim.leader.clone());
+        let commits = try_stream! {
             let Some(Claim { leader, epoch: mut last, last_split_id }) = self.claim else {
                 Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
                 return;
@@ -179,7 +188,7 @@ impl Sink<Event> for PgSink {
             let mut input = pin!(input.fuse());
             let mut ids = SplitIds::new(last_split_id);
             let mut gathering = Epoch::new(self.limits);
-            let mut idle = Some(Writer::new(connector, leader.clone()));
+            let mut idle = Some(Writer::new(leader.connector().clone(), leader.clone()));
             let mut writing: Option<Writing> = None;
             let mut ended = None;
             loop {
@@ -266,15 +275,45 @@ impl Sink<Event> for PgSink {
                     (None, None) => break,
                 }
             }
+        };
+        unless_overtaken(commits, leader)
+    }
+}
+
+/// Ends the commits with an error when another instance has taken over, whatever they wait for.
+fn unless_overtaken(
+    commits: impl Stream<Item = Result<Commit>> + Send,
+    leader: Option<Arc<Leader>>,
+) -> impl Stream<Item = Result<Commit>> + Send {
+    try_stream! {
+        let mut commits = pin!(commits);
+        let Some(leader) = leader else {
+            while let Some(commit) = commits.next().await {
+                yield commit?;
+            }
+            return;
+        };
+        let mut overtaken = pin!(leader.overtaken());
+        loop {
+            let next = match select(commits.next(), overtaken.as_mut()).await {
+                Either::Left((next, _)) => next,
+                Either::Right(_) => Some(Err(leader.fenced())),
+            };
+            match next {
+                Some(commit) => yield commit?,
+                None => break,
+            }
         }
     }
 }
 
-async fn prepare_schema(client: &mut Client) -> Result<()> {
+async fn prepare(connection: &mut Connection, connector: &Connector) -> Result<()> {
+    preflight::check_sessions(connection, connector).await?;
     // Migrations wait longer for locks than the writing of epochs does.
-    let patient = client.batch_execute("SET lock_timeout = '60s'").await;
+    let patient = connection.client.batch_execute("SET lock_timeout = '60s'").await;
     patient.map_err(|err| Failure::from(err).into_error("preparing the schema"))?;
-    schema::apply(client).await
+    schema::apply(&mut connection.client).await?;
+    preflight::warn(connection, connector).await
 }
 
 /// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.

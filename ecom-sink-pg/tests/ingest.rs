@@ -5,85 +5,19 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test fails by panicking, and shows its seed and logs"
+    reason = "a test fails by panicking, and shows its seed"
 )]
 
 mod fixture;
 
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ecom_sink_pg::server::Shutdown;
+use fixture::program::{Ingest, once};
 use fixture::{Database, HEADER, database, database_on, drop_in, drop_in_text, eventually, line, start_server};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::{NamedTempFile, TempDir};
-
-/// A running program; one that a failing test leaves behind is killed, and its log shown.
-struct Ingest {
-    process: Child,
-    log: NamedTempFile,
-}
-
-impl Ingest {
-    fn start(database: &Database, input: &TempDir, more: &[&str]) -> Self {
-        Self::start_at(&database.url, input, more)
-    }
-
-    fn start_at(url: &str, input: &TempDir, more: &[&str]) -> Self {
-        let log = NamedTempFile::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
-        command
-            .arg("run")
-            .arg("--input")
-            .arg(input.path())
-            .args(more)
-            .env("DATABASE_URL", url);
-        let process = command
-            .stdin(Stdio::null())
-            .stderr(log.reopen().unwrap())
-            .spawn()
-            .unwrap();
-        Self { process, log }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    async fn end(mut self) -> (ExitStatus, String) {
-        let mut status = None;
-        eventually("the end of the program", async || {
-            status = self.process.try_wait().unwrap();
-            status.is_some()
-        })
-        .await;
-        (status.unwrap(), self.log())
-    }
-
-    async fn succeed(self) -> String {
-        let (status, log) = self.end().await;
-        assert!(status.success(), "{status}\n{log}");
-        log
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.log.path()).unwrap()
-    }
-}
-
-impl Drop for Ingest {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("{}", self.log());
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-async fn once(database: &Database, input: &TempDir) -> String {
-    Ingest::start(database, input, &["--once"]).succeed().await
-}
+use rustix::process::Signal;
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn a_backlog_is_loaded_once_however_often_it_is_run() {
@@ -312,27 +246,6 @@ async fn the_server_may_stop_and_start_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_second_instance_stands_by_and_takes_over() {
-    let (database, input) = (database().await, tempfile::tempdir().unwrap());
-    let first = Ingest::start(&database, &input, &[]);
-    drop_in(input.path(), "a.csv", 0..100);
-    eventually("the first file", async || {
-        tables_exist(&database).await && database.rows().await == 100
-    })
-    .await;
-    let second = Ingest::start(&database, &input, &[]);
-    eventually("the second standing by", async || second.log().contains("standing by")).await;
-    first.signal(Signal::KILL);
-    first.end().await;
-    drop_in(input.path(), "b.csv", 100..200);
-    eventually("the second file", async || database.rows().await == 200).await;
-    second.signal(Signal::TERM);
-    let log = second.succeed().await;
-    assert!(log.contains("standing by") && log.contains("taking over"), "{log}");
-    database.check_balance().await;
-}
-
-#[tokio::test]
 async fn a_log_that_nobody_reads_does_not_hold_it_up() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
@@ -391,7 +304,7 @@ async fn mistakes_are_told_with_their_own_exit_codes() {
     for url in [
         "",
         "postgresql://u@h/x?password=a&canary=1",
-        "postgresql://u:canary@h/x?sslmode=require",
+        "postgresql://u:canary@h/x?sslmode=sometimes",
     ] {
         let (code, log) = failing(url, &input, &[]).await;
         assert!(code == 3 && !log.contains("canary"), "{url:?}: {code} {log}");

@@ -106,7 +106,7 @@ async fn nothing_is_lost_or_doubled(cut: Cut) {
     };
     let source = MemorySource::new("events", events.collect()).max_batch_rows(500);
     let summary = source
-        .to(PgSink::with_config(through).epoch_limits(limits))
+        .to(PgSink::with_config(through).unwrap().epoch_limits(limits))
         .run()
         .await
         .unwrap();

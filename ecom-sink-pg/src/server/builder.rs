@@ -59,8 +59,9 @@ impl Builder {
 
     /// Sets a server setting, as `-c name=value`; the last value holds.
     ///
-    /// `listen_addresses`, `port`, `unix_socket_directories` and where the log
-    /// goes cannot be set.
+    /// `port`, `unix_socket_directories` and where the log goes cannot be set.
+    /// With `listen_addresses` anyone who reaches the address may be any user,
+    /// unless `hba_file` or `pg_hba.conf` in the data directory says otherwise.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self

@@ -85,10 +85,16 @@ impl PrivateServer {
     fn arguments(&self, mark: &str) -> Vec<OsString> {
         let mut socket = OsString::from("unix_socket_directories=");
         socket.push(&self.socket);
-        let mut arguments = vec!["-D".into(), self.data.clone().into()];
+        // Of a setting that is given twice the last value holds.
+        let mut arguments: Vec<OsString> = [
+            "-D".into(),
+            self.data.clone().into(),
+            "-c".into(),
+            "listen_addresses=".into(),
+        ]
+        .into();
         arguments.extend(self.settings.iter().cloned());
         for setting in [
-            "listen_addresses=".into(),
             format!("port={PORT}").into(),
             socket,
             "logging_collector=off".into(),

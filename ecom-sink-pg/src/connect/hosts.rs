@@ -1,0 +1,402 @@
+//! The hosts that a connection may lead to, tried in their order, each with how the way to it is encrypted.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, Result};
+use tokio_postgres::Config;
+use tokio_postgres::config::{ChannelBinding, Host as At, SslMode, SslNegotiation};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::params::{Environment, Params};
+use super::text::malformed;
+use super::tls::{Check, Roots, Tls};
+
+/// Where to connect to.
+#[derive(Debug, Clone)]
+pub(crate) struct Hosts {
+    pub(super) list: Arc<[Host]>,
+    /// Whether any of them is as good as the first.
+    pub(super) shuffled: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct Host {
+    /// For messages.
+    pub(super) name: String,
+    pub(super) config: Config,
+    pub(super) tls: MakeRustlsConnect,
+    /// Tried one after the other.
+    pub(super) modes: &'static [SslMode],
+}
+
+/// As `sslmode` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+const MODES: &[(&str, Mode)] = &[
+    ("disable", Mode::Disable),
+    ("allow", Mode::Allow),
+    ("prefer", Mode::Prefer),
+    ("require", Mode::Require),
+    ("verify-ca", Mode::VerifyCa),
+    ("verify-full", Mode::VerifyFull),
+];
+
+impl Mode {
+    /// Where nothing is said, a way that leaves the machine is encrypted to a server that has proved who it is.
+    fn default_for(is_local: bool) -> Self {
+        if is_local { Self::Prefer } else { Self::VerifyFull }
+    }
+
+    fn check(self, has_roots: bool) -> Check {
+        match self {
+            Self::VerifyFull => Check::ChainAndName,
+            Self::VerifyCa => Check::Chain,
+            // As in libpq.
+            _ if has_roots => Check::Chain,
+            _ => Check::Nothing,
+        }
+    }
+
+    fn tries(self, check: Check) -> &'static [SslMode] {
+        match self {
+            Self::Disable => &[SslMode::Disable],
+            Self::Allow => &[SslMode::Disable, SslMode::Require],
+            // A certificate that was to be checked and is found wrong is no reason to go on without.
+            Self::Prefer if check == Check::Nothing => &[SslMode::Prefer, SslMode::Disable],
+            Self::Prefer => &[SslMode::Prefer],
+            Self::Require | Self::VerifyCa | Self::VerifyFull => &[SslMode::Require],
+        }
+    }
+}
+
+impl Hosts {
+    /// Those of a URL or of `keyword=value` pairs, completed from the environment.
+    pub(crate) fn of_url(url: &str, environment: Environment<'_>) -> Result<Self> {
+        let params = Params::read(url, environment)?;
+        let (names, addresses, ports) = (params.list("host"), params.list("hostaddr"), params.list("port"));
+        let count = names.len().max(addresses.len());
+        let fits = |list: &[&str]| list.is_empty() || list.len() == count;
+        if !fits(&names) || !fits(&addresses) || !(fits(&ports) || ports.len() == 1) {
+            return Err(malformed(
+                "there are not as many hosts, addresses and ports as each other",
+            ));
+        }
+        let host = |at: usize| {
+            let name = names.get(at).copied().unwrap_or_default();
+            let address = addresses.get(at).copied().unwrap_or_default();
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or_default();
+            Host::new(&params, name, address, port)
+        };
+        let balance = [("disable", false), ("random", true)];
+        Ok(Self {
+            list: (0..count).map(host).collect::<Result<_>>()?,
+            shuffled: params.choice("load_balance_hosts", &balance, false)?,
+        })
+    }
+
+    /// Those of a configuration of the driver, which knows fewer ways to encrypt; what it calls `Prefer` is its default, and
+    /// stands for ours.
+    pub(crate) fn of_config(mut config: Config) -> Result<Self> {
+        let hosts = config.get_hosts().iter();
+        let is_local = config.get_hostaddrs().iter().all(IpAddr::is_loopback)
+            && hosts.clone().all(|host| match host {
+                At::Tcp(name) => is_loopback(name),
+                At::Unix(_) => true,
+            });
+        let mode = match config.get_ssl_mode() {
+            SslMode::Disable => Mode::Disable,
+            SslMode::Require => Mode::Require,
+            _ => Mode::default_for(is_local),
+        };
+        let tls = Tls {
+            check: mode.check(false),
+            roots: Roots::System,
+            client: None,
+            sni: true,
+            direct: config.get_ssl_negotiation() == SslNegotiation::Direct,
+        };
+        let names = hosts.map(|host| match host {
+            At::Tcp(name) => name.clone(),
+            At::Unix(directory) => directory.display().to_string(),
+        });
+        let name = names.collect::<Vec<_>>().join(", ");
+        set_liveness(&mut config);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        let host = Host {
+            name,
+            tls: tls.connector()?,
+            modes: mode.tries(tls.check),
+            config,
+        };
+        Ok(Self {
+            list: Arc::new([host]),
+            // The driver does it.
+            shuffled: false,
+        })
+    }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A link that died without a word is noticed by both ends.
+fn set_liveness(config: &mut Config) {
+    config.keepalives(true).keepalives_idle(Duration::from_secs(10));
+    config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+    config.tcp_user_timeout(Duration::from_secs(30));
+}
+
+impl Host {
+    fn new(params: &Params, name: &str, address: &str, port: &str) -> Result<Self> {
+        let mut config = Config::new();
+        let port = match port {
+            "" => 5432,
+            port => port
+                .parse()
+                .map_err(|_| malformed("a port is not a number up to 65535"))?,
+        };
+        config.port(port);
+        let is_socket = address.is_empty() && name.starts_with('/');
+        let is_local = if is_socket {
+            config.host_path(name);
+            true
+        } else if address.is_empty() {
+            check_name(name)?;
+            config.host(name);
+            is_loopback(name)
+        } else {
+            check_name(name)?;
+            let address: IpAddr = address
+                .parse()
+                .map_err(|_| malformed("hostaddr is not the number of an address"))?;
+            // The name is what its certificate is checked for.
+            config.host(if name.is_empty() {
+                address.to_string()
+            } else {
+                name.to_owned()
+            });
+            config.hostaddr(address);
+            address.is_loopback()
+        };
+        let shown = if name.is_empty() { address } else { name };
+        let name = format!("{shown}:{port}");
+
+        set_session(&mut config, params)?;
+        let mut password = params.password(shown, port)?;
+        if password.is_none() && is_socket {
+            password = params.password("localhost", port)?;
+        }
+        if let Some(password) = password {
+            config.password(password);
+        }
+
+        let negotiation = [("postgres", false), ("direct", true)];
+        let direct = params.choice("sslnegotiation", &negotiation, false)?;
+        let (mode, tls) = encryption(params, is_socket, is_local, direct)?;
+        if direct && !is_socket {
+            config.ssl_negotiation(SslNegotiation::Direct);
+        }
+        Ok(Self {
+            name,
+            tls: tls.connector()?,
+            modes: mode.tries(tls.check),
+            config,
+        })
+    }
+}
+
+/// A part of a URL that was written wrong may be the password, and is not to be looked up or shown as a name.
+fn check_name(name: &str) -> Result<()> {
+    let fits = |c: char| c.is_alphanumeric() || "-._:%".contains(c);
+    match name.chars().all(fits) {
+        true => Ok(()),
+        false => Err(malformed("a host has characters that no host has")),
+    }
+}
+
+fn is_loopback(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
+    }
+}
+
+fn set_session(config: &mut Config, params: &Params) -> Result<()> {
+    config.user(params.get("user").unwrap_or_default());
+    config.dbname(params.get("dbname").unwrap_or_default());
+    if let Some(options) = params.get("options") {
+        config.options(options);
+    }
+    let seconds = |keyword| {
+        let given = params.number::<i64>(keyword)?;
+        Ok::<_, Error>(
+            given
+                .and_then(|given| u64::try_from(given).ok())
+                .map(Duration::from_secs),
+        )
+    };
+    match seconds("connect_timeout")? {
+        Some(Duration::ZERO) => {}
+        given => {
+            config.connect_timeout(given.unwrap_or(CONNECT_TIMEOUT));
+        }
+    }
+    set_liveness(config);
+    if params.number::<i64>("keepalives")? == Some(0) {
+        config.keepalives(false);
+    }
+    if let Some(idle) = seconds("keepalives_idle")?.filter(|idle| !idle.is_zero()) {
+        config.keepalives_idle(idle);
+    }
+    if let Some(interval) = seconds("keepalives_interval")?.filter(|interval| !interval.is_zero()) {
+        config.keepalives_interval(interval);
+    }
+    if let Some(count) = params.number("keepalives_count")?.filter(|count| *count > 0) {
+        config.keepalives_retries(count);
+    }
+    if let Some(milliseconds) = params.number("tcp_user_timeout")?.filter(|limit| *limit > 0) {
+        config.tcp_user_timeout(Duration::from_millis(milliseconds));
+    }
+    let binding = [
+        ("disable", ChannelBinding::Disable),
+        ("prefer", ChannelBinding::Prefer),
+        ("require", ChannelBinding::Require),
+    ];
+    config.channel_binding(params.choice("channel_binding", &binding, ChannelBinding::Prefer)?);
+    // Whatever allows less than writing is of no use to a sink.
+    params.choice(
+        "target_session_attrs",
+        &[("any", ()), ("read-write", ()), ("primary", ())],
+        (),
+    )?;
+    params.choice("gssencmode", &[("disable", ()), ("prefer", ())], ())?;
+    let utf8 = ["UTF8", "utf8", "UTF-8", "utf-8", "auto"].map(|name| (name, ()));
+    params.choice("client_encoding", &utf8, ())
+}
+
+fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(Mode, Tls)> {
+    let system = params.get("sslrootcert") == Some("system");
+    let default = match system {
+        true => Mode::VerifyFull,
+        false => Mode::default_for(is_local),
+    };
+    let asked = params.choice("sslmode", MODES, default)?;
+    let weak = |with: &str, than: &str| {
+        let message = format!("{with} needs {than}");
+        Err(Error::new(ErrorKind::Configuration, message).hint("leave sslmode out, or set it to verify-full"))
+    };
+    // Servers don't encrypt what goes through a socket of the machine.
+    let mode = match asked {
+        _ if is_socket => Mode::Disable,
+        Mode::VerifyFull => asked,
+        _ if system => return weak("sslrootcert=system", "sslmode=verify-full"),
+        Mode::Disable | Mode::Allow | Mode::Prefer if direct => {
+            return weak("sslnegotiation=direct", "sslmode=require or more");
+        }
+        _ => asked,
+    };
+    let file = |keyword, default| {
+        let given = params.get(keyword).map(Into::into);
+        given.or_else(|| params.default_file(default))
+    };
+    let encrypted = mode != Mode::Disable;
+    let root = file("sslrootcert", "root.crt").filter(|_| encrypted && !system);
+    let client = match (file("sslcert", "postgresql.crt"), file("sslkey", "postgresql.key")) {
+        (Some(certificate), Some(key)) if encrypted => Some((certificate, key)),
+        (Some(_), None) | (None, Some(_)) if encrypted && params.get("sslcert").or(params.get("sslkey")).is_some() => {
+            let message = "of sslcert and sslkey one is given without the other";
+            return Err(Error::new(ErrorKind::Configuration, message));
+        }
+        _ => None,
+    };
+    let tls = Tls {
+        check: mode.check(root.is_some()),
+        roots: root.map_or(Roots::System, Roots::File),
+        client,
+        sni: params.choice("sslsni", &[("1", true), ("0", false)], true)?,
+        direct,
+    };
+    Ok((mode, tls))
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The driver's configuration leaves the password out by itself.
+        f.debug_struct("Host")
+            .field("name", &self.name)
+            .field("config", &self.config)
+            .field("modes", &self.modes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(url: &str) -> Hosts {
+        Hosts::of_url(url, &|_| None).unwrap()
+    }
+
+    #[test]
+    fn unencrypted_ways_off_the_machine_must_be_asked_for() {
+        use SslMode::{Disable, Prefer, Require};
+        for (url, modes) in [
+            ("postgresql://db.example.com", &[Require][..]),
+            ("postgresql://10.0.0.1", &[Require]),
+            ("postgresql://localhost?hostaddr=10.0.0.1", &[Require]),
+            ("postgresql://localhost.example.com", &[Require]),
+            ("postgresql://localhost", &[Prefer, Disable]),
+            ("postgresql://LOCALHOST.", &[Prefer, Disable]),
+            ("postgresql://127.0.0.9", &[Prefer, Disable]),
+            ("postgresql://[::1]:5433", &[Prefer, Disable]),
+            ("postgresql://db.example.com?sslmode=disable", &[Disable]),
+            ("postgresql://db.example.com?sslmode=prefer", &[Prefer, Disable]),
+            ("postgresql:///d?host=/run/postgresql&sslmode=require", &[Disable]),
+        ] {
+            assert_eq!(hosts(url).list[0].modes, modes, "{url}");
+        }
+    }
+
+    #[test]
+    fn each_host_has_its_port_and_its_way() {
+        let hosts = hosts("postgresql:///d?host=/run/postgresql,db.example.com,localhost&port=1,,3");
+        let names: Vec<&str> = hosts.list.iter().map(|host| host.name.as_str()).collect();
+        assert_eq!(names, ["/run/postgresql:1", "db.example.com:5432", "localhost:3"]);
+        let tries: Vec<usize> = hosts.list.iter().map(|host| host.modes.len()).collect();
+        assert_eq!(tries, [1, 1, 2]);
+    }
+
+    #[test]
+    fn liveness_is_ours_unless_it_is_given() {
+        let config = |url| hosts(url).list[0].config.clone();
+        let ours = config("postgresql://localhost");
+        assert_eq!(ours.get_keepalives_idle(), Duration::from_secs(10));
+        assert_eq!(ours.get_tcp_user_timeout(), Some(&Duration::from_secs(30)));
+        assert_eq!(ours.get_connect_timeout(), Some(&CONNECT_TIMEOUT));
+        let given = config("postgresql://localhost?keepalives_idle=60&tcp_user_timeout=9000&connect_timeout=0");
+        assert_eq!(given.get_keepalives_idle(), Duration::from_secs(60));
+        assert_eq!(given.get_tcp_user_timeout(), Some(&Duration::from_secs(9)));
+        assert_eq!(given.get_connect_timeout(), None);
+    }
+
+    #[test]
+    fn the_password_is_not_shown() {
+        let hosts = hosts("postgresql://u:canary@localhost");
+        assert_eq!(hosts.list[0].config.get_password(), Some(&b"canary"[..]));
+        assert!(!format!("{hosts:?} {hosts:#?}").contains("canary"));
+    }
+}

@@ -1,0 +1,112 @@
+//! The password file, `~/.pgpass`: lines of `host:port:database:user:password`, of which the first that fits counts.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use ecom_stream::{Error, ErrorKind, Result};
+
+/// The password for a host, port, database and user; `None` without a file. As in libpq, a file that others can read is not
+/// used.
+pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
+    let unreadable = |err: io::Error| {
+        let message = format!("can't read the password file {}", path.display());
+        Error::new(ErrorKind::Configuration, message).caused_by(err)
+    };
+    let meta = match fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(err) => return Err(unreadable(err)),
+    };
+    if !meta.is_file() {
+        return Ok(None);
+    }
+    if meta.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(
+            "the password file {} is not used, since others can get at it: chmod 0600",
+            path.display()
+        );
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    // A password is text here; a line that is not fits nothing.
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.lines().find_map(|line| password_in(line, asked)))
+}
+
+fn password_in(line: &str, asked: [&str; 4]) -> Option<String> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let mut rest = line;
+    for value in asked {
+        let any = rest.strip_prefix("*:");
+        let (field, behind) = field(rest);
+        let behind = behind?;
+        if any.is_none() && field != value {
+            return None;
+        }
+        rest = behind;
+    }
+    let (password, _) = field(rest);
+    (!password.is_empty()).then_some(password)
+}
+
+/// The field at the beginning, without its backslashes, and what is behind its colon.
+fn field(text: &str) -> (String, Option<&str>) {
+    let mut field = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            ':' => return (field, Some(&text[at + 1..])),
+            '\\' => field.extend(chars.next().map(|(_, c)| c)),
+            c => field.push(c),
+        }
+    }
+    (field, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: [&str; 4] = ["h:1", "5432", "d", "u"];
+
+    fn found(line: &str) -> Option<String> {
+        password_in(line, ASKED)
+    }
+
+    #[test]
+    fn a_line_fits_by_each_field_or_its_star() {
+        assert_eq!(found(r"h\:1:5432:d:u:p\:a\\b").as_deref(), Some(r"p:a\b"));
+        assert_eq!(found("*:*:*:*:p").as_deref(), Some("p"));
+        for other in [
+            "",
+            "# *:*:*:*:p",
+            "*:*:*:p",
+            "h:5432:d:u:p",
+            "*:5433:*:*:p",
+            "*:*:*:v:p",
+            "*:*:*:*:",
+            r"\*:*:*:*:p",
+        ] {
+            assert_eq!(found(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pgpass");
+        assert_eq!(look_up(&file, ASKED).unwrap(), None);
+        fs::write(&file, "x:*:*:*:no\n*:*:*:*:yes\n*:*:*:*:late\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(look_up(&file, ASKED).unwrap(), None);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(look_up(&file, ASKED).unwrap().as_deref(), Some("yes"));
+    }
+}

@@ -1,0 +1,199 @@
+//! Two instances of one pipeline: one works, the other stands by or takes over; nothing is lost and nothing doubled.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use fixture::program::{Ingest, once};
+use fixture::{Database, database, drop_in, eventually};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+const ROWS_PER_FILE: u32 = 500;
+
+fn drop_files(input: &TempDir, files: std::ops::Range<u32>) {
+    for file in files {
+        drop_in(
+            input.path(),
+            &format!("{file}.csv"),
+            file * ROWS_PER_FILE..(file + 1) * ROWS_PER_FILE,
+        );
+    }
+}
+
+/// The rows so far; none before there is a table.
+async fn rows(database: &Database) -> i64 {
+    let exists = database
+        .row("SELECT to_regclass('ecom.ingest_pipeline') IS NOT NULL")
+        .await;
+    match exists.get(0) {
+        true => database.rows().await,
+        false => 0,
+    }
+}
+
+/// It ends because it was overtaken.
+async fn is_fenced(ingest: Ingest) {
+    let (status, log) = ingest.end().await;
+    assert_eq!(status.code(), Some(6), "{log}");
+    assert!(log.contains("another instance has taken over"), "{log}");
+}
+
+async fn stop(ingest: Ingest) -> String {
+    ingest.signal(Signal::TERM);
+    ingest.succeed().await
+}
+
+/// All rows of so many files are there, each once.
+async fn check(database: &Database, input: &TempDir, files: u32) {
+    let expected = i64::from(files * ROWS_PER_FILE);
+    eventually("every row", async || rows(database).await >= expected).await;
+    assert_eq!(rows(database).await, expected);
+    let ids = "SELECT count(DISTINCT event_id) FROM ecom.events";
+    assert_eq!(database.number(ids).await, expected);
+    database.check_balance().await;
+    let unfinished = "SELECT count(*) FROM ecom.ingest_split WHERE state <> 'finished'";
+    assert_eq!(database.number(unfinished).await, 0);
+    assert_eq!(std::fs::read_dir(input.path()).unwrap().count(), files as usize);
+}
+
+#[tokio::test]
+async fn a_second_instance_stands_by_and_takes_over() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_in(input.path(), "a.csv", 0..100);
+    eventually("the first file", async || rows(&database).await == 100).await;
+    let second = Ingest::start(&database, &input, &[]);
+    eventually("the second standing by", async || second.log().contains("standing by")).await;
+    first.signal(Signal::KILL);
+    first.end().await;
+    drop_in(input.path(), "b.csv", 100..200);
+    eventually("the second file", async || database.rows().await == 200).await;
+    second.signal(Signal::TERM);
+    let log = second.succeed().await;
+    assert!(log.contains("standing by") && log.contains("taking over"), "{log}");
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn taking_over_ends_the_one_that_works() {
+    const FILES: u32 = 200;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_files(&input, 0..FILES / 2);
+    eventually("some rows", async || rows(&database).await > 0).await;
+    let second = Ingest::start(&database, &input, &["--take-over"]);
+    drop_files(&input, FILES / 2..FILES);
+    is_fenced(first).await;
+    eventually("every row", async || {
+        rows(&database).await == i64::from(FILES * ROWS_PER_FILE)
+    })
+    .await;
+    let log = stop(second).await;
+    assert!(log.contains("ending the instance that runs pipeline"), "{log}");
+    check(&database, &input, FILES).await;
+}
+
+#[tokio::test]
+async fn one_that_has_nothing_to_do_ends_as_well() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_files(&input, 0..1);
+    eventually("the first file", async || rows(&database).await > 0).await;
+    let second = Ingest::start(&database, &input, &["--take-over"]);
+    is_fenced(first).await;
+    drop_files(&input, 1..2);
+    check(&database, &input, 2).await;
+    stop(second).await;
+}
+
+/// As when the machine of the first is paused, with all that it had under way.
+#[tokio::test]
+async fn one_that_was_stopped_in_the_middle_comes_back_and_does_no_harm() {
+    const FILES: u32 = 100;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    for round in 1..=4 {
+        let first = Ingest::start(&database, &input, &[]);
+        let before = rows(&database).await;
+        drop_files(&input, (round - 1) * FILES..round * FILES - 10);
+        // Sooner or later in the work of the rounds.
+        let some = before + i64::from((round - 1) * FILES / 5 * ROWS_PER_FILE);
+        eventually("some rows", async || rows(&database).await > some).await;
+        first.signal(Signal::STOP);
+        let second = Ingest::start(&database, &input, &["--take-over"]);
+        drop_files(&input, round * FILES - 10..round * FILES);
+        check(&database, &input, round * FILES).await;
+        first.signal(Signal::CONT);
+        is_fenced(first).await;
+        check(&database, &input, round * FILES).await;
+        stop(second).await;
+    }
+    let log = once(&database, &input).await;
+    assert!(log.contains("0 records read"), "{log}");
+}
+
+#[tokio::test]
+async fn of_two_that_take_over_at_the_same_time_one_is_left() {
+    const FILES: u32 = 50;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_files(&input, 0..FILES / 2);
+    eventually("some rows", async || rows(&database).await > 0).await;
+    let mut takers: Vec<Ingest> = (0..3)
+        .map(|_| Ingest::start(&database, &input, &["--take-over"]))
+        .collect();
+    drop_files(&input, FILES / 2..FILES);
+    is_fenced(first).await;
+    while takers.len() > 1 {
+        let mut over = None;
+        eventually("the end of one", async || {
+            over = takers
+                .iter_mut()
+                .position(|taker| taker.process.try_wait().unwrap().is_some());
+            over.is_some()
+        })
+        .await;
+        is_fenced(takers.swap_remove(over.unwrap())).await;
+    }
+    let last = takers.pop().unwrap();
+    check(&database, &input, FILES).await;
+    stop(last).await;
+}
+
+#[tokio::test]
+async fn without_the_right_to_end_it_nothing_is_done_to_it() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_files(&input, 0..1);
+    eventually("the first file", async || rows(&database).await > 0).await;
+    let fence = "SELECT fence FROM ecom.ingest_pipeline";
+    let before = database.number(fence).await;
+
+    let other = format!("other_{before}_{}", std::process::id());
+    let make = format!(
+        "CREATE ROLE {other} LOGIN; GRANT USAGE ON SCHEMA ecom TO {other};
+         GRANT ALL ON ALL TABLES IN SCHEMA ecom TO {other}; GRANT ALL ON ALL FUNCTIONS IN SCHEMA ecom TO {other}"
+    );
+    database.client.batch_execute(&make).await.unwrap();
+    let url = format!("{}&user={other}", database.url);
+    let (status, log) = Ingest::start_at(&url, &input, &["--take-over"]).end().await;
+    assert_eq!(status.code(), Some(3), "{log}");
+    assert!(log.contains("postgres") && log.contains("pg_signal_backend"), "{log}");
+
+    // Nor from another directory by mistake.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (status, log) = Ingest::start(&database, &elsewhere, &["--take-over"]).end().await;
+    assert_eq!(status.code(), Some(3), "{log}");
+    assert!(log.contains("--pipeline"), "{log}");
+
+    assert_eq!(database.number(fence).await, before);
+    drop_files(&input, 1..2);
+    check(&database, &input, 2).await;
+    let log = stop(first).await;
+    assert!(!log.contains("trying again"), "{log}");
+}
