@@ -17,7 +17,7 @@ use clap::Parser;
 use ecom_gen::{Rate, Shop, ShopSource};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
-use ecom_stream::{CsvDirSink, CsvDirSource, Rules, SourceExt, Summary, stop_signal};
+use ecom_stream::{CsvDirSink, CsvDirSource, ProgressReceiver, Rules, SourceExt, Summary, stop_signal};
 use futures::FutureExt;
 use indicatif::{HumanCount, ProgressBar};
 use time::OffsetDateTime;
@@ -104,18 +104,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The ingest: a source that reads files, and a sink that stores events exactly once.
     let line = ProgressBar::new_spinner();
     let pipeline = |source: CsvDirSource| {
-        let line = line.clone();
-        let (mut stored, mut epochs) = (0, 0);
         let sink = PgSink::from_url(&url)?.pipeline("example");
-        let pipeline = source
-            .validate(Rules::default())
-            .stamp()
-            .to(sink)
-            .on_commit(move |commit| {
-                stored += commit.counts.stored;
-                epochs += 1;
-                line.set_message(format!("{} events stored in {epochs} epochs", HumanCount(stored)));
-            });
+        let pipeline = source.validate(Rules::default()).stamp().to(sink);
+        tokio::spawn(show(pipeline.subscribe(), line.clone()));
         Ok::<_, ecom_stream::Error>(pipeline)
     };
     println!(
@@ -155,6 +146,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// A line that follows the ingest.
+async fn show(mut progress: ProgressReceiver, line: ProgressBar) {
+    while let Some(progress) = progress.next().await {
+        let behind = progress.lag.oldest_input.unwrap_or_default();
+        line.set_message(format!(
+            "{} events stored in {} epochs, {:.0}/s, {} ms behind the files",
+            HumanCount(progress.counts.stored),
+            progress.epochs,
+            progress.rows_per_s.recent,
+            behind.as_millis()
+        ));
+    }
 }
 
 /// What the shop sold since it opened, as the functions in sql/ tell it.

@@ -192,6 +192,9 @@ impl Source for ShopSource {
                         ..Batch::default()
                     };
                     batch.count_of(&split).read = records.len() as u64;
+                    for record in &records {
+                        batch.times.saw_event(record.value.event_time);
+                    }
                     batch.records = records;
                     last_sent = Instant::now();
                     yield batch;

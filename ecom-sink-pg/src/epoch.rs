@@ -2,11 +2,13 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Refusal, Reject, Split, StateChange};
+use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Refusal, Reject, Split, StateChange, Times};
 use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::row::{self, RowOrigin, encode};
@@ -57,6 +59,9 @@ pub(crate) struct Epoch {
     by_split: HashMap<Split, usize>,
     days: BTreeSet<Date>,
     bytes: usize,
+    since: Option<Instant>,
+    input_bytes: u64,
+    times: Times,
 }
 
 #[derive(Debug)]
@@ -112,6 +117,9 @@ impl Epoch {
             by_split: HashMap::new(),
             days: BTreeSet::new(),
             bytes: 0,
+            since: None,
+            input_bytes: 0,
+            times: Times::default(),
         }
     }
 
@@ -135,6 +143,9 @@ impl Epoch {
 
     /// Takes in a batch. `split_id` is asked for each split of it.
     pub(crate) fn add(&mut self, batch: Batch<Event>, mut split_id: impl FnMut(&Split) -> i64, now: OffsetDateTime) {
+        self.since.get_or_insert_with(Instant::now);
+        self.input_bytes += batch.bytes as u64;
+        self.times.merge(&batch.times);
         for count in &batch.counts {
             let at = self.split(&count.split, &mut split_id);
             let counts = &mut self.splits[at].counts;
@@ -319,6 +330,21 @@ impl Epoch {
             }
         }
         letters
+    }
+
+    /// How long ago its first batch came.
+    pub(crate) fn age(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// The bytes of input that it stands for.
+    pub(crate) fn input_bytes(&self) -> u64 {
+        self.input_bytes
+    }
+
+    /// How old its data are.
+    pub(crate) fn times(&self) -> Times {
+        self.times
     }
 
     /// What the epoch does to each split, with the fates of the rows counted in.

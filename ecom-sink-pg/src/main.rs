@@ -3,14 +3,13 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ecom_sink_pg::PgSink;
 use ecom_stream::{
-    AfterCommit, Commit, Counts, CsvDirSource, Error, ErrorKind, Result, Rules, SourceExt, Summary, stop_signal,
+    AfterCommit, Counts, CsvDirSource, Error, ErrorKind, Progress, ProgressReceiver, Result, Rules, SourceExt,
+    stop_signal,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -102,19 +101,8 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    let unusable_files = Arc::default();
-    match ingest(run, Arc::clone(&unusable_files)).await {
-        Ok(summary) => {
-            let ended = if summary.stopped { "stopped" } else { "done" };
-            tracing::info!("{ended}: {}", in_words(&summary.counts));
-            match unusable_files.load(Ordering::Relaxed) {
-                0 => {}
-                files => tracing::warn!(
-                    "files that can't be used, wholly or from some place on: {files}; see ecom.ingest_status"
-                ),
-            }
-            ExitCode::SUCCESS
-        }
+    match ingest(run).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             tracing::error!("{}", err.report());
             exit_code(&err)
@@ -122,7 +110,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
+async fn ingest(run: Run) -> Result<()> {
     let until = if run.once {
         "what is there"
     } else {
@@ -155,41 +143,52 @@ async fn ingest(run: Run, unusable_files: Arc<AtomicU64>) -> Result<Summary> {
         .moved(run.moved)
         .take_over(run.take_over)
         .wait_for_server(run.wait);
-    let mut progress = Progress {
-        unusable_files,
-        ..Progress::default()
-    };
-    source
-        .validate(Rules::default())
-        .stamp()
-        .to(sink)
-        .on_commit(move |commit| progress.show(commit))
-        .run_until(stop_signal()?)
-        .await
+    let pipeline = source.validate(Rules::default()).stamp().to(sink);
+    let progress = pipeline.subscribe();
+    let shown = tokio::spawn(show(progress.clone()));
+    let summary = pipeline.run_until(stop_signal()?).await;
+    shown.abort();
+    let summary = summary?;
+    let ended = if summary.stopped { "stopped" } else { "done" };
+    tracing::info!("{ended}: {}", in_words(&summary.counts));
+    let splits = progress.latest().map(|last| last.splits).unwrap_or_default();
+    match splits.damaged + splits.set_aside {
+        0 => {}
+        files => {
+            tracing::warn!("files that can't be used, wholly or from some place on: {files}; see ecom.ingest_status");
+        }
+    }
+    Ok(())
 }
 
 /// A line now and then, while rows come in.
-#[derive(Debug, Default)]
-struct Progress {
-    counts: Counts,
-    unusable_files: Arc<AtomicU64>,
-    last_line: Option<Instant>,
+async fn show(mut progress: ProgressReceiver) {
+    const EVERY: Duration = Duration::from_secs(10);
+    while let Some(progress) = progress.next().await {
+        tracing::info!("{}; {}", in_words(&progress.counts), speed_in_words(&progress));
+        tokio::time::sleep(EVERY).await;
+    }
 }
 
-impl Progress {
-    fn show(&mut self, commit: &Commit) {
-        const EVERY: Duration = Duration::from_secs(10);
-        self.counts += commit.counts;
-        let unusable = commit
-            .positions
-            .iter()
-            .filter(|position| position.state.refusal().is_some())
-            .count();
-        self.unusable_files.fetch_add(unusable as u64, Ordering::Relaxed);
-        if self.last_line.is_none_or(|last| last.elapsed() >= EVERY) {
-            self.last_line = Some(Instant::now());
-            tracing::info!("{}", in_words(&self.counts));
+fn speed_in_words(progress: &Progress) -> String {
+    let lag = &progress.lag;
+    let mut words = format!("{:.0}/s", progress.rows_per_s.recent);
+    for (lag, of) in [(lag.oldest_input, "files"), (lag.newest_event, "newest event")] {
+        if let Some(lag) = lag {
+            words.push_str(&format!(", {} behind the {of}", in_short(lag)));
         }
+    }
+    if !lag.ahead.is_zero() {
+        words.push_str(&format!(", which is {} ahead of the clock here", in_short(lag.ahead)));
+    }
+    words
+}
+
+fn in_short(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{:.1} s", time.as_secs_f64()),
+        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
     }
 }
 

@@ -33,6 +33,10 @@ use crate::writer::Writer;
 /// waited for.
 ///
 /// One instance of a pipeline works; others stand by in [`ledger`](Sink::ledger) until it ends.
+///
+/// The [stages](ecom_stream::Commit::stages) of an epoch are `gather` (from its first batch until the connection is free),
+/// `retry` (tries that failed, with the pauses between; next to nothing otherwise), and of the last try `begin` (with
+/// connecting and making partitions, where needed), `look_up` (only when duplicates come), `copy`, `ledger` and `commit`.
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink {

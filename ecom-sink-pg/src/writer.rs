@@ -6,10 +6,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ecom_stream::{Commit, Counts, Refusal, Result};
+use ecom_stream::{Commit, Refusal, Result, Stages};
 use futures::{Sink, SinkExt};
 use postgres_types::ToSql;
 use time::Date;
+use tokio::time::Instant;
 use tokio_postgres::Statement;
 
 use crate::action::Action;
@@ -72,10 +73,15 @@ impl Writer {
     /// Only when another instance has taken over.
     pub(crate) async fn write(&mut self, epoch: &mut Epoch, number: i64) -> Result<Commit> {
         epoch.seal();
+        let mut stages = Stages::default();
+        stages.add("gather", epoch.age());
+        let began = Instant::now();
+        let mut last_try;
         let mut tried = Tried::default();
         let mut delays = delays();
         loop {
-            let failure = match self.try_write(epoch, number, &mut tried).await {
+            last_try = Stages::default();
+            let failure = match self.try_write(epoch, number, &mut tried, &mut last_try).await {
                 Ok(()) => break,
                 Err(failure) => failure,
             };
@@ -125,10 +131,25 @@ impl Writer {
                 break;
             }
         }
-        Ok(commit(epoch, number))
+        stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
+        for (stage, time) in last_try.iter() {
+            stages.add(stage, time);
+        }
+        Ok(commit(epoch, number, stages))
     }
 
-    async fn try_write(&mut self, epoch: &mut Epoch, number: i64, tried: &mut Tried) -> Result<(), Failure> {
+    async fn try_write(
+        &mut self,
+        epoch: &mut Epoch,
+        number: i64,
+        tried: &mut Tried,
+        stages: &mut Stages,
+    ) -> Result<(), Failure> {
+        let mut clock = Instant::now();
+        let mut ended = |stage| {
+            let began = std::mem::replace(&mut clock, Instant::now());
+            stages.add(stage, clock - began);
+        };
         let deadline = self.connector.deadline;
         let session = match &mut self.session {
             Some(session) if !session.connection.client.is_closed() => session,
@@ -153,20 +174,25 @@ impl Writer {
 
         let begin = session.connection.client.batch_execute("BEGIN");
         deadline.of("beginning", begin).await?;
+        ended("begin");
         if self.look_up_first {
             let found = duplicates::look_up(&session.connection.client, epoch, deadline).await?;
             tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
             tried.found |= found > 0;
             // Without any in this epoch the next one tries the fast path again.
             self.look_up_first = tried.found;
+            ended("look_up");
         }
         session.copy(epoch, 0..epoch.len(), &self.connector).await?;
+        ended("copy");
         session
             .write_ledger(epoch, number, &self.leader, &self.connector)
             .await?;
-        deadline
-            .of("committing", session.connection.client.batch_execute("COMMIT"))
-            .await
+        ended("ledger");
+        let commit = session.connection.client.batch_execute("COMMIT");
+        deadline.of("committing", commit).await?;
+        ended("commit");
+        Ok(())
     }
 
     /// Finds the rows that the server refuses for a reason like the one it gave, by copying halves, and leaves them out.
@@ -328,16 +354,14 @@ async fn send(
     copy.send(piece).await
 }
 
-fn commit(epoch: &Epoch, number: i64) -> Commit {
-    let mut counts = Counts::default();
-    let mut positions = Vec::new();
+fn commit(epoch: &Epoch, number: i64, stages: Stages) -> Commit {
+    let mut commit = Commit::new(number as u64);
     for progress in epoch.progress() {
-        counts += progress.counts;
-        positions.extend(progress.position);
+        commit.counts += progress.counts;
+        commit.positions.extend(progress.position);
     }
-    Commit {
-        epoch: number as u64,
-        positions,
-        counts,
-    }
+    commit.bytes = epoch.input_bytes();
+    commit.times = epoch.times();
+    commit.stages = stages;
+    commit
 }

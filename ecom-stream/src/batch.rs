@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::Stream;
 
-use crate::{Position, Refusal, Reject, Result, Split};
+use crate::{Position, Refusal, Reject, Result, Split, Times};
 
 /// A stream of batches; implemented for every stream of that item.
 pub trait BatchStream<T>: Stream<Item = Result<Batch<T>>> + Send {}
@@ -31,6 +31,8 @@ pub struct Batch<T> {
     pub counts: Vec<SplitCount>,
     /// About how many bytes of input the batch stands for; queues are bounded by it.
     pub bytes: usize,
+    /// How old its data are.
+    pub times: Times,
 }
 
 /// A value and where it came from.
@@ -88,6 +90,7 @@ impl<T> Default for Batch<T> {
             positions: Vec::new(),
             counts: Vec::new(),
             bytes: 0,
+            times: Times::default(),
         }
     }
 }
@@ -115,6 +118,7 @@ impl<T> Batch<T> {
             positions: self.positions,
             counts: self.counts,
             bytes: self.bytes,
+            times: self.times,
         };
         for Record { value, origin } in self.records {
             match f(value, origin.as_ref()) {

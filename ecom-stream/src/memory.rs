@@ -220,11 +220,12 @@ impl<T> Durable<T> {
             };
         }
         self.epoch += 1;
-        Commit {
-            epoch: self.epoch,
-            positions: batch.positions,
-            counts,
-        }
+        let mut commit = Commit::new(self.epoch);
+        commit.positions = batch.positions;
+        commit.counts = counts;
+        commit.bytes = batch.bytes as u64;
+        commit.times = batch.times;
+        commit
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::FutureExt;
@@ -10,8 +11,9 @@ use futures::stream::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::queue::{QueueLimits, fill, queue};
-use crate::{Commit, Committed, Counts, Error, ErrorKind, Result, Sink, Source, Topology};
+use crate::progress::{ProgressSender, Tally};
+use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
+use crate::{Commit, Committed, Counts, Error, ErrorKind, ProgressReceiver, Result, Sink, Source, Topology};
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
 #[must_use = "a pipeline does nothing until it is run"]
@@ -20,7 +22,7 @@ pub struct Pipeline<S, K> {
     sink: K,
     limits: QueueLimits,
     stop_within: Duration,
-    on_commit: Box<dyn FnMut(&Commit) + Send>,
+    progress: ProgressSender,
 }
 
 /// What a run did.
@@ -50,7 +52,7 @@ impl<S, K> Pipeline<S, K> {
             sink,
             limits: QueueLimits::default(),
             stop_within: Duration::from_secs(30),
-            on_commit: Box::new(|_| ()),
+            progress: ProgressSender::new(),
         }
     }
 
@@ -67,10 +69,27 @@ impl<S, K> Pipeline<S, K> {
         self
     }
 
-    /// Shows each commit to `f` as soon as it is durable, for a line of progress, say. `f` must not block.
-    pub fn on_commit(mut self, f: impl FnMut(&Commit) + Send + 'static) -> Self {
-        self.on_commit = Box::new(f);
-        self
+    /// Subscribes to the progress of the run: what it has done so far, as of each commit. Whoever wants to subscribe during
+    /// the run clones a receiver.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let pipeline = MemorySource::new("numbers", vec![1, 2, 3]).to(MemorySink::new("doc"));
+    /// let mut progress = pipeline.subscribe();
+    /// let shown = tokio::spawn(async move {
+    ///     while let Some(progress) = progress.next().await {
+    ///         println!("{} stored, {:.0}/s", progress.counts.stored, progress.rows_per_s.recent);
+    ///     }
+    ///     progress.latest().map(|last| last.counts.stored)
+    /// });
+    /// pipeline.run().await?;
+    /// assert_eq!(shown.await.unwrap(), Some(3));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> ProgressReceiver {
+        self.progress.subscribe()
     }
 }
 
@@ -107,21 +126,19 @@ where
         topology.check()?;
         self.source.check()?;
 
-        let mut summary = Summary::default();
         let checkpoint = tokio::select! {
             biased;
-            () = stop.clone() => {
-                summary.stopped = true;
-                return Ok(summary);
-            }
+            () = stop.clone() => return Ok(Summary { stopped: true, ..Summary::default() }),
             ledger = self.sink.ledger(&topology) => ledger?,
         };
 
         let (queue, batches) = queue(self.limits);
         let (acks, acked) = mpsc::channel(ACKS_IN_FLIGHT);
         let (input, ack) = self.source.open(checkpoint);
+        let reader_times = Arc::<ReaderTimes>::default();
+        let mut tally = Tally::new(self.progress, Arc::clone(&reader_times));
         // Reading has a task of its own, so that it goes on while the sink writes.
-        let mut reader = AbortOnDrop(tokio::spawn(fill(input, queue)));
+        let mut reader = AbortOnDrop(tokio::spawn(fill(input, queue, reader_times)));
         let mut acknowledging = AbortOnDrop(tokio::spawn(acknowledge(ack, acked)));
 
         let input = batches.take_until(stop.clone());
@@ -139,9 +156,8 @@ where
                 };
                 match commit {
                     Some(Ok(commit)) => {
-                        summary.epochs += 1;
-                        summary.counts += commit.counts;
-                        (self.on_commit)(&commit);
+                        let commit = Arc::new(commit);
+                        tally.committed(&commit);
                         // Fails only when the task has panicked, which is told below.
                         tokio::select! {
                             biased;
@@ -155,13 +171,16 @@ where
             }
         };
         drop(acks);
-        summary.stopped = stop.peek().is_some();
+        let stopped = stop.peek().is_some();
         // The sink and with it the input are dropped: the reader notices and ends.
         let reader = (&mut reader.0).await;
         outcome?;
         reader.map_err(panicked)?;
         (&mut acknowledging.0).await.map_err(panicked)?;
-        Ok(summary)
+        Ok(Summary {
+            stopped,
+            ..tally.summary()
+        })
     }
 }
 
@@ -169,13 +188,13 @@ const ACKS_IN_FLIGHT: usize = 64;
 
 /// Tells the source of commits. One that fails does not hold up the others: it is told again now and then, and a few times
 /// at the end.
-async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Commit>) {
+async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Arc<Commit>>) {
     const MOST_FAILED: usize = 1_000;
     const BETWEEN_TRIES: Duration = Duration::from_secs(5);
     const LAST_TRIES: usize = 3;
     const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(200);
 
-    let mut failed: VecDeque<Commit> = VecDeque::new();
+    let mut failed: VecDeque<Arc<Commit>> = VecDeque::new();
     let mut tried_at = Instant::now();
     while let Some(commit) = commits.recv().await {
         tell(&mut ack, &mut failed, [commit]).await;
@@ -199,7 +218,11 @@ async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Commit
     }
 }
 
-async fn tell(ack: &mut impl Committed, failed: &mut VecDeque<Commit>, commits: impl IntoIterator<Item = Commit>) {
+async fn tell(
+    ack: &mut impl Committed,
+    failed: &mut VecDeque<Arc<Commit>>,
+    commits: impl IntoIterator<Item = Arc<Commit>>,
+) {
     for commit in commits {
         if let Err(err) = ack.committed(&commit).await {
             tracing::warn!(

@@ -1,12 +1,16 @@
 //! The bounded queue between the task that reads and the sink.
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_stream::stream;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
-use crate::{Batch, BatchStream, Result};
+use crate::{Batch, BatchStream, Result, Stages};
 
 /// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +32,71 @@ impl Default for QueueLimits {
 
 struct Queued<T> {
     item: Result<Batch<T>>,
+    since: Instant,
     // Given back when the batch leaves the queue.
-    _room: [OwnedSemaphorePermit; 2],
+    room: [OwnedSemaphorePermit; 2],
 }
 
 /// Drains `input` into the queue until it ends, or until the other end of the queue is dropped.
-pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender<T>) {
+pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender<T>, times: Arc<ReaderTimes>) {
     let mut input = std::pin::pin!(input);
     loop {
         let item = tokio::select! {
             biased;
             () = queue.sender.closed() => return,
-            item = input.next() => item,
+            item = times.next(&mut input) => item,
         };
         let Some(item) = item else { return };
+        let since = Instant::now();
         if queue.send(item).await.is_none() {
             return;
         }
+        add(&times.backpressure, since.elapsed());
+    }
+}
+
+/// What the time of the task that reads goes into.
+#[derive(Debug, Default)]
+pub(crate) struct ReaderTimes {
+    input: AtomicU64,
+    read: AtomicU64,
+    backpressure: AtomicU64,
+}
+
+fn add(nanoseconds: &AtomicU64, time: Duration) {
+    nanoseconds.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+}
+
+impl ReaderTimes {
+    /// The next item. While a poll lasts, the source and the operators work; between two of them they wait.
+    fn next<S: Stream + Unpin>(&self, input: &mut S) -> impl Future<Output = Option<S::Item>> {
+        let mut waits_since = None;
+        poll_fn(move |context| {
+            let began = Instant::now();
+            if let Some(since) = waits_since.take() {
+                add(&self.input, began - since);
+            }
+            let polled = input.poll_next_unpin(context);
+            let ended = Instant::now();
+            add(&self.read, ended - began);
+            if polled.is_pending() {
+                waits_since = Some(ended);
+            }
+            polled
+        })
+    }
+
+    /// The stages so far; a wait counts when it is over.
+    pub(crate) fn stages(&self) -> Stages {
+        let mut stages = Stages::default();
+        for (stage, nanoseconds) in [
+            (Stages::INPUT, &self.input),
+            (Stages::READ, &self.read),
+            (Stages::BACKPRESSURE, &self.backpressure),
+        ] {
+            stages.add(stage, Duration::from_nanos(nanoseconds.load(Ordering::Relaxed)));
+        }
+        stages
     }
 }
 
@@ -70,7 +122,7 @@ impl<T> QueueSender<T> {
                 let rows = self.rows.clone().acquire_many_owned(rows).await.ok()?;
                 let bytes = self.bytes.clone().acquire_many_owned(bytes).await.ok()?;
                 Some([rows, bytes])
-            } => self.sender.send(Queued { item, _room: room? }).ok(),
+            } => self.sender.send(Queued { item, since: Instant::now(), room: room? }).ok(),
         }
     }
 }
@@ -90,8 +142,13 @@ pub(crate) fn queue<T: Send + 'static>(limits: QueueLimits) -> (QueueSender<T>, 
         sender,
     };
     let receiver = stream! {
-        while let Some(queued) = receiver.recv().await {
-            yield queued.item;
+        while let Some(Queued { mut item, since, room }) = receiver.recv().await {
+            if let Ok(batch) = &mut item {
+                batch.times.longest_queued = since.elapsed();
+            }
+            // So that reading goes on while the sink is at this one.
+            drop(room);
+            yield item;
         }
     };
     (sender, receiver)
@@ -123,7 +180,7 @@ mod tests {
             batch(rows, bytes)
         });
         let (sender, receiver) = queue(limits);
-        let filler = tokio::spawn(fill(input, sender));
+        let filler = tokio::spawn(fill(input, sender, Arc::default()));
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -151,7 +208,7 @@ mod tests {
             max_rows: 3,
             max_bytes: 1,
         });
-        let filler = tokio::spawn(fill(stream::iter((0..50).map(|n| batch(n, n))), sender));
+        let filler = tokio::spawn(fill(stream::iter((0..50).map(|n| batch(n, n))), sender, Arc::default()));
         let sizes: Vec<usize> = receiver.map(|item| item.unwrap().bytes).collect().await;
         assert_eq!(sizes, (0..50).collect::<Vec<_>>());
         filler.await.unwrap();

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 
 use futures::Stream;
 
-use crate::{BatchStream, Checkpoint, Position, Result, Topology};
+use crate::{BatchStream, Checkpoint, Position, Result, Stages, Times, Topology};
 
 /// Makes batches durable, in order, each whole or not at all.
 pub trait Sink<In: Send>: Send + Sized {
@@ -23,6 +23,7 @@ pub trait Sink<In: Send>: Send + Sized {
 
 /// What one transaction of a sink made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Commit {
     /// The number of the epoch; each is one more than the last, across runs where the sink remembers it.
     pub epoch: u64,
@@ -30,6 +31,26 @@ pub struct Commit {
     pub positions: Vec<Position>,
     /// What became of the records.
     pub counts: Counts,
+    /// About how many bytes of input it stands for: the sum over its batches.
+    pub bytes: u64,
+    /// How old the data are: the times of its batches, merged.
+    pub times: Times,
+    /// What the time of the epoch went into, from its first batch to its commit, by the sink's own names.
+    pub stages: Stages,
+}
+
+impl Commit {
+    /// A commit of that number, with nothing in it yet.
+    pub fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            positions: Vec::new(),
+            counts: Counts::default(),
+            bytes: 0,
+            times: Times::default(),
+            stages: Stages::default(),
+        }
+    }
 }
 
 /// What became of records. Always *read = stored + duplicates + rejected + filtered*, as long as no transform makes

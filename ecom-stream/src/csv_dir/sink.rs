@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep_until};
 use super::file_name::FileNames;
 use super::open_file::{OpenFile, blocking, cant, highest_sequence, remove_left_overs};
 use crate::{
-    Batch, BatchStream, Checkpoint, Commit, Counts, EmptyLedger, Error, ErrorKind, Position, Result, Sink, ToCsv,
-    Topology,
+    Batch, BatchStream, Checkpoint, Commit, Counts, EmptyLedger, Error, ErrorKind, Position, Result, Sink, Times,
+    ToCsv, Topology,
 };
 
 /// Writes records into the CSV files of a directory: `events-000001.csv`, `events-000002.csv` and so on.
@@ -221,6 +221,8 @@ struct Done {
     epoch: u64,
     positions: Vec<Position>,
     counts: Counts,
+    bytes: u64,
+    times: Times,
 }
 
 impl Done {
@@ -242,11 +244,15 @@ impl Done {
                 rejected: batch.rejects.len() as u64,
                 filtered: batch.counts.iter().map(|count| count.filtered).sum(),
             },
+            bytes: batch.bytes as u64,
+            times: batch.times,
         }
     }
 
     fn add(&mut self, batch: Self) {
         self.counts += batch.counts;
+        self.bytes += batch.bytes;
+        self.times.merge(&batch.times);
         for position in batch.positions {
             match self.positions.iter_mut().find(|known| known.split == position.split) {
                 Some(known) => *known = position,
@@ -260,11 +266,12 @@ impl Done {
             return None;
         }
         self.epoch += 1;
-        Some(Commit {
-            epoch: self.epoch,
-            positions: std::mem::take(&mut self.positions),
-            counts: std::mem::take(&mut self.counts),
-        })
+        let mut commit = Commit::new(self.epoch);
+        commit.positions = std::mem::take(&mut self.positions);
+        commit.counts = std::mem::take(&mut self.counts);
+        commit.bytes = std::mem::take(&mut self.bytes);
+        commit.times = std::mem::take(&mut self.times);
+        Some(commit)
     }
 }
 

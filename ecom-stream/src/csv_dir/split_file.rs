@@ -2,6 +2,7 @@ use std::io;
 
 use async_stream::try_stream;
 use futures::Stream;
+use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncSeekExt};
 
 use super::directory::Directory;
@@ -189,6 +190,9 @@ impl Progress {
         let read = step.records.len() + step.rejects.len();
         if read > 0 {
             batch.count_of(&self.split).read = read as u64;
+        }
+        if let Ok(written) = OffsetDateTime::from_unix_timestamp_nanos(self.stamp.mtime_ns.into()) {
+            batch.times.saw_input(written);
         }
         batch.records = step.records;
         batch.rejects = step.rejects;

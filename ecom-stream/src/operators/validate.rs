@@ -25,8 +25,9 @@ impl Transform<CsvRecord> for Validate {
     fn apply(self, input: impl BatchStream<CsvRecord> + 'static, from: Checkpoint) -> impl BatchStream<Event> {
         let mut last: Option<(Arc<Header>, RulesOfHeader)> = None;
         input.map_ok(move |batch| {
+            let mut times = batch.times;
             let now = OffsetDateTime::now_utc();
-            batch.try_filter_map(|record, origin| {
+            let mut batch = batch.try_filter_map(|record, origin| {
                 let of_header = match &mut last {
                     Some((header, of_header)) if Arc::ptr_eq(header, record.header()) => of_header,
                     last => {
@@ -37,8 +38,11 @@ impl Transform<CsvRecord> for Validate {
                 };
                 of_header
                     .event(&self.rules, &record, origin, from.pipeline(), now)
+                    .inspect(|event| times.saw_event(event.event_time))
                     .map(Some)
-            })
+            });
+            batch.times = times;
+            batch
         })
     }
 }

@@ -56,7 +56,13 @@ async fn run(args: Args) -> Result<()> {
     let bar = progress_bar(args.events);
     let began = Instant::now();
     let shown = bar.clone();
-    let pipeline = source.to(sink).on_commit(move |commit| shown.inc(commit.counts.stored));
+    let pipeline = source.to(sink);
+    let mut progress = pipeline.subscribe();
+    tokio::spawn(async move {
+        while let Some(progress) = progress.next().await {
+            shown.set_position(progress.counts.stored);
+        }
+    });
     let summary = pipeline.run_until(stop).await;
     bar.finish_and_clear();
     let summary = summary?;

@@ -1,0 +1,68 @@
+//! What a run into PostgreSQL tells of itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ecom_sink_pg::PgSink;
+use ecom_stream::{CsvDirSource, Progress, Rules, SourceExt, Stages};
+use fixture::{Database, database};
+
+/// Loads one file in a pipeline of its own, and gives the last progress.
+async fn load(database: &Database, pipeline: &str) -> Arc<Progress> {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = "event_id,event_time,event_type,user_id,session_id,product_id
+1,2026-11-01T12:00:00Z,view,u,s,p
+2,2026-11-01T12:00:01Z,view,u,s,p
+3,yesterday,view,u,s,p
+";
+    // The older one first: the last epoch has the events.
+    fs::write(dir.path().join("a.csv"), "something,else\n1,2\n").unwrap();
+    fs::write(dir.path().join("b.csv"), csv).unwrap();
+    let pipeline = CsvDirSource::new(dir.path())
+        .available_now()
+        .settle_for(Duration::from_millis(10))
+        .validate(Rules::default())
+        .to(PgSink::from_url(&database.url).unwrap().pipeline(pipeline));
+    let progress = pipeline.subscribe();
+    let summary = pipeline.run().await.unwrap();
+    let last = progress.latest().expect("something was committed");
+    assert_eq!((last.epochs, last.counts), (summary.epochs, summary.counts));
+    assert_eq!((last.splits.finished, last.splits.set_aside), (1, 1));
+    assert!(last.bytes >= 90, "{last:?}");
+    assert!(last.lag.newest_event <= last.lag.oldest_event, "{last:?}");
+    assert!(
+        last.lag.newest_event.is_some() && last.lag.oldest_input.is_some(),
+        "{last:?}"
+    );
+    assert!(last.stages.get("commit") > Duration::ZERO, "{last:?}");
+    assert!(last.commit.stages.sum() <= last.elapsed, "{last:?}");
+    last
+}
+
+#[tokio::test]
+async fn each_stage_of_an_epoch_is_told() {
+    let database = database().await;
+    const READER: [&str; 3] = [Stages::INPUT, Stages::READ, Stages::BACKPRESSURE];
+
+    let first = load(&database, "first").await;
+    assert_eq!((first.counts.stored, first.counts.rejected), (2, 1));
+    let stages: Vec<_> = first.stages.iter().map(|(stage, _)| stage).collect();
+    assert_eq!(stages[..3], READER);
+    assert_eq!(stages[3..], ["gather", "retry", "begin", "copy", "ledger", "commit"]);
+
+    // The table has these rows already: the first try fails, the second looks them up.
+    let second = load(&database, "second").await;
+    assert_eq!((second.counts.duplicates, second.counts.rejected), (2, 1));
+    let stages: Vec<_> = second.stages.iter().map(|(stage, _)| stage).collect();
+    assert!(stages.contains(&"look_up"), "{stages:?}");
+}

@@ -1,0 +1,56 @@
+//! Stages: what the time went into.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How long each stage took, in the order in which they come.
+///
+/// The runner measures the three of the task that reads, which add up to its time. A sink has names of its own. Reading
+/// and writing overlap, so that all of them together may take longer than the run.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    /// Waiting for the source: for new input, or for the disk.
+    pub const INPUT: &'static str = "input";
+    /// The work of the source and of the operators.
+    pub const READ: &'static str = "read";
+    /// Waiting for room in the queue: the sink is slower than the source.
+    pub const BACKPRESSURE: &'static str = "backpressure";
+
+    /// Adds to a stage, which comes last if it is new.
+    pub fn add(&mut self, stage: &'static str, time: Duration) {
+        match self.0.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, sum)) => *sum += time,
+            None => self.0.push((stage, time)),
+        }
+    }
+
+    /// How long a stage took; zero for one that did not happen.
+    pub fn get(&self, stage: &str) -> Duration {
+        let of_stage = self.iter().find(|(name, _)| *name == stage);
+        of_stage.map(|(_, time)| time).unwrap_or_default()
+    }
+
+    /// The stages with their times.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.0.iter().copied()
+    }
+
+    /// The time of all stages.
+    pub fn sum(&self) -> Duration {
+        self.iter().map(|(_, time)| time).sum()
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (stage, time) in other.iter() {
+            self.add(stage, time);
+        }
+    }
+}
+
+impl fmt::Debug for Stages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
