@@ -39,6 +39,8 @@ mod sink;
 mod source;
 mod source_ext;
 mod split;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod topology;
 mod transform;
 
