@@ -42,6 +42,8 @@ mod source_ext;
 mod split;
 mod stages;
 mod times;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod topology;
 mod transform;
 

@@ -7,7 +7,8 @@ use crate::{BatchStream, Checkpoint, Transform};
 pub struct Filter<F>(F);
 
 impl<F> Filter<F> {
-    pub(crate) fn new(predicate: F) -> Self {
+    /// Keeps the records that `predicate` holds for.
+    pub fn new(predicate: F) -> Self {
         Self(predicate)
     }
 }

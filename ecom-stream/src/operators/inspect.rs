@@ -7,7 +7,8 @@ use crate::{Batch, BatchStream, Checkpoint, Transform};
 pub struct Inspect<F>(F);
 
 impl<F> Inspect<F> {
-    pub(crate) fn new(f: F) -> Self {
+    /// Shows each batch to `f`.
+    pub fn new(f: F) -> Self {
         Self(f)
     }
 }

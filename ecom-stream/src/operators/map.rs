@@ -7,7 +7,8 @@ use crate::{BatchStream, Checkpoint, Transform};
 pub struct Map<F>(F);
 
 impl<F> Map<F> {
-    pub(crate) fn new(f: F) -> Self {
+    /// Turns each record into what `f` makes of it.
+    pub fn new(f: F) -> Self {
         Self(f)
     }
 }

@@ -7,7 +7,8 @@ use crate::{BatchStream, Checkpoint, Refusal, Transform};
 pub struct TryMap<F>(F);
 
 impl<F> TryMap<F> {
-    pub(crate) fn new(f: F) -> Self {
+    /// Turns each record into what `f` makes of it, or refuses it.
+    pub fn new(f: F) -> Self {
         Self(f)
     }
 }

@@ -1,0 +1,74 @@
+//! The contract, law by law, in the words that a failure names it with.
+
+use std::fmt::Display;
+
+/// A law of the contract.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Law(&'static str);
+
+/// Sources, and what is made of one by transforms.
+impl Law {
+    /// By names the ledger finds positions and state again.
+    pub(super) const NAMES: Self = Self("names are unique and the same in every run");
+    pub(super) const READS: Self = Self("the data can be read to their end");
+    pub(super) const ORIGIN: Self = Self("every record says where it was read");
+    pub(super) const NUMBERS: Self = Self("the records of a split are numbered in order, each once");
+    pub(super) const FORWARD: Self = Self("positions never go back");
+    pub(super) const COVERS: Self = Self("a position leaves with or after every record up to it");
+    pub(super) const BALANCE: Self = Self("read = records + rejects + filtered");
+    /// After a stop or a crash at any point.
+    pub(super) const RESUME: Self = Self("resuming yields exactly what follows");
+    pub(super) const BOUNDED: Self = Self("what waits in memory is bounded");
+    pub(super) const UNTOUCHED: Self = Self("checking and reading change nothing outside");
+    pub(super) const ACK_EARLY: Self = Self("nothing is acted on before its commit");
+    pub(super) const ACK_ACTS: Self = Self("what was committed is acted on");
+    pub(super) const ACK_OTHERS: Self = Self("positions of other sources are passed over");
+    pub(super) const ACK_AGAIN: Self = Self("a commit that is told again does no harm");
+}
+
+/// Transforms.
+impl Law {
+    pub(super) const BATCHING: Self = Self("the result does not depend on the batches");
+    pub(super) const CUT: Self = Self("a cut at any commit changes nothing, state included");
+    pub(super) const WHOLE_BATCHES: Self = Self("batches may be merged, never split");
+    pub(super) const STATE_NAME: Self = Self("state is kept under a name that was described");
+    pub(super) const EMPTY_BATCHES: Self = Self("empty batches pass through");
+    pub(super) const ERROR: Self = Self("an error of the input is passed on");
+    pub(super) const KEEPS: Self = Self("positions, counts and the state of others are kept");
+    pub(super) const REJECTS: Self = Self("rejects pass through untouched");
+}
+
+/// Sinks.
+impl Law {
+    pub(super) const WORKS: Self = Self("it works without an error");
+    pub(super) const EPOCHS: Self = Self("epochs are consecutive");
+    pub(super) const COMMITS: Self = Self("a commit stands for whole batches of the input, in order");
+    pub(super) const COUNTS: Self = Self("commits count what became of every record");
+    pub(super) const ALL_COMMITTED: Self = Self("when the input ends, all of it is committed");
+    pub(super) const LEDGER: Self = Self("the ledger gives back what was committed, unchanged");
+    /// Nothing is lost, nothing doubled, and no batch is there by half.
+    pub(super) const ONCE: Self = Self("the contents are exactly what the ledger covers");
+    pub(super) const PREFIX: Self = Self("the contents are a prefix of the input with all that was committed");
+    pub(super) const IDENTITY: Self = Self("what is stored already is counted as a duplicate");
+}
+
+/// Pipelines.
+impl Law {
+    pub(super) const SAME: Self = Self("a pipeline that was cut ends with the same contents as one that was not");
+}
+
+impl Law {
+    /// Fails the test: `seen` is what was found, `at` the moment.
+    #[track_caller]
+    pub(super) fn broken(self, at: &dyn Display, seen: impl Display) -> ! {
+        panic!("broken law: {}\n  seen: {seen}\n  at: {at}", self.0)
+    }
+
+    /// Fails the test unless `holds`.
+    #[track_caller]
+    pub(super) fn holds(self, holds: bool, at: &dyn Display, seen: impl FnOnce() -> String) {
+        if !holds {
+            self.broken(at, seen());
+        }
+    }
+}

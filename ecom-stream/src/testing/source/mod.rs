@@ -1,0 +1,157 @@
+//! Checks of sources.
+
+mod ack;
+pub(super) mod batches;
+mod bounded;
+pub(super) mod resume;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Display};
+
+use ack::check_ack;
+use bounded::{check_bounded, raw_bytes};
+use resume::Reading;
+
+use super::law::Law;
+use crate::{Position, Source, Split, Topology};
+
+type Outside = Box<dyn Fn() -> String>;
+type ActedOn = Box<dyn Fn(&Position) -> bool>;
+
+/// The checks of a source; `make` gives another one over the same data each time it is called, as a restart would.
+///
+/// A source with transforms behind it is a source too, as long as they make at most one record of each.
+///
+/// ```
+/// use ecom_stream::memory::MemorySource;
+/// use ecom_stream::{SourceExt, testing};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// testing::source(|| MemorySource::new("numbers", (0..20).collect()).max_batch_rows(3)).check().await;
+/// testing::source(|| MemorySource::new("numbers", (0..20).collect()).filter(|n| n % 3 > 0)).check().await;
+/// # }
+/// ```
+pub fn source<S: Source, F: Fn() -> S>(make: F) -> SourceCheck<F> {
+    SourceCheck {
+        make,
+        until_idle: false,
+        most_cuts: 40,
+        seed: rand::random(),
+        outside: None,
+        acted_on: None,
+    }
+}
+
+/// The checks of a source; see [`source()`].
+#[must_use = "nothing is checked until `check` is awaited"]
+pub struct SourceCheck<F> {
+    make: F,
+    until_idle: bool,
+    most_cuts: usize,
+    seed: u64,
+    outside: Option<Outside>,
+    acted_on: Option<ActedOn>,
+}
+
+impl<F> Debug for SourceCheck<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceCheck")
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> SourceCheck<F> {
+    /// Ends each run at the first empty batch, for a source that goes on and on.
+    pub fn until_idle(mut self) -> Self {
+        self.until_idle = true;
+        self
+    }
+
+    /// How many single cuts are tried, 40; after every batch if there are no more.
+    pub fn most_cuts(mut self, cuts: usize) -> Self {
+        self.most_cuts = cuts;
+        self
+    }
+
+    /// The seed of a failure, to repeat it.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What others can see of the source's data, such as a listing of its directory. It must be the same after checking,
+    /// reading and dropping as before.
+    pub fn outside<O: Debug>(mut self, look: impl Fn() -> O + 'static) -> Self {
+        self.outside = Some(Box::new(move || format!("{:?}", look())));
+        self
+    }
+
+    /// Whether what the source does after a commit of that position has been done, such as moving a file away. It must be
+    /// done after that commit and not before. `make` has to undo it.
+    pub fn acted_on(mut self, was: impl Fn(&Position) -> bool + 'static) -> Self {
+        self.acted_on = Some(Box::new(was));
+        self
+    }
+}
+
+impl<S, F> SourceCheck<F>
+where
+    S: Source + 'static,
+    S::Item: PartialEq + Debug,
+    F: Fn() -> S,
+{
+    /// Runs all checks.
+    ///
+    /// # Panics
+    ///
+    /// When the source breaks a law; the message names it.
+    pub async fn check(self) {
+        let topology = self.check_names();
+        let before = self.outside.as_ref().map(|look| look());
+        let untouched = |at: &dyn Display| {
+            let (now, before) = (self.outside.as_ref().map(|look| look()), &before);
+            Law::UNTOUCHED.holds(now == *before, at, || format!("{now:?} where there was {before:?}"));
+        };
+        let checked = (self.make)().check();
+        Law::READS.holds(checked.is_ok(), &"check", || format!("{checked:?}"));
+        untouched(&"after check");
+
+        let reading = Reading {
+            make: &self.make,
+            until_idle: self.until_idle,
+            one_to_one: true,
+            split_by_split: true,
+            law: Law::RESUME,
+        };
+        let of = format!("a run of {:?}", topology.sources());
+        let batches = reading.whole(&of).await;
+        untouched(&"after reading without a commit");
+        let ends = batches.iter().flat_map(|batch| &batch.positions);
+        let ends: BTreeMap<Split, Position> = ends.map(|end| (end.split.clone(), end.clone())).collect();
+        let largest_bytes = batches.iter().map(raw_bytes).max().unwrap_or_default();
+        check_bounded((self.make)(), largest_bytes, &of).await;
+
+        reading.check_cuts(batches, self.most_cuts, self.seed, &of).await;
+        if let Some(acted_on) = &self.acted_on {
+            let ends: Vec<Position> = ends.into_values().collect();
+            check_ack((self.make)(), self.until_idle, &ends, acted_on).await;
+        }
+    }
+
+    fn check_names(&self) -> Topology {
+        let describe = || {
+            let mut topology = Topology::default();
+            (self.make)().describe(&mut topology);
+            topology
+        };
+        let (first, second) = (describe(), describe());
+        let at = "describe";
+        Law::NAMES.holds(first == second, &at, || format!("{first:?}, and then {second:?}"));
+        Law::NAMES.holds(!first.sources().is_empty(), &at, || "no source".into());
+        if let Err(err) = first.check() {
+            Law::NAMES.broken(&at, err.report());
+        }
+        first
+    }
+}

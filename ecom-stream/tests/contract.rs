@@ -1,0 +1,280 @@
+//! Every source, transform and sink of the crate keeps the contract.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_stream::try_stream;
+use ecom_stream::memory::{MemorySink, MemorySource};
+use ecom_stream::operators::{Filter, Inspect, Map, Stamp, TryMap, Validate};
+use ecom_stream::testing::{self, Store};
+use ecom_stream::{
+    AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
+    Header, Refusal, Rules, SourceExt, StateChange, Topology, Transform,
+};
+use futures::TryStreamExt;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use uuid::Uuid;
+
+const NOON: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+const COLUMNS: [&str; 5] = ["event_time", "event_type", "user_id", "session_id", "product_id"];
+
+fn event(n: u128) -> Event {
+    let product = format!("product {n}");
+    Event::new(Uuid::from_u128(n), NOON, EventType::View, "user", "session", product)
+}
+
+fn csv_records(n: u32) -> Vec<CsvRecord> {
+    let header = Arc::new(Header::new(COLUMNS));
+    let record = |n: u32| {
+        let kind = if n % 4 == 1 { "unknown" } else { "view" };
+        let fields = ["2026-11-01T12:00:00Z", kind, &n.to_string(), "s", "p"];
+        CsvRecord::new(header.clone(), fields).unwrap()
+    };
+    (0..n).map(record).collect()
+}
+
+/// Adds up across runs, and keeps the sum as its state.
+struct Sum;
+
+impl Transform<i64> for Sum {
+    type Out = i64;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator("sum");
+    }
+
+    fn apply(self, input: impl BatchStream<i64> + 'static, from: Checkpoint) -> impl BatchStream<i64> {
+        try_stream! {
+            let known: Option<StateChange> = from.state("sum").try_next().await?;
+            let mut sum = known.and_then(|entry| entry.value).map_or(0, |bytes| i64::from_be_bytes(bytes.try_into().unwrap()));
+            for await batch in input {
+                let mut batch = batch?;
+                for record in &mut batch.records {
+                    sum += record.value;
+                    record.value = sum;
+                }
+                if !batch.records.is_empty() {
+                    batch.state.push(StateChange {
+                        operator: "sum".into(),
+                        key: Vec::new(),
+                        format: 1,
+                        value: Some(sum.to_be_bytes().to_vec()),
+                    });
+                }
+                yield batch;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn sources_in_memory() {
+    for rows in [1, 3, 100] {
+        let numbers = || MemorySource::new("numbers", (0..20).collect()).max_batch_rows(rows);
+        testing::source(numbers).check().await;
+    }
+    testing::source(|| MemorySource::new("nothing", Vec::<u8>::new()))
+        .check()
+        .await;
+}
+
+#[tokio::test]
+async fn sources_made_of_others() {
+    let numbers = |name: &str| MemorySource::new(name, (0..20).collect::<Vec<i64>>()).max_batch_rows(3);
+    testing::source(|| numbers("a").merge(numbers("b"))).check().await;
+    let chain = || numbers("a").filter(|n| n % 3 > 0).then(Sum).map(|n| n * 2);
+    testing::source(|| chain().merge(numbers("b"))).check().await;
+}
+
+#[tokio::test]
+async fn operators() {
+    testing::transform(|| Map::new(|n: i64| n.to_string()), 0..40)
+        .check()
+        .await;
+    testing::transform(|| Filter::new(|n: &i64| n % 3 > 0), 0..40)
+        .check()
+        .await;
+    testing::transform(|| Filter::new(|_: &i64| false), 0..40).check().await;
+    testing::transform(|| Inspect::new(|_: &Batch<i64>| ()), 0..40)
+        .check()
+        .await;
+    let refuse = |n: i64| {
+        if n % 3 == 0 {
+            Err(Refusal::new("third", n.to_string()))
+        } else {
+            Ok(n)
+        }
+    };
+    testing::transform(|| TryMap::new(refuse), 0..40).check().await;
+    testing::transform(|| Stamp::new(|| NOON), (0..40).map(event))
+        .check()
+        .await;
+    testing::transform(|| Validate::new(Rules::default()), csv_records(40))
+        .check()
+        .await;
+    testing::transform(|| Sum, 0..40).check().await;
+}
+
+#[tokio::test]
+async fn sink_in_memory() {
+    testing::sink(async || MemorySink::new("test"), 0..40).check().await;
+}
+
+/// Files as they come: of some batches, with refused records, blank lines and odd ends, empty, unusable, damaged.
+struct Inbox {
+    root: TempDir,
+}
+
+impl Inbox {
+    fn new() -> Self {
+        let inbox = Self {
+            root: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(inbox.data()).unwrap();
+        let header = COLUMNS.join(",") + "\n";
+        let row = |n: u32| match n % 5 {
+            3 => "too,few\n".to_owned(),
+            4 => format!("\n\"2026-11-01T12:00:00Z\",view,{n},\"s\r\ns\",p\r\n"),
+            _ => format!("2026-11-01T12:00:00Z,view,{n},s,p\n"),
+        };
+        let rows = |range: std::ops::Range<u32>| range.map(row).collect::<String>();
+        inbox.add("a.csv", header.clone() + &rows(0..13));
+        inbox.add("b.csv", (header.clone() + &rows(20..26)).trim_end());
+        inbox.add(
+            "damaged.csv",
+            header.clone() + &rows(30..36) + "x,\"y\n" + &rows(40..44),
+        );
+        inbox.add("empty.csv", "");
+        inbox.add("header.csv", header.clone());
+        inbox.add("other.csv", "a,b\n1,2\n");
+        inbox.add("rejects.csv", header + "x\ny\n");
+        inbox
+    }
+
+    fn data(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    fn done(&self) -> PathBuf {
+        self.root.path().join("done")
+    }
+
+    /// Long ago, so that nothing is waited for.
+    fn add(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.data().join(name);
+        fs::write(&path, text).unwrap();
+        let an_hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+        File::open(path).unwrap().set_modified(an_hour_ago).unwrap();
+    }
+
+    fn source(&self) -> CsvDirSource {
+        let limits = CsvLimits {
+            max_batch_rows: 4,
+            ..CsvLimits::default()
+        };
+        CsvDirSource::new(self.data()).limits(limits)
+    }
+
+    /// Brings back what was archived.
+    fn restore(&self) {
+        for name in listing(&self.done()).unwrap_or_default() {
+            fs::rename(self.done().join(&name), self.data().join(&name)).unwrap();
+        }
+    }
+}
+
+/// The names in a directory, if there is one.
+fn listing(dir: &Path) -> Option<Vec<String>> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<String> = dir.read_dir().ok()?.map(name).collect();
+    names.sort();
+    Some(names)
+}
+
+#[tokio::test]
+async fn csv_directory_source() {
+    let inbox = Inbox::new();
+    testing::source(|| inbox.source().available_now()).check().await;
+    let events = || inbox.source().available_now().validate(Rules::default());
+    testing::source(events).check().await;
+    testing::pipeline(events, async || MemorySink::new("test"))
+        .check()
+        .await;
+}
+
+#[tokio::test]
+async fn csv_directory_source_that_goes_on_and_on() {
+    let inbox = Inbox::new();
+    testing::source(|| inbox.source())
+        .until_idle()
+        .most_cuts(3)
+        .check()
+        .await;
+}
+
+#[tokio::test]
+async fn csv_directory_source_with_an_archive() {
+    let inbox = Arc::new(Inbox::new());
+    let archiving = || {
+        let archive = AfterCommit::Archive(inbox.done());
+        inbox.source().available_now().after_commit(archive)
+    };
+    let source = || {
+        inbox.restore();
+        archiving()
+    };
+    let (outside, acted_on) = (inbox.clone(), inbox.clone());
+    testing::source(source)
+        .outside(move || (listing(&outside.data()), listing(&outside.done()).unwrap_or_default()))
+        .acted_on(move |position| acted_on.done().join(position.split.path()).exists())
+        .check()
+        .await;
+    let store = async || {
+        inbox.restore();
+        MemorySink::new("test")
+    };
+    let events = || archiving().validate(Rules::default());
+    testing::pipeline(events, store).check().await;
+}
+
+/// Reads back by the source of the crate.
+struct CsvStore(TempDir);
+
+impl Store for CsvStore {
+    type Item = Event;
+    type Sink = CsvDirSink<Event>;
+
+    fn sink(&self) -> CsvDirSink<Event> {
+        CsvDirSink::new(self.0.path()).max_rows(7).roll_every(None)
+    }
+
+    async fn contents(&self) -> Vec<Event> {
+        let sink = MemorySink::new("test");
+        let source = CsvDirSource::new(self.0.path())
+            .settle_for(Duration::ZERO)
+            .available_now();
+        let events = source.validate(Rules::default());
+        events.to(sink.clone()).run().await.unwrap();
+        sink.values()
+    }
+}
+
+#[tokio::test]
+async fn csv_directory_sink() {
+    let store = async || CsvStore(tempfile::tempdir().unwrap());
+    testing::sink(store, (0..40).map(event))
+        .remembers_nothing()
+        .check()
+        .await;
+}
