@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecom_stream::{Error, ErrorKind, Result, Topology};
+use ecom_stream::{Error, ErrorKind, Result, Topology, crash_point};
 use postgres_types::ToSql;
 
 use crate::action::Action;
@@ -72,6 +72,7 @@ async fn stand_by(
         }
         tokio::time::sleep(STAND_BY_POLL).await;
     }
+    crash_point!("claim.locked");
     if waiting {
         tracing::info!("taking over pipeline {pipeline:?}");
     }
@@ -129,6 +130,7 @@ async fn take_over(
             client.query_one(RAISE_FENCE, &[&pipeline, &names, &locations]),
         )
         .await?;
+    crash_point!("claim.fence_raised");
     let first = pipeline_id * SPLIT_IDS_PER_PIPELINE;
     let bounds: [&(dyn ToSql + Sync); 2] = [&first, &(first + SPLIT_IDS_PER_PIPELINE)];
     let last_split_id = deadline

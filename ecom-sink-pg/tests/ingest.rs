@@ -10,76 +10,14 @@
 
 mod fixture;
 
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ecom_sink_pg::server::Shutdown;
+use fixture::ingest::Ingest;
 use fixture::{Database, HEADER, database, database_on, drop_in, drop_in_text, eventually, line, start_server};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::{NamedTempFile, TempDir};
-
-/// A running program; one that a failing test leaves behind is killed, and its log shown.
-struct Ingest {
-    process: Child,
-    log: NamedTempFile,
-}
-
-impl Ingest {
-    fn start(database: &Database, input: &TempDir, more: &[&str]) -> Self {
-        Self::start_at(&database.url, input, more)
-    }
-
-    fn start_at(url: &str, input: &TempDir, more: &[&str]) -> Self {
-        let log = NamedTempFile::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
-        command
-            .arg("run")
-            .arg("--input")
-            .arg(input.path())
-            .args(more)
-            .env("DATABASE_URL", url);
-        let process = command
-            .stdin(Stdio::null())
-            .stderr(log.reopen().unwrap())
-            .spawn()
-            .unwrap();
-        Self { process, log }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    async fn end(mut self) -> (ExitStatus, String) {
-        let mut status = None;
-        eventually("the end of the program", async || {
-            status = self.process.try_wait().unwrap();
-            status.is_some()
-        })
-        .await;
-        (status.unwrap(), self.log())
-    }
-
-    async fn succeed(self) -> String {
-        let (status, log) = self.end().await;
-        assert!(status.success(), "{status}\n{log}");
-        log
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.log.path()).unwrap()
-    }
-}
-
-impl Drop for Ingest {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("{}", self.log());
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use rustix::process::Signal;
+use tempfile::TempDir;
 
 async fn once(database: &Database, input: &TempDir) -> String {
     Ingest::start(database, input, &["--once"]).succeed().await

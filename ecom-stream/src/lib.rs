@@ -24,6 +24,11 @@
 //! ```
 
 mod batch;
+#[cfg(not(feature = "crash-points"))]
+mod crash;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub mod crash;
 mod csv;
 mod csv_dir;
 mod error;

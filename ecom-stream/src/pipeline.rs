@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::queue::{QueueLimits, fill, queue};
-use crate::{Commit, Committed, Counts, Error, ErrorKind, Result, Sink, Source, Topology};
+use crate::{Commit, Committed, Counts, Error, ErrorKind, Result, Sink, Source, Topology, crash_point};
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
 #[must_use = "a pipeline does nothing until it is run"]
@@ -134,6 +134,8 @@ where
             loop {
                 let commit = tokio::select! {
                     biased;
+                    // While commits are sent to it, it ends only by a panic. Going on without it would look well and archive nothing.
+                    ended = &mut acknowledging.0 => break ended.map_err(panicked),
                     commit = commits.next() => commit,
                     () = &mut too_late => break Err(not_in_time(self.stop_within)),
                 };
@@ -142,7 +144,8 @@ where
                         summary.epochs += 1;
                         summary.counts += commit.counts;
                         (self.on_commit)(&commit);
-                        // Fails only when the task has panicked, which is told below.
+                        crash_point!("commit.shown");
+                        // Fails only when the task has panicked, which is told above.
                         tokio::select! {
                             biased;
                             _ = acks.send(commit) => {}
@@ -201,6 +204,7 @@ async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Commit
 
 async fn tell(ack: &mut impl Committed, failed: &mut VecDeque<Commit>, commits: impl IntoIterator<Item = Commit>) {
     for commit in commits {
+        crash_point!("ack.begun");
         if let Err(err) = ack.committed(&commit).await {
             tracing::warn!(
                 epoch = commit.epoch,
@@ -209,6 +213,7 @@ async fn tell(ack: &mut impl Committed, failed: &mut VecDeque<Commit>, commits: 
             );
             failed.push_back(commit);
         }
+        crash_point!("ack.done");
     }
 }
 

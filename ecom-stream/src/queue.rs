@@ -6,7 +6,7 @@ use async_stream::stream;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::{Batch, BatchStream, Result};
+use crate::{Batch, BatchStream, Result, crash_point};
 
 /// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender
         if queue.send(item).await.is_none() {
             return;
         }
+        crash_point!("queue.filled");
     }
 }
 

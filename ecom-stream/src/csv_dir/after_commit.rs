@@ -109,6 +109,7 @@ impl Archive {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(err) => return Err(err),
         }
+        crate::crash_point!("archive.before_rename");
         let mut tries = 0_u32;
         let to = loop {
             let to = self.dir.join(numbered(name, tries));
@@ -119,9 +120,12 @@ impl Archive {
                 Err(err) => return Err(err),
             }
         };
+        crate::crash_point!("archive.renamed");
         // It may have been written to, or replaced, between the look and the move.
         if Stamp::of(&to.symlink_metadata()?) != stamp {
+            crate::crash_point!("archive.before_rename_back");
             rename_to_new(&to, &from)?;
+            crate::crash_point!("archive.renamed_back");
         }
         Ok(())
     }

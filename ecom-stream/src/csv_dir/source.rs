@@ -212,6 +212,7 @@ fn batches(
                                 }
                                 last_batch = Instant::now();
                                 yield batch;
+                                crate::crash_point!("batch.handed_out");
                             }
                             Err(err) => failed = Some(err),
                         }

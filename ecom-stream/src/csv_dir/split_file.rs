@@ -28,6 +28,7 @@ pub(super) struct Reading {
 pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Result<Batch<CsvRecord>>> + Send {
     try_stream! {
         let Some((mut file, mut stamp)) = open(reading.dir.join(&ready.name)).await? else { return };
+        crate::crash_point!("file.opened");
         let resumed = resume(&reading, &ready, &mut file, stamp).await?;
         let mut progress = Progress {
             split: resumed.split,
@@ -88,6 +89,7 @@ pub(super) fn read(reading: Reading, ready: Ready) -> impl Stream<Item = io::Res
             return;
         }
 
+        crate::crash_point!("file.header_read");
         let (opened, began_at) = (stamp, reader.offset());
         loop {
             let mut step = reader.step().await?;
