@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecom_stream::{Error, ErrorKind, Result, Topology};
+use ecom_stream::{Error, ErrorKind, Result, Topology, crash_point};
 use postgres_types::ToSql;
 use tokio_postgres::error::SqlState;
 
@@ -83,6 +83,7 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
         }
         tokio::time::sleep(STAND_BY_POLL).await;
     }
+    crash_point!("claim.locked");
     if waiting {
         tracing::info!("taking over pipeline {pipeline:?}");
     }
@@ -195,6 +196,7 @@ async fn take_over(
         )
         .await?;
     deadline.of("claiming", client.batch_execute("COMMIT")).await?;
+    crash_point!("claim.fence_raised");
     let first = pipeline_id * SPLIT_IDS_PER_PIPELINE;
     let bounds: [&(dyn ToSql + Sync); 2] = [&first, &(first + SPLIT_IDS_PER_PIPELINE)];
     let last_split_id = deadline

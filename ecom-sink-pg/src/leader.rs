@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecom_stream::{Error, ErrorKind, Result};
+use ecom_stream::{Error, ErrorKind, Result, crash_point};
 use postgres_types::ToSql;
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::{Row, Statement};
@@ -205,6 +205,7 @@ impl Leader {
         if let Some(pid) = writer_pid {
             // As long as that process lives it could still commit.
             self.query(END_BACKEND, &[&pid]).await?;
+            crash_point!("settle.ended_backend");
             self.wait_for_end_of(pid).await?;
         }
         let rows = self
@@ -213,6 +214,7 @@ impl Leader {
                 &[&self.pipeline],
             )
             .await?;
+        crash_point!("settle.known");
         match rows.first() {
             Some(row) if row.get::<_, i64>(0) == self.fence => match row.get::<_, i64>(1) {
                 committed if committed >= epoch => Ok(Outcome::Committed),

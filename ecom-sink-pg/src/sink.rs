@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
-use ecom_stream::{Batch, BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology};
+use ecom_stream::{
+    Batch, BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology, crash_point,
+};
 use futures::future::{Either, FutureExt, select};
 use futures::stream::{Stream, StreamExt};
 use time::{OffsetDateTime, UtcOffset};
@@ -273,6 +275,7 @@ impl Sink<Event> for PgSink {
                                 ids.forget(&position.split);
                             }
                             ids.shrink(|split| gathering.has(split));
+                            crash_point!("commit.before_yield");
                             yield commit;
                         }
                     }
@@ -331,10 +334,12 @@ impl Drop for Writing {
 }
 
 async fn gather(epoch: &mut Epoch, batches: Vec<Batch<Event>>, ids: &mut SplitIds, leader: &Leader) -> Result<()> {
+    crash_point!("gather.begun");
     ids.prepare(&batches, leader).await?;
     let now = OffsetDateTime::now_utc();
     for batch in batches {
         epoch.add(batch, |split| ids.get(split), now);
+        crash_point!("gather.added");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ecom_stream::{Commit, Refusal, Result, Stages};
+use ecom_stream::{Commit, Refusal, Result, Stages, crash_point};
 use futures::{Sink, SinkExt};
 use postgres_types::ToSql;
 use time::Date;
@@ -169,12 +169,14 @@ impl Writer {
                     .of("making partitions", client.query(&ensure, &[&days]))
                     .await?;
                 self.partitions.extend(days);
+                crash_point!("partitions.made");
             }
         }
 
         let begin = session.connection.client.batch_execute("BEGIN");
         deadline.of("beginning", begin).await?;
         ended("begin");
+        crash_point!("epoch.begun");
         if self.look_up_first {
             let found = duplicates::look_up(&session.connection.client, epoch, deadline).await?;
             tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
@@ -182,16 +184,20 @@ impl Writer {
             // Without any in this epoch the next one tries the fast path again.
             self.look_up_first = tried.found;
             ended("look_up");
+            crash_point!("keys.looked_up");
         }
         session.copy(epoch, 0..epoch.len(), &self.connector).await?;
         ended("copy");
+        crash_point!("copy.finished");
         session
             .write_ledger(epoch, number, &self.leader, &self.connector)
             .await?;
         ended("ledger");
+        crash_point!("commit.begun");
         let commit = session.connection.client.batch_execute("COMMIT");
         deadline.of("committing", commit).await?;
         ended("commit");
+        crash_point!("commit.acknowledged");
         Ok(())
     }
 
@@ -225,6 +231,7 @@ impl Writer {
                 Ok(()) => continue,
                 Err(failure) => failure,
             };
+            crash_point!("bisect.refused");
             match failure.action() {
                 Action::Bisect => {}
                 Action::LookUpKeys if refused == Action::LookUpKeys => {}
@@ -242,6 +249,7 @@ impl Writer {
                 let code = failure.state().map(|state| state.code().to_owned()).unwrap_or_default();
                 let refusal = Refusal::new(format!("sqlstate_{}", code.to_lowercase()), failure.detail());
                 epoch.leave_out(range.start, Fate::Refused(refusal));
+                crash_point!("bisect.found");
             }
         }
         Ok(())
@@ -276,8 +284,10 @@ impl Session {
             )
             .await?;
         let mut copy = pin!(copy);
+        crash_point!("copy.begun");
         for piece in epoch.pieces(range) {
             deadline.of("copying", send(&mut copy, piece)).await?;
+            crash_point!("copy.piece_sent");
         }
         let stored = deadline.of("copying", copy.as_mut().finish()).await?;
         match stored == sent {
@@ -301,6 +311,7 @@ impl Session {
             let columns = statements::Letters::new(&letters);
             self.execute(statements::LETTERS, &columns.params(&pipeline, &number), connector)
                 .await?;
+            crash_point!("ledger.letters_written");
         }
         let state = statements::State::new(epoch.state());
         if !state.is_empty() {
@@ -318,6 +329,7 @@ impl Session {
             let columns = statements::Splits::new(&progress);
             self.execute(statements::SPLITS, &columns.params(&pipeline), connector)
                 .await?;
+            crash_point!("ledger.splits_written");
         }
         let expected = number - 1;
         let touched = self

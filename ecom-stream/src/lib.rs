@@ -24,6 +24,11 @@
 //! ```
 
 mod batch;
+#[cfg(not(feature = "crash-points"))]
+mod crash;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub mod crash;
 mod csv;
 mod csv_dir;
 mod error;
@@ -41,9 +46,9 @@ mod source;
 mod source_ext;
 mod split;
 mod stages;
-mod times;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod times;
 mod topology;
 mod transform;
 

@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use crate::progress::{ProgressSender, Tally};
 use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
-use crate::{Commit, Committed, Counts, Error, ErrorKind, ProgressReceiver, Result, Sink, Source, Topology};
+use crate::{
+    Commit, Committed, Counts, Error, ErrorKind, ProgressReceiver, Result, Sink, Source, Topology, crash_point,
+};
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
 #[must_use = "a pipeline does nothing until it is run"]
@@ -151,6 +153,8 @@ where
             loop {
                 let commit = tokio::select! {
                     biased;
+                    // While commits are sent to it, it ends only by a panic. Going on without it would look well and archive nothing.
+                    ended = &mut acknowledging.0 => break ended.map_err(panicked),
                     commit = commits.next() => commit,
                     () = &mut too_late => break Err(not_in_time(self.stop_within)),
                 };
@@ -158,7 +162,8 @@ where
                     Some(Ok(commit)) => {
                         let commit = Arc::new(commit);
                         tally.committed(&commit);
-                        // Fails only when the task has panicked, which is told below.
+                        crash_point!("commit.shown");
+                        // Fails only when the task has panicked, which is told above.
                         tokio::select! {
                             biased;
                             _ = acks.send(commit) => {}
@@ -224,6 +229,7 @@ async fn tell(
     commits: impl IntoIterator<Item = Arc<Commit>>,
 ) {
     for commit in commits {
+        crash_point!("ack.begun");
         if let Err(err) = ack.committed(&commit).await {
             tracing::warn!(
                 epoch = commit.epoch,
@@ -232,6 +238,7 @@ async fn tell(
             );
             failed.push_back(commit);
         }
+        crash_point!("ack.done");
     }
 }
 

@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::{Batch, BatchStream, Result, Stages};
+use crate::{Batch, BatchStream, Result, Stages, crash_point};
 
 /// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,7 @@ pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender
             return;
         }
         add(&times.backpressure, since.elapsed());
+        crash_point!("queue.filled");
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_postgres::error::DbError;
 use crate::action::verdict;
 use found::{Found, HOW_TO_MIGRATE};
 
-use ecom_stream::{Error, ErrorKind, Result};
+use ecom_stream::{Error, ErrorKind, Result, crash_point};
 
 /// Every migration, in order: the name of its file and its text.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -52,6 +52,7 @@ pub async fn apply(client: &mut Client) -> Result<()> {
         .batch_execute(LOCK)
         .await
         .map_err(|err| failed("waiting for another instance to migrate", err))?;
+    crash_point!("migration.locked");
     let migrated = migrate(client).await;
     let unlocked = client.batch_execute(UNLOCK).await;
     migrated?;
@@ -85,11 +86,13 @@ async fn migrate(client: &mut Client) -> Result<()> {
     if !found.schema_exists {
         let made = client.batch_execute("CREATE SCHEMA ecom").await;
         made.map_err(|err| found.not_migrated(&pending, err))?;
+        crash_point!("migration.schema_made");
     }
     let mut runner = Runner::new(&migrations()?).set_grouped(true);
     runner.set_migration_table_name(HISTORY);
     match runner.run_async(client).await {
         Ok(report) => {
+            crash_point!("migration.applied");
             let applied: Vec<String> = report.applied_migrations().iter().map(Migration::to_string).collect();
             tracing::info!("brought the schema ecom up to date: {}", applied.join(", "));
             Ok(())

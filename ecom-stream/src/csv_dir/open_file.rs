@@ -63,6 +63,7 @@ impl OpenFile {
         let mut writer = AsyncWriterBuilder::new()
             .buffer_capacity(BUFFER_BYTES)
             .create_writer(tokio::fs::File::from_std(file));
+        crate::crash_point!("csv_sink.created");
         let header = writer.write_record(columns).await;
         header.map_err(|err| cant("write", &temporary.path, err.into()))?;
         Ok(Self {
@@ -86,6 +87,7 @@ impl OpenFile {
         let written = self.writer.write_byte_record(record).await;
         written.map_err(|err| cant("write", &self.temporary.path, err.into()))?;
         self.rows += 1;
+        crate::crash_point!("csv_sink.row_written");
         Ok(())
     }
 
@@ -100,6 +102,7 @@ impl OpenFile {
                 let synced = temporary.lock.sync_all();
                 synced.map_err(|err| cant("sync", &temporary.path, err))?;
             }
+            crate::crash_point!("csv_sink.before_rename");
             loop {
                 let to = names.whole(sequence);
                 match temporary.rename(&to) {
@@ -108,6 +111,7 @@ impl OpenFile {
                     Err(err) => return Err(cant("rename a file to", &to, err)),
                 }
             }
+            crate::crash_point!("csv_sink.renamed");
             if sync {
                 let synced = File::open(names.dir()).and_then(|dir| dir.sync_all());
                 synced.map_err(|err| cant("sync", names.dir(), err))?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::directory::Directory;
 use super::mark::{FileMark, Stamp};
 use super::name::from_path;
-use crate::{Error, ErrorKind, Position, Result};
+use crate::{Error, ErrorKind, Position, Result, crash_point};
 
 /// Takes finished files away.
 ///
@@ -54,6 +54,7 @@ impl<D: Directory> Removal<D> {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(err) => return Err(err),
         }
+        crash_point!("removal.before_aside");
         let moved = first_free(|number| {
             let aside = self.dir.path().join(aside(number, name));
             self.dir.rename_to_new(&from, &aside).map(|()| aside)
@@ -63,15 +64,21 @@ impl<D: Directory> Removal<D> {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(err) => return Err(err),
         };
+        crash_point!("removal.aside");
         // It may have been written to, or replaced, between the look and the move.
         let out = match self.dir.stamp_at(&aside)? == stamp {
             true => self.put_out(&aside, name),
             false => Err(io::ErrorKind::Interrupted.into()),
         };
         match out {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                crash_point!("removal.out");
+                Ok(())
+            }
             Err(err) => {
+                crash_point!("removal.before_back");
                 self.dir.rename_to_new(&aside, &from)?;
+                crash_point!("removal.back");
                 match err.kind() {
                     io::ErrorKind::Interrupted => Ok(()),
                     _ => Err(err),

@@ -233,6 +233,7 @@ pub(super) fn batches<D: Directory>(
                                 }
                                 last_batch = Instant::now();
                                 yield batch;
+                                crate::crash_point!("batch.handed_out");
                             }
                             Err(err) => failed = Some(err),
                         }

@@ -29,6 +29,7 @@ pub(super) fn read<D: Directory>(
 ) -> impl Stream<Item = io::Result<Batch<CsvRecord>>> + Send {
     try_stream! {
         let Some((mut file, mut stamp)) = reading.dir.open(&ready.name).await? else { return };
+        crate::crash_point!("file.opened");
         let identity = identify(&reading.dir, &reading.source, &ready, &mut file, stamp).await?;
         let mut progress = Progress {
             split: identity.split,
@@ -91,6 +92,7 @@ pub(super) fn read<D: Directory>(
             return;
         }
 
+        crate::crash_point!("file.header_read");
         let (opened, began_at) = (stamp, reader.offset());
         loop {
             let mut step = reader.step().await?;

@@ -8,7 +8,7 @@ use futures::StreamExt;
 
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
-use crate::{Commit, Committed, Counts, Position, Source, Split, SplitState};
+use crate::{Commit, Committed, Position, Source, Split, SplitState};
 
 /// Reads everything while commits are held back, then tells of them one by one. `acted_on` says whether what a position
 /// leads to has happened, `positions` are those at the end of a whole run.
@@ -92,11 +92,9 @@ async fn tell(ack: &mut impl Committed, commit: &Commit, at: &dyn Display) {
 }
 
 fn commit(epoch: u64, positions: Vec<Position>) -> Commit {
-    Commit {
-        epoch,
-        positions,
-        counts: Counts::default(),
-    }
+    let mut commit = Commit::new(epoch);
+    commit.positions = positions;
+    commit
 }
 
 /// The same paths and ends, of a source that is not there.

@@ -1,0 +1,122 @@
+//! Named points at which a test ends the program: `crash_point!("room.step")`.
+//!
+//! They are there with the feature `crash-points` only, which tests turn on; without it the macro expands to nothing. The
+//! environment variable `ECOM_CRASH_AT` says where to crash and how, as a list separated by commas:
+//!
+//! | entry | the first time that the point is passed |
+//! |---|---|
+//! | `copy.begun` | the process is killed as by `kill -9`: nothing is flushed, no destructor runs |
+//! | `copy.begun:3` | the same, the third time |
+//! | `copy.begun=panic` | the task panics |
+//! | `copy.begun=stop` | the process stops until it gets SIGCONT |
+
+/// A point at which a test may end the program.
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! crash_point {
+    ($name:literal) => {
+        $crate::crash::pass($name)
+    };
+}
+
+/// Nothing, without the feature `crash-points`.
+#[cfg(not(feature = "crash-points"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! crash_point {
+    ($name:literal) => {};
+}
+
+#[cfg(feature = "crash-points")]
+pub use armed::pass;
+
+#[cfg(feature = "crash-points")]
+mod armed {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    static PLAN: LazyLock<Vec<Entry>> =
+        LazyLock::new(|| parse(&std::env::var("ECOM_CRASH_AT").unwrap_or_default()).collect());
+
+    #[derive(Debug)]
+    struct Entry {
+        name: String,
+        /// How often it is passed unharmed.
+        spared: u32,
+        passed: AtomicU32,
+        action: Action,
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Action {
+        Kill,
+        Panic,
+        Stop,
+    }
+
+    fn parse(plan: &str) -> impl Iterator<Item = Entry> {
+        plan.split(',').map(|entry| {
+            let (point, action) = entry.split_once('=').unwrap_or((entry, "kill"));
+            let (name, pass) = point.split_once(':').unwrap_or((point, "1"));
+            Entry {
+                name: name.to_owned(),
+                spared: pass.parse::<u32>().map_or(0, |pass| pass.saturating_sub(1)),
+                passed: AtomicU32::new(0),
+                action: match action {
+                    "panic" => Action::Panic,
+                    "stop" => Action::Stop,
+                    _ => Action::Kill,
+                },
+            }
+        })
+    }
+
+    /// Passes the point of that name, if the plan lets it.
+    #[doc(hidden)]
+    #[expect(clippy::panic, reason = "it is what was asked for")]
+    pub fn pass(name: &str) {
+        for entry in PLAN.iter().filter(|entry| entry.name == name) {
+            if entry.passed.fetch_add(1, Ordering::Relaxed) != entry.spared {
+                continue;
+            }
+            match entry.action {
+                Action::Panic => panic!("at the crash point {name}"),
+                Action::Stop => {
+                    let _ = kill_process(getpid(), Signal::STOP);
+                    // Another thread may take the signal, and this one stop a little later.
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Action::Kill => {
+                    let _ = kill_process(getpid(), Signal::KILL);
+                    std::process::abort();
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_plan_says_where_when_and_how() {
+            let plan: Vec<(String, u32, Action)> = parse("a.b,c.d:3,e.f=panic,g.h:2=stop")
+                .map(|entry| (entry.name, entry.spared, entry.action))
+                .collect();
+            let expected = [
+                ("a.b", 0, Action::Kill),
+                ("c.d", 2, Action::Kill),
+                ("e.f", 0, Action::Panic),
+                ("g.h", 1, Action::Stop),
+            ];
+            assert_eq!(
+                plan,
+                expected.map(|(name, spared, action)| (name.to_owned(), spared, action))
+            );
+        }
+    }
+}
