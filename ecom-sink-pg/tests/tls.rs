@@ -10,6 +10,7 @@
 mod fixture;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ecom_sink_pg::PgSink;
@@ -19,7 +20,13 @@ use fixture::program::{Ingest, command};
 use fixture::tls::{NAME, PASSWORD, TlsServer, address_of, encoded, listening, tls_server};
 use fixture::{connect, drop_in, eventually};
 use rustix::process::Signal;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::OnceCell;
+use tokio_postgres::config::Host;
+use tokio_rustls::TlsAcceptor;
 
 async fn server() -> &'static TlsServer {
     static SERVER: OnceCell<TlsServer> = OnceCell::const_new();
@@ -153,6 +160,47 @@ async fn settings_that_contradict_each_other_are_refused() {
         let report = refused(&server.url("shop", NAME, more)).await;
         assert!(!report.contains("canary"), "{report}");
     }
+}
+
+/// As in front of many managed databases: TLS ends before the server, which is chosen by the name that the client tells.
+#[tokio::test]
+async fn without_negotiation_the_name_and_the_protocol_are_told() {
+    let server = server().await;
+    let chain = CertificateDer::pem_file_iter(server.server.data_dir().join("chain.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(server.server.data_dir().join("chain.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.map(Result::unwrap).collect(), key)
+        .unwrap();
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+
+    let plain: tokio_postgres::Config = server.server.url().parse().unwrap();
+    let Host::Unix(socket) = plain.get_hosts()[0].clone() else {
+        panic!("a private server has a socket")
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let front = tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let mut client = acceptor.accept(client).await.unwrap();
+            let told = client.get_ref().1;
+            assert_eq!(told.alpn_protocol(), Some(&b"postgresql"[..]));
+            assert_eq!(told.server_name(), Some(NAME));
+            let mut server = UnixStream::connect(socket.join(".s.PGSQL.5432")).await.unwrap();
+            // It ends with the client.
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let url = server
+        .url_with("shop", NAME, "verify-full", "ca.pem")
+        .replace(&server.address, "127.0.0.1");
+    run(&format!("{url}&port={port}&sslnegotiation=direct")).await.unwrap();
+    assert!(!front.is_finished());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use ecom_sink_pg::{EpochLimits, PgSink};
 use ecom_stream::memory::MemorySource;
@@ -29,6 +30,8 @@ enum Cut {
     Answer,
     /// COMMIT itself is lost.
     Commit,
+    /// COMMIT is lost, and both ends keep the connection, so that the transaction holds its rows until it is ended.
+    Stall,
 }
 
 /// Stands between client and server, and cuts each connection at its second COMMIT.
@@ -79,11 +82,15 @@ async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<Ato
         commits += u32::from(is_commit);
         if is_commit && commits == 2 {
             cuts.fetch_add(1, Ordering::SeqCst);
-            answers.abort();
-            if let Cut::Answer = cut {
-                let _ = to_server.write_all(&buffer[..read]).await;
-                // The server has to get that far before the connection ends.
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            match cut {
+                Cut::Answer => {
+                    answers.abort();
+                    let _ = to_server.write_all(&buffer[..read]).await;
+                    // The server has to get that far before the connection ends.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Cut::Commit => answers.abort(),
+                Cut::Stall => std::future::pending().await,
             }
             return;
         }
@@ -95,6 +102,8 @@ async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<Ato
 }
 
 async fn nothing_is_lost_or_doubled(cut: Cut) {
+    // Of a connection that stalls only this is noticed.
+    let deadline = Duration::from_secs(1);
     let mut database = database().await;
     ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
     let (proxy, through) = proxy(&database.url, cut).await;
@@ -106,7 +115,10 @@ async fn nothing_is_lost_or_doubled(cut: Cut) {
     };
     let source = MemorySource::new("events", events.collect()).max_batch_rows(500);
     let summary = source
-        .to(PgSink::with_config(through).unwrap().epoch_limits(limits))
+        .to(PgSink::with_config(through)
+            .unwrap()
+            .epoch_limits(limits)
+            .deadline(deadline))
         .run()
         .await
         .unwrap();
@@ -126,4 +138,9 @@ async fn the_answer_to_a_commit_is_lost() {
 #[tokio::test]
 async fn a_commit_is_lost_before_the_server_gets_it() {
     nothing_is_lost_or_doubled(Cut::Commit).await;
+}
+
+#[tokio::test]
+async fn a_connection_stalls_and_nobody_ends_it() {
+    nothing_is_lost_or_doubled(Cut::Stall).await;
 }

@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecom_stream::{Error, ErrorKind, Result};
+use ecom_stream::{Error, Result};
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host as At, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::mode::{Mode, encryption};
 use super::params::{Environment, Params};
 use super::text::malformed;
-use super::tls::{Check, Roots, Tls};
+use super::tls::{Roots, Tls};
 
 /// Where to connect to.
 #[derive(Debug, Clone)]
@@ -30,54 +31,6 @@ pub(super) struct Host {
     pub(super) tls: MakeRustlsConnect,
     /// Tried one after the other.
     pub(super) modes: &'static [SslMode],
-}
-
-/// As `sslmode` names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Disable,
-    Allow,
-    Prefer,
-    Require,
-    VerifyCa,
-    VerifyFull,
-}
-
-const MODES: &[(&str, Mode)] = &[
-    ("disable", Mode::Disable),
-    ("allow", Mode::Allow),
-    ("prefer", Mode::Prefer),
-    ("require", Mode::Require),
-    ("verify-ca", Mode::VerifyCa),
-    ("verify-full", Mode::VerifyFull),
-];
-
-impl Mode {
-    /// Where nothing is said, a way that leaves the machine is encrypted to a server that has proved who it is.
-    fn default_for(is_local: bool) -> Self {
-        if is_local { Self::Prefer } else { Self::VerifyFull }
-    }
-
-    fn check(self, has_roots: bool) -> Check {
-        match self {
-            Self::VerifyFull => Check::ChainAndName,
-            Self::VerifyCa => Check::Chain,
-            // As in libpq.
-            _ if has_roots => Check::Chain,
-            _ => Check::Nothing,
-        }
-    }
-
-    fn tries(self, check: Check) -> &'static [SslMode] {
-        match self {
-            Self::Disable => &[SslMode::Disable],
-            Self::Allow => &[SslMode::Disable, SslMode::Require],
-            // A certificate that was to be checked and is found wrong is no reason to go on without.
-            Self::Prefer if check == Check::Nothing => &[SslMode::Prefer, SslMode::Disable],
-            Self::Prefer => &[SslMode::Prefer],
-            Self::Require | Self::VerifyCa | Self::VerifyFull => &[SslMode::Require],
-        }
-    }
 }
 
 impl Hosts {
@@ -285,51 +238,6 @@ fn set_session(config: &mut Config, params: &Params) -> Result<()> {
     params.choice("gssencmode", &[("disable", ()), ("prefer", ())], ())?;
     let utf8 = ["UTF8", "utf8", "UTF-8", "utf-8", "auto"].map(|name| (name, ()));
     params.choice("client_encoding", &utf8, ())
-}
-
-fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(Mode, Tls)> {
-    let system = params.get("sslrootcert") == Some("system");
-    let default = match system {
-        true => Mode::VerifyFull,
-        false => Mode::default_for(is_local),
-    };
-    let asked = params.choice("sslmode", MODES, default)?;
-    let weak = |with: &str, than: &str| {
-        let message = format!("{with} needs {than}");
-        Err(Error::new(ErrorKind::Configuration, message).hint("leave sslmode out, or set it to verify-full"))
-    };
-    // Servers don't encrypt what goes through a socket of the machine.
-    let mode = match asked {
-        _ if is_socket => Mode::Disable,
-        Mode::VerifyFull => asked,
-        _ if system => return weak("sslrootcert=system", "sslmode=verify-full"),
-        Mode::Disable | Mode::Allow | Mode::Prefer if direct => {
-            return weak("sslnegotiation=direct", "sslmode=require or more");
-        }
-        _ => asked,
-    };
-    let file = |keyword, default| {
-        let given = params.get(keyword).map(Into::into);
-        given.or_else(|| params.default_file(default))
-    };
-    let encrypted = mode != Mode::Disable;
-    let root = file("sslrootcert", "root.crt").filter(|_| encrypted && !system);
-    let client = match (file("sslcert", "postgresql.crt"), file("sslkey", "postgresql.key")) {
-        (Some(certificate), Some(key)) if encrypted => Some((certificate, key)),
-        (Some(_), None) | (None, Some(_)) if encrypted && params.get("sslcert").or(params.get("sslkey")).is_some() => {
-            let message = "of sslcert and sslkey one is given without the other";
-            return Err(Error::new(ErrorKind::Configuration, message));
-        }
-        _ => None,
-    };
-    let tls = Tls {
-        check: mode.check(root.is_some()),
-        roots: root.map_or(Roots::System, Roots::File),
-        client,
-        sni: params.choice("sslsni", &[("1", true), ("0", false)], true)?,
-        direct,
-    };
-    Ok((mode, tls))
 }
 
 impl fmt::Debug for Host {

@@ -1,6 +1,7 @@
 //! Connections: how they are opened, what is set on them, and how they end.
 
 mod hosts;
+mod mode;
 mod params;
 mod passfile;
 mod refusal;
