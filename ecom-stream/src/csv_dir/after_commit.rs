@@ -54,32 +54,37 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// Makes the directory where there is none, and checks that files can be moved there.
-    pub(super) fn prepare(watched: &Path, dir: &Path) -> Result<Self> {
+    /// Checks that files can be moved there, and makes nothing: where there is no such directory yet, what counts is the
+    /// one that it would be made in.
+    pub(super) fn check(watched: &Path, dir: &Path) -> Result<()> {
         let refused = |message: String| Error::new(ErrorKind::Configuration, message);
-        let unusable = |err: io::Error| refused(format!("can't use {} as the archive", dir.display())).caused_by(err);
-        fs::create_dir_all(dir).map_err(unusable)?;
-        let archive = dir.canonicalize().map_err(unusable)?;
+        let unusable = |err| unusable(dir, err);
+        let absolute = std::path::absolute(dir).map_err(unusable)?;
+        let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
+        let archive = there.canonicalize().map_err(unusable)?;
         if archive.starts_with(watched) {
-            let message = format!(
-                "the archive {} lies inside the directory that is read",
-                archive.display()
-            );
+            let message = format!("the archive {} lies inside the directory that is read", dir.display());
             return Err(refused(message).hint("choose a directory beside it"));
         }
         let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
         if device(&archive).map_err(unusable)? != device(watched).map_err(unusable)? {
-            let message = format!(
-                "the archive {} is on another file system than the files",
-                archive.display()
-            );
+            let message = format!("the archive {} is on another file system than the files", dir.display());
             return Err(
                 refused(message).hint("choose a directory on the same one: a file is moved whole or not at all")
             );
         }
+        Ok(())
+    }
+
+    /// Makes the directory where there is none, once it is checked.
+    pub(super) fn prepare(watched: &Path, dir: &Path) -> Result<Self> {
+        Self::check(watched, dir)?;
+        fs::create_dir_all(dir).map_err(|err| unusable(dir, err))?;
+        // What was made may be elsewhere than it seemed.
+        Self::check(watched, dir)?;
         Ok(Self {
             watched: watched.to_owned(),
-            dir: archive,
+            dir: dir.canonicalize().map_err(|err| unusable(dir, err))?,
         })
     }
 
@@ -125,6 +130,11 @@ impl Archive {
         }
         Ok(())
     }
+}
+
+fn unusable(dir: &Path, err: io::Error) -> Error {
+    let message = format!("can't use {} as the archive", dir.display());
+    Error::new(ErrorKind::Configuration, message).caused_by(err)
 }
 
 fn numbered(name: &OsStr, number: u32) -> OsString {
@@ -191,5 +201,6 @@ mod tests {
         let data = root.path().canonicalize().unwrap();
         let err = Archive::prepare(&data, &data.join("done")).unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Configuration);
+        assert!(!data.join("done").exists());
     }
 }

@@ -132,7 +132,10 @@ impl Source for CsvDirSource {
 
     fn check(&self) -> Result<()> {
         check_directory(&self.location())?;
-        self.archive().map(drop)
+        match &self.after_commit {
+            AfterCommit::Keep => Ok(()),
+            AfterCommit::Archive(dir) => Archive::check(&self.location(), dir),
+        }
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
