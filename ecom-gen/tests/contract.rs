@@ -1,6 +1,8 @@
 //! The shop keeps the contract of a source.
 
-use ecom_gen::{Pace, Shop, ShopSource};
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use ecom_gen::{Pace, Rate, Shop, ShopSource};
 use ecom_stream::memory::MemorySink;
 use ecom_stream::operators::Stamp;
 use ecom_stream::{SourceExt, testing};
@@ -11,7 +13,11 @@ const START: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
 
 /// Sixty events in batches of 7.
 fn shop() -> ShopSource {
-    let shop = ShopSource::new(Shop::builder(5, START).products(100).shoppers(100));
+    // Few sessions at once, which are quick to begin with.
+    let shop = Shop::builder(5, START)
+        .products(100)
+        .rate(Rate::per_second(20.0).unwrap());
+    let shop = ShopSource::new(shop);
     shop.pace(Pace::AsFastAsPossible).events(60).max_batch_rows(7)
 }
 

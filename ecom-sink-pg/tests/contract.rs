@@ -81,7 +81,7 @@ async fn the_sink() {
     testing::sink(store, (0..40).map(event))
         .has_identity()
         .max_rows_in_flight(500)
-        .crashes(6)
+        .crashes(10)
         .check()
         .await;
 }

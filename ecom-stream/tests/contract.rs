@@ -18,7 +18,7 @@ use ecom_stream::operators::{Filter, Inspect, Map, Stamp, TryMap, Validate};
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
     AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
-    Header, Refusal, Rules, SourceExt, StateChange, Topology, Transform,
+    Header, Refusal, Rules, Source, SourceExt, StateChange, Topology, Transform,
 };
 use futures::TryStreamExt;
 use tempfile::TempDir;
@@ -230,6 +230,8 @@ async fn csv_directory_source_with_an_archive() {
         let archive = AfterCommit::Archive(inbox.done());
         inbox.source().available_now().after_commit(archive)
     };
+    archiving().check().unwrap();
+    assert!(!inbox.done().exists(), "made by the check");
     let source = || {
         inbox.restore();
         archiving()

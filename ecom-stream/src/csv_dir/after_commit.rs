@@ -27,12 +27,26 @@ pub enum AfterCommit {
 }
 
 impl AfterCommit {
-    /// How files are taken away from `watched`; makes the archive where there is none, and checks that files can be moved
-    /// there.
+    /// Checks that files can be taken away from `watched`, and makes nothing: where there is no archive yet, what counts is
+    /// the directory that it would be made in.
+    pub(super) fn check(&self, watched: &Path) -> Result<()> {
+        match self {
+            Self::Keep | Self::Delete => Ok(()),
+            Self::Archive(archive) => check_archive(watched, archive),
+        }
+    }
+
+    /// How files are taken away from `watched`; makes the archive where there is none.
     pub(super) fn removal(&self, watched: &Path) -> Result<Option<Removal<Disk>>> {
+        self.check(watched)?;
         let to = match self {
             Self::Keep => return Ok(None),
-            Self::Archive(archive) => Destination::Archive(prepare_archive(watched, archive)?),
+            Self::Archive(archive) => {
+                fs::create_dir_all(archive).map_err(|err| unusable(archive, err))?;
+                // What was made may be elsewhere than it seemed.
+                self.check(watched)?;
+                Destination::Archive(archive.canonicalize().map_err(|err| unusable(archive, err))?)
+            }
             Self::Delete => Destination::Nowhere,
         };
         let dir = Disk::new(watched);
@@ -40,27 +54,27 @@ impl AfterCommit {
     }
 }
 
-fn prepare_archive(watched: &Path, dir: &Path) -> Result<PathBuf> {
+fn check_archive(watched: &Path, dir: &Path) -> Result<()> {
     let refused = |message: String| Error::new(ErrorKind::Configuration, message);
-    let unusable = |err: io::Error| refused(format!("can't use {} as the archive", dir.display())).caused_by(err);
-    fs::create_dir_all(dir).map_err(unusable)?;
-    let archive = dir.canonicalize().map_err(unusable)?;
+    let unusable = |err| unusable(dir, err);
+    let absolute = std::path::absolute(dir).map_err(unusable)?;
+    let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
+    let archive = there.canonicalize().map_err(unusable)?;
     if archive.starts_with(watched) {
-        let message = format!(
-            "the archive {} lies inside the directory that is read",
-            archive.display()
-        );
+        let message = format!("the archive {} lies inside the directory that is read", dir.display());
         return Err(refused(message).hint("choose a directory beside it"));
     }
     let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
     if device(&archive).map_err(unusable)? != device(watched).map_err(unusable)? {
-        let message = format!(
-            "the archive {} is on another file system than the files",
-            archive.display()
-        );
+        let message = format!("the archive {} is on another file system than the files", dir.display());
         return Err(refused(message).hint("choose a directory on the same one: a file is moved whole or not at all"));
     }
-    Ok(archive)
+    Ok(())
+}
+
+fn unusable(dir: &Path, err: io::Error) -> Error {
+    let message = format!("can't use {} as the archive", dir.display());
+    Error::new(ErrorKind::Configuration, message).caused_by(err)
 }
 
 /// Takes files away after they are committed; the [`Ack`](crate::Source::Ack) of [`CsvDirSource`](crate::CsvDirSource).
@@ -101,10 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_among_the_files_is_refused() {
+    fn an_archive_among_the_files_is_refused_and_not_made() {
         let root = tempfile::tempdir().unwrap();
         let data = root.path().canonicalize().unwrap();
-        let err = AfterCommit::Archive(data.join("done")).removal(&data).unwrap_err();
-        assert_eq!(err.kind(), ErrorKind::Configuration);
+        let archive = AfterCommit::Archive(data.join("done"));
+        for refused in [archive.check(&data), archive.removal(&data).map(drop)] {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Configuration);
+        }
+        assert!(!data.join("done").exists());
     }
 }

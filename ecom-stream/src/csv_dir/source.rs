@@ -144,7 +144,7 @@ impl Source for CsvDirSource {
 
     fn check(&self) -> Result<()> {
         check_directory(&self.location())?;
-        self.after_commit.removal(&self.location()).map(drop)
+        self.after_commit.check(&self.location())
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
