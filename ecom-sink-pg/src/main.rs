@@ -188,7 +188,13 @@ fn in_short(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),
         1..60 => format!("{:.1} s", time.as_secs_f64()),
-        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
+        seconds => {
+            let unit = [86_400, 3_600, 60, 1]
+                .into_iter()
+                .find(|unit| seconds >= 100 * unit)
+                .unwrap_or(1);
+            humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
+        }
     }
 }
 

@@ -10,12 +10,13 @@
 mod fixture;
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ecom_sink_pg::PgSink;
 use ecom_stream::{CsvDirSource, Progress, Rules, SourceExt, Stages};
-use fixture::{Database, database};
+use fixture::{Database, database, drop_in, eventually};
 
 /// Loads one file in a pipeline of its own, and gives the last progress.
 async fn load(database: &Database, pipeline: &str) -> Arc<Progress> {
@@ -65,4 +66,31 @@ async fn each_stage_of_an_epoch_is_told() {
     assert_eq!((second.counts.duplicates, second.counts.rejected), (2, 1));
     let stages: Vec<_> = second.stages.iter().map(|(stage, _)| stage).collect();
     assert!(stages.contains(&"look_up"), "{stages:?}");
+}
+
+#[tokio::test]
+async fn the_program_says_how_fast_it_is_and_how_far_behind() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "a.csv", 0..1_000);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
+    command
+        .args(["run", "--input"])
+        .arg(input.path())
+        .env("DATABASE_URL", &database.url)
+        .stdin(Stdio::null())
+        .stderr(log.reopen().unwrap());
+    let mut ingest = command.spawn().unwrap();
+    eventually("a line of progress", async || {
+        let log = fs::read_to_string(&log).unwrap();
+        let line = log.lines().find(|line| line.contains("stored"));
+        line.is_some_and(|line| {
+            ["/s, ", " behind the files, ", " behind the newest event"]
+                .iter()
+                .all(|part| line.contains(part))
+        })
+    })
+    .await;
+    ingest.kill().unwrap();
+    ingest.wait().unwrap();
 }
