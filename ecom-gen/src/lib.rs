@@ -36,3 +36,7 @@ pub use pace::{Pace, history_start};
 pub use rate::{Rate, RateError};
 pub use shop::{Shop, ShopBuilder};
 pub use source::ShopSource;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -1,6 +1,7 @@
 //! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
 //!
-//! [`PgSink`] is the sink. [`server`] starts a private PostgreSQL server from installed binaries, for try-outs and tests.
+//! [`PgSink`] is the sink. With the feature `server`, the module of that name starts a private PostgreSQL server from
+//! installed programs, for try-outs and tests.
 
 mod action;
 mod backoff;
@@ -16,6 +17,7 @@ mod ownership;
 mod preflight;
 mod row;
 pub mod schema;
+#[cfg(feature = "server")]
 pub mod server;
 mod sink;
 mod split_ids;
@@ -28,3 +30,7 @@ pub use tokio_postgres;
 
 pub use epoch::EpochLimits;
 pub use sink::PgSink;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -76,3 +76,7 @@ pub use stages::Stages;
 pub use times::Times;
 pub use topology::{SourceInfo, Topology};
 pub use transform::Transform;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
