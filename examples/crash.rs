@@ -221,6 +221,10 @@ impl Truth {
         let is_new = truth.0.insert(key(event.event_id, event.event_time));
         truth.1 += u64::from(!is_new);
     }
+
+    fn told(&self) -> (HashSet<Key>, u64) {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Writes the files, as `ecom-gen` does.
@@ -356,9 +360,7 @@ async fn judge(args: &Args, stage: &Stage, truth: Truth, archived: u64) -> Outco
         SELECT coalesce(sum(read), 0)::int8, coalesce(sum(stored), 0)::int8, coalesce(sum(duplicates), 0)::int8,
                coalesce(sum(rejected), 0)::int8, count(*), coalesce(max(epoch), 0)
         FROM ecom.ingest_split, (SELECT max(epoch) AS epoch FROM ecom.ingest_pipeline) AS last";
-    let mut truth = truth.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut missing, repeated) = (std::mem::take(&mut truth.0), truth.1);
-    drop(truth);
+    let (mut missing, repeated) = truth.told();
     let generated = missing.len() as u64 + repeated;
 
     let client = connect(&stage.url).await?;
