@@ -1,6 +1,7 @@
 //! Named points at which a test ends the program: `crash_point!("room.step")`.
 //!
-//! They are there with the feature `crash-points` only, which tests turn on; without it the macro expands to nothing. The
+//! They are there with the feature `crash-points` only, which the tests of the other crates turn on, and with them whatever
+//! Cargo builds beside tests and examples; a plain `cargo build` has none: the macro expands to nothing. The
 //! environment variable `ECOM_CRASH_AT` says where to crash and how, as a list separated by commas:
 //!
 //! | entry | the first time that the point is passed |

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::FutureExt;
 use futures::stream::StreamExt;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::progress::{ProgressSender, Tally};
 use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
@@ -201,8 +201,17 @@ async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Arc<Co
 
     let mut failed: VecDeque<Arc<Commit>> = VecDeque::new();
     let mut tried_at = Instant::now();
-    while let Some(commit) = commits.recv().await {
-        tell(&mut ack, &mut failed, [commit]).await;
+    loop {
+        // While something failed, a quiet stream must not keep it from being tried again.
+        let next = match failed.is_empty() {
+            true => Ok(commits.recv().await),
+            false => timeout_at(tried_at + BETWEEN_TRIES, commits.recv()).await,
+        };
+        match next {
+            Ok(Some(commit)) => tell(&mut ack, &mut failed, [commit]).await,
+            Ok(None) => break,
+            Err(_) => {}
+        }
         if tried_at.elapsed() >= BETWEEN_TRIES {
             let again = std::mem::take(&mut failed);
             tell(&mut ack, &mut failed, again).await;
@@ -262,4 +271,43 @@ fn panicked(err: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Panicked, "a task of the pipeline panicked")
         .hint("this is a bug: please report it; what was committed is safe")
         .caused_by(err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails at first, then counts.
+    struct FailsOnce {
+        failed: bool,
+        acted: mpsc::UnboundedSender<u64>,
+    }
+
+    impl Committed for FailsOnce {
+        async fn committed(&mut self, commit: &Commit) -> Result<()> {
+            if !std::mem::replace(&mut self.failed, true) {
+                return Err(Error::new(ErrorKind::Source, "not yet"));
+            }
+            let _ = self.acted.send(commit.epoch);
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_is_tried_again_though_no_commit_follows() {
+        let (acted, mut acts) = mpsc::unbounded_channel();
+        let (acks, acked) = mpsc::channel(1);
+        let ack = FailsOnce { failed: false, acted };
+        let task = tokio::spawn(acknowledge(ack, acked));
+        let commit = Commit {
+            epoch: 7,
+            positions: Vec::new(),
+            counts: Counts::default(),
+        };
+        acks.send(commit).await.unwrap();
+        assert_eq!(acts.recv().await, Some(7));
+        drop(acks);
+        task.await.unwrap();
+        assert_eq!(acts.recv().await, None);
+    }
 }

@@ -1,0 +1,216 @@
+//! The server fails at chosen moments, or won't take anything for a while: nothing is lost, nothing is there twice.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use ecom_sink_pg::server::{PrivateServer, Shutdown};
+use fixture::ingest::Ingest;
+use fixture::{Database, connect, database, database_on, drop_in, eventually, start_server};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
+
+const OUR_SESSIONS: &str =
+    "FROM pg_stat_activity WHERE application_name LIKE 'ecom %' AND datname = current_database()";
+
+const ROWS: u32 = 500;
+
+/// A file, and the program that loads it until it stops itself at a crash point.
+async fn stopped_at(point: &str, database: &Database) -> (TempDir, Ingest) {
+    let input = tempfile::tempdir().unwrap();
+    drop_in(input.path(), "1.csv", 0..ROWS);
+    let ingest = Ingest::start_to_crash(&database.url, &input, &["--settle", "0s"], &format!("{point}=stop"));
+    eventually(point, async || ingest.is_stopped()).await;
+    (input, ingest)
+}
+
+/// It goes on after a fault, and stores each row once; that an epoch was written twice would show as duplicates.
+async fn goes_on(point: &str, ingest: Ingest, database: &Database) {
+    ingest.signal(Signal::CONT);
+    eventually(point, async || rows(database).await == i64::from(ROWS)).await;
+    ingest.signal(Signal::TERM);
+    ingest.succeed().await;
+    let duplicates = "SELECT sum(duplicates)::int8 FROM ecom.ingest_split";
+    assert_eq!(database.number(duplicates).await, 0, "{point}");
+    database.check_balance().await;
+}
+
+async fn rows(database: &Database) -> i64 {
+    let there = "SELECT (to_regclass('ecom.events') IS NOT NULL)::int::int8";
+    match database.number(there).await {
+        1 => database.rows().await,
+        _ => 0,
+    }
+}
+
+const MOMENTS: [&str; 8] = [
+    "claim.locked",
+    "claim.fence_raised",
+    "epoch.begun",
+    "copy.piece_sent:2",
+    "copy.finished",
+    "ledger.splits_written",
+    "commit.begun",
+    "commit.acknowledged",
+];
+
+#[tokio::test]
+async fn sessions_end_at_every_moment() {
+    for point in MOMENTS {
+        let database = database().await;
+        let (_input, ingest) = stopped_at(point, &database).await;
+        let end = format!("SELECT count(pg_terminate_backend(pid)) {OUR_SESSIONS}");
+        assert!(database.number(&end).await > 0);
+        goes_on(point, ingest, &database).await;
+    }
+}
+
+/// A session is killed as by the kernel when memory runs out: the server ends all sessions and recovers.
+async fn kill_a_session(server: &PrivateServer, database: &Database) {
+    let pid = database.number(&format!("SELECT max(pid)::int8 {OUR_SESSIONS}")).await;
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    eventually("the recovery", async || {
+        match tokio_postgres::connect(server.url(), NoTls).await {
+            Ok((client, session)) => {
+                tokio::spawn(session);
+                client.batch_execute("SELECT 1").await.is_ok()
+            }
+            Err(_) => false,
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_server_crashes_at_every_moment() {
+    let server = start_server().await;
+    for (at, point) in MOMENTS.into_iter().enumerate() {
+        let database = database_on(&server).await;
+        let (_input, ingest) = stopped_at(point, &database).await;
+        match at % 2 {
+            0 => kill_a_session(&server, &database).await,
+            _ => server.restart(Shutdown::Immediate).await.unwrap(),
+        }
+        let client = connect(&database.url).await;
+        goes_on(point, ingest, &Database { client, ..database }).await;
+    }
+}
+
+/// The program at work, with a first file loaded.
+async fn at_work(database: &Database) -> (TempDir, Ingest) {
+    let input = tempfile::tempdir().unwrap();
+    drop_in(input.path(), "first.csv", 0..100);
+    let ingest = Ingest::start(database, &input, &["--settle", "0s"]);
+    eventually("the first file", async || rows(database).await == 100).await;
+    (input, ingest)
+}
+
+async fn loads_the_second_file(database: &Database, ingest: Ingest) {
+    eventually("the second file", async || rows(database).await == 200).await;
+    ingest.signal(Signal::TERM);
+    ingest.succeed().await;
+    database.check_balance().await;
+}
+
+async fn execute(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_that_is_away_for_a_while_is_waited_for() {
+    let database = database().await;
+    let (input, ingest) = at_work(&database).await;
+    execute(
+        &database.client,
+        "SET lock_timeout = '20s'; ALTER TABLE ecom.events RENAME TO away",
+    )
+    .await;
+    drop_in(input.path(), "second.csv", 100..200);
+    eventually("the pause", async || ingest.log().contains("paused")).await;
+    execute(&database.client, "ALTER TABLE ecom.away RENAME TO events").await;
+    loads_the_second_file(&database, ingest).await;
+    assert_eq!(database.number("SELECT count(*) FROM ecom.dead_letters").await, 0);
+}
+
+#[tokio::test]
+async fn a_server_that_is_read_only_for_a_while_is_waited_for() {
+    let database = database().await;
+    let (input, ingest) = at_work(&database).await;
+    let name = database
+        .row("SELECT quote_ident(current_database())")
+        .await
+        .get::<_, String>(0);
+    execute(
+        &database.client,
+        &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"),
+    )
+    .await;
+    database
+        .row(&format!("SELECT count(pg_terminate_backend(pid)) {OUR_SESSIONS}"))
+        .await;
+    drop_in(input.path(), "second.csv", 100..200);
+    eventually("the wait", async || ingest.log().contains("trying again")).await;
+    execute(
+        &database.client,
+        &format!("ALTER DATABASE {name} RESET default_transaction_read_only"),
+    )
+    .await;
+    loads_the_second_file(&database, ingest).await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_free_connection_is_waited_for() {
+    let server = PrivateServer::builder().temporary().setting("fsync", "off");
+    let server = server.setting("max_connections", "10").start().await.unwrap();
+    let database = database_on(&server).await;
+    let (input, ingest) = at_work(&database).await;
+    // Whatever place gets free is taken, until the program has none.
+    let mut taken = Vec::new();
+    let end = format!("SELECT count(pg_terminate_backend(pid)) {OUR_SESSIONS}");
+    eventually("no place for it", async || {
+        let ended = database.number(&end).await;
+        while let Ok((client, session)) = tokio_postgres::connect(&database.url, NoTls).await {
+            tokio::spawn(session);
+            taken.push(client);
+        }
+        ended == 0
+    })
+    .await;
+    drop_in(input.path(), "second.csv", 100..200);
+    eventually("the wait", async || ingest.log().contains("53300")).await;
+    drop(taken);
+    loads_the_second_file(&database, ingest).await;
+}
+
+#[tokio::test]
+async fn statements_may_be_cancelled_at_any_time() {
+    let database = database().await;
+    let (input, ingest) = at_work(&database).await;
+    for file in 0..20 {
+        drop_in(
+            input.path(),
+            &format!("{file:02}.csv"),
+            100 + file * 500..600 + file * 500,
+        );
+    }
+    let cancel = format!("SELECT count(pg_cancel_backend(pid)) {OUR_SESSIONS} AND state = 'active'");
+    let mut cancelled = 0;
+    eventually("some that were cancelled", async || {
+        for _ in 0..20 {
+            cancelled += database.number(&cancel).await;
+        }
+        cancelled >= 10 || rows(&database).await == 10_100
+    })
+    .await;
+    assert!(cancelled > 0, "it was over before a statement could be cancelled");
+    eventually("every row", async || rows(&database).await == 10_100).await;
+    ingest.signal(Signal::TERM);
+    ingest.succeed().await;
+    database.check_balance().await;
+}

@@ -1,0 +1,84 @@
+//! What may happen to the process, short of its end: signals in the middle of a COPY, few descriptors, no log.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::process::Command;
+use std::time::Duration;
+
+use fixture::ingest::Ingest;
+use fixture::{Database, database, drop_in, eventually};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+/// The program, stopped by SIGSTOP in the middle of the COPY of 500 rows.
+async fn stopped_in_a_copy() -> (Database, TempDir, Ingest) {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "1.csv", 0..500);
+    let ingest = Ingest::start_to_crash(&database.url, &input, &["--settle", "0s"], "copy.piece_sent:2=stop");
+    eventually("the middle of a COPY", async || ingest.is_stopped()).await;
+    (database, input, ingest)
+}
+
+#[tokio::test]
+async fn stopped_for_a_while_it_goes_on() {
+    let (database, _input, ingest) = stopped_in_a_copy().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(database.rows().await, 0);
+    ingest.signal(Signal::CONT);
+    eventually("every row", async || database.rows().await == 500).await;
+    ingest.signal(Signal::TERM);
+    ingest.succeed().await;
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn sigterm_in_a_copy_lets_it_commit() {
+    let (database, _input, ingest) = stopped_in_a_copy().await;
+    ingest.signal(Signal::TERM);
+    ingest.signal(Signal::CONT);
+    let log = ingest.succeed().await;
+    assert!(log.contains("500 stored"), "{log}");
+    assert_eq!(database.rows().await, 500);
+    database.check_balance().await;
+}
+
+/// A run over what is there, started by a line of shell in which `"$@"` is the program.
+async fn run_by_shell(line: &str, files: u32) {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let archive = tempfile::tempdir().unwrap();
+    for file in 0..files {
+        drop_in(input.path(), &format!("{file}.csv"), file * 10..(file + 1) * 10);
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", line, "sh", env!("CARGO_BIN_EXE_ecom-ingest"), "run", "--once"]);
+    command.args(["--settle", "0s", "--input"]).arg(input.path());
+    command.arg("--archive").arg(archive.path());
+    Ingest::spawn({
+        command.env("DATABASE_URL", &database.url);
+        command
+    })
+    .succeed()
+    .await;
+    assert_eq!(database.rows().await, i64::from(files) * 10, "{line}");
+    let archived = std::fs::read_dir(archive.path()).unwrap().count();
+    assert_eq!(archived, files as usize, "{line}");
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn few_descriptors_are_enough() {
+    run_by_shell(r#"ulimit -n 40 && exec "$@""#, 200).await;
+}
+
+#[tokio::test]
+async fn a_log_that_can_not_be_written_does_not_matter() {
+    run_by_shell(r#"exec "$@" 2>&-"#, 5).await;
+    run_by_shell(r#"exec "$@" 2>/dev/full"#, 5).await;
+}
