@@ -17,7 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use fixture::program::{Ingest, command};
+use fixture::program::Ingest;
 use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually, line};
 use futures::stream::{self, StreamExt};
 use rustix::process::Signal;
@@ -195,11 +195,7 @@ impl Case {
         let archive = self.archive.path().to_str().unwrap();
         let mut args = vec!["--archive", archive, "--settle", "0s"];
         args.extend(more);
-        Ingest::spawn(
-            command(&self.input, &args)
-                .env("DATABASE_URL", &self.database.url)
-                .env("ECOM_CRASH_AT", plan),
-        )
+        Ingest::start_to_crash(&self.database.url, &self.input, &args, plan)
     }
 
     /// Feeds the program file by file, so that each is an epoch at least, until it ends.

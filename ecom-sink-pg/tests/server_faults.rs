@@ -10,7 +10,7 @@
 mod fixture;
 
 use ecom_sink_pg::server::{PrivateServer, Shutdown};
-use fixture::ingest::Ingest;
+use fixture::program::Ingest;
 use fixture::{Database, connect, database, database_on, drop_in, eventually, start_server};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;

@@ -12,7 +12,7 @@ mod fixture;
 use std::process::Command;
 use std::time::Duration;
 
-use fixture::ingest::Ingest;
+use fixture::program::Ingest;
 use fixture::{Database, database, drop_in, eventually};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -60,12 +60,9 @@ async fn run_by_shell(line: &str, files: u32) {
     command.args(["-c", line, "sh", env!("CARGO_BIN_EXE_ecom-ingest"), "run", "--once"]);
     command.args(["--settle", "0s", "--input"]).arg(input.path());
     command.arg("--archive").arg(archive.path());
-    Ingest::spawn({
-        command.env("DATABASE_URL", &database.url);
-        command
-    })
-    .succeed()
-    .await;
+    Ingest::spawn(command.env("DATABASE_URL", &database.url))
+        .succeed()
+        .await;
     assert_eq!(database.rows().await, i64::from(files) * 10, "{line}");
     let archived = std::fs::read_dir(archive.path()).unwrap().count();
     assert_eq!(archived, files as usize, "{line}");
