@@ -11,7 +11,7 @@ mod fixture;
 
 use ecom_sink_pg::server::{PrivateServer, Shutdown};
 use fixture::program::Ingest;
-use fixture::{Database, connect, database, database_on, drop_in, eventually, start_server};
+use fixture::{Database, database, database_on, drop_in, eventually, start_server};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -72,19 +72,25 @@ async fn sessions_end_at_every_moment() {
 }
 
 /// A session is killed as by the kernel when memory runs out: the server ends all sessions and recovers.
-async fn kill_a_session(server: &PrivateServer, database: &Database) {
+async fn kill_a_session(database: &Database) {
     let pid = database.number(&format!("SELECT max(pid)::int8 {OUR_SESSIONS}")).await;
     kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    // The server may not have noticed yet.
+    eventually("the end of all sessions", async || database.client.is_closed()).await;
+}
+
+/// Connects once the server has recovered.
+async fn connect_again(url: &str) -> Client {
+    let mut connected = None;
     eventually("the recovery", async || {
-        match tokio_postgres::connect(server.url(), NoTls).await {
-            Ok((client, session)) => {
-                tokio::spawn(session);
-                client.batch_execute("SELECT 1").await.is_ok()
-            }
-            Err(_) => false,
+        if let Ok((client, session)) = tokio_postgres::connect(url, NoTls).await {
+            tokio::spawn(session);
+            connected = Some(client);
         }
+        connected.is_some()
     })
     .await;
+    connected.unwrap()
 }
 
 #[tokio::test]
@@ -94,10 +100,10 @@ async fn the_server_crashes_at_every_moment() {
         let database = database_on(&server).await;
         let (_input, ingest) = stopped_at(point, &database).await;
         match at % 2 {
-            0 => kill_a_session(&server, &database).await,
+            0 => kill_a_session(&database).await,
             _ => server.restart(Shutdown::Immediate).await.unwrap(),
         }
-        let client = connect(&database.url).await;
+        let client = connect_again(&database.url).await;
         goes_on(point, ingest, &Database { client, ..database }).await;
     }
 }

@@ -299,12 +299,7 @@ mod tests {
         let (acks, acked) = mpsc::channel(1);
         let ack = FailsOnce { failed: false, acted };
         let task = tokio::spawn(acknowledge(ack, acked));
-        let commit = Commit {
-            epoch: 7,
-            positions: Vec::new(),
-            counts: Counts::default(),
-        };
-        acks.send(commit).await.unwrap();
+        acks.send(Arc::new(Commit::new(7))).await.unwrap();
         assert_eq!(acts.recv().await, Some(7));
         drop(acks);
         task.await.unwrap();
