@@ -24,15 +24,16 @@ const POSITIONS: &str = "
     JOIN ecom.ingest_split s ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
     ORDER BY s.source, s.path, s.generation DESC";
 
-const UNFINISHED: &str = "
-    SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
-    FROM ecom.ingest_split s
-    WHERE s.pipeline = $1 AND s.source = $2 AND s.state IN ('open', 'damaged')
-    ORDER BY s.split_id DESC LIMIT $3";
-
-/// One look into the index for each, however many splits have the size.
-const SIZES: &str = "
-    SELECT DISTINCT asked.size
+/// The unfinished, and in rows of their own the sizes that some finished split has: one look into the index for each,
+/// however many splits have it. One question, since a file that comes alone waits for the answer.
+const ALIKE: &str = "
+    (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text,
+            NULL::int8 AS finished_size
+     FROM ecom.ingest_split s
+     WHERE s.pipeline = $1 AND s.source = $2 AND s.state IN ('open', 'damaged')
+     ORDER BY s.split_id DESC LIMIT $4)
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, asked.size
     FROM unnest($3::int8[]) AS asked (size), LATERAL (
         SELECT FROM ecom.ingest_split s
         WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size LIMIT 1
@@ -68,13 +69,15 @@ impl Ledger for PgLedger {
     fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
         async move {
             let (pipeline, most) = (self.0.pipeline(), MAX_UNFINISHED as i64);
-            let unfinished = self.0.query(UNFINISHED, &[&pipeline, &source, &most]).await?;
             let sizes: Vec<i64> = sizes.iter().filter_map(|size| i64::try_from(*size).ok()).collect();
-            let finished = self.0.query(SIZES, &[&pipeline, &source, &sizes]).await?;
-            Ok(Alike {
-                unfinished: unfinished.iter().map(position).collect::<Result<_>>()?,
-                finished_sizes: finished.iter().map(|row| row.get::<_, i64>(0) as u64).collect(),
-            })
+            let mut alike = Alike::default();
+            for row in self.0.query(ALIKE, &[&pipeline, &source, &sizes, &most]).await? {
+                match row.get::<_, Option<i64>>(9) {
+                    Some(size) => alike.finished_sizes.push(size as u64),
+                    None => alike.unfinished.push(position(&row)?),
+                }
+            }
+            Ok(alike)
         }
         .boxed()
     }
