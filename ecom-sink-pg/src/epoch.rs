@@ -15,6 +15,7 @@ use crate::row::{self, RowOrigin, encode};
 
 /// When an epoch is full. What it holds is kept until it is committed, so that it can be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EpochLimits {
     /// Rows and rejects.
     pub max_rows: usize,
@@ -28,6 +29,22 @@ impl Default for EpochLimits {
             max_rows: 16_384,
             max_bytes: 4 << 20,
         }
+    }
+}
+
+impl EpochLimits {
+    /// The same limits with another [`max_rows`](field@Self::max_rows).
+    #[must_use]
+    pub fn max_rows(mut self, rows: usize) -> Self {
+        self.max_rows = rows;
+        self
+    }
+
+    /// The same limits with another [`max_bytes`](field@Self::max_bytes).
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
     }
 }
 

@@ -42,10 +42,7 @@ impl Store for Pg {
     type Sink = PgSink;
 
     fn sink(&self) -> PgSink {
-        let limits = EpochLimits {
-            max_rows: 10,
-            ..EpochLimits::default()
-        };
+        let limits = EpochLimits::default().max_rows(10);
         PgSink::from_url(&self.0.url).unwrap().epoch_limits(limits)
     }
 

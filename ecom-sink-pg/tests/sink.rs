@@ -231,10 +231,7 @@ async fn operator_state_goes_on_where_it_was_committed() {
 
 /// Small epochs, so that there are many to be hit.
 fn small_epochs(database: &Database) -> PgSink {
-    sink(database).epoch_limits(EpochLimits {
-        max_rows: 500,
-        ..EpochLimits::default()
-    })
+    sink(database).epoch_limits(EpochLimits::default().max_rows(500))
 }
 
 fn in_background(database: &Database, events: u128) -> tokio::task::JoinHandle<Result<Summary>> {

@@ -109,10 +109,7 @@ async fn nothing_is_lost_or_doubled(cut: Cut) {
     let (proxy, through) = proxy(&database.url, cut).await;
     let noon = datetime!(2026-11-01 12:00 UTC);
     let events = (0..5_000).map(|n| Event::new(Uuid::from_u128(n), noon, EventType::View, "u", "s", "p"));
-    let limits = EpochLimits {
-        max_rows: 500,
-        ..EpochLimits::default()
-    };
+    let limits = EpochLimits::default().max_rows(500);
     let source = MemorySource::new("events", events.collect()).max_batch_rows(500);
     let summary = source
         .to(PgSink::with_config(through)

@@ -61,10 +61,12 @@ pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
 
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource};
 pub use error::{Error, ErrorKind, Result};
-pub use event::{Event, EventType, Price, PriceError, Rules, TimeFormat, TimeFormatError, absent_id, id_of_text};
+pub use event::{
+    Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, absent_id, id_of_text,
+};
 pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
 pub use pipeline::{Pipeline, Summary};
-pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, Rate};
+pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};
 pub use queue::QueueLimits;
 pub use reject::{Reason, Reject};
 pub use signal::{ABORTED, stop_signal};

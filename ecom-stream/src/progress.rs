@@ -35,7 +35,7 @@ pub struct Progress {
     /// What became of the splits.
     pub splits: EndedSplits,
     /// How fast it went.
-    pub rows_per_s: Rate,
+    pub rows_per_s: RowsPerSecond,
     /// What the time went into: the stages of the reader, then those of the sink.
     pub stages: Stages,
 }
@@ -58,7 +58,7 @@ pub struct Lag {
 /// Records for which it was settled what becomes of them ([`Counts::read`]), per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Rate {
+pub struct RowsPerSecond {
     /// Over the last 10 seconds before the commit, or since the sink was ready if that is less.
     pub recent: f64,
     /// Since the sink was ready.
@@ -196,7 +196,7 @@ impl Tally {
             counts: self.summary.counts,
             bytes: self.bytes,
             splits: self.splits,
-            rows_per_s: Rate {
+            rows_per_s: RowsPerSecond {
                 recent: per_second(self.window.sum(), elapsed.min(WINDOW)),
                 run: per_second(self.summary.counts.read, elapsed),
             },

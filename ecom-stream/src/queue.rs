@@ -14,6 +14,7 @@ use crate::{Batch, BatchStream, Result, Stages, crash_point};
 
 /// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueueLimits {
     /// Records.
     pub max_rows: u32,
@@ -27,6 +28,22 @@ impl Default for QueueLimits {
             max_rows: 8_192,
             max_bytes: 2 << 20,
         }
+    }
+}
+
+impl QueueLimits {
+    /// The same limits with another [`max_rows`](field@Self::max_rows).
+    #[must_use]
+    pub fn max_rows(mut self, rows: u32) -> Self {
+        self.max_rows = rows;
+        self
+    }
+
+    /// The same limits with another [`max_bytes`](field@Self::max_bytes).
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u32) -> Self {
+        self.max_bytes = bytes;
+        self
     }
 }
 

@@ -50,6 +50,7 @@ impl Split {
     }
 
     /// The same path with new content.
+    #[must_use]
     pub fn next_generation(&self) -> Self {
         Self::with_generation(self.0.source.clone(), self.0.path.clone(), self.0.generation + 1)
     }

@@ -42,10 +42,7 @@ fn put(dir: &TempDir, name: &str, text: impl AsRef<[u8]>) {
 
 fn source(dir: &TempDir) -> CsvDirSource {
     let source = CsvDirSource::new(dir.path()).settle_for(SETTLE).rescan_every(SETTLE);
-    source.limits(CsvLimits {
-        max_batch_rows: 100,
-        ..CsvLimits::default()
-    })
+    source.limits(CsvLimits::default().max_batch_rows(100))
 }
 
 async fn once(dir: &TempDir, sink: &MemorySink<Event>) -> Summary {

@@ -376,7 +376,7 @@ proptest! {
             old(&dir.path().join(name));
         }
         let source = || {
-            let limits = CsvLimits { max_batch_rows, ..CsvLimits::default() };
+            let limits = CsvLimits::default().max_batch_rows(max_batch_rows);
             source(&dir).columns(Columns::any()).limits(limits).available_now()
         };
         let (cut, whole) = run(async {

@@ -109,10 +109,7 @@ async fn a_slow_sink_shows_as_backpressure_and_as_waiting_in_the_queue() {
         sink: MemorySink::new("test"),
         takes,
     };
-    let limits = QueueLimits {
-        max_rows: 10,
-        ..QueueLimits::default()
-    };
+    let limits = QueueLimits::default().max_rows(10);
     let pipeline = numbers(80).to(sink).queue_limits(limits);
     let progress = pipeline.subscribe();
     pipeline.run().await.unwrap();

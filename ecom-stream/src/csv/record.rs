@@ -21,6 +21,7 @@ pub(crate) struct CsvRows {
 /// A record with another number of fields than its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{found} fields where the header has {expected}")]
+#[non_exhaustive]
 pub struct FieldCountError {
     /// The number of fields in the header.
     pub expected: usize,

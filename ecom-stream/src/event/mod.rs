@@ -15,7 +15,7 @@ pub use id::{absent_id, id_of_text};
 pub use price::{Price, PriceError};
 pub use rules::Rules;
 pub(crate) use rules::RulesOfHeader;
-pub use time_format::{TimeFormat, TimeFormatError};
+pub use time_format::{TimeDescription, TimeFormat, TimeFormatError};
 
 use crate::Columns;
 

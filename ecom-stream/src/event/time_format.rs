@@ -13,9 +13,13 @@ pub enum TimeFormat {
     UnixSeconds,
     /// A whole number of milliseconds since 1970.
     UnixMillis,
-    /// A format of the `time` crate, made by [`described`](Self::described).
-    Described(OwnedFormatItem),
+    /// A format with a description, made by [`described`](Self::described).
+    Described(TimeDescription),
 }
+
+/// The description of a time format; see [`TimeFormat::described`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeDescription(OwnedFormatItem);
 
 /// A description of a time format that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +39,7 @@ impl TimeFormat {
     /// When the description itself can't be read.
     pub fn described(description: &str) -> Result<Self, TimeFormatError> {
         match time::format_description::parse_owned::<2>(description) {
-            Ok(format) => Ok(Self::Described(format)),
+            Ok(format) => Ok(Self::Described(TimeDescription(format))),
             Err(cause) => Err(TimeFormatError {
                 description: description.to_owned(),
                 cause,
@@ -52,7 +56,7 @@ impl TimeFormat {
                 let nanos = text.parse::<i64>().ok().map(|millis| i128::from(millis) * 1_000_000)?;
                 OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
             }
-            Self::Described(format) => OffsetDateTime::parse(text, format)
+            Self::Described(TimeDescription(format)) => OffsetDateTime::parse(text, format)
                 .or_else(|_| PrimitiveDateTime::parse(text, format).map(PrimitiveDateTime::assume_utc))
                 .ok(),
         }
