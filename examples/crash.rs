@@ -37,6 +37,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Every so many blows the server gets one: it stops as in a power cut.
 const SERVER_EVERY: u32 = 8;
+/// A moment without any session.
+const STARTING: &str = "while it started";
 /// In each file of the shop.
 const ROWS_PER_FILE: u64 = 1_000;
 
@@ -136,7 +138,7 @@ async fn crash(args: &Args, dir: &Path) -> Outcome<ExitCode> {
         };
         // Every third dies young; the others while more files come and are loaded.
         tokio::time::sleep(Duration::from_millis(random.u64(..[80, 500, 500][kill as usize % 3]))).await;
-        allow.send_replace(args.rows * u64::from(kill) / u64::from(args.kills));
+        allow.send_replace(args.rows * u64::from(kill) / u64::from(args.kills + 1));
         tokio::time::sleep(Duration::from_millis(random.u64(..150))).await;
         if let Some(status) = process.try_wait()? {
             return Err(format!("the ingest ended by itself, with {status}: see {}", log(dir).display()).into());
@@ -166,7 +168,8 @@ async fn crash(args: &Args, dir: &Path) -> Outcome<ExitCode> {
     };
     shop.await??;
     stage.bar.set_message("nothing is killed any more: the rest is loaded");
-    while fs::read_dir(dir.join("data"))?.next().is_some() {
+    // One that has a session listens to signals too.
+    while fs::read_dir(dir.join("data"))?.next().is_some() || stage.moment().await? == STARTING {
         if let Some(status) = survivor.try_wait()? {
             return Err(format!("the ingest ended by itself, with {status}").into());
         }
@@ -328,7 +331,7 @@ impl Stage {
             .iter()
             .map(|session| of_session(session.get(0), session.get(1)));
         // What is rarer says more.
-        Ok(moments.min().map_or("while it started", |(_, moment)| moment))
+        Ok(moments.min().map_or(STARTING, |(_, moment)| moment))
     }
 }
 
