@@ -7,8 +7,7 @@ use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
 use crate::action::{Action, action, may_have_committed, verdict};
-use crate::connect;
-use crate::connect::is_of_tls;
+use crate::refusal::{self, is_of_tls};
 
 /// Why one try failed.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +89,7 @@ impl Failure {
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, advice) = match &self {
             Self::Postgres(err) | Self::Refused { source: err, .. } => {
-                connect::verdict(err).unwrap_or_else(|| verdict(err.code()))
+                refusal::verdict(err).unwrap_or_else(|| verdict(err.code()))
             }
             Self::Silence { .. } => verdict(None),
             Self::Miscounted { .. } | Self::LedgerMoved => (ErrorKind::Sink, None),

@@ -15,6 +15,7 @@ mod ledger;
 mod lock;
 mod ownership;
 mod preflight;
+mod refusal;
 mod row;
 pub mod schema;
 #[cfg(feature = "server")]

@@ -4,7 +4,6 @@ mod hosts;
 mod mode;
 mod params;
 mod passfile;
-mod refusal;
 mod text;
 mod tls;
 
@@ -23,7 +22,6 @@ use hosts::Host;
 
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
-pub(crate) use refusal::{POOLER, is_of_tls, verdict};
 
 /// A connection of our own. Dropping it closes the socket at once, whatever the server is doing.
 #[derive(Debug)]
