@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Position;
@@ -6,10 +6,10 @@ use crate::Position;
 /// The positions that were given out and are not known to be committed, by path: a scan must not take the ledger's older
 /// word for them. Bounded by what is on its way to the sink.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Uncommitted(Arc<Mutex<HashMap<String, Position>>>);
+pub(super) struct Uncommitted(Arc<Mutex<BTreeMap<String, Position>>>);
 
 impl Uncommitted {
-    fn positions(&self) -> MutexGuard<'_, HashMap<String, Position>> {
+    fn positions(&self) -> MutexGuard<'_, BTreeMap<String, Position>> {
         // Every change is a single insert or remove: the map is sound whatever panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
