@@ -209,10 +209,9 @@ impl Inbox {
         Some(ready)
     }
 
-    /// The sizes of the files of new names that come next.
-    pub(super) fn new_sizes(&self) -> impl Iterator<Item = u64> {
-        let new = self.ready.values().filter(|ready| ready.known.is_none());
-        new.map(|ready| ready.size)
+    /// The sizes of the files that come next.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = u64> {
+        self.ready.values().map(|ready| ready.size)
     }
 
     pub(super) fn is_ready_empty(&self) -> bool {

@@ -44,12 +44,10 @@ struct First {
     mark: FileMark,
     /// The digests of files that were finished then.
     finished: BTreeSet<String>,
-    /// An earlier generation was known.
-    was_known: bool,
 }
 
 impl First {
-    fn new(books: &Books, split: &Split, mark: &FileMark) -> Self {
+    fn new(books: &Books, mark: &FileMark) -> Self {
         let finished = books.last.values().filter(|known| known.state == SplitState::Finished);
         Self {
             mark: mark.clone(),
@@ -58,7 +56,6 @@ impl First {
                 .filter(|mark| mark.renamed_to.is_none())
                 .map(|mark| mark.digest)
                 .collect(),
-            was_known: split.generation() > 0,
         }
     }
 }
@@ -114,7 +111,7 @@ impl SimSink {
             ));
             let before = books.last.get(split).cloned();
             if let Some(before) = &before
-                && (position.offset < before.offset || position.record < before.record)
+                && (position.offset < before.offset && before.record > 0 || position.record < before.record)
             {
                 world.broken(format!("{split} goes back from {before:?} to {position:?}"));
             }
@@ -133,10 +130,10 @@ impl SimSink {
                 .collect();
             numbers.sort_unstable();
             let from = match (&before, ended) {
-                (Some(before), _) => before.record,
-                (None, Some(ended)) if ended.split != *split => ended.record,
-                (None, _) if mark.copy_of.is_some() => position.record - numbers.len() as u64,
-                (None, _) => 0,
+                (Some(before), _) if before.record > 0 => before.record,
+                (_, Some(ended)) if ended.split != *split => ended.record,
+                _ if mark.copy_of.is_some() => position.record - numbers.len() as u64,
+                _ => 0,
             };
             let counted: u64 = batch.counts.iter().filter(|count| count.split == *split).map(|count| count.read).sum();
             if !numbers.iter().copied().eq(from + 1..=position.record) || counted != numbers.len() as u64 {
@@ -148,7 +145,7 @@ impl SimSink {
 
             if before.is_none() {
                 self.excuse_growth_after_renaming(&mut world, &books, position, &mark);
-                let first = First::new(&books, split, &mark);
+                let first = First::new(&books, &mark);
                 books.first.insert(split.clone(), first);
             }
             books.last.insert(split.clone(), position.clone());
@@ -159,8 +156,8 @@ impl SimSink {
         }
     }
 
-    /// A finished file that was renamed and grew between two looks is known neither by its name nor by its size: the one
-    /// case in which a file is read twice by design.
+    /// A file that was finished, or taken in the middle of a record, and was renamed and grew between two looks is known
+    /// neither by its name nor by its size: the one case in which a file is read twice by design.
     fn excuse_growth_after_renaming(
         &self,
         world: &mut World,
@@ -171,13 +168,13 @@ impl SimSink {
         let Some(node) = world.nodes.iter().rposition(|node| node.inode == mark.stamp.inode) else {
             return;
         };
-        let path = position.split.path();
         let was_finished_smaller = books.last.values().any(|known| {
-            known.split.path() != path
+            known.split != position.split
                 && world.nodes[node].paths.contains(known.split.path())
-                && known.state == SplitState::Finished
                 && known.offset < mark.stamp.size
-                && FileMark::of(known).is_some_and(|mark| mark.renamed_to.is_none())
+                && FileMark::of(known).is_some_and(|mark| {
+                    mark.renamed_to.is_none() && (known.state == SplitState::Finished || mark.unterminated)
+                })
         });
         if was_finished_smaller {
             let content = world.nodes[node].content;
@@ -190,7 +187,7 @@ impl SimSink {
         let first = &books.first[&position.split];
         let is_whole = first.mark.stamp == mark.stamp && mark.stamp.size == position.offset;
         let is_new = position.record > 0 && mark.copy_of.is_none() && mark.renamed_to.is_none();
-        if !self.allow_copies && is_new && is_whole && first.finished.contains(&mark.digest) && !first.was_known {
+        if !self.allow_copies && is_new && is_whole && first.finished.contains(&mark.digest) {
             world.broken(format!("{} is a copy of a finished file and was read", position.split));
         }
     }
