@@ -105,7 +105,7 @@ struct Durable<T> {
     records: Vec<Record<T>>,
     rejects: Vec<Reject>,
     /// By source and path, by generation.
-    positions: HashMap<(String, String), BTreeMap<u32, Position>>,
+    positions: BTreeMap<(String, String), BTreeMap<u32, Position>>,
     state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
     counts: Counts,
 }
@@ -128,7 +128,7 @@ impl<T> MemorySink<T> {
                 epoch: 0,
                 records: Vec::new(),
                 rejects: Vec::new(),
-                positions: HashMap::new(),
+                positions: BTreeMap::new(),
                 state: HashMap::new(),
                 counts: Counts::default(),
             })),

@@ -185,7 +185,8 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             let found = match self.next().await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    end = self.read_until();
+                    // What lies behind the offset may have been cut off since it was found.
+                    end = self.read_until().max(end);
                     break Some(End::Clean);
                 }
                 Err(err) => break Some(End::Damaged(too_large(err, &self.limits)?)),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::alike::{ASKED_AT_ONCE, Alike, Known};
 use super::directory::Directory;
 use super::inbox::{Inbox, Readiness, Ready};
-use super::mark::FileMark;
+use super::mark::{FileMark, Stamp};
 use super::name::to_path;
 use super::removal::Removal;
 use super::scan::{Found, Look, PassedOver};
@@ -120,19 +120,24 @@ impl<D: Directory> Desk<D> {
     /// Puts into the inbox what is not known to be done.
     async fn take_in(&mut self, mut found: Vec<(Found, Option<Hint>)>) -> Result<()> {
         found.retain(|(file, _)| !self.inbox.is_done(file));
-        let mut unknown = Vec::new();
+        let splits: Vec<Split> = found
+            .iter()
+            .map(|(file, _)| Split::new(self.source.as_str(), to_path(&file.name)))
+            .collect();
+        // In this order: what leaves here meanwhile is in the ledger by then.
+        let given_out: Vec<Position> = splits
+            .iter()
+            .filter_map(|split| self.uncommitted.get(split.path()))
+            .collect();
         let mut known: HashMap<String, Position> = HashMap::new();
-        for (file, _) in &found {
-            let path = to_path(&file.name);
-            match self.uncommitted.get(&path) {
-                Some(position) => {
-                    known.insert(path, position);
-                }
-                None => unknown.push(Split::new(self.source.as_str(), path)),
+        if !splits.is_empty() {
+            for position in self.from.positions(&splits).await? {
+                known.insert(position.split.path().to_owned(), position);
             }
         }
-        if !unknown.is_empty() {
-            for position in self.from.positions(&unknown).await? {
+        for position in given_out {
+            let is_older = |durable: &Position| durable.split.generation() > position.split.generation();
+            if !known.get(position.split.path()).is_some_and(is_older) {
                 known.insert(position.split.path().to_owned(), position);
             }
         }
@@ -149,7 +154,7 @@ impl<D: Directory> Desk<D> {
 
     /// The ledger says that nothing is left to read; the program may have ended before the file was archived.
     async fn file_is_done(&mut self, file: Found, position: Position) {
-        let committed = self.uncommitted.get(position.split.path()).is_none();
+        let committed = !self.uncommitted.has(&position);
         if let (Some(removal), SplitState::Finished, true) = (&self.removal, &position.state, committed)
             && let Err(err) = removal.clone().take_away(position).await
         {
@@ -159,17 +164,20 @@ impl<D: Directory> Desk<D> {
         self.inbox.done(&file.name, file.stamp);
     }
 
-    /// The oldest file that is ready, and what it may be.
-    pub(super) async fn next(&mut self) -> Result<Option<Ready>> {
+    /// The oldest file that is ready, opened, and what it may be.
+    pub(super) async fn next(&mut self) -> Result<Option<(Ready, Opened<D>)>> {
         let Some(mut ready) = self.inbox.pop() else {
             return Ok(None);
         };
-        // An empty file is like any other.
-        if ready.known.is_none() && ready.stamp.size > 0 {
-            if !self.alike.knows(&ready.name, ready.stamp) {
-                let next = self.inbox.new_files().filter(|(_, stamp)| stamp.size > 0);
+        let opened = self.dir.open(&ready.name).await;
+        // An empty file is like any other; but a known name may have been given to another file, and even the inode.
+        if let Ok(Some((_, stamp))) = &opened
+            && stamp.size > 0
+        {
+            if !self.alike.knows(&ready.name, *stamp) {
+                let next = self.inbox.files().filter(|(_, stamp)| stamp.size > 0);
                 let next = next.take(ASKED_AT_ONCE).map(|(name, stamp)| (name.clone(), stamp));
-                let files = next.chain([(ready.name.clone(), ready.stamp)]).collect();
+                let files = next.chain([(ready.name.clone(), *stamp)]).collect();
                 let known = Known {
                     dir: &self.dir,
                     source: &self.source,
@@ -180,10 +188,14 @@ impl<D: Directory> Desk<D> {
             }
             ready.alike = self.alike.to(&ready.name);
             if self.allow_copies {
-                ready.alike.retain(|position| position.state != SplitState::Finished);
+                // What was renamed is no copy.
+                let is_it = |position: &Position| FileMark::of(position).is_some_and(|mark| mark.stamp == *stamp);
+                ready
+                    .alike
+                    .retain(|position| position.state != SplitState::Finished || is_it(position));
             }
         }
-        Ok(Some(ready))
+        Ok(Some((ready, opened)))
     }
 
     /// A position is given out.
@@ -252,6 +264,10 @@ impl<D: Directory> Desk<D> {
     }
 }
 
+/// A file as it was opened; `None` if it is gone.
+type Opened<D> = io::Result<Option<(<D as Directory>::File, Stamp)>>;
+
 fn is_unchanged(position: &Position, file: &Found) -> bool {
-    position.state != SplitState::Open && FileMark::of(position).is_some_and(|mark| mark.stamp == file.stamp)
+    let is_like_it = |mark: FileMark| mark.stamp == file.stamp && mark.renamed_to.is_none();
+    position.state != SplitState::Open && FileMark::of(position).is_some_and(is_like_it)
 }

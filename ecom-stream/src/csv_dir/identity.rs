@@ -33,9 +33,10 @@ pub(super) struct ResumeAt {
 
 /// Finds out which split a file is.
 ///
-/// A path that the ledger knows is that split as long as the file begins with what was read of it, and a new generation
-/// otherwise. A new path is a split that was renamed if the file begins with what was read of one that is not finished and
-/// whose own path has gone; it is a copy if a finished split has the same bytes; else it is new.
+/// A path that the ledger knows is that split as long as the file begins with what was read of it. A file may also be a split
+/// that was renamed, if it begins with what was read of one that is not finished and whose own path has gone, and it is a
+/// copy if a finished split has the same bytes; of several it is the one that was read furthest. Else it is new: a new
+/// split, or a new generation of its path.
 pub(super) async fn identify<D: Directory>(
     dir: &D,
     source: &str,
@@ -43,46 +44,7 @@ pub(super) async fn identify<D: Directory>(
     file: &mut D::File,
     stamp: Stamp,
 ) -> io::Result<Identity> {
-    let Some(known) = &ready.known else {
-        let split = Split::new(source, to_path(&ready.name));
-        return identify_new(dir, split, ready, file, stamp).await;
-    };
-    let mark = match FileMark::of(known) {
-        Some(mark) if known.offset > 0 => mark,
-        _ => return Ok(Identity::new(known.split.clone())),
-    };
-    if let Some(digest) = digests(file, stamp, [known.offset]).await?.pop()
-        && digest.finalize().to_hex().as_str() == mark.digest
-    {
-        return Identity::resumed(known.split.clone(), known, mark, digest, file).await;
-    }
-    let split = known.split.next_generation();
-    tracing::warn!(%split, "the file has new content under its old name: reading it from the start");
-    Ok(Identity::new(split))
-}
-
-async fn identify_new<D: Directory>(
-    dir: &D,
-    split: Split,
-    ready: &Ready,
-    file: &mut D::File,
-    stamp: Stamp,
-) -> io::Result<Identity> {
-    let mut candidates: Vec<(Position, FileMark)> = Vec::new();
-    for position in &ready.alike {
-        let Some(mark) = FileMark::of(position) else { continue };
-        let fits = match position.state {
-            // Where no record was read there is no more than a header, and all files share that.
-            SplitState::Finished => position.offset == stamp.size && position.record > 0,
-            SplitState::Open | SplitState::Damaged(_) => {
-                position.offset <= stamp.size && is_gone(dir, position.split.path(), mark.stamp)
-            }
-            SplitState::SetAside(_) => false,
-        };
-        if fits {
-            candidates.push((position.clone(), mark));
-        }
-    }
+    let candidates = candidates(dir, ready, stamp);
     let offsets: BTreeSet<u64> = candidates.iter().map(|(position, _)| position.offset).collect();
     let digests = digests(file, stamp, offsets.iter().copied()).await?;
     let same = candidates.into_iter().filter_map(|(position, mark)| {
@@ -90,11 +52,27 @@ async fn identify_new<D: Directory>(
         let digest = digests.get(at)?;
         (digest.finalize().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
-    // Of several the one that was read furthest, and rather the file itself than one like it.
+    let known = ready.known.as_ref().map(|known| &known.split);
+    // Of those that were read as far rather the file itself than one like it.
     let best = same.max_by_key(|(position, mark, _)| {
-        let is_finished = position.state == SplitState::Finished;
-        (is_finished, position.offset, mark.stamp.inode == stamp.inode)
+        let is_known = Some(&position.split) == known;
+        let is_whole = position.state == SplitState::Finished && position.offset == stamp.size;
+        (position.offset, is_known, is_whole, mark.stamp.inode == stamp.inode)
     });
+
+    let split = match &ready.known {
+        None => Split::new(source, to_path(&ready.name)),
+        Some(known) if known.offset == 0 => known.split.clone(),
+        Some(known) => match best {
+            Some((position, mark, digest)) if position.split == known.split => {
+                return Identity::resumed(position.split.clone(), &position, mark, digest, file).await;
+            }
+            _ => known.split.next_generation(),
+        },
+    };
+    if split.generation() > 0 {
+        tracing::warn!(%split, "another content under its old name");
+    }
     let Some((position, mark, digest)) = best else {
         return Ok(Identity::new(split));
     };
@@ -122,6 +100,32 @@ async fn identify_new<D: Directory>(
         }),
         ..identity
     })
+}
+
+/// Splits that the file may be, by what can be told without reading it.
+fn candidates<D: Directory>(dir: &D, ready: &Ready, stamp: Stamp) -> Vec<(Position, FileMark)> {
+    let known = ready.known.iter().filter(|known| known.offset > 0);
+    let alike = ready.alike.iter().filter(|position| {
+        // Where no record was read there is no more than a header, and all files share that.
+        let is_other = ready.known.as_ref().is_none_or(|known| known.split != position.split);
+        is_other && position.record > 0
+    });
+    let marked = |position: &Position| Some((position.clone(), FileMark::of(position)?));
+    let alike = alike
+        .filter_map(marked)
+        .filter(|(position, mark)| match position.state {
+            SplitState::Finished => position.offset == stamp.size && mark.renamed_to.is_none(),
+            SplitState::Open | SplitState::Damaged(_) => {
+                // Behind half a record that was taken as whole any other file with that beginning would be damage.
+                let is_like_it = !mark.unterminated || mark.stamp == stamp;
+                is_like_it && position.offset <= stamp.size && is_gone(dir, position.split.path(), mark.stamp)
+            }
+            SplitState::SetAside(_) => false,
+        });
+    let known = known
+        .filter_map(marked)
+        .filter(|(position, _)| position.offset <= stamp.size);
+    known.chain(alike).collect()
 }
 
 /// Whether a path has no file any more, or another one.

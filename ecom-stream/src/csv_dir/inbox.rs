@@ -23,7 +23,7 @@ pub(super) struct Inbox {
     /// What was done when the scan that is under way began: what it does not find again is forgotten.
     done_before: HashMap<u64, u64>,
     hasher: RandomState,
-    settling: HashMap<OsString, Settling>,
+    settling: BTreeMap<OsString, Settling>,
     /// By age, then by name.
     ready: BTreeMap<(i64, OsString), Ready>,
     ready_since: HashMap<OsString, i64>,
@@ -72,7 +72,7 @@ impl Inbox {
             done: HashMap::new(),
             done_before: HashMap::new(),
             hasher: RandomState::new(),
-            settling: HashMap::new(),
+            settling: BTreeMap::new(),
             ready: BTreeMap::new(),
             ready_since: HashMap::new(),
             overfull: false,
@@ -209,10 +209,9 @@ impl Inbox {
         Some(ready)
     }
 
-    /// The files of new names that come next.
-    pub(super) fn new_files(&self) -> impl Iterator<Item = (&OsString, Stamp)> {
-        let new = self.ready.values().filter(|ready| ready.known.is_none());
-        new.map(|ready| (&ready.name, ready.stamp))
+    /// The files that come next.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&OsString, Stamp)> {
+        self.ready.values().map(|ready| (&ready.name, ready.stamp))
     }
 
     pub(super) fn is_ready_empty(&self) -> bool {

@@ -19,6 +19,8 @@ mod open_file;
 mod removal;
 mod rename;
 mod scan;
+#[cfg(test)]
+mod simulation;
 mod sink;
 mod source;
 mod split_file;

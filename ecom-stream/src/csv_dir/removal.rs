@@ -1,7 +1,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::mark::{FileMark, Stamp};
@@ -31,7 +31,8 @@ impl<D: Directory> Removal<D> {
     /// Takes away the file of a finished position, unless it has changed since. Done already, or gone, is fine.
     pub(super) async fn take_away(self, position: Position) -> Result<()> {
         let split = position.split.clone();
-        let Some(mark) = FileMark::of(&position) else {
+        // Of a file that was renamed the rest is read under its new name.
+        let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none()) else {
             return Ok(());
         };
         let dir = self.dir.clone();
@@ -66,28 +67,19 @@ impl<D: Directory> Removal<D> {
         };
         crash_point!("removal.aside");
         // It may have been written to, or replaced, between the look and the move.
-        let out = match self.dir.stamp_at(&aside)? == stamp {
-            true => self.put_out(&aside, name),
-            false => Err(io::ErrorKind::Interrupted.into()),
+        let out = match self.dir.stamp_at(&aside) {
+            Ok(now) if now == stamp => self.put_out(&aside, name),
+            Ok(_) => return back(&self.dir, &aside, name),
+            Err(err) => Err(err),
         };
-        match out {
-            Ok(()) => {
-                crash_point!("removal.out");
-                Ok(())
-            }
-            Err(err) => {
-                crash_point!("removal.before_back");
-                self.dir.rename_to_new(&aside, &from)?;
-                crash_point!("removal.back");
-                match err.kind() {
-                    io::ErrorKind::Interrupted => Ok(()),
-                    _ => Err(err),
-                }
-            }
+        crash_point!("removal.out");
+        if out.is_err() {
+            back(&self.dir, &aside, name)?;
         }
+        out
     }
 
-    fn put_out(&self, aside: &std::path::Path, name: &OsStr) -> io::Result<()> {
+    fn put_out(&self, aside: &Path, name: &OsStr) -> io::Result<()> {
         match &self.to {
             Destination::Nowhere => self.dir.remove(aside),
             Destination::Archive(archive) => {
@@ -103,16 +95,7 @@ pub(super) async fn put_back<D: Directory>(dir: &D) -> io::Result<()> {
     let put = move || {
         for aside in disk.names_with(ASIDE)? {
             let Some(name) = name_of(&aside) else { continue };
-            let from = disk.path().join(&aside);
-            let back = first_free(|number| {
-                let mut to = OsString::new();
-                if number > 0 {
-                    to.push(format!("{number}."));
-                }
-                to.push(&name);
-                disk.rename_to_new(&from, &disk.path().join(to))
-            });
-            match back {
+            match back(&disk, &disk.path().join(&aside), &name) {
                 Ok(()) => tracing::info!("put back {name:?}, which was on its way out when the last run ended"),
                 Err(err) => tracing::warn!("can't put back {aside:?}: {err}"),
             }
@@ -120,6 +103,21 @@ pub(super) async fn put_back<D: Directory>(dir: &D) -> io::Result<()> {
         Ok(())
     };
     dir.off_thread(put).await
+}
+
+/// Gives a file its name back, or one like it where that is taken.
+fn back(dir: &impl Directory, aside: &Path, name: &OsStr) -> io::Result<()> {
+    crash_point!("removal.before_back");
+    first_free(|number| {
+        let mut to = OsString::new();
+        if number > 0 {
+            to.push(format!("{number}."));
+        }
+        to.push(name);
+        dir.rename_to_new(aside, &dir.path().join(to))
+    })?;
+    crash_point!("removal.back");
+    Ok(())
 }
 
 fn first_free<R>(mut rename: impl FnMut(u32) -> io::Result<R>) -> io::Result<R> {

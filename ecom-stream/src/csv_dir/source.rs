@@ -218,12 +218,12 @@ pub(super) fn batches<D: Directory>(
             let due = desk.inbox.due(Instant::now());
             desk.look_at(due.into_iter().map(|name| (name, None))).await?;
 
-            if let Some(ready) = desk.next().await? {
+            if let Some((ready, opened)) = desk.next().await? {
                 let (name, readiness) = (ready.name.clone(), ready.readiness);
                 let mut last = None;
                 let mut failed = None;
                 {
-                    let mut batches = pin!(read(reading.clone(), ready));
+                    let mut batches = pin!(read(reading.clone(), ready, opened));
                     while let Some(batch) = batches.next().await {
                         match batch {
                             Ok(batch) => {

@@ -21,14 +21,15 @@ pub(super) struct Reading<D> {
     pub(super) limits: CsvLimits,
 }
 
-/// Reads one file from where it was left. The last position says how it ended; a file that is gone, or is no plain file
+/// Reads one file, as it was opened, from where it was left. The last position says how it ended; a file that is gone, or is no plain file
 /// any more, gives no batch at all. An error leaves what was given out before it valid.
 pub(super) fn read<D: Directory>(
     reading: Reading<D>,
     ready: Ready,
+    opened: io::Result<Option<(D::File, Stamp)>>,
 ) -> impl Stream<Item = io::Result<Batch<CsvRecord>>> + Send {
     try_stream! {
-        let Some((mut file, mut stamp)) = reading.dir.open(&ready.name).await? else { return };
+        let Some((mut file, mut stamp)) = opened? else { return };
         crate::crash_point!("file.opened");
         let identity = identify(&reading.dir, &reading.source, &ready, &mut file, stamp).await?;
         let mut progress = Progress {
@@ -44,7 +45,13 @@ pub(super) fn read<D: Directory>(
         // The header is needed wherever reading goes on.
         file.rewind().await?;
         let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits);
-        let whole = match reader.read_header(&reading.columns).await? {
+        let header = reader.read_header(&reading.columns).await?;
+        let had_records = identity.from.as_ref().is_some_and(|from| from.resume.record > 0);
+        if had_records && !matches!(header, HeaderStep::Found { check: Ok(_), whole: true }) {
+            // The header was fine when those were read: what it is now is for the next look to tell.
+            Err(io::Error::other("it was rewritten while it was opened"))?;
+        }
+        let whole = match header {
             HeaderStep::Empty => true,
             HeaderStep::Found { check: Ok(check), whole } => {
                 if !check.ignored.is_empty() && identity.from.is_none() {
@@ -103,13 +110,14 @@ pub(super) fn read<D: Directory>(
                 continue;
             };
             stamp = D::stamp(reader.input()).await?;
-            let truncated = stamp.size < reader.read_until();
+            let read_until = reader.read_until().max(reader.offset());
+            let truncated = stamp.size < read_until;
             // If it was written to while it was read, what was read may be of two contents: the next look compares digests.
-            let grew = stamp.size > reader.read_until() || stamp.mtime_ns != opened.mtime_ns;
+            let grew = stamp.size > read_until || stamp != opened;
             let state = match end {
                 End::Damaged(refusal) => SplitState::Damaged(refusal),
                 End::Clean | End::Tail if truncated => {
-                    let detail = format!("it has {} bytes where {} were read", stamp.size, reader.read_until());
+                    let detail = format!("it has {} bytes where {read_until} were read", stamp.size);
                     SplitState::Damaged(Refusal::new(Reason::TRUNCATED, detail))
                 }
                 End::Clean | End::Tail if grew => SplitState::Open,

@@ -1,5 +1,5 @@
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,7 +40,7 @@ pub(super) struct Hints {
 /// What was heard since it was last taken.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    pub(super) names: HashMap<OsString, Hint>,
+    pub(super) names: BTreeMap<OsString, Hint>,
     /// Something was lost: only a scan can tell what.
     pub(super) rescan: bool,
 }

@@ -1,0 +1,361 @@
+use std::collections::VecDeque;
+
+use super::world::World;
+
+pub(super) const HEADER: &str = "id,check,note";
+
+/// Who writes the files, and does with them whatever may be done.
+#[derive(Debug, Default)]
+pub(super) struct Shop {
+    /// Every row that was ever written, without its line end.
+    pub(super) rows: Vec<String>,
+    pub(super) actions_left: u32,
+    /// What this shop does at all: some histories are of few kinds of events, many times.
+    habits: Vec<Habit>,
+    writers: Vec<Writer>,
+    temporaries: u32,
+}
+
+/// A file that is being written part by part.
+#[derive(Debug)]
+struct Writer {
+    node: usize,
+    parts: VecDeque<Vec<u8>>,
+    /// From which name to which, at the end.
+    rename: Option<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    DropIn,
+    WriteInPlace,
+    Append,
+    Truncate,
+    Rewrite,
+    RewriteSameSize,
+    Rename,
+    Rotate,
+    Copy,
+    CopyInPlace,
+    Delete,
+    Recreate,
+    HideAndShow,
+    Touch,
+    JumpClock,
+    Unmount,
+    NewDirectory,
+    OddFiles,
+}
+
+const HABITS: [Habit; 18] = [
+    Habit::DropIn,
+    Habit::WriteInPlace,
+    Habit::Append,
+    Habit::Truncate,
+    Habit::Rewrite,
+    Habit::RewriteSameSize,
+    Habit::Rename,
+    Habit::Rotate,
+    Habit::Copy,
+    Habit::CopyInPlace,
+    Habit::Delete,
+    Habit::Recreate,
+    Habit::HideAndShow,
+    Habit::Touch,
+    Habit::JumpClock,
+    Habit::Unmount,
+    Habit::NewDirectory,
+    Habit::OddFiles,
+];
+
+const NAMES: [&str; 5] = ["a.csv", "b.csv", "c.csv", "d.csv", "1.a.csv"];
+const SECOND_NS: i64 = 1_000_000_000;
+
+impl Shop {
+    pub(super) fn new(rng: &mut fastrand::Rng) -> Self {
+        let share = rng.u32(1..=4);
+        let mut habits: Vec<Habit> = HABITS.into_iter().filter(|_| rng.u32(..4) < share).collect();
+        habits.extend([Habit::DropIn, Habit::WriteInPlace, Habit::Append]);
+        Self {
+            actions_left: rng.u32(3..40),
+            habits,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.actions_left == 0 && self.writers.is_empty()
+    }
+
+    /// Takes one step, if there is any left to take.
+    pub(super) fn act(&mut self, world: &mut World) {
+        let begins = self.actions_left > 0 && (self.writers.is_empty() || world.one_in(3));
+        if begins {
+            self.actions_left -= 1;
+            self.begin(world);
+        } else if !self.writers.is_empty() {
+            let writer = world.rng.usize(..self.writers.len());
+            self.write(world, writer);
+        }
+    }
+
+    fn write(&mut self, world: &mut World, at: usize) {
+        let writer = &mut self.writers[at];
+        if let Some(part) = writer.parts.pop_front() {
+            world.append(writer.node, &part);
+        }
+        if writer.parts.is_empty() {
+            let writer = self.writers.swap_remove(at);
+            world.closed(writer.node);
+            if let Some((from, to)) = writer.rename
+                && world.data.get(&from) == Some(&writer.node)
+            {
+                world.rename(&from, &to);
+            }
+        }
+    }
+
+    fn begin(&mut self, world: &mut World) {
+        let habit = self.habits[world.rng.usize(..self.habits.len())];
+        if world.unmounted.is_some() {
+            // Nothing but that it comes back.
+            if let Some(files) = world.unmounted.take() {
+                world.note("mount");
+                world.data = files;
+            }
+            return;
+        }
+        let name = NAMES[world.rng.usize(..NAMES.len())];
+        let odd = self.habits.contains(&Habit::OddFiles) && world.one_in(3);
+        let visible = world.visible();
+        let some = (!visible.is_empty()).then(|| visible[world.rng.usize(..visible.len())].clone());
+        match (habit, some) {
+            (Habit::DropIn, _) => {
+                let bytes = self.file(world, odd);
+                self.drop_in(world, name, bytes);
+            }
+            (Habit::WriteInPlace | Habit::OddFiles, _) => {
+                let bytes = self.file(world, odd);
+                let node = world.create(name);
+                self.write_parts(world, node, bytes, None);
+            }
+            (Habit::Append, Some(some)) => {
+                let node = world.data[&some];
+                let bytes = self.more(world, odd);
+                self.write_parts(world, node, bytes, None);
+            }
+            (Habit::Truncate, Some(some)) => {
+                let node = world.data[&some];
+                let mut bytes = world.bytes(node).to_vec();
+                let mut len = world.rng.usize(..=bytes.len());
+                if world.rng.bool() {
+                    // At the end of a row.
+                    len = bytes[..len]
+                        .iter()
+                        .rposition(|byte| *byte == b'\n')
+                        .map_or(0, |at| at + 1);
+                }
+                bytes.truncate(len);
+                world.rewrite(node, bytes);
+            }
+            (Habit::Rewrite, Some(some)) => {
+                let node = world.data[&some];
+                let bytes = self.file(world, odd);
+                match world.rng.bool() {
+                    true => world.rewrite(node, bytes),
+                    false => {
+                        world.rewrite(node, Vec::new());
+                        self.write_parts(world, node, bytes, None);
+                    }
+                }
+            }
+            (Habit::RewriteSameSize, Some(some)) => {
+                let node = world.data[&some];
+                let mut bytes = world.bytes(node).to_vec();
+                // Swaps the last rows for others, which are as long.
+                let keep = world.rng.usize(..=bytes.len());
+                while let Some(at) = find_row(&bytes, keep) {
+                    let row = self.row(world, None);
+                    bytes[at..at + ROW_BYTES].copy_from_slice(&row.as_bytes()[..ROW_BYTES]);
+                    if world.rng.bool() {
+                        break;
+                    }
+                }
+                // Those rows stand for the new ones from now on.
+                self.adopt(&bytes);
+                world.rewrite(node, bytes);
+            }
+            (Habit::Rename, Some(some)) => world.rename_unless_same(&some, name),
+            (Habit::Rotate, _) => {
+                for pair in NAMES[..4].windows(2).rev() {
+                    if world.data.contains_key(pair[0]) {
+                        world.rename(pair[0], pair[1]);
+                    }
+                }
+            }
+            (Habit::Copy, Some(some)) => {
+                let bytes = world.bytes(world.data[&some]).to_vec();
+                self.drop_in(world, name, bytes);
+            }
+            (Habit::CopyInPlace, Some(some)) if some != name => {
+                let bytes = world.bytes(world.data[&some]).to_vec();
+                let node = world.create(name);
+                self.write_parts(world, node, bytes, None);
+            }
+            (Habit::Delete, Some(some)) => world.unlink(&some),
+            (Habit::Recreate, Some(some)) => {
+                let mut bytes = world.bytes(world.data[&some]).to_vec();
+                world.unlink(&some);
+                if world.rng.bool() {
+                    bytes = self.file(world, odd);
+                }
+                let node = world.create(&some);
+                match world.rng.bool() {
+                    true => {
+                        world.append(node, &bytes);
+                        world.closed(node);
+                    }
+                    false => self.write_parts(world, node, bytes, None),
+                }
+            }
+            (Habit::HideAndShow, Some(some)) => {
+                let hidden: Option<String> = world.data.keys().find(|name| name.starts_with(".hidden.")).cloned();
+                match hidden {
+                    Some(hidden) => world.rename(&hidden, name),
+                    None => world.rename(&some, &format!(".hidden.{some}")),
+                }
+            }
+            (Habit::Touch, Some(some)) => {
+                let back = world.rng.i64(-100..1_000) * SECOND_NS;
+                let mtime = world.wall_ns() - back;
+                world.set_mtime(world.data[&some], mtime);
+            }
+            (Habit::JumpClock, _) => {
+                world.skew_ns += world.rng.i64(-60..60) * SECOND_NS;
+                world.note("the clock jumps");
+            }
+            (Habit::Unmount, _) => {
+                world.note("unmount");
+                world.unmounted = Some(std::mem::take(&mut world.data));
+            }
+            (Habit::NewDirectory, _) => {
+                world.note("the directory is made anew");
+                for name in world.data.keys().cloned().collect::<Vec<_>>() {
+                    world.unlink(&name);
+                }
+                world.directory += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn drop_in(&mut self, world: &mut World, name: &str, bytes: Vec<u8>) {
+        self.temporaries += 1;
+        let temporary = format!(".{}.tmp", self.temporaries);
+        let node = world.create(&temporary);
+        match world.rng.bool() {
+            true => {
+                world.append(node, &bytes);
+                world.rename(&temporary, name);
+            }
+            false => self.write_parts(world, node, bytes, Some((temporary, name.to_owned()))),
+        }
+    }
+
+    /// Has `bytes` written in a few parts, cut anywhere.
+    fn write_parts(&mut self, world: &mut World, node: usize, bytes: Vec<u8>, rename: Option<(String, String)>) {
+        let mut cuts: Vec<usize> = (0..world.rng.usize(..4))
+            .map(|_| world.rng.usize(..=bytes.len()))
+            .collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let parts = cuts.windows(2).map(|cut| bytes[cut[0]..cut[1]].to_vec()).collect();
+        self.writers.push(Writer { node, parts, rename });
+        self.write(world, self.writers.len() - 1);
+    }
+
+    /// A new file.
+    fn file(&mut self, world: &mut World, odd: bool) -> Vec<u8> {
+        let mut text = match odd.then(|| world.rng.u32(..6)) {
+            Some(0) => return Vec::new(),
+            Some(1) => return format!("{HEADER}\n").into_bytes(),
+            Some(2) => "id,other\n".to_owned(),
+            Some(3) => format!("\n\n{HEADER}\r\n"),
+            _ => format!("{HEADER}\n"),
+        };
+        text.push_str(&String::from_utf8(self.more(world, odd)).unwrap());
+        text.into_bytes()
+    }
+
+    /// Some rows.
+    fn more(&mut self, world: &mut World, odd: bool) -> Vec<u8> {
+        let mut text = String::new();
+        for _ in 0..world.rng.u32(1..12) {
+            let note = match odd.then(|| world.rng.u32(..12)) {
+                Some(0) => Some("\"two\nlines\"".to_owned()),
+                Some(1) => Some("one,too many".to_owned()),
+                Some(2) => Some("\"never closed".to_owned()),
+                _ => None,
+            };
+            text.push_str(&self.row(world, note));
+            text.push_str(match odd && world.one_in(8) {
+                true => "\r\n",
+                false => "\n",
+            });
+            if odd && world.one_in(12) {
+                text.push('\n');
+            }
+        }
+        if world.one_in(4) {
+            // Its last line has no end.
+            text.truncate(text.trim_end().len());
+        }
+        text.into_bytes()
+    }
+
+    fn row(&mut self, world: &mut World, note: Option<String>) -> String {
+        let note = note.unwrap_or_else(|| "x".repeat(world.rng.usize(..8)));
+        let id = self.rows.len();
+        let row = format!("r{id:06},{},{note}", check(id));
+        self.rows.push(row.clone());
+        row
+    }
+
+    /// Takes over rows whose beginning was replaced.
+    fn adopt(&mut self, bytes: &[u8]) {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            if let Some(id) = row_id(line.as_bytes())
+                && !line.contains('"')
+                && !self.rows[id].contains('"')
+            {
+                self.rows[id] = line.to_owned();
+            }
+        }
+    }
+}
+
+impl World {
+    fn rename_unless_same(&mut self, from: &str, to: &str) {
+        if from != to {
+            self.rename(from, to);
+        }
+    }
+}
+
+/// Of the part of a row that makes it one of its own.
+const ROW_BYTES: usize = "r000000,000,".len();
+
+fn check(id: usize) -> String {
+    format!("{:03}", id * 7_919 % 1_000)
+}
+
+/// The number of a row.
+pub(super) fn row_id(row: &[u8]) -> Option<usize> {
+    let head = std::str::from_utf8(row.get(..ROW_BYTES)?).ok()?;
+    let id: usize = head.strip_prefix('r')?.get(..6)?.parse().ok()?;
+    (head[7..] == format!(",{},", check(id))).then_some(id)
+}
+
+fn find_row(bytes: &[u8], from: usize) -> Option<usize> {
+    (from..bytes.len()).find(|at| row_id(&bytes[*at..]).is_some())
+}
