@@ -11,6 +11,15 @@ pub(crate) struct Step {
     pub(crate) end: Option<End>,
 }
 
+impl Step {
+    /// Where the first record begins.
+    pub(crate) fn first_offset(&self) -> Option<u64> {
+        let records = self.records.iter().filter_map(|record| record.origin.as_ref());
+        let rejects = self.rejects.iter().filter_map(|reject| reject.origin.as_ref());
+        records.chain(rejects).map(|origin| origin.byte_offset).min()
+    }
+}
+
 /// How reading ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {

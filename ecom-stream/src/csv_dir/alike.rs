@@ -64,12 +64,15 @@ impl Alike {
         seen.extend(sizes.into_iter().filter(|size| !once.insert(*size)));
         let mut digests = Vec::new();
         for (name, stamp) in files {
-            // One that can't be digested will not be read either, and that is told then.
-            let digest = match seen.contains(&stamp.size) {
-                true => digest_whole(known.dir, &name, stamp).await.ok().flatten(),
-                false => None,
-            };
-            digests.extend(digest.clone().map(|digest| (stamp.size, digest)));
+            let mut digest = None;
+            if seen.contains(&stamp.size) {
+                // One that can't be digested now stays unknown, and is asked about again.
+                let Ok(Some(found)) = digest_whole(known.dir, &name, stamp).await else {
+                    continue;
+                };
+                digests.push((stamp.size, found.clone()));
+                digest = Some(found);
+            }
             self.asked.insert(name, Asked { stamp, digest });
         }
         if !digests.is_empty() {
@@ -91,6 +94,10 @@ impl Alike {
                 let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none()) else {
                     return;
                 };
+                // Those of its size that were not digested, since there was no other then, are to be asked about again.
+                let size = position.offset;
+                self.asked
+                    .retain(|_, asked| asked.digest.is_some() || asked.stamp.size != size);
                 if self
                     .asked
                     .values()

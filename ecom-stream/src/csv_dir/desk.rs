@@ -169,7 +169,7 @@ impl<D: Directory> Desk<D> {
         let Some(mut ready) = self.inbox.pop() else {
             return Ok(None);
         };
-        let opened = self.dir.open(&ready.name).await;
+        let mut opened = self.dir.open(&ready.name).await;
         // An empty file is like any other; but a known name may have been given to another file, and even the inode.
         if let Ok(Some((_, stamp))) = &opened
             && stamp.size > 0
@@ -185,6 +185,10 @@ impl<D: Directory> Desk<D> {
                     uncommitted: &self.uncommitted,
                 };
                 self.alike.ask(files, &known).await?;
+            }
+            if !self.alike.knows(&ready.name, *stamp) {
+                opened = Err(io::Error::other("it changed while it was looked at, or can't be read"));
+                return Ok(Some((ready, opened)));
             }
             ready.alike = self.alike.to(&ready.name);
             if self.allow_copies {

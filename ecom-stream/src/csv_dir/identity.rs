@@ -118,7 +118,9 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stamp: Stamp) -> Vec<(Positi
             SplitState::Open | SplitState::Damaged(_) => {
                 // Behind half a record that was taken as whole any other file with that beginning would be damage.
                 let is_like_it = !mark.unterminated || mark.stamp == stamp;
-                is_like_it && position.offset <= stamp.size && is_gone(dir, position.split.path(), mark.stamp)
+                let path = position.split.path();
+                let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stamp);
+                is_like_it && position.offset <= stamp.size && was_renamed
             }
             SplitState::SetAside(_) => false,
         });

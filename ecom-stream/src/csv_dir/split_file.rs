@@ -47,7 +47,9 @@ pub(super) fn read<D: Directory>(
         let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits);
         let header = reader.read_header(&reading.columns).await?;
         let had_records = identity.from.as_ref().is_some_and(|from| from.resume.record > 0);
-        if had_records && !matches!(header, HeaderStep::Found { check: Ok(_), whole: true }) {
+        let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
+        let is_before = |from: &ResumeAt| reader.offset() <= from.resume.offset;
+        if had_records && !(is_fine && identity.from.as_ref().is_some_and(is_before)) {
             // The header was fine when those were read: what it is now is for the next look to tell.
             Err(io::Error::other("it was rewritten while it was opened"))?;
         }
@@ -101,8 +103,14 @@ pub(super) fn read<D: Directory>(
 
         crate::crash_point!("file.header_read");
         let (opened, began_at) = (stamp, reader.offset());
+        // What was taken as a whole record may have got more behind it since it was looked at.
+        let began_unterminated = progress.unterminated;
+        let goes_on_mid_record = |step: &Step| began_unterminated && step.first_offset() == Some(began_at);
         loop {
             let mut step = reader.step().await?;
+            if goes_on_mid_record(&step) {
+                Err(io::Error::other("it grew while it was opened"))?;
+            }
             // Whatever was taken by now ends with a terminator.
             progress.unterminated &= reader.offset() == began_at;
             let Some(end) = step.end.take() else {
@@ -127,6 +135,9 @@ pub(super) fn read<D: Directory>(
                 End::Tail => {
                     yield progress.batch(&reader, step, SplitState::Open);
                     step = reader.take_tail();
+                    if goes_on_mid_record(&step) {
+                        Err(io::Error::other("it grew while it was opened"))?;
+                    }
                     match step.end.take() {
                         Some(End::Damaged(refusal)) => SplitState::Damaged(refusal),
                         _ => {

@@ -151,7 +151,9 @@ impl Directory for SimDirectory {
             };
             world.nodes[node].readers += 1;
             world.note(format!("  source opens {}", name.to_string_lossy()));
-            Ok(Some((node, world.stamp(node))))
+            let stamp = world.stamp(node);
+            world.opened.push((name.to_string_lossy().into_owned(), stamp));
+            Ok(Some((node, stamp)))
         })?;
         Ok(opened.map(|(node, stamp)| {
             let file = SimFile {

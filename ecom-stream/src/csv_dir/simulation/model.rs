@@ -202,11 +202,7 @@ fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
             let ends = matches!(content.bytes.get(to), Some(b'\r' | b'\n')) || content.lengths.contains(&to);
             ends && content.bytes.get(from..to) == Some(raw)
         });
-        let is_mixed = world
-            .nodes
-            .iter()
-            .any(|node| node.is_mixed && node.paths.contains(origin.split.path()));
-        if !stood && !is_mixed {
+        if !stood && !world.is_mixed(origin.split.path()) {
             world.broken(format!(
                 "{:?} at {from} of {} never stood in a file",
                 String::from_utf8_lossy(raw),
@@ -226,20 +222,23 @@ fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
             }
         }
     }
-    let mut found = vec![0; allowed.len()];
+    let mut found: Vec<Vec<String>> = vec![Vec::new(); allowed.len()];
     for origin in origins {
         if let Some(id) = row_id(&origin.raw)
             && origin.raw == world.shop.rows[id].as_bytes()
         {
-            found[id] += 1;
+            found[id].push(format!("{} record {}", origin.split, origin.record));
         }
     }
     // Where looking itself failed nobody could know a renamed file again.
     for id in 0..allowed.len() {
-        if found[id] > allowed[id] && !world.looks_failed {
+        if found[id].len() > allowed[id] && !world.looks_failed {
             world.broken(format!(
-                "{:?} is stored {} times and was written {}",
-                world.shop.rows[id], found[id], allowed[id]
+                "{:?} is stored {} times and was written {}: {:?}",
+                world.shop.rows[id],
+                found[id].len(),
+                allowed[id],
+                found[id]
             ));
         }
     }

@@ -137,6 +137,9 @@ fn settings(rng: &mut Rng) -> Settings {
         1 => Some(Destination::Nowhere),
         _ => None,
     };
+    lock(&world).note(format!(
+        "{faults:?}, copies allowed: {allow_copies}, after commit: {to:?}"
+    ));
     let sink = SimSink {
         store: MemorySink::new("simulation"),
         books: Arc::default(),

@@ -151,7 +151,7 @@ impl SimSink {
                 ));
             }
 
-            if before.is_none() {
+            if before.as_ref().is_none_or(|before| before.record == 0) {
                 self.excuse_growth_after_renaming(&mut world, &books, position, &mark);
                 let first = First::new(&books, &mark);
                 books.first.insert(split.clone(), first);
@@ -165,31 +165,46 @@ impl SimSink {
     }
 
     /// A file that was finished, or taken in the middle of a record, and was renamed and grew between two looks is known
-    /// neither by its name nor by its size: the one case in which a file is read twice by design.
+    /// neither by its name nor by its size: the one case in which a file is read twice by design. Where copies are allowed,
+    /// touching it is enough.
     fn excuse_growth_after_renaming(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
-        let Some(node) = world.nodes.iter().rposition(|node| node.inode == mark.stamp.inode) else {
-            return;
-        };
-        let was_finished_smaller = books.last.values().any(|known| {
-            known.split != position.split
-                && world.nodes[node].paths.contains(known.split.path())
-                && known.offset < mark.stamp.size
-                && FileMark::of(known).is_some_and(|mark| {
-                    mark.renamed_to.is_none() && (known.state == SplitState::Finished || mark.unterminated)
-                })
+        let before = books.last.values().filter(|known| {
+            let is_unknown = |before: FileMark| {
+                let was_touched = self.allow_copies && before.stamp.mtime_ns != mark.stamp.mtime_ns;
+                let is_past = known.state == SplitState::Finished || before.unterminated;
+                before.renamed_to.is_none() && is_past && (known.offset < mark.stamp.size || was_touched)
+            };
+            known.split != position.split && FileMark::of(known).is_some_and(is_unknown)
         });
-        if was_finished_smaller {
-            let content = world.nodes[node].content;
-            world.contents[content].excused += 1;
+        let before: Vec<&str> = before.map(|known| known.split.path()).collect();
+        for node in &world.nodes {
+            let was = |path: &str| node.paths.contains(path);
+            let is_it = node.inode == mark.stamp.inode && was(position.split.path());
+            if is_it && before.iter().any(|path| was(path)) {
+                let read = node.past.iter().chain([&node.content]);
+                read.for_each(|content| world.contents[*content].excused += 1);
+            }
         }
     }
 
     /// What had the bytes of a finished file from the start to the end of its reading is a copy, and not read.
     fn check_copy(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
         let first = &books.first[&position.split];
+        let path = position.split.path();
         let is_whole = first.mark.stamp == mark.stamp && mark.stamp.size == position.offset;
+        let opened = world
+            .opened
+            .iter()
+            .filter(|(name, stamp)| name == path && stamp.inode == mark.stamp.inode);
+        let is_one = opened.map(|(_, stamp)| stamp).all(|stamp| *stamp == mark.stamp);
         let is_new = position.record > 0 && mark.copy_of.is_none() && mark.renamed_to.is_none();
-        if !self.allow_copies && is_new && is_whole && first.finished.contains(&mark.digest) {
+        if !self.allow_copies
+            && is_new
+            && is_whole
+            && first.finished.contains(&mark.digest)
+            && !world.is_mixed(path)
+            && is_one
+        {
             world.broken(format!("{} is a copy of a finished file and was read", position.split));
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct Content {
 pub(super) struct Node {
     pub(super) inode: u64,
     pub(super) content: usize,
+    /// What it had before.
+    pub(super) past: Vec<usize>,
     pub(super) mtime_ns: i64,
     /// How often the source has it open.
     pub(super) readers: usize,
@@ -90,6 +92,8 @@ pub(super) struct World {
     stamps: HashMap<Stamp, u64>,
     pub(super) ambiguous: BTreeSet<(u64, u64, i64)>,
     pub(super) looks_failed: bool,
+    /// What the source opened.
+    pub(super) opened: Vec<(String, Stamp)>,
     /// BLAKE3 of all that is committed as finished.
     pub(super) finished: BTreeSet<String>,
     /// What was archived or deleted, and whether all its bytes were committed by then.
@@ -128,6 +132,7 @@ impl World {
             stamps: HashMap::new(),
             ambiguous: BTreeSet::new(),
             looks_failed: false,
+            opened: Vec::new(),
             finished: BTreeSet::new(),
             taken: Vec::new(),
             trace: Vec::new(),
@@ -218,6 +223,11 @@ impl World {
 
     pub(super) fn bytes(&self, node: usize) -> &[u8] {
         &self.contents[self.nodes[node].content].bytes
+    }
+
+    /// Whether what was read under that name may be of two contents.
+    pub(super) fn is_mixed(&self, path: &str) -> bool {
+        self.nodes.iter().any(|node| node.is_mixed && node.paths.contains(path))
     }
 
     pub(super) fn is_ambiguous(&self, stamp: Stamp) -> bool {
@@ -317,6 +327,7 @@ impl World {
         self.nodes.push(Node {
             inode,
             content,
+            past: Vec::new(),
             mtime_ns: 0,
             readers: 0,
             is_linked: true,
@@ -348,7 +359,8 @@ impl World {
             self.nodes[node].is_mixed = true;
             self.contents[content].excused += 1;
         }
-        self.nodes[node].content = content;
+        let past = std::mem::replace(&mut self.nodes[node].content, content);
+        self.nodes[node].past.push(past);
         self.touched(node);
     }
 
