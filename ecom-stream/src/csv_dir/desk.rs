@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use super::alike::{ASKED_AT_ONCE, Alike, Known};
 use super::directory::Directory;
+use super::hints::Hint;
 use super::inbox::{Inbox, Readiness, Ready};
 use super::mark::{FileMark, Stamp};
 use super::name::to_path;
 use super::removal::Removal;
 use super::scan::{Found, Look, PassedOver};
 use super::uncommitted::Uncommitted;
-use super::watch::{Hint, Watch};
+use super::watch::Watch;
 use crate::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
 
 /// A file that can't be read is tried again after so long, doubled each time.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncSeek};
 use tokio::sync::mpsc;
 
+use super::hints::Hints;
 use super::mark::Stamp;
 use super::scan::{Chunk, Look};
-use super::watch::Hints;
 
 /// What the source asks of the file system: [`Disk`](super::disk::Disk) answers in real life, and a simulated directory
 /// in tests that try thousands of histories.

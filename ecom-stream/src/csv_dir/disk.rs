@@ -14,10 +14,10 @@ use tokio::fs::File;
 use tokio::sync::mpsc;
 
 use super::directory::Directory;
+use super::hints::Hints;
 use super::mark::Stamp;
 use super::rename::rename_to_new;
 use super::scan::{Chunk, ChunkBuilder, Found, Look, Why, judge_name};
-use super::watch::Hints;
 
 /// A directory of the file system.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::hints::Hint;
 use super::mark::Stamp;
 use super::scan::Found;
-use super::watch::Hint;
 use crate::Position;
 
 /// Which files are to be read, in which order, and from when on.

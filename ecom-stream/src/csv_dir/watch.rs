@@ -1,25 +1,8 @@
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use notify::EventKind;
-use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use super::directory::Directory;
-use super::scan::judge_name;
-
-/// What was seen to happen to a file. The later ones say more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Hint {
-    /// It was created or written to.
-    Touched,
-    /// Its writer closed it.
-    Closed,
-    /// It was renamed to this name.
-    Renamed,
-}
+use super::hints::{Hints, Pending};
 
 /// Listens to the system's notifications about a directory. They only say where to look, and are allowed to be wrong,
 /// late or lost.
@@ -29,24 +12,6 @@ pub(super) struct Watch {
     listener: Option<Box<dyn Any + Send + Sync>>,
     hints: Arc<Hints>,
 }
-
-/// Where what happens is noted.
-#[derive(Debug, Default)]
-pub(super) struct Hints {
-    pending: Mutex<Pending>,
-    wake: Notify,
-}
-
-/// What was heard since it was last taken.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    pub(super) names: BTreeMap<OsString, Hint>,
-    /// Something was lost: only a scan can tell what.
-    pub(super) rescan: bool,
-}
-
-/// More names than this are cheaper to scan for.
-const MAX_NAMES: usize = 16_384;
 
 impl Watch {
     /// Listens to `dir` from now on. Without success the watch stays silent.
@@ -63,60 +28,11 @@ impl Watch {
 
     /// Completes when there is something to [`take`](Self::take). Cancel-safe.
     pub(super) async fn wait(&self) {
-        self.hints.wake.notified().await;
+        self.hints.wait().await;
     }
 
     pub(super) fn take(&self) -> Pending {
-        std::mem::take(&mut self.hints.pending.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Hints {
-    /// Hears of an event of the system.
-    pub(super) fn hear(&self, event: notify::Result<notify::Event>) {
-        let mut event = match event {
-            Ok(event) if event.need_rescan() => return self.lost(),
-            Ok(event) => event,
-            Err(err) => {
-                tracing::warn!("a notification was lost, scanning instead: {err}");
-                return self.lost();
-            }
-        };
-        let hint = match event.kind {
-            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Hint::Renamed,
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Closed,
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => Hint::Touched,
-            // Among others our own opening and closing of the files.
-            _ => return,
-        };
-        // Of a renaming within the directory the new name is the last.
-        if let Some(name) = event.paths.pop().and_then(|path| path.file_name().map(OsString::from)) {
-            self.note(name, hint);
-        }
-    }
-
-    /// Something happened to a file.
-    pub(super) fn note(&self, name: OsString, hint: Hint) {
-        if judge_name(&name).is_err() {
-            return;
-        }
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = pending.names.get(&name).copied();
-        if known.is_some_and(|known| known >= hint) {
-            return;
-        }
-        pending.names.insert(name, hint);
-        if pending.names.len() > MAX_NAMES {
-            pending.names.clear();
-            pending.rescan = true;
-        }
-        self.wake.notify_one();
-    }
-
-    /// Something happened that nobody knows of.
-    pub(super) fn lost(&self) {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).rescan = true;
-        self.wake.notify_one();
+        self.hints.take()
     }
 }
 
@@ -125,6 +41,7 @@ mod tests {
     use std::fs;
 
     use super::super::disk::Disk;
+    use super::super::hints::Hint;
     use super::*;
 
     async fn heard(watch: &Watch, name: &str, hint: Hint) {
@@ -146,20 +63,5 @@ mod tests {
         heard(&watch, "a.csv", Hint::Renamed).await;
         fs::write(dir.path().join("b.csv"), "x").unwrap();
         heard(&watch, "b.csv", Hint::Closed).await;
-    }
-
-    #[test]
-    fn too_much_to_remember_becomes_a_scan() {
-        let hints = Hints::default();
-        let event = |n: usize| {
-            let kind = EventKind::Create(notify::event::CreateKind::File);
-            Ok(notify::Event::new(kind).add_path(format!("/d/{n}.csv").into()))
-        };
-        for n in 0..=MAX_NAMES {
-            hints.hear(event(n));
-        }
-        let pending = hints.pending.lock().unwrap();
-        assert!(pending.rescan);
-        assert!(pending.names.is_empty());
     }
 }

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
 use super::super::directory::Directory;
+use super::super::hints::Hints;
 use super::super::mark::Stamp;
 use super::super::scan::{Chunk, ChunkBuilder, Found, Look, judge_name};
-use super::super::watch::Hints;
 use super::world::{ARCHIVE, DATA, Shared, World, lock};
 
 /// The directory as one process of the source sees it.

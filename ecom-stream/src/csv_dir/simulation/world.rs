@@ -8,9 +8,9 @@ use fastrand::Rng;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::super::hints::{Hint, Hints};
 use super::super::mark::Stamp;
 use super::super::scan::judge_name;
-use super::super::watch::{Hint, Hints};
 use super::shop::Shop;
 
 /// Where the simulated files lie.
