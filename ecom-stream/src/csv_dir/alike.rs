@@ -89,6 +89,11 @@ impl Alike {
     /// Takes note of how far a split was read.
     pub(super) fn add(&mut self, position: Position) {
         self.unfinished.retain(|known| known.split != position.split);
+        // One that goes on stands for those bytes no more: what was found like it is to be asked about again.
+        let went_on = self.finished.extract_if(|_, known| known.split == position.split);
+        let stale: HashSet<String> = went_on.map(|(digest, _)| digest).collect();
+        self.asked
+            .retain(|_, asked| asked.digest.as_ref().is_none_or(|digest| !stale.contains(digest)));
         match position.state {
             SplitState::Finished => {
                 let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none()) else {

@@ -193,19 +193,24 @@ fn is_begun(stored: &BTreeMap<(u64, Vec<u8>), usize>, (at, raw): &(u64, Vec<u8>)
     begun.any(|((_, taken), _)| raw.starts_with(taken))
 }
 
-/// Each record stood where it says, with an end behind it or as the last.
+/// Whether a record stood where it says, with an end behind it or as the last.
+fn stood(world: &World, origin: &Origin) -> bool {
+    let (from, raw) = (origin.byte_offset as usize, &origin.raw[..]);
+    let to = from + raw.len();
+    world.contents.iter().any(|content| {
+        let ends = matches!(content.bytes.get(to), Some(b'\r' | b'\n')) || content.lengths.contains(&to);
+        ends && content.bytes.get(from..to) == Some(raw)
+    })
+}
+
+/// Each record stood in a file, but for those of a file that was rewritten while it was read.
 fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
     for origin in origins {
-        let (from, raw) = (origin.byte_offset as usize, &origin.raw[..]);
-        let to = from + raw.len();
-        let stood = world.contents.iter().any(|content| {
-            let ends = matches!(content.bytes.get(to), Some(b'\r' | b'\n')) || content.lengths.contains(&to);
-            ends && content.bytes.get(from..to) == Some(raw)
-        });
-        if !stood && !world.is_mixed(origin.split.path()) {
+        if !stood(world, origin) && !world.is_mixed(origin.split.path()) {
             world.broken(format!(
-                "{:?} at {from} of {} never stood in a file",
-                String::from_utf8_lossy(raw),
+                "{:?} at {} of {} never stood in a file",
+                String::from_utf8_lossy(&origin.raw),
+                origin.byte_offset,
                 origin.split
             ));
         }
@@ -226,6 +231,7 @@ fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
     for origin in origins {
         if let Some(id) = row_id(&origin.raw)
             && origin.raw == world.shop.rows[id].as_bytes()
+            && stood(world, origin)
         {
             found[id].push(format!("{} record {}", origin.split, origin.record));
         }

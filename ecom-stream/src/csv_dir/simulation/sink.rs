@@ -166,13 +166,12 @@ impl SimSink {
 
     /// A file that was finished, or taken in the middle of a record, and was renamed and grew between two looks is known
     /// neither by its name nor by its size: the one case in which a file is read twice by design. Where copies are allowed,
-    /// touching it is enough.
+    /// being finished is enough.
     fn excuse_growth_after_renaming(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
         let before = books.last.values().filter(|known| {
             let is_unknown = |before: FileMark| {
-                let was_touched = self.allow_copies && before.stamp.mtime_ns != mark.stamp.mtime_ns;
                 let is_past = known.state == SplitState::Finished || before.unterminated;
-                before.renamed_to.is_none() && is_past && (known.offset < mark.stamp.size || was_touched)
+                before.renamed_to.is_none() && is_past && (known.offset < mark.stamp.size || self.allow_copies)
             };
             known.split != position.split && FileMark::of(known).is_some_and(is_unknown)
         });
