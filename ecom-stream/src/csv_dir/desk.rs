@@ -239,18 +239,15 @@ impl<D: Directory> Desk<D> {
             return;
         }
         self.failures.remove(&name);
+        let is_open = |position: &Position, mark: &FileMark| position.state == SplitState::Open || mark.changing;
         match (last, mark) {
-            // It was waited for once already.
-            (Some(position), _)
-                if position.state == SplitState::Open
-                    && readiness == Readiness::Growing
-                    && self.max_tries.is_some() =>
-            {
-                tracing::warn!("{name:?} is still being written to: the next run reads on");
-            }
-            (Some(position), Some(mark)) if position.state == SplitState::Open => {
-                self.inbox.settle(name, mark.stamp, Instant::now());
-            }
+            (Some(position), Some(mark)) if is_open(&position, &mark) => match (readiness, self.max_tries) {
+                // It was waited for once already.
+                (Readiness::Growing, Some(_)) => {
+                    tracing::warn!("{name:?} is still being written to: the next run reads on");
+                }
+                _ => self.inbox.settle(name, mark.stamp, Instant::now()),
+            },
             // A file that is to be taken away stays on the list until it is.
             (Some(_), Some(mark)) if self.removal.is_none() => self.inbox.done(&name, mark.stamp),
             _ => {}
@@ -273,6 +270,6 @@ impl<D: Directory> Desk<D> {
 type Opened<D> = io::Result<Option<(<D as Directory>::File, Stamp)>>;
 
 fn is_unchanged(position: &Position, file: &Found) -> bool {
-    let is_like_it = |mark: FileMark| mark.stamp == file.stamp && mark.renamed_to.is_none();
+    let is_like_it = |mark: FileMark| mark.stamp == file.stamp && !mark.changing && mark.renamed_to.is_none();
     position.state != SplitState::Open && FileMark::of(position).is_some_and(is_like_it)
 }

@@ -44,6 +44,9 @@ pub(super) async fn identify<D: Directory>(
     file: &mut D::File,
     stamp: Stamp,
 ) -> io::Result<Identity> {
+    if was_renamed_back(dir, ready, stamp) {
+        return Err(io::Error::other("it got its old name back while it was opened"));
+    }
     let candidates = candidates(dir, ready, stamp);
     let offsets: BTreeSet<u64> = candidates.iter().map(|(position, _)| position.offset).collect();
     let digests = digests(file, stamp, offsets.iter().copied()).await?;
@@ -128,6 +131,16 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stamp: Stamp) -> Vec<(Positi
         .filter_map(marked)
         .filter(|(position, _)| position.offset <= stamp.size);
     known.chain(alike).collect()
+}
+
+/// Whether the file that was opened stands no more under its name, but under that of an unfinished split.
+fn was_renamed_back(dir: &impl Directory, ready: &Ready, stamp: Stamp) -> bool {
+    let is_at = |name: &OsStr| matches!(dir.look(name), Ok(Look::Found(found)) if found.stamp.inode == stamp.inode);
+    let mut unfinished = ready
+        .alike
+        .iter()
+        .filter(|position| position.state != SplitState::Finished);
+    unfinished.any(|position| is_at(&from_path(position.split.path()))) && !is_at(&ready.name)
 }
 
 /// Whether a path has no file any more, or another one.

@@ -25,6 +25,9 @@ pub(super) struct FileMark {
     pub(super) unterminated: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) blank_lines: u64,
+    /// Whether it changed while it was read up to damage: then its stamp says nothing, and it is looked at again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) changing: bool,
     /// The path of the split that had the same bytes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) copy_of: Option<String>,
@@ -81,6 +84,7 @@ mod tests {
             digest: "ab".into(),
             unterminated: true,
             blank_lines: 3,
+            changing: true,
             copy_of: Some("b.csv".into()),
             renamed_to: Some("c.csv".into()),
             ignored_columns: vec!["\"x\"".into()],

@@ -193,6 +193,7 @@ mod tests {
                 digest: String::new(),
                 unterminated: false,
                 blank_lines: 0,
+                changing: false,
                 copy_of: None,
                 renamed_to: None,
                 ignored_columns: Vec::new(),

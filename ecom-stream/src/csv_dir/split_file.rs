@@ -37,6 +37,7 @@ pub(super) fn read<D: Directory>(
             stamp,
             unterminated: identity.unterminated,
             blank_lines: identity.blank_lines,
+            changing: false,
             copy_of: identity.copy_of,
             renamed_from: identity.renamed_from,
             ignored_columns: Vec::new(),
@@ -65,6 +66,9 @@ pub(super) fn read<D: Directory>(
             // The end of the header may not be written yet.
             HeaderStep::Found { check: Err(_), whole: false } if !ready.readiness.is_whole() => false,
             HeaderStep::Found { check: Err(refusal), .. } => {
+                if D::stamp(reader.input()).await? != stamp {
+                    Err(io::Error::other("it changed while its header was read"))?;
+                }
                 tracing::warn!(split = %progress.split, "set aside: {refusal}");
                 yield progress.batch(&reader, Step::default(), SplitState::SetAside(refusal));
                 return;
@@ -147,11 +151,9 @@ pub(super) fn read<D: Directory>(
                     }
                 }
             };
-            // One that changed and ended in damage keeps its old stamp, and so counts as changed at the next look: what it
-            // has now may be sound, or another generation.
-            if state == SplitState::Open || !(truncated || grew) {
-                progress.stamp = stamp;
-            }
+            // What it has now may be sound, or another generation.
+            progress.changing = state.refusal().is_some() && (truncated || grew);
+            progress.stamp = stamp;
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %progress.split, offset = reader.offset(), "damaged: {refusal}");
             }
@@ -174,6 +176,7 @@ struct Progress {
     stamp: Stamp,
     unterminated: bool,
     blank_lines: u64,
+    changing: bool,
     copy_of: Option<String>,
     /// Goes out once.
     renamed_from: Option<Position>,
@@ -192,6 +195,7 @@ impl Progress {
             digest: reader.digest().to_hex().to_string(),
             unterminated: self.unterminated,
             blank_lines: self.blank_lines + reader.blank_lines(),
+            changing: self.changing,
             copy_of: self.copy_of.clone(),
             renamed_to: None,
             ignored_columns: self.ignored_columns.clone(),
