@@ -156,6 +156,13 @@ impl Leader {
         let prepared = match session.statements.get(statement) {
             Some(prepared) => prepared.clone(),
             None => {
+                if session.statements.is_empty() {
+                    // These few questions come for each file, and planning them takes longer than answering.
+                    let plan_once = connection
+                        .client
+                        .batch_execute("SET plan_cache_mode = force_generic_plan");
+                    deadline.of("preparing", plan_once).await?;
+                }
                 let prepared = deadline.of("preparing", connection.client.prepare(statement)).await?;
                 session.statements.insert(statement, prepared.clone());
                 prepared
