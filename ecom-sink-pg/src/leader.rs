@@ -225,7 +225,17 @@ impl Leader {
         match rows.first() {
             Some(row) if row.get::<_, i64>(0) == self.fence => match row.get::<_, i64>(1) {
                 committed if committed >= epoch => Ok(Outcome::Committed),
-                _ => Ok(Outcome::Aborted),
+                committed if committed == epoch - 1 => Ok(Outcome::Aborted),
+                committed => {
+                    let message = format!(
+                        "the ledger is at epoch {committed}, though epoch {} was committed: the server has lost commits",
+                        epoch - 1
+                    );
+                    Err(Error::new(ErrorKind::Sink, message).hint(
+                        "start again: files that are still there are read on from where the ledger is; put back what was \
+                         archived since then",
+                    ))
+                }
             },
             _ => Err(self.fenced()),
         }

@@ -211,8 +211,10 @@ impl Writer {
             connection: self.connector.connect().await?,
             statements: HashMap::new(),
         };
+        // What is checked at the end of the transaction otherwise would be found of no row here.
+        let begin = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE";
         deadline
-            .of("beginning", session.connection.client.batch_execute("BEGIN"))
+            .of("beginning", session.connection.client.batch_execute(begin))
             .await?;
         // What the table has already must not be taken for refused.
         duplicates::look_up(&session.connection.client, epoch, deadline).await?;

@@ -166,6 +166,22 @@ async fn a_row_whose_key_of_the_user_is_in_the_table_is_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_row_that_is_refused_only_at_the_end_of_the_transaction_is_a_dead_letter() {
+    let database = database().await;
+    store(&database, "before", vec![event(1, "one")]).await;
+    let known_users = "
+        CREATE TABLE public.users (user_id text COLLATE \"C\" PRIMARY KEY);
+        INSERT INTO public.users VALUES ('one'), ('two');
+        ALTER TABLE ecom.events ADD FOREIGN KEY (user_id) REFERENCES public.users DEFERRABLE INITIALLY DEFERRED";
+    execute(&database, known_users).await;
+    let events = vec![event(2, "one"), event(3, "stranger"), event(4, "two")];
+    let counts = store(&database, "after", events).await;
+    assert_eq!((counts.stored, counts.rejected), (2, 1));
+    assert_eq!(letters(&database, "sqlstate_23503").await, 1);
+    database.check_balance().await;
+}
+
+#[tokio::test]
 async fn a_row_refused_beside_one_without_a_partition() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let running = start(&database, &input);

@@ -58,6 +58,8 @@ pub(crate) struct Connector {
 /// up so early because an older epoch that waits for a younger one's key would wait for ever, and the server sees no cycle.
 const SETTINGS: &str = "
     SET lock_timeout = '100ms'; SET statement_timeout = 0;
+    SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout');
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog;
     SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';

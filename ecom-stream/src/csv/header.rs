@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use csv_async::ByteRecord;
 
 use crate::{Reason, Refusal};
@@ -73,8 +75,9 @@ impl Columns {
             ));
         }
         let header = Header { names };
-        for (index, name) in header.names.iter().enumerate() {
-            if header.names[..index].contains(name) {
+        let mut seen = HashSet::new();
+        for name in &header.names {
+            if !seen.insert(name) {
                 return Err(Refusal::new(
                     Reason::COLUMN_TWICE,
                     format!("the column {name:?} is there twice"),

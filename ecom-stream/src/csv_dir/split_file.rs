@@ -32,6 +32,11 @@ pub(super) fn read<D: Directory>(
         let Some((mut file, mut stamp)) = opened? else { return };
         crate::crash_point!("file.opened");
         let identity = identify(&reading.dir, &reading.source, &ready, &mut file, stamp).await?;
+        let mut ready = ready;
+        if identity.renamed_from.is_some() && ready.readiness == Readiness::Renamed {
+            // It was there before, and whoever writes it may have it open still.
+            ready.readiness = Readiness::Closed;
+        }
         let mut progress = Progress {
             split: identity.split,
             stamp,
