@@ -25,6 +25,8 @@ pub(crate) fn action(state: Option<&SqlState>) -> Action {
         (&SqlState::UNIQUE_VIOLATION, _) => Action::LookUpKeys,
         // That of a row that no partition takes; those of constraints are told apart by their name.
         (&SqlState::CHECK_VIOLATION, _) => Action::MakePartitions,
+        // A column that must be given was added: that is the table's fault, not the rows'.
+        (&SqlState::NOT_NULL_VIOLATION, _) => Action::Pause,
         (_, "22" | "23") => Action::Bisect,
         // The catalogue or the rights are not as they should be.
         (_, "42" | "28" | "3D" | "3F" | "0A" | "0L" | "0P") => Action::Pause,
@@ -84,7 +86,7 @@ mod tests {
             ("22003", Action::Bisect),
             ("22021", Action::Bisect),
             ("22P03", Action::Bisect),
-            ("23502", Action::Bisect),
+            ("23502", Action::Pause),
             ("23503", Action::Bisect),
             ("23505", Action::LookUpKeys),
             ("23514", Action::MakePartitions),

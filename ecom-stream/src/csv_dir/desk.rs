@@ -19,6 +19,8 @@ use crate::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
 
 /// A file that can't be read is tried again after so long, doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// After a file that can't be taken away, others are left for so long.
+const REMOVAL_PAUSE: Duration = Duration::from_secs(5);
 const MAX_DOUBLINGS: u32 = 6;
 /// With available-now, so often.
 pub(super) const MAX_TRIES_AVAILABLE_NOW: u32 = 3;
@@ -27,6 +29,8 @@ pub(super) const MAX_TRIES_AVAILABLE_NOW: u32 = 3;
 pub(super) struct Desk<D> {
     pub(super) inbox: Inbox,
     pub(super) removal: Option<Removal<D>>,
+    /// Set when a file could not be taken away.
+    pub(super) no_removal_before: Option<Instant>,
     pub(super) dir: D,
     pub(super) source: String,
     pub(super) from: Checkpoint,
@@ -155,11 +159,16 @@ impl<D: Directory> Desk<D> {
 
     /// The ledger says that nothing is left to read; the program may have ended before the file was archived.
     async fn file_is_done(&mut self, file: Found, position: Position) {
+        if self.no_removal_before.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
         let committed = !self.uncommitted.has(&position);
         if let (Some(removal), SplitState::Finished, true) = (&self.removal, &position.state, committed)
             && let Err(err) = removal.clone().take_away(position).await
         {
-            tracing::warn!("{}", err.report());
+            // Each try is noticed as a new file: without a pause one would follow the other.
+            self.no_removal_before = Instant::now().checked_add(REMOVAL_PAUSE);
+            tracing::warn!("trying again later: {}", err.report());
             return;
         }
         self.inbox.done(&file.name, file.stamp);

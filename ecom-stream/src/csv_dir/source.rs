@@ -179,6 +179,7 @@ pub(super) fn batches<D: Directory>(
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),
             removal: removal?,
+            no_removal_before: None,
             dir,
             source: config.name.clone(),
             from,
