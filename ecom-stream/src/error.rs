@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 use crate::Split;
 
@@ -73,6 +75,26 @@ impl Error {
             hint: None,
             cause: None,
         }))
+    }
+
+    /// The error for what a sink could not do to the file or directory at `path`, with what helps against it: can't
+    /// `act` `path`.
+    pub fn cant(act: &str, path: &Path, cause: io::Error) -> Self {
+        let hint = match cause.kind() {
+            io::ErrorKind::StorageFull => Some("the disk is full: free some space and start again"),
+            io::ErrorKind::QuotaExceeded => Some("the disk quota is used up: free some space and start again"),
+            io::ErrorKind::PermissionDenied => Some("the user of this process must be allowed to write there"),
+            io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only: choose another directory"),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Some("a file is in the way: choose another directory")
+            }
+            _ => None,
+        };
+        let err = Self::new(ErrorKind::Sink, format!("can't {act} {}", path.display())).caused_by(cause);
+        match hint {
+            Some(hint) => err.hint(hint),
+            None => err,
+        }
     }
 
     /// Adds where in the input it happened: the byte `offset` in `split`.
@@ -152,8 +174,6 @@ impl fmt::Display for Inner {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]

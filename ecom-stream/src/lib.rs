@@ -59,7 +59,7 @@ pub use {bytes, csv_async, time, uuid};
 pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
 pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
 
-pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource};
+pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{
     Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, absent_id, id_of_text,

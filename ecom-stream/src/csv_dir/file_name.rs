@@ -1,17 +1,24 @@
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, ErrorKind, Result};
 
-/// The names of the files of one sink: `{prefix}-{sequence:06}.csv`, and `.{prefix}-{sequence:06}.csv.tmp` before they
-/// are whole.
+/// The names of the files that a sink writes into a directory: `{prefix}-{sequence:06}.csv`, and
+/// `.{prefix}-{sequence:06}.csv.tmp` before they are whole.
 #[derive(Debug, Clone)]
-pub(super) struct FileNames {
+pub struct FileNames {
     dir: PathBuf,
     prefix: String,
 }
 
 impl FileNames {
-    pub(super) fn new(dir: &Path, prefix: &str) -> Result<Self> {
+    /// Names that begin with `prefix`, in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// When the prefix is empty, starts with a dot or has a slash in it.
+    pub fn new(dir: &Path, prefix: &str) -> Result<Self> {
         // A hidden file would be passed over by readers, a path would leave the directory.
         if prefix.is_empty() || prefix.starts_with('.') || prefix.contains(['/', '\0']) {
             return Err(Error::new(
@@ -26,26 +33,63 @@ impl FileNames {
         })
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    /// The directory.
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    pub(super) fn whole(&self, sequence: u64) -> PathBuf {
+    /// The name of a whole file.
+    pub fn whole(&self, sequence: u64) -> PathBuf {
         self.dir.join(format!("{}-{sequence:06}.csv", self.prefix))
     }
 
-    pub(super) fn temporary(&self, sequence: u64) -> PathBuf {
+    /// The name of a file while it is written.
+    pub fn temporary(&self, sequence: u64) -> PathBuf {
         self.dir.join(format!(".{}-{sequence:06}.csv.tmp", self.prefix))
     }
 
     /// The number in the name of a whole file.
-    pub(super) fn sequence(&self, name: &str) -> Option<u64> {
+    pub fn sequence(&self, name: &str) -> Option<u64> {
         self.number(name.strip_suffix(".csv")?)
     }
 
-    pub(super) fn is_temporary(&self, name: &str) -> bool {
+    /// Whether a file of that name was not whole.
+    pub fn is_temporary(&self, name: &str) -> bool {
         let stem = name.strip_prefix('.').and_then(|name| name.strip_suffix(".csv.tmp"));
         stem.is_some_and(|stem| self.number(stem).is_some())
+    }
+
+    /// Makes the directory, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made.
+    pub fn create_dir(&self) -> Result<()> {
+        fs::create_dir_all(&self.dir).map_err(|err| Error::cant("create", &self.dir, err))
+    }
+
+    /// Forces the names to disk.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub fn sync(&self) -> Result<()> {
+        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        synced.map_err(|err| Error::cant("sync", &self.dir, err))
+    }
+
+    /// The highest number in the name of a file that is there; 0 without any.
+    pub(super) fn highest_sequence(&self) -> Result<u64> {
+        let highest = self.list()?.iter().filter_map(|name| self.sequence(name)).max();
+        Ok(highest.unwrap_or(0))
+    }
+
+    pub(super) fn list(&self) -> Result<Vec<String>> {
+        let read = || -> io::Result<Vec<String>> {
+            let entries = fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+            entries.filter_map(Result::transpose).collect()
+        };
+        read().map_err(|err| Error::cant("list", &self.dir, err))
     }
 
     fn number(&self, stem: &str) -> Option<u64> {

@@ -4,7 +4,7 @@
 //! in what order, `split_file` reads one, `after_commit` and `removal` clean up behind it. `identity` tells which split a file
 //! is by its `mark` and by what is `alike`. `watch` only wakes the scan with `hints`, so that a lost notification costs
 //! latency and never data. All of it asks a `directory`: the `disk`, or in tests a `simulation`. The sink writes an
-//! `open_file` under a temporary name and renames it to one of its `file_name`s.
+//! `open_file`, a `whole_file` under a temporary name, and renames it to one of its `file_name`s.
 
 mod after_commit;
 mod alike;
@@ -28,7 +28,10 @@ mod source;
 mod split_file;
 mod uncommitted;
 mod watch;
+mod whole_file;
 
 pub use after_commit::{AfterCommit, CsvDirAck};
+pub use file_name::FileNames;
 pub use sink::CsvDirSink;
 pub use source::CsvDirSource;
+pub use whole_file::WholeFile;

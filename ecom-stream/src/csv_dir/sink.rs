@@ -14,7 +14,8 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep_until};
 
 use super::file_name::FileNames;
-use super::open_file::{OpenFile, blocking, cant, highest_sequence, remove_left_overs};
+use super::open_file::{OpenFile, blocking};
+use super::whole_file::WholeFile;
 use crate::{
     Batch, BatchStream, Checkpoint, Commit, Counts, EmptyLedger, Error, ErrorKind, Position, Result, Sink, Times,
     ToCsv, Topology,
@@ -125,9 +126,9 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
         }
         let names = FileNames::new(&self.dir, &self.prefix)?;
         let highest = blocking(move || {
-            std::fs::create_dir_all(names.dir()).map_err(|err| cant("create", names.dir(), err))?;
-            remove_left_overs(&names)?;
-            highest_sequence(&names)
+            names.create_dir()?;
+            WholeFile::remove_left_overs(&names)?;
+            names.highest_sequence()
         });
         self.next_sequence = highest.await?.saturating_add(1);
         Ok(Arc::new(EmptyLedger::new(self.prefix.clone())))
