@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use async_stream::try_stream;
 use clap::{Parser, Subcommand};
-use ecom_gen::{Pace, Rate, Shop, ShopSource, history_start};
+use ecom_gen::{Delivery, Pace, Shop, ShopSource};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::{PrivateServer, Shutdown};
 use ecom_stream::uuid::Uuid;
@@ -238,9 +238,9 @@ async fn shop(
     truth: Truth,
     allowed: watch::Receiver<u64>,
 ) -> ecom_stream::Result<()> {
-    let rate = Rate::default();
-    let start = history_start(rate, Some(rows), OffsetDateTime::now_utc());
-    ShopSource::new(Shop::builder(seed, start).rate(rate))
+    let now = OffsetDateTime::now_utc();
+    let shop = Shop::builder(seed, now).delivery(Delivery::exact());
+    ShopSource::new(shop.ending_at(now, rows))
         .pace(Pace::AsFastAsPossible)
         .events(rows)
         .then(NotBefore(allowed))

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use ecom_gen::{Rate, Shop, ShopSource};
+use ecom_gen::{Habits, Rate, Shop, ShopSource};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
 use ecom_stream::{CsvDirSink, CsvDirSource, ProgressReceiver, Rules, SourceExt, Summary, stop_signal};
@@ -88,7 +88,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The shop: a source, and a sink that writes files.
     let opened = OffsetDateTime::now_utc() - OPEN_SINCE;
     let run = format!("shop-{}", opened.unix_timestamp());
-    let shop = Shop::builder(opened.unix_timestamp() as u64, opened).rate(args.rate);
+    let shop = Shop::builder(opened.unix_timestamp() as u64, opened)
+        .rate(args.rate)
+        // As busy at night as by day: the example may be run at any hour.
+        .habits(Habits::default().steady())?;
     let signal = stop_signal()?.shared();
     let interrupted = signal.clone();
     let closing_time = async move {

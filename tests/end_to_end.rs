@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use ecom_gen::{Pace, Rate, Shop, ShopSource};
+use ecom_gen::{Delivery, Pace, Rate, Shop, ShopSource};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
 use ecom_stream::{CsvDirSink, CsvDirSource, Event, Price, Rules, SourceExt};
@@ -24,7 +24,11 @@ async fn what_the_shop_generates_is_what_the_table_holds() {
     let server = PrivateServer::builder().temporary().setting("fsync", "off").start();
     let server = server.await.expect("the tests need PostgreSQL's server programs");
     let data = tempfile::tempdir().unwrap();
-    let shop = || Shop::builder(7, datetime!(2026-10-30 23:59 UTC)).rate(Rate::per_second(200.0).unwrap());
+    let shop = || {
+        Shop::builder(7, datetime!(2026-10-30 23:59 UTC))
+            .rate(Rate::per_second(200.0).unwrap())
+            .delivery(Delivery::exact())
+    };
 
     let generator = ShopSource::new(shop())
         .pace(Pace::AsFastAsPossible)

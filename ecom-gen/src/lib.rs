@@ -22,20 +22,42 @@
 //! # Ok(()) }
 //! ```
 
+mod calendar;
 mod catalogue;
+mod delivery;
+mod dirt;
+mod files;
+pub mod habits;
+mod like;
+mod model;
+mod moment;
 mod pace;
+mod place;
+pub mod profile;
 mod rate;
+mod scenario;
 mod seed;
-mod session;
 mod shop;
 mod shopper;
 mod source;
+mod spelling;
+mod timeline;
+mod truth;
+mod visit;
 
+pub use calendar::{Zone, ZoneError};
 pub use catalogue::{Catalogue, Product};
-pub use pace::{Pace, history_start};
+pub use delivery::Delivery;
+pub use dirt::{Dirt, FaultKind};
+pub use files::{FilePart, FilePlan, FilesSink, ShopFiles};
+pub use habits::{Habits, HabitsError};
+pub use model::IdVersion;
+pub use pace::Pace;
 pub use rate::{Rate, RateError};
+pub use scenario::Scenario;
 pub use shop::{Shop, ShopBuilder};
 pub use source::ShopSource;
+pub use truth::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

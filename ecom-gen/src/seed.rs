@@ -1,26 +1,33 @@
-use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 
-/// The generator of random numbers everywhere in the model: the same numbers on every machine and in every version.
-pub(crate) type ShopRng = Pcg64;
+/// The generator of random numbers everywhere in the model: the same numbers on every machine and in every version, and
+/// quickly seeded, since every visit has one of its own.
+pub(crate) type ShopRng = Xoshiro256PlusPlus;
 
 /// What all randomness comes from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seed(pub(crate) u64);
 
 /// What a random number is for, so that one purpose's numbers don't depend on another's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     Catalogue = 1,
-    Shop,
-    Session,
-    Shopper,
+    Arrivals,
+    Visit,
+    Slot,
+    Person,
+    Price,
+    Bot,
+    Delivery,
+    Fault,
+    File,
 }
 
 impl Seed {
-    pub(crate) fn rng(self, purpose: Purpose) -> ShopRng {
-        ShopRng::seed_from_u64(self.of(purpose, 0))
+    pub(crate) fn rng(self, purpose: Purpose, index: u64) -> ShopRng {
+        ShopRng::seed_from_u64(self.of(purpose, index))
     }
 
     /// A number that belongs to the entity with that index, whenever it is asked for: different for each index.
@@ -44,6 +51,11 @@ pub(crate) fn unit(number: u64) -> f64 {
 
 /// A draw from a lognormal distribution. `libm` rather than the system's `exp`, which may differ in the last bit.
 pub(crate) fn lognormal(rng: &mut ShopRng, mu: f64, sigma: f64) -> f64 {
-    let normal: f64 = rand::RngExt::sample(rng, StandardNormal);
+    let normal: f64 = rng.sample(StandardNormal);
     libm::exp(mu + sigma * normal)
+}
+
+/// A draw of a yes with that probability.
+pub(crate) fn chance(rng: &mut ShopRng, probability: f64) -> bool {
+    rng.random::<f64>() < probability
 }

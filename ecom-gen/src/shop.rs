@@ -1,41 +1,30 @@
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
-use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use ecom_stream::Event;
-use rand::RngExt;
-use rand_distr::{Distribution, Exp1, Poisson};
 use time::OffsetDateTime;
-use uuid::Builder;
 
 use crate::Rate;
+use crate::calendar::{Calendar, Zone};
 use crate::catalogue::Catalogue;
-use crate::seed::{Purpose, Seed, ShopRng};
-use crate::session::{Action, Session};
-use crate::shopper::Population;
+use crate::delivery::Delivery;
+use crate::habits::{Habits, HabitsError};
+use crate::model::{IdVersion, Model};
+use crate::moment::Moment;
+use crate::scenario::{Scenario, micros};
+use crate::timeline::{Timeline, in_order};
 
-const MICROS: f64 = 1e6;
-
-/// The simulation: an endless iterator of events, in the order of their times.
+/// The simulation: an endless iterator of events, in the order in which they leave the shop.
 ///
-/// Sessions arrive as a Poisson process; each one waits in a queue for its next event. The shop opens with as many
-/// sessions under way as there are on average, so that its rate is right from the first event on.
+/// The shop is open all the time; its start only says which events are the first. So two shops that differ in nothing but
+/// the start have the same events from the later start on.
 #[derive(Debug, Clone)]
 pub struct Shop {
-    seed: Seed,
+    model: Arc<Model>,
     start_micros: i64,
-    catalogue: Catalogue,
-    population: Population,
-    sessions_per_micro: f64,
-    rng: ShopRng,
-    /// Microseconds from the start. Not rounded: at a high rate that would change the rate.
-    next_arrival: f64,
-    next_session: u64,
-    /// When each open session goes on, in microseconds from the start, and its slot.
-    queue: BinaryHeap<Reverse<(i64, u32)>>,
-    slots: Vec<Session>,
-    free_slots: Vec<u32>,
+    timeline: Timeline,
+    next_slice: i64,
+    /// Of the current slice.
+    moments: std::vec::IntoIter<Moment>,
 }
 
 /// What makes a [`Shop`]. Every value has a part in which events come out.
@@ -45,11 +34,28 @@ pub struct ShopBuilder {
     pub(crate) start: OffsetDateTime,
     pub(crate) rate: Rate,
     pub(crate) products: u32,
-    pub(crate) shoppers: u32,
+    pub(crate) shoppers: Option<u64>,
+    pub(crate) zone: Zone,
+    pub(crate) habits: Habits,
+    pub(crate) delivery: Delivery,
+    pub(crate) scenarios: Vec<Scenario>,
+    pub(crate) ids: IdVersion,
 }
 
 impl ShopBuilder {
-    /// How many events it has per second of its own time, in place of 500.
+    /// When its first event lies, in place of what was given to [`Shop::builder`].
+    #[must_use]
+    pub fn start(mut self, start: OffsetDateTime) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// When its first event lies, or soon after.
+    pub fn starts_at(&self) -> OffsetDateTime {
+        self.start
+    }
+
+    /// How many events it has per second of its own time, on average over a week, in place of 500.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
@@ -63,26 +69,81 @@ impl ShopBuilder {
         self
     }
 
-    /// How many people may come, in place of a million; at least 1.
+    /// How many people shop here at a time, at least 1; unless set, as many as make a large shop's number of visits each.
     #[must_use]
-    pub fn shoppers(mut self, shoppers: u32) -> Self {
-        self.shoppers = shoppers;
+    pub fn shoppers(mut self, shoppers: u64) -> Self {
+        self.shoppers = Some(shoppers);
         self
     }
 
-    /// Opens the shop. Takes some milliseconds for each 1,000 events per second, and for each 10,000 products.
-    pub fn build(self) -> Shop {
-        Shop::new(&self)
+    /// Where the shop has its day and its week, in place of UTC.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zone = zone;
+        self
     }
-}
 
-/// One event, before it is spelled out.
-struct Moment {
-    micros: i64,
-    user_id: u64,
-    session: u64,
-    action: Action,
-    id_bits: [u8; 10],
+    /// What the shop and its shoppers are like.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Habits::check`].
+    pub fn habits(mut self, habits: Habits) -> Result<Self, HabitsError> {
+        habits.check()?;
+        self.habits = habits;
+        Ok(self)
+    }
+
+    /// How events leave the shop: in place of the default, of which one in a thousand is sent twice.
+    #[must_use]
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.delivery = delivery;
+        self
+    }
+
+    /// Something out of the ordinary, besides what was given before.
+    #[must_use]
+    pub fn scenario(mut self, scenario: Scenario) -> Self {
+        self.scenarios.push(scenario);
+        self
+    }
+
+    /// Which UUIDs the events have, in place of version 7.
+    #[must_use]
+    pub fn ids(mut self, ids: IdVersion) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Moves the start such that about `events` events lie between it and `end`, and almost surely not fewer.
+    #[must_use]
+    pub fn ending_at(mut self, end: OffsetDateTime, events: u64) -> Self {
+        const STEP_MICROS: i64 = 600_000_000;
+        const LONGEST_MICROS: i64 = 1_000 * 366 * 86_400_000_000;
+        let calendar = Calendar::new(&self.habits.rhythm, self.zone.clone());
+        let rate = self.rate.events_per_second() / 1e6;
+        let events = events as f64;
+        // The time that a number of events takes is random. Visits make their number vary about 8 times as much as
+        // independent events would; five standard deviations are allowed for.
+        let mut wanted = events + 5.0 * (8.0 * events).sqrt();
+        let end_micros = micros(end);
+        let mut passed = 0;
+        while wanted > 0.0 && passed < LONGEST_MICROS {
+            let middle = end_micros - passed - STEP_MICROS / 2;
+            let rate = rate * calendar.visitors(calendar.local(middle));
+            let step = (wanted / rate).min(STEP_MICROS as f64);
+            wanted -= rate * step;
+            passed += step as i64 + 1;
+        }
+        self.start = end.saturating_sub(time::Duration::microseconds(passed));
+        self
+    }
+
+    /// Opens the shop. Takes about as long as making the events of an hour does, since what is under way at the start has
+    /// begun before.
+    pub fn build(self) -> Shop {
+        Shop::new(Arc::new(Model::new(&self)), micros(self.start))
+    }
 }
 
 impl Shop {
@@ -93,164 +154,40 @@ impl Shop {
             start,
             rate: Rate::default(),
             products: 10_000,
-            shoppers: 1_000_000,
+            shoppers: None,
+            zone: Zone::UTC,
+            habits: Habits::default(),
+            delivery: Delivery::default(),
+            scenarios: Vec::new(),
+            ids: IdVersion::default(),
         }
     }
 
-    fn new(options: &ShopBuilder) -> Self {
-        let seed = Seed(options.seed);
-        let sessions_per_second = options.rate.events_per_second() / Session::mean_events();
+    fn new(model: Arc<Model>, start_micros: i64) -> Self {
+        let first = model.slice_at(start_micros);
+        let (timeline, next_slice) = Timeline::new(&model, first);
         let mut shop = Self {
-            seed,
-            start_micros: (options.start.unix_timestamp_nanos() / 1_000) as i64,
-            catalogue: Catalogue::new(options.seed, options.products),
-            population: Population::new(NonZeroU32::new(options.shoppers).unwrap_or(NonZeroU32::MIN)),
-            sessions_per_micro: sessions_per_second / MICROS,
-            rng: seed.rng(Purpose::Shop),
-            next_arrival: 0.0,
-            next_session: 0,
-            queue: BinaryHeap::new(),
-            slots: Vec::new(),
-            free_slots: Vec::new(),
+            model,
+            start_micros,
+            timeline,
+            next_slice,
+            moments: Vec::new().into_iter(),
         };
-        shop.open_sessions_under_way(sessions_per_second * Session::mean_open());
-        shop.draw_arrival();
+        while shop.next_slice < first {
+            shop.next_slice();
+        }
         shop
     }
 
     /// What the shop sells.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+        &self.model.catalogue
     }
 
-    /// When the next event happens.
-    pub fn next_time(&self) -> Option<OffsetDateTime> {
-        self.time(self.next_micros())
-    }
-
-    /// Passes over `events` events, which is faster than making them.
-    pub fn skip_events(&mut self, events: u64) {
-        for _ in 0..events {
-            self.step();
-        }
-    }
-
-    fn open_sessions_under_way(&mut self, mean: f64) {
-        let open = Poisson::new(mean).map_or(mean, |poisson| poisson.sample(&mut self.rng));
-        for _ in 0..open as u64 {
-            let mut session = self.new_session();
-            for _ in 0..Session::events_before(&mut self.rng) {
-                session.act(&self.catalogue, &mut self.rng);
-            }
-            let due = (Session::rest_of_gap(&mut self.rng) * MICROS) as i64;
-            self.keep(session, due);
-        }
-    }
-
-    fn new_session(&mut self) -> Session {
-        let shopper = self.population.arrive(self.seed, &self.catalogue, &mut self.rng);
-        self.next_session += 1;
-        Session::new(self.next_session, shopper, &self.catalogue, &mut self.rng)
-    }
-
-    fn keep(&mut self, session: Session, due: i64) {
-        let slot = match self.free_slots.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = session;
-                slot
-            }
-            None => {
-                self.slots.push(session);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        self.queue.push(Reverse((due, slot)));
-    }
-
-    fn draw_arrival(&mut self) {
-        let gap: f64 = self.rng.sample(Exp1);
-        self.next_arrival += gap / self.sessions_per_micro;
-    }
-
-    fn next_micros(&self) -> i64 {
-        let arrival = self.next_arrival as i64;
-        match self.queue.peek() {
-            Some(Reverse((due, _))) => arrival.min(*due),
-            None => arrival,
-        }
-    }
-
-    fn time(&self, micros: i64) -> Option<OffsetDateTime> {
-        let micros = self.start_micros.checked_add(micros)?;
-        let second = OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)).ok()?;
-        second.replace_microsecond(micros.rem_euclid(1_000_000) as u32).ok()
-    }
-
-    fn step(&mut self) -> Moment {
-        let arrival = self.next_arrival as i64;
-        let (micros, number, user_id, action) = match self.queue.peek_mut() {
-            Some(mut next) if next.0.0 < arrival => {
-                let Reverse((due, slot)) = *next;
-                let session = &mut self.slots[slot as usize];
-                let (action, stays) = session.act(&self.catalogue, &mut self.rng);
-                if stays {
-                    *next = Reverse((due + gap_micros(&mut self.rng), slot));
-                } else {
-                    PeekMut::pop(next);
-                    self.free_slots.push(slot);
-                }
-                (due, session.number, session.shopper.user_id(), action)
-            }
-            next => {
-                drop(next);
-                let mut session = self.new_session();
-                let (action, stays) = session.act(&self.catalogue, &mut self.rng);
-                let (number, user_id) = (session.number, session.shopper.user_id());
-                if stays {
-                    let due = arrival + gap_micros(&mut self.rng);
-                    self.keep(session, due);
-                }
-                self.draw_arrival();
-                (arrival, number, user_id, action)
-            }
-        };
-        let mut id_bits = [0; 10];
-        self.rng.fill(&mut id_bits);
-        Moment {
-            micros,
-            user_id,
-            session: number,
-            action,
-            id_bits,
-        }
-    }
-
-    fn session_id(&self, number: u64) -> String {
-        // Twice as fast as formatting, which shows at a million events per second.
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let id = self.seed.of(Purpose::Session, number);
-        let text: [u8; 16] = std::array::from_fn(|at| DIGITS[(id >> (60 - 4 * at)) as usize & 15]);
-        String::from_utf8_lossy(&text).into_owned()
-    }
-
-    fn spell_out(&self, moment: &Moment) -> Option<Event> {
-        let time = self.time(moment.micros)?;
-        let millis = (self.start_micros + moment.micros).max(0) as u64 / 1_000;
-        let product = self.catalogue.product(moment.action.product);
-        Some(Event {
-            event_id: Builder::from_unix_timestamp_millis(millis, &moment.id_bits).into_uuid(),
-            event_time: time,
-            event_type: moment.action.event_type,
-            user_id: moment.user_id.to_string(),
-            session_id: self.session_id(moment.session),
-            product_id: product.id.clone(),
-            product_name: Some(product.name.clone()),
-            category: product.category.map(str::to_owned),
-            brand: product.brand.map(str::to_owned),
-            price: Some(product.price),
-            quantity: moment.action.quantity.into(),
-            processed_at: None,
-        })
+    fn next_slice(&mut self) {
+        let moments = self.timeline.pass(self.model.simulate(self.next_slice));
+        self.moments = in_order(moments, self.start_micros).into_iter();
+        self.next_slice += 1;
     }
 }
 
@@ -259,13 +196,14 @@ impl Iterator for Shop {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        let moment = self.step();
-        self.spell_out(&moment)
+        let moment = loop {
+            match self.moments.next() {
+                Some(moment) => break moment,
+                None => self.next_slice(),
+            }
+        };
+        self.model.event(&moment)
     }
-}
-
-fn gap_micros(rng: &mut ShopRng) -> i64 {
-    (Session::gap(rng) * MICROS) as i64
 }
 
 #[cfg(test)]

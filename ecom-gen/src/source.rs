@@ -1,4 +1,5 @@
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,26 +9,25 @@ use ecom_stream::{
     Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Mark, Origin, Position, Record, Result, Source, Split,
     SplitState, Topology,
 };
+use futures::StreamExt;
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
 
-use crate::{Pace, Shop, ShopBuilder};
+use crate::model::Model;
+use crate::moment::Moment;
+use crate::pace::{Clock, Now};
+use crate::place::{Place, Places};
+use crate::scenario::micros;
+use crate::timeline::{in_order, slices};
+use crate::{Pace, ShopBuilder};
 
-/// How long a live source waits for more events: not shorter, so that a batch holds some, nor longer, since the clock
-/// may be set.
-const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// After so long without an event a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
 /// What an event takes in a CSV file, about.
 const EVENT_BYTES: usize = 180;
 
-/// Raised whenever the same parameters give other events than before.
-const MODEL: u32 = 1;
-
-type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
-
-/// A [`Source`] of the events of a [`Shop`].
+/// A [`Source`] of the events of a [`Shop`](crate::Shop).
 ///
 /// Its one split is `seed=N`, its offsets count events. It resumes after any of them, as long as the shop is the same.
 #[derive(Clone)]
@@ -38,8 +38,10 @@ pub struct ShopSource {
     shop: ShopBuilder,
     pace: Pace,
     events: Option<u64>,
+    until: Option<OffsetDateTime>,
     max_batch_rows: usize,
-    clock: Clock,
+    workers: usize,
+    now: Now,
 }
 
 impl ShopSource {
@@ -51,8 +53,10 @@ impl ShopSource {
             shop,
             pace: Pace::default(),
             events: None,
+            until: None,
             max_batch_rows: 1_024,
-            clock: Arc::new(OffsetDateTime::now_utc),
+            workers: 1,
+            now: Arc::new(OffsetDateTime::now_utc),
         }
     }
 
@@ -80,46 +84,28 @@ impl ShopSource {
         self
     }
 
+    /// Ends with what leaves the shop before `until`.
+    pub fn until(mut self, until: impl Into<Option<OffsetDateTime>>) -> Self {
+        self.until = until.into();
+        self
+    }
+
+    /// How many threads make events at a time, in place of 1; at least 1. That changes nothing in the events.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
+        self
+    }
+
     /// Puts at most `rows` events into a batch, in place of 1,024; at least 1.
     pub fn max_batch_rows(mut self, rows: usize) -> Self {
         self.max_batch_rows = rows.max(1);
         self
     }
 
-    /// The clock that [`Pace::Live`] goes by, in place of the system's.
+    /// The clock that [`Pace::Live`] and [`Pace::Times`] go by, in place of the system's.
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.now = Arc::new(clock);
         self
-    }
-
-    fn mark(&self) -> Mark {
-        let ShopBuilder {
-            seed,
-            start,
-            rate,
-            products,
-            shoppers,
-        } = &self.shop;
-        let (start, rate) = (start.unix_timestamp_nanos() / 1_000, rate.events_per_second());
-        Mark::new(format!(
-            r#"{{"model": {MODEL}, "seed": {seed}, "start_us": {start}, "rate": {rate}, "products": {products}, "shoppers": {shoppers}}}"#
-        ))
-    }
-
-    /// How many events lie before the position, if it is one of this very shop.
-    fn resume(&self, position: Option<&Position>, mark: &Mark) -> Result<u64> {
-        let Some(position) = position else { return Ok(0) };
-        if position.mark != *mark {
-            let message = format!(
-                "{} was another shop: {} before, {} now",
-                position.split,
-                position.mark.as_json().unwrap_or("no parameters"),
-                mark.as_json().unwrap_or_default()
-            );
-            return Err(Error::new(ErrorKind::Configuration, message)
-                .hint("go on with the same parameters, or take another seed or another name"));
-        }
-        Ok(position.record)
     }
 }
 
@@ -145,69 +131,54 @@ impl Source for ShopSource {
     fn open(self, from: Checkpoint) -> (impl BatchStream<Event>, ()) {
         let split = Split::new(self.name.clone(), format!("seed={}", self.shop.seed));
         let stream = try_stream! {
-            let mark = self.mark();
+            let places = Places::of(&self.shop);
             let known = from.positions(std::slice::from_ref(&split)).await?;
-            let mut done = self.resume(known.first(), &mark)?;
+            let (mut done, mut place) = match known.first() {
+                None => (0, None),
+                Some(position) => (position.record, Some(places.read(position)?)),
+            };
             let end = self.events.unwrap_or(u64::MAX);
             if done >= end {
                 return;
             }
-            let mut shop = self.shop.clone().build();
-            shop.skip_events(done);
+            let model = open(&self.shop).await?;
+            let start = micros(self.shop.start);
+            let until = self.until.map_or(i64::MAX, micros);
+            let first = place.map_or(model.slice_at(start), |place: Place| place.slice);
+            let clock = Clock::start(self.pace, self.now.clone(), start.max(first * model.slice_micros));
+            let mut slices = pin!(slices(model.clone(), first, self.workers, move |slice, moments| {
+                (slice, in_order(moments, start))
+            }));
             let mut last_sent = Instant::now();
-            while done < end {
-                let until = match self.pace {
-                    Pace::Live => Some((self.clock)()),
-                    Pace::AsFastAsPossible => None,
-                };
-                let most = (end - done).min(self.max_batch_rows as u64) as usize;
-                let mut records = Vec::with_capacity(if until.is_none() { most } else { 0 });
-                let mut finished = false;
-                while records.len() < most && until.is_none_or(|until| is_due(&shop, until)) {
-                    let Some(value) = shop.next() else {
-                        finished = true;
-                        break;
-                    };
-                    let origin = Origin {
-                        split: split.clone(),
-                        record: done + 1,
-                        byte_offset: done,
-                        raw: Bytes::new(),
-                    };
-                    records.push(Record { value, origin: Some(origin) });
-                    done += 1;
-                }
-                finished |= done == end;
-                let is_full = records.len() == most;
-                if !records.is_empty() || finished {
-                    let mut batch = Batch {
-                        bytes: records.len() * EVENT_BYTES,
-                        positions: vec![Position {
-                            split: split.clone(),
-                            offset: done,
-                            record: done,
-                            state: if finished { SplitState::Finished } else { SplitState::Open },
-                            mark: mark.clone(),
-                        }],
-                        ..Batch::default()
-                    };
-                    batch.count_of(&split).read = records.len() as u64;
-                    for record in &records {
-                        batch.times.saw_event(record.value.event_time);
+            while let Some((slice, moments)) = slices.next().await.transpose()? {
+                let mut at = place.take().map_or(0, |place| place.index.min(moments.len()));
+                let mut finished = slice * model.slice_micros >= until;
+                while at < moments.len() || finished {
+                    let due = clock.micros().min(until - 1);
+                    let most = (end - done).min(self.max_batch_rows as u64) as usize;
+                    let due = moments[at..].iter().take(most).take_while(|moment| moment.delivered <= due).count();
+                    let records = spell(&model, &moments[at..at + due], &split, done);
+                    finished |= records.len() < due || moments.get(at).is_some_and(|moment| moment.delivered >= until);
+                    at += records.len();
+                    done += records.len() as u64;
+                    finished |= done == end;
+                    if !records.is_empty() || finished {
+                        let mark = places.mark(Place { slice, index: at });
+                        last_sent = Instant::now();
+                        yield batch(records, &split, done, finished, mark);
+                    } else if last_sent.elapsed() >= IDLE {
+                        last_sent = Instant::now();
+                        yield Batch::default();
                     }
-                    batch.records = records;
-                    last_sent = Instant::now();
-                    yield batch;
-                } else if last_sent.elapsed() >= IDLE {
-                    last_sent = Instant::now();
-                    yield Batch::default();
-                }
-                if finished {
-                    return;
-                }
-                if let Some(until) = until && !is_full {
-                    let wait = shop.next_time().map_or(LONGEST_WAIT, |next| (next - until).unsigned_abs());
-                    tokio::time::sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)).await;
+                    if finished {
+                        return;
+                    }
+                    if let Some(next) = moments.get(at) && due < most {
+                        let wait = clock.wait(next.delivered);
+                        if next.delivered > clock.micros() {
+                            sleep(wait).await;
+                        }
+                    }
                 }
             }
         };
@@ -215,9 +186,53 @@ impl Source for ShopSource {
     }
 }
 
-/// Also when there is no next event any more: then the shop says so.
-fn is_due(shop: &Shop, until: OffsetDateTime) -> bool {
-    shop.next_time().is_none_or(|next| next <= until)
+/// Makes the model away from the threads that mustn't wait.
+pub(crate) async fn open(shop: &ShopBuilder) -> Result<Arc<Model>> {
+    let shop = shop.clone();
+    let opened = spawn_blocking(move || Arc::new(Model::new(&shop))).await;
+    opened.map_err(|err| Error::new(ErrorKind::Panicked, "opening the shop panicked or was given up").caused_by(err))
+}
+
+/// The events of the moments, as long as they can be spelled out.
+fn spell(model: &Model, moments: &[Moment], split: &Split, done: u64) -> Vec<Record<Event>> {
+    let records = (done..).zip(moments).map_while(|(done, moment)| {
+        let origin = Origin {
+            split: split.clone(),
+            record: done + 1,
+            byte_offset: done,
+            raw: Bytes::new(),
+        };
+        let value = model.event(moment)?;
+        Some(Record {
+            value,
+            origin: Some(origin),
+        })
+    });
+    records.collect()
+}
+
+fn batch(records: Vec<Record<Event>>, split: &Split, done: u64, finished: bool, mark: Mark) -> Batch<Event> {
+    let mut batch = Batch {
+        bytes: records.len() * EVENT_BYTES,
+        positions: vec![Position {
+            split: split.clone(),
+            offset: done,
+            record: done,
+            state: if finished {
+                SplitState::Finished
+            } else {
+                SplitState::Open
+            },
+            mark,
+        }],
+        ..Batch::default()
+    };
+    batch.count_of(split).read = records.len() as u64;
+    for record in &records {
+        batch.times.saw_event(record.value.event_time);
+    }
+    batch.records = records;
+    batch
 }
 
 #[cfg(test)]

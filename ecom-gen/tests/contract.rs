@@ -9,11 +9,12 @@ use ecom_stream::{SourceExt, testing};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-const START: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
+const START: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 
 /// Sixty events in batches of 7.
 fn shop() -> ShopSource {
-    // Few sessions at once, which are quick to begin with.
+    // Few sessions at once, which are quick to begin with; and all over in three seconds, since a live one begins anew at
+    // each cut.
     let shop = Shop::builder(5, START)
         .products(100)
         .rate(Rate::per_second(20.0).unwrap());

@@ -1,3 +1,5 @@
+use crate::habits::CategoryHabits;
+
 /// Things of one kind.
 pub(super) struct Department {
     /// `None` for those that the shop has never put into its tree.
@@ -12,6 +14,8 @@ pub(super) struct Department {
     /// Whether a model is named after the noun.
     pub(super) has_models: bool,
     pub(super) variants: &'static [&'static str],
+    /// The number of the department, in this list, of what is bought with it.
+    pub(super) goes_with: u16,
 }
 
 const COLOURS: &[&str] = &["black", "white", "silver", "blue", "red", "graphite"];
@@ -26,7 +30,29 @@ const SIZES: &[&str] = &[
 const PACKS: &[&str] = &["pack of 2", "pack of 3", "250 ml", "500 ml", "1 l", "\"family\" size"];
 const NONE: &[&str] = &[];
 
-pub(super) const DEPARTMENTS: &[Department] = &[
+/// What a category that somebody else names is filled with: what this shop has under the same first word, or something.
+pub(super) fn like(number: u16, category: &CategoryHabits) -> &'static Department {
+    let own = DEPARTMENTS
+        .get(usize::from(number))
+        .filter(|own| own.category == category.name.as_deref());
+    let top = |name: &str| name.split('.').next().map(str::to_owned);
+    let wanted = category.name.as_deref().and_then(top);
+    let alike = || DEPARTMENTS.iter().find(|other| other.category.and_then(top) == wanted);
+    own.or_else(alike).unwrap_or(&ANYTHING)
+}
+
+static ANYTHING: Department = Department {
+    category: None,
+    visits: 1.0,
+    log_price: (4.0, 1.0),
+    brands: &["Norvik", "Halden", "Artemia", "Corso", "Velora", "Folio"],
+    nouns: &["Article", "Set", "Original", "Classic", "Box"],
+    has_models: true,
+    variants: COLOURS,
+    goes_with: 0,
+};
+
+pub(super) static DEPARTMENTS: &[Department] = &[
     Department {
         category: Some("electronics.smartphone"),
         visits: 21.0,
@@ -50,6 +76,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: COLOURS,
+        goes_with: 14,
     },
     Department {
         category: Some("electronics.audio.headphone"),
@@ -64,6 +91,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: COLOURS,
+        goes_with: 14,
     },
     Department {
         category: Some("electronics.video.tv"),
@@ -73,6 +101,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["TV 32\" HD", "TV 43\" 4K", "TV 55\" 4K", "TV 65\" OLED"],
         has_models: true,
         variants: NONE,
+        goes_with: 1,
     },
     Department {
         category: Some("electronics.clocks"),
@@ -82,6 +111,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Watch", "Smart Watch", "Chronograph", "Fitness Band"],
         has_models: true,
         variants: COLOURS,
+        goes_with: 14,
     },
     Department {
         category: Some("computers.notebook"),
@@ -91,6 +121,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Laptop 13.3\"", "Laptop 14\"", "Laptop 15.6\"", "Gaming Laptop 17.3\""],
         has_models: true,
         variants: &["8 GB, 256 GB SSD", "16 GB, 512 GB SSD", "32 GB, 1 TB SSD"],
+        goes_with: 14,
     },
     Department {
         category: Some("computers.peripherals.monitor"),
@@ -100,6 +131,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Monitor 24\"", "Monitor 27\"", "Curved Monitor 34\""],
         has_models: true,
         variants: COLOURS,
+        goes_with: 4,
     },
     Department {
         category: Some("appliances.kitchen.refrigerators"),
@@ -109,6 +141,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Refrigerator", "Fridge-Freezer", "Chest Freezer"],
         has_models: true,
         variants: &["height 185 cm", "height 200 cm", "built-in", "stainless steel"],
+        goes_with: 8,
     },
     Department {
         category: Some("appliances.environment.vacuum"),
@@ -118,6 +151,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Vacuum Cleaner", "Cordless Vacuum Cleaner", "Robot Vacuum"],
         has_models: true,
         variants: COLOURS,
+        goes_with: 8,
     },
     Department {
         category: Some("appliances.kitchen.kettle"),
@@ -127,6 +161,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Kettle 1.7 l", "Electric Kettle", "Toaster", "Coffee Maker"],
         has_models: true,
         variants: COLOURS,
+        goes_with: 6,
     },
     Department {
         category: Some("apparel.shoes"),
@@ -136,6 +171,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Running Shoes", "Sneakers", "Boots", "Sandals"],
         has_models: false,
         variants: &["EU 38", "EU 40", "EU 42", "EU 44", "EU 45 1/2, wide"],
+        goes_with: 10,
     },
     Department {
         category: Some("apparel.shirt"),
@@ -145,6 +181,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Shirt", "T-Shirt", "Polo Shirt", "Blouse"],
         has_models: false,
         variants: SIZES,
+        goes_with: 9,
     },
     Department {
         category: Some("auto.accessories.player"),
@@ -154,6 +191,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Car Radio", "Dash Camera", "Car Player 7\"", "Navigation System"],
         has_models: true,
         variants: NONE,
+        goes_with: 14,
     },
     Department {
         category: Some("kids.toys"),
@@ -169,6 +207,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         ],
         has_models: false,
         variants: &["from 3 years", "from 6 years", "from 8 years, 2-4 players"],
+        goes_with: 18,
     },
     Department {
         category: Some("furniture.living_room.sofa"),
@@ -178,6 +217,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Sofa", "Corner Sofa", "Armchair", "Coffee Table"],
         has_models: false,
         variants: COLOURS,
+        goes_with: 13,
     },
     Department {
         category: None,
@@ -193,6 +233,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: COLOURS,
+        goes_with: 0,
     },
     Department {
         category: None,
@@ -208,6 +249,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: NONE,
+        goes_with: 15,
     },
     Department {
         category: None,
@@ -217,6 +259,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Shampoo", "Day Cream", "Eau de Toilette", "Soap \"Lavender\""],
         has_models: false,
         variants: PACKS,
+        goes_with: 16,
     },
     Department {
         category: None,
@@ -226,6 +269,7 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         nouns: &["Yoga Mat", "Tent", "Sleeping Bag", "Bicycle Helmet", "Dumbbell"],
         has_models: false,
         variants: COLOURS,
+        goes_with: 9,
     },
     Department {
         category: None,
@@ -240,5 +284,6 @@ pub(super) const DEPARTMENTS: &[Department] = &[
         ],
         has_models: false,
         variants: PACKS,
+        goes_with: 12,
     },
 ];

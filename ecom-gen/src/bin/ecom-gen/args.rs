@@ -1,186 +1,188 @@
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
-use ecom_gen::{Pace, Rate, Shop, ShopBuilder, history_start};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use ecom_gen::{IdVersion, Rate, Zone};
 
-use crate::units;
+use crate::dirt_arg::DirtArg;
+use crate::scenario_arg::ScenarioArg;
+use crate::units::{self, When};
 
 const EXAMPLES: &str = "\
 Examples:
   A live shop: 500 events per second, a new file every 1 to 3 seconds, until Ctrl-C
       ecom-gen --output data
-  A busier one, with files of at most 10,000 rows
-      ecom-gen --output data --rate 10k/s --rows-per-file 10k
-  A million events of the past in 100 files, as fast as possible
-      ecom-gen --output data --rate max --events 1M --rows-per-file 10k
-  The same events again, to the byte
-      ecom-gen --output a --seed 7 --start 2026-11-01T00:00:00Z --rate max --events 1M
-      ecom-gen --output b --seed 7 --start 2026-11-01T00:00:00Z --rate max --events 1M
+  A week's history of 10 million events, as fast as possible
+      ecom-gen --output data --from 7d --to now --events 10M
+  The last week, then live
+      ecom-gen --output data --from 7d
+  A day in 24 minutes, with some dirt, and the truth about it in a manifest
+      ecom-gen --output data --speed 60 --dirt light --truth
+  The same files again, to the byte
+      ecom-gen --output a --seed 7 --from 2026-11-01 --to 2026-11-02
+      ecom-gen --output b --seed 7 --from 2026-11-01 --to 2026-11-02 --workers 1
+  What the files of a shop are like, and files like them
+      ecom-gen profile data --json > profile.json
+      ecom-gen --output alike --like profile.json
 
-Files are called events-START-000001.csv and so on, after the start of the shop's time; nothing is replaced.
-While a file is written it is hidden.
+Files are called events-START-SEED-000001.csv and so on; nothing is replaced. While a file is written it is hidden. The same
+command again goes on where it stopped, also after a crash.
 
 Exit codes:
-  0    all events are written, or a signal (SIGINT, SIGTERM) stopped it and the open file was finished
-  1    the files could not be written
+  0    all events are written, or a signal (SIGINT, SIGTERM) stopped it
+  1    the files could not be written or read
   2    the arguments are wrong
   130  a second signal ended it at once";
 
 /// Simulates a shop and writes what its shoppers do into CSV files: view, add_to_cart, remove_from_cart, purchase.
 ///
-/// The same seed, start and rate give the same events.
+/// The same seed, start and options give the same files, to the byte.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) generate: GenerateArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure the files of a directory, and hold them against what real shops are like
+    Profile(ProfileArgs),
+    /// Print the numbers of the model as JSON, to be changed and given with --habits
+    Habits {
+        /// Those of a wholesale shop
+        #[arg(long)]
+        wholesale: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ProfileArgs {
+    /// Directory of CSV files with the columns that ecom-gen writes, in any order
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Print the profile as JSON, for --like. It has no names but those of categories, and nothing of a single shopper
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How far the shop's clocks are ahead of UTC, such as +02:00
+    #[arg(long, value_name = "OFFSET", value_parser = units::utc_offset, default_value = "+00:00", allow_hyphen_values = true)]
+    pub(crate) offset: time::UtcOffset,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GenerateArgs {
     /// Directory for the files; created if it is missing
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
+    #[arg(short, long, value_name = "DIR", required = true)]
+    output: Option<PathBuf>,
 
     /// Seed of all that is random; drawn and printed when it isn't given
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// Events per second (500/s, 10k/s), each written when its time has come; or max: as fast as possible, in a shop
-    /// that has 500 per second of its own time. Without --events, max catches up with the clock and then goes on live
-    #[arg(long, value_name = "RATE", default_value = "500/s")]
-    pub(crate) rate: RateArg,
+    /// Events per second (500/s, 10k/s), on average over a week
+    #[arg(long, value_name = "RATE", help_heading = "Time")]
+    pub(crate) rate: Option<Rate>,
 
-    /// Ends after that many distinct events (10000, 10k, 1.5M); runs on and on without it
-    #[arg(long, value_name = "N", value_parser = units::count)]
+    /// Time of the first event: 2026-11-01T08:00:00Z, 2026-11-01, or how long ago (7d). By default now. What lies in the
+    /// past comes as fast as possible, then the shop goes on live
+    #[arg(long, visible_alias = "start", value_name = "TIME", help_heading = "Time", value_parser = units::when)]
+    pub(crate) from: Option<When>,
+
+    /// Ends there, as fast as possible: a time, how long ago, or now
+    #[arg(long, value_name = "TIME", help_heading = "Time", value_parser = units::when)]
+    pub(crate) to: Option<When>,
+
+    /// How many distinct events (10000, 10k, 1.5M): alone, or with --to, that many up to now or then, as fast as possible;
+    /// with --from or --speed it ends after so many; with --from and --to about so many lie between them
+    #[arg(long, value_name = "N", help_heading = "Time", value_parser = units::count)]
     pub(crate) events: Option<u64>,
 
-    /// Time of the first event, such as 2026-11-01T00:00:00Z. By default now; with --rate max such that the last event
-    /// lies about now, or a day ago without --events
-    #[arg(long, value_name = "RFC3339", value_parser = units::rfc3339)]
-    start: Option<OffsetDateTime>,
+    /// Runs the shop's clock that many times as fast as the real one, from its start on
+    #[arg(long, value_name = "TIMES", help_heading = "Time", value_parser = units::speed)]
+    pub(crate) speed: Option<f64>,
 
-    /// Most rows of a file (10k). With --rate max, files are then only as long as this says, unless --every is given too
-    #[arg(long, value_name = "N", value_parser = units::positive_count)]
+    /// Where the shop has its day and week: Europe/Berlin, or +02:00
+    #[arg(long, value_name = "ZONE", help_heading = "Time", default_value_t = Zone::UTC, allow_hyphen_values = true)]
+    pub(crate) zone: Zone,
+
+    /// As many come by night as by day, and on any day of the week
+    #[arg(long, help_heading = "Time")]
+    pub(crate) steady: bool,
+
+    /// Most rows of a file (10k) [default: 100k for what lies in the past, else any number]
+    #[arg(long, value_name = "N", help_heading = "Files", value_parser = units::positive_count)]
     pub(crate) rows_per_file: Option<NonZeroU64>,
 
-    /// Time between one file and the next, drawn anew for each file from a range (1s..3s, 500ms, 1h..2h) [default: 1s..3s]
-    #[arg(long, value_name = "TIME", value_parser = units::duration_range)]
-    every: Option<RangeInclusive<Duration>>,
+    /// Time between one file and the next, drawn for each file from a range (1s..3s, 500ms, 1h..2h)
+    /// [default: 1s..3s; for what lies in the past files end when they are full]
+    #[arg(long, value_name = "TIME", help_heading = "Files", value_parser = units::duration_range)]
+    pub(crate) every: Option<RangeInclusive<Duration>>,
+
+    /// What is wrong with the files, and with how often: light, heavy, and KIND=SHARE, like light,torn=1%. By default one
+    /// event in a thousand comes twice (duplicate=0.1%). `--dirt help` lists the kinds
+    #[arg(
+        long,
+        value_name = "DIRT",
+        help_heading = "Files",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) dirt: DirtArg,
+
+    /// Write a manifest beside the files: what is in them, and each fault with the reason that an ingest must give
+    #[arg(long, help_heading = "Files")]
+    pub(crate) truth: bool,
+
+    /// Version of the events' UUIDs: v4 or v7
+    #[arg(long, value_name = "VERSION", help_heading = "Files", default_value = "v7", value_parser = units::id_version)]
+    pub(crate) ids: IdVersion,
+
+    /// Threads that make events at a time; they change nothing in the files [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
+
+    /// How many products the shop sells
+    #[arg(long, value_name = "N", help_heading = "Shop", default_value = "10k", value_parser = units::count)]
+    pub(crate) products: u64,
+
+    /// How many people shop here at a time [default: as the rate and the habits make it]
+    #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::positive_count)]
+    pub(crate) shoppers: Option<NonZeroU64>,
+
+    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h. May be given several times
+    #[arg(long = "scenario", value_name = "SCENARIO", help_heading = "Shop")]
+    pub(crate) scenarios: Vec<ScenarioArg>,
+
+    /// Takes a shop's habits from a profile of its files (see `ecom-gen profile`)
+    #[arg(long, value_name = "FILE", help_heading = "Shop", conflicts_with = "habits")]
+    pub(crate) like: Option<PathBuf>,
+
+    /// Takes the numbers of the model from a JSON file; what it leaves out is as usual (see `ecom-gen habits`)
+    #[arg(long, value_name = "FILE", help_heading = "Shop")]
+    pub(crate) habits: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum RateArg {
-    Live(Rate),
-    Max,
-}
-
-impl FromStr for RateArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "max" => Ok(Self::Max),
-            _ => match text.parse() {
-                Ok(rate) => Ok(Self::Live(rate)),
-                Err(err) => Err(format!("{err}; or max")),
-            },
-        }
-    }
-}
-
-impl Args {
-    fn shop_rate(&self) -> Rate {
-        match self.rate {
-            RateArg::Live(rate) => rate,
-            RateArg::Max => Rate::default(),
-        }
-    }
-
-    pub(crate) fn start(&self, now: OffsetDateTime) -> OffsetDateTime {
-        let start = match (self.start, self.rate) {
-            (Some(start), _) => return start,
-            (None, RateArg::Live(_)) => now,
-            (None, RateArg::Max) => history_start(self.shop_rate(), self.events, now),
-        };
-        // It is printed, to be typed again.
-        start.truncate_to_millisecond()
-    }
-
-    pub(crate) fn shop(&self, seed: u64, start: OffsetDateTime) -> ShopBuilder {
-        Shop::builder(seed, start).rate(self.shop_rate())
-    }
-
-    pub(crate) fn pace(&self) -> Pace {
-        match (self.rate, self.events) {
-            (RateArg::Max, Some(_)) => Pace::AsFastAsPossible,
-            // Without an end it would soon write events of the future.
-            _ => Pace::Live,
-        }
-    }
-
-    pub(crate) fn roll_every(&self) -> Option<RangeInclusive<Duration>> {
-        match (&self.every, self.rate, self.rows_per_file) {
-            (Some(every), ..) => Some(every.clone()),
-            (None, RateArg::Max, Some(_)) => None,
-            (None, ..) => Some(Duration::from_secs(1)..=Duration::from_secs(3)),
-        }
-    }
-
-    pub(crate) fn describe(&self, seed: u64, start: OffsetDateTime) -> String {
-        let rate = match self.rate {
-            RateArg::Live(rate) => format!("{rate}, live"),
-            RateArg::Max => "as fast as possible".to_owned(),
-        };
-        let start = start.format(&Rfc3339).unwrap_or_else(|_| start.to_string());
-        format!("seed {seed}, {rate}, from {start}, into {}", self.output.display())
+impl GenerateArgs {
+    pub(crate) fn output(&self) -> &Path {
+        // Without a directory there is a command, which doesn't ask for it.
+        self.output.as_deref().unwrap_or(Path::new("."))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
-    use time::macros::datetime;
 
     use super::*;
-
-    fn args(words: &str) -> Args {
-        Args::try_parse_from(format!("ecom-gen --output d {words}").split_whitespace()).unwrap()
-    }
 
     #[test]
     fn the_command_is_sound() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn rows_alone_roll_only_at_full_speed() {
-        let seconds = Some(Duration::from_secs(1)..=Duration::from_secs(3));
-        assert_eq!(args("").roll_every(), seconds);
-        assert_eq!(args("--rows-per-file 10k").roll_every(), seconds);
-        assert_eq!(args("--rate max").roll_every(), seconds);
-        assert_eq!(args("--rate max --rows-per-file 10k").roll_every(), None);
-        let two = Some(Duration::from_secs(2)..=Duration::from_secs(2));
-        assert_eq!(args("--rate max --rows-per-file 10k --every 2s").roll_every(), two);
-    }
-
-    #[test]
-    fn no_event_lies_in_the_future() {
-        let now = datetime!(2026-11-23 12:00 UTC);
-        assert_eq!(args("").start(now), now);
-        assert_eq!(args("--rate max").start(now), datetime!(2026-11-22 12:00 UTC));
-        assert_eq!(args("--rate max").pace(), Pace::Live);
-        let history = args("--rate max --events 100k");
-        let last = history
-            .shop(3, history.start(now))
-            .build()
-            .take(100_000)
-            .last()
-            .unwrap();
-        assert!(last.event_time <= now && now - last.event_time < time::Duration::seconds(30));
-        assert_eq!(history.pace(), Pace::AsFastAsPossible);
-        let start = datetime!(2020-01-01 00:00 UTC);
-        assert_eq!(args("--rate max --start 2020-01-01T00:00:00Z").start(now), start);
     }
 
     #[test]
@@ -191,11 +193,26 @@ mod tests {
             "--events many",
             "--rows-per-file 0",
             "--every 3s..1s",
-            "--start now",
+            "--from tomorrow",
+            "--speed 0",
+            "--zone Nowhere",
+            "--dirt dust",
+            "--dirt duplicate=200%",
+            "--scenario flood",
+            "--ids v1",
+            "--workers 0",
+            "profile d",
         ] {
             let words = format!("ecom-gen --output d {words}");
             assert!(Args::try_parse_from(words.split_whitespace()).is_err(), "{words}");
         }
         assert!(Args::try_parse_from(["ecom-gen"]).is_err());
+        for words in [
+            "ecom-gen profile d",
+            "ecom-gen profile d --json --offset -03:30",
+            "ecom-gen habits --wholesale",
+        ] {
+            Args::try_parse_from(words.split_whitespace()).unwrap();
+        }
     }
 }

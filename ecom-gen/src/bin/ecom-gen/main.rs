@@ -2,6 +2,10 @@
 #![allow(clippy::print_stderr)]
 
 mod args;
+mod dirt_arg;
+mod profile;
+mod run;
+mod scenario_arg;
 mod units;
 
 use std::io::{IsTerminal, stderr};
@@ -9,13 +13,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use ecom_gen::ShopSource;
-use ecom_stream::{CsvDirSink, Result, SourceExt, Summary, stop_signal};
+use ecom_gen::FilesSink;
+use ecom_stream::{ErrorKind, Result, SourceExt, Summary, stop_signal};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 use tracing_subscriber::EnvFilter;
 
-use self::args::Args;
+use self::args::{Args, Command, GenerateArgs};
+use self::run::Run;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -28,35 +33,33 @@ async fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
-    match run(args).await {
+    let done = match args.command {
+        None => generate(&args.generate).await,
+        Some(Command::Profile(args)) => profile::print(&args),
+        Some(Command::Habits { wholesale }) => profile::print_habits(wholesale),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("ecom-gen: {}", err.report());
-            ExitCode::FAILURE
+            match err.kind() {
+                ErrorKind::Configuration => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
 
-async fn run(args: Args) -> Result<()> {
+async fn generate(args: &GenerateArgs) -> Result<()> {
     let stop = stop_signal()?;
-    let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
-    let start = args.start(OffsetDateTime::now_utc());
-    eprintln!("{}", args.describe(seed, start));
+    let run = Run::new(args, OffsetDateTime::now_utc())?;
+    eprintln!("{}", run.describe(args.output()));
 
-    let source = ShopSource::new(args.shop(seed, start))
-        .pace(args.pace())
-        .events(args.events);
-    let mut sink = CsvDirSink::new(&args.output)
-        .prefix(prefix(start))
-        .roll_every(args.roll_every())
-        .roll_seed(seed);
-    if let Some(rows) = args.rows_per_file {
-        sink = sink.max_rows(rows.get());
-    }
-    let bar = progress_bar(args.events);
+    let sink = FilesSink::new(args.output()).prefix(run.prefix());
+    let bar = progress_bar(run.expected_events());
     let began = Instant::now();
     let shown = bar.clone();
-    let pipeline = source.to(sink);
+    let pipeline = run.source(args).to(sink);
     let mut progress = pipeline.subscribe();
     tokio::spawn(async move {
         while let Some(progress) = progress.next().await {
@@ -66,24 +69,8 @@ async fn run(args: Args) -> Result<()> {
     let summary = pipeline.run_until(stop).await;
     bar.finish_and_clear();
     let summary = summary?;
-    eprintln!("{}", closing_line(&summary, began.elapsed().as_secs_f64(), &args));
+    eprintln!("{}", closing_line(&summary, began.elapsed().as_secs_f64(), args));
     Ok(())
-}
-
-/// What the names of the files begin with: another one in each run, so that a file that was moved away in between is never
-/// taken for one with new content.
-fn prefix(start: OffsetDateTime) -> String {
-    let start = start.to_offset(UtcOffset::UTC);
-    let (date, time) = (start.date(), start.time());
-    format!(
-        "events-{}{:02}{:02}T{:02}{:02}{:02}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
 }
 
 /// Draws nothing unless stderr is a terminal.
@@ -104,13 +91,13 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
     }
 }
 
-fn closing_line(summary: &Summary, seconds: f64, args: &Args) -> String {
+fn closing_line(summary: &Summary, seconds: f64, args: &GenerateArgs) -> String {
     let events = summary.counts.stored;
     format!(
         "{}: {} events in {seconds:.1} s ({}/s), in {}",
         if summary.stopped { "stopped" } else { "done" },
         HumanCount(events),
         HumanCount((events as f64 / seconds.max(1e-3)) as u64),
-        args.output.display()
+        args.output().display()
     )
 }

@@ -4,9 +4,11 @@ use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use ecom_gen::IdVersion;
 use humantime::parse_duration;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, Time, UtcOffset};
 
 /// `10000`, `10_000`, `10k`, `1.5M`, `2G`; only whole numbers.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
@@ -44,12 +46,82 @@ pub(crate) fn duration_range(text: &str) -> Result<RangeInclusive<Duration>, Str
     }
 }
 
-pub(crate) fn rfc3339(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|err| format!("{err}; write 2026-11-01T00:00:00Z"))
+/// `0.01` or `1%`.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.trim_end().parse::<f64>().map(|number| number / unit);
+    match share {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(format!("{text:?} is no share: write 1% or 0.01")),
+    }
+}
+
+/// `v4` or `v7`.
+pub(crate) fn id_version(text: &str) -> Result<IdVersion, String> {
+    match text {
+        "v4" => Ok(IdVersion::V4),
+        "v7" => Ok(IdVersion::V7),
+        _ => Err("write v4 or v7".to_owned()),
+    }
+}
+
+/// `+02:00`.
+pub(crate) fn utc_offset(text: &str) -> Result<UtcOffset, String> {
+    let format = format_description!("[offset_hour sign:mandatory]:[offset_minute]");
+    UtcOffset::parse(text, format).map_err(|_| "write an offset such as +02:00".to_owned())
+}
+
+/// `60`, `60x`, `x60`.
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
+    let number = text.trim_start_matches(['x', '×']).trim_end_matches(['x', '×']);
+    match number.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed <= 1e6 => Ok(speed),
+        _ => Err("write how many times as fast, like 60 or 0.5, at most a million".to_owned()),
+    }
+}
+
+/// A time, or how long ago one was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    At(OffsetDateTime),
+    Ago(Duration),
+}
+
+impl When {
+    pub(crate) fn resolve(self, now: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(duration) => now.saturating_sub(duration.try_into().unwrap_or(time::Duration::MAX)),
+        }
+    }
+}
+
+/// `2026-11-01T08:00:00Z`, `2026-11-01`, `now`, or how long ago: `7d`.
+pub(crate) fn when(text: &str) -> Result<When, String> {
+    if text == "now" {
+        return Ok(When::Ago(Duration::ZERO));
+    }
+    time_or_date(text)
+        .map(When::At)
+        .or_else(|| parse_duration(text).ok().map(When::Ago))
+        .ok_or_else(|| "write 2026-11-01T08:00:00Z, 2026-11-01, now, or how long ago, like 7d".to_owned())
+}
+
+pub(crate) fn time_or_date(text: &str) -> Option<OffsetDateTime> {
+    let date = || Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+    let midnight = |date: Date| date.with_time(Time::MIDNIGHT).assume_utc();
+    OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .or_else(|| date().map(midnight))
 }
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
     #[test]
@@ -81,14 +153,47 @@ mod tests {
     }
 
     #[test]
-    fn times() {
+    fn durations() {
         let seconds = |from, to| Ok(Duration::from_secs(from)..=Duration::from_secs(to));
         assert_eq!(duration_range("1s..3s"), seconds(1, 3));
         assert_eq!(duration_range("2h"), seconds(7_200, 7_200));
         for text in ["", "..", "3s..1s", "1..3", "1s..", "soon"] {
             assert!(duration_range(text).is_err(), "{text}");
         }
-        assert!(rfc3339("2026-11-01T00:00:00Z").is_ok());
-        assert!(rfc3339("2026-11-01").is_err());
+    }
+
+    #[test]
+    fn shares_and_speeds() {
+        assert_eq!(
+            (share("1%"), share("0.5 %"), share("0.25")),
+            (Ok(0.01), Ok(0.005), Ok(0.25))
+        );
+        for text in ["", "%", "101%", "-1%", "NaN", "1.1"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            (speed("60x"), speed("×60"), speed("0.5")),
+            (Ok(60.0), Ok(60.0), Ok(0.5))
+        );
+        for text in ["", "x", "0", "-1", "fast", "inf"] {
+            assert!(speed(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        let now = datetime!(2026-11-26 12:00 UTC);
+        for (text, time) in [
+            ("now", now),
+            ("2026-11-01T08:00:00+01:00", datetime!(2026-11-01 07:00 UTC)),
+            ("2026-11-01", datetime!(2026-11-01 00:00 UTC)),
+            ("7d", datetime!(2026-11-19 12:00 UTC)),
+            ("90m", datetime!(2026-11-26 10:30 UTC)),
+        ] {
+            assert_eq!(when(text).unwrap().resolve(now), time, "{text}");
+        }
+        for text in ["", "tomorrow", "2026-13-01", "-7d", "7"] {
+            assert!(when(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,0 +1,41 @@
+//! The commands that print something.
+#![allow(clippy::print_stdout)]
+
+use std::io::{Write, stdout};
+
+use ecom_gen::Habits;
+use ecom_gen::profile::{ReadOptions, read_dir};
+use ecom_stream::{Error, ErrorKind, Result};
+
+use crate::args::ProfileArgs;
+
+pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
+    let mut options = ReadOptions::default();
+    options.measure.utc_offset = args.offset;
+    let cant = |err| Error::new(ErrorKind::Source, "can't measure the files").caused_by(err);
+    let profile = read_dir(&args.dir, options).map_err(cant)?;
+    match args.json {
+        true => print_text(&profile.to_json().map_err(cant)?),
+        false => print_text(&profile.report().to_string()),
+    }
+}
+
+pub(crate) fn print_habits(wholesale: bool) -> Result<()> {
+    let habits = if wholesale {
+        Habits::wholesale()
+    } else {
+        Habits::default()
+    };
+    let json = serde_json::to_string_pretty(&habits);
+    print_text(&json.map_err(|err| Error::new(ErrorKind::Sink, "can't print the habits").caused_by(err))?)
+}
+
+/// A reader that has seen enough, like `head`, is no error.
+fn print_text(text: &str) -> Result<()> {
+    match writeln!(stdout(), "{}", text.trim_end()) {
+        Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Sink, "can't print").caused_by(err))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,298 @@
+//! What the arguments amount to.
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use ecom_gen::profile::Profile;
+use ecom_gen::{FilePlan, Habits, Pace, Rate, Shop, ShopBuilder, ShopFiles};
+use ecom_stream::{Error, ErrorKind, Result};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::args::GenerateArgs;
+use crate::scenario_arg::ScenarioArg;
+
+/// Files of what lies in the past have at most so many rows, unless it is said otherwise.
+const ROWS_OF_THE_PAST: u64 = 100_000;
+
+/// A shop, and how much of it is written, and how.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) start: OffsetDateTime,
+    rate: Rate,
+    shop: ShopBuilder,
+    pace: Pace,
+    until: Option<OffsetDateTime>,
+    events: Option<u64>,
+    plan: FilePlan,
+}
+
+impl Run {
+    pub(crate) fn new(args: &GenerateArgs, now: OffsetDateTime) -> Result<Self> {
+        let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
+        let (from, to) = (
+            args.from.map(|from| from.resolve(now)),
+            args.to.map(|to| to.resolve(now)),
+        );
+        let mut rate = args.rate.unwrap_or_default();
+        let mut events = args.events;
+        match (from, to) {
+            (Some(from), Some(to)) if from >= to => return Err(wrong("--from must lie before --to")),
+            (None, Some(_)) if events.is_none() => return Err(wrong("--to needs --from, or --events")),
+            (Some(from), Some(to)) if args.rate.is_none() => {
+                if let Some(events) = events.take() {
+                    let per_second = events as f64 / (to - from).as_seconds_f64();
+                    rate = Rate::per_second(per_second).map_err(|err| wrong("so many events").caused_by(err))?;
+                }
+            }
+            _ => {}
+        }
+        let mut shop = Shop::builder(seed, from.unwrap_or(now))
+            .rate(rate)
+            .products(u32::try_from(args.products).map_err(|_| wrong("so many products"))?)
+            .zone(args.zone.clone())
+            .ids(args.ids)
+            .habits(habits(args)?)
+            .map_err(|err| wrong("the habits can't be").caused_by(err))?
+            .delivery(args.dirt.delivery);
+        if let Some(shoppers) = args.shoppers {
+            shop = shop.shoppers(shoppers.get());
+        }
+        for scenario in &args.scenarios {
+            if let ScenarioArg::Scenario(scenario) = *scenario {
+                shop = shop.scenario(scenario);
+            }
+        }
+        let pace = match args.speed {
+            Some(speed) => Pace::Times(speed),
+            None if to.is_some() || (from.is_none() && events.is_some()) => Pace::AsFastAsPossible,
+            None => Pace::Live,
+        };
+        if let (None, Pace::AsFastAsPossible, Some(events)) = (from, pace, events) {
+            shop = shop.ending_at(to.unwrap_or(now), events);
+        }
+        // It is printed, to be typed again.
+        let start = shop.starts_at().truncate_to_second();
+        Ok(Self {
+            seed,
+            start,
+            rate,
+            shop: shop.start(start),
+            pace,
+            until: to,
+            events,
+            plan: plan(args, pace, start, now),
+        })
+    }
+
+    pub(crate) fn source(&self, args: &GenerateArgs) -> ShopFiles {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ShopFiles::new(self.shop.clone())
+            .plan(self.plan.clone())
+            .pace(self.pace)
+            .until(self.until)
+            .events(self.events)
+            .dirt(args.dirt.dirt)
+            .truth(args.truth)
+            .workers(args.workers.map_or(cores, usize::from))
+    }
+
+    /// About how many events there will be; `None` if it goes on and on.
+    pub(crate) fn expected_events(&self) -> Option<u64> {
+        let of_span = self.until.map(|until| {
+            let seconds = (until - self.start).as_seconds_f64();
+            (seconds * self.rate.events_per_second()) as u64
+        });
+        self.events.or(of_span)
+    }
+
+    /// What the names of the files begin with: another one for each shop, so that no file is ever taken for another with new
+    /// content.
+    pub(crate) fn prefix(&self) -> String {
+        let time = rfc3339(self.start.to_offset(time::UtcOffset::UTC)).replace(['-', ':'], "");
+        format!("events-{time}-{}", self.seed)
+    }
+
+    pub(crate) fn describe(&self, output: &Path) -> String {
+        let pace = match self.pace {
+            Pace::Times(speed) => format!("{speed} times as fast as the clock"),
+            Pace::AsFastAsPossible => "as fast as possible".to_owned(),
+            _ => "live".to_owned(),
+        };
+        let until = self
+            .until
+            .map_or(String::new(), |until| format!(" to {}", rfc3339(until)));
+        let (seed, rate, start) = (self.seed, rounded(self.rate), rfc3339(self.start));
+        format!(
+            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}",
+            output.display()
+        )
+    }
+}
+
+fn plan(args: &GenerateArgs, pace: Pace, start: OffsetDateTime, now: OffsetDateTime) -> FilePlan {
+    let rows = args.rows_per_file.map(u64::from);
+    let plan = FilePlan::default().max_rows(rows.unwrap_or(u64::MAX));
+    let usual = || Duration::from_secs(1)..=Duration::from_secs(3);
+    match (pace, &args.every) {
+        (Pace::Times(speed), every) => plan.every(scaled(every.clone().unwrap_or_else(usual), speed)),
+        (_, Some(every)) => plan.every(every.clone()),
+        (Pace::AsFastAsPossible, None) => plan.every(None).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
+        (_, None) if start < now => plan.every_from(now).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
+        (_, None) => plan,
+    }
+}
+
+/// In the shop's time, what is given in real time.
+fn scaled(range: RangeInclusive<Duration>, times: f64) -> RangeInclusive<Duration> {
+    let scaled =
+        |duration: &Duration| Duration::try_from_secs_f64(duration.as_secs_f64() * times).unwrap_or(Duration::MAX);
+    scaled(range.start())..=scaled(range.end())
+}
+
+fn habits(args: &GenerateArgs) -> Result<Habits> {
+    let read = |path: &Path| {
+        let cant = format!("can't read {}", path.display());
+        fs::read_to_string(path).map_err(|err| wrong(cant).caused_by(err))
+    };
+    let habits = match (&args.habits, &args.like) {
+        (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
+            let what = format!("{} has no habits as `ecom-gen habits` prints them", path.display());
+            wrong(what).caused_by(err)
+        })?,
+        (None, Some(path)) => {
+            let profile = Profile::from_json(&read(path)?).map_err(|err| {
+                let what = format!(
+                    "{} is no profile as `ecom-gen profile DIR --json` prints it",
+                    path.display()
+                );
+                wrong(what).caused_by(err)
+            })?;
+            Habits::like(&profile)
+        }
+        (None, None) if args.scenarios.contains(&ScenarioArg::Wholesale) => Habits::wholesale(),
+        (None, None) => Habits::default(),
+    };
+    Ok(if args.steady { habits.steady() } else { habits })
+}
+
+/// With three digits, or all before the point.
+fn rounded(rate: Rate) -> f64 {
+    let rate = rate.events_per_second();
+    let unit = 10_f64.powi((rate.log10().floor() as i32 - 2).min(0));
+    let per_unit = unit.recip().round();
+    (rate * per_unit).round() / per_unit
+}
+
+fn rfc3339(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
+
+fn wrong(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Configuration, what.into()).hint("see --help")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::args::Args;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
+
+    fn run(words: &str) -> Result<Run> {
+        let args = Args::try_parse_from(format!("ecom-gen --output d --seed 3 {words}").split_whitespace()).unwrap();
+        Run::new(&args.generate, NOW)
+    }
+
+    #[test]
+    fn times_and_paces() {
+        let hour = time::Duration::HOUR;
+        for (words, start, until, pace) in [
+            ("", NOW, None, Pace::Live),
+            ("--from 1h", NOW - hour, None, Pace::Live),
+            (
+                "--from 2h --to 1h",
+                NOW - 2 * hour,
+                Some(NOW - hour),
+                Pace::AsFastAsPossible,
+            ),
+            (
+                "--from 2h --to 1h --speed 60",
+                NOW - 2 * hour,
+                Some(NOW - hour),
+                Pace::Times(60.0),
+            ),
+            ("--speed 2", NOW, None, Pace::Times(2.0)),
+            ("--from 1h --events 10k", NOW - hour, None, Pace::Live),
+        ] {
+            let run = run(words).unwrap();
+            assert_eq!((run.start, run.until, run.pace), (start, until, pace), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_events_ends_about_now() {
+        let run = run("--events 100k --steady").unwrap();
+        assert_eq!((run.pace, run.events), (Pace::AsFastAsPossible, Some(100_000)));
+        let took = (NOW - run.start).as_seconds_f64();
+        assert!((200.0..215.0).contains(&took), "{took}");
+    }
+
+    #[test]
+    fn between_two_times_a_number_of_events_is_a_rate() {
+        let run = run("--from 7d --to now --events 6048k").unwrap();
+        assert_eq!((run.rate.events_per_second(), run.events), (10.0, None));
+        assert_eq!(run.expected_events(), Some(6_048_000));
+        assert!(
+            run.describe(Path::new("d"))
+                .contains("seed 3, 10/s on average, as fast as possible")
+        );
+    }
+
+    #[test]
+    fn files_of_the_past_are_cut_by_rows_and_others_by_time() {
+        let plan = |words| run(words).unwrap().plan;
+        let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
+        assert_eq!(plan(""), FilePlan::default());
+        assert_eq!(plan("--from 1h"), FilePlan::default().every_from(NOW).max_rows(100_000));
+        assert_eq!(plan("--events 10k"), FilePlan::default().every(None).max_rows(100_000));
+        assert_eq!(
+            plan("--events 10k --every 2s"),
+            FilePlan::default().every(seconds(2, 2))
+        );
+        assert_eq!(plan("--speed 60"), FilePlan::default().every(seconds(60, 180)));
+        assert_eq!(plan("--rows-per-file 5"), FilePlan::default().max_rows(5));
+    }
+
+    #[test]
+    fn what_can_not_be_is_told() {
+        for words in [
+            "--to now",
+            "--from 1h --to 2h",
+            "--from 1s --to now --events 1G",
+            "--like /nowhere",
+            "--habits /",
+        ] {
+            let err = run(words).unwrap_err();
+            assert_eq!(err.kind(), ErrorKind::Configuration, "{words}");
+        }
+    }
+
+    #[test]
+    fn rates_are_shown_with_three_digits() {
+        for (rate, shown) in [
+            (16.534_391, "16.5"),
+            (0.012_345, "0.0123"),
+            (1234.6, "1235"),
+            (500.0, "500"),
+        ] {
+            assert_eq!(rounded(Rate::per_second(rate).unwrap()).to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! How many come, and how readily they buy, at a time of the shop's day and week.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+use crate::habits::Rhythm;
+
+/// The time zone in which a shop has its days: a name such as `Europe/Berlin`, or an offset such as `+02:00`.
+///
+/// The rules of the zones are compiled in, so that a shop doesn't depend on the machine.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Zone(TimeZone);
+
+/// What names no [`Zone`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no time zone: write a name such as Europe/Berlin, or an offset such as +02:00")]
+pub struct ZoneError(String);
+
+impl Zone {
+    /// Coordinated universal time.
+    pub const UTC: Self = Self(TimeZone::UTC);
+
+    /// Seconds to add to UTC for the local time.
+    pub(crate) fn offset_seconds(&self, unix_micros: i64) -> i64 {
+        // Beyond the years that jiff knows no zone is known either.
+        Timestamp::from_microsecond(unix_micros).map_or(0, |at| i64::from(self.0.to_offset(at).seconds()))
+    }
+}
+
+impl FromStr for Zone {
+    type Err = ZoneError;
+
+    fn from_str(text: &str) -> Result<Self, ZoneError> {
+        let no_zone = || ZoneError(text.to_owned());
+        let offset = || {
+            let (sign, rest) = match text.as_bytes().first()? {
+                b'+' => (1, &text[1..]),
+                b'-' => (-1, &text[1..]),
+                _ => return None,
+            };
+            let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+            if ![hours, minutes]
+                .iter()
+                .all(|part| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'9', b'0'..=b'9']))
+            {
+                return None;
+            }
+            let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+            match minutes < 60 && hours <= 14 {
+                true => Offset::from_seconds(sign * (hours * 60 + minutes) * 60).ok(),
+                false => None,
+            }
+        };
+        if let Some(offset) = offset() {
+            return Ok(Self(offset.to_time_zone()));
+        }
+        TimeZone::get(text).map(Self).map_err(|_| no_zone())
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.iana_name() {
+            Some(name) => f.write_str(name),
+            None => {
+                let seconds = self.offset_seconds(0);
+                let sign = if seconds < 0 { '-' } else { '+' };
+                let minutes = seconds.abs() / 60;
+                write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Zone({self})")
+    }
+}
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// The [`Rhythm`] in a [`Zone`], scaled so that 1 is the mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Calendar {
+    zone: Zone,
+    hours: [f64; 24],
+    weekdays: [f64; 7],
+    buying_hours: [f64; 24],
+}
+
+/// A time of the local week.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LocalTime {
+    /// Days since the Unix epoch.
+    pub(crate) day: i64,
+    /// From 0 to 24.
+    pub(crate) hour: f64,
+}
+
+impl LocalTime {
+    /// 0 is Monday.
+    pub(crate) fn weekday(self) -> usize {
+        // The Unix epoch was a Thursday.
+        (self.day + 3).rem_euclid(7) as usize
+    }
+}
+
+impl Calendar {
+    pub(crate) fn new(rhythm: &Rhythm, zone: Zone) -> Self {
+        Self {
+            zone,
+            hours: scaled(rhythm.hours),
+            weekdays: scaled(rhythm.weekdays),
+            buying_hours: weighted(rhythm.buying_hours, &rhythm.hours),
+        }
+    }
+
+    pub(crate) fn local(&self, unix_micros: i64) -> LocalTime {
+        let seconds = unix_micros.div_euclid(1_000_000) + self.zone.offset_seconds(unix_micros);
+        LocalTime {
+            day: seconds.div_euclid(SECONDS_A_DAY),
+            hour: seconds.rem_euclid(SECONDS_A_DAY) as f64 / 3_600.0,
+        }
+    }
+
+    /// How many come, in relation to the mean.
+    pub(crate) fn visitors(&self, at: LocalTime) -> f64 {
+        self.weekdays[at.weekday()] * between(&self.hours, at.hour)
+    }
+
+    /// How readily they buy, in relation to the mean.
+    pub(crate) fn buying(&self, at: LocalTime) -> f64 {
+        between(&self.buying_hours, at.hour)
+    }
+}
+
+fn scaled<const N: usize>(weights: [f64; N]) -> [f64; N] {
+    weighted(weights, &[1.0; N])
+}
+
+/// Scaled so that the mean is 1 where each weight counts as much as its `counts`.
+fn weighted<const N: usize>(weights: [f64; N], counts: &[f64; N]) -> [f64; N] {
+    let sum: f64 = weights.iter().zip(counts).map(|(weight, count)| weight * count).sum();
+    let mean = sum / counts.iter().sum::<f64>();
+    match mean > 0.0 {
+        true => weights.map(|weight| weight / mean),
+        false => weights,
+    }
+}
+
+/// The value at an hour, on straight lines between the middles of the hours.
+fn between(hours: &[f64; 24], hour: f64) -> f64 {
+    let from_middle = hour + 23.5;
+    let (before, part) = (from_middle as usize % 24, from_middle.fract());
+    hours[before] * (1.0 - part) + hours[(before + 1) % 24] * part
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn micros(time: OffsetDateTime) -> i64 {
+        (time.unix_timestamp_nanos() / 1_000) as i64
+    }
+
+    #[test]
+    fn zones_are_read_and_shown() {
+        for (text, shown) in [
+            ("UTC", "UTC"),
+            ("Europe/Berlin", "Europe/Berlin"),
+            ("+02:00", "+02:00"),
+            ("-3", "-03:00"),
+        ] {
+            let zone: Zone = text.parse().unwrap();
+            assert_eq!(zone.to_string(), shown);
+            assert_eq!(shown.parse::<Zone>().unwrap(), zone);
+        }
+        for text in ["", "Berlin", "+", "+25:00", "+02:60", "++1", "+1:", "Europe/Berlin "] {
+            assert!(text.parse::<Zone>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn local_time_follows_the_zone_and_its_summer() {
+        let calendar = Calendar::new(&Rhythm::default(), "Europe/Berlin".parse().unwrap());
+        let winter = calendar.local(micros(datetime!(2026-11-26 23:30 UTC)));
+        assert_eq!((winter.hour, winter.weekday()), (0.5, 4));
+        let summer = calendar.local(micros(datetime!(2026-07-01 12:15 UTC)));
+        assert_eq!((summer.hour, summer.weekday()), (14.25, 2));
+    }
+
+    #[test]
+    fn the_mean_of_a_week_is_1() {
+        let calendar = Calendar::new(&Rhythm::default(), Zone::UTC);
+        let start = micros(datetime!(2026-11-23 00:00 UTC));
+        let minutes = 7 * 24 * 60;
+        let at = |minute: i64| calendar.local(start + minute * 60_000_000);
+        let mean: f64 = (0..minutes).map(|minute| calendar.visitors(at(minute))).sum::<f64>() / minutes as f64;
+        assert!((mean - 1.0).abs() < 1e-3, "{mean}");
+        let bought: f64 = (0..minutes)
+            .map(|minute| calendar.visitors(at(minute)) * calendar.buying(at(minute)))
+            .sum::<f64>()
+            / minutes as f64;
+        assert!((bought - 1.0).abs() < 2e-2, "{bought}");
+    }
+
+    #[test]
+    fn between_the_hours_it_goes_straight() {
+        let mut hours = [0.0; 24];
+        hours[23] = 4.0;
+        hours[0] = 2.0;
+        for (hour, value) in [
+            (23.5, 4.0),
+            (0.0, 3.0),
+            (0.5, 2.0),
+            (1.0, 1.0),
+            (23.0, 2.0),
+            (12.0, 0.0),
+        ] {
+            assert_eq!(between(&hours, hour), value, "{hour}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use ecom_stream::Price;
+use rand::RngExt;
+
+use super::departments::Department;
+use crate::habits::{CategoryHabits, WareHabits};
+use crate::seed::{ShopRng, lognormal};
+
+/// Prices in hundredths.
+const CHEAPEST: f64 = 49.0;
+const DEAREST: f64 = 999_999.0;
+
+/// Something that can be bought.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Product {
+    /// Its number.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// Its dotted category, such as `electronics.smartphone`. Whole categories have no name.
+    pub category: Option<String>,
+    /// Its brand.
+    pub brand: Option<&'static str>,
+    /// What one costs.
+    pub price: Price,
+    pub(crate) category_number: u16,
+    pub(crate) appeal: f32,
+    pub(crate) goes_with: [u32; 2],
+}
+
+impl Product {
+    pub(super) fn new(
+        id: u32,
+        category_number: u16,
+        category: &CategoryHabits,
+        department: &Department,
+        wares: &WareHabits,
+        rng: &mut ShopRng,
+    ) -> Self {
+        let brand = match rng.random::<f64>() {
+            at if at < wares.no_brand => None,
+            // A power of a uniform number, so that the first brands have more products.
+            _ => pick(department.brands, libm::pow(rng.random(), wares.brand_inequality)),
+        };
+        let cents = lognormal(rng, category.price_mu, category.price_sigma) * 100.0;
+        let cents = cents.clamp(CHEAPEST, DEAREST) as i64;
+        let cents = match rng.random::<f64>() {
+            ..0.6 => cents / 100 * 100 + 99,
+            _ => cents,
+        };
+        Self {
+            id: id.to_string(),
+            name: name(brand, department, rng),
+            category: category.name.clone(),
+            brand,
+            price: Price::from_cents(cents).unwrap_or_default(),
+            category_number,
+            appeal: 1.0,
+            goes_with: [0; 2],
+        }
+    }
+
+    /// Writes `product_id,product_name,category,brand`.
+    pub(super) fn write_csv(&self, out: &mut Vec<u8>) {
+        let fields = [
+            Some(self.id.as_str()),
+            Some(self.name.as_str()),
+            self.category.as_deref(),
+            self.brand,
+        ];
+        for (at, field) in fields.into_iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            quoted(field.unwrap_or_default(), out);
+        }
+    }
+}
+
+/// A field as it stands in CSV: in quotes where it must be.
+fn quoted(field: &str, out: &mut Vec<u8>) {
+    if !field.contains(['"', ',', '\n', '\r']) {
+        return out.extend(field.bytes());
+    }
+    out.push(b'"');
+    for byte in field.bytes() {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+/// Eight digits that don't show the rank. An odd factor permutes the numbers below a power of two.
+pub(super) fn id(index: u32, offset: u32) -> u32 {
+    const BITS: u32 = 25;
+    10_000_000 + (index.wrapping_mul(2_654_435_761).wrapping_add(offset) & ((1 << BITS) - 1))
+}
+
+fn name(brand: Option<&str>, department: &Department, rng: &mut ShopRng) -> String {
+    let mut name = String::new();
+    if let Some(brand) = brand {
+        name.push_str(brand);
+        name.push(' ');
+    }
+    name.push_str(pick(department.nouns, rng.random()).unwrap_or_default());
+    if department.has_models {
+        let letter = char::from(b"AEGKMPRSTX"[rng.random_range(0..10)]);
+        name.push_str(&format!(" {letter}{}", rng.random_range(10..1_000)));
+    }
+    if let Some(variant) = pick(department.variants, rng.random::<f64>() * 1.5) {
+        name.push_str(", ");
+        name.push_str(variant);
+    }
+    name
+}
+
+/// The item at that part of the list, for a number from 0; `None` from 1 on.
+fn pick(list: &[&'static str], at: f64) -> Option<&'static str> {
+    list.get((at * list.len() as f64) as usize).copied()
+}

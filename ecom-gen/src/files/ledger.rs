@@ -1,0 +1,297 @@
+//! How far a directory's files are written: a hidden file among them.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use ecom_stream::{
+    Alike, Error, ErrorKind, FileNames, Ledger, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
+    WholeFile,
+};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, BoxStream, StreamExt};
+use serde::{Deserialize, Serialize};
+
+use crate::truth::Lengths;
+
+/// So long a run waits for one that is just ending.
+const PATIENCE: Duration = Duration::from_secs(2);
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// The ledger of one prefix in a directory: `.{prefix}.position.json`, locked while a run is on.
+#[derive(Debug)]
+pub(super) struct FilesLedger {
+    path: PathBuf,
+    prefix: String,
+    known: Known,
+    /// The file, which holds the lock.
+    lock: File,
+}
+
+/// What the ledger says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Known {
+    epoch: u64,
+    positions: Vec<KnownPosition>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    state: Vec<KnownState>,
+    #[serde(default)]
+    manifest: Lengths,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownPosition {
+    source: String,
+    path: String,
+    generation: u32,
+    offset: u64,
+    record: u64,
+    state: String,
+    reason: Option<String>,
+    detail: Option<String>,
+    /// As text, since it is to be given back unchanged.
+    mark: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownState {
+    operator: String,
+    key: Vec<u8>,
+    format: u16,
+    value: Option<Vec<u8>>,
+}
+
+impl FilesLedger {
+    /// Opens the ledger, or begins one.
+    ///
+    /// # Errors
+    ///
+    /// When another run is on.
+    pub(super) fn open(names: &FileNames, prefix: &str) -> Result<Self> {
+        let path = names.dir().join(format!(".{prefix}.position.json"));
+        let mut file = lock(&path, prefix)?;
+        let mut text = String::new();
+        let read = file.read_to_string(&mut text);
+        read.map_err(|err| Error::cant("read", &path, err))?;
+        let known = match text.is_empty() {
+            true => Known::default(),
+            false => serde_json::from_str(&text).map_err(|err| {
+                Error::new(ErrorKind::Sink, format!("can't make sense of {}", path.display()))
+                    .hint("remove it to begin anew: files that are there must then be removed too")
+                    .caused_by(err)
+            })?,
+        };
+        Ok(Self {
+            path,
+            prefix: prefix.to_owned(),
+            known,
+            lock: file,
+        })
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// How long the manifest is, as far as it tells of what is durable.
+    pub(super) fn manifest(&self) -> Lengths {
+        self.known.manifest
+    }
+
+    /// Takes note of that with the next commit.
+    pub(super) fn take_manifest(&mut self, lengths: Lengths) {
+        self.known.manifest = lengths;
+    }
+
+    /// Takes note of what became durable, as one epoch.
+    pub(super) fn commit(&mut self, positions: &[Position], state: &[StateChange], sync: bool) -> Result<u64> {
+        self.known.epoch += 1;
+        for position in positions {
+            self.known.take_position(position);
+        }
+        for change in state {
+            self.known.take_state(change);
+        }
+        self.save(sync)?;
+        Ok(self.known.epoch)
+    }
+
+    fn save(&mut self, sync: bool) -> Result<()> {
+        let temporary = self.path.with_extension("json.tmp");
+        let text = serde_json::to_vec(&self.known).map_err(|err| Error::cant("write", &self.path, err.into()))?;
+        let mut file = loop {
+            // Only a run that crashed can have left one, since this one holds the lock.
+            match WholeFile::create(&temporary)? {
+                Some(file) => break file,
+                None => fs::remove_file(&temporary).map_err(|err| Error::cant("remove", &temporary, err))?,
+            }
+        };
+        file.write(&text)?;
+        if sync {
+            file.sync()?;
+        }
+        self.lock = file.replace(&self.path)?;
+        Ok(())
+    }
+
+    /// What it knows now, for a source.
+    pub(super) fn checkpoint(&self) -> Arc<dyn Ledger> {
+        Arc::new(Snapshot {
+            pipeline: self.prefix.clone(),
+            positions: self
+                .known
+                .positions
+                .iter()
+                .filter_map(KnownPosition::position)
+                .collect(),
+            state: self.known.state.iter().map(KnownState::change).collect(),
+        })
+    }
+}
+
+/// Opens the file and locks it. Each save puts another file in its place, locked too.
+fn lock(path: &Path, prefix: &str) -> Result<File> {
+    let began = Instant::now();
+    let options = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .clone();
+    loop {
+        let file = options.open(path).map_err(|err| Error::cant("open", path, err))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                sleep(BETWEEN_TRIES);
+                continue;
+            }
+            Err(TryLockError::WouldBlock) => {
+                let dir = path.parent().unwrap_or(path).display();
+                let message = format!("another run is writing the files {prefix}-*.csv in {dir}");
+                return Err(Error::new(ErrorKind::Configuration, message)
+                    .hint("wait until it ends, or take another directory or another prefix"));
+            }
+            // A file system without locks: there, two runs must not share a prefix.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        // Between opening and locking, a save may have put another in its place.
+        let same = |now: fs::Metadata| -> io::Result<bool> { Ok(now.ino() == file.metadata()?.ino()) };
+        match fs::metadata(path).and_then(same) {
+            Ok(true) => return Ok(file),
+            Ok(false) => {}
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+            Err(err) => return Err(Error::cant("open", path, err)),
+        }
+    }
+}
+
+impl Known {
+    fn take_position(&mut self, position: &Position) {
+        let known = KnownPosition::of(position);
+        let same = |other: &&mut KnownPosition| (&other.source, &other.path) == (&known.source, &known.path);
+        match self.positions.iter_mut().find(same) {
+            Some(other) => *other = known,
+            None => self.positions.push(known),
+        }
+    }
+
+    fn take_state(&mut self, change: &StateChange) {
+        self.state
+            .retain(|known| (known.operator.as_str(), &known.key) != (&*change.operator, &change.key));
+        if change.value.is_some() {
+            self.state.push(KnownState {
+                operator: change.operator.to_string(),
+                key: change.key.clone(),
+                format: change.format,
+                value: change.value.clone(),
+            });
+        }
+    }
+}
+
+impl KnownPosition {
+    fn of(position: &Position) -> Self {
+        let refusal = position.state.refusal();
+        Self {
+            source: position.split.source().to_owned(),
+            path: position.split.path().to_owned(),
+            generation: position.split.generation(),
+            offset: position.offset,
+            record: position.record,
+            state: position.state.as_str().to_owned(),
+            reason: refusal.map(|refusal| refusal.reason.to_string()),
+            detail: refusal.map(|refusal| refusal.detail.clone()),
+            mark: position.mark.as_json().map(str::to_owned),
+        }
+    }
+
+    fn position(&self) -> Option<Position> {
+        let refusal = || {
+            let (reason, detail) = (self.reason.clone()?, self.detail.clone()?);
+            Some(Refusal::new(reason, detail))
+        };
+        Some(Position {
+            split: Split::with_generation(self.source.as_str(), &*self.path, self.generation),
+            offset: self.offset,
+            record: self.record,
+            state: match self.state.as_str() {
+                "damaged" => SplitState::Damaged(refusal()?),
+                "set_aside" => SplitState::SetAside(refusal()?),
+                "finished" => SplitState::Finished,
+                _ => SplitState::Open,
+            },
+            mark: self.mark.as_deref().map_or(Mark::NONE, Mark::new),
+        })
+    }
+}
+
+impl KnownState {
+    fn change(&self) -> StateChange {
+        StateChange {
+            operator: self.operator.as_str().into(),
+            key: self.key.clone(),
+            format: self.format,
+            value: self.value.clone(),
+        }
+    }
+}
+
+/// What a ledger knew when a run began: only that run changes it.
+struct Snapshot {
+    pipeline: String,
+    positions: Vec<Position>,
+    state: Vec<StateChange>,
+}
+
+impl Ledger for Snapshot {
+    fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
+    fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        let is_asked = |known: &&Position| {
+            let names = |split: &Split| (split.source().to_owned(), split.path().to_owned());
+            of.iter().any(|split| names(split) == names(&known.split))
+        };
+        let found = self.positions.iter().filter(is_asked).cloned().collect();
+        async { Ok(found) }.boxed()
+    }
+
+    /// Only a directory's files may be like others.
+    fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+        async { Ok(Alike::default()) }.boxed()
+    }
+
+    fn finished<'a>(&'a self, _: &'a str, _: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
+        let entries = self.state.iter().filter(move |change| &*change.operator == operator);
+        stream::iter(entries.cloned().map(Ok)).boxed()
+    }
+}

@@ -1,0 +1,299 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use async_stream::try_stream;
+use ecom_stream::{
+    Batch, BatchStream, Checkpoint, Commit, Counts, Error, ErrorKind, FileNames, Position, Result, Sink, StateChange,
+    Times, Topology, WholeFile, crash_point,
+};
+use futures::{Stream, StreamExt};
+use tokio::task::spawn_blocking;
+
+use super::FilePart;
+use super::ledger::FilesLedger;
+use crate::truth::{Lengths, ManifestLog};
+
+/// Writes the parts of files into a directory: `events-000001.csv`, `events-000002.csv` and so on.
+///
+/// A file is written under a hidden temporary name and renamed when it ends: whoever looks into the directory sees whole
+/// files only. Nothing is replaced but by its own second version. How far it has come is in `.events.position.json` beside them, so that the same
+/// pipeline goes on after the last whole file, a `kill -9` included; a file that was renamed just before is compared, not
+/// written twice. While a run is on, another one of the same prefix is refused.
+///
+/// Where the truth goes with the files, it is put down beside them in `events.manifest.jsonl`, a [`Manifest`](crate::Manifest):
+/// a line for each file as soon as it has its name, and the totals when the run ends or is stopped.
+///
+/// A commit stands for the batches up to the end of a file and counts rows, not parts. What has no end when the input ends
+/// is not kept. Rejects can't be written: they are logged and counted.
+#[derive(Debug)]
+#[must_use = "a sink does nothing until a pipeline into it runs"]
+pub struct FilesSink {
+    dir: PathBuf,
+    prefix: String,
+    sync: bool,
+    ledger: Option<FilesLedger>,
+}
+
+impl FilesSink {
+    /// A sink into `dir`, which is created if it is missing.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            prefix: "events".to_owned(),
+            sync: false,
+            ledger: None,
+        }
+    }
+
+    /// What the names of the files begin with, in place of `events`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Whether a file and its name are forced to disk before its commit, so that they outlive a power failure; off
+    /// unless asked for, since it costs milliseconds a file.
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+}
+
+impl Sink<FilePart> for FilesSink {
+    async fn ledger(&mut self, _: &Topology) -> Result<Checkpoint> {
+        let names = FileNames::new(&self.dir, &self.prefix)?;
+        let prefix = self.prefix.clone();
+        // Dropped first, or it would hold the lock against itself.
+        self.ledger = None;
+        let ledger = blocking(move || {
+            names.create_dir()?;
+            let ledger = FilesLedger::open(&names, &prefix)?;
+            WholeFile::remove_left_overs(&names)?;
+            Ok(ledger)
+        });
+        let ledger = self.ledger.insert(ledger.await?);
+        Ok(ledger.checkpoint())
+    }
+
+    fn commit(mut self, input: impl BatchStream<FilePart> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
+        try_stream! {
+            let Some(ledger) = self.ledger.take() else {
+                Err(Error::new(ErrorKind::Configuration, "the ledger is asked for before anything is written"))?;
+                return;
+            };
+            let mut writer = Writer {
+                names: FileNames::new(&self.dir, &self.prefix)?,
+                sync: self.sync,
+                ledger,
+                open: None,
+                manifest: None,
+                done: Done::default(),
+            };
+            let mut input = std::pin::pin!(input);
+            let failed = loop {
+                let batch = match input.next().await {
+                    Some(Ok(batch)) => batch,
+                    Some(Err(err)) => break Some(err),
+                    None => break None,
+                };
+                let commit;
+                (writer, commit) = blocking(move || {
+                    let commit = writer.write(batch)?;
+                    Ok((writer, commit))
+                })
+                .await?;
+                if let Some(commit) = commit {
+                    yield commit;
+                }
+            };
+            let closed = blocking(move || writer.close()).await;
+            if let Some(err) = failed {
+                Err(err)?;
+            }
+            closed?;
+        }
+    }
+}
+
+struct Writer {
+    names: FileNames,
+    sync: bool,
+    ledger: FilesLedger,
+    open: Option<(u64, WholeFile)>,
+    manifest: Option<ManifestLog>,
+    done: Done,
+}
+
+/// What has been written since the last commit.
+#[derive(Default)]
+struct Done {
+    positions: Vec<Position>,
+    state: Vec<StateChange>,
+    counts: Counts,
+    bytes: u64,
+    times: Times,
+}
+
+impl Writer {
+    /// Writes a batch; commits if it leaves no file open.
+    fn write(&mut self, batch: Batch<FilePart>) -> Result<Option<Commit>> {
+        self.done.take(&batch);
+        for record in batch.records {
+            self.write_part(record.value)?;
+        }
+        if self.open.is_some() || self.done.is_empty() {
+            return Ok(None);
+        }
+        let done = std::mem::take(&mut self.done);
+        if let Some(manifest) = &self.manifest {
+            if self.sync {
+                manifest.sync()?;
+            }
+            self.ledger.take_manifest(manifest.lengths());
+        }
+        let epoch = self.ledger.commit(&done.positions, &done.state, self.sync)?;
+        crash_point!("files_sink.committed");
+        let mut commit = Commit::new(epoch);
+        commit.positions = done.positions;
+        commit.counts = done.counts;
+        commit.bytes = done.bytes;
+        commit.times = done.times;
+        Ok(Some(commit))
+    }
+
+    fn write_part(&mut self, part: FilePart) -> Result<()> {
+        let (number, file) = match &mut self.open {
+            Some(open) => open,
+            None => {
+                let path = self.names.temporary(part.file);
+                let created = WholeFile::create(&path)?;
+                let file = created.ok_or_else(|| Error::cant("create", &path, io::ErrorKind::AlreadyExists.into()))?;
+                crash_point!("files_sink.created");
+                self.open.insert((part.file, file))
+            }
+        };
+        if *number != part.file {
+            let message = format!("a part of file {} came before the end of file {number}", part.file);
+            return Err(Error::new(ErrorKind::Source, message).hint("files are to come one after the other"));
+        }
+        file.write(&part.bytes)?;
+        crash_point!("files_sink.part_written");
+        match self.open.take_if(|_| part.is_last) {
+            Some((number, file)) => self.finish(number, file, part),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the file its name, and takes down the truth about it.
+    fn finish(&mut self, number: u64, file: WholeFile, part: FilePart) -> Result<()> {
+        if self.sync {
+            file.sync()?;
+        }
+        crash_point!("files_sink.before_rename");
+        let to = self.names.whole(number);
+        match part.version {
+            1 => appear(file, &to)?,
+            _ => drop(file.replace(&to)?),
+        }
+        crash_point!("files_sink.renamed");
+        if self.sync {
+            self.names.sync()?;
+        }
+        if let Some(truth) = part.truth {
+            let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.manifest()?.add(name, *truth)?;
+            crash_point!("files_sink.truth_written");
+        }
+        Ok(())
+    }
+
+    fn manifest(&mut self) -> Result<&mut ManifestLog> {
+        if self.manifest.is_none() {
+            let log = ManifestLog::open(&self.names, self.ledger.prefix(), self.ledger.manifest())?;
+            self.manifest = Some(log);
+        }
+        self.manifest
+            .as_mut()
+            .ok_or_else(|| Error::new(ErrorKind::Sink, "the manifest is not open"))
+    }
+
+    /// The totals go last, if there is a manifest.
+    fn close(mut self) -> Result<()> {
+        if self.ledger.manifest() != Lengths::default() {
+            // A run that was killed has none.
+            self.manifest()?;
+        }
+        self.manifest.map_or(Ok(()), ManifestLog::close)
+    }
+}
+
+/// Gives the file its name; that may have been done by a run that ended before it could take note of it.
+fn appear(mut file: WholeFile, to: &Path) -> Result<()> {
+    if file.appear(to)? || is_same(file.temporary(), to).map_err(|err| Error::cant("compare", to, err))? {
+        return Ok(());
+    }
+    let message = format!("{} is there already, with other content", to.display());
+    Err(Error::new(ErrorKind::Sink, message)
+        .hint("take another prefix or another directory, or remove the files of the earlier run"))
+}
+
+impl Done {
+    fn take(&mut self, batch: &Batch<FilePart>) {
+        if !batch.rejects.is_empty() {
+            tracing::warn!(
+                rejects = batch.rejects.len(),
+                first = %batch.rejects[0].refusal,
+                "records that can't be used are left out: a directory of files has no place for them"
+            );
+        }
+        let stored = batch.records.iter().map(|record| record.value.rows).sum();
+        let rejected = batch.rejects.len() as u64;
+        let filtered = batch.counts.iter().map(|count| count.filtered).sum();
+        self.counts += Counts {
+            read: stored + rejected + filtered,
+            stored,
+            duplicates: 0,
+            rejected,
+            filtered,
+        };
+        self.bytes += batch.bytes as u64;
+        self.times.merge(&batch.times);
+        for position in &batch.positions {
+            self.positions.retain(|known| known.split != position.split);
+            self.positions.push(position.clone());
+        }
+        self.state.extend(batch.state.iter().cloned());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.positions.is_empty() && self.state.is_empty() && self.counts == Counts::default()
+    }
+}
+
+/// Whether two files have the same bytes.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    const CHUNK_BYTES: u64 = 256 << 10;
+    let (mut one, mut other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut of_one, mut of_other) = (Vec::new(), Vec::new());
+    loop {
+        of_one.clear();
+        of_other.clear();
+        Read::by_ref(&mut one).take(CHUNK_BYTES).read_to_end(&mut of_one)?;
+        Read::by_ref(&mut other).take(CHUNK_BYTES).read_to_end(&mut of_other)?;
+        if of_one != of_other {
+            return Ok(false);
+        }
+        if of_one.is_empty() {
+            return Ok(true);
+        }
+    }
+}
+
+async fn blocking<R: Send + 'static>(f: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
+    let done = spawn_blocking(f).await;
+    done.map_err(|err| Error::new(ErrorKind::Panicked, "writing a file panicked or was given up").caused_by(err))?
+}

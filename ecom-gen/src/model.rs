@@ -1,0 +1,149 @@
+//! All that is fixed when a shop opens, and what follows from it for any slice of time.
+
+use rand_distr::{Distribution, Poisson};
+
+use crate::calendar::Calendar;
+use crate::catalogue::Catalogue;
+use crate::delivery::Delivery;
+use crate::habits::Habits;
+use crate::moment::Moment;
+use crate::scenario::Scenarios;
+use crate::seed::{Purpose, Seed};
+use crate::shop::ShopBuilder;
+use crate::shopper::Population;
+use crate::visit::{LONGEST_VISIT_MICROS, VisitNumber, visit};
+
+const MICROS: f64 = 1e6;
+const DAYS_OF_A_MONTH: f64 = 30.0;
+/// A slice has at most about that many events: few enough for the nearest memory, enough to be worth handing around.
+const EVENTS_OF_A_SLICE: f64 = 20_000.0;
+/// Short enough for the rhythm of the day to show.
+const SLICES_MICROS: [i64; 7] = [600_000_000, 60_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000];
+
+/// The shop as a function of time: it was always there and always will be.
+///
+/// Time is cut into slices. The visits that begin in one, with all their events, follow from the seed and the number of
+/// the slice alone; so slices can be made in any order, on any number of threads, and from any time on.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) seed: Seed,
+    pub(crate) slice_micros: i64,
+    pub(crate) habits: Habits,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) population: Population,
+    pub(crate) calendar: Calendar,
+    pub(crate) scenarios: Scenarios,
+    pub(crate) delivery: Delivery,
+    pub(crate) ids: IdVersion,
+    visits_per_slice: f64,
+}
+
+/// The version of the UUIDs that events have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum IdVersion {
+    /// Random.
+    V4,
+    /// Random after the time, so that an index on them grows at its end.
+    #[default]
+    V7,
+}
+
+impl Model {
+    pub(crate) fn new(options: &ShopBuilder) -> Self {
+        let seed = Seed(options.seed);
+        let habits = options.habits.clone();
+        let catalogue = Catalogue::new(seed, options.products, &habits.wares);
+        let calendar = Calendar::new(&habits.rhythm, options.zone.clone());
+        let rate = options.rate.events_per_second();
+        let mut slices = SLICES_MICROS.into_iter();
+        let fits = |slice: &i64| *slice as f64 * rate / MICROS <= EVENTS_OF_A_SLICE;
+        let slice_micros = slices.find(fits).unwrap_or(1_000);
+        let mut model = Self {
+            seed,
+            slice_micros,
+            population: Population::new(seed, 1.0, &habits.people),
+            catalogue,
+            calendar,
+            scenarios: Scenarios::default(),
+            delivery: options.delivery,
+            ids: options.ids,
+            habits,
+            visits_per_slice: 0.0,
+        };
+        let visits_per_second = rate / model.events_of_a_visit();
+        let shoppers = options.shoppers.map_or_else(
+            || visits_per_second * 86_400.0 * DAYS_OF_A_MONTH / model.habits.people.visits_a_month,
+            |shoppers| shoppers as f64,
+        );
+        model.population = Population::new(seed, shoppers, &model.habits.people);
+        model.scenarios = Scenarios::new(&options.scenarios);
+        model.visits_per_slice = visits_per_second * slice_micros as f64 / MICROS;
+        model
+    }
+
+    /// How many events a visit has on average, found by looking at some, of which baskets from earlier visits don't count.
+    fn events_of_a_visit(&mut self) -> f64 {
+        const SOME: u32 = 40_000;
+        const WEEK_MICROS: i64 = 7 * 86_400_000_000;
+        let come_back = std::mem::take(&mut self.habits.buying.come_back);
+        self.population = Population::new(self.seed, 1e6, &self.habits.people);
+        let mut events = Vec::new();
+        let slices = (WEEK_MICROS / self.slice_micros).max(1);
+        let mut weight = 0.0;
+        let mut sum = 0.0;
+        for index in 0..SOME {
+            // At all times of the week alike, and counted by how many come at that time.
+            let slice = i64::from(index) * slices / i64::from(SOME);
+            let at = self.calendar.local(slice * self.slice_micros);
+            let visitors = self.calendar.visitors(at);
+            events.clear();
+            visit(self, VisitNumber { slice, index }, &mut events);
+            weight += visitors;
+            sum += visitors * events.len() as f64;
+        }
+        self.habits.buying.come_back = come_back;
+        // Who comes for a basket does little else.
+        let back = come_back * (2.3 + self.habits.buying.buy_later * 1.25);
+        ((1.0 - come_back) * sum / weight + back) * (1.0 + self.delivery.duplicate + self.delivery.altered)
+    }
+
+    /// How many visits begin in a slice.
+    pub(crate) fn visits_in(&self, slice: i64) -> u32 {
+        let middle = slice.saturating_mul(self.slice_micros) + self.slice_micros / 2;
+        let busy = self.calendar.visitors(self.calendar.local(middle)) * self.scenarios.visitors(middle);
+        let mean = self.visits_per_slice * busy;
+        let mut rng = self.seed.rng(Purpose::Arrivals, slice as u64);
+        Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(&mut rng)) as u32
+    }
+
+    /// Everything that follows from the visits that begin in a slice, in no order; some of it happens in later slices.
+    pub(crate) fn simulate(&self, slice: i64) -> Vec<Moment> {
+        let visits = self.visits_in(slice);
+        let mut moments = Vec::with_capacity(visits as usize * 5);
+        for index in 0..visits {
+            visit(self, VisitNumber { slice, index }, &mut moments);
+        }
+        let start = slice * self.slice_micros;
+        let span = start..start + self.slice_micros;
+        self.scenarios
+            .bot(self.seed, self.catalogue.products().len(), span, &mut moments);
+        self.delivery.apply(self.seed, &mut moments);
+        if self.scenarios.longest_delay() > 0 {
+            for moment in &mut moments {
+                moment.delivered = self.scenarios.deliver(moment.delivered);
+            }
+        }
+        moments
+    }
+
+    /// How many slices before one can have something to deliver in it.
+    pub(crate) fn slices_before(&self) -> i64 {
+        let longest = LONGEST_VISIT_MICROS + self.delivery.longest_delay() + self.scenarios.longest_delay();
+        longest / self.slice_micros + 1
+    }
+
+    pub(crate) fn slice_at(&self, unix_micros: i64) -> i64 {
+        unix_micros.div_euclid(self.slice_micros)
+    }
+}

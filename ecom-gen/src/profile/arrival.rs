@@ -1,0 +1,67 @@
+use serde::{Deserialize, Serialize};
+
+use super::events::{Events, SECOND, share};
+use super::statistics::Spread;
+
+/// In which order events come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrival {
+    /// The share of events that come after one with a later time.
+    pub late_share: f64,
+    /// The share of events that happened in the same second as the one that came before.
+    pub same_second_share: f64,
+    /// Seconds by which late events are behind the latest one that came before; `None` if none is late.
+    pub late_by_seconds: Option<Spread>,
+}
+
+impl Arrival {
+    pub(super) fn of(events: &Events) -> Self {
+        let mut delays = Vec::new();
+        let mut latest = i64::MIN;
+        for row in &events.rows {
+            if row.micros < latest {
+                delays.push((latest - row.micros) as f64 / SECOND as f64);
+            }
+            latest = latest.max(row.micros);
+        }
+        let second = |micros: i64| micros.div_euclid(SECOND);
+        let pairs = events.rows.windows(2);
+        let same_second = pairs
+            .filter(|pair| second(pair[0].micros) == second(pair[1].micros))
+            .count();
+        Self {
+            late_share: share(delays.len(), events.rows.len()),
+            same_second_share: share(same_second, events.rows.len().saturating_sub(1)),
+            late_by_seconds: Spread::of(&mut delays),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::Seen;
+    use crate::profile::by_hand::{measure, view};
+
+    #[test]
+    fn late_is_what_comes_after_something_later() {
+        let mut events: Vec<Seen<'_>> = [0, 60, 30, 50, 61].map(|second| view(second, "u", "s", "p")).to_vec();
+        events.insert(
+            1,
+            Seen {
+                micros: events[0].micros + 999_999,
+                ..events[0]
+            },
+        );
+        let arrival = measure(events).arrival;
+        assert_eq!((arrival.late_share, arrival.same_second_share), (2.0 / 6.0, 1.0 / 5.0));
+        let late_by = arrival.late_by_seconds.unwrap();
+        assert_eq!((late_by.mean, late_by.max), (20.0, 30.0));
+    }
+
+    #[test]
+    fn in_order() {
+        let arrival = measure([view(0, "u", "s", "p"), view(5, "u", "s", "p")]).arrival;
+        assert_eq!((arrival.late_share, arrival.late_by_seconds), (0.0, None));
+    }
+}

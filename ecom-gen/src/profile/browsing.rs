@@ -1,0 +1,109 @@
+use ecom_stream::EventType;
+use serde::{Deserialize, Serialize};
+
+use super::events::{NONE, share};
+use super::groups::Groups;
+
+/// Where a session goes from a product.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Browsing {
+    /// Of two events in a row: the share that is about one product.
+    pub same_product: Option<f64>,
+    /// Of two views in a row: the share that is of one product.
+    pub same_product_views: Option<f64>,
+    /// Of two events in a row that have a category: the share in the same one.
+    pub same_category: Option<f64>,
+    /// Of the events after the first of a session: the share about a product that came before in it.
+    pub revisit: Option<f64>,
+}
+
+impl Browsing {
+    pub(super) fn of(by_session: &Groups<'_>) -> Self {
+        let (mut events, mut views, mut categories, mut later) =
+            (Part::default(), Part::default(), Part::default(), Part::default());
+        let mut products = Vec::new();
+        for session in by_session.iter() {
+            for (before, this) in session.pairs() {
+                let same = before.product == this.product;
+                events.count(same);
+                if before.is(EventType::View) && this.is(EventType::View) {
+                    views.count(same);
+                }
+                if before.category != NONE && this.category != NONE {
+                    categories.count(before.category == this.category);
+                }
+            }
+            products.clear();
+            products.extend(session.iter().map(|row| row.product));
+            products.sort_unstable();
+            products.dedup();
+            // Each product is new once, the first event's among them.
+            later.part += session.len() - products.len();
+            later.whole += session.len() - 1;
+        }
+        Self {
+            same_product: events.share(),
+            same_product_views: views.share(),
+            same_category: categories.share(),
+            revisit: later.share(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    part: usize,
+    whole: usize,
+}
+
+impl Part {
+    fn count(&mut self, is_part: bool) {
+        self.part += usize::from(is_part);
+        self.whole += 1;
+    }
+
+    fn share(&self) -> Option<f64> {
+        (self.whole > 0).then(|| share(self.part, self.whole))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::Seen;
+    use crate::profile::by_hand::{measure, view};
+
+    #[test]
+    fn steps_by_hand() {
+        // In a session: boot, boot, sock, boot. The other one has a single event.
+        let steps = ["boot", "boot", "sock", "boot"];
+        let mut events: Vec<_> = (0..)
+            .zip(steps)
+            .map(|(second, product)| view(second, "u", "s", product))
+            .collect();
+        events.push(view(1, "u", "t", "boot"));
+        events[2].category = Some("socks");
+        let browsing = measure(events.clone()).browsing;
+        assert_eq!(
+            (browsing.same_product, browsing.revisit),
+            (Some(1.0 / 3.0), Some(2.0 / 3.0))
+        );
+        assert_eq!(browsing.same_category, Some(1.0 / 3.0));
+
+        // Nothing is known of the steps to an event without a category and from it.
+        events[2] = Seen {
+            category: None,
+            ..events[2]
+        };
+        assert_eq!(measure(events).browsing.same_category, Some(1.0));
+    }
+
+    #[test]
+    fn single_events_go_nowhere() {
+        let browsing = measure([view(0, "u", "s", "p")]).browsing;
+        assert_eq!(
+            (browsing.same_product, browsing.same_category, browsing.revisit),
+            (None, None, None)
+        );
+    }
+}

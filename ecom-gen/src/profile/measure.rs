@@ -1,0 +1,196 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use ecom_stream::{Event, EventType, Price};
+use time::UtcOffset;
+
+use super::Profile;
+use super::duplicates::Fingerprint;
+use super::events::{Events, NONE, Row};
+use super::interner::Interner;
+
+/// How events are measured.
+#[derive(Debug, Clone, Copy)]
+pub struct MeasureOptions {
+    /// How far the clocks of the shop are ahead of UTC, for hours and weekdays.
+    pub utc_offset: UtcOffset,
+}
+
+impl Default for MeasureOptions {
+    /// Hours and weekdays in UTC.
+    fn default() -> Self {
+        Self {
+            utc_offset: UtcOffset::UTC,
+        }
+    }
+}
+
+/// What a [`Measure`] looks at of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Its identifier. Of events without one those that are the same in everything else are taken for duplicates.
+    pub event_id: Option<u128>,
+    /// When it happened, in microseconds since 1970.
+    pub micros: i64,
+    /// What happened.
+    pub event_type: EventType,
+    /// Who did it.
+    pub user_id: &'a str,
+    /// In which visit.
+    pub session_id: &'a str,
+    /// To which product.
+    pub product_id: &'a str,
+    /// The dotted category.
+    pub category: Option<&'a str>,
+    /// The brand.
+    pub brand: Option<&'a str>,
+    /// The price of one, in hundredths.
+    pub cents: Option<i64>,
+    /// How many.
+    pub quantity: u32,
+}
+
+impl<'a> From<&'a Event> for Seen<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            event_id: Some(event.event_id.as_u128()),
+            micros: (event.event_time.unix_timestamp_nanos() / 1_000) as i64,
+            event_type: event.event_type,
+            user_id: &event.user_id,
+            session_id: &event.session_id,
+            product_id: &event.product_id,
+            category: event.category.as_deref(),
+            brand: event.brand.as_deref(),
+            cents: event.price.map(Price::cents),
+            quantity: event.quantity.unsigned_abs(),
+        }
+    }
+}
+
+/// Gathers events and measures them. It takes some 100 bytes for each, and they may come in any order.
+///
+/// ```
+/// use ecom_gen::Shop;
+/// use ecom_gen::profile::{Measure, MeasureOptions};
+/// use time::macros::datetime;
+///
+/// let mut measure = Measure::new(MeasureOptions::default());
+/// for event in Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).build().take(10_000) {
+///     measure.add(&(&event).into());
+/// }
+/// let profile = measure.finish();
+/// assert_eq!(profile.volume.events, 10_000);
+/// println!("{}", profile.report());
+/// ```
+#[derive(Debug, Default)]
+pub struct Measure {
+    options: MeasureOptions,
+    users: Interner,
+    sessions: Interner,
+    products: Interner,
+    brands: Interner,
+    categories: Interner,
+    category_names: Vec<String>,
+    rows: Vec<Row>,
+    fingerprints: Vec<Fingerprint>,
+    unusable_rows: u64,
+    unusable_files: u64,
+}
+
+impl Measure {
+    /// Nothing seen so far.
+    pub fn new(options: MeasureOptions) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// Takes one more event.
+    pub fn add(&mut self, seen: &Seen<'_>) {
+        let row = Row {
+            micros: seen.micros,
+            cents: seen.cents.unwrap_or(-1),
+            user: self.users.number(seen.user_id).number,
+            session: self.sessions.number(seen.session_id).number,
+            product: self.products.number(seen.product_id).number,
+            category: self.category(seen.category),
+            brand: seen.brand.map_or(NONE, |brand| self.brands.number(brand).number),
+            quantity: seen.quantity,
+            event_type: seen.event_type,
+        };
+        let content = content(&row);
+        self.fingerprints.push(Fingerprint {
+            id: seen.event_id.map_or(content, |id| hash(&id)),
+            content,
+            index: self.rows.len() as u32,
+        });
+        self.rows.push(row);
+    }
+
+    /// Counts one more row that is no event.
+    pub fn add_unusable_row(&mut self) {
+        self.unusable_rows += 1;
+    }
+
+    /// Counts one more file that can't be used.
+    pub fn add_unusable_file(&mut self) {
+        self.unusable_files += 1;
+    }
+
+    /// How many events were taken so far.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no event was taken so far.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Measures what was seen.
+    pub fn finish(mut self) -> Profile {
+        let repeats = Fingerprint::drop_duplicates(self.fingerprints, &mut self.rows);
+        let times = self.rows.iter().map(|row| row.micros);
+        let events = Events {
+            first: times.clone().min().unwrap_or_default(),
+            last: times.max().unwrap_or_default(),
+            rows: self.rows,
+            users: self.users.len(),
+            sessions: self.sessions.len(),
+            products: self.products.len(),
+            brands: self.brands.len(),
+            categories: self.category_names,
+            offset_micros: i64::from(self.options.utc_offset.whole_seconds()) * super::events::SECOND,
+        };
+        Profile::of(&events, repeats, self.unusable_rows, self.unusable_files)
+    }
+
+    fn category(&mut self, category: Option<&str>) -> u32 {
+        let Some(category) = category else { return NONE };
+        let interned = self.categories.number(category);
+        if interned.is_new {
+            self.category_names.push(category.to_owned());
+        }
+        interned.number
+    }
+}
+
+/// A hash of all but the identifier.
+fn content(row: &Row) -> u64 {
+    let numbers = [
+        row.user,
+        row.session,
+        row.product,
+        row.category,
+        row.brand,
+        row.quantity,
+    ];
+    hash(&(row.micros, row.cents, numbers, row.event_type))
+}
+
+/// The same on every run.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,109 @@
+use ecom_stream::EventType;
+use serde::{Deserialize, Serialize};
+
+use super::events::{Events, share};
+
+/// How many events there are, and of which type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// How many events, without exact duplicates.
+    pub events: u64,
+    /// How many people.
+    pub users: u64,
+    /// How many visits.
+    pub sessions: u64,
+    /// How many products were seen.
+    pub products: u64,
+    /// Days from the first event to the last.
+    pub days: f64,
+    /// How many looked at a product.
+    pub views: u64,
+    /// How many put it into the cart.
+    pub carts: u64,
+    /// How many took it out again.
+    pub removals: u64,
+    /// How many bought it.
+    pub purchases: u64,
+    /// Of purchases: the share that is of a single piece.
+    pub single_piece_share: Option<f64>,
+    /// Of purchases: how many pieces on average.
+    pub pieces_mean: Option<f64>,
+}
+
+impl Volume {
+    pub(super) fn of(events: &Events) -> Self {
+        let mut by_type = [0; EventType::ALL.len()];
+        for row in &events.rows {
+            by_type[row.event_type as usize] += 1;
+        }
+        let count = |event_type| by_type[event_type as usize];
+        let purchases = count(EventType::Purchase);
+        let single = events.of(EventType::Purchase).filter(|row| row.quantity == 1).count();
+        let pieces: u64 = events.of(EventType::Purchase).map(|row| u64::from(row.quantity)).sum();
+        Self {
+            events: events.rows.len() as u64,
+            users: events.users as u64,
+            sessions: events.sessions as u64,
+            products: events.products as u64,
+            days: events.days(),
+            views: count(EventType::View),
+            carts: count(EventType::AddToCart),
+            removals: count(EventType::RemoveFromCart),
+            purchases,
+            single_piece_share: (purchases > 0).then(|| share(single, purchases as usize)),
+            pieces_mean: (purchases > 0).then(|| pieces as f64 / purchases as f64),
+        }
+    }
+
+    /// The share of events of a type; `None` without events.
+    pub fn share(&self, event_type: EventType) -> Option<f64> {
+        let count = match event_type {
+            EventType::View => self.views,
+            EventType::AddToCart => self.carts,
+            EventType::RemoveFromCart => self.removals,
+            EventType::Purchase => self.purchases,
+        };
+        (self.events > 0).then(|| count as f64 / self.events as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Seen;
+    use crate::profile::by_hand::{measure, purchase, small_shop};
+
+    #[test]
+    fn events_are_counted() {
+        let volume = measure(small_shop()).volume;
+        assert_eq!(
+            (volume.events, volume.users, volume.sessions, volume.products),
+            (7, 2, 3, 2)
+        );
+        assert_eq!(
+            (volume.views, volume.carts, volume.removals, volume.purchases),
+            (4, 2, 0, 1)
+        );
+        assert_eq!(volume.share(EventType::AddToCart), Some(2.0 / 7.0));
+        assert_eq!((volume.single_piece_share, volume.pieces_mean), (Some(1.0), Some(1.0)));
+        assert!((volume.days - (1.0 + 10.0 / 86_400.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn pieces_are_those_of_purchases() {
+        let three = Seen {
+            quantity: 3,
+            ..purchase(0, "u", "s", "p")
+        };
+        let volume = measure([three, purchase(1, "u", "s", "p")]).volume;
+        assert_eq!((volume.single_piece_share, volume.pieces_mean), (Some(0.5), Some(2.0)));
+    }
+
+    #[test]
+    fn no_events() {
+        let volume = measure([]).volume;
+        assert_eq!((volume.events, volume.days, volume.pieces_mean), (0, 0.0, None));
+        assert_eq!(volume.share(EventType::View), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Slices of time, in their order and each in the order of delivery.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ecom_stream::{Error, ErrorKind, Result};
+use futures::stream::{self, Stream, StreamExt};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::model::Model;
+use crate::moment::Moment;
+
+/// Keeps what is made in a slice but happens later.
+#[derive(Debug, Clone)]
+pub(crate) struct Timeline {
+    slice_micros: i64,
+    next: i64,
+    ahead: VecDeque<Vec<Moment>>,
+}
+
+impl Timeline {
+    /// A timeline whose first whole slice is `first`, and the slice to begin with.
+    pub(crate) fn new(model: &Model, first: i64) -> (Self, i64) {
+        let next = first - model.slices_before();
+        let timeline = Self {
+            slice_micros: model.slice_micros,
+            next,
+            ahead: VecDeque::new(),
+        };
+        (timeline, next)
+    }
+
+    /// Takes what is made in the next slice; gives what is delivered in it, in no order.
+    pub(crate) fn pass(&mut self, made: Vec<Moment>) -> Vec<Moment> {
+        for moment in made {
+            // Nothing is delivered before it happens.
+            let at = (moment.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
+            if at >= self.ahead.len() {
+                self.ahead.resize_with(at + 1, Vec::new);
+            }
+            self.ahead[at].push(moment);
+        }
+        self.next += 1;
+        self.ahead.pop_front().unwrap_or_default()
+    }
+}
+
+/// Sorts what is delivered in a slice, without what lies before the shop's start.
+pub(crate) fn in_order(mut moments: Vec<Moment>, start_micros: i64) -> Vec<Moment> {
+    moments.retain(|moment| moment.micros >= start_micros);
+    moments.sort_unstable_by_key(Moment::order);
+    moments
+}
+
+/// What `finish` makes of each slice's moments, in order, from the slice `first` on; made by at most so many threads at a
+/// time. Nothing is made before it is asked for, and not more than twice that many slices ahead.
+pub(crate) fn slices<R: Send + 'static>(
+    model: Arc<Model>,
+    first: i64,
+    workers: usize,
+    finish: impl Fn(i64, Vec<Moment>) -> R + Clone + Send + 'static,
+) -> impl Stream<Item = Result<R>> + Send {
+    let workers = workers.max(1);
+    let permits = Arc::new(Semaphore::new(workers));
+    let (mut timeline, begin) = Timeline::new(&model, first);
+    let simulated = {
+        let permits = permits.clone();
+        stream::iter(begin..)
+            .map(move |slice| {
+                let model = model.clone();
+                let made = work(permits.clone(), move || model.simulate(slice));
+                async move { made.await.map(|made| (slice, made)) }
+            })
+            .buffered(workers)
+    };
+    simulated
+        .map(move |made| made.map(|(slice, made)| (slice, timeline.pass(made))))
+        .filter(move |passed| std::future::ready(!matches!(passed, Ok((slice, _)) if *slice < first)))
+        .map(move |passed| {
+            let (permits, finish) = (permits.clone(), finish.clone());
+            async move {
+                let (slice, moments) = passed?;
+                work(permits, move || finish(slice, moments)).await
+            }
+        })
+        .buffered(workers)
+}
+
+async fn work<R: Send + 'static>(permits: Arc<Semaphore>, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
+    let panicked = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::Panicked, "making events panicked or was given up").caused_by(cause)
+    };
+    let permit = permits.acquire_owned().await.map_err(|err| panicked(err.into()))?;
+    let done = spawn_blocking(move || {
+        let _permit = permit;
+        work()
+    });
+    done.await.map_err(|err| panicked(err.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::scenario::micros;
+    use crate::shop::Shop;
+
+    #[tokio::test]
+    async fn workers_change_nothing() {
+        let start = datetime!(2026-11-01 12:00 UTC);
+        let model = Arc::new(Model::new(&Shop::builder(5, start)));
+        let first = model.slice_at(micros(start));
+        let of = async |workers| {
+            let finish = move |_, moments| in_order(moments, micros(start));
+            let slices = slices(model.clone(), first, workers, finish);
+            let slices: Vec<_> = slices.take(4).map(Result::unwrap).collect().await;
+            slices.concat()
+        };
+        let one = of(1).await;
+        assert!(one.len() > 5_000);
+        assert!(one == of(4).await);
+    }
+
+    #[test]
+    fn a_timeline_that_begins_later_is_the_same_from_there_on() {
+        let start = datetime!(2026-11-01 12:00 UTC);
+        let model = Model::new(&Shop::builder(5, start));
+        let from = |first: i64, skip: i64| {
+            let (mut timeline, begin) = Timeline::new(&model, first);
+            let mut slices = (begin..).map(|slice| in_order(timeline.pass(model.simulate(slice)), i64::MIN));
+            slices.nth((first - begin + skip) as usize).unwrap()
+        };
+        let first = model.slice_at(micros(start));
+        assert!(from(first, 50) == from(first + 50, 0));
+    }
+}

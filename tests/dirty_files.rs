@@ -1,0 +1,227 @@
+//! A shop with every fault there is, and an ingest of its files: the ledger, the dead letters and the table are what the
+//! manifest says, record by record.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use ecom_gen::{
+    Delivery, Dirt, FaultKind, FilePlan, FileState, FilesSink, Manifest, Pace, Rate, Shop, ShopFiles, Total,
+};
+use ecom_sink_pg::PgSink;
+use ecom_sink_pg::server::PrivateServer;
+use ecom_stream::{CsvDirSource, EventType, Rules, SourceExt};
+use time::macros::datetime;
+use tokio_postgres::{Client, NoTls};
+
+const EVENTS: u64 = 210_000;
+
+fn dirty_files() -> ShopFiles {
+    // So many copies that some are of events which got lost with their file.
+    let mut delivery = Delivery::heavy();
+    (delivery.duplicate, delivery.altered) = (0.1, 0.05);
+    let shop = Shop::builder(11, datetime!(2026-10-30 18:00 UTC))
+        .rate(Rate::per_second(10.0).unwrap())
+        .products(2_000)
+        .delivery(delivery);
+    let plan = FilePlan::default().every(Duration::from_secs(20)..=Duration::from_secs(60));
+    let files = ShopFiles::new(shop).plan(plan).dirt(Dirt::heavy()).truth(true);
+    files.pace(Pace::AsFastAsPossible).events(EVENTS)
+}
+
+async fn write(dir: &Path) {
+    let summary = dirty_files().to(FilesSink::new(dir)).run().await.unwrap();
+    assert!(summary.counts.stored > 200_000, "{:?}", summary.counts);
+}
+
+fn manifest(dir: &Path) -> (Manifest, Total) {
+    let manifest = Manifest::read(dir.join("events.manifest.jsonl")).unwrap();
+    let total = manifest.total.clone().unwrap();
+    for kind in FaultKind::OF_ROWS.iter().chain(&FaultKind::OF_FILES) {
+        assert!(total.faults.get(kind).is_some_and(|count| *count >= 1), "no {kind:?}");
+    }
+    for state in [FileState::Finished, FileState::Damaged, FileState::SetAside] {
+        assert!(total.states[&state] >= 1, "{state:?}");
+    }
+    let sums = &total.sums;
+    for count in [sums.exact_copies, sums.altered_copies, sums.late, sums.out_of_order] {
+        assert!(count > 500, "{sums:?}");
+    }
+    (manifest, total)
+}
+
+async fn server() -> (PrivateServer, Client) {
+    let server = PrivateServer::builder().temporary().setting("fsync", "off").start();
+    let server = server.await.expect("the tests need PostgreSQL's server programs");
+    let (client, connection) = tokio_postgres::connect(server.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    (server, client)
+}
+
+/// A dead letter: path, record, byte offset, reason.
+type Letter = (String, i64, i64, String);
+
+fn expected_letters(manifest: &Manifest) -> Vec<Letter> {
+    let mut letters = Vec::new();
+    for file in &manifest.files {
+        for fault in &file.faults {
+            // The record in which a file is damaged is no dead letter: the file is not read on.
+            if let (Some(record), Some(offset), Some(reason)) = (fault.record, fault.byte_offset, &fault.reason)
+                && fault.kind != FaultKind::UnterminatedQuote
+            {
+                letters.push((file.name.clone(), record as i64, offset as i64, reason.clone()));
+            }
+        }
+    }
+    letters.sort();
+    letters
+}
+
+/// Those of the database, whose bytes must be those that stand there in the file.
+async fn letters(client: &Client, dir: &Path) -> Vec<Letter> {
+    let sql = "SELECT path, record_no, byte_offset, reason, raw FROM ecom.dead_letters";
+    let mut texts = BTreeMap::new();
+    let mut letters = Vec::new();
+    for row in client.query(sql, &[]).await.unwrap() {
+        let (path, offset): (String, i64) = (row.get("path"), row.get("byte_offset"));
+        let text = texts
+            .entry(path.clone())
+            .or_insert_with(|| fs::read(dir.join(&path)).unwrap());
+        let line = text[offset as usize..].split(|byte| *byte == b'\n').next().unwrap();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        assert_eq!(row.get::<_, &[u8]>("raw"), line, "{path} at {offset}");
+        letters.push((path, row.get("record_no"), offset, row.get("reason")));
+    }
+    letters.sort();
+    letters
+}
+
+async fn assert_table(client: &Client, total: &Total) {
+    for event_type in EventType::ALL {
+        let sql = "SELECT count(*) FROM ecom.events WHERE event_type = $1";
+        let count = client.query_one(sql, &[&event_type.as_str()]).await.unwrap();
+        assert_eq!(
+            count.get::<_, i64>(0) as u64,
+            total.sums.in_table.of(event_type),
+            "{event_type}"
+        );
+    }
+    let sql = "SELECT count(DISTINCT user_id) FROM ecom.events";
+    let users = client.query_one(sql, &[]).await.unwrap();
+    assert_eq!(users.get::<_, i64>(0) as u64, total.users);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingest_finds_what_the_manifest_says() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path()).await;
+    let (manifest, total) = manifest(dir.path());
+    let (server, client) = server().await;
+    let ingest = CsvDirSource::new(dir.path())
+        .available_now()
+        .validate(Rules::default())
+        .stamp()
+        .to(PgSink::from_url(server.url()).unwrap());
+    let summary = ingest.run().await.unwrap();
+    let expected = total.sums.expected;
+    let counts = summary.counts;
+    assert_eq!(
+        (counts.read, counts.stored, counts.duplicates, counts.rejected),
+        (expected.read, expected.stored, expected.duplicates, expected.rejected)
+    );
+
+    let sql = "SELECT path, state, reason, read, stored, duplicates, rejected, filtered, generation \
+               FROM ecom.ingest_split ORDER BY path";
+    let splits = client.query(sql, &[]).await.unwrap();
+    assert_eq!(splits.len() as u64, total.files);
+    assert!(splits.len() > 300);
+    for (split, file) in splits.iter().zip(&manifest.files) {
+        let count = |name: &str| split.get::<_, i64>(name) as u64;
+        let path: &str = split.get("path");
+        assert_eq!(path, file.name);
+        let state = match file.state {
+            FileState::Finished => "finished",
+            FileState::Damaged => "damaged",
+            FileState::SetAside => "set_aside",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(split.get::<_, &str>("state"), state, "{path}");
+        assert_eq!(split.get::<_, Option<&str>>("reason"), file.reason.as_deref(), "{path}");
+        let expected = file.sums.expected;
+        assert_eq!(
+            (
+                count("read"),
+                count("stored"),
+                count("duplicates"),
+                count("rejected"),
+                count("filtered")
+            ),
+            (
+                expected.read,
+                expected.stored,
+                expected.duplicates,
+                expected.rejected,
+                0
+            ),
+            "{path}: {:?}",
+            file.faults
+        );
+        assert_eq!(split.get::<_, i32>("generation"), 0, "{path}");
+        assert_eq!(fs::metadata(dir.path().join(path)).unwrap().len(), file.bytes, "{path}");
+    }
+
+    let (found, expected) = (letters(&client, dir.path()).await, expected_letters(&manifest));
+    let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+    assert_eq!((difference, found.len()), (None, expected.len()));
+    assert_table(&client, &total).await;
+    let sql = "SELECT coalesce(sum(price * quantity), 0)::text FROM ecom.events WHERE event_type = 'purchase'";
+    let revenue = client.query_one(sql, &[]).await.unwrap();
+    assert_eq!(revenue.get::<_, &str>(0), total.sums.revenue.to_string());
+}
+
+/// The ingest may see both versions of a rewritten file, or only one: the table is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingest_while_the_files_are_written_finds_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, client) = server().await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let ingest = CsvDirSource::new(dir.path())
+        .validate(Rules::default())
+        .stamp()
+        .to(PgSink::from_url(server.url()).unwrap());
+    let ingest = tokio::spawn(ingest.run_until(async {
+        let _ = stopped.await;
+    }));
+    // Slowly, so that both versions of some are seen.
+    let slow = dirty_files().inspect(|_| std::thread::sleep(Duration::from_millis(25)));
+    slow.to(FilesSink::new(dir.path())).run().await.unwrap();
+    let (manifest, total) = manifest(dir.path());
+    let expected = total.sums.expected.stored as i64;
+    for _ in 0..2_400 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let count = client.query_one("SELECT count(*) FROM ecom.events", &[]).await;
+        if count.is_ok_and(|row| row.get::<_, i64>(0) >= expected) {
+            break;
+        }
+    }
+    // Twice the settle time, and a scan more.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    stop.send(()).unwrap();
+    let summary = ingest.await.unwrap().unwrap();
+    assert!(summary.counts.is_balanced());
+    let (found, expected) = (letters(&client, dir.path()).await, expected_letters(&manifest));
+    let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+    assert_eq!((difference, found.len()), (None, expected.len()));
+    assert_table(&client, &total).await;
+    let sql = "SELECT count(*) FROM ecom.ingest_split WHERE generation > 0";
+    let again: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+    assert!(again > 0, "no second version was read after the first");
+}
