@@ -253,6 +253,14 @@ async fn new_partitions_have_few_indexes_or_all() {
         ]
     );
     assert_eq!(
+        db.ask("SELECT name, definition FROM ecom.settled_indexes").await,
+        [
+            "user|(user_id, event_time)",
+            "product|(product_id, event_time)",
+            "category|(category text_pattern_ops, event_time)",
+        ]
+    );
+    assert_eq!(
         db.ask("SELECT partition, is_settled FROM ecom.partitions ORDER BY 1")
             .await,
         ["events_y20261123|f", "events_y20261124|t"]

@@ -10,6 +10,7 @@
 mod fixture;
 
 use ecom_sink_pg::schema::apply;
+use fixture::calls::{CALLS, VIEWS, Values};
 use fixture::program::once;
 use fixture::schema::{ask, current, migrations, psql, refused, said, setup};
 use fixture::{Database, HEADER, connect, database, drop_in, drop_in_text, line};
@@ -170,6 +171,27 @@ async fn ecom_reader_may_look_and_no_more() {
     admin
         .execute("SELECT ecom.ensure_partitions(ARRAY['2026-11-23']::date[])")
         .await;
+    let values = Values {
+        since: "2026-11-23",
+        until: "2026-11-24",
+        user: "u",
+        product: "p",
+        category: "c",
+    };
+    let calls = CALLS.iter().map(|(_, call)| values.put_into(call));
+    for of in calls.chain(VIEWS.iter().map(|view| format!("ecom.{view}"))) {
+        ask(&reader, &format!("SELECT * FROM {of}")).await;
+    }
+    for of in [
+        "events",
+        "dead_letters",
+        "ingest_split",
+        "ingest_pipeline",
+        "settings",
+        "schema_history",
+    ] {
+        ask(&reader, &format!("SELECT count(*) FROM ecom.{of}")).await;
+    }
     // A session may take back what protects it from accidents; rights stay.
     reader
         .batch_execute("SET default_transaction_read_only = off; SET statement_timeout = 0")

@@ -25,6 +25,12 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V4__partitions",
         include_str!("../../sql/migrations/V4__partitions.sql"),
     ),
+    ("V5__sales", include_str!("../../sql/migrations/V5__sales.sql")),
+    ("V6__shoppers", include_str!("../../sql/migrations/V6__shoppers.sql")),
+    (
+        "V7__operations",
+        include_str!("../../sql/migrations/V7__operations.sql"),
+    ),
 ];
 
 /// Where it is written down which of them were applied.
