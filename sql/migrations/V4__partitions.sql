@@ -71,9 +71,12 @@ SELECT
     n.index,
     CASE
         WHEN x.indexrelid IS NULL THEN 'missing'
-        -- An interrupted CREATE INDEX CONCURRENTLY leaves one that costs and does not serve.
-        WHEN NOT x.indisvalid THEN 'invalid'
-        ELSE 'valid'
+        WHEN x.indisvalid THEN 'valid'
+        WHEN EXISTS (
+            SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid
+        ) THEN 'building'
+        -- A CREATE INDEX CONCURRENTLY that was interrupted leaves one that costs and does not serve.
+        ELSE 'invalid'
     END AS state,
     format('CREATE INDEX CONCURRENTLY %I ON ecom.%I %s', n.index, c.relname, s.definition) AS build,
     format('DROP INDEX CONCURRENTLY IF EXISTS ecom.%I', n.index) AS clear
@@ -92,7 +95,7 @@ COMMENT ON COLUMN ecom.partition_indexes.starts IS 'Start of the time that the p
 COMMENT ON COLUMN ecom.partition_indexes.ends IS 'End of the time that the partition holds, not included.';
 COMMENT ON COLUMN ecom.partition_indexes.index IS 'Name of the index.';
 COMMENT ON COLUMN ecom.partition_indexes.state IS
-    'missing, valid, or invalid: left over from a build that was interrupted.';
+    'missing, building, valid, or invalid: left over from a build that was interrupted.';
 COMMENT ON COLUMN ecom.partition_indexes.build IS 'The statement that builds it while others write.';
 COMMENT ON COLUMN ecom.partition_indexes.clear IS 'The statement that clears an invalid one away.';
 
