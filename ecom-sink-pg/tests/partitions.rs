@@ -232,6 +232,20 @@ async fn the_width_may_change_at_any_time() {
     assert_eq!(denied(&db, many).await.code().code(), "22023");
 }
 
+/// The sink asks for so many days at a time; of 64 the hours take more locks than a server has by default.
+#[tokio::test]
+async fn the_hours_of_a_week_are_made_at_once() {
+    let db = database_with_schema().await;
+    db.execute("UPDATE ecom.settings SET partition_width = 'hour', index_profile = 'full'")
+        .await;
+    let days = "ARRAY(SELECT '2026-11-20'::date + i FROM generate_series(0, 7) i)";
+    let made = format!("SELECT ecom.ensure_partitions({days})");
+    assert_eq!(db.ask(&made).await, ["192"]);
+    let settled =
+        "SELECT count(*), bool_and(is_settled), bool_and(ends - starts = interval '1 hour') FROM ecom.partitions";
+    assert_eq!(db.ask(settled).await, ["192|t|t"]);
+}
+
 #[tokio::test]
 async fn new_partitions_have_few_indexes_or_all() {
     let db = database_with_schema().await;
