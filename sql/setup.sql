@@ -84,7 +84,7 @@ FROM ecom.schema_history WHERE version = 4 \gset
     INSERT INTO ecom.schema_history VALUES (4, 'partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 2629801320127644190
+\set checksum 3941003681796307407
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 5 \gset
 \if :differs
@@ -94,24 +94,34 @@ FROM ecom.schema_history WHERE version = 5 \gset
     INSERT INTO ecom.schema_history VALUES (5, 'sales', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 1054886152483244036
+\set checksum 10567413536075262002
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 6 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V6__shoppers was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V6__products was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V6__shoppers.sql
-    INSERT INTO ecom.schema_history VALUES (6, 'shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V6__products.sql
+    INSERT INTO ecom.schema_history VALUES (6, 'products', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 17605353927048760048
+\set checksum 13424256625506927930
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 7 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V7__operations was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V7__shoppers was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V7__operations.sql
-    INSERT INTO ecom.schema_history VALUES (7, 'operations', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V7__shoppers.sql
+    INSERT INTO ecom.schema_history VALUES (7, 'shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
+\set checksum 14670314947935384375
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 8 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V8__operations was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V8__operations.sql
+    INSERT INTO ecom.schema_history VALUES (8, 'operations', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset

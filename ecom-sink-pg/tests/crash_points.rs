@@ -354,7 +354,7 @@ fn every_point_in_the_sources_is_enumerated() {
     for sources in ["src", "../ecom-stream/src"] {
         named_in(&here.join(sources), &mut names);
     }
-    // Those of the directory as a sink are in the tests of ecom-gen, those of the upkeep in maintenance.rs; the documentation
+    // Those of the directory as a sink are in the tests of ecom-gen, those of the upkeep in maintenance/; the documentation
     // names one as an example.
     names.retain(|name| !["csv_sink.", "maintenance."].iter().any(|of| name.starts_with(of)) && name != "room.step");
     names.sort();

@@ -26,10 +26,11 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../sql/migrations/V4__partitions.sql"),
     ),
     ("V5__sales", include_str!("../../sql/migrations/V5__sales.sql")),
-    ("V6__shoppers", include_str!("../../sql/migrations/V6__shoppers.sql")),
+    ("V6__products", include_str!("../../sql/migrations/V6__products.sql")),
+    ("V7__shoppers", include_str!("../../sql/migrations/V7__shoppers.sql")),
     (
-        "V7__operations",
-        include_str!("../../sql/migrations/V7__operations.sql"),
+        "V8__operations",
+        include_str!("../../sql/migrations/V8__operations.sql"),
     ),
 ];
 

@@ -11,6 +11,7 @@
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod operations;
+mod products;
 mod pruning;
 mod sales;
 mod shoppers;
