@@ -74,7 +74,7 @@ FROM ecom.schema_history WHERE version = 3 \gset
     INSERT INTO ecom.schema_history VALUES (3, 'identity', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 7886640156674190116
+\set checksum 16723427004592063586
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 4 \gset
 \if :differs

@@ -139,6 +139,7 @@ DECLARE
     missing  date[];
     day      date;
     settings ecom.settings;
+    taken    tstzrange[];
     span     record;
     index    record;
     name     text;
@@ -173,18 +174,19 @@ BEGIN
 
     PERFORM pg_advisory_xact_lock(hashtextextended('ecom.ensure_partitions', 0));
     SELECT * INTO settings FROM ecom.settings;
+    -- Once more: another session may have been first.
+    taken := ARRAY(SELECT tstzrange(b.starts, b.ends) FROM ecom.partition_bounds() b);
 
     FOREACH day IN ARRAY missing LOOP
         -- Of the width that is set where that is free, else of the next smaller one, so that the width can be changed at
-        -- any time; at last the hours that no partition holds. Another session may have been first.
+        -- any time; at last the hours that no partition holds.
         FOR span IN
-            WITH taken AS MATERIALIZED (SELECT b.starts, b.ends FROM ecom.partition_bounds() b),
-            widths (rank, unit, width, label) AS (
+            WITH widths (rank, unit, width, label) AS (
                 VALUES (1, 'month', interval '1 month', 'YYYYMM'), (2, 'day', '1 day', 'YYYYMMDD'),
                        (3, 'hour', '1 hour', 'YYYYMMDDHH24')
             ),
             possible AS (
-                SELECT w.rank, s.starts, s.starts + w.width AS ends, to_char(s.starts, w.label) AS label
+                SELECT w.rank, tstzrange(s.starts, s.starts + w.width) AS time, to_char(s.starts, w.label) AS label
                 FROM widths w
                 CROSS JOIN LATERAL generate_series(
                     date_trunc(w.unit, day::timestamptz), day + interval '23 hours', w.width
@@ -195,12 +197,13 @@ BEGIN
                 SELECT p.*
                 FROM possible p
                 WHERE NOT EXISTS (
-                    SELECT FROM taken t
-                    WHERE CASE WHEN p.rank < 3 THEN t.starts < p.ends AND t.ends > p.starts
-                               ELSE t.starts <= p.starts AND t.ends >= p.ends END
+                    SELECT FROM unnest(taken) t WHERE CASE WHEN p.rank < 3 THEN t && p.time ELSE t @> p.time END
                 )
             )
-            SELECT f.starts, f.ends, f.label FROM free f WHERE f.rank = (SELECT min(f.rank) FROM free f) ORDER BY f.starts
+            SELECT f.time, lower(f.time) AS starts, upper(f.time) AS ends, f.label
+            FROM free f
+            WHERE f.rank = (SELECT min(f.rank) FROM free f)
+            ORDER BY f.time
         LOOP
             name := 'events_y' || span.label;
             IF to_regclass(format('ecom.%I', name)) IS NOT NULL THEN
@@ -227,6 +230,7 @@ BEGIN
             EXECUTE format(
                 'ALTER TABLE ecom.events ATTACH PARTITION ecom.%I FOR VALUES FROM (%L) TO (%L)',
                 name, span.starts, span.ends);
+            taken := taken || span.time;
             made := made + 1;
         END LOOP;
     END LOOP;

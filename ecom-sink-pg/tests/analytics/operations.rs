@@ -155,7 +155,8 @@ async fn the_pulse() {
 
     // In one transaction, in which now() stands still.
     db.execute(
-        "SELECT ecom.ensure_partitions(ARRAY[now() - interval '2 hours', now()]::date[]);
+        "SET timezone = 'UTC';
+         SELECT ecom.ensure_partitions(ARRAY[now() - interval '2 hours', now()]::date[]);
          BEGIN;
          INSERT INTO ecom.events
          SELECT now() - ago::interval, now(), NULL, NULL, gen_random_uuid(), quantity, type, u, s, 'p', NULL, NULL, NULL, price

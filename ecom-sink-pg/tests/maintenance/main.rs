@@ -26,7 +26,8 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) async fn database_with_days() -> Database {
     let db = database_with_schema().await;
     db.execute(
-        "SELECT ecom.ensure_partitions(ARRAY['2026-10-01', '2026-10-02', '2026-10-03', now()]::date[]);
+        "SET timezone = 'UTC';
+         SELECT ecom.ensure_partitions(ARRAY['2026-10-01', '2026-10-02', '2026-10-03', now()]::date[]);
          INSERT INTO ecom.events
          SELECT t, now(), NULL, NULL, gen_random_uuid(), 1, 'view', 'user-' || n % 50, 's-' || n, 'sku-' || n % 20,
                 NULL, 'home.light', NULL, 1

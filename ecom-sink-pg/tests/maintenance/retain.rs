@@ -24,7 +24,6 @@ async fn what_is_older_goes_as_a_whole() {
          VALUES (1, 'p', 's', 'a.csv', 'finished', '2020-01-01')",
     )
     .await;
-    db.execute("SET timezone = 'UTC'").await;
     let days = db.number("SELECT (now()::date - '2026-10-02'::date)::int8").await;
     let keep = u16::try_from(days).unwrap();
     let left = async || db.ask("SELECT partition FROM ecom.partitions ORDER BY starts").await;
@@ -66,7 +65,8 @@ async fn what_is_older_goes_as_a_whole() {
 async fn a_month_with_younger_days_stays() {
     let db = database_with_schema().await;
     db.execute(
-        "UPDATE ecom.settings SET partition_width = 'month';
+        "SET timezone = 'UTC';
+         UPDATE ecom.settings SET partition_width = 'month';
          SELECT ecom.ensure_partitions(ARRAY[now() - interval '31 days', now()]::date[])",
     )
     .await;
