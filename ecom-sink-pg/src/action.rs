@@ -56,7 +56,7 @@ pub(crate) fn verdict(state: Option<&SqlState>) -> (ErrorKind, Option<&'static s
         ),
         ("42501", _) => (
             ErrorKind::Schema,
-            Some("grant the role the rights that sql/setup.sql lists, or use another role"),
+            Some("grant the role the rights that ecom_writer has in sql/roles.sql, or use another role"),
         ),
         (_, "42" | "3F") => (
             ErrorKind::Schema,

@@ -52,6 +52,11 @@ impl Failure {
         self.postgres()?.code()
     }
 
+    /// Whether another session had what it needed for too long.
+    pub(crate) fn is_of_a_lock(&self) -> bool {
+        self.state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether the server might let us in with encryption where we tried without, or the other way round.
     pub(crate) fn is_of_encryption(&self) -> bool {
         self.postgres()

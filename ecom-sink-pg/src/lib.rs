@@ -1,6 +1,6 @@
 //! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
 //!
-//! [`PgSink`] is the sink. With the feature `server`, the module of that name starts a private PostgreSQL server from
+//! [`PgSink`] is the sink, [`Maintenance`] the upkeep of the table beside it. With the feature `server`, the module of that name starts a private PostgreSQL server from
 //! installed programs, for try-outs and tests.
 
 mod action;
@@ -13,6 +13,7 @@ mod failure;
 mod leader;
 mod ledger;
 mod lock;
+mod maintenance;
 mod ownership;
 mod preflight;
 mod refusal;
@@ -30,6 +31,7 @@ mod writer;
 pub use tokio_postgres;
 
 pub use epoch::EpochLimits;
+pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
 pub use sink::PgSink;
 
 #[cfg(doctest)]

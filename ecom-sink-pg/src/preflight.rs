@@ -87,8 +87,7 @@ fn warnings(facts: &Row) -> Vec<String> {
     let (role, attributes): (String, Vec<String>) = (facts.get("role"), facts.get("attributes"));
     if !attributes.is_empty() {
         warnings.push(format!(
-            "the role {role} may do more than ingest needs ({}): sql/setup.sql lists the rights that are enough for a role \
-             of its own",
+            "the role {role} may do more than ingest needs ({}): sql/roles.sql makes one that may ingest and no more",
             attributes.join(", ")
         ));
     }

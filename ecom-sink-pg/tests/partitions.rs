@@ -151,16 +151,148 @@ async fn partitions_that_are_there_in_another_form() {
     assert_eq!(denied(&db, &first).await.code().code(), "42P07");
     db.execute("ROLLBACK").await;
 
-    // Something of the name that has nothing to do with it, and an overlap.
+    // Something of the name that has nothing to do with it.
     db.execute("CREATE VIEW ecom.events_y20261205 AS SELECT 1 AS one").await;
     assert_eq!(denied(&db, &ensure("'2026-12-05'")).await.code().code(), "42P07");
+    // What is free of a day that is taken in part is made hour by hour; what is not free to the hour can't be.
     db.execute(
         "CREATE TABLE ecom.noon PARTITION OF ecom.events
-             FOR VALUES FROM ('2026-12-06 12:00:00+00') TO ('2026-12-07 00:00:00+00')",
+             FOR VALUES FROM ('2026-12-06 12:00:00+00') TO ('2026-12-07 00:00:00+00');
+         CREATE TABLE ecom.odd PARTITION OF ecom.events
+             FOR VALUES FROM ('2026-12-07 12:30:00+00') TO ('2026-12-07 13:00:00+00')",
     )
     .await;
-    let err = denied(&db, &ensure("'2026-12-06'")).await;
-    assert!(err.message().contains("would overlap partition \"noon\""), "{err:?}");
+    assert_eq!(db.ask(&ensure("'2026-12-06'")).await, ["12"]);
+    assert_eq!(db.ask(&ensure("'2026-12-06'")).await, ["0"]);
+    let err = denied(&db, &ensure("'2026-12-07'")).await;
+    assert!(err.message().contains("would overlap partition \"odd\""), "{err:?}");
+}
+
+#[tokio::test]
+async fn the_width_may_change_at_any_time() {
+    let db = database_with_schema().await;
+    let width = async |width: &str| {
+        db.execute(&format!("UPDATE ecom.settings SET partition_width = '{width}'"))
+            .await;
+    };
+    assert_eq!(db.ask(&ensure("'2026-11-23'")).await, ["1"]);
+    width("month").await;
+    // November has a day already, so it goes on in days.
+    assert_eq!(db.ask(&ensure("'2026-11-23', '2026-11-24'")).await, ["1"]);
+    assert_eq!(db.ask(&ensure("'2026-12-31', '2026-12-05', '2027-02-28'")).await, ["2"]);
+    width("hour").await;
+    assert_eq!(db.ask(&ensure("'2026-11-24', '2026-12-24'")).await, ["0"]);
+    assert_eq!(db.ask(&ensure("'2026-11-25'")).await, ["24"]);
+    db.execute("DROP TABLE ecom.events_y2026112507, ecom.events_y2026112523")
+        .await;
+    width("month").await;
+    assert_eq!(db.ask(&ensure("'2026-11-25'")).await, ["2"]);
+    width("day").await;
+    assert_eq!(db.ask(&ensure("'2026-11-25', '2026-12-01', '2027-03-01'")).await, ["1"]);
+    db.execute("SET timezone = 'UTC'").await;
+    let hour = "events_y2026112507|2026-11-25 07:00:00+00|2026-11-25 08:00:00+00";
+    let all = db
+        .ask("SELECT partition, starts, ends FROM ecom.partitions ORDER BY starts")
+        .await;
+    assert!(all.contains(&hour.to_owned()), "{all:?}");
+    let wide: Vec<_> = all
+        .iter()
+        .filter(|line| !line.starts_with("events_y20261125"))
+        .collect();
+    assert_eq!(
+        wide,
+        [
+            "events_y20261123|2026-11-23 00:00:00+00|2026-11-24 00:00:00+00",
+            "events_y20261124|2026-11-24 00:00:00+00|2026-11-25 00:00:00+00",
+            "events_y202612|2026-12-01 00:00:00+00|2027-01-01 00:00:00+00",
+            "events_y202702|2027-02-01 00:00:00+00|2027-03-01 00:00:00+00",
+            "events_y20270301|2027-03-01 00:00:00+00|2027-03-02 00:00:00+00",
+        ]
+    );
+    let comment = "SELECT obj_description('ecom.events_y202612'::regclass)";
+    assert_eq!(
+        db.ask(comment).await,
+        ["Events from 2026-12-01 00:00 to 2027-01-01 00:00, UTC."]
+    );
+
+    for wrong in ["partition_width = 'week'", "index_profile = 'fat'", "only_row = false"] {
+        let err = denied(&db, &format!("UPDATE ecom.settings SET {wrong}")).await;
+        assert_eq!(err.code().code(), "23514", "{wrong}");
+    }
+    let err = denied(&db, "INSERT INTO ecom.settings DEFAULT VALUES").await;
+    assert_eq!(err.code().code(), "23505");
+    // Without its row the settings are the default ones.
+    db.execute("DELETE FROM ecom.settings").await;
+    assert_eq!(db.ask(&ensure("'2027-06-01'")).await, ["1"]);
+    assert_eq!(
+        db.ask("SELECT to_regclass('ecom.events_y20270601')").await,
+        ["ecom.events_y20270601"]
+    );
+    let many = "SELECT ecom.ensure_partitions(array_fill('2026-11-23'::date, ARRAY[1001]))";
+    assert_eq!(denied(&db, many).await.code().code(), "22023");
+}
+
+/// The sink asks for so many days at a time; of 64 the hours take more locks than a server has by default.
+#[tokio::test]
+async fn the_hours_of_a_week_are_made_at_once() {
+    let db = database_with_schema().await;
+    db.execute("UPDATE ecom.settings SET partition_width = 'hour', index_profile = 'full'")
+        .await;
+    let days = "ARRAY(SELECT '2026-11-20'::date + i FROM generate_series(0, 7) i)";
+    let made = format!("SELECT ecom.ensure_partitions({days})");
+    assert_eq!(db.ask(&made).await, ["192"]);
+    let settled =
+        "SELECT count(*), bool_and(is_settled), bool_and(ends - starts = interval '1 hour') FROM ecom.partitions";
+    assert_eq!(db.ask(settled).await, ["192|t|t"]);
+}
+
+#[tokio::test]
+async fn new_partitions_have_few_indexes_or_all() {
+    let db = database_with_schema().await;
+    assert_eq!(db.ask(&ensure("'2026-11-23'")).await, ["1"]);
+    db.execute("UPDATE ecom.settings SET index_profile = 'full'").await;
+    assert_eq!(db.ask(&ensure("'2026-11-24'")).await, ["1"]);
+    let indexes = "SELECT tablename, string_agg(regexp_replace(indexdef, '.* USING ', ''), '; ' ORDER BY indexname)
+                   FROM pg_indexes WHERE tablename ~ '^events_y' GROUP BY 1 ORDER BY 1";
+    let lean =
+        "brin (event_time); btree (event_time) WHERE (event_type = 'purchase'::text); btree (event_id, event_time)";
+    assert_eq!(
+        db.ask(indexes).await,
+        [
+            format!("events_y20261123|{lean}"),
+            format!(
+                "events_y20261124|btree (category text_pattern_ops, event_time); {lean}; btree (product_id, event_time); \
+                 btree (user_id, event_time)"
+            ),
+        ]
+    );
+    assert_eq!(
+        db.ask("SELECT name, definition FROM ecom.settled_indexes").await,
+        [
+            "user|(user_id, event_time)",
+            "product|(product_id, event_time)",
+            "category|(category text_pattern_ops, event_time)",
+        ]
+    );
+    assert_eq!(
+        db.ask("SELECT partition, is_settled FROM ecom.partitions ORDER BY 1")
+            .await,
+        ["events_y20261123|f", "events_y20261124|t"]
+    );
+    let states = "SELECT index, state, build, clear FROM ecom.partition_indexes ORDER BY 1";
+    assert_eq!(
+        db.ask(states).await[1..4],
+        [
+            "events_y20261123_product|missing|CREATE INDEX CONCURRENTLY events_y20261123_product ON \
+             ecom.events_y20261123 (product_id, event_time)|DROP INDEX CONCURRENTLY IF EXISTS \
+             ecom.events_y20261123_product",
+            "events_y20261123_user|missing|CREATE INDEX CONCURRENTLY events_y20261123_user ON \
+             ecom.events_y20261123 (user_id, event_time)|DROP INDEX CONCURRENTLY IF EXISTS ecom.events_y20261123_user",
+            "events_y20261124_category|valid|CREATE INDEX CONCURRENTLY events_y20261124_category ON \
+             ecom.events_y20261124 (category text_pattern_ops, event_time)|DROP INDEX CONCURRENTLY IF EXISTS \
+             ecom.events_y20261124_category",
+        ]
+    );
 }
 
 #[tokio::test]

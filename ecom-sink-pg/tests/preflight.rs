@@ -132,7 +132,7 @@ async fn a_role_that_may_do_too_much_is_told_of_the_rights_that_are_enough() {
         assert_eq!(of_roles.len(), usize::from(told.is_some()), "{warnings:?}");
         if let Some(told) = told {
             assert!(
-                of_roles[0].contains(told) && of_roles[0].contains("sql/setup.sql"),
+                of_roles[0].contains(told) && of_roles[0].contains("sql/roles.sql"),
                 "{warnings:?}"
             );
         }

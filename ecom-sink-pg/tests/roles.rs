@@ -9,11 +9,12 @@
 
 mod fixture;
 
-use std::fs;
-
 use ecom_sink_pg::schema::apply;
-use fixture::schema::{CURRENT, SQL, ask, refused, setup};
-use fixture::{connect, database};
+use fixture::calls::{CALLS, VIEWS, Values};
+use fixture::program::once;
+use fixture::schema::{ask, current, migrations, psql, refused, said, setup};
+use fixture::{Database, HEADER, connect, database, drop_in, drop_in_text, line};
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// A role of that name, and a session as it.
@@ -28,13 +29,32 @@ async fn connect_as_new(url: &str, role: &str) -> Client {
     client
 }
 
-/// The rights that `setup.sql` lists for a role that only ingests.
-fn grants_to_writer() -> String {
-    let setup = fs::read_to_string(format!("{SQL}/setup.sql")).unwrap();
-    let lines = setup.lines().filter_map(|line| line.strip_prefix("--     "));
-    let grants: Vec<&str> = lines.filter(|line| line.ends_with("TO writer;")).collect();
-    assert_eq!(grants.len(), 7);
-    grants.join("\n")
+/// A database with the roles of `roles.sql`, and sessions as them.
+async fn database_with_roles() -> (Database, Client, Client) {
+    // Roles are those of the whole server.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+    let _guard = ONE_AT_A_TIME.lock().await;
+    let admin = database().await;
+    setup(&admin.url);
+    for _ in 0..2 {
+        let output = psql(&admin.url, "roles.sql", &[]);
+        let expected = "The roles ecom_writer and ecom_reader are up to date\n";
+        assert_eq!(said(&output), expected);
+    }
+    let writer = connect(&as_role(&admin, "ecom_writer")).await;
+    let reader = connect(&as_role(&admin, "ecom_reader")).await;
+    (admin, writer, reader)
+}
+
+fn as_role(admin: &Database, role: &str) -> String {
+    format!("{}&user={role}", admin.url)
+}
+
+async fn check_denied(client: &Client, statements: &[&str]) {
+    for denied in statements {
+        let err = client.batch_execute(denied).await.expect_err(denied);
+        assert_eq!(err.code().unwrap().code(), "42501", "{denied}");
+    }
 }
 
 #[tokio::test]
@@ -42,9 +62,11 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
     let admin = database().await;
     let mut writer = connect_as_new(&admin.url, "the writer").await;
     let message = refused(apply(&mut writer).await);
-    let expected = "the schema ecom lacks V1__tables, V2__views, V3__identity, and the role \"the writer\" may not apply it: \
-                    permission denied for database";
-    assert!(message.starts_with(expected), "{message}");
+    let expected = format!(
+        "the schema ecom lacks {}, and the role \"the writer\" may not apply it: permission denied for database",
+        migrations().join(", ")
+    );
+    assert!(message.starts_with(&expected), "{message}");
 
     setup(&admin.url);
     let message = refused(apply(&mut writer).await);
@@ -55,7 +77,7 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
         .await;
     let message = refused(apply(&mut writer).await);
     for expected in [
-        "the role \"the writer\" may not SELECT, INSERT on ecom.events; ",
+        "the role \"the writer\" may not SELECT (event_id, event_time), INSERT on ecom.events; ",
         "GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO \"the writer\"",
     ] {
         assert!(message.contains(expected), "{message}");
@@ -64,45 +86,134 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
     let (_, mends) = message.split_once("(to mend it: ").unwrap();
     admin.execute(mends.strip_suffix(')').unwrap()).await;
     apply(&mut writer).await.unwrap();
-
-    // And so is what setup.sql lists.
-    admin
-        .execute(
-            "REVOKE ALL ON ALL TABLES IN SCHEMA ecom FROM \"the writer\";
-             REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ecom FROM \"the writer\"; REVOKE ALL ON SCHEMA ecom FROM \"the writer\"",
-        )
-        .await;
-    refused(apply(&mut writer).await);
-    admin
-        .execute(&grants_to_writer().replace("TO writer", "TO \"the writer\""))
-        .await;
-    apply(&mut writer).await.unwrap();
     let made = ask(&writer, "SELECT ecom.ensure_partitions(ARRAY['2026-11-23']::date[])").await;
     assert_eq!(made, ["1"]);
-    let written = writer.batch_execute(
-        "INSERT INTO ecom.events
-         VALUES ('2026-11-23 10:00:00+00', now(), 1, 1, gen_random_uuid(), 1, 'view', 'u', 's', 'p');
-         INSERT INTO ecom.dead_letters (epoch, pipeline, reason, detail) VALUES (1, 'events', 'late', '');
-         INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ('events');
-         UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = 'events';
-         INSERT INTO ecom.ingest_split (split_id, pipeline, source, path) VALUES (1, 'events', 's', 'p');
-         UPDATE ecom.ingest_split SET read = 1 WHERE split_id = 1;
-         INSERT INTO ecom.operator_state VALUES (1, 1, 'events', 'o', 'k', 'v');
-         UPDATE ecom.operator_state SET value = 'w';
-         DELETE FROM ecom.operator_state",
-    );
-    written.await.unwrap();
-    // No more than that.
-    for denied in [
-        "DELETE FROM ecom.events",
-        "CREATE TABLE ecom.mine ()",
-        "DROP TABLE ecom.events_y20261123",
-        "SELECT FROM ecom.dead_letters",
-        "UPDATE ecom.schema_history SET checksum = NULL",
-    ] {
-        let err = writer.batch_execute(denied).await.unwrap_err();
-        assert_eq!(err.code().unwrap().code(), "42501", "{denied}");
+}
+
+#[tokio::test]
+async fn ecom_writer_may_ingest_and_no_more() {
+    let (admin, mut writer, _) = database_with_roles().await;
+    apply(&mut writer).await.unwrap();
+    let input = tempfile::tempdir().unwrap();
+    drop_in(input.path(), "a.csv", 0..100);
+    // Rows that are there already are looked up.
+    drop_in(input.path(), "b.csv", 50..150);
+    drop_in_text(input.path(), "c.csv", format!("{HEADER}not,an,event\n{}", line(150)));
+    let as_writer = Database {
+        url: as_role(&admin, "ecom_writer"),
+        client: connect(&admin.url).await,
+    };
+    for _ in 0..2 {
+        let log = once(&as_writer, &input).await;
+        assert!(!log.contains("the role"), "{log}");
     }
+    assert_eq!(admin.rows().await, 151);
+    admin.check_balance().await;
+    let state = "INSERT INTO ecom.operator_state VALUES (1, 1, 'events', 'o', 'k', 'v');
+                 UPDATE ecom.operator_state SET value = 'w'; DELETE FROM ecom.operator_state";
+    writer.batch_execute(state).await.unwrap();
+    check_denied(
+        &writer,
+        &[
+            "SELECT user_id FROM ecom.events",
+            "SELECT FROM ecom.events_by_type",
+            "UPDATE ecom.events SET price = 0",
+            "DELETE FROM ecom.events",
+            "TRUNCATE ecom.events",
+            "SELECT event_id FROM ecom.events_y20261101",
+            "INSERT INTO ecom.events_y20261101 SELECT * FROM ecom.events_y20261101",
+            "DROP TABLE ecom.events_y20261101",
+            "ALTER TABLE ecom.events DETACH PARTITION ecom.events_y20261101",
+            "CREATE INDEX ON ecom.events_y20261101 (user_id)",
+            "CREATE TABLE ecom.mine ()",
+            "SELECT FROM ecom.dead_letters",
+            "DELETE FROM ecom.dead_letters",
+            "DELETE FROM ecom.ingest_split",
+            "DELETE FROM ecom.ingest_pipeline",
+            "UPDATE ecom.settings SET partition_width = 'hour'",
+            "UPDATE ecom.schema_history SET checksum = NULL",
+            "CREATE OR REPLACE FUNCTION ecom.ensure_partitions(days date[]) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        ],
+    )
+    .await;
+    // What runs with the rights of the owner does what it says, whatever the session has set up around it.
+    let trap = "CREATE TEMP TABLE pg_class (); CREATE TEMP TABLE unnest (); SET search_path = pg_temp, public, ecom;
+                SET timezone = 'Asia/Kathmandu'; SELECT ecom.ensure_partitions(ARRAY['2030-01-01']::date[])";
+    writer.batch_execute(trap).await.unwrap();
+    let made = "SELECT pg_get_userbyid(relowner) = current_user FROM pg_class
+                WHERE oid = 'ecom.events_y20300101'::regclass";
+    assert_eq!(admin.ask(made).await, ["t"]);
+    for wrong in ["'infinity'", "'0044-03-15 BC'"] {
+        let sql = format!("SELECT ecom.ensure_partitions(ARRAY[{wrong}]::date[])");
+        let err = writer.batch_execute(&sql).await.unwrap_err();
+        assert_eq!(err.code().unwrap().code(), "22023", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn ecom_reader_may_look_and_no_more() {
+    let (admin, _, reader) = database_with_roles().await;
+    let settings = "SELECT current_setting('statement_timeout'), current_setting('default_transaction_read_only'),
+                           current_setting('idle_in_transaction_session_timeout')";
+    assert_eq!(ask(&reader, settings).await, ["30s|on|1min"]);
+    // Nothing of it for other databases and roles.
+    assert_eq!(admin.ask(settings).await, ["0|off|0"]);
+    let elsewhere = database().await;
+    let reader_elsewhere = connect(&as_role(&elsewhere, "ecom_reader")).await;
+    assert_eq!(ask(&reader_elsewhere, settings).await, ["0|off|0"]);
+
+    let late = reader
+        .batch_execute("SET statement_timeout = '10ms'; SELECT pg_sleep(10)")
+        .await;
+    assert_eq!(late.unwrap_err().code().unwrap().code(), "57014");
+    let written = reader.batch_execute("CREATE TEMP TABLE mine ()").await;
+    assert_eq!(written.unwrap_err().code().unwrap().code(), "25006");
+    admin
+        .execute("SELECT ecom.ensure_partitions(ARRAY['2026-11-23']::date[])")
+        .await;
+    let values = Values {
+        since: "2026-11-23",
+        until: "2026-11-24",
+        user: "u",
+        product: "p",
+        category: "c",
+    };
+    let calls = CALLS.iter().map(|(_, call)| values.put_into(call));
+    for of in calls.chain(VIEWS.iter().map(|view| format!("ecom.{view}"))) {
+        ask(&reader, &format!("SELECT * FROM {of}")).await;
+    }
+    for of in [
+        "events",
+        "dead_letters",
+        "ingest_split",
+        "ingest_pipeline",
+        "settings",
+        "schema_history",
+    ] {
+        ask(&reader, &format!("SELECT count(*) FROM ecom.{of}")).await;
+    }
+    // A session may take back what protects it from accidents; rights stay.
+    reader
+        .batch_execute("SET default_transaction_read_only = off; SET statement_timeout = 0")
+        .await
+        .unwrap();
+    check_denied(
+        &reader,
+        &[
+            "INSERT INTO ecom.events (event_time) VALUES (now())",
+            "UPDATE ecom.events SET price = 0",
+            "DELETE FROM ecom.events",
+            "DELETE FROM ecom.dead_letters",
+            "UPDATE ecom.ingest_split SET state = 'open'",
+            "UPDATE ecom.ingest_pipeline SET fence = fence + 1",
+            "UPDATE ecom.settings SET partition_width = 'hour'",
+            "SELECT FROM ecom.operator_state",
+            "SELECT ecom.ensure_partitions(ARRAY['2026-11-24']::date[])",
+            "DROP TABLE ecom.events_y20261123",
+            "CREATE TABLE ecom.mine ()",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -112,11 +223,11 @@ async fn an_owner_without_rights_on_the_database_is_enough() {
     let own_url = format!("{}&user=an_owner", admin.url);
     admin.execute("CREATE SCHEMA ecom AUTHORIZATION an_owner").await;
     apply(&mut owner).await.unwrap();
-    assert_eq!(setup(&own_url), CURRENT);
+    assert_eq!(setup(&own_url), current());
     admin
         .execute("DROP SCHEMA ecom CASCADE; CREATE SCHEMA ecom AUTHORIZATION an_owner")
         .await;
-    assert_eq!(setup(&own_url), CURRENT);
+    assert_eq!(setup(&own_url), current());
     apply(&mut owner).await.unwrap();
     let owners = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'ecom'::regnamespace";
     assert_eq!(admin.ask(owners).await, ["an_owner"]);

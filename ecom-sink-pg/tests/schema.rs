@@ -10,7 +10,7 @@
 mod fixture;
 
 use ecom_sink_pg::schema::{apply, check};
-use fixture::schema::{CURRENT, ask, database_with_schema, psql, refused, said, setup};
+use fixture::schema::{ask, current, database_with_schema, migrations, psql, refused, said, setup};
 use fixture::{connect, database};
 use tokio_postgres::Client;
 
@@ -44,13 +44,16 @@ async fn history(client: &Client) -> Vec<String> {
 async fn applies_to_an_empty_database_and_again() {
     let mut db = database().await;
     let message = refused(check(&db.client).await);
-    let expected = "the schema ecom lacks V1__tables, V2__views, V3__identity (run psql -f sql/setup.sql";
-    assert!(message.starts_with(expected), "{message}");
+    let expected = format!(
+        "the schema ecom lacks {} (run psql -f sql/setup.sql",
+        migrations().join(", ")
+    );
+    assert!(message.starts_with(&expected), "{message}");
 
     apply(&mut db.client).await.unwrap();
     check(&db.client).await.unwrap();
     let before = (history(&db.client).await, catalogue(&db.client).await);
-    assert_eq!(before.0.len(), 3);
+    assert_eq!(before.0.len(), migrations().len());
     apply(&mut db.client).await.unwrap();
     assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
@@ -73,31 +76,33 @@ async fn applies_from_several_connections_at_once() {
         task.await.unwrap().unwrap();
     }
     check(&db.client).await.unwrap();
-    assert_eq!(history(&db.client).await.len(), 3);
+    assert_eq!(history(&db.client).await.len(), migrations().len());
 }
 
 #[tokio::test]
 async fn finds_what_setup_made_current() {
     let mut db = database().await;
-    assert_eq!(setup(&db.url), CURRENT);
+    assert_eq!(setup(&db.url), current());
     check(&db.client).await.unwrap();
     let before = (history(&db.client).await, catalogue(&db.client).await);
     apply(&mut db.client).await.unwrap();
-    assert_eq!(setup(&db.url), CURRENT);
+    assert_eq!(setup(&db.url), current());
     assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
 
     // refinery reads what was recorded when there is something to apply, and must be able to.
-    db.execute("DELETE FROM ecom.schema_history WHERE version = 3").await;
+    let last = migrations().len();
+    db.execute(&format!("DELETE FROM ecom.schema_history WHERE version = {last}"))
+        .await;
     apply(&mut db.client).await.unwrap();
-    let versions = "SELECT version, name FROM ecom.schema_history ORDER BY version";
-    assert_eq!(db.ask(versions).await, ["1|tables", "2|views", "3|identity"]);
+    let names = "SELECT 'V' || version || '__' || name FROM ecom.schema_history ORDER BY version";
+    assert_eq!(db.ask(names).await, migrations());
 }
 
 #[tokio::test]
 async fn setup_finds_what_apply_made_current() {
     let db = database_with_schema().await;
     let before = (history(&db.client).await, catalogue(&db.client).await);
-    assert_eq!(setup(&db.url), CURRENT);
+    assert_eq!(setup(&db.url), current());
     assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
 }
 
@@ -106,7 +111,7 @@ async fn setup_refuses_another_form_of_a_migration() {
     let db = database_with_schema().await;
     db.execute("UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2")
         .await;
-    let output = psql(&db.url, "setup.sql");
+    let output = psql(&db.url, "setup.sql", &[]);
     assert!(!output.status.success());
     let expected = "migration V2__views was applied here in another form than this file has";
     assert!(said(&output).contains(expected), "{}", said(&output));
@@ -115,13 +120,9 @@ async fn setup_refuses_another_form_of_a_migration() {
 #[tokio::test]
 async fn migrations_run_twice_change_nothing() {
     let mut db = database().await;
-    for file in [
-        "migrations/V1__tables.sql",
-        "migrations/V2__views.sql",
-        "migrations/V3__identity.sql",
-    ] {
+    for file in migrations() {
         let run = || {
-            let output = psql(&db.url, file);
+            let output = psql(&db.url, &format!("migrations/{file}.sql"), &[]);
             assert!(output.status.success(), "{}", said(&output));
         };
         run();
@@ -133,6 +134,11 @@ async fn migrations_run_twice_change_nothing() {
     let before = catalogue(&db.client).await;
     // What was made by hand is taken over.
     apply(&mut db.client).await.unwrap();
+    assert_eq!(catalogue(&db.client).await, before);
+
+    // And all of them after each other, which is how something that was dropped comes back.
+    let again = psql(&db.url, "setup.sql", &["-v", "again=on"]);
+    assert_eq!(said(&again), current());
     assert_eq!(catalogue(&db.client).await, before);
 }
 
@@ -163,7 +169,7 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
         (
             "DROP TABLE ecom.operator_state",
             "there is no table ecom.operator_state",
-            "run psql -f sql/migrations/V1__tables.sql as the owner of the schema",
+            "run psql -v again=on -f sql/setup.sql as the owner of the schema",
         ),
         (
             "ALTER TABLE ecom.dead_letters SET UNLOGGED",
@@ -173,7 +179,7 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
         (
             "DROP FUNCTION ecom.ensure_partitions",
             "there is no function ecom.ensure_partitions(date[])",
-            "run psql -f sql/migrations/V1__tables.sql as the owner of the schema",
+            "run psql -v again=on -f sql/setup.sql as the owner of the schema",
         ),
     ];
     for (harm, problem, mend) in cases {
@@ -198,33 +204,37 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
     let both = "ecom.dead_letters has no column epoch (bigint); there is no table ecom.operator_state";
     assert!(message.contains(both), "{message}");
     // The comment on the column that is missing.
-    assert_eq!(psql(&db.url, "migrations/V1__tables.sql").status.code(), Some(3));
+    let again = || psql(&db.url, "setup.sql", &["-v", "again=on"]);
+    assert_eq!(again().status.code(), Some(3));
     db.execute("ALTER TABLE ecom.dead_letters ADD COLUMN epoch bigint NOT NULL")
         .await;
-    assert!(psql(&db.url, "migrations/V1__tables.sql").status.success());
+    assert!(again().status.success());
     check(&db.client).await.unwrap();
 }
 
 #[tokio::test]
 async fn says_when_the_schema_is_newer_or_another_one() {
     let mut db = database_with_schema().await;
-    let cases = [
+    let last = migrations().len();
+    let cases: [(&str, &str); 4] = [
         (
-            "INSERT INTO ecom.schema_history VALUES (7, 'shops', '2027-01-01T00:00:00Z', '1')",
-            "the schema ecom is newer than this program: it has V7__shops, the program ends with V3",
+            "INSERT INTO ecom.schema_history VALUES (99, 'shops', '2027-01-01T00:00:00Z', '1')",
+            &format!("the schema ecom is newer than this program: it has V99__shops, the program ends with V{last}"),
         ),
         (
             "UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2",
             "the schema ecom is another one: V2__views was applied with another text than V2__views has here",
         ),
         (
-            "UPDATE ecom.schema_history SET applied_on = '2026-11-23 12:00:00+00' WHERE version = 1;
-             DELETE FROM ecom.schema_history WHERE version = 3",
+            &format!(
+                "UPDATE ecom.schema_history SET applied_on = '2026-11-23 12:00:00+00' WHERE version = 1;
+             DELETE FROM ecom.schema_history WHERE version = {last}"
+            ),
             "ecom.schema_history has a time for V1__tables that is not in RFC 3339",
         ),
         (
             "DELETE FROM ecom.schema_history WHERE version = 1",
-            "ecom.schema_history lacks V1__tables, though V3 was applied (run psql -f sql/setup.sql",
+            &format!("ecom.schema_history lacks V1__tables, though V{last} was applied (run psql -f sql/setup.sql"),
         ),
     ];
     for (harm, expected) in cases {

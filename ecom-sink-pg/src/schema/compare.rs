@@ -4,9 +4,9 @@ use super::found::{Found, FoundTable};
 use super::tables::{TABLES, Table};
 
 const MAKE_TABLES: &str =
-    "run psql -f sql/migrations/V1__tables.sql as the owner of the schema, which makes what is missing";
+    "run psql -v again=on -f sql/setup.sql as the owner of the schema, which makes what is missing";
 const RESTORE_COLUMN: &str = "add the column again as sql/migrations/V1__tables.sql has it";
-const REBUILD_TABLE: &str = "rename the table and run psql -f sql/migrations/V1__tables.sql, which makes it anew";
+const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which makes it anew";
 
 impl Found {
     /// Compares the tables with what will be written, once all migrations are there.
@@ -81,11 +81,13 @@ impl Table {
                 );
             }
         }
-        let lacking: Vec<&str> = self
-            .rights
-            .iter()
-            .copied()
-            .filter(|right| !found.rights.iter().any(|found| found == right))
+        let may_read = |column: &str| found.columns.get(column).is_none_or(|found| found.may_be_read);
+        let unread = !self.reads.iter().all(|column| may_read(column));
+        let rights = self.rights.iter().map(|right| (*right).to_owned());
+        let lacking: Vec<String> = unread
+            .then(|| format!("SELECT ({})", self.reads.join(", ")))
+            .into_iter()
+            .chain(rights.filter(|right| !found.rights.contains(right)))
             .collect();
         if !lacking.is_empty() {
             let lacking = lacking.join(", ");

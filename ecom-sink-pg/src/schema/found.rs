@@ -49,6 +49,7 @@ pub(super) struct FoundColumn {
     pub(super) sql_type: String,
     /// A row without a value for it is refused.
     pub(super) must_be_given: bool,
+    pub(super) may_be_read: bool,
 }
 
 // Both ask the catalogue only, which needs no rights, and never for an object that may not be there.
@@ -86,7 +87,8 @@ const COLUMNS: &str = "
         ) AS rights,
         a.attname::text AS column_name,
         format_type(a.atttypid, a.atttypmod) AS sql_type,
-        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given
+        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
+        has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_be_read
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'ecom'
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -135,6 +137,7 @@ impl Found {
         let column = FoundColumn {
             sql_type: row.get("sql_type"),
             must_be_given: row.get("must_be_given"),
+            may_be_read: row.get("may_be_read"),
         };
         table.columns.insert(row.get("column_name"), column);
     }
@@ -159,7 +162,7 @@ impl Found {
         )
         .hint(format!(
             "GRANT USAGE ON SCHEMA ecom TO {role}; GRANT SELECT ON ecom.schema_history TO {role}; \
-                 sql/setup.sql lists all that a writer needs"
+                 sql/roles.sql has all that a writer needs"
         ))
     }
 

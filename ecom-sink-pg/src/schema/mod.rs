@@ -21,6 +21,17 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__tables", include_str!("../../sql/migrations/V1__tables.sql")),
     ("V2__views", include_str!("../../sql/migrations/V2__views.sql")),
     ("V3__identity", include_str!("../../sql/migrations/V3__identity.sql")),
+    (
+        "V4__partitions",
+        include_str!("../../sql/migrations/V4__partitions.sql"),
+    ),
+    ("V5__sales", include_str!("../../sql/migrations/V5__sales.sql")),
+    ("V6__products", include_str!("../../sql/migrations/V6__products.sql")),
+    ("V7__shoppers", include_str!("../../sql/migrations/V7__shoppers.sql")),
+    (
+        "V8__operations",
+        include_str!("../../sql/migrations/V8__operations.sql"),
+    ),
 ];
 
 /// Where it is written down which of them were applied.
@@ -166,13 +177,13 @@ mod tests {
         let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
         format!(
             "\\set checksum {checksum}
-SELECT count(*) = 0 AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = {version} \\gset
 \\if :differs
     DO $$ BEGIN RAISE 'migration {migration} was applied here in another form than this file has'; END $$;
 \\elif :pending
     \\ir migrations/{migration}.sql
-    INSERT INTO ecom.schema_history VALUES ({version}, '{name}', :'applied_on', :'checksum');
+    INSERT INTO ecom.schema_history VALUES ({version}, '{name}', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \\endif
 "
         )

@@ -5,6 +5,8 @@ pub(super) struct Table {
     /// Columns that are unique together, in alphabetical order.
     pub(super) keys: &'static [&'static str],
     pub(super) rights: &'static [&'static str],
+    /// Columns that must be readable where not the whole table need be.
+    pub(super) reads: &'static [&'static str],
     pub(super) columns: &'static [(&'static str, &'static str)],
 }
 
@@ -16,7 +18,8 @@ pub(super) const TABLES: &[Table] = &[
         name: "events",
         kind: "partitioned table",
         keys: &["event_id, event_time"],
-        rights: &["SELECT", "INSERT"],
+        rights: &["INSERT"],
+        reads: &["event_id", "event_time"],
         columns: &[
             ("event_time", TIME),
             ("processed_at", TIME),
@@ -39,6 +42,7 @@ pub(super) const TABLES: &[Table] = &[
         kind: "table",
         keys: &[],
         rights: &["INSERT"],
+        reads: &[],
         columns: &[
             ("id", "bigint"),
             ("split_id", "bigint"),
@@ -59,6 +63,7 @@ pub(super) const TABLES: &[Table] = &[
         kind: "table",
         keys: &["split_id", "generation, path, pipeline, source"],
         rights: &["SELECT", "INSERT", "UPDATE"],
+        reads: &[],
         columns: &[
             ("split_id", "bigint"),
             ("read_offset", "bigint"),
@@ -94,6 +99,7 @@ pub(super) const TABLES: &[Table] = &[
         kind: "table",
         keys: &["pipeline"],
         rights: &["SELECT", "INSERT", "UPDATE"],
+        reads: &[],
         columns: &[
             ("pipeline", "text"),
             ("pipeline_id", "bigint"),
@@ -111,6 +117,7 @@ pub(super) const TABLES: &[Table] = &[
         kind: "table",
         keys: &["key, operator, pipeline"],
         rights: &["SELECT", "INSERT", "UPDATE", "DELETE"],
+        reads: &[],
         columns: &[
             ("epoch", "bigint"),
             ("format", "integer"),

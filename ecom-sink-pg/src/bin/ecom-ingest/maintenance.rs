@@ -1,0 +1,110 @@
+//! The upkeep of the table.
+
+use std::time::Duration;
+
+use clap::Args;
+use ecom_sink_pg::{IndexProfile, Layout, PartitionWidth, Retention, Settled};
+use ecom_stream::Result;
+
+use crate::Database;
+
+#[derive(Debug, Args)]
+pub(crate) struct Settle {
+    /// Of partitions whose time ended at least so long ago
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    rested: Duration,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Settle {
+    pub(crate) async fn run(self) -> Result<()> {
+        let Settled {
+            built, failed, is_busy, ..
+        } = self.database.maintenance()?.settle(self.rested).await?;
+        match (is_busy, built.len(), failed.len()) {
+            (true, ..) => tracing::info!("another session is settling: nothing to do here"),
+            (_, 0, 0) => tracing::info!("nothing to do: all partitions that rest are settled"),
+            (_, _, 0) => tracing::info!("built {}", built.join(", ")),
+            (_, 0, _) => tracing::warn!("could not build {}; run it again", failed.join(", ")),
+            _ => tracing::warn!(
+                "built {}; could not build {}; run it again",
+                built.join(", "),
+                failed.join(", ")
+            ),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retain {
+    /// How many days are kept, back from now
+    #[arg(long)]
+    days: u16,
+
+    /// Only tell what would go
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Retain {
+    pub(crate) async fn run(self) -> Result<()> {
+        let retention = Retention::days(self.days).dry_run(self.dry_run);
+        let retained = self.database.maintenance()?.retain(retention).await?;
+        if retained.is_busy {
+            tracing::info!("another session is at it: nothing to do here");
+            return Ok(());
+        }
+        let partitions = match &*retained.partitions {
+            [] => "no partitions".to_owned(),
+            partitions => format!("the partitions {}", partitions.join(", ")),
+        };
+        let done = if self.dry_run { "would drop" } else { "dropped" };
+        tracing::info!(
+            "older than {}: {done} {partitions}, and {} dead letters",
+            retained.cutoff,
+            retained.dead_letters
+        );
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeLayout {
+    /// How much time a partition holds: hour, day or month
+    #[arg(long, value_name = "WIDTH")]
+    partition_width: Option<PartitionWidth>,
+
+    /// Which indexes a partition has: lean, until it is settled, or full, from the start, which makes loading slower
+    #[arg(long, value_name = "PROFILE")]
+    index_profile: Option<IndexProfile>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl ChangeLayout {
+    pub(crate) async fn run(self) -> Result<()> {
+        let maintenance = self.database.maintenance()?;
+        let layout = maintenance
+            .change_layout(self.partition_width, self.index_profile)
+            .await?;
+        let Layout {
+            partition_width,
+            index_profile,
+            partitions,
+            settled_partitions,
+            ..
+        } = layout;
+        tracing::info!(
+            "a new partition holds one {partition_width} and has {index_profile} indexes; there are {partitions}, of which \
+             {settled_partitions} are settled"
+        );
+        Ok(())
+    }
+}

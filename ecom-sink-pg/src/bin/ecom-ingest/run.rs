@@ -1,0 +1,124 @@
+//! Loading.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ecom_sink_pg::Maintenance;
+use ecom_stream::{AfterCommit, CsvDirSource, Result, Rules, SourceExt, stop_signal};
+
+use crate::progress::{in_words, show};
+use crate::{Database, EXIT_CODES};
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Run {
+    /// The directory with the CSV files
+    #[arg(long, value_name = "DIR")]
+    input: PathBuf,
+
+    #[command(flatten)]
+    database: Database,
+
+    /// Load what is there, then end; a file that is still written to is read as far as it is
+    #[arg(long)]
+    once: bool,
+
+    /// Move each file to this directory once all of it is committed; no other program may read the files
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+
+    /// Delete each file once all of it is committed; no other program may read the files
+    #[arg(long, conflicts_with = "archive")]
+    delete: bool,
+
+    /// Read a file that has the same bytes as one read before under another name, instead of skipping it
+    #[arg(long)]
+    allow_copies: bool,
+
+    /// The name under which the database knows this pipeline; give each input directory its own
+    #[arg(long, value_name = "NAME", default_value = "events")]
+    pipeline: String,
+
+    /// The input directory has moved since the last run, with the same files
+    #[arg(long)]
+    moved: bool,
+
+    /// End the instance that runs this pipeline, instead of standing by until it ends; for a start by hand, not for a service
+    #[arg(long)]
+    take_over: bool,
+
+    /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    settle: Duration,
+
+    /// Build the indexes that only reading needs, beside the loading, on partitions whose time ended so long ago and that
+    /// receive no rows; without this, ecom-ingest settle does it. The role must own the table
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    settle_partitions: Option<Duration>,
+}
+
+impl Run {
+    pub(crate) async fn run(self) -> Result<()> {
+        let until = if self.once {
+            "what is there"
+        } else {
+            "what comes, until Ctrl-C"
+        };
+        tracing::info!(
+            "loading {} as pipeline {:?}: {until}",
+            self.input.display(),
+            self.pipeline
+        );
+        let mut source = CsvDirSource::new(self.input).settle_for(self.settle);
+        if self.once {
+            source = source.available_now();
+        }
+        if self.allow_copies {
+            source = source.allow_copies();
+        }
+        if self.delete {
+            source = source.after_commit(AfterCommit::Delete);
+        }
+        if let Some(archive) = self.archive {
+            source = source.after_commit(AfterCommit::Archive(archive));
+        }
+        let maintenance = match self.settle_partitions {
+            Some(rested) => Some((self.database.maintenance()?, rested)),
+            None => None,
+        };
+        let sink = self
+            .database
+            .sink()?
+            .pipeline(self.pipeline)
+            .moved(self.moved)
+            .take_over(self.take_over);
+        let pipeline = source.validate(Rules::default()).stamp().to(sink);
+        let progress = pipeline.subscribe();
+        let shown = tokio::spawn(show(progress.clone()));
+        let settling = maintenance.map(|(maintenance, rested)| tokio::spawn(keep_settled(maintenance, rested)));
+        let summary = pipeline.run_until(stop_signal()?).await;
+        shown.abort();
+        if let Some(settling) = settling {
+            settling.abort();
+        }
+        let summary = summary?;
+        let ended = if summary.stopped { "stopped" } else { "done" };
+        tracing::info!("{ended}: {}", in_words(&summary.counts));
+        let splits = progress.latest().map(|last| last.splits).unwrap_or_default();
+        match splits.damaged + splits.set_aside {
+            0 => {}
+            files => {
+                tracing::warn!(
+                    "files that can't be used, wholly or from some place on: {files}; see ecom.ingest_status"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn keep_settled(maintenance: Maintenance, rested: Duration) {
+    let err = maintenance.keep_settled(rested).await;
+    tracing::warn!("partitions are not settled any more: {}", err.report());
+}

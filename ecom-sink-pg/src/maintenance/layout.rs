@@ -1,0 +1,137 @@
+use std::fmt;
+use std::str::FromStr;
+
+use ecom_stream::{Error, ErrorKind, Result};
+use postgres_types::ToSql;
+use tokio_postgres::Row;
+
+use super::{DEADLINE, Maintenance};
+
+/// How much time a new partition of `ecom.events` holds, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PartitionWidth {
+    /// For millions of events an hour.
+    Hour,
+    /// What it is unless it is changed.
+    Day,
+    /// For few events, kept for years.
+    Month,
+}
+
+/// Which indexes a new partition of `ecom.events` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IndexProfile {
+    /// What ingest needs, until it is [settled](Maintenance::settle).
+    Lean,
+    /// All of them from the start.
+    Full,
+}
+
+/// How new partitions are made. What is there already stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Layout {
+    /// How much time each holds.
+    pub partition_width: PartitionWidth,
+    /// Which indexes each has.
+    pub index_profile: IndexProfile,
+    /// How many partitions there are.
+    pub partitions: i64,
+    /// How many of these have all indexes.
+    pub settled_partitions: i64,
+}
+
+impl Maintenance {
+    /// How new partitions are made, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
+    /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
+    pub async fn layout(&self) -> Result<Layout> {
+        self.change_layout(None, None).await
+    }
+
+    /// Changes how partitions are made from now on; `None` leaves as it is. The setting is one of the database, so that all
+    /// who write there agree.
+    ///
+    /// New partitions never overlap with those that are there: what is free of a month or a day that is taken in part gets
+    /// partitions of days or hours.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`layout`](Self::layout).
+    pub async fn change_layout(&self, width: Option<PartitionWidth>, profile: Option<IndexProfile>) -> Result<Layout> {
+        // The row may have been deleted: then the defaults hold.
+        const CHANGE: &str = "
+            INSERT INTO ecom.settings AS s (partition_width, index_profile)
+            VALUES (coalesce($1, 'day'), coalesce($2, 'lean'))
+            ON CONFLICT (only_row) DO UPDATE SET
+                partition_width = coalesce($1, s.partition_width), index_profile = coalesce($2, s.index_profile)
+            RETURNING s.partition_width, s.index_profile, (SELECT count(*) FROM ecom.partitions),
+                (SELECT count(*) FROM ecom.partitions WHERE is_settled)";
+        let connection = self.session().await?;
+        let width = width.map(|width| width.to_string());
+        let profile = profile.map(|profile| profile.to_string());
+        let params: [&(dyn ToSql + Sync); 2] = [&width, &profile];
+        let changed = DEADLINE
+            .of("changing the layout", connection.client.query_one(CHANGE, &params))
+            .await;
+        read(&changed.map_err(|failure| failure.into_error("changing the layout"))?)
+    }
+}
+
+fn read(row: &Row) -> Result<Layout> {
+    Ok(Layout {
+        partition_width: row.get::<_, &str>(0).parse()?,
+        index_profile: row.get::<_, &str>(1).parse()?,
+        partitions: row.get(2),
+        settled_partitions: row.get(3),
+    })
+}
+
+impl fmt::Display for PartitionWidth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        })
+    }
+}
+
+impl FromStr for PartitionWidth {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Hour, Self::Day, Self::Month]
+            .into_iter()
+            .find(|width| width.to_string() == text)
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Configuration, format!("{text:?} is no width of partitions"))
+                    .hint("hour, day or month")
+            })
+    }
+}
+
+impl fmt::Display for IndexProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lean => "lean",
+            Self::Full => "full",
+        })
+    }
+}
+
+impl FromStr for IndexProfile {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Lean, Self::Full]
+            .into_iter()
+            .find(|profile| profile.to_string() == text)
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Configuration, format!("{text:?} is no profile of indexes")).hint("lean or full")
+            })
+    }
+}

@@ -1,0 +1,123 @@
+//! The upkeep of the table, beside the ingest and without holding it up: the indexes of partitions that rest, the end of old
+//! ones, and how new ones are made.
+
+mod layout;
+mod retain;
+mod settle;
+
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, Result};
+use tokio_postgres::Config;
+
+use crate::connect::{Connection, Connector, Hosts, of_process};
+use crate::failure::{Deadline, Failure};
+use crate::{preflight, schema};
+
+pub use layout::{IndexProfile, Layout, PartitionWidth};
+pub use retain::{Retained, Retention};
+pub use settle::Settled;
+
+/// For what is answered at once, and for what works through a whole partition.
+const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
+const LONG_DEADLINE: Deadline = Deadline(Duration::from_secs(6 * 3_600));
+
+/// What waits here for a lock holds up nobody else, and an epoch is over in no time; a dump is not.
+const PATIENCE: &str = "SET lock_timeout = '5min'";
+
+/// Looks after the table of the events: each method opens a session of its own, brings the schema up to date where that is
+/// needed, does its work and ends. The role must own the table.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use ecom_sink_pg::{Maintenance, Retention};
+/// # async fn upkeep() -> ecom_stream::Result<()> {
+/// let maintenance = Maintenance::from_url("postgresql://owner@localhost/shop")?;
+/// maintenance.settle(Duration::from_secs(3_600)).await?;
+/// let retained = maintenance.retain(Retention::days(90)).await?;
+/// println!("dropped {:?}", retained.partitions);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Maintenance {
+    hosts: Hosts,
+    wait_for_server: Duration,
+}
+
+impl Maintenance {
+    /// Of the database of a URL, which is read as [`PgSink::from_url`](crate::PgSink::from_url) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
+    pub fn from_url(url: &str) -> Result<Self> {
+        Ok(Self::of(Hosts::of_url(url, &of_process)?))
+    }
+
+    /// Of the database that the environment names (`PGHOST`, `PGDATABASE` …).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
+    pub fn from_env() -> Result<Self> {
+        Self::from_url("")
+    }
+
+    /// Of the database that `config` names, without regard to the environment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgSink::with_config`](crate::PgSink::with_config).
+    pub fn with_config(config: Config) -> Result<Self> {
+        Ok(Self::of(Hosts::of_config(config)?))
+    }
+
+    fn of(hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            wait_for_server: Duration::from_secs(30),
+        }
+    }
+
+    /// How long to wait for a server that can't be reached, 30 seconds.
+    #[must_use]
+    pub fn wait_for_server(mut self, wait: Duration) -> Self {
+        self.wait_for_server = wait;
+        self
+    }
+
+    /// A session as the owner of the table.
+    async fn session(&self) -> Result<Connection> {
+        let name = format!("ecom {:08x} maintenance", rand::random::<u32>());
+        let connector = Connector::new(self.hosts.clone(), name, DEADLINE);
+        let mut connection = connector.connect_within(self.wait_for_server).await?;
+        preflight::check_sessions(&connection, &connector).await?;
+        let patient = DEADLINE
+            .of("connecting", connection.client.batch_execute(PATIENCE))
+            .await;
+        patient.map_err(|failure| failure.into_error("connecting to the server"))?;
+        schema::apply(&mut connection.client).await?;
+        match owns_the_table(&connection).await {
+            Ok(Ok(())) => Ok(connection),
+            Ok(Err(err)) => Err(err),
+            Err(failure) => Err(failure.into_error("looking at the table")),
+        }
+    }
+}
+
+async fn owns_the_table(connection: &Connection) -> Result<Result<()>, Failure> {
+    const OWNER: &str = "
+        SELECT current_user::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'USAGE')
+        FROM pg_class WHERE oid = 'ecom.events'::regclass";
+    let row = DEADLINE
+        .of("looking at the table", connection.client.query_one(OWNER, &[]))
+        .await?;
+    let (role, owner, is_owner): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
+    if is_owner {
+        return Ok(Ok(()));
+    }
+    let message =
+        format!("the role {role:?} does not own the table ecom.events, so it may not change how it is laid out");
+    let hint = format!("connect as {owner:?}, or as a member of it");
+    Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)))
+}

@@ -1,0 +1,154 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, Result, crash_point};
+
+use super::{DEADLINE, LONG_DEADLINE, Maintenance};
+use crate::connect::Connection;
+use crate::failure::Failure;
+
+/// One settles at a time. Only tried for: who waits for a lock holds a snapshot, which the build of an index waits for.
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended('ecom.settle', 0))";
+
+/// The newest first, which are asked about most.
+const TO_BUILD: &str = "
+    SELECT x.partition::text, x.index, x.state = 'invalid', x.build, x.clear,
+        coalesce(pg_stat_get_tuples_inserted(format('ecom.%I', x.partition)::regclass), 0)
+    FROM ecom.partition_indexes x
+    WHERE x.state IN ('missing', 'invalid') AND x.ends <= now() - make_interval(secs => $1)
+    ORDER BY x.ends DESC, x.index";
+
+/// How often [`Maintenance::keep_settled`] looks.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
+
+/// What [`Maintenance::settle`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settled {
+    /// The indexes that were built.
+    pub built: Vec<String>,
+    /// Those that could not be, such as for a lock; the log says why. The next time tries again.
+    pub failed: Vec<String>,
+    /// Another session is at it, so nothing was done.
+    pub is_busy: bool,
+}
+
+/// An index that a partition lacks.
+struct Lacking {
+    partition: String,
+    index: String,
+    is_left_over: bool,
+    build: String,
+    clear: String,
+    rows_inserted: i64,
+}
+
+/// How many rows each partition had received at the last look.
+type Inserted = HashMap<String, i64>;
+
+impl Maintenance {
+    /// Builds the indexes that only reading needs, on the partitions whose time ended at least so long ago.
+    ///
+    /// Nobody has to wait: the indexes are built `CONCURRENTLY`, and rows that come late still go in. What an interrupted
+    /// build left over is cleared away first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
+    /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
+    pub async fn settle(&self, rested: Duration) -> Result<Settled> {
+        self.settle_those(rested, |_| true).await
+    }
+
+    /// Settles as [`settle`](Self::settle) does, again and again, for as long as it is polled. A partition that has received
+    /// rows since the last look is left for later, whatever its time. Ends with an error that does not pass.
+    pub async fn keep_settled(&self, rested: Duration) -> Error {
+        let mut before = Inserted::new();
+        loop {
+            let mut now = Inserted::new();
+            let settled = self.settle_those(rested, |lacking| {
+                now.insert(lacking.partition.clone(), lacking.rows_inserted);
+                before.get(&lacking.partition) == Some(&lacking.rows_inserted)
+            });
+            match settled.await {
+                Ok(Settled { built, .. }) if !built.is_empty() => tracing::info!("settled: built {}", built.join(", ")),
+                Ok(_) => {}
+                Err(err) if err.kind() == ErrorKind::Unavailable => tracing::warn!("settling: {}", err.report()),
+                Err(err) => return err,
+            }
+            before = now;
+            tokio::time::sleep(rested.clamp(LOOK_AT_MOST_EVERY, LOOK_EVERY)).await;
+        }
+    }
+
+    async fn settle_those(&self, rested: Duration, mut which: impl FnMut(&Lacking) -> bool) -> Result<Settled> {
+        let connection = self.session().await?;
+        let mut settled = Settled::default();
+        let Some(lacking) = lacking(&connection, rested)
+            .await
+            .map_err(|err| err.into_error("settling"))?
+        else {
+            settled.is_busy = true;
+            return Ok(settled);
+        };
+        let lacking: Vec<Lacking> = lacking.into_iter().filter(|lacking| which(lacking)).collect();
+        for lacking in lacking {
+            let index = lacking.index.clone();
+            match build(&connection, &lacking).await {
+                Ok(()) => settled.built.push(index),
+                Err(failure) if connection.client.is_closed() => return Err(failure.into_error("building an index")),
+                // The next partition may be free.
+                Err(failure) => {
+                    tracing::warn!(
+                        index,
+                        "left for later: {}",
+                        failure.into_error("building an index").report()
+                    );
+                    settled.failed.push(index);
+                }
+            }
+        }
+        Ok(settled)
+    }
+}
+
+/// What is to be built, with the lock held; nothing if another holds it.
+async fn lacking(connection: &Connection, rested: Duration) -> Result<Option<Vec<Lacking>>, Failure> {
+    let client = &connection.client;
+    let locked = DEADLINE
+        .of("asking for the lock", client.query_one(TRY_LOCK, &[]))
+        .await?;
+    if !locked.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let rows = DEADLINE
+        .of("looking at indexes", client.query(TO_BUILD, &[&rested.as_secs_f64()]))
+        .await?;
+    let lacking = rows.iter().map(|row| Lacking {
+        partition: row.get(0),
+        index: row.get(1),
+        is_left_over: row.get(2),
+        build: row.get(3),
+        clear: row.get(4),
+        rows_inserted: row.get(5),
+    });
+    Ok(Some(lacking.collect()))
+}
+
+async fn build(connection: &Connection, lacking: &Lacking) -> Result<(), Failure> {
+    let client = &connection.client;
+    let clear = || LONG_DEADLINE.of("clearing an index", client.batch_execute(&lacking.clear));
+    if lacking.is_left_over {
+        clear().await?;
+    }
+    crash_point!("maintenance.build");
+    let built = LONG_DEADLINE
+        .of("building an index", client.batch_execute(&lacking.build))
+        .await;
+    if built.is_err() && !client.is_closed() {
+        // Left over it would cost with each row. If that fails too, the next time clears it.
+        let _ = clear().await;
+    }
+    built
+}

@@ -1,0 +1,56 @@
+-- Makes two roles with few rights, or brings them up to date:
+--
+--     psql -d DATABASE -f sql/roles.sql
+--
+-- ecom_writer may ingest and no more: it reads of the events their keys alone, changes and deletes none, and makes no tables
+-- but by ecom.ensure_partitions. ecom_reader may look at everything that dashboards show, and at nothing for longer than 30
+-- seconds at a time. Both can log in, once they have a password (\password ecom_writer) or pg_hba.conf lets them in.
+--
+-- Run it after sql/setup.sql, as the owner of the schema, who needs the right to make roles (CREATEROLE) for that; and again
+-- after an upgrade. What belongs to the owner alone: migrations, ecom-ingest settle, retain and layout.
+
+\set was_quiet :QUIET
+\set QUIET on
+\set ON_ERROR_STOP on
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+DO $$
+DECLARE
+    role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['ecom_writer', 'ecom_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', role);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- What older forms of this file gave goes, so that what stands here is what they have.
+REVOKE ALL ON ALL TABLES IN SCHEMA ecom FROM ecom_writer, ecom_reader;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ecom FROM ecom_writer, ecom_reader;
+REVOKE ALL ON SCHEMA ecom FROM ecom_writer, ecom_reader;
+
+GRANT USAGE ON SCHEMA ecom TO ecom_writer;
+GRANT SELECT ON ecom.schema_history TO ecom_writer;
+GRANT SELECT (event_id, event_time), INSERT ON ecom.events TO ecom_writer;
+GRANT INSERT ON ecom.dead_letters TO ecom_writer;
+GRANT SELECT, INSERT, UPDATE ON ecom.ingest_pipeline, ecom.ingest_split TO ecom_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ecom.operator_state TO ecom_writer;
+GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO ecom_writer;
+
+GRANT USAGE ON SCHEMA ecom TO ecom_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA ecom TO ecom_reader;
+REVOKE ALL ON ecom.operator_state FROM ecom_reader;
+
+-- For this database only: a role is one of all databases.
+ALTER ROLE ecom_reader IN DATABASE :"DBNAME" SET statement_timeout = '30s';
+ALTER ROLE ecom_reader IN DATABASE :"DBNAME" SET idle_in_transaction_session_timeout = '60s';
+ALTER ROLE ecom_reader IN DATABASE :"DBNAME" SET default_transaction_read_only = on;
+
+COMMIT;
+
+\echo The roles ecom_writer and ecom_reader are up to date
+\set QUIET :was_quiet
