@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use ecom_gen::{Rate, Shop};
+use ecom_gen::{Delivery, Rate, Shop};
 use ecom_sink_pg::PgSink;
 use ecom_stream::memory::MemorySource;
 use ecom_stream::{Event, EventType, Price, SourceExt};
@@ -45,7 +45,8 @@ impl World {
     async fn new() -> Self {
         let days = 5;
         let rate = Rate::per_second(SHOP_EVENTS as f64 / f64::from(days * 86_400)).unwrap();
-        let shop = Shop::builder(7, START).rate(rate).products(300).shoppers(4_000).build();
+        let shop = Shop::builder(7, START).rate(rate).products(300).shoppers(4_000);
+        let shop = shop.delivery(Delivery::exact()).build();
         let mut events: Vec<Event> = shop.take(SHOP_EVENTS).collect();
         events.extend(odd_events());
         for (n, event) in events.iter_mut().enumerate() {
