@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Miscounted { sent: u64, stored: u64 },
     #[error("the ledger row was not as this instance left it")]
     LedgerMoved,
+    #[error("rows that an older epoch was to store are to be copied after all")]
+    RowsCameBack,
 }
 
 impl Failure {
@@ -67,6 +69,7 @@ impl Failure {
             {
                 Action::Bisect
             }
+            Self::RowsCameBack => Action::StartOver,
             _ => action(self.state()),
         }
     }
@@ -92,7 +95,7 @@ impl Failure {
                 refusal::verdict(err).unwrap_or_else(|| verdict(err.code()))
             }
             Self::Silence { .. } => verdict(None),
-            Self::Miscounted { .. } | Self::LedgerMoved => (ErrorKind::Sink, None),
+            Self::Miscounted { .. } | Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
         let db = self.postgres().and_then(|err| err.as_db_error());

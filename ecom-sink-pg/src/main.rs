@@ -1,6 +1,7 @@
 //! `ecom-ingest`: loads the CSV files of a directory into PostgreSQL, exactly once.
 
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -78,6 +79,10 @@ struct Run {
     #[arg(long)]
     take_over: bool,
 
+    /// How many connections write at the same time
+    #[arg(long, value_name = "N", default_value = "2")]
+    connections: NonZeroUsize,
+
     /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     settle: Duration,
@@ -142,6 +147,7 @@ async fn ingest(run: Run) -> Result<()> {
         .pipeline(run.pipeline)
         .moved(run.moved)
         .take_over(run.take_over)
+        .connections(run.connections)
         .wait_for_server(run.wait);
     let pipeline = source.validate(Rules::default()).stamp().to(sink);
     let progress = pipeline.subscribe();
