@@ -23,6 +23,7 @@
 //! # Ok(()) }
 //! ```
 
+mod builder;
 mod calendar;
 mod catalogue;
 mod delivery;
@@ -46,6 +47,7 @@ mod timeline;
 mod truth;
 mod visit;
 
+pub use builder::ShopBuilder;
 pub use calendar::{Zone, ZoneError};
 pub use catalogue::{Catalogue, Product};
 pub use delivery::Delivery;
@@ -56,7 +58,7 @@ pub use model::IdVersion;
 pub use pace::Pace;
 pub use rate::{Rate, RateError};
 pub use scenario::Scenario;
-pub use shop::{Shop, ShopBuilder};
+pub use shop::Shop;
 pub use source::ShopSource;
 pub use truth::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
 

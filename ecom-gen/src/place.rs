@@ -6,8 +6,8 @@ use ecom_stream::{Error, ErrorKind, Mark, Position, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::builder::ShopBuilder;
 use crate::scenario::micros;
-use crate::shop::ShopBuilder;
 
 /// Raised whenever the same parameters give other events than before.
 const MODEL: u32 = 2;

@@ -6,6 +6,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
+use crate::{Delivery, Habits, IdVersion, Rate, Scenario};
 
 const START: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
 
