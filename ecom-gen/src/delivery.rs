@@ -57,6 +57,27 @@ impl Delivery {
         }
     }
 
+    /// What goes with [`Dirt::light`](crate::Dirt::light): some events are late or sent again with other content.
+    pub fn light() -> Self {
+        Self {
+            altered: 0.000_2,
+            late: 0.005,
+            out_of_order: 0.01,
+            ..Self::default()
+        }
+    }
+
+    /// What goes with [`Dirt::heavy`](crate::Dirt::heavy): many are, and more are sent twice.
+    pub fn heavy() -> Self {
+        Self {
+            duplicate: 0.01,
+            altered: 0.005,
+            late: 0.02,
+            out_of_order: 0.05,
+            ..Self::default()
+        }
+    }
+
     /// The longest time between an event and its last delivery.
     pub(crate) fn longest_delay(&self) -> i64 {
         let copy = if self.duplicate > 0.0 || self.altered > 0.0 {

@@ -5,13 +5,14 @@
 //! byte, on every machine, however they are paced and cut into batches.
 //!
 //! ```
-//! use ecom_gen::{Pace, Shop, ShopSource};
+//! use ecom_gen::{Delivery, Pace, Shop, ShopSource};
 //! use ecom_stream::memory::MemorySink;
 //! use ecom_stream::{EventType, SourceExt};
 //! use time::macros::datetime;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
-//! let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).products(500);
+//! // Unless it is told otherwise, a shop sends one event in a thousand twice.
+//! let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).products(500).delivery(Delivery::exact());
 //! let sink = MemorySink::new("doc");
 //! ShopSource::new(shop).pace(Pace::AsFastAsPossible).events(2_000).to(sink.clone()).run().await?;
 //!
@@ -22,6 +23,7 @@
 //! # Ok(()) }
 //! ```
 
+mod builder;
 mod calendar;
 mod catalogue;
 mod delivery;
@@ -45,6 +47,7 @@ mod timeline;
 mod truth;
 mod visit;
 
+pub use builder::ShopBuilder;
 pub use calendar::{Zone, ZoneError};
 pub use catalogue::{Catalogue, Product};
 pub use delivery::Delivery;
@@ -55,7 +58,7 @@ pub use model::IdVersion;
 pub use pace::Pace;
 pub use rate::{Rate, RateError};
 pub use scenario::Scenario;
-pub use shop::{Shop, ShopBuilder};
+pub use shop::Shop;
 pub use source::ShopSource;
 pub use truth::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
 

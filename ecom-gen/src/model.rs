@@ -2,6 +2,7 @@
 
 use rand_distr::{Distribution, Poisson};
 
+use crate::builder::ShopBuilder;
 use crate::calendar::Calendar;
 use crate::catalogue::Catalogue;
 use crate::delivery::Delivery;
@@ -9,7 +10,6 @@ use crate::habits::Habits;
 use crate::moment::Moment;
 use crate::scenario::Scenarios;
 use crate::seed::{Purpose, Seed};
-use crate::shop::ShopBuilder;
 use crate::shopper::Population;
 use crate::visit::{LONGEST_VISIT_MICROS, VisitNumber, visit};
 

@@ -6,11 +6,11 @@ use ecom_stream::{Error, ErrorKind, Mark, Position, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::builder::ShopBuilder;
 use crate::scenario::micros;
-use crate::shop::ShopBuilder;
 
 /// Raised whenever the same parameters give other events than before.
-const MODEL: u32 = 2;
+const MODEL: u32 = 3;
 
 /// After which moment a source goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

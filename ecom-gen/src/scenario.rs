@@ -32,6 +32,7 @@ pub enum Scenario {
 }
 
 const CAMPAIGN_VISITS: f64 = 2.5;
+/// Of the events twice as many are carts then, since one visit fills few of them.
 const CAMPAIGN_CART: f64 = 2.8;
 const CAMPAIGN_BUY: f64 = 0.55;
 
@@ -63,12 +64,12 @@ impl Scenarios {
         all
     }
 
-    /// How many more come.
+    /// How many times as many come.
     pub(crate) fn visitors(&self, at: i64) -> f64 {
         if self.in_campaign(at) { CAMPAIGN_VISITS } else { 1.0 }
     }
 
-    /// How much more goes into the baskets, and how much more of these are bought.
+    /// How many times as much goes into the baskets, and how many times as many of these are bought.
     pub(crate) fn campaign(&self, at: i64) -> (f64, f64) {
         match self.in_campaign(at) {
             true => (CAMPAIGN_CART, CAMPAIGN_BUY),

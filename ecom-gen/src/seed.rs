@@ -16,7 +16,7 @@ pub(crate) enum Purpose {
     Catalogue = 1,
     Arrivals,
     Visit,
-    Slot,
+    Place,
     Person,
     Price,
     Bot,

@@ -3,14 +3,11 @@ use std::sync::Arc;
 use ecom_stream::Event;
 use time::OffsetDateTime;
 
-use crate::Rate;
-use crate::calendar::{Calendar, Zone};
+use crate::builder::ShopBuilder;
 use crate::catalogue::Catalogue;
-use crate::delivery::Delivery;
-use crate::habits::{Habits, HabitsError};
-use crate::model::{IdVersion, Model};
+use crate::model::Model;
 use crate::moment::Moment;
-use crate::scenario::{Scenario, micros};
+use crate::scenario::micros;
 use crate::timeline::{Timeline, in_order};
 
 /// The simulation: an endless iterator of events, in the order in which they leave the shop.
@@ -27,118 +24,7 @@ pub struct Shop {
     moments: std::vec::IntoIter<Moment>,
 }
 
-/// What makes a [`Shop`]. Every value has a part in which events come out.
-#[derive(Debug, Clone)]
-pub struct ShopBuilder {
-    pub(crate) seed: u64,
-    pub(crate) start: OffsetDateTime,
-    pub(crate) rate: Rate,
-    pub(crate) products: u32,
-    pub(crate) shoppers: Option<u64>,
-    pub(crate) zone: Zone,
-    pub(crate) habits: Habits,
-    pub(crate) delivery: Delivery,
-    pub(crate) scenarios: Vec<Scenario>,
-    pub(crate) ids: IdVersion,
-}
-
 impl ShopBuilder {
-    /// When its first event lies, in place of what was given to [`Shop::builder`].
-    #[must_use]
-    pub fn start(mut self, start: OffsetDateTime) -> Self {
-        self.start = start;
-        self
-    }
-
-    /// When its first event lies, or soon after.
-    pub fn starts_at(&self) -> OffsetDateTime {
-        self.start
-    }
-
-    /// How many events it has per second of its own time, on average over a week, in place of 500.
-    #[must_use]
-    pub fn rate(mut self, rate: Rate) -> Self {
-        self.rate = rate;
-        self
-    }
-
-    /// How many products it sells, in place of 10,000; at least one of each category.
-    #[must_use]
-    pub fn products(mut self, products: u32) -> Self {
-        self.products = products;
-        self
-    }
-
-    /// How many people shop here at a time, at least 1; unless set, as many as make a large shop's number of visits each.
-    #[must_use]
-    pub fn shoppers(mut self, shoppers: u64) -> Self {
-        self.shoppers = Some(shoppers);
-        self
-    }
-
-    /// Where the shop has its day and its week, in place of UTC.
-    #[must_use]
-    pub fn zone(mut self, zone: Zone) -> Self {
-        self.zone = zone;
-        self
-    }
-
-    /// What the shop and its shoppers are like.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Habits::check`].
-    pub fn habits(mut self, habits: Habits) -> Result<Self, HabitsError> {
-        habits.check()?;
-        self.habits = habits;
-        Ok(self)
-    }
-
-    /// How events leave the shop: in place of the default, of which one in a thousand is sent twice.
-    #[must_use]
-    pub fn delivery(mut self, delivery: Delivery) -> Self {
-        self.delivery = delivery;
-        self
-    }
-
-    /// Something out of the ordinary, besides what was given before.
-    #[must_use]
-    pub fn scenario(mut self, scenario: Scenario) -> Self {
-        self.scenarios.push(scenario);
-        self
-    }
-
-    /// Which UUIDs the events have, in place of version 7.
-    #[must_use]
-    pub fn ids(mut self, ids: IdVersion) -> Self {
-        self.ids = ids;
-        self
-    }
-
-    /// Moves the start such that about `events` events lie between it and `end`, and almost surely not fewer.
-    #[must_use]
-    pub fn ending_at(mut self, end: OffsetDateTime, events: u64) -> Self {
-        const STEP_MICROS: i64 = 600_000_000;
-        const LONGEST_MICROS: i64 = 1_000 * 366 * 86_400_000_000;
-        let calendar = Calendar::new(&self.habits.rhythm, self.zone.clone());
-        let rate = self.rate.events_per_second() / 1e6;
-        let events = events as f64;
-        // The time that a number of events takes is random. Visits make their number vary about 8 times as much as
-        // independent events would; five standard deviations are allowed for.
-        let mut wanted = events + 5.0 * (8.0 * events).sqrt();
-        let end_micros = micros(end);
-        let mut passed = 0;
-        while wanted > 0.0 && passed < LONGEST_MICROS {
-            let middle = end_micros - passed - STEP_MICROS / 2;
-            let rate = rate * calendar.visitors(calendar.local(middle));
-            let step = (wanted / rate).min(STEP_MICROS as f64);
-            wanted -= rate * step;
-            passed += step as i64 + 1;
-        }
-        self.start = end.saturating_sub(time::Duration::microseconds(passed));
-        self
-    }
-
     /// Opens the shop. Takes about as long as making the events of an hour does, since what is under way at the start has
     /// begun before.
     pub fn build(self) -> Shop {
@@ -149,18 +35,7 @@ impl ShopBuilder {
 impl Shop {
     /// A shop whose first event lies at `start` or soon after it.
     pub fn builder(seed: u64, start: OffsetDateTime) -> ShopBuilder {
-        ShopBuilder {
-            seed,
-            start,
-            rate: Rate::default(),
-            products: 10_000,
-            shoppers: None,
-            zone: Zone::UTC,
-            habits: Habits::default(),
-            delivery: Delivery::default(),
-            scenarios: Vec::new(),
-            ids: IdVersion::default(),
-        }
+        ShopBuilder::new(seed, start)
     }
 
     fn new(model: Arc<Model>, start_micros: i64) -> Self {

@@ -65,7 +65,7 @@ impl Population {
         let log_at = self.log_at(drawn);
         let part = (libm::exp(habits.inequality * log_at) - self.below) / (1.0 - self.below);
         let place = (part * self.places).min(self.places - 1.0) as u64;
-        let key = self.seed.of(Purpose::Slot, place);
+        let key = self.seed.of(Purpose::Place, place);
         let log_often = self.log_often(log_at);
         let log_keenness = habits.keenness_sigma * normal(mix(key ^ 2)) - habits.keenness_damping * log_often;
         let log_days = habits.days_mu

@@ -287,8 +287,6 @@ fn what_is_late_or_out_of_order_can_be_set_as_in_row_34() {
     assert_eq!(exact.arrival.late_share, 0.0);
     let share = late.arrival.late_share;
     assert!((0.03..=0.051).contains(&share), "{share} are out of order");
-    assert_eq!(
-        late.volume.events.abs_diff(exact.volume.events),
-        late.volume.events.abs_diff(exact.volume.events).min(2_000)
-    );
+    let fewer = late.volume.events.abs_diff(exact.volume.events);
+    assert!(fewer <= 2_000, "{fewer} events more or less");
 }

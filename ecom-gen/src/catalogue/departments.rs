@@ -28,6 +28,7 @@ const SIZES: &[&str] = &[
     "regular fit, grey",
 ];
 const PACKS: &[&str] = &["pack of 2", "pack of 3", "250 ml", "500 ml", "1 l", "\"family\" size"];
+const STATIONERY: &[&str] = &["pack of 2", "pack of 3", "pack of 10", "blue", "green", "gift edition"];
 const NONE: &[&str] = &[];
 
 /// What a category that somebody else names is filled with: what this shop has under the same first word, or something.
@@ -107,7 +108,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         category: Some("electronics.clocks"),
         visits: 4.0,
         log_price: (5.0, 0.9),
-        brands: &["Meridian", "Pomona", "Casio Nova", "Halden", "Tick, Tock & Sons"],
+        brands: &["Meridian", "Pomona", "Corvina", "Halden", "Tick, Tock & Sons"],
         nouns: &["Watch", "Smart Watch", "Chronograph", "Fitness Band"],
         has_models: true,
         variants: COLOURS,
@@ -117,7 +118,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         category: Some("computers.notebook"),
         visits: 4.5,
         log_price: (6.4, 0.5),
-        brands: &["Levant", "Asterix", "Pomona", "Hewlett Grove", "Delta"],
+        brands: &["Levant", "Asterix", "Pomona", "Hollis Grove", "Delta"],
         nouns: &["Laptop 13.3\"", "Laptop 14\"", "Laptop 15.6\"", "Gaming Laptop 17.3\""],
         has_models: true,
         variants: &["8 GB, 256 GB SSD", "16 GB, 512 GB SSD", "32 GB, 1 TB SSD"],
@@ -283,7 +284,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
             "Paperback \"A Winter's Tale\"",
         ],
         has_models: false,
-        variants: PACKS,
+        variants: STATIONERY,
         goes_with: 12,
     },
 ];

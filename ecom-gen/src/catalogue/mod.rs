@@ -7,6 +7,7 @@ mod shelf;
 use rand::RngExt;
 
 use self::departments::{DEPARTMENTS, Department};
+pub(crate) use self::product::MAX_PRODUCTS;
 pub use self::product::Product;
 use self::shelf::Shelf;
 use crate::habits::{CategoryHabits, WareHabits};

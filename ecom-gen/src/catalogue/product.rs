@@ -9,6 +9,9 @@ use crate::seed::{ShopRng, lognormal};
 const CHEAPEST: f64 = 49.0;
 const DEAREST: f64 = 999_999.0;
 
+/// So many have an identifier of their own; a power of two.
+pub(crate) const MAX_PRODUCTS: u32 = 1 << 25;
+
 /// Something that can be bought.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -94,8 +97,7 @@ fn quoted(field: &str, out: &mut Vec<u8>) {
 
 /// Eight digits that don't show the rank. An odd factor permutes the numbers below a power of two.
 pub(super) fn id(index: u32, offset: u32) -> u32 {
-    const BITS: u32 = 25;
-    10_000_000 + (index.wrapping_mul(2_654_435_761).wrapping_add(offset) & ((1 << BITS) - 1))
+    10_000_000 + (index.wrapping_mul(2_654_435_761).wrapping_add(offset) & (MAX_PRODUCTS - 1))
 }
 
 fn name(brand: Option<&str>, department: &Department, rng: &mut ShopRng) -> String {

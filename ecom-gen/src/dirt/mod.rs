@@ -9,7 +9,6 @@ mod row;
 use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::Delivery;
 use crate::seed::unit;
 
 pub(crate) use self::file::{after_open_quote, missing_column, torn, without_column};
@@ -17,7 +16,7 @@ pub(crate) use self::row::{Spoiled, spoil};
 
 /// What is wrong with the files of a shop: each kind of fault with its share, all of them 0 unless set.
 ///
-/// What is sent twice, late or out of order is a matter of [`Delivery`].
+/// What is sent twice, late or out of order is a matter of [`Delivery`](crate::Delivery).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -174,9 +173,15 @@ impl Dirt {
     pub fn check(&self) -> Result<()> {
         for (what, kinds) in [("rows", FaultKind::OF_ROWS), ("files", FaultKind::OF_FILES)] {
             let shares = kinds.map(|kind| self.share(kind));
-            let fits = shares.iter().all(|share| (0.0..=1.0).contains(share)) && shares.iter().sum::<f64>() <= 1.0;
+            let sum = shares.iter().sum::<f64>();
+            let fits = shares.iter().all(|share| (0.0..=1.0).contains(share)) && sum <= 1.0;
             if !fits {
-                let message = format!("the shares of {what} with a fault are {shares:?}");
+                let set: Vec<_> = kinds
+                    .into_iter()
+                    .zip(shares)
+                    .filter(|(_, share)| *share != 0.0)
+                    .collect();
+                let message = format!("the shares of {what} with a fault are {set:?}, {sum} together");
                 return Err(Error::new(ErrorKind::Configuration, message)
                     .hint("each lies between 0 and 1, and so does their sum"));
             }
@@ -201,30 +206,6 @@ impl Dirt {
 
     fn spoils_files(&self) -> bool {
         FaultKind::OF_FILES.iter().any(|kind| self.share(*kind) > 0.0)
-    }
-}
-
-/// What goes with the [`Dirt`] of that name.
-impl Delivery {
-    /// Some events are late or sent again with other content.
-    pub fn light() -> Self {
-        Self {
-            altered: 0.000_2,
-            late: 0.005,
-            out_of_order: 0.01,
-            ..Self::default()
-        }
-    }
-
-    /// Many are.
-    pub fn heavy() -> Self {
-        Self {
-            duplicate: 0.01,
-            altered: 0.005,
-            late: 0.02,
-            out_of_order: 0.05,
-            ..Self::default()
-        }
     }
 }
 

@@ -69,12 +69,13 @@ impl<'a> From<&'a Event> for Seen<'a> {
 /// Gathers events and measures them. It takes some 100 bytes for each, and they may come in any order.
 ///
 /// ```
-/// use ecom_gen::Shop;
+/// use ecom_gen::{Delivery, Shop};
 /// use ecom_gen::profile::{Measure, MeasureOptions};
 /// use time::macros::datetime;
 ///
 /// let mut measure = Measure::new(MeasureOptions::default());
-/// for event in Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).build().take(10_000) {
+/// let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).delivery(Delivery::exact());
+/// for event in shop.build().take(10_000) {
 ///     measure.add(&(&event).into());
 /// }
 /// let profile = measure.finish();

@@ -18,17 +18,18 @@ Examples:
       ecom-gen --output data --from 7d --to now --events 10M
   The last week, then live
       ecom-gen --output data --from 7d
-  A day in 24 minutes, with some dirt, and the truth about it in a manifest
+  A day every 24 minutes, with some dirt, and the truth about it in a manifest
       ecom-gen --output data --speed 60 --dirt light --truth
   The same files again, to the byte
       ecom-gen --output a --seed 7 --from 2026-11-01 --to 2026-11-02
       ecom-gen --output b --seed 7 --from 2026-11-01 --to 2026-11-02 --workers 1
   What the files of a shop are like, and files like them
       ecom-gen profile data --json > profile.json
-      ecom-gen --output alike --like profile.json
+      ecom-gen --output alike --like profile.json --from 7d --to now --events 1M
 
-Files are called events-START-SEED-000001.csv and so on; nothing is replaced. While a file is written it is hidden. The same
-command again goes on where it stopped, also after a crash.
+Files are called events-START-SEED-000001.csv and so on. A file is hidden while it is
+written, and so is the one that says how far the run has come: with --seed and a time in
+--from the same command goes on where it stopped, after a crash too.
 
 Exit codes:
   0    all events are written, or a signal (SIGINT, SIGTERM) stopped it
@@ -93,7 +94,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, visible_alias = "start", value_name = "TIME", help_heading = "Time", value_parser = units::when)]
     pub(crate) from: Option<When>,
 
-    /// Ends there, as fast as possible: a time, how long ago, or now
+    /// Ends there, as fast as possible unless --speed is given: a time, how long ago, or now
     #[arg(long, value_name = "TIME", help_heading = "Time", value_parser = units::when)]
     pub(crate) to: Option<When>,
 
@@ -123,8 +124,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "TIME", help_heading = "Files", value_parser = units::duration_range)]
     pub(crate) every: Option<RangeInclusive<Duration>>,
 
-    /// What is wrong with the files, and with how often: light, heavy, and KIND=SHARE, like light,torn=1%. By default one
-    /// event in a thousand comes twice (duplicate=0.1%). `--dirt help` lists the kinds
+    /// What is wrong with the files, and how often: none, light, heavy, and KIND=SHARE, like light,torn-last-line=1%. By
+    /// default one event in a thousand comes twice (duplicate=0.1%). A wrong KIND lists the right ones
     #[arg(
         long,
         value_name = "DIRT",
@@ -143,10 +144,10 @@ pub(crate) struct GenerateArgs {
     pub(crate) ids: IdVersion,
 
     /// Threads that make events at a time; they change nothing in the files [default: one for each core]
-    #[arg(long, value_name = "N")]
-    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = units::positive_count)]
+    pub(crate) workers: Option<NonZeroU64>,
 
-    /// How many products the shop sells
+    /// How many products the shop sells, at most 33,554,432
     #[arg(long, value_name = "N", help_heading = "Shop", default_value = "10k", value_parser = units::count)]
     pub(crate) products: u64,
 
@@ -154,7 +155,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::positive_count)]
     pub(crate) shoppers: Option<NonZeroU64>,
 
-    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h. May be given several times
+    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h. Dates are in UTC. May be given several times
     #[arg(long = "scenario", value_name = "SCENARIO", help_heading = "Shop")]
     pub(crate) scenarios: Vec<ScenarioArg>,
 

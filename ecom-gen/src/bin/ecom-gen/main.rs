@@ -15,7 +15,7 @@ use std::time::Instant;
 use clap::Parser;
 use ecom_gen::FilesSink;
 use ecom_stream::{ErrorKind, Result, SourceExt, Summary, stop_signal};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use time::OffsetDateTime;
 use tracing_subscriber::EnvFilter;
 
@@ -78,15 +78,19 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
     let (bar, template) = match events {
         Some(events) => (
             ProgressBar::new(events),
-            "{bar:32} {human_pos} of {human_len} events, {per_sec}, {eta} to go",
+            "{wide_bar} {human_pos} of {human_len} events, {rate}, {eta} to go",
         ),
         None => (
             ProgressBar::new_spinner(),
-            "{spinner} {human_pos} events, {per_sec}, {elapsed}",
+            "{spinner} {human_pos} events, {rate}, {elapsed}",
         ),
     };
+    let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        // Who can't be written to shows nothing.
+        let _ = write!(text, "{}/s", HumanCount(state.per_sec() as u64));
+    };
     match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("rate", rate)),
         Err(_) => bar,
     }
 }

@@ -12,10 +12,9 @@ use crate::args::ProfileArgs;
 pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
     let mut options = ReadOptions::default();
     options.measure.utc_offset = args.offset;
-    let cant = |err| Error::new(ErrorKind::Source, "can't measure the files").caused_by(err);
-    let profile = read_dir(&args.dir, options).map_err(cant)?;
+    let profile = read_dir(&args.dir, options)?;
     match args.json {
-        true => print_text(&profile.to_json().map_err(cant)?),
+        true => print_text(&profile.to_json()?),
         false => print_text(&profile.report().to_string()),
     }
 }

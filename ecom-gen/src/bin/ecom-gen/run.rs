@@ -32,6 +32,8 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(args: &GenerateArgs, now: OffsetDateTime) -> Result<Self> {
+        // Times are printed, to be typed again.
+        let now = now.truncate_to_second();
         let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
         let (from, to) = (
             args.from.map(|from| from.resolve(now)),
@@ -45,18 +47,21 @@ impl Run {
             (Some(from), Some(to)) if args.rate.is_none() => {
                 if let Some(events) = events.take() {
                     let per_second = events as f64 / (to - from).as_seconds_f64();
-                    rate = Rate::per_second(per_second).map_err(|err| wrong("so many events").caused_by(err))?;
+                    rate = Rate::per_second(per_second).map_err(|_| {
+                        let what = format!("{events} events between --from and --to are {per_second} a second");
+                        wrong(what).hint("there may be up to a million")
+                    })?;
                 }
             }
             _ => {}
         }
         let mut shop = Shop::builder(seed, from.unwrap_or(now))
             .rate(rate)
-            .products(u32::try_from(args.products).map_err(|_| wrong("so many products"))?)
+            .products(products(args.products)?)
             .zone(args.zone.clone())
             .ids(args.ids)
             .habits(habits(args)?)
-            .map_err(|err| wrong("the habits can't be").caused_by(err))?
+            .map_err(|err| wrong("there is no shop with these habits").caused_by(err))?
             .delivery(args.dirt.delivery);
         if let Some(shoppers) = args.shoppers {
             shop = shop.shoppers(shoppers.get());
@@ -74,7 +79,6 @@ impl Run {
         if let (None, Pace::AsFastAsPossible, Some(events)) = (from, pace, events) {
             shop = shop.ending_at(to.unwrap_or(now), events);
         }
-        // It is printed, to be typed again.
         let start = shop.starts_at().truncate_to_second();
         Ok(Self {
             seed,
@@ -97,7 +101,10 @@ impl Run {
             .events(self.events)
             .dirt(args.dirt.dirt)
             .truth(args.truth)
-            .workers(args.workers.map_or(cores, usize::from))
+            .workers(
+                args.workers
+                    .map_or(cores, |workers| usize::try_from(workers.get()).unwrap_or(usize::MAX)),
+            )
     }
 
     /// About how many events there will be; `None` if it goes on and on.
@@ -153,27 +160,35 @@ fn scaled(range: RangeInclusive<Duration>, times: f64) -> RangeInclusive<Duratio
     scaled(range.start())..=scaled(range.end())
 }
 
+fn products(products: u64) -> Result<u32> {
+    let most = ShopBuilder::MAX_PRODUCTS;
+    u32::try_from(products)
+        .ok()
+        .filter(|products| *products <= most)
+        .ok_or_else(|| wrong(format!("--products is {products}")).hint(format!("a shop sells at most {most}")))
+}
+
 fn habits(args: &GenerateArgs) -> Result<Habits> {
     let read = |path: &Path| {
         let cant = format!("can't read {}", path.display());
         fs::read_to_string(path).map_err(|err| wrong(cant).caused_by(err))
     };
+    let is_wholesale = args.scenarios.contains(&ScenarioArg::Wholesale);
+    if is_wholesale && (args.habits.is_some() || args.like.is_some()) {
+        return Err(wrong("--scenario wholesale has habits of its own")
+            .hint("leave it out, or --habits and --like; `ecom-gen habits --wholesale` prints them"));
+    }
     let habits = match (&args.habits, &args.like) {
         (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
             let what = format!("{} has no habits as `ecom-gen habits` prints them", path.display());
             wrong(what).caused_by(err)
         })?,
         (None, Some(path)) => {
-            let profile = Profile::from_json(&read(path)?).map_err(|err| {
-                let what = format!(
-                    "{} is no profile as `ecom-gen profile DIR --json` prints it",
-                    path.display()
-                );
-                wrong(what).caused_by(err)
-            })?;
+            let profile = Profile::from_json(&read(path)?)
+                .map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))?;
             Habits::like(&profile)
         }
-        (None, None) if args.scenarios.contains(&ScenarioArg::Wholesale) => Habits::wholesale(),
+        (None, None) if is_wholesale => Habits::wholesale(),
         (None, None) => Habits::default(),
     };
     Ok(if args.steady { habits.steady() } else { habits })
@@ -278,6 +293,8 @@ mod tests {
             "--from 1s --to now --events 1G",
             "--like /nowhere",
             "--habits /",
+            "--habits / --scenario wholesale",
+            "--products 34M",
         ] {
             let err = run(words).unwrap_err();
             assert_eq!(err.kind(), ErrorKind::Configuration, "{words}");

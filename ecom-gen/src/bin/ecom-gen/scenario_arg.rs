@@ -60,8 +60,11 @@ fn parse_span(text: &str, unless_given: Option<Duration>) -> Result<(OffsetDateT
     let until = time::Duration::try_from(long)
         .ok()
         .and_then(|long| from.checked_add(long));
-    let until = until.ok_or_else(|| "the duration is too long".to_owned())?;
-    Ok((from, until))
+    match until {
+        Some(until) if until > from => Ok((from, until)),
+        Some(_) => Err("the duration is 0: write 1h".to_owned()),
+        None => Err("the duration is too long".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +90,7 @@ mod tests {
             "outage=2026-11-27",
             "outage=x/1h",
             "outage=2026-11-27/soon",
+            "campaign=2026-11-27/0s",
             "flood",
         ] {
             assert!(text.parse::<ScenarioArg>().is_err(), "{text}");

@@ -16,7 +16,7 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) fn positive_count(text: &str) -> Result<NonZeroU64, String> {
-    NonZeroU64::new(count(text)?).ok_or_else(|| "at least 1".to_owned())
+    NonZeroU64::new(count(text)?).ok_or_else(|| "write at least 1".to_owned())
 }
 
 fn exact_count(text: &str) -> Option<u64> {

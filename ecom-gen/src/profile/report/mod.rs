@@ -159,13 +159,6 @@ mod tests {
     #[test]
     fn nothing_at_all_can_be_reported() {
         let report = measure([]).report();
-        assert_eq!(
-            report.count(Verdict::In)
-                + report.count(Verdict::Out)
-                + report.count(Verdict::TooShort)
-                + report.count(Verdict::Unjudged),
-            TARGETS.len()
-        );
-        assert!(report.to_string().lines().count() > TARGETS.len());
+        assert_eq!(report.to_string().lines().count(), TARGETS.len() + 2);
     }
 }
