@@ -55,7 +55,11 @@ async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
     let whole = files(whole.path());
     let rows: usize = whole.values().map(|text| text.lines().count() - 1).sum();
     assert_eq!(summary.counts.stored, rows as u64);
-    assert!(rows > 6_000 && whole.len() >= 14, "{rows} rows in {} files", whole.len());
+    assert!(
+        rows > 6_000 && whole.len() >= 14,
+        "{rows} rows in {} files",
+        whole.len()
+    );
     assert_eq!(whole.keys().next().unwrap(), "events-000001.csv");
 
     for (workers, part_bytes) in [(4, 256 << 10), (1, 1), (3, 10_000)] {
