@@ -129,7 +129,7 @@ impl Model {
         self.scenarios
             .bot(self.seed, self.catalogue.products().len(), span, &mut moments);
         self.delivery.apply(self.seed, &mut moments);
-        if self.scenarios.longest_delay() > 0 {
+        if self.scenarios.any_outage() {
             for moment in &mut moments {
                 moment.delivered = self.scenarios.deliver(moment.delivered);
             }
@@ -137,10 +137,11 @@ impl Model {
         moments
     }
 
-    /// How many slices before one can have something to deliver in it.
-    pub(crate) fn slices_before(&self) -> i64 {
-        let longest = LONGEST_VISIT_MICROS + self.delivery.longest_delay() + self.scenarios.longest_delay();
-        longest / self.slice_micros + 1
+    /// The first slice that can have something to deliver in `slice` which happens at `start_micros` or later.
+    pub(crate) fn begin_for(&self, slice: i64, start_micros: i64) -> i64 {
+        let sent = self.scenarios.sent_before(slice.saturating_mul(self.slice_micros));
+        let happened = sent.saturating_sub(self.delivery.longest_delay()).max(start_micros);
+        self.slice_at(happened.saturating_sub(LONGEST_VISIT_MICROS)).min(slice)
     }
 
     pub(crate) fn slice_at(&self, unix_micros: i64) -> i64 {

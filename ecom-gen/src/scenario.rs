@@ -96,12 +96,19 @@ impl Scenarios {
         at
     }
 
-    /// The longest time by which an outage delays something.
-    pub(crate) fn longest_delay(&self) -> i64 {
-        self.outages
-            .iter()
-            .map(|outage| (outage.end - outage.start).max(0))
-            .sum()
+    /// The earliest time at which something was to be delivered that is delivered at `at` or later.
+    pub(crate) fn sent_before(&self, at: i64) -> i64 {
+        self.outages.iter().rev().fold(at, |at, outage| {
+            let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP - 1);
+            match at > outage.start && at <= caught_up {
+                true => at.min(outage.start + (at - outage.end).max(0) * CATCH_UP),
+                false => at,
+            }
+        })
+    }
+
+    pub(crate) fn any_outage(&self) -> bool {
+        !self.outages.is_empty()
     }
 
     /// Appends what the bot does in a span of time.
@@ -164,8 +171,12 @@ mod tests {
         assert!(at(59) > HOUR_MICROS && at(59) < HOUR_MICROS + HOUR_MICROS / 20);
         assert_eq!(at(90), 90 * 60_000_000);
         assert!((-10..200).map(at).is_sorted());
-        let delay = (-10..200).map(|minutes| at(minutes) - minutes * 60_000_000).max();
-        assert!(delay <= Some(scenarios.longest_delay()));
+        for minutes in -10..200 {
+            let sent = micros(FROM) + minutes * 60_000_000;
+            let earliest = scenarios.sent_before(scenarios.deliver(sent));
+            assert!((sent - HOUR_MICROS..=sent).contains(&earliest), "{minutes}");
+        }
+        assert_eq!(scenarios.sent_before(micros(FROM) + 59 * 60_000_000), micros(FROM));
     }
 
     #[test]

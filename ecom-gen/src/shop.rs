@@ -40,7 +40,7 @@ impl Shop {
 
     fn new(model: Arc<Model>, start_micros: i64) -> Self {
         let first = model.slice_at(start_micros);
-        let (timeline, next_slice) = Timeline::new(&model, first);
+        let (timeline, next_slice) = Timeline::new(&model, first, start_micros);
         let mut shop = Self {
             model,
             start_micros,

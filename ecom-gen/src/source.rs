@@ -146,7 +146,7 @@ impl Source for ShopSource {
             let until = self.until.map_or(i64::MAX, micros);
             let first = place.map_or(model.slice_at(start), |place: Place| place.slice);
             let clock = Clock::start(self.pace, self.now.clone(), start.max(first * model.slice_micros));
-            let mut slices = pin!(slices(model.clone(), first, self.workers, move |slice, moments| {
+            let mut slices = pin!(slices(model.clone(), first, start, self.workers, move |slice, moments| {
                 (slice, in_order(moments, start))
             }));
             let mut last_sent = Instant::now();

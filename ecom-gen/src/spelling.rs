@@ -219,7 +219,7 @@ mod tests {
     async fn lines_are_those_of_the_events() {
         let start = datetime!(2026-11-01 23:58 UTC);
         let model = Model::new(&Shop::builder(5, start).rate(crate::Rate::per_second(2_000.0).unwrap()));
-        let (mut timeline, begin) = Timeline::new(&model, model.slice_at(micros(start)));
+        let (mut timeline, begin) = Timeline::new(&model, model.slice_at(micros(start)), micros(start));
         let mut moments = Vec::new();
         for slice in begin..=model.slice_at(micros(start) + 180_000_000) {
             moments.append(&mut in_order(timeline.pass(model.simulate(slice)), micros(start)));

@@ -20,9 +20,10 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// A timeline whose first whole slice is `first`, and the slice to begin with.
-    pub(crate) fn new(model: &Model, first: i64) -> (Self, i64) {
-        let next = first - model.slices_before();
+    /// A timeline whose first whole slice is `first`, as far as what happens from `start_micros` on goes, and the slice to
+    /// begin with.
+    pub(crate) fn new(model: &Model, first: i64, start_micros: i64) -> (Self, i64) {
+        let next = model.begin_for(first, start_micros);
         let timeline = Self {
             slice_micros: model.slice_micros,
             next,
@@ -53,17 +54,19 @@ pub(crate) fn in_order(mut moments: Vec<Moment>, start_micros: i64) -> Vec<Momen
     moments
 }
 
-/// What `finish` makes of each slice's moments, in order, from the slice `first` on; made by at most so many threads at a
+/// What `finish` makes of each slice's moments, in order, from the slice `first` on; what happened before `start_micros`
+/// may be missing among them. Made by at most so many threads at a
 /// time. Nothing is made before it is asked for, and not more than twice that many slices ahead.
 pub(crate) fn slices<R: Send + 'static>(
     model: Arc<Model>,
     first: i64,
+    start_micros: i64,
     workers: usize,
     finish: impl Fn(i64, Vec<Moment>) -> R + Clone + Send + 'static,
 ) -> impl Stream<Item = Result<R>> + Send {
     let workers = workers.max(1);
     let permits = Arc::new(Semaphore::new(workers));
-    let (mut timeline, begin) = Timeline::new(&model, first);
+    let (mut timeline, begin) = Timeline::new(&model, first, start_micros);
     let simulated = {
         let permits = permits.clone();
         stream::iter(begin..)
@@ -114,7 +117,7 @@ mod tests {
         let first = model.slice_at(micros(start));
         let of = async |workers| {
             let finish = move |_, moments| in_order(moments, micros(start));
-            let slices = slices(model.clone(), first, workers, finish);
+            let slices = slices(model.clone(), first, micros(start), workers, finish);
             let slices: Vec<_> = slices.take(4).map(Result::unwrap).collect().await;
             slices.concat()
         };
@@ -128,11 +131,50 @@ mod tests {
         let start = datetime!(2026-11-01 12:00 UTC);
         let model = Model::new(&Shop::builder(5, start));
         let from = |first: i64, skip: i64| {
-            let (mut timeline, begin) = Timeline::new(&model, first);
+            let (mut timeline, begin) = Timeline::new(&model, first, i64::MIN);
             let mut slices = (begin..).map(|slice| in_order(timeline.pass(model.simulate(slice)), i64::MIN));
             slices.nth((first - begin + skip) as usize).unwrap()
         };
         let first = model.slice_at(micros(start));
         assert!(from(first, 50) == from(first + 50, 0));
+    }
+
+    #[test]
+    fn nothing_is_made_that_is_not_delivered() {
+        let start = datetime!(2026-11-01 12:00 UTC);
+        let hour = time::Duration::HOUR;
+        let outage = |from, until| crate::Scenario::Outage { from, until };
+        let shop = Shop::builder(5, start)
+            .delivery(crate::Delivery::heavy())
+            .scenario(outage(start - 90 * 24 * hour, start - 60 * 24 * hour))
+            .scenario(outage(start + 8 * hour, start + 14 * hour))
+            .scenario(outage(start + 9 * hour, start + 9 * hour + hour / 2))
+            .scenario(outage(start + 14 * hour + hour / 10, start + 15 * hour))
+            .scenario(outage(start + 300 * 24 * hour, start + 600 * 24 * hour))
+            .rate(crate::Rate::per_second(5.0).unwrap());
+        let model = Model::new(&shop);
+        let (start, slice) = (micros(start), |hours: i32| model.slice_at(micros(start + hours * hour)));
+        let first = model.slice_at(start);
+        // Late events that happened before the start are no part of the shop.
+        assert!(Timeline::new(&model, first, start).1 >= slice(-1));
+        assert!(Timeline::new(&model, slice(100), start).1 >= slice(92));
+
+        let (mut timeline, mut at) = Timeline::new(&model, first, start);
+        let mut next = || {
+            at += 1;
+            (at - 1, in_order(timeline.pass(model.simulate(at - 1)), start))
+        };
+        for _ in 0..slice(20) - first {
+            let (slice, whole) = next();
+            let (mut later, begin) = Timeline::new(&model, slice, start);
+            if slice < first || slice % 3 != 0 {
+                continue;
+            }
+            let mut alone = Vec::new();
+            for made in begin..=slice {
+                alone = later.pass(model.simulate(made));
+            }
+            assert!(whole == in_order(alone, start), "{slice}");
+        }
     }
 }

@@ -224,7 +224,7 @@ impl Source for ShopFiles {
             let mut cutter = Cutter::new(rules, resume.progress.start);
             let clock = Clock::start(self.pace, self.now.clone(), resume.at_us);
             let encoder = Encoder { model: model.clone(), dirt: self.dirt, start_micros };
-            let mut slices = pin!(slices(model.clone(), first.slice, self.workers, move |slice, moments| {
+            let mut slices = pin!(slices(model.clone(), first.slice, start_micros, self.workers, move |slice, moments| {
                 encoder.encode(slice, moments)
             }));
             let mut last_sent = Instant::now();
