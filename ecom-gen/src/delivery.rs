@@ -1,5 +1,6 @@
 //! How events leave the shop: mostly at once and once.
 
+use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::moment::{Copied, Moment};
@@ -76,6 +77,37 @@ impl Delivery {
             out_of_order: 0.05,
             ..Self::default()
         }
+    }
+
+    /// Whether the shares are shares, and the times are times.
+    ///
+    /// # Errors
+    ///
+    /// When a share lies outside 0 to 1, the two of copies or the two of delays are more than 1 together, or a number of
+    /// seconds is below 0 or none.
+    pub fn check(&self) -> Result<()> {
+        for (what, shares) in [
+            ("duplicate and altered", [self.duplicate, self.altered]),
+            ("late and out-of-order", [self.late, self.out_of_order]),
+        ] {
+            let sum = shares.iter().sum::<f64>();
+            if !shares.iter().all(|share| (0.0..=1.0).contains(share)) || sum > 1.0 {
+                let message = format!("the shares {what} are {shares:?}, {sum} together");
+                return Err(Error::new(ErrorKind::Configuration, message)
+                    .hint("each lies between 0 and 1, and so does their sum"));
+            }
+        }
+        for (what, number) in [
+            ("late_median_seconds", self.late_median_seconds),
+            ("late_sigma", self.late_sigma),
+            ("out_of_order_seconds", self.out_of_order_seconds),
+        ] {
+            if !number.is_finite() || number < 0.0 {
+                let message = format!("{what} is {number}");
+                return Err(Error::new(ErrorKind::Configuration, message).hint("it is 0 or above"));
+            }
+        }
+        Ok(())
     }
 
     /// The longest time between an event and its last delivery.
@@ -178,4 +210,34 @@ fn key(seed: Seed, moment: &Moment) -> u64 {
         Purpose::Delivery,
         moment.session.wrapping_add(u64::from(moment.step) << 48),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_times_are_checked() {
+        for delivery in [
+            Delivery::exact(),
+            Delivery::default(),
+            Delivery::light(),
+            Delivery::heavy(),
+        ] {
+            delivery.check().unwrap();
+        }
+        let spoils: [fn(&mut Delivery); 6] = [
+            |delivery| (delivery.duplicate, delivery.altered) = (0.6, 0.6),
+            |delivery| (delivery.late, delivery.out_of_order) = (0.6, 0.6),
+            |delivery| delivery.late = -0.1,
+            |delivery| delivery.duplicate = f64::NAN,
+            |delivery| delivery.late_median_seconds = -1.0,
+            |delivery| delivery.out_of_order_seconds = f64::INFINITY,
+        ];
+        for spoil in spoils {
+            let mut delivery = Delivery::default();
+            spoil(&mut delivery);
+            assert!(delivery.check().is_err(), "{delivery:?}");
+        }
+    }
 }

@@ -128,6 +128,10 @@ impl Source for ShopSource {
         topology.add_source(self.name.clone(), self.location.clone());
     }
 
+    fn check(&self) -> Result<()> {
+        self.shop.delivery.check()
+    }
+
     fn open(self, from: Checkpoint) -> (impl BatchStream<Event>, ()) {
         let split = Split::new(self.name.clone(), format!("seed={}", self.shop.seed));
         let stream = try_stream! {

@@ -192,7 +192,8 @@ impl Source for ShopFiles {
 
     fn check(&self) -> Result<()> {
         self.plan.check()?;
-        self.dirt.check()
+        self.dirt.check()?;
+        self.shop.delivery.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<FilePart>, ()) {
