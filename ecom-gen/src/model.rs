@@ -84,7 +84,7 @@ impl Model {
 
     /// How many events a visit has on average, found by looking at some, of which baskets from earlier visits don't count.
     fn events_of_a_visit(&mut self) -> f64 {
-        const SOME: u32 = 40_000;
+        const SOME: u32 = 160_000;
         const WEEK_MICROS: i64 = 7 * 86_400_000_000;
         let come_back = std::mem::take(&mut self.habits.buying.come_back);
         self.population = Population::new(self.seed, 1e6, &self.habits.people);

@@ -10,7 +10,7 @@ use crate::builder::ShopBuilder;
 use crate::scenario::micros;
 
 /// Raised whenever the same parameters give other events than before.
-const MODEL: u32 = 3;
+const MODEL: u32 = 4;
 
 /// After which moment a source goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

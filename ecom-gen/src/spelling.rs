@@ -34,7 +34,9 @@ impl Model {
     /// Copies of an event have its id.
     pub(crate) fn event_id(&self, moment: &Moment) -> Uuid {
         let key = mix(moment.session ^ u64::from(moment.step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let random = u128::from(key) << 64 | u128::from(mix(key ^ self.seed.0));
+        // Not of `key`: what follows from 64 bits alone is soon the same for two events.
+        let other = mix(mix(moment.session ^ self.seed.0).wrapping_add(moment.step.into()));
+        let random = u128::from(key) << 64 | u128::from(other);
         match self.ids {
             IdVersion::V4 => Builder::from_random_bytes(random.to_be_bytes()).into_uuid(),
             IdVersion::V7 => {
