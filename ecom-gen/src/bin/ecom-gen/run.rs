@@ -80,6 +80,17 @@ impl Run {
             shop = shop.ending_at(to.unwrap_or(now), events);
         }
         let start = shop.starts_at().truncate_to_second();
+        if start.to_offset(time::UtcOffset::UTC).year() < 0 {
+            return Err(wrong("the shop would begin before the year 0, which no file can tell"));
+        }
+        if let Some(until) = to.filter(|until| *until <= start) {
+            let what = format!(
+                "the shop begins at {}, and ends before, at {}",
+                rfc3339(start),
+                rfc3339(until)
+            );
+            return Err(wrong(what));
+        }
         Ok(Self {
             seed,
             start,
@@ -295,6 +306,8 @@ mod tests {
             "--habits /",
             "--habits / --scenario wholesale",
             "--products 34M",
+            "--from 5000y --to now --events 10",
+            "--to 7d --speed 10 --events 10",
         ] {
             let err = run(words).unwrap_err();
             assert_eq!(err.kind(), ErrorKind::Configuration, "{words}");
