@@ -215,3 +215,33 @@ fn wrong_arguments_end_with_exit_code_2() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("500/s"));
     assert!(ecom_gen(dir.path(), "--help").output().unwrap().status.success());
 }
+
+#[test]
+fn who_does_not_listen_gets_the_files_all_the_same() {
+    let dir = tempdir().unwrap();
+    let mut child = ecom_gen(
+        dir.path(),
+        "--seed 1 --from 2026-11-01 --to 2026-11-01T00:01:00Z --rate 10/s",
+    )
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+    assert!(!names(dir.path()).is_empty());
+}
+
+#[test]
+fn files_that_are_dirty_can_be_profiled() {
+    let dir = tempdir().unwrap();
+    let args = "--seed 1 --from 2026-11-01 --to 2026-11-02 --rate 2/s --rows-per-file 1k \
+                --dirt heavy,empty-file=10%,missing-column=10%";
+    assert!(ecom_gen(dir.path(), args).status().unwrap().success());
+    let profile = Command::new(env!("CARGO_BIN_EXE_ecom-gen"))
+        .arg("profile")
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(profile.status.success(), "{}", String::from_utf8_lossy(&profile.stderr));
+    assert!(String::from_utf8_lossy(&profile.stderr).contains("passed over"));
+}

@@ -1,5 +1,4 @@
 //! The program `ecom-gen`: a simulated shop that writes its events into CSV files.
-#![allow(clippy::print_stderr)]
 
 mod args;
 mod dirt_arg;
@@ -8,7 +7,8 @@ mod run;
 mod scenario_arg;
 mod units;
 
-use std::io::{IsTerminal, stderr};
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -32,6 +32,8 @@ async fn main() -> ExitCode {
         .with_ansi(stderr().is_terminal())
         .with_target(false)
         .without_time()
+        // That would be told on stderr, which is what can't be written to.
+        .log_internal_errors(false)
         .init();
     let done = match args.command {
         None => generate(&args.generate).await,
@@ -41,7 +43,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            eprintln!("ecom-gen: {}", err.report());
+            tell(format_args!("ecom-gen: {}", err.report()));
             match err.kind() {
                 ErrorKind::Configuration => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
@@ -53,7 +55,7 @@ async fn main() -> ExitCode {
 async fn generate(args: &GenerateArgs) -> Result<()> {
     let stop = stop_signal()?;
     let run = Run::new(args, OffsetDateTime::now_utc())?;
-    eprintln!("{}", run.describe(args.output()));
+    tell(run.describe(args.output()));
 
     let sink = FilesSink::new(args.output()).prefix(run.prefix());
     let bar = progress_bar(run.expected_events());
@@ -69,8 +71,13 @@ async fn generate(args: &GenerateArgs) -> Result<()> {
     let summary = pipeline.run_until(stop).await;
     bar.finish_and_clear();
     let summary = summary?;
-    eprintln!("{}", closing_line(&summary, began.elapsed().as_secs_f64(), args));
+    tell(closing_line(&summary, began.elapsed().as_secs_f64(), args));
     Ok(())
+}
+
+/// Says something on stderr. Whoever has closed it doesn't want to know, and gets the files all the same.
+fn tell(what: impl Display) {
+    let _ = writeln!(stderr(), "{what}");
 }
 
 /// Draws nothing unless stderr is a terminal.

@@ -12,7 +12,14 @@ use crate::args::ProfileArgs;
 pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
     let mut options = ReadOptions::default();
     options.measure.utc_offset = args.offset;
+    options.pass_over_unusable_files = true;
     let profile = read_dir(&args.dir, options)?;
+    if profile.flaws.unusable_files > 0 {
+        tracing::warn!(
+            files = profile.flaws.unusable_files,
+            "files that can't be used are passed over"
+        );
+    }
     match args.json {
         true => print_text(&profile.to_json()?),
         false => print_text(&profile.report().to_string()),
