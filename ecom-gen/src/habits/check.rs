@@ -87,6 +87,14 @@ impl Habits {
             20.0,
             "it is from 1 to 20",
         )?;
+        let count = wares.categories.len() as f64;
+        within(
+            "wares.categories",
+            count,
+            0.0,
+            f64::from(u16::MAX),
+            "there are at most 65,535",
+        )?;
         for category in &wares.categories {
             let visits = "a category has visits above 0";
             within("wares.categories", category.visits, 1e-12, 1e12, visits)?;
@@ -138,16 +146,29 @@ mod tests {
         Habits::default().steady().check().unwrap();
     }
 
+    fn category() -> crate::habits::CategoryHabits {
+        crate::habits::CategoryHabits {
+            name: None,
+            visits: 1.0,
+            price_mu: 3.0,
+            price_sigma: 1.0,
+        }
+    }
+
     #[test]
     fn shops_that_can_not_be() {
         type Spoil = fn(&mut Habits);
-        let cases: [(Spoil, &str); 6] = [
+        let cases: [(Spoil, &str); 7] = [
             (|habits| habits.visits.single = 1.1, "visits.single"),
             (|habits| habits.buying.buy = f64::NAN, "buying.buy"),
             (|habits| habits.visits.gap_sigma = -1.0, "visits.gap_sigma"),
             (|habits| habits.people.taste = [0.5; 3], "people.taste"),
             (|habits| habits.rhythm.hours = [0.0; 24], "rhythm.hours"),
             (|habits| habits.wares.zipf = f64::INFINITY, "wares.zipf"),
+            (
+                |habits| habits.wares.categories = vec![category(); 65_536],
+                "wares.categories",
+            ),
         ];
         for (spoil, what) in cases {
             let mut habits = Habits::default();

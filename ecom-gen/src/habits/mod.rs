@@ -140,7 +140,7 @@ pub struct WareHabits {
     pub brand_inequality: f64,
     /// Share of the products, on a day, whose price is unknown and written as 0.
     pub zero_price: f64,
-    /// The categories; empty for those of a general shop.
+    /// The categories, at most 65,535; empty for those of a general shop.
     pub categories: Vec<CategoryHabits>,
 }
 
