@@ -10,6 +10,8 @@ pub(crate) enum Action {
     Retry,
     /// Somebody has to change the database or the settings: try again slowly, and say so loudly.
     Pause,
+    /// Nothing is wrong, but it must be done anew.
+    StartOver,
     /// Some rows are in the table already: find them by their keys.
     LookUpKeys,
     /// The partition for a row is missing: make it.

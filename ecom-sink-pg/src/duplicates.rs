@@ -1,5 +1,6 @@
 //! Rows that the table has already, found by their keys before the copy.
 
+use futures::future::join;
 use tokio_postgres::Client;
 
 use crate::epoch::{Epoch, Fate};
@@ -28,10 +29,14 @@ pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadli
     };
     let ids: Vec<_> = keys.iter().map(|(id, _)| *id).collect();
     let times: Vec<_> = times.collect();
-    deadline.of("looking keys up", client.batch_execute(PLAN)).await?;
-    let hits = deadline
-        .of("looking keys up", client.query(LOOK_UP, &[&ids, &times, &first, &last]))
-        .await?;
+    // Sent together: the server has the plan's settings before it makes the plan.
+    let (set, hits) = join(
+        deadline.of("looking keys up", client.batch_execute(PLAN)),
+        deadline.of("looking keys up", client.query(LOOK_UP, &[&ids, &times, &first, &last])),
+    )
+    .await;
+    set?;
+    let hits = hits?;
     for hit in &hits {
         let ordinal: i64 = hit.get(0);
         if let Some(&row) = rows.get(ordinal as usize - 1) {

@@ -1,6 +1,5 @@
 //! An epoch: the batches that one transaction commits, encoded as they come.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Refusal, Rejec
 use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
-use uuid::Uuid;
 
+use crate::in_flight::{InFlight, Key};
 use crate::row::{self, RowOrigin, encode};
 
 /// When an epoch is full. What it holds is kept until it is committed, so that it can be tried again.
@@ -57,19 +56,16 @@ const LAST_DAY: Date = date!(9999 - 12 - 30);
 /// Encoded rows are sent in pieces of about this size.
 const CHUNK_BYTES: usize = 128 << 10;
 
-/// What makes an event the same as another.
-pub(crate) type Key = (Uuid, OffsetDateTime);
-
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Epoch {
+    number: i64,
     limits: EpochLimits,
     chunks: Vec<Bytes>,
     open: BytesMut,
     rows: Vec<Row>,
-    /// The row that has the key.
-    keys: HashMap<Key, usize>,
     fates: HashMap<usize, Fate>,
+    refused: Vec<Key>,
     rejects: Vec<Letter>,
     state: HashMap<(String, Vec<u8>), StateChange>,
     splits: Vec<Progress>,
@@ -97,8 +93,8 @@ struct Row {
 pub(crate) enum Fate {
     /// The table has it.
     Duplicate,
-    /// An earlier row of the epoch has its key.
-    Twin(usize),
+    /// An earlier row has its key, in this epoch or in an older one.
+    Twin,
     /// The server doesn't take it.
     Refused(Refusal),
 }
@@ -120,14 +116,15 @@ pub(crate) struct Progress {
 }
 
 impl Epoch {
-    pub(crate) fn new(limits: EpochLimits) -> Self {
+    pub(crate) fn new(number: i64, limits: EpochLimits) -> Self {
         Self {
+            number,
             limits,
             chunks: Vec::new(),
             open: BytesMut::new(),
             rows: Vec::new(),
-            keys: HashMap::new(),
             fates: HashMap::new(),
+            refused: Vec::new(),
             rejects: Vec::new(),
             state: HashMap::new(),
             splits: Vec::new(),
@@ -140,14 +137,14 @@ impl Epoch {
         }
     }
 
+    /// One more than that of the epoch before.
+    pub(crate) fn number(&self) -> i64 {
+        self.number
+    }
+
     /// Whether there is nothing to commit.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.rejects.is_empty() && self.splits.is_empty() && self.state.is_empty()
-    }
-
-    /// Whether it changes anything about the split.
-    pub(crate) fn has(&self, split: &Split) -> bool {
-        self.by_split.contains_key(split)
     }
 
     /// Whether the next batch belongs to the next epoch.
@@ -159,7 +156,13 @@ impl Epoch {
     }
 
     /// Takes in a batch. `split_id` is asked for each split of it.
-    pub(crate) fn add(&mut self, batch: Batch<Event>, mut split_id: impl FnMut(&Split) -> i64, now: OffsetDateTime) {
+    pub(crate) fn add(
+        &mut self,
+        batch: Batch<Event>,
+        mut split_id: impl FnMut(&Split) -> i64,
+        in_flight: &mut InFlight,
+        now: OffsetDateTime,
+    ) {
         self.since.get_or_insert_with(Instant::now);
         self.input_bytes += batch.bytes as u64;
         self.times.merge(&batch.times);
@@ -195,17 +198,10 @@ impl Epoch {
                 .as_ref()
                 .map(|origin| self.split(&origin.split, &mut split_id));
             let key = (record.value.event_id, time);
-            let twin_of = match self.keys.entry(key) {
-                Entry::Occupied(first) => Some(*first.get()),
-                Entry::Vacant(free) => {
-                    free.insert(self.rows.len());
-                    None
-                }
-            };
-            if let Some(first) = twin_of {
-                self.fates.insert(self.rows.len(), Fate::Twin(first));
-            } else {
+            if in_flight.enter(key, self.number) {
                 self.days.insert(time.date());
+            } else {
+                self.fates.insert(self.rows.len(), Fate::Twin);
             }
             let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
                 split_id: self.splits[split].split_id,
@@ -308,16 +304,38 @@ impl Epoch {
 
     /// Leaves a row out of the copy. Where the server refuses it, the next row with its key takes its place.
     pub(crate) fn leave_out(&mut self, row: usize, fate: Fate) {
-        if let Fate::Refused(_) = fate {
-            let twins = self.fates.iter().filter(|(_, fate)| **fate == Fate::Twin(row));
-            let mut twins: Vec<usize> = twins.map(|(twin, _)| *twin).collect();
-            twins.sort_unstable();
-            if let Some((&next, others)) = twins.split_first() {
-                self.fates.remove(&next);
-                self.fates.extend(others.iter().map(|&twin| (twin, Fate::Twin(next))));
+        let is_refused = matches!(fate, Fate::Refused(_));
+        self.fates.insert(row, fate);
+        if is_refused {
+            let key = self.rows[row].key;
+            if !self.take_place(&key) {
+                self.refused.push(key);
             }
         }
-        self.fates.insert(row, fate);
+    }
+
+    /// Copies the first row that was left out because an earlier one had its key, if there is one.
+    pub(crate) fn take_place(&mut self, key: &Key) -> bool {
+        let twins = self.fates.iter().filter(|(_, fate)| **fate == Fate::Twin);
+        let next = twins
+            .map(|(&row, _)| row)
+            .filter(|&row| self.rows[row].key == *key)
+            .min();
+        if let Some(row) = next {
+            self.fates.remove(&row);
+            self.days.insert(key.1.date());
+        }
+        next.is_some()
+    }
+
+    /// The keys of all rows, copied or not.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.rows.iter().map(|row| row.key)
+    }
+
+    /// The keys of rows that the server refused, and whose place no other row of the epoch took.
+    pub(crate) fn refused_keys(&self) -> impl Iterator<Item = Key> {
+        self.refused.iter().copied()
     }
 
     /// The days whose partitions the rows need.
@@ -381,7 +399,7 @@ impl Epoch {
             let counts = &mut progress[split].counts;
             match self.fates.get(&at) {
                 None => counts.stored += 1,
-                Some(Fate::Duplicate | Fate::Twin(_)) => counts.duplicates += 1,
+                Some(Fate::Duplicate | Fate::Twin) => counts.duplicates += 1,
                 Some(Fate::Refused(_)) => counts.rejected += 1,
             }
         }

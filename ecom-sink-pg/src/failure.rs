@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Miscounted { sent: u64, stored: u64 },
     #[error("the ledger row was not as this instance left it")]
     LedgerMoved,
+    #[error("rows that an older epoch was to store are to be copied after all")]
+    RowsCameBack,
 }
 
 impl Failure {
@@ -72,6 +74,7 @@ impl Failure {
             {
                 Action::Bisect
             }
+            Self::RowsCameBack => Action::StartOver,
             _ => action(self.state()),
         }
     }
@@ -97,7 +100,7 @@ impl Failure {
                 refusal::verdict(err).unwrap_or_else(|| verdict(err.code()))
             }
             Self::Silence { .. } => verdict(None),
-            Self::Miscounted { .. } | Self::LedgerMoved => (ErrorKind::Sink, None),
+            Self::Miscounted { .. } | Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
         let db = self.postgres().and_then(|err| err.as_db_error());

@@ -211,9 +211,7 @@ impl Leader {
     pub(crate) async fn settle(&self, epoch: i64, writer_pid: Option<i32>) -> Result<Outcome> {
         if let Some(pid) = writer_pid {
             // As long as that process lives it could still commit.
-            self.query(END_BACKEND, &[&pid]).await?;
-            crash_point!("settle.ended_backend");
-            self.wait_for_end_of(pid).await?;
+            self.end_backend(pid).await?;
         }
         let rows = self
             .query(
@@ -241,7 +239,10 @@ impl Leader {
         }
     }
 
-    async fn wait_for_end_of(&self, pid: i32) -> Result<()> {
+    /// Ends a server process of ours, if it lives: its locks are free after that.
+    pub(crate) async fn end_backend(&self, pid: i32) -> Result<()> {
+        self.query(END_BACKEND, &[&pid]).await?;
+        crash_point!("settle.ended_backend");
         let mut delays = delays();
         while !self.query(BACKEND_OF, &[&pid]).await?.is_empty() {
             tokio::time::sleep(delays.next().unwrap_or_default()).await;

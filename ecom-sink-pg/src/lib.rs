@@ -5,15 +5,19 @@
 
 mod action;
 mod backoff;
+mod bisect;
 mod claim;
 mod connect;
 mod duplicates;
 mod epoch;
+mod epochs;
 mod failure;
+mod in_flight;
 mod leader;
 mod ledger;
 mod lock;
 mod maintenance;
+mod order;
 mod ownership;
 mod preflight;
 mod refusal;
@@ -21,6 +25,7 @@ mod row;
 pub mod schema;
 #[cfg(feature = "server")]
 pub mod server;
+mod session;
 mod sink;
 mod split_ids;
 mod statements;

@@ -1,31 +1,27 @@
 //! The sink.
 
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
-use ecom_stream::{
-    Batch, BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology, crash_point,
-};
-use futures::future::{Either, FutureExt, select};
+use ecom_stream::{BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology};
+use futures::future::{Either, select};
 use futures::stream::{Stream, StreamExt};
-use time::{OffsetDateTime, UtcOffset};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Config;
 
 use crate::backoff::delays;
 use crate::claim::{Claim, Terms, claim};
 use crate::connect::{Connection, Connector, Hosts, of_process};
-use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
+use crate::epoch::EpochLimits;
+use crate::epochs;
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::ledger::PgLedger;
 use crate::preflight;
 use crate::schema;
-use crate::split_ids::{SplitIds, is_over};
-use crate::writer::Writer;
 
 /// Stores events in PostgreSQL, exactly once.
 ///
@@ -34,17 +30,22 @@ use crate::writer::Writer;
 /// server refuses becomes a dead letter. Whatever passes (a restart of the server, a broken connection, a lock) is
 /// waited for.
 ///
+/// Epochs are copied in parallel, on some [connections](Self::connections), and committed in order, so that what is durable
+/// is always a prefix of the input.
+///
 /// One instance of a pipeline works; others stand by in [`ledger`](Sink::ledger) until it ends.
 ///
-/// The [stages](ecom_stream::Commit::stages) of an epoch are `gather` (from its first batch until the connection is free),
-/// `retry` (tries that failed, with the pauses between; next to nothing otherwise), and of the last try `begin` (with
-/// connecting and making partitions, where needed), `look_up` (only when duplicates come), `copy`, `ledger` and `commit`.
+/// The [stages](ecom_stream::Commit::stages) of an epoch are `gather` (from its first batch until a connection is free),
+/// `retry` (tries that failed, with the pauses between; next to nothing otherwise), and of the last try `begin` (connecting
+/// and making partitions, where needed), `look_up` (only when duplicates come), `copy`, `turn` (waiting for the commits of
+/// older epochs), `ledger` and `commit`.
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink {
     hosts: Hosts,
     pipeline: String,
     limits: EpochLimits,
+    connections: usize,
     deadline: Duration,
     wait_for_server: Duration,
     moved: bool,
@@ -94,6 +95,7 @@ impl PgSink {
             hosts,
             pipeline: "events".into(),
             limits: EpochLimits::default(),
+            connections: 2,
             deadline: Duration::from_secs(60),
             wait_for_server: Duration::from_secs(30),
             moved: false,
@@ -111,6 +113,15 @@ impl PgSink {
     /// When an epoch is full. A quiet stream commits at once, whatever this is.
     pub fn epoch_limits(mut self, limits: EpochLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How many connections write at the same time, 2: epochs are copied in parallel and committed in order. One more leads
+    /// the pipeline.
+    ///
+    /// Each has an epoch of its own in memory, of at most the size that [`epoch_limits`](Self::epoch_limits) gives.
+    pub fn connections(mut self, connections: NonZeroUsize) -> Self {
+        self.connections = connections.get();
         self
     }
 
@@ -185,121 +196,27 @@ impl Sink<Event> for PgSink {
     }
 
     fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
-        let leader = self.claim.as_ref().map(|claim| claim.leader.clone());
-        let commits = try_stream! {
-            let Some(Claim { leader, epoch: mut last, last_split_id }) = self.claim else {
+        try_stream! {
+            let Some(claim) = self.claim else {
                 Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
                 return;
             };
-            let mut input = pin!(input.fuse());
-            let mut ids = SplitIds::new(last_split_id);
-            let mut gathering = Epoch::new(self.limits);
-            let mut idle = Some(Writer::new(leader.connector().clone(), leader.clone()));
-            let mut writing: Option<Writing> = None;
-            let mut ended = None;
-            loop {
-                // What has come in already, as far as it fits.
-                let mut batches = Vec::new();
-                let mut rows = 0;
-                let mut days = gathering.days().clone();
-                while ended.is_none()
-                    && !gathering.is_full()
-                    && rows < self.limits.max_rows
-                    && batches.len() < self.limits.max_rows
-                    && days.len() < FULL_AT_DAYS
-                {
-                    match input.next().now_or_never() {
-                        Some(Some(Ok(batch))) => {
-                            let times = batch.records.iter().map(|record| record.value.event_time);
-                            days.extend(times.map(|time| time.to_offset(UtcOffset::UTC).date()));
-                            rows += batch.records.len() + batch.rejects.len();
-                            batches.push(batch);
-                        }
-                        Some(Some(Err(err))) => ended = Some(Err(err)),
-                        Some(None) => ended = Some(Ok(())),
-                        None => break,
-                    }
-                }
-                gather(&mut gathering, batches, &mut ids, &leader).await?;
-
-                match (idle.take(), writing.take()) {
-                    (Some(mut writer), _) if !gathering.is_empty() => {
-                        let mut epoch = std::mem::replace(&mut gathering, Epoch::new(self.limits));
-                        last += 1;
-                        let number = last;
-                        writing = Some(Writing(tokio::spawn(async move {
-                            let commit = writer.write(&mut epoch, number).await;
-                            (writer, commit)
-                        })));
-                    }
-                    (Some(writer), _) => {
-                        idle = Some(writer);
-                        if let Some(end) = ended.take() {
-                            end?;
-                            break;
-                        }
-                        match input.next().await {
-                            Some(Ok(batch)) => gather(&mut gathering, vec![batch], &mut ids, &leader).await?,
-                            Some(Err(err)) => ended = Some(Err(err)),
-                            None => ended = Some(Ok(())),
-                        }
-                    }
-                    (None, Some(mut in_flight)) => {
-                        let has_room = ended.is_none() && !gathering.is_full();
-                        let next = async {
-                            match has_room {
-                                true => input.next().await,
-                                false => futures::future::pending().await,
-                            }
-                        };
-                        let (written, came) = match select(&mut in_flight.0, pin!(next)).await {
-                            Either::Left((written, _)) => (Some(written), None),
-                            Either::Right((came, _)) => (None, Some(came)),
-                        };
-                        if written.is_none() {
-                            writing = Some(in_flight);
-                        }
-                        match came {
-                            Some(Some(Ok(batch))) => gather(&mut gathering, vec![batch], &mut ids, &leader).await?,
-                            Some(Some(Err(err))) => ended = Some(Err(err)),
-                            Some(None) => ended = Some(Ok(())),
-                            None => {}
-                        }
-                        if let Some(written) = written {
-                            let (writer, commit) = written.map_err(|err| {
-                                Error::new(ErrorKind::Panicked, "writing an epoch panicked").caused_by(err)
-                            })?;
-                            idle = Some(writer);
-                            let commit = commit?;
-                            for position in commit.positions.iter().filter(|position| is_over(&position.state)) {
-                                ids.forget(&position.split);
-                            }
-                            ids.shrink(|split| gathering.has(split));
-                            crash_point!("commit.before_yield");
-                            yield commit;
-                        }
-                    }
-                    (None, None) => break,
-                }
+            let leader = claim.leader.clone();
+            let commits = epochs::commit(input, claim, self.limits, self.connections);
+            for await commit in unless_overtaken(commits, leader) {
+                yield commit?;
             }
-        };
-        unless_overtaken(commits, leader)
+        }
     }
 }
 
 /// Ends the commits with an error when another instance has taken over, whatever they wait for.
 fn unless_overtaken(
     commits: impl Stream<Item = Result<Commit>> + Send,
-    leader: Option<Arc<Leader>>,
+    leader: Arc<Leader>,
 ) -> impl Stream<Item = Result<Commit>> + Send {
     try_stream! {
         let mut commits = pin!(commits);
-        let Some(leader) = leader else {
-            while let Some(commit) = commits.next().await {
-                yield commit?;
-            }
-            return;
-        };
         let mut overtaken = pin!(leader.overtaken());
         loop {
             let next = match select(commits.next(), overtaken.as_mut()).await {
@@ -321,25 +238,4 @@ async fn prepare(connection: &mut Connection, connector: &Connector) -> Result<(
     patient.map_err(|err| Failure::from(err).into_error("preparing the schema"))?;
     schema::apply(&mut connection.client).await?;
     preflight::warn(connection, connector).await
-}
-
-/// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.
-/// Dropping it gives it up, as a crash would.
-struct Writing(JoinHandle<(Writer, Result<Commit>)>);
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn gather(epoch: &mut Epoch, batches: Vec<Batch<Event>>, ids: &mut SplitIds, leader: &Leader) -> Result<()> {
-    crash_point!("gather.begun");
-    ids.prepare(&batches, leader).await?;
-    let now = OffsetDateTime::now_utc();
-    for batch in batches {
-        epoch.add(batch, |split| ids.get(split), now);
-        crash_point!("gather.added");
-    }
-    Ok(())
 }

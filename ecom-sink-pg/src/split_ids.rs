@@ -11,7 +11,14 @@ use crate::leader::Leader;
 pub(crate) struct SplitIds {
     last: i64,
     /// Those of splits that are being read.
-    open: HashMap<Split, i64>,
+    open: HashMap<Split, Open>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Open {
+    id: i64,
+    /// The last epoch that changes the split.
+    epoch: i64,
 }
 
 /// More than this are forgotten where possible.
@@ -52,35 +59,50 @@ impl SplitIds {
         {
             let generation: i32 = row.get(2);
             let split = Split::with_generation(row.get::<_, &str>(0), row.get::<_, &str>(1), generation as u32);
-            self.open.insert(split, row.get(3));
+            self.open.insert(
+                split,
+                Open {
+                    id: row.get(3),
+                    epoch: 0,
+                },
+            );
         }
         for split in unknown {
             if !self.open.contains_key(split) {
                 self.last += 1;
-                self.open.insert(split.clone(), self.last);
+                self.open.insert(
+                    split.clone(),
+                    Open {
+                        id: self.last,
+                        epoch: 0,
+                    },
+                );
             }
         }
         Ok(())
     }
 
-    /// The number of a split that was prepared.
-    pub(crate) fn get(&mut self, split: &Split) -> i64 {
-        match self.open.get(split) {
-            Some(&id) => id,
+    /// The number of a split that was prepared, for an epoch that changes it.
+    pub(crate) fn get(&mut self, split: &Split, epoch: i64) -> i64 {
+        match self.open.get_mut(split) {
+            Some(open) => {
+                open.epoch = epoch;
+                open.id
+            }
             None => {
                 debug_assert!(false, "{split} was not prepared");
                 self.last += 1;
-                self.open.insert(split.clone(), self.last);
+                self.open.insert(split.clone(), Open { id: self.last, epoch });
                 self.last
             }
         }
     }
 
-    /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. `is_needed` tells
-    /// those whose numbers may not be in the table yet; the others are found there again.
-    pub(crate) fn shrink(&mut self, is_needed: impl Fn(&Split) -> bool) {
+    /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. Those whose
+    /// numbers may not be in the table yet are kept, the others are found there again.
+    pub(crate) fn shrink(&mut self, committed: i64) {
         if self.open.len() > MAX_OPEN {
-            self.open.retain(|split, _| is_needed(split));
+            self.open.retain(|_, open| open.epoch > committed);
         }
     }
 
@@ -118,11 +140,13 @@ mod tests {
     fn too_many_open_splits_are_forgotten_but_for_those_in_the_making() {
         let split = |n: usize| Split::new("csv", n.to_string());
         let mut ids = SplitIds::new(0);
-        ids.open = (0..MAX_OPEN).map(|n| (split(n), n as i64)).collect();
-        ids.shrink(|_| false);
+        let open = |n: usize| Open { id: n as i64, epoch: 3 };
+        ids.open = (0..MAX_OPEN).map(|n| (split(n), open(n))).collect();
+        ids.shrink(3);
         assert_eq!(ids.open.len(), MAX_OPEN);
-        ids.open.insert(split(MAX_OPEN), 0);
-        ids.shrink(|needed| *needed == split(7));
-        assert_eq!(ids.open, HashMap::from([(split(7), 7)]));
+        ids.open.insert(split(MAX_OPEN), open(0));
+        assert_eq!(ids.get(&split(7), 4), 7);
+        ids.shrink(3);
+        assert_eq!(ids.open, HashMap::from([(split(7), Open { id: 7, epoch: 4 })]));
     }
 }

@@ -49,12 +49,13 @@ async fn rows(database: &Database) -> i64 {
     }
 }
 
-const MOMENTS: [&str; 8] = [
+const MOMENTS: [&str; 9] = [
     "claim.locked",
     "claim.fence_raised",
-    "epoch.begun",
+    "copy.begun",
     "copy.piece_sent:2",
     "copy.finished",
+    "turn.come",
     "ledger.splits_written",
     "commit.begun",
     "commit.acknowledged",

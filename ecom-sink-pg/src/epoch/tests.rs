@@ -1,6 +1,7 @@
 use ecom_stream::{EventType, Record, SplitState};
 use time::Duration;
 use time::macros::datetime;
+use uuid::Uuid;
 
 use super::*;
 
@@ -40,10 +41,10 @@ fn total(epoch: &Epoch) -> Counts {
 #[test]
 fn every_row_is_accounted_for() {
     let (a, b) = (Split::new("csv", "a"), Split::new("csv", "b"));
-    let mut epoch = Epoch::new(EpochLimits::default());
-    let now = OffsetDateTime::UNIX_EPOCH;
-    epoch.add(batch(&a, [1, 2, 2, 3], 0), |_| 1, now);
-    epoch.add(batch(&b, [3, 4], 0), |_| 2, now);
+    let mut epoch = Epoch::new(1, EpochLimits::default());
+    let (mut in_flight, now) = (InFlight::default(), OffsetDateTime::UNIX_EPOCH);
+    epoch.add(batch(&a, [1, 2, 2, 3], 0), |_| 1, &mut in_flight, now);
+    epoch.add(batch(&b, [3, 4], 0), |_| 2, &mut in_flight, now);
     epoch.leave_out(0, Fate::Duplicate);
     epoch.leave_out(3, Fate::Refused(Refusal::new("22003", "too much")));
     let progress = epoch.progress();
@@ -71,8 +72,13 @@ fn every_row_is_accounted_for() {
 #[test]
 fn a_twin_takes_the_place_of_a_row_that_is_refused() {
     let split = Split::new("csv", "a");
-    let mut epoch = Epoch::new(EpochLimits::default());
-    epoch.add(batch(&split, [7, 7, 7], 0), |_| 1, OffsetDateTime::UNIX_EPOCH);
+    let mut epoch = Epoch::new(1, EpochLimits::default());
+    epoch.add(
+        batch(&split, [7, 7, 7], 0),
+        |_| 1,
+        &mut InFlight::default(),
+        OffsetDateTime::UNIX_EPOCH,
+    );
     assert_eq!((epoch.copied(0..3), total(&epoch).duplicates), (1, 2));
     epoch.leave_out(0, Fate::Refused(Refusal::new("23514", "no")));
     assert_eq!(epoch.open_keys().0, [1]);
@@ -82,10 +88,39 @@ fn a_twin_takes_the_place_of_a_row_that_is_refused() {
 }
 
 #[test]
+fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
+    let split = Split::new("csv", "a");
+    let (mut in_flight, now) = (InFlight::default(), OffsetDateTime::UNIX_EPOCH);
+    let mut older = Epoch::new(1, EpochLimits::default());
+    let mut younger = Epoch::new(2, EpochLimits::default());
+    older.add(batch(&split, [1, 2, 3], 0), |_| 1, &mut in_flight, now);
+    younger.add(batch(&split, [2, 2, 3, 4], 0), |_| 1, &mut in_flight, now);
+    assert_eq!((total(&older).stored, total(&younger).stored), (3, 1));
+
+    // What the older one could not store, the younger one does: the first of two.
+    older.leave_out(1, Fate::Refused(Refusal::new("23514", "no")));
+    let refused: Vec<Key> = older.refused_keys().collect();
+    assert_eq!(refused.len(), 1);
+    assert!(younger.take_place(&refused[0]));
+    assert_eq!(younger.open_keys().0, [0, 3]);
+
+    in_flight.leave(1, older.keys());
+    let mut youngest = Epoch::new(3, EpochLimits::default());
+    youngest.add(batch(&split, [1, 2, 3, 4], 0), |_| 1, &mut in_flight, now);
+    // 4 is in an epoch that is open still; the table has the others, or can have them.
+    assert_eq!(youngest.open_keys().0, [0, 1, 2]);
+}
+
+#[test]
 fn pieces_leave_out_what_has_a_fate() {
     let split = Split::new("csv", "a");
-    let mut epoch = Epoch::new(EpochLimits::default());
-    epoch.add(batch(&split, 0..5_000, 0), |_| 1, OffsetDateTime::UNIX_EPOCH);
+    let mut epoch = Epoch::new(1, EpochLimits::default());
+    epoch.add(
+        batch(&split, 0..5_000, 0),
+        |_| 1,
+        &mut InFlight::default(),
+        OffsetDateTime::UNIX_EPOCH,
+    );
     epoch.seal();
     let all: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
     assert!(epoch.pieces(0..5_000).len() > 4);
@@ -100,8 +135,13 @@ fn pieces_leave_out_what_has_a_fate() {
 #[test]
 fn an_epoch_over_many_days_is_full() {
     let split = Split::new("csv", "a");
-    let mut epoch = Epoch::new(EpochLimits::default());
-    epoch.add(batch(&split, 0..600, 1), |_| 1, OffsetDateTime::UNIX_EPOCH);
+    let mut epoch = Epoch::new(1, EpochLimits::default());
+    epoch.add(
+        batch(&split, 0..600, 1),
+        |_| 1,
+        &mut InFlight::default(),
+        OffsetDateTime::UNIX_EPOCH,
+    );
     assert!(epoch.is_full());
     assert_eq!(epoch.days().len(), 600);
     assert_eq!(total(&epoch).stored, 600);

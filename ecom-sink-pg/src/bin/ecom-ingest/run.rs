@@ -1,5 +1,6 @@
 //! Loading.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +49,10 @@ pub(crate) struct Run {
     #[arg(long)]
     take_over: bool,
 
+    /// How many connections write at the same time
+    #[arg(long, value_name = "N", default_value = "2")]
+    connections: NonZeroUsize,
+
     /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     settle: Duration,
@@ -92,7 +97,8 @@ impl Run {
             .sink()?
             .pipeline(self.pipeline)
             .moved(self.moved)
-            .take_over(self.take_over);
+            .take_over(self.take_over)
+            .connections(self.connections);
         let pipeline = source.validate(Rules::default()).stamp().to(sink);
         let progress = pipeline.subscribe();
         let shown = tokio::spawn(show(progress.clone()));

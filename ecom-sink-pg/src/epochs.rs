@@ -1,0 +1,180 @@
+//! Gathering batches into epochs, while others are written.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_stream::try_stream;
+use ecom_stream::{Batch, BatchStream, Commit, Error, ErrorKind, Event, Result, crash_point};
+use futures::future::{Either, FutureExt, pending, select};
+use futures::stream::{Stream, StreamExt};
+use time::{OffsetDateTime, UtcOffset};
+use tokio::task::JoinHandle;
+
+use crate::claim::Claim;
+use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
+use crate::in_flight::InFlight;
+use crate::leader::Leader;
+use crate::split_ids::{SplitIds, is_over};
+use crate::writer::{Common, Writer};
+
+/// Writes the batches on so many connections, and yields the commits, in order.
+///
+/// An epoch is closed when it is full, or when no input waits, and then a connection must be free.
+pub(crate) fn commit(
+    input: impl BatchStream<Event>,
+    claim: Claim,
+    limits: EpochLimits,
+    connections: usize,
+) -> impl Stream<Item = Result<Commit>> + Send {
+    try_stream! {
+        let mut input = pin!(input.fuse());
+        let mut gathering = Gathering::new(&claim, limits);
+        let common = Arc::new(Common::new(claim.leader, claim.epoch, connections));
+        let mut idle: Vec<Writer> = (0..connections).map(|_| Writer::new(common.clone())).collect();
+        let mut open: VecDeque<Open> = VecDeque::new();
+        let mut ended = None;
+        loop {
+            let waiting = gathering.take_waiting(&mut input, &mut ended);
+            gathering.add(waiting).await?;
+            if !gathering.epoch.is_empty() && let Some(writer) = idle.pop() {
+                open.push_back(Open::start(writer, gathering.next_epoch()));
+                continue;
+            }
+            if open.is_empty() && let Some(end) = ended.take() {
+                end?;
+                break;
+            }
+            let has_room = ended.is_none() && !gathering.epoch.is_full();
+            let next = async {
+                match has_room {
+                    true => input.next().await,
+                    false => pending().await,
+                }
+            };
+            let oldest = async {
+                match open.front_mut() {
+                    Some(oldest) => (&mut oldest.0).await,
+                    None => pending().await,
+                }
+            };
+            let came = match select(pin!(oldest), pin!(next)).await {
+                Either::Left((written, _)) => Either::Left(written),
+                Either::Right((came, _)) => Either::Right(came),
+            };
+            match came {
+                Either::Left(written) => {
+                    open.pop_front();
+                    let (writer, epoch, commit) = written
+                        .map_err(|err| Error::new(ErrorKind::Panicked, "writing an epoch panicked").caused_by(err))?;
+                    let commit = commit?;
+                    idle.push(writer);
+                    gathering.committed(&epoch, &commit);
+                    drop(epoch);
+                    crash_point!("commit.before_yield");
+                    yield commit;
+                }
+                Either::Right(Some(Ok(batch))) => gathering.add(vec![batch]).await?,
+                Either::Right(Some(Err(err))) => ended = Some(Err(err)),
+                Either::Right(None) => ended = Some(Ok(())),
+            }
+        }
+    }
+}
+
+/// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.
+/// Dropping it gives it up, as a crash would.
+struct Open(JoinHandle<(Writer, Epoch, Result<Commit>)>);
+
+impl Open {
+    fn start(mut writer: Writer, mut epoch: Epoch) -> Self {
+        Self(tokio::spawn(async move {
+            let commit = writer.write(&mut epoch).await;
+            (writer, epoch, commit)
+        }))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The epoch that batches are added to, and what is known of the rows before them.
+struct Gathering {
+    epoch: Epoch,
+    ids: SplitIds,
+    in_flight: InFlight,
+    leader: Arc<Leader>,
+    limits: EpochLimits,
+}
+
+impl Gathering {
+    fn new(claim: &Claim, limits: EpochLimits) -> Self {
+        Self {
+            epoch: Epoch::new(claim.epoch + 1, limits),
+            ids: SplitIds::new(claim.last_split_id),
+            in_flight: InFlight::default(),
+            leader: claim.leader.clone(),
+            limits,
+        }
+    }
+
+    /// The batches that have come in already, as far as they fit.
+    fn take_waiting(
+        &self,
+        input: &mut (impl BatchStream<Event> + Unpin),
+        ended: &mut Option<Result<()>>,
+    ) -> Vec<Batch<Event>> {
+        let mut batches = Vec::new();
+        let mut rows = 0;
+        let mut days = self.epoch.days().clone();
+        while ended.is_none()
+            && !self.epoch.is_full()
+            && rows < self.limits.max_rows
+            && batches.len() < self.limits.max_rows
+            && days.len() < FULL_AT_DAYS
+        {
+            match input.next().now_or_never() {
+                Some(Some(Ok(batch))) => {
+                    let times = batch.records.iter().map(|record| record.value.event_time);
+                    days.extend(times.map(|time| time.to_offset(UtcOffset::UTC).date()));
+                    rows += batch.records.len() + batch.rejects.len();
+                    batches.push(batch);
+                }
+                Some(Some(Err(err))) => *ended = Some(Err(err)),
+                Some(None) => *ended = Some(Ok(())),
+                None => break,
+            }
+        }
+        batches
+    }
+
+    async fn add(&mut self, batches: Vec<Batch<Event>>) -> Result<()> {
+        crash_point!("gather.begun");
+        self.ids.prepare(&batches, &self.leader).await?;
+        let (now, number) = (OffsetDateTime::now_utc(), self.epoch.number());
+        for batch in batches {
+            let split_id = |split: &_| self.ids.get(split, number);
+            self.epoch.add(batch, split_id, &mut self.in_flight, now);
+            crash_point!("gather.added");
+        }
+        Ok(())
+    }
+
+    /// Closes the epoch and begins another.
+    fn next_epoch(&mut self) -> Epoch {
+        let next = Epoch::new(self.epoch.number() + 1, self.limits);
+        std::mem::replace(&mut self.epoch, next)
+    }
+
+    /// Forgets what the table knows from now on.
+    fn committed(&mut self, epoch: &Epoch, commit: &Commit) {
+        self.in_flight.leave(epoch.number(), epoch.keys());
+        for position in commit.positions.iter().filter(|position| is_over(&position.state)) {
+            self.ids.forget(&position.split);
+        }
+        self.ids.shrink(epoch.number());
+    }
+}

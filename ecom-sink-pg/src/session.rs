@@ -1,0 +1,194 @@
+//! A connection that writes epochs, and the steps of an epoch's transaction on it.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::pin::pin;
+
+use bytes::Bytes;
+use ecom_stream::{Result, crash_point};
+use futures::future::{OptionFuture, join, try_join3, try_join4};
+use futures::{Sink, SinkExt};
+use postgres_types::ToSql;
+use time::Date;
+use tokio_postgres::Statement;
+
+use crate::connect::{Connection, Connector};
+use crate::epoch::Epoch;
+use crate::failure::{Deadline, Failure};
+use crate::leader::Leader;
+use crate::{duplicates, statements};
+
+/// How many partitions are made in one transaction.
+const DAYS_AT_ONCE: usize = 64;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Session {
+    connection: Connection,
+    deadline: Deadline,
+    ensure_partitions: Statement,
+    copy: Statement,
+    letters: Statement,
+    forget_state: Statement,
+    keep_state: Statement,
+    splits: Statement,
+    advance: Statement,
+}
+
+impl Session {
+    pub(crate) async fn open(connector: &Connector) -> Result<Self, Failure> {
+        let (connection, deadline) = (connector.connect().await?, connector.deadline);
+        let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
+        // All of them in one round trip.
+        let prepared = futures::future::try_join(
+            try_join3(
+                prepare(statements::ENSURE_PARTITIONS),
+                prepare(statements::COPY),
+                prepare(statements::LETTERS),
+            ),
+            try_join4(
+                prepare(statements::FORGET_STATE),
+                prepare(statements::KEEP_STATE),
+                prepare(statements::SPLITS),
+                prepare(statements::ADVANCE),
+            ),
+        );
+        let ((ensure_partitions, copy, letters), (forget_state, keep_state, splits, advance)) = prepared.await?;
+        Ok(Self {
+            connection,
+            deadline,
+            ensure_partitions,
+            copy,
+            letters,
+            forget_state,
+            keep_state,
+            splits,
+            advance,
+        })
+    }
+
+    /// The process that serves it.
+    pub(crate) fn backend_pid(&self) -> i32 {
+        self.connection.backend_pid
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.connection.client.is_closed()
+    }
+
+    /// Makes partitions for days that have none. Not within a transaction.
+    pub(crate) async fn make_partitions(
+        &self,
+        known: &mut BTreeSet<Date>,
+        days: &BTreeSet<Date>,
+    ) -> Result<(), Failure> {
+        let missing: Vec<Date> = days.difference(known).copied().collect();
+        // Each making is a transaction, and takes several locks a day.
+        for days in missing.chunks(DAYS_AT_ONCE) {
+            let days_made: [&(dyn ToSql + Sync); 1] = [&days];
+            let made = self.connection.client.query(&self.ensure_partitions, &days_made);
+            self.deadline.of("making partitions", made).await?;
+            known.extend(days);
+            crash_point!("partitions.made");
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that begins or ends something.
+    pub(crate) async fn control(&self, doing: &'static str, sql: &'static str) -> Result<(), Failure> {
+        self.deadline.of(doing, self.connection.client.batch_execute(sql)).await
+    }
+
+    /// Begins the transaction of an epoch, and leaves out of it what the table has already. Says how many rows that were.
+    pub(crate) async fn begin_looking_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
+        let (begun, found) = join(self.control("beginning", "BEGIN"), self.look_up(epoch)).await;
+        begun?;
+        found
+    }
+
+    pub(crate) async fn look_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
+        duplicates::look_up(&self.connection.client, epoch, self.deadline).await
+    }
+
+    /// Begins the transaction of an epoch and copies its rows.
+    pub(crate) async fn begin_and_copy(&self, epoch: &Epoch) -> Result<(), Failure> {
+        self.copy_after(Some("BEGIN"), epoch, 0..epoch.len()).await
+    }
+
+    /// Copies the rows of a range and checks that the server stored as many as were sent.
+    pub(crate) async fn copy(&self, epoch: &Epoch, range: Range<usize>) -> Result<(), Failure> {
+        self.copy_after(None, epoch, range).await
+    }
+
+    async fn copy_after(&self, begin: Option<&'static str>, epoch: &Epoch, range: Range<usize>) -> Result<(), Failure> {
+        let begin = OptionFuture::from(begin.map(|begin| self.control("beginning", begin)));
+        let sent = epoch.copied(range.clone());
+        if sent == 0 {
+            return begin.await.unwrap_or(Ok(()));
+        }
+        let copy = self.connection.client.copy_in::<_, Bytes>(&self.copy);
+        // Sent together. Nothing is stored before both are answered: a copy that had begun without a transaction is dropped.
+        let (begun, copy) = join(begin, self.deadline.of("starting to copy", copy)).await;
+        begun.unwrap_or(Ok(()))?;
+        let mut copy = pin!(copy?);
+        crash_point!("copy.begun");
+        for piece in epoch.pieces(range) {
+            self.deadline.of("copying", send(&mut copy, piece)).await?;
+            crash_point!("copy.piece_sent");
+        }
+        let stored = self.deadline.of("copying", copy.as_mut().finish()).await?;
+        match stored == sent {
+            true => Ok(()),
+            false => Err(Failure::Miscounted { sent, stored }),
+        }
+    }
+
+    /// Writes the dead letters of an epoch.
+    pub(crate) async fn write_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
+        let letters = epoch.letters();
+        if !letters.is_empty() {
+            let columns = statements::Letters::new(&letters);
+            self.execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
+                .await?;
+            crash_point!("ledger.letters_written");
+        }
+        Ok(())
+    }
+
+    /// Writes state and progress; last of all the row that proves that no other instance leads, that all older epochs are
+    /// committed, and that this transaction is alive: COMMIT alone reports success even if the server rolls back.
+    pub(crate) async fn write_ledger(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
+        let (pipeline, number) = (leader.pipeline(), epoch.number());
+        let state = statements::State::new(epoch.state());
+        if !state.is_empty() {
+            self.execute(&self.forget_state, &state.forget_params(&pipeline))
+                .await?;
+            self.execute(&self.keep_state, &state.keep_params(&pipeline, &number))
+                .await?;
+        }
+        let progress = epoch.progress();
+        if !progress.is_empty() {
+            let columns = statements::Splits::new(&progress);
+            self.execute(&self.splits, &columns.params(&pipeline)).await?;
+            crash_point!("ledger.splits_written");
+        }
+        let (fence, expected) = (leader.fence(), number - 1);
+        let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
+        match self.execute(&self.advance, &advance).await? {
+            1 => Ok(()),
+            _ => Err(Failure::LedgerMoved),
+        }
+    }
+
+    async fn execute(&self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
+        let executed = self.connection.client.execute(statement, params);
+        self.deadline.of("writing the ledger", executed).await
+    }
+}
+
+async fn send(
+    copy: &mut (impl Sink<Bytes, Error = tokio_postgres::Error> + Unpin),
+    piece: Bytes,
+) -> Result<(), tokio_postgres::Error> {
+    copy.send(piece).await
+}
