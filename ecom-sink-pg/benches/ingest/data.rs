@@ -1,0 +1,99 @@
+//! The files that are loaded.
+
+use std::fs;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use ecom_gen::{Pace, Shop, ShopSource};
+use ecom_stream::{CsvDirSink, SourceExt};
+use tempfile::TempDir;
+use time::macros::datetime;
+use uuid::Builder;
+
+use crate::Outcome;
+
+/// What the ids of the events are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// Random.
+    V4,
+    /// Ordered by time.
+    V7,
+}
+
+/// Makes files of events.
+pub(crate) async fn make(rows: u64, rows_per_file: u64, ids: Ids) -> Outcome<TempDir> {
+    let dir = tempfile::tempdir()?;
+    let shop = Shop::builder(7, datetime!(2026-11-01 00:00 UTC));
+    ShopSource::new(shop)
+        .pace(Pace::AsFastAsPossible)
+        .events(rows)
+        .to(CsvDirSink::new(dir.path()).max_rows(rows_per_file))
+        .run()
+        .await?;
+    if ids == Ids::V4 {
+        let mut random = fastrand::Rng::with_seed(7);
+        for path in files(dir.path())? {
+            rewrite(&path, |line, to| {
+                let rest = line.split_once(',').map_or("", |(_, rest)| rest);
+                let id = Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid();
+                writeln!(to, "{id},{rest}")
+            })?;
+        }
+    }
+    rest(dir.path())?;
+    Ok(dir)
+}
+
+/// Replaces one row of a hundred by one of the rows before it.
+pub(crate) fn repeat_some(dir: &Path) -> Outcome<()> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut known: Vec<String> = Vec::new();
+    for path in files(dir)? {
+        rewrite(&path, |line, to| {
+            if random.u32(0..100) == 0 && !known.is_empty() {
+                let again = random.usize(0..known.len());
+                return writeln!(to, "{}", known[again]);
+            }
+            if random.u32(0..10) == 0 {
+                known.push(line.to_owned());
+            }
+            writeln!(to, "{line}")
+        })?;
+    }
+    rest(dir)
+}
+
+/// The files in a directory, in order.
+pub(crate) fn files(dir: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        files.push(entry?.path());
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn rewrite(path: &Path, mut line: impl FnMut(&str, &mut BufWriter<fs::File>) -> std::io::Result<()>) -> Outcome<()> {
+    let written = path.with_extension("tmp");
+    let mut to = BufWriter::new(fs::File::create(&written)?);
+    for (number, text) in BufReader::new(fs::File::open(path)?).lines().enumerate() {
+        match number {
+            0 => writeln!(to, "{}", text?)?,
+            _ => line(&text?, &mut to)?,
+        }
+    }
+    to.into_inner()?;
+    fs::rename(written, path)?;
+    Ok(())
+}
+
+/// As if they had been there for a while, and in order: so that none of them is waited for.
+fn rest(dir: &Path) -> Outcome<()> {
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    for (number, path) in files(dir)?.iter().enumerate() {
+        let at = hour_ago + std::time::Duration::from_millis(number as u64);
+        fs::File::options().write(true).open(path)?.set_modified(at)?;
+    }
+    Ok(())
+}

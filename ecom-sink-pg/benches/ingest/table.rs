@@ -1,0 +1,44 @@
+//! The table that is printed.
+
+use std::fmt;
+
+/// Lines of figures, each beside what it is to reach.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<[String; 4]>);
+
+impl Table {
+    /// A figure with what it is compared with, and what it is to be.
+    pub(crate) fn line(
+        &mut self,
+        what: impl Into<String>,
+        figure: impl Into<String>,
+        beside: impl Into<String>,
+        bar: impl Into<String>,
+    ) {
+        let line = [what.into(), figure.into(), beside.into(), bar.into()];
+        eprintln!("  {}: {} ({}; {})", line[0], line[1], line[2], line[3]);
+        self.0.push(line);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| what | figure | beside | bar |\n|---|---|---|---|")?;
+        for [what, figure, beside, bar] in &self.0 {
+            writeln!(f, "| {what} | {figure} | {beside} | {bar} |")?;
+        }
+        Ok(())
+    }
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    percentile(&mut values, 50)
+}
+
+/// That below which so many of a hundred are; NaN of none.
+pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() * percent / 100).min(values.len().saturating_sub(1));
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
