@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 
 use crate::epoch::{Epoch, Fate};
 use crate::failure::{Deadline, Failure};
+use crate::in_flight::Key;
 
 /// One look into the key's index for each key, whatever the statistics say. The default plan hashes whole partitions, at a
 /// fifth of the speed; and where the statistics are of a time when the partition was small, the server compares each key
@@ -23,11 +24,11 @@ const LOOK_UP: &str = "
 /// copy: what another one adds meanwhile is found by the next try.
 pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadline) -> Result<u64, Failure> {
     let (rows, keys) = epoch.open_keys();
-    let times = keys.iter().map(|(_, time)| *time);
+    let times = keys.iter().map(Key::time);
     let (Some(first), Some(last)) = (times.clone().min(), times.clone().max()) else {
         return Ok(0);
     };
-    let ids: Vec<_> = keys.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
     let times: Vec<_> = times.collect();
     // Sent together: the server has the plan's settings before it makes the plan.
     let (set, hits) = join(

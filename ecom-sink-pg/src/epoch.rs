@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Refusal, Reject, Split, StateChange, Times};
 use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
@@ -25,8 +25,8 @@ pub struct EpochLimits {
 impl Default for EpochLimits {
     fn default() -> Self {
         Self {
-            max_rows: 16_384,
-            max_bytes: 4 << 20,
+            max_rows: 8_192,
+            max_bytes: 2 << 20,
         }
     }
 }
@@ -62,7 +62,7 @@ pub(crate) struct Epoch {
     number: i64,
     limits: EpochLimits,
     chunks: Vec<Bytes>,
-    open: BytesMut,
+    open: Vec<u8>,
     rows: Vec<Row>,
     fates: HashMap<usize, Fate>,
     refused: Vec<Key>,
@@ -121,7 +121,7 @@ impl Epoch {
             number,
             limits,
             chunks: Vec::new(),
-            open: BytesMut::new(),
+            open: Vec::new(),
             rows: Vec::new(),
             fates: HashMap::new(),
             refused: Vec::new(),
@@ -197,7 +197,7 @@ impl Epoch {
                 .origin
                 .as_ref()
                 .map(|origin| self.split(&origin.split, &mut split_id));
-            let key = (record.value.event_id, time);
+            let key = Key::new(record.value.event_id, time);
             if in_flight.enter(key, self.number) {
                 self.days.insert(time.date());
             } else {
@@ -207,6 +207,10 @@ impl Epoch {
                 split_id: self.splits[split].split_id,
                 record_no: origin.record as i64,
             });
+            if self.open.is_empty() && !self.chunks.is_empty() {
+                // The one before was full, so this will be.
+                self.open = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
+            }
             let start = self.open.len();
             encode(&record.value, row_origin, now, &mut self.open);
             let end = self.open.len();
@@ -260,8 +264,7 @@ impl Epoch {
     /// Ends the piece that is being written. To be called before [`pieces`](Self::pieces).
     pub(crate) fn seal(&mut self) {
         if !self.open.is_empty() {
-            self.chunks.push(std::mem::take(&mut self.open).freeze());
-            self.open.reserve(CHUNK_BYTES + CHUNK_BYTES / 8);
+            self.chunks.push(std::mem::take(&mut self.open).into());
         }
     }
 
@@ -282,15 +285,15 @@ impl Epoch {
         if self.fates.is_empty() && range == (0..self.rows.len()) {
             pieces.extend(self.chunks.iter().cloned());
         } else {
-            let mut piece = BytesMut::with_capacity(CHUNK_BYTES);
+            let mut piece = Vec::new();
             for at in range.filter(|at| !self.fates.contains_key(at)) {
                 let row = &self.rows[at];
                 piece.extend_from_slice(&self.chunks[row.chunk as usize][row.start as usize..row.end as usize]);
                 if piece.len() >= CHUNK_BYTES {
-                    pieces.push(piece.split().freeze());
+                    pieces.push(std::mem::take(&mut piece).into());
                 }
             }
-            pieces.push(piece.freeze());
+            pieces.push(piece.into());
         }
         pieces.push(Bytes::from_static(row::TRAILER));
         pieces
@@ -323,14 +326,9 @@ impl Epoch {
             .min();
         if let Some(row) = next {
             self.fates.remove(&row);
-            self.days.insert(key.1.date());
+            self.days.insert(key.time().date());
         }
         next.is_some()
-    }
-
-    /// The keys of all rows, copied or not.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        self.rows.iter().map(|row| row.key)
     }
 
     /// The keys of rows that the server refused, and whose place no other row of the epoch took.

@@ -18,6 +18,9 @@ use crate::leader::Leader;
 use crate::split_ids::{SplitIds, is_over};
 use crate::writer::{Common, Writer};
 
+/// So many rows are taken from the queue at once: encoded they need less memory.
+const MAX_WAITING_ROWS: usize = 2_048;
+
 /// Writes the batches on so many connections, and yields the commits, in order.
 ///
 /// An epoch is closed when it is full, or when no input waits, and then a connection must be free.
@@ -65,12 +68,11 @@ pub(crate) fn commit(
             match came {
                 Either::Left(written) => {
                     open.pop_front();
-                    let (writer, epoch, commit) = written
+                    let (writer, commit) = written
                         .map_err(|err| Error::new(ErrorKind::Panicked, "writing an epoch panicked").caused_by(err))?;
                     let commit = commit?;
                     idle.push(writer);
-                    gathering.committed(&epoch, &commit);
-                    drop(epoch);
+                    gathering.committed(&commit);
                     crash_point!("commit.before_yield");
                     yield commit;
                 }
@@ -84,13 +86,13 @@ pub(crate) fn commit(
 
 /// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.
 /// Dropping it gives it up, as a crash would.
-struct Open(JoinHandle<(Writer, Epoch, Result<Commit>)>);
+struct Open(JoinHandle<(Writer, Result<Commit>)>);
 
 impl Open {
     fn start(mut writer: Writer, mut epoch: Epoch) -> Self {
         Self(tokio::spawn(async move {
             let commit = writer.write(&mut epoch).await;
-            (writer, epoch, commit)
+            (writer, commit)
         }))
     }
 }
@@ -132,8 +134,8 @@ impl Gathering {
         let mut days = self.epoch.days().clone();
         while ended.is_none()
             && !self.epoch.is_full()
-            && rows < self.limits.max_rows
-            && batches.len() < self.limits.max_rows
+            && rows < MAX_WAITING_ROWS
+            && batches.len() < MAX_WAITING_ROWS
             && days.len() < FULL_AT_DAYS
         {
             match input.next().now_or_never() {
@@ -170,11 +172,12 @@ impl Gathering {
     }
 
     /// Forgets what the table knows from now on.
-    fn committed(&mut self, epoch: &Epoch, commit: &Commit) {
-        self.in_flight.leave(epoch.number(), epoch.keys());
+    fn committed(&mut self, commit: &Commit) {
+        let epoch = commit.epoch as i64;
+        self.in_flight.leave(epoch);
         for position in commit.positions.iter().filter(|position| is_over(&position.state)) {
             self.ids.forget(&position.split);
         }
-        self.ids.shrink(epoch.number());
+        self.ids.shrink(epoch);
     }
 }

@@ -1,6 +1,6 @@
 //! Events as rows of binary COPY.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use ecom_stream::{Event, Price};
 use time::OffsetDateTime;
 
@@ -35,7 +35,7 @@ pub(crate) struct RowOrigin {
 }
 
 /// Appends one row. An event without a stamp gets `now`.
-pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime, to: &mut BytesMut) {
+pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime, to: &mut Vec<u8>) {
     to.put_i16(COLUMNS.len() as i16);
     put_fixed(to, &microseconds(event.event_time).to_be_bytes());
     put_fixed(to, &microseconds(event.processed_at.unwrap_or(now)).to_be_bytes());
@@ -69,22 +69,22 @@ pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTi
 
 /// Microseconds since 2000, as `timestamptz` counts.
 pub(crate) fn microseconds(time: OffsetDateTime) -> i64 {
-    const FROM_1970_TO_2000: i128 = 946_684_800_000_000;
+    const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
     // Years up to 9999 are far inside of what an i64 holds.
-    (time.unix_timestamp_nanos().div_euclid(1_000) - FROM_1970_TO_2000) as i64
+    time.unix_timestamp() * 1_000_000 + i64::from(time.microsecond()) - FROM_1970_TO_2000
 }
 
-fn put_fixed(to: &mut BytesMut, bytes: &[u8]) {
+fn put_fixed(to: &mut Vec<u8>, bytes: &[u8]) {
     to.put_i32(bytes.len() as i32);
     to.put_slice(bytes);
 }
 
-fn put_null(to: &mut BytesMut) {
+fn put_null(to: &mut Vec<u8>) {
     to.put_i32(-1);
 }
 
 /// `numeric`: groups of four decimal digits, the last of which holds the two decimals.
-fn put_price(to: &mut BytesMut, price: Price) {
+fn put_price(to: &mut Vec<u8>, price: Price) {
     const BASE: i64 = 10_000;
     let units = price.cents() / 100;
     let groups = [

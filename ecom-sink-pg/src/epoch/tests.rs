@@ -104,7 +104,7 @@ fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
     assert!(younger.take_place(&refused[0]));
     assert_eq!(younger.open_keys().0, [0, 3]);
 
-    in_flight.leave(1, older.keys());
+    in_flight.leave(1);
     let mut youngest = Epoch::new(3, EpochLimits::default());
     youngest.add(batch(&split, [1, 2, 3, 4], 0), |_| 1, &mut in_flight, now);
     // 4 is in an epoch that is open still; the table has the others, or can have them.

@@ -1,3 +1,5 @@
+use memchr::memchr;
+
 /// How the quotes of a record stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quotes {
@@ -22,7 +24,7 @@ pub(super) fn check(raw: &[u8]) -> Quotes {
                 Some(_) => return Quotes::TextAfter,
             }
         } else {
-            match rest.iter().position(|&byte| byte == b',') {
+            match memchr(b',', rest) {
                 None => return Quotes::Sound,
                 Some(comma) => rest = &rest[comma + 1..],
             }
@@ -33,7 +35,7 @@ pub(super) fn check(raw: &[u8]) -> Quotes {
 /// What follows the closing quote of a field that begins behind its opening one; `None` if it is not closed.
 fn after_quoted(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
-        let quote = rest.iter().position(|&byte| byte == b'"')?;
+        let quote = memchr(b'"', rest)?;
         rest = &rest[quote + 1..];
         match rest {
             // A doubled quote stands for one.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
+use memchr::memchr;
 use tokio::io::AsyncRead;
 
 use super::gathered::{Gathered, name_of_field_at};
@@ -195,9 +196,9 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             if raw.len() > self.limits.max_record_bytes {
                 break Some(End::Damaged(record_too_large(&self.limits)));
             }
-            let quotes = match raw.contains(&b'"') {
-                true => quotes::check(raw),
-                false => Quotes::Sound,
+            let quotes = match memchr(b'"', raw) {
+                Some(_) => quotes::check(raw),
+                None => Quotes::Sound,
             };
             if !found.terminated || quotes == Quotes::Open {
                 break Some(End::Tail);
@@ -300,7 +301,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             );
             return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
         }
-        if let Some(at) = all.iter().position(|&byte| byte == 0) {
+        if let Some(at) = memchr(0, all) {
             let name = name_of_field_at(record, &self.header, at);
             return Err(Refusal::new(Reason::NUL_BYTE, format!("{name} has a NUL byte")));
         }
