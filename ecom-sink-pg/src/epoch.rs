@@ -1,6 +1,8 @@
 //! An epoch: the batches that one transaction commits, encoded as they come.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,7 +56,7 @@ pub(crate) const FULL_AT_DAYS: usize = 128;
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 const LAST_DAY: Date = date!(9999 - 12 - 30);
 /// Encoded rows are sent in pieces of about this size.
-const CHUNK_BYTES: usize = 128 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -274,29 +276,48 @@ impl Epoch {
     }
 
     /// How many rows of a range are to be copied.
-    pub(crate) fn copied(&self, range: std::ops::Range<usize>) -> u64 {
+    pub(crate) fn copied(&self, range: Range<usize>) -> u64 {
         let left_out = self.fates.keys().filter(|&row| range.contains(row)).count();
         (range.len() - left_out) as u64
     }
 
-    /// The COPY data of the rows in a range, without those that have a [`Fate`], from header to trailer.
-    pub(crate) fn pieces(&self, range: std::ops::Range<usize>) -> Vec<Bytes> {
-        let mut pieces = vec![Bytes::from_static(row::HEADER)];
-        if self.fates.is_empty() && range == (0..self.rows.len()) {
-            pieces.extend(self.chunks.iter().cloned());
-        } else {
-            let mut piece = Vec::new();
-            for at in range.filter(|at| !self.fates.contains_key(at)) {
+    /// The COPY data of the rows in a range, without those that have a [`Fate`], from header to trailer; each piece is made
+    /// when its turn comes.
+    pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
+        let is_scattered = self.is_scattered();
+        let as_they_are = !is_scattered && self.fates.is_empty() && range == (0..self.rows.len());
+        let (chunks, mut rows) = match as_they_are {
+            true => (&self.chunks[..], Vec::new()),
+            false => (&[][..], range.filter(|at| !self.fates.contains_key(at)).collect()),
+        };
+        if is_scattered {
+            rows.sort_unstable_by_key(|&at| self.rows[at].key.id);
+        }
+        let mut rows = rows.into_iter().peekable();
+        let gathered = iter::from_fn(move || {
+            rows.peek()?;
+            let mut piece = Vec::with_capacity(CHUNK_BYTES);
+            while piece.len() < CHUNK_BYTES
+                && let Some(at) = rows.next()
+            {
                 let row = &self.rows[at];
                 piece.extend_from_slice(&self.chunks[row.chunk as usize][row.start as usize..row.end as usize]);
-                if piece.len() >= CHUNK_BYTES {
-                    pieces.push(std::mem::take(&mut piece).into());
-                }
             }
-            pieces.push(piece.into());
-        }
-        pieces.push(Bytes::from_static(row::TRAILER));
-        pieces
+            Some(piece.into())
+        });
+        iter::once(Bytes::from_static(row::HEADER))
+            .chain(chunks.iter().cloned())
+            .chain(gathered)
+            .chain(iter::once(Bytes::from_static(row::TRAILER)))
+    }
+
+    /// Whether the ids are in no order, as random ones are. Copied in theirs, such rows cost the server a fifth less: it
+    /// finds its way in the index of the key from one row to the next.
+    fn is_scattered(&self) -> bool {
+        // As far as ids that begin with a time have it in milliseconds.
+        let prefix = |row: &Row| row.key.id.as_u128() >> 80;
+        let descents = self.rows.windows(2).filter(|two| prefix(&two[1]) < prefix(&two[0]));
+        descents.count() > self.rows.len() / 4
     }
 
     /// The keys of the rows that have no fate yet, with the numbers of the rows.

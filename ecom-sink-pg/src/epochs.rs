@@ -129,13 +129,14 @@ impl Gathering {
         input: &mut (impl BatchStream<Event> + Unpin),
         ended: &mut Option<Result<()>>,
     ) -> Vec<Batch<Event>> {
+        let most = self.limits.max_rows.min(MAX_WAITING_ROWS);
         let mut batches = Vec::new();
         let mut rows = 0;
         let mut days = self.epoch.days().clone();
         while ended.is_none()
             && !self.epoch.is_full()
-            && rows < MAX_WAITING_ROWS
-            && batches.len() < MAX_WAITING_ROWS
+            && rows < most
+            && batches.len() < most
             && days.len() < FULL_AT_DAYS
         {
             match input.next().now_or_never() {

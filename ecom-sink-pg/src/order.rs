@@ -102,3 +102,108 @@ impl State {
         self.failed.first().is_some_and(|failed| *failed < epoch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::{Arc, Mutex};
+
+    use futures::future::{Either, join_all, select};
+
+    use super::*;
+
+    const EPOCHS: i64 = 6;
+
+    /// What happened so far: what was committed, and which epochs have something to roll back.
+    #[derive(Default)]
+    struct Seen {
+        committed: Vec<i64>,
+        open: BTreeSet<i64>,
+    }
+
+    async fn dawdle(random: &Mutex<fastrand::Rng>) {
+        let times = random.lock().unwrap().usize(0..20);
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Writes an epoch as a writer does, with failures now and then.
+    async fn write(epoch: i64, order: Arc<Order>, seen: Arc<Mutex<Seen>>, random: Arc<Mutex<fastrand::Rng>>) {
+        loop {
+            order.may_start(epoch).await;
+            let works = async {
+                seen.lock().unwrap().open.insert(epoch);
+                dawdle(&random).await;
+                if random.lock().unwrap().u8(0..4) == 0 {
+                    return false;
+                }
+                order.turn_of(epoch).await;
+                dawdle(&random).await;
+                random.lock().unwrap().u8(0..8) > 0
+            };
+            let is_done = match select(pin!(works), pin!(order.recalled(epoch))).await {
+                Either::Left((is_done, _)) => Some(is_done),
+                Either::Right(_) => None,
+            };
+            if is_done == Some(true) {
+                let mut seen = seen.lock().unwrap();
+                seen.open.remove(&epoch);
+                seen.committed.push(epoch);
+                break;
+            }
+            seen.lock().unwrap().open.remove(&epoch);
+            if is_done == Some(false) {
+                order.failed(epoch);
+                order.turn_of(epoch).await;
+            }
+        }
+        order.committed(epoch, std::iter::empty());
+    }
+
+    #[tokio::test]
+    async fn whatever_ends_first_and_whatever_fails_epochs_are_committed_in_order() {
+        for seed in 0..2_000 {
+            let order = Arc::new(Order::new(0, EPOCHS as usize));
+            let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
+            let seen = Arc::new(Mutex::new(Seen::default()));
+            let writers =
+                (1..=EPOCHS).map(|epoch| tokio::spawn(write(epoch, order.clone(), seen.clone(), random.clone())));
+            for written in join_all(writers).await {
+                written.unwrap();
+            }
+            let committed = seen.lock().unwrap().committed.clone();
+            assert_eq!(committed, (1..=EPOCHS).collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_failed_runs_alone() {
+        let order = Order::new(0, 3);
+        let now = futures::future::ready(());
+        let is_recalled =
+            async |epoch| matches!(select(pin!(order.recalled(epoch)), now.clone()).await, Either::Left(_));
+        assert!(!is_recalled(3).await);
+        order.failed(2);
+        assert!(!is_recalled(1).await && !is_recalled(2).await && is_recalled(3).await);
+        order.failed(1);
+        assert!(!is_recalled(1).await && is_recalled(2).await);
+        order.committed(1, std::iter::empty());
+        assert!(!is_recalled(2).await && is_recalled(3).await);
+        order.committed(2, std::iter::empty());
+        assert!(!is_recalled(3).await);
+    }
+
+    #[test]
+    fn a_key_that_was_refused_is_taken_once_and_only_by_those_that_met_it() {
+        let key = |n| Key::new(uuid::Uuid::from_u128(n), time::OffsetDateTime::UNIX_EPOCH);
+        let order = Order::new(0, 2);
+        order.committed(1, [key(1), key(2)].into_iter());
+        assert!(order.take_refused(2, |wanted| *wanted == key(1)));
+        assert!(!order.take_refused(3, |wanted| *wanted == key(1)));
+        assert!(
+            !order.take_refused(4, |_| true),
+            "gathered when the table was known not to have it"
+        );
+    }
+}

@@ -25,8 +25,8 @@ pub struct QueueLimits {
 impl Default for QueueLimits {
     fn default() -> Self {
         Self {
-            max_rows: 8_192,
-            max_bytes: 2 << 20,
+            max_rows: 4_096,
+            max_bytes: 1 << 20,
         }
     }
 }

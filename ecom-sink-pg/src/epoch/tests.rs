@@ -122,14 +122,46 @@ fn pieces_leave_out_what_has_a_fate() {
         OffsetDateTime::UNIX_EPOCH,
     );
     epoch.seal();
-    let all: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
-    assert!(epoch.pieces(0..5_000).len() > 4);
+    let all: usize = epoch.pieces(0..5_000).map(|piece| piece.len()).sum();
+    assert!(epoch.pieces(0..5_000).count() > 4);
     let rows = all - row::HEADER.len() - row::TRAILER.len();
     epoch.leave_out(17, Fate::Duplicate);
-    let rest: usize = epoch.pieces(0..5_000).iter().map(Bytes::len).sum();
+    let rest: usize = epoch.pieces(0..5_000).map(|piece| piece.len()).sum();
     assert_eq!(all - rest, rows / 5_000);
-    let none: usize = epoch.pieces(17..18).iter().map(Bytes::len).sum();
+    let none: usize = epoch.pieces(17..18).map(|piece| piece.len()).sum();
     assert_eq!(none, row::HEADER.len() + row::TRAILER.len());
+}
+
+/// The ids of rows in the order in which they are copied.
+fn copied_ids(epoch: &Epoch) -> Vec<Vec<u8>> {
+    let data: Vec<u8> = epoch.pieces(0..epoch.len()).flatten().collect();
+    let body = &data[row::HEADER.len()..data.len() - row::TRAILER.len()];
+    // All rows of these tests are of one length.
+    let rows = body.chunks(body.len() / epoch.len());
+    rows.map(|row| row[2 + 4 * 12 + 4..][..16].to_vec()).collect()
+}
+
+#[test]
+fn scattered_ids_are_copied_in_their_order_and_others_as_they_come() {
+    let split = Split::new("csv", "a");
+    let id = |id: u128| Uuid::from_u128(id).into_bytes().to_vec();
+    let copied = |ids: &[u128]| {
+        let mut epoch = Epoch::new(1, EpochLimits::default());
+        let now = OffsetDateTime::UNIX_EPOCH;
+        epoch.add(
+            batch(&split, ids.iter().copied(), 0),
+            |_| 1,
+            &mut InFlight::default(),
+            now,
+        );
+        epoch.seal();
+        copied_ids(&epoch)
+    };
+    let random = [5 << 100, 1 << 100, 4 << 100, 2 << 100, 3 << 100];
+    assert_eq!(copied(&random), [1, 2, 3, 4, 5].map(|n| id(n << 100)));
+    // Of one millisecond.
+    let by_time = [3, 2, 1, 5, 4];
+    assert_eq!(copied(&by_time), by_time.map(id));
 }
 
 #[test]
