@@ -276,8 +276,10 @@ async fn in_whatever_order_copies_end_epochs_are_committed_in_theirs() {
                 .map(|epoch| epoch as u32 + 1)
                 .collect();
             gates.are_waiting(&at_gates, (done - committed) as i64).await;
-            let epoch = "SELECT epoch FROM ecom.ingest_pipeline";
-            assert_eq!(gates.0.number(epoch).await, committed as i64);
+            eventually("the commits before them", async || {
+                gates.0.number("SELECT epoch FROM ecom.ingest_pipeline").await == committed as i64
+            })
+            .await;
             assert_eq!(gates.0.rows().await, (committed * ROWS) as i64, "a prefix");
             let next = *random.choice(&at_gates).unwrap();
             opened[next as usize - 1] = true;
