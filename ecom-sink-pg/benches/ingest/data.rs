@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use ecom_gen::{Pace, Shop, ShopSource};
 use ecom_stream::{CsvDirSink, SourceExt};
@@ -89,11 +90,16 @@ fn rewrite(path: &Path, mut line: impl FnMut(&str, &mut BufWriter<fs::File>) -> 
 }
 
 /// As if they had been there for a while, and in order: so that none of them is waited for.
-fn rest(dir: &Path) -> Outcome<()> {
-    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+pub(crate) fn rest(dir: &Path) -> Outcome<()> {
     for (number, path) in files(dir)?.iter().enumerate() {
-        let at = hour_ago + std::time::Duration::from_millis(number as u64);
-        fs::File::options().write(true).open(path)?.set_modified(at)?;
+        rest_since(path, number as u64)?;
     }
+    Ok(())
+}
+
+/// As if a file had been there for an hour, less some milliseconds.
+pub(crate) fn rest_since(path: &Path, milliseconds: u64) -> Outcome<()> {
+    let at = SystemTime::now() - Duration::from_secs(3_600) + Duration::from_millis(milliseconds);
+    fs::File::options().write(true).open(path)?.set_modified(at)?;
     Ok(())
 }

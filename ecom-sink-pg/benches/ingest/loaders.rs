@@ -112,8 +112,29 @@ fn measured(stage: &Stage, start: impl FnOnce() -> Outcome<Vec<Child>>) -> Outco
     })
 }
 
+/// A program that runs until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Program(Child);
+
+impl Program {
+    pub(crate) fn start(mut command: Command) -> Outcome<Self> {
+        Ok(Self(command.spawn()?))
+    }
+
+    pub(crate) fn peak_mib(&self) -> f64 {
+        peak_mib(&self.0)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The most memory that a process has had so far.
-pub(crate) fn peak_mib(child: &Child) -> f64 {
+fn peak_mib(child: &Child) -> f64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<f64>().ok());
