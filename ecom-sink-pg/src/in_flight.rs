@@ -48,7 +48,9 @@ impl InFlight {
     /// Enters a row of an epoch, which is the youngest. Whether it is the first with its key.
     pub(crate) fn enter(&mut self, key: Key, epoch: i64) -> bool {
         if self.epochs.back().is_none_or(|(youngest, _)| *youngest != epoch) {
-            self.epochs.push_back((epoch, HashSet::new()));
+            // As many as the last one had: growing takes longer than anything else here.
+            let rows = self.epochs.back().map_or(0, |(_, keys)| keys.len());
+            self.epochs.push_back((epoch, HashSet::with_capacity(rows)));
         }
         let mut epochs = self.epochs.iter_mut().rev();
         let Some((_, youngest)) = epochs.next() else {

@@ -74,14 +74,10 @@ impl<R> Tee<R> {
         let len = (end.saturating_sub(self.window_at) as usize).min(self.window.len());
         self.window_at += len as u64;
         self.before = self.window[..len].last().copied().or(self.before);
-        if len == self.window.remaining() {
-            return std::mem::take(&mut self.window).freeze();
-        }
-        // The rest is copied, not shared: it must not keep the taken bytes in memory, nor they it.
-        let rest = BytesMut::from(&self.window[len..]);
-        let mut taken = std::mem::replace(&mut self.window, rest);
-        taken.truncate(len);
-        taken.freeze()
+        // Copied, not shared: the window is larger, and would be kept in memory with them.
+        let taken = Bytes::copy_from_slice(&self.window[..len]);
+        self.window.advance(len);
+        taken
     }
 }
 
