@@ -27,8 +27,8 @@ pub struct EpochLimits {
 impl Default for EpochLimits {
     fn default() -> Self {
         Self {
-            max_rows: 8_192,
-            max_bytes: 2 << 20,
+            max_rows: 10_240,
+            max_bytes: 5 << 19,
         }
     }
 }
