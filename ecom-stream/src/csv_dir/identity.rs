@@ -21,6 +21,8 @@ pub(super) struct Identity {
     pub(super) unterminated: bool,
     pub(super) blank_lines: u64,
     pub(super) copy_of: Option<String>,
+    /// Whether the file was read to find that out, so that it stands no more at its start.
+    pub(super) was_read: bool,
     /// The last position under the name that it had before.
     pub(super) renamed_from: Option<Position>,
 }
@@ -77,7 +79,7 @@ pub(super) async fn identify<D: Directory>(
         tracing::warn!(%split, "another content under its old name");
     }
     let Some((position, mark, digest)) = best else {
-        return Ok(Identity::new(split));
+        return Ok(Identity::new(split, !offsets.is_empty()));
     };
     let before = position.split.path().to_owned();
     if position.state == SplitState::Finished {
@@ -154,9 +156,10 @@ fn is_gone(dir: &impl Directory, path: &str, stamp: Stamp) -> bool {
 }
 
 impl Identity {
-    fn new(split: Split) -> Self {
+    fn new(split: Split, was_read: bool) -> Self {
         Self {
             split,
+            was_read,
             from: None,
             unterminated: false,
             blank_lines: 0,
@@ -191,6 +194,7 @@ impl Identity {
             unterminated: mark.unterminated,
             blank_lines: mark.blank_lines,
             copy_of: mark.copy_of,
+            was_read: true,
             renamed_from: None,
         })
     }
@@ -206,15 +210,20 @@ pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Sta
     Ok(digest.map(|digest| digest.finalize().to_hex().to_string()))
 }
 
-/// The digests of what stands before each offset, which must ascend, up to the end of the file.
+/// The digests of what stands before each offset, which must ascend, up to the end of the file. It stands somewhere after
+/// that, but for no offsets where it stood.
 async fn digests(
     file: &mut (impl AsyncRead + AsyncSeek + Unpin),
     stamp: Stamp,
     offsets: impl IntoIterator<Item = u64>,
 ) -> io::Result<Vec<blake3::Hasher>> {
     const CHUNK_BYTES: u64 = 256 << 10;
+    let mut offsets = offsets.into_iter().peekable();
     let (mut digest, mut at) = (blake3::Hasher::new(), 0);
     let mut digests = Vec::new();
+    if offsets.peek().is_none() {
+        return Ok(digests);
+    }
     let mut chunk = vec![0; CHUNK_BYTES.min(stamp.size) as usize];
     file.rewind().await?;
     for offset in offsets {

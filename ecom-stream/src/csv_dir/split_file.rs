@@ -49,7 +49,9 @@ pub(super) fn read<D: Directory>(
         };
 
         // The header is needed wherever reading goes on.
-        file.rewind().await?;
+        if identity.was_read {
+            file.rewind().await?;
+        }
         let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits);
         let header = reader.read_header(&reading.columns).await?;
         let had_records = identity.from.as_ref().is_some_and(|from| from.resume.record > 0);
