@@ -1,6 +1,6 @@
 //! Gathering batches into epochs, while others are written.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use async_stream::try_stream;
 use ecom_stream::{Batch, BatchStream, Commit, Error, ErrorKind, Event, Result, crash_point};
 use futures::future::{Either, FutureExt, pending, select};
 use futures::stream::{Stream, StreamExt};
-use time::{OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::task::JoinHandle;
 
 use crate::claim::Claim;
@@ -18,8 +18,8 @@ use crate::leader::Leader;
 use crate::split_ids::{SplitIds, is_over};
 use crate::writer::{Common, Writer};
 
-/// So many rows are taken from the queue at once: encoded they need less memory.
-const MAX_WAITING_ROWS: usize = 2_048;
+/// So many rows wait to be encoded: then they need less memory.
+const MAX_TAKEN_ROWS: usize = 2_048;
 
 /// Writes the batches on so many connections, and yields the commits, in order.
 ///
@@ -38,8 +38,18 @@ pub(crate) fn commit(
         let mut open: VecDeque<Open> = VecDeque::new();
         let mut ended = None;
         loop {
-            let waiting = gathering.take_waiting(&mut input, &mut ended);
-            gathering.add(waiting).await?;
+            while ended.is_none() && gathering.has_room() {
+                match input.next().now_or_never() {
+                    Some(Some(Ok(batch))) => gathering.take(batch),
+                    Some(Some(Err(err))) => ended = Some(Err(err)),
+                    Some(None) => ended = Some(Ok(())),
+                    None => break,
+                }
+            }
+            // While no connection is free there is time to take more of them at once.
+            if !idle.is_empty() || !gathering.has_room() {
+                gathering.add_taken().await?;
+            }
             if !gathering.epoch.is_empty() && let Some(writer) = idle.pop() {
                 open.push_back(Open::start(writer, gathering.next_epoch()));
                 continue;
@@ -48,7 +58,7 @@ pub(crate) fn commit(
                 end?;
                 break;
             }
-            let has_room = ended.is_none() && !gathering.epoch.is_full();
+            let has_room = ended.is_none() && gathering.has_room();
             let next = async {
                 match has_room {
                     true => input.next().await,
@@ -76,7 +86,7 @@ pub(crate) fn commit(
                     crash_point!("commit.before_yield");
                     yield commit;
                 }
-                Either::Right(Some(Ok(batch))) => gathering.add(vec![batch]).await?,
+                Either::Right(Some(Ok(batch))) => gathering.take(batch),
                 Either::Right(Some(Err(err))) => ended = Some(Err(err)),
                 Either::Right(None) => ended = Some(Ok(())),
             }
@@ -106,6 +116,11 @@ impl Drop for Open {
 /// The epoch that batches are added to, and what is known of the rows before them.
 struct Gathering {
     epoch: Epoch,
+    /// Batches that are still to be added.
+    taken: Vec<Batch<Event>>,
+    taken_rows: usize,
+    /// Of the epoch and of those.
+    days: BTreeSet<Date>,
     ids: SplitIds,
     in_flight: InFlight,
     leader: Arc<Leader>,
@@ -116,6 +131,9 @@ impl Gathering {
     fn new(claim: &Claim, limits: EpochLimits) -> Self {
         Self {
             epoch: Epoch::new(claim.epoch + 1, limits),
+            taken: Vec::new(),
+            taken_rows: 0,
+            days: BTreeSet::new(),
             ids: SplitIds::new(claim.last_split_id),
             in_flight: InFlight::default(),
             leader: claim.leader.clone(),
@@ -123,51 +141,43 @@ impl Gathering {
         }
     }
 
-    /// The batches that have come in already, as far as they fit.
-    fn take_waiting(
-        &self,
-        input: &mut (impl BatchStream<Event> + Unpin),
-        ended: &mut Option<Result<()>>,
-    ) -> Vec<Batch<Event>> {
-        let most = self.limits.max_rows.min(MAX_WAITING_ROWS);
-        let mut batches = Vec::new();
-        let mut rows = 0;
-        let mut days = self.epoch.days().clone();
-        while ended.is_none()
-            && !self.epoch.is_full()
-            && rows < most
-            && batches.len() < most
-            && days.len() < FULL_AT_DAYS
-        {
-            match input.next().now_or_never() {
-                Some(Some(Ok(batch))) => {
-                    let times = batch.records.iter().map(|record| record.value.event_time);
-                    days.extend(times.map(|time| time.to_offset(UtcOffset::UTC).date()));
-                    rows += batch.records.len() + batch.rejects.len();
-                    batches.push(batch);
-                }
-                Some(Some(Err(err))) => *ended = Some(Err(err)),
-                Some(None) => *ended = Some(Ok(())),
-                None => break,
-            }
-        }
-        batches
+    /// Whether another batch belongs to this epoch, and may be taken now.
+    fn has_room(&self) -> bool {
+        let most = MAX_TAKEN_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.len()));
+        !self.epoch.is_full()
+            && self.taken_rows < most
+            && self.taken.len() < MAX_TAKEN_ROWS
+            && self.days.len() < FULL_AT_DAYS
     }
 
-    async fn add(&mut self, batches: Vec<Batch<Event>>) -> Result<()> {
+    fn take(&mut self, batch: Batch<Event>) {
+        let times = batch.records.iter().map(|record| record.value.event_time);
+        self.days
+            .extend(times.map(|time| time.to_offset(UtcOffset::UTC).date()));
+        self.taken_rows += batch.records.len() + batch.rejects.len();
+        self.taken.push(batch);
+    }
+
+    /// Adds to the epoch what was taken.
+    async fn add_taken(&mut self) -> Result<()> {
+        if self.taken.is_empty() {
+            return Ok(());
+        }
         crash_point!("gather.begun");
-        self.ids.prepare(&batches, &self.leader).await?;
+        self.ids.prepare(&self.taken, &self.leader).await?;
         let (now, number) = (OffsetDateTime::now_utc(), self.epoch.number());
-        for batch in batches {
+        for batch in self.taken.drain(..) {
             let split_id = |split: &_| self.ids.get(split, number);
             self.epoch.add(batch, split_id, &mut self.in_flight, now);
             crash_point!("gather.added");
         }
+        self.taken_rows = 0;
         Ok(())
     }
 
     /// Closes the epoch and begins another.
     fn next_epoch(&mut self) -> Epoch {
+        self.days.clear();
         let next = Epoch::new(self.epoch.number() + 1, self.limits);
         std::mem::replace(&mut self.epoch, next)
     }
