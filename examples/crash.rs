@@ -340,7 +340,7 @@ fn of_session(state: &str, query: &str) -> (u32, &'static str) {
     match state {
         "active" if does("COMMIT") => (0, "while the server committed"),
         "idle in transaction" if does("UPDATE ecom.ingest_pipeline") => (1, "with all written, right before COMMIT"),
-        "idle in transaction" if does("COPY") => (2, "between COPY and the ledger, or waiting for an older epoch"),
+        "idle in transaction" if does("COPY") => (2, "between COPY and the ledger"),
         _ if does("INSERT INTO ecom.") || does("UPDATE ecom.") => (3, "while it wrote the ledger"),
         "active" if does("COPY") => (4, "in the middle of a COPY"),
         _ if does("SELECT ecom.ensure_partitions") => (5, "while it made a partition"),
