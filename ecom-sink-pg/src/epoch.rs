@@ -1,7 +1,9 @@
 //! An epoch: the batches that one transaction commits, encoded as they come.
 
+mod encoded;
+mod limits;
+
 use std::collections::{BTreeSet, HashMap};
-use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -12,42 +14,10 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
 
 use crate::in_flight::{InFlight, Key};
-use crate::row::{self, RowOrigin, encode};
+use crate::row::RowOrigin;
+use encoded::{Encoded, Place};
 
-/// When an epoch is full. What it holds is kept until it is committed, so that it can be tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EpochLimits {
-    /// Rows and rejects.
-    pub max_rows: usize,
-    /// Bytes of encoded rows and of rejects.
-    pub max_bytes: usize,
-}
-
-impl Default for EpochLimits {
-    fn default() -> Self {
-        Self {
-            max_rows: 10_240,
-            max_bytes: 5 << 19,
-        }
-    }
-}
-
-impl EpochLimits {
-    /// The same limits with another [`max_rows`](field@Self::max_rows).
-    #[must_use]
-    pub fn max_rows(mut self, rows: usize) -> Self {
-        self.max_rows = rows;
-        self
-    }
-
-    /// The same limits with another [`max_bytes`](field@Self::max_bytes).
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-}
+pub use limits::EpochLimits;
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
@@ -55,16 +25,13 @@ pub(crate) const FULL_AT_DAYS: usize = 128;
 /// Partitions can be made for these.
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 const LAST_DAY: Date = date!(9999 - 12 - 30);
-/// Encoded rows are sent in pieces of about this size.
-const CHUNK_BYTES: usize = 64 << 10;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Epoch {
     number: i64,
     limits: EpochLimits,
-    chunks: Vec<Bytes>,
-    open: Vec<u8>,
+    encoded: Encoded,
     rows: Vec<Row>,
     fates: HashMap<usize, Fate>,
     refused: Vec<Key>,
@@ -82,10 +49,7 @@ pub(crate) struct Epoch {
 #[derive(Debug)]
 struct Row {
     key: Key,
-    /// The piece, and where in it the row stands.
-    chunk: u32,
-    start: u32,
-    end: u32,
+    place: Place,
     split: Option<usize>,
     origin: Option<Origin>,
 }
@@ -122,8 +86,7 @@ impl Epoch {
         Self {
             number,
             limits,
-            chunks: Vec::new(),
-            open: Vec::new(),
+            encoded: Encoded::default(),
             rows: Vec::new(),
             fates: HashMap::new(),
             refused: Vec::new(),
@@ -209,25 +172,14 @@ impl Epoch {
                 split_id: self.splits[split].split_id,
                 record_no: origin.record as i64,
             });
-            if self.open.is_empty() && !self.chunks.is_empty() {
-                // The one before was full, so this will be.
-                self.open = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
-            }
-            let start = self.open.len();
-            encode(&record.value, row_origin, now, &mut self.open);
-            let end = self.open.len();
+            let place = self.encoded.add(&record.value, row_origin, now);
             self.rows.push(Row {
                 key,
-                chunk: self.chunks.len() as u32,
-                start: start as u32,
-                end: end as u32,
+                place,
                 split,
                 origin: record.origin,
             });
-            self.bytes += end - start;
-            if end >= CHUNK_BYTES {
-                self.seal();
-            }
+            self.bytes += place.len();
         }
     }
 
@@ -263,11 +215,9 @@ impl Epoch {
         self.splits.len() - 1
     }
 
-    /// Ends the piece that is being written. To be called before [`pieces`](Self::pieces).
+    /// To be called when all is added, before [`pieces`](Self::pieces).
     pub(crate) fn seal(&mut self) {
-        if !self.open.is_empty() {
-            self.chunks.push(std::mem::take(&mut self.open).into());
-        }
+        self.encoded.seal();
     }
 
     /// The number of rows, copied or not.
@@ -285,30 +235,15 @@ impl Epoch {
     /// when its turn comes.
     pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
         let is_scattered = self.is_scattered();
-        let as_they_are = !is_scattered && self.fates.is_empty() && range == (0..self.rows.len());
-        let (chunks, mut rows) = match as_they_are {
-            true => (&self.chunks[..], Vec::new()),
-            false => (&[][..], range.filter(|at| !self.fates.contains_key(at)).collect()),
-        };
+        if !is_scattered && self.fates.is_empty() && range == (0..self.rows.len()) {
+            return self.encoded.pieces(None);
+        }
+        let mut rows: Vec<usize> = range.filter(|at| !self.fates.contains_key(at)).collect();
         if is_scattered {
             rows.sort_unstable_by_key(|&at| self.rows[at].key.id);
         }
-        let mut rows = rows.into_iter().peekable();
-        let gathered = iter::from_fn(move || {
-            rows.peek()?;
-            let mut piece = Vec::with_capacity(CHUNK_BYTES);
-            while piece.len() < CHUNK_BYTES
-                && let Some(at) = rows.next()
-            {
-                let row = &self.rows[at];
-                piece.extend_from_slice(&self.chunks[row.chunk as usize][row.start as usize..row.end as usize]);
-            }
-            Some(piece.into())
-        });
-        iter::once(Bytes::from_static(row::HEADER))
-            .chain(chunks.iter().cloned())
-            .chain(gathered)
-            .chain(iter::once(Bytes::from_static(row::TRAILER)))
+        self.encoded
+            .pieces(Some(rows.iter().map(|&at| self.rows[at].place).collect()))
     }
 
     /// Whether the ids are in no order, as random ones are. Copied in theirs, such rows cost the server a fifth less: it

@@ -4,6 +4,7 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::*;
+use crate::row;
 
 fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) -> Batch<Event> {
     let mut batch = Batch::default();

@@ -1,0 +1,85 @@
+//! Rows encoded for COPY, one behind the other, in pieces that are large enough to be sent at once.
+
+use std::iter;
+
+use bytes::Bytes;
+use ecom_stream::Event;
+use time::OffsetDateTime;
+
+use crate::row::{self, RowOrigin, encode};
+
+/// About so large is a piece.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    pieces: Vec<Bytes>,
+    open: Vec<u8>,
+}
+
+/// The piece that has a row, and where in it the row stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    piece: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    /// How many bytes it has.
+    pub(super) fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
+impl Encoded {
+    pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> Place {
+        if self.open.is_empty() && !self.pieces.is_empty() {
+            // The one before was full, so this will be.
+            self.open = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8);
+        }
+        let start = self.open.len();
+        encode(event, origin, now, &mut self.open);
+        let place = Place {
+            piece: self.pieces.len() as u32,
+            start: start as u32,
+            end: self.open.len() as u32,
+        };
+        if self.open.len() >= PIECE_BYTES {
+            self.seal();
+        }
+        place
+    }
+
+    /// Ends the piece that is being written.
+    pub(super) fn seal(&mut self) {
+        if !self.open.is_empty() {
+            self.pieces.push(std::mem::take(&mut self.open).into());
+        }
+    }
+
+    /// The data of a COPY, from header to trailer: of all rows as they stand, or of some; each piece of those is made when its
+    /// turn comes.
+    pub(super) fn pieces(&self, some: Option<Vec<Place>>) -> impl Iterator<Item = Bytes> {
+        let (all, some) = match some {
+            None => (&self.pieces[..], Vec::new()),
+            Some(rows) => (&[][..], rows),
+        };
+        let mut some = some.into_iter().peekable();
+        let made = iter::from_fn(move || {
+            some.peek()?;
+            let mut piece = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8);
+            while piece.len() < PIECE_BYTES
+                && let Some(row) = some.next()
+            {
+                piece.extend_from_slice(&self.pieces[row.piece as usize][row.start as usize..row.end as usize]);
+            }
+            Some(piece.into())
+        });
+        iter::once(Bytes::from_static(row::HEADER))
+            .chain(all.iter().cloned())
+            .chain(made)
+            .chain(iter::once(Bytes::from_static(row::TRAILER)))
+    }
+}
