@@ -21,7 +21,7 @@ pub use limits::EpochLimits;
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
-pub(crate) const FULL_AT_DAYS: usize = 128;
+pub(crate) const FULL_AT_DAYS: usize = 32;
 /// Partitions can be made for these.
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 const LAST_DAY: Date = date!(9999 - 12 - 30);

@@ -18,8 +18,8 @@ use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::{duplicates, statements};
 
-/// How many partitions are made in one transaction.
-const DAYS_AT_ONCE: usize = 64;
+/// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
+const DAYS_AT_ONCE: usize = 8;
 
 /// See the [module](self).
 #[derive(Debug)]

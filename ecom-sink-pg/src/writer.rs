@@ -53,9 +53,6 @@ pub(crate) struct Writer {
 /// After so many, a unique violation is not one of our key: the rows are found like any others that are refused.
 const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
 
-/// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
-const DAYS_AT_ONCE: usize = 8;
-
 /// What is known about an epoch from tries that failed.
 #[derive(Debug, Default)]
 struct Tried {

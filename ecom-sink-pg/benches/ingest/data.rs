@@ -5,43 +5,25 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ecom_gen::{Pace, Shop, ShopSource};
+use ecom_gen::{Delivery, IdVersion, Pace, Shop, ShopSource};
 use ecom_stream::{CsvDirSink, SourceExt};
 use tempfile::TempDir;
 use time::macros::datetime;
-use uuid::Builder;
 
 use crate::Outcome;
 
-/// What the ids of the events are like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ids {
-    /// Random.
-    V4,
-    /// Ordered by time.
-    V7,
-}
-
-/// Makes files of events.
-pub(crate) async fn make(rows: u64, rows_per_file: u64, ids: Ids) -> Outcome<TempDir> {
+/// Makes files of events, each sent once: psql stops at a duplicate.
+pub(crate) async fn make(rows: u64, rows_per_file: u64, ids: IdVersion) -> Outcome<TempDir> {
     let dir = tempfile::tempdir()?;
-    let shop = Shop::builder(7, datetime!(2026-11-01 00:00 UTC));
+    let shop = Shop::builder(7, datetime!(2026-11-01 00:00 UTC))
+        .ids(ids)
+        .delivery(Delivery::exact());
     ShopSource::new(shop)
         .pace(Pace::AsFastAsPossible)
         .events(rows)
         .to(CsvDirSink::new(dir.path()).max_rows(rows_per_file))
         .run()
         .await?;
-    if ids == Ids::V4 {
-        let mut random = fastrand::Rng::with_seed(7);
-        for path in files(dir.path())? {
-            rewrite(&path, |line, to| {
-                let rest = line.split_once(',').map_or("", |(_, rest)| rest);
-                let id = Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid();
-                writeln!(to, "{id},{rest}")
-            })?;
-        }
-    }
     rest(dir.path())?;
     Ok(dir)
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::data::{self, Ids};
+use ecom_gen::IdVersion;
+
+use crate::data;
 use crate::loaders::{Run, ingest};
 use crate::memory::start_to_first_row;
 use crate::stage::{Database, Stage};
@@ -99,7 +101,7 @@ async fn load(stage: &Stage, database: &Database, dir: &Path, scale: Scale, name
         &format!("user_id = '{first}' AND event_time >= '2026-11-01'"),
     )
     .await?;
-    let backlog = data::make(scale.rows, scale.rows / 100, Ids::V7).await?;
+    let backlog = data::make(scale.rows, scale.rows / 100, IdVersion::V7).await?;
     for path in data::files(backlog.path())? {
         fs::rename(&path, dir.join(path.file_name().unwrap_or_default()))?;
     }

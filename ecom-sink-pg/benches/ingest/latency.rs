@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ecom_gen::IdVersion;
 use ecom_sink_pg::PgSink;
 use ecom_stream::{
     BatchStream, Checkpoint, Commit, CsvDirSource, Event, Result, Rules, Sink, SourceExt, SplitState, Topology,
@@ -12,7 +13,7 @@ use ecom_stream::{
 use futures::{Stream, StreamExt};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::data::{self, Ids};
+use crate::data;
 use crate::stage::{Stage, connect};
 use crate::table::{Table, percentile};
 use crate::{Outcome, Scale};
@@ -47,7 +48,7 @@ pub(crate) async fn latency(stage: &Stage, scale: Scale, table: &mut Table) -> O
 async fn measure(stage: &Stage, files_per_s: u64, files: u64) -> Outcome<(Vec<f64>, Vec<f64>)> {
     let database = stage.database().await?;
     database.client.batch_execute("CREATE TABLE bare (n int)").await?;
-    let made = data::make(files * ROWS_PER_FILE, ROWS_PER_FILE, Ids::V7).await?;
+    let made = data::make(files * ROWS_PER_FILE, ROWS_PER_FILE, IdVersion::V7).await?;
     let watched = tempfile::tempdir()?;
     let committed: Times<HashMap<String, Instant>> = Times::default();
     let sink = Timed(PgSink::from_url(&database.url)?, committed.clone());

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ecom_gen::IdVersion;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::data::{self, Ids};
+use crate::data;
 use crate::loaders::{Program, command};
 use crate::stage::{Database, Stage};
 use crate::table::{Table, median};
@@ -20,7 +21,7 @@ pub(crate) async fn memory(stage: &Stage, scale: Scale, table: &mut Table) -> Ou
         let what = format!("steady memory at {rate} rows/s, 200 a file");
         table.line(what, format!("**{peak:.0} MiB**"), "", "≤ 40 MB");
     }
-    let dir = data::make(200, 200, Ids::V7).await?;
+    let dir = data::make(200, 200, IdVersion::V7).await?;
     let mut starts = Vec::new();
     for _ in 0..scale.runs.max(3) {
         let database = stage.database().await?;
@@ -38,7 +39,7 @@ pub(crate) async fn memory(stage: &Stage, scale: Scale, table: &mut Table) -> Ou
 /// The most memory while files of 200 rows come in.
 async fn steady(stage: &Stage, files_per_s: u64, files: u64) -> Outcome<f64> {
     let database = stage.database().await?;
-    let made = data::make(files * 200, 200, Ids::V7).await?;
+    let made = data::make(files * 200, 200, IdVersion::V7).await?;
     let watched = tempfile::tempdir()?;
     let program = Program::start(command(&database, watched.path()))?;
     let mut ticks = interval(Duration::from_secs(1) / files_per_s as u32);

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use ecom_gen::IdVersion;
 use tempfile::TempDir;
 
-use crate::data::{self, Ids};
+use crate::data;
 use crate::loaders::{OUR_TABLE, Run, USUAL_TABLE, ingest, psql};
 use crate::stage::Stage;
 use crate::table::{Table, median};
@@ -22,7 +23,7 @@ enum Loader {
 
 /// Files of 10,000 rows.
 pub(crate) async fn backlog(stage: &Stage, scale: Scale, table: &mut Table) -> Outcome<()> {
-    for ids in [Ids::V4, Ids::V7] {
+    for ids in [IdVersion::V4, IdVersion::V7] {
         let dir = data::make(scale.rows, scale.rows / 100, ids).await?;
         let what = format!("100 files, {ids:?}");
         bulk(stage, scale, table, &what, &dir, ids, 2).await?;
@@ -32,7 +33,7 @@ pub(crate) async fn backlog(stage: &Stage, scale: Scale, table: &mut Table) -> O
 
 /// The same rows in one file, which psql can't share out.
 pub(crate) async fn big(stage: &Stage, scale: Scale, table: &mut Table) -> Outcome<()> {
-    for ids in [Ids::V4, Ids::V7] {
+    for ids in [IdVersion::V4, IdVersion::V7] {
         let dir = data::make(scale.rows, scale.rows, ids).await?;
         let what = format!("one file, {ids:?}");
         bulk(stage, scale, table, &what, &dir, ids, 1).await?;
@@ -46,12 +47,12 @@ async fn bulk(
     table: &mut Table,
     what: &str,
     dir: &TempDir,
-    ids: Ids,
+    ids: IdVersion,
     processes: usize,
 ) -> Outcome<()> {
     let loaders = [Loader::Ours, Loader::Usual(processes), Loader::Same(processes)];
     let runs = interleaved(stage, scale, &loaders, &[dir, dir, dir]).await?;
-    let bar = if ids == Ids::V4 { "≥ 3 ×" } else { "≥ 2.5 ×" };
+    let bar = if ids == IdVersion::V4 { "≥ 3 ×" } else { "≥ 2.5 ×" };
     for (at, beside, bar) in [(1, "usual table", bar), (2, "our table", "≥ 1 ×")] {
         let (ours, theirs) = (rate(scale.rows, &runs[0]), rate(scale.rows, &runs[at]));
         table.line(
@@ -74,7 +75,7 @@ async fn bulk(
 /// Many small files.
 pub(crate) async fn small(stage: &Stage, scale: Scale, table: &mut Table) -> Outcome<()> {
     let rows = scale.rows / 5;
-    let dir = data::make(rows, 200, Ids::V7).await?;
+    let dir = data::make(rows, 200, IdVersion::V7).await?;
     let runs = interleaved(stage, scale, &[Loader::Ours, Loader::Usual(1)], &[&dir, &dir]).await?;
     let (ours, theirs) = (rate(rows, &runs[0]), rate(rows, &runs[1]));
     table.line(
@@ -88,8 +89,8 @@ pub(crate) async fn small(stage: &Stage, scale: Scale, table: &mut Table) -> Out
 
 /// One row of a hundred comes twice.
 pub(crate) async fn duplicates(stage: &Stage, scale: Scale, table: &mut Table) -> Outcome<()> {
-    let without = data::make(scale.rows, scale.rows / 100, Ids::V7).await?;
-    let with = data::make(scale.rows, scale.rows / 100, Ids::V7).await?;
+    let without = data::make(scale.rows, scale.rows / 100, IdVersion::V7).await?;
+    let with = data::make(scale.rows, scale.rows / 100, IdVersion::V7).await?;
     data::repeat_some(with.path())?;
     let runs = interleaved(stage, scale, &[Loader::Ours, Loader::Ours], &[&without, &with]).await?;
     let (without, with) = (rate(scale.rows, &runs[0]), rate(scale.rows, &runs[1]));
