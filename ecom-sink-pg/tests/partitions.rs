@@ -10,12 +10,18 @@
 mod fixture;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
+use ecom_sink_pg::PgSink;
+use ecom_stream::memory::MemorySource;
+use ecom_stream::{Event, EventType, SourceExt};
 use fixture::schema::{ask, database_with_schema};
 use fixture::{Database, connect};
 use futures::SinkExt;
+use time::macros::datetime;
 use tokio_postgres::error::DbError;
+use uuid::Uuid;
 
 /// What the server says to a statement that fails.
 async fn denied(db: &Database, sql: &str) -> DbError {
@@ -244,6 +250,28 @@ async fn the_hours_of_a_week_are_made_at_once() {
     let settled =
         "SELECT count(*), bool_and(is_settled), bool_and(ends - starts = interval '1 hour') FROM ecom.partitions";
     assert_eq!(db.ask(settled).await, ["192|t|t"]);
+}
+
+/// Each row of an epoch may be of another hour, and each partition that a COPY touches takes several locks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_any_hour_of_a_season_are_stored() {
+    const DAYS: usize = 40;
+    let db = database_with_schema().await;
+    db.execute("UPDATE ecom.settings SET partition_width = 'hour'").await;
+    let hours = DAYS * 24;
+    let events = (0..2 * hours).map(|n| {
+        let time = datetime!(2026-08-01 00:30 UTC) + Duration::from_secs((n % hours) as u64 * 3_600);
+        Event::new(Uuid::from_u128(n as u128), time, EventType::View, "u", "s", "p")
+    });
+    let source = MemorySource::new("memory", events.collect()).max_batch_rows(24);
+    let counts = source
+        .to(PgSink::from_url(&db.url).unwrap())
+        .run()
+        .await
+        .unwrap()
+        .counts;
+    assert_eq!(counts.stored, 2 * hours as u64);
+    db.check_balance().await;
 }
 
 #[tokio::test]
