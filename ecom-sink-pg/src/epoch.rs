@@ -102,6 +102,14 @@ impl Epoch {
         }
     }
 
+    /// The one after this, with room for as many rows: growing takes longer than filling.
+    pub(crate) fn next(&self) -> Self {
+        Self {
+            rows: Vec::with_capacity(self.rows.len()),
+            ..Self::new(self.number + 1, self.limits)
+        }
+    }
+
     /// One more than that of the epoch before.
     pub(crate) fn number(&self) -> i64 {
         self.number

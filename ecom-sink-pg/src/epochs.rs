@@ -178,7 +178,7 @@ impl Gathering {
     /// Closes the epoch and begins another.
     fn next_epoch(&mut self) -> Epoch {
         self.days.clear();
-        let next = Epoch::new(self.epoch.number() + 1, self.limits);
+        let next = self.epoch.next();
         std::mem::replace(&mut self.epoch, next)
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 
+use foldhash::fast::RandomState;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -41,7 +42,7 @@ impl Hash for Key {
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     /// For each epoch the keys whose first row it has.
-    epochs: VecDeque<(i64, HashSet<Key>)>,
+    epochs: VecDeque<(i64, HashSet<Key, RandomState>)>,
 }
 
 impl InFlight {
@@ -50,7 +51,7 @@ impl InFlight {
         if self.epochs.back().is_none_or(|(youngest, _)| *youngest != epoch) {
             // As many as the last one had: growing takes longer than anything else here.
             let rows = self.epochs.back().map_or(0, |(_, keys)| keys.len());
-            self.epochs.push_back((epoch, HashSet::with_capacity(rows)));
+            self.epochs.push_back((epoch, HashSet::with_capacity_and_hasher(rows, RandomState::default())));
         }
         let mut epochs = self.epochs.iter_mut().rev();
         let Some((_, youngest)) = epochs.next() else {

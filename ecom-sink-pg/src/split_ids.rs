@@ -42,8 +42,10 @@ impl SplitIds {
     /// Finds or gives out a number for each split of the batches, so that [`get`](Self::get) has it.
     pub(crate) async fn prepare(&mut self, batches: &[Batch<Event>], leader: &Leader) -> Result<()> {
         let mut unknown: Vec<&Split> = Vec::new();
+        // Records come in runs of one split.
+        let mut last = None;
         for split in batches.iter().flat_map(splits_of) {
-            if !self.open.contains_key(split) && unknown.last() != Some(&split) {
+            if last.replace(split) != Some(split) && !self.open.contains_key(split) {
                 unknown.push(split);
             }
         }
