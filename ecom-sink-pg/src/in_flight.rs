@@ -51,7 +51,8 @@ impl InFlight {
         if self.epochs.back().is_none_or(|(youngest, _)| *youngest != epoch) {
             // As many as the last one had: growing takes longer than anything else here.
             let rows = self.epochs.back().map_or(0, |(_, keys)| keys.len());
-            self.epochs.push_back((epoch, HashSet::with_capacity_and_hasher(rows, RandomState::default())));
+            self.epochs
+                .push_back((epoch, HashSet::with_capacity_and_hasher(rows, RandomState::default())));
         }
         let mut epochs = self.epochs.iter_mut().rev();
         let Some((_, youngest)) = epochs.next() else {
