@@ -6,11 +6,12 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use ecom_stream::{Result, crash_point};
-use futures::future::{OptionFuture, join, try_join3, try_join4};
+use futures::future::{OptionFuture, join, join5, try_join3, try_join4};
 use futures::{Sink, SinkExt};
 use postgres_types::ToSql;
 use time::Date;
 use tokio_postgres::Statement;
+use tokio_postgres::error::SqlState;
 
 use crate::connect::{Connection, Connector};
 use crate::epoch::Epoch;
@@ -155,29 +156,38 @@ impl Session {
         Ok(())
     }
 
-    /// Writes state and progress; last of all the row that proves that no other instance leads, that all older epochs are
-    /// committed, and that this transaction is alive: COMMIT alone reports success even if the server rolls back.
-    pub(crate) async fn write_ledger(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
-        let (pipeline, number) = (leader.pipeline(), epoch.number());
+    /// Writes state and progress, and commits, all in one round trip. The last statement proves that no other instance
+    /// leads, that all older epochs are committed, and that this transaction is alive: COMMIT alone reports success even if
+    /// the server rolls back. A statement that fails makes the COMMIT behind it a rollback, so that of these either all
+    /// become true or none.
+    pub(crate) async fn write_ledger_and_commit(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
+        let (pipeline, fence, number) = (leader.pipeline(), leader.fence(), epoch.number());
         let state = statements::State::new(epoch.state());
-        if !state.is_empty() {
-            self.execute(&self.forget_state, &state.forget_params(&pipeline))
-                .await?;
-            self.execute(&self.keep_state, &state.keep_params(&pipeline, &number))
-                .await?;
-        }
+        let (forget, keep) = (state.forget_params(&pipeline), state.keep_params(&pipeline, &number));
         let progress = epoch.progress();
-        if !progress.is_empty() {
-            let columns = statements::Splits::new(&progress);
-            self.execute(&self.splits, &columns.params(&pipeline)).await?;
-            crash_point!("ledger.splits_written");
-        }
-        let (fence, expected) = (leader.fence(), number - 1);
+        let splits = statements::Splits::new(&progress);
+        let splits = splits.params(&pipeline);
+        let expected = number - 1;
         let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
-        match self.execute(&self.advance, &advance).await? {
-            1 => Ok(()),
-            _ => Err(Failure::LedgerMoved),
+
+        let when =
+            |is_needed: bool, statement, params| OptionFuture::from(is_needed.then(|| self.execute(statement, params)));
+        let (forgotten, kept, written, advanced, committed) = join5(
+            when(!state.is_empty(), &self.forget_state, &forget[..]),
+            when(!state.is_empty(), &self.keep_state, &keep[..]),
+            when(!progress.is_empty(), &self.splits, &splits[..]),
+            self.execute(&self.advance, &advance),
+            self.control("committing", "COMMIT"),
+        )
+        .await;
+        for written in [forgotten, kept, written].into_iter().flatten() {
+            written?;
         }
+        match advanced {
+            Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => return Err(Failure::LedgerMoved),
+            advanced => advanced?,
+        };
+        committed
     }
 
     async fn execute(&self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {

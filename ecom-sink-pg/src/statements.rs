@@ -52,10 +52,14 @@ pub(crate) const SPLITS: &str = "
            filtered = s.filtered + excluded.filtered,
            finished_at = excluded.finished_at, updated_at = now()";
 
-/// Touches one row, or else another instance has taken over, or this transaction is not what it seems.
+/// Touches one row, or else another instance has taken over, or this transaction is not what it seems. Then it divides by
+/// zero: the COMMIT that was sent with it must fail.
 pub(crate) const ADVANCE: &str = "
-    UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()
-    WHERE pipeline = $1 AND fence = $2 AND epoch = $3";
+    WITH advanced AS (
+        UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()
+        WHERE pipeline = $1 AND fence = $2 AND epoch = $3
+        RETURNING epoch)
+    SELECT 1 / count(*) FROM advanced";
 
 type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 

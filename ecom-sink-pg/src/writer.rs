@@ -202,10 +202,8 @@ impl Writer {
             return Err(Failure::RowsCameBack);
         }
         ended("turn");
-        session.write_ledger(epoch, leader).await?;
-        ended("ledger");
         crash_point!("commit.begun");
-        session.control("committing", "COMMIT").await?;
+        session.write_ledger_and_commit(epoch, leader).await?;
         ended("commit");
         crash_point!("commit.acknowledged");
         Ok(())

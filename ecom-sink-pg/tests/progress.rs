@@ -59,10 +59,7 @@ async fn each_stage_of_an_epoch_is_told() {
     assert_eq!((first.counts.stored, first.counts.rejected), (2, 1));
     let stages: Vec<_> = first.stages.iter().map(|(stage, _)| stage).collect();
     assert_eq!(stages[..3], READER);
-    assert_eq!(
-        stages[3..],
-        ["gather", "retry", "begin", "copy", "turn", "ledger", "commit"]
-    );
+    assert_eq!(stages[3..], ["gather", "retry", "begin", "copy", "turn", "commit"]);
 
     // The table has these rows already: the first try fails, the second looks them up.
     let second = load(&database, "second").await;

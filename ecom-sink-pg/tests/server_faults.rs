@@ -49,14 +49,13 @@ async fn rows(database: &Database) -> i64 {
     }
 }
 
-const MOMENTS: [&str; 9] = [
+const MOMENTS: [&str; 8] = [
     "claim.locked",
     "claim.fence_raised",
     "copy.begun",
     "copy.piece_sent:2",
     "copy.finished",
     "turn.come",
-    "ledger.splits_written",
     "commit.begun",
     "commit.acknowledged",
 ];

@@ -20,10 +20,10 @@ use crate::{Outcome, Scale};
 
 const ROWS_PER_FILE: u64 = 200;
 
-/// A few files a second, and as many as are 20,000 rows a second.
+/// A file a second, and as many as are 20,000 rows a second.
 pub(crate) async fn latency(stage: &Stage, scale: Scale, table: &mut Table) -> Outcome<()> {
-    let seconds = if scale.quick { 2 } else { 20 };
-    for files_per_s in [5, 100] {
+    for (files_per_s, seconds) in [(1, 60), (100, 20)] {
+        let seconds = if scale.quick { 2 } else { seconds };
         let (mut of_files, mut bare) = measure(stage, files_per_s, files_per_s * seconds).await?;
         let [p50, p99] = [50, 99].map(|percent| percentile(&mut of_files, percent));
         let [bare_p50, bare_p99] = [50, 99].map(|percent| percentile(&mut bare, percent));
