@@ -24,6 +24,8 @@ pub struct ShopBuilder {
 }
 
 impl ShopBuilder {
+    /// As many products as a shop sells unless it is said.
+    pub const PRODUCTS: u32 = 10_000;
     /// As many products as a shop can sell.
     pub const MAX_PRODUCTS: u32 = MAX_PRODUCTS;
 
@@ -32,7 +34,7 @@ impl ShopBuilder {
             seed,
             start,
             rate: Rate::default(),
-            products: 10_000,
+            products: Self::PRODUCTS,
             shoppers: None,
             zone: Zone::UTC,
             habits: Habits::default(),
@@ -61,7 +63,7 @@ impl ShopBuilder {
         self
     }
 
-    /// How many products it sells, in place of 10,000; at least one of each category, and at most
+    /// How many products it sells, in place of [`PRODUCTS`](Self::PRODUCTS); at least one of each category, and at most
     /// [`MAX_PRODUCTS`](Self::MAX_PRODUCTS).
     #[must_use]
     pub fn products(mut self, products: u32) -> Self {

@@ -25,7 +25,7 @@ Examples:
       ecom-gen --output b --seed 7 --from 2026-11-01 --to 2026-11-02 --workers 1
   What the files of a shop are like, and files like them
       ecom-gen profile data --json > profile.json
-      ecom-gen --output alike --like profile.json --from 7d --to now --events 1M
+      ecom-gen --output alike --like profile.json --from 7d --to now
 
 Files are called events-START-SEED-000001.csv and so on. A file is hidden while it is
 written, and so is the one that says how far the run has come: with --seed and a time in
@@ -85,7 +85,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// Events per second (500/s, 10k/s), on average over a week
+    /// Events per second (500/s, 10k/s), on average over a week [default: 500/s, or as many as in --like]
     #[arg(long, value_name = "RATE", help_heading = "Time")]
     pub(crate) rate: Option<Rate>,
 
@@ -147,9 +147,9 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", value_parser = units::positive_count)]
     pub(crate) workers: Option<NonZeroU64>,
 
-    /// How many products the shop sells, at most 33,554,432
-    #[arg(long, value_name = "N", help_heading = "Shop", default_value = "10k", value_parser = units::count)]
-    pub(crate) products: u64,
+    /// How many products the shop sells, at most 33,554,432 [default: 10k, or as many as in --like]
+    #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::count)]
+    pub(crate) products: Option<u64>,
 
     /// How many people shop here at a time [default: as the rate and the habits make it]
     #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::positive_count)]
@@ -159,7 +159,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long = "scenario", value_name = "SCENARIO", help_heading = "Shop")]
     pub(crate) scenarios: Vec<ScenarioArg>,
 
-    /// Takes a shop's habits from a profile of its files (see `ecom-gen profile`)
+    /// Takes a shop's habits from a profile of its files (see `ecom-gen profile`), and its size where --rate and --products
+    /// don't say it
     #[arg(long, value_name = "FILE", help_heading = "Shop", conflicts_with = "habits")]
     pub(crate) like: Option<PathBuf>,
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use ecom_gen::profile::Profile;
+use ecom_gen::profile::{Profile, Volume};
 use ecom_gen::{FilePlan, Habits, Pace, Rate, Shop, ShopBuilder, ShopFiles};
 use ecom_stream::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
@@ -39,7 +39,9 @@ impl Run {
             args.from.map(|from| from.resolve(now)),
             args.to.map(|to| to.resolve(now)),
         );
-        let mut rate = args.rate.unwrap_or_default();
+        let profile = args.like.as_deref().map(profile).transpose()?;
+        let volume = profile.as_ref().map(|profile| &profile.volume);
+        let mut rate = args.rate.or_else(|| volume?.rate()).unwrap_or_default();
         let mut events = args.events;
         match (from, to) {
             (Some(from), Some(to)) if from >= to => return Err(wrong("--from must lie before --to")),
@@ -57,10 +59,10 @@ impl Run {
         }
         let mut shop = Shop::builder(seed, from.unwrap_or(now))
             .rate(rate)
-            .products(products(args.products)?)
+            .products(products(args, volume)?)
             .zone(args.zone.clone())
             .ids(args.ids)
-            .habits(habits(args)?)
+            .habits(habits(args, profile.as_ref())?)
             .map_err(|err| wrong("there is no shop with these habits").caused_by(err))?
             .delivery(args.dirt.delivery);
         if let Some(shoppers) = args.shoppers {
@@ -171,38 +173,42 @@ fn scaled(range: RangeInclusive<Duration>, times: f64) -> RangeInclusive<Duratio
     scaled(range.start())..=scaled(range.end())
 }
 
-fn products(products: u64) -> Result<u32> {
+fn products(args: &GenerateArgs, like: Option<&Volume>) -> Result<u32> {
     let most = ShopBuilder::MAX_PRODUCTS;
+    let Some(products) = args.products else {
+        let known = like.map(|like| u32::try_from(like.products).unwrap_or(most));
+        return Ok(known.unwrap_or(ShopBuilder::PRODUCTS));
+    };
     u32::try_from(products)
         .ok()
         .filter(|products| *products <= most)
         .ok_or_else(|| wrong(format!("--products is {products}")).hint(format!("a shop sells at most {most}")))
 }
 
-fn habits(args: &GenerateArgs) -> Result<Habits> {
-    let read = |path: &Path| {
-        let cant = format!("can't read {}", path.display());
-        fs::read_to_string(path).map_err(|err| wrong(cant).caused_by(err))
-    };
+fn profile(path: &Path) -> Result<Profile> {
+    Profile::from_json(&read(path)?).map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))
+}
+
+fn habits(args: &GenerateArgs, like: Option<&Profile>) -> Result<Habits> {
     let is_wholesale = args.scenarios.contains(&ScenarioArg::Wholesale);
-    if is_wholesale && (args.habits.is_some() || args.like.is_some()) {
+    if is_wholesale && (args.habits.is_some() || like.is_some()) {
         return Err(wrong("--scenario wholesale has habits of its own")
             .hint("leave it out, or --habits and --like; `ecom-gen habits --wholesale` prints them"));
     }
-    let habits = match (&args.habits, &args.like) {
+    let habits = match (&args.habits, like) {
         (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
             let what = format!("{} has no habits as `ecom-gen habits` prints them", path.display());
             wrong(what).caused_by(err)
         })?,
-        (None, Some(path)) => {
-            let profile = Profile::from_json(&read(path)?)
-                .map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))?;
-            Habits::like(&profile)
-        }
+        (None, Some(profile)) => Habits::like(profile),
         (None, None) if is_wholesale => Habits::wholesale(),
         (None, None) => Habits::default(),
     };
     Ok(if args.steady { habits.steady() } else { habits })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|err| wrong(format!("can't read {}", path.display())).caused_by(err))
 }
 
 /// With three digits, or all before the point.
