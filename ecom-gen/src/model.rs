@@ -35,6 +35,7 @@ pub(crate) struct Model {
     pub(crate) scenarios: Scenarios,
     pub(crate) delivery: Delivery,
     pub(crate) ids: IdVersion,
+    pub(crate) events_per_slice: f64,
     visits_per_slice: f64,
 }
 
@@ -69,6 +70,7 @@ impl Model {
             delivery: options.delivery,
             ids: options.ids,
             habits,
+            events_per_slice: rate * slice_micros as f64 / MICROS,
             visits_per_slice: 0.0,
         };
         let visits_per_second = rate / model.events_of_a_visit();

@@ -224,7 +224,7 @@ mod tests {
         let (mut timeline, begin) = Timeline::new(&model, model.slice_at(micros(start)), micros(start));
         let mut moments = Vec::new();
         for slice in begin..=model.slice_at(micros(start) + 180_000_000) {
-            moments.append(&mut in_order(timeline.pass(model.simulate(slice)), micros(start)));
+            moments.append(&mut in_order(timeline.pass(model.simulate(slice))));
         }
         assert!(moments.len() > 50_000);
         let mut speller = Speller::default();
