@@ -130,6 +130,28 @@ fn the_same_command_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_number_of_events_goes_on_as_it_says() {
+    const ARGS: &str = "--events 1M --rows-per-file 1k";
+    let dir = tempdir().unwrap();
+    let mut child = ecom_gen(dir.path(), ARGS).stderr(Stdio::piped()).spawn().unwrap();
+    while names(dir.path()).len() < 5 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let with = told.split_once("to go on where it stopped, add ").unwrap().1;
+    let with = with.lines().next().unwrap();
+    let output = ecom_gen(dir.path(), &format!("{ARGS} {with}")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Some events are sent twice.
+    let names = names(dir.path());
+    assert!((1_000..1_005).contains(&names.len()), "{} files", names.len());
+    let prefix = |name: &String| name.rsplit_once('-').unwrap().0.to_owned();
+    assert_eq!(names.iter().map(prefix).collect::<HashSet<_>>().len(), 1);
+}
+
+#[test]
 fn a_profile_is_printed_and_taken() {
     let dir = tempdir().unwrap();
     let history = "--seed 7 --from 2026-11-01 --to 2026-11-03 --steady";

@@ -99,7 +99,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) to: Option<When>,
 
     /// How many distinct events (10000, 10k, 1.5M): alone, or with --to, that many up to now or then, as fast as possible;
-    /// with --from or --speed it ends after so many; with --from and --to about so many lie between them
+    /// with --from or --speed it ends after so many; with --from and --to about so many lie between them. Without
+    /// --from the same command doesn't go on where it stopped: which one does is printed
     #[arg(long, value_name = "N", help_heading = "Time", value_parser = units::count)]
     pub(crate) events: Option<u64>,
 
@@ -135,7 +136,8 @@ pub(crate) struct GenerateArgs {
     )]
     pub(crate) dirt: DirtArg,
 
-    /// Write a manifest beside the files: what is in them, and each fault with the reason that an ingest must give
+    /// Write a manifest beside the files: what is in them, and each fault with the reason that an ingest must give. It
+    /// counts on one that refuses no time for its age; ecom-ingest does before 2000 and more than a day ahead
     #[arg(long, help_heading = "Files")]
     pub(crate) truth: bool,
 
@@ -155,7 +157,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::positive_count)]
     pub(crate) shoppers: Option<NonZeroU64>,
 
-    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h. Dates are in UTC. May be given several times
+    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h (what waits is kept in memory, 60 bytes an event).
+    /// Dates are in UTC. May be given several times
     #[arg(long = "scenario", value_name = "SCENARIO", help_heading = "Shop")]
     pub(crate) scenarios: Vec<ScenarioArg>,
 

@@ -28,6 +28,8 @@ pub(crate) struct Run {
     until: Option<OffsetDateTime>,
     events: Option<u64>,
     plan: FilePlan,
+    /// What must be added for the command to go on where it stopped, if it doesn't say when the shop begins.
+    goes_on_with: Option<String>,
 }
 
 impl Run {
@@ -78,8 +80,13 @@ impl Run {
             None if to.is_some() || (from.is_none() && events.is_some()) => Pace::AsFastAsPossible,
             None => Pace::Live,
         };
+        let mut goes_on_with = None;
         if let (None, Pace::AsFastAsPossible, Some(events)) = (from, pace, events) {
-            shop = shop.ending_at(to.unwrap_or(now), events);
+            let to = to.unwrap_or(now);
+            shop = shop.ending_at(to, events);
+            let from = rfc3339(shop.starts_at().truncate_to_second());
+            let (to, rate) = (rfc3339(to), rate.events_per_second());
+            goes_on_with = Some(format!("--seed {seed} --from {from} --to {to} --rate {rate}/s"));
         }
         let start = shop.starts_at().truncate_to_second();
         if start.to_offset(time::UtcOffset::UTC).year() < 0 {
@@ -102,6 +109,7 @@ impl Run {
             until: to,
             events,
             plan: plan(args, pace, start, now),
+            goes_on_with,
         })
     }
 
@@ -146,8 +154,12 @@ impl Run {
             .until
             .map_or(String::new(), |until| format!(" to {}", rfc3339(until)));
         let (seed, rate, start) = (self.seed, rounded(self.rate), rfc3339(self.start));
+        let goes_on = match &self.goes_on_with {
+            Some(with) => format!("\nto go on where it stopped, add {with}"),
+            None => String::new(),
+        };
         format!(
-            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}",
+            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}{goes_on}",
             output.display()
         )
     }
