@@ -6,7 +6,8 @@ use crate::catalogue::MAX_PRODUCTS;
 use crate::delivery::Delivery;
 use crate::habits::{Habits, HabitsError};
 use crate::model::IdVersion;
-use crate::scenario::{Scenario, micros};
+use crate::moment::{DAY_MICROS, micros};
+use crate::scenario::Scenario;
 
 /// What makes a [`Shop`](crate::Shop). Every value has a part in which events come out.
 #[derive(Debug, Clone)]
@@ -121,7 +122,7 @@ impl ShopBuilder {
     #[must_use]
     pub fn ending_at(mut self, end: OffsetDateTime, events: u64) -> Self {
         const STEP_MICROS: i64 = 600_000_000;
-        const LONGEST_MICROS: i64 = 1_000 * 366 * 86_400_000_000;
+        const LONGEST_MICROS: i64 = 1_000 * 366 * DAY_MICROS;
         let calendar = Calendar::new(&self.habits.rhythm, self.zone.clone());
         let rate = self.rate.events_per_second() / 1e6;
         let events = events as f64;

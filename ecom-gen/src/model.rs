@@ -7,7 +7,7 @@ use crate::calendar::Calendar;
 use crate::catalogue::Catalogue;
 use crate::delivery::Delivery;
 use crate::habits::Habits;
-use crate::moment::Moment;
+use crate::moment::{DAY_MICROS, Moment};
 use crate::scenario::Scenarios;
 use crate::seed::{Purpose, Seed};
 use crate::shopper::Population;
@@ -75,7 +75,7 @@ impl Model {
         };
         let visits_per_second = rate / model.events_of_a_visit();
         let shoppers = options.shoppers.map_or_else(
-            || visits_per_second * 86_400.0 * DAYS_OF_A_MONTH / model.habits.people.visits_a_month,
+            || visits_per_second * DAY_MICROS as f64 / MICROS * DAYS_OF_A_MONTH / model.habits.people.visits_a_month,
             |shoppers| shoppers as f64,
         );
         model.population = Population::new(seed, shoppers, &model.habits.people);
@@ -87,7 +87,7 @@ impl Model {
     /// How many events a visit has on average, found by looking at some, of which baskets from earlier visits don't count.
     fn events_of_a_visit(&mut self) -> f64 {
         const SOME: u32 = 160_000;
-        const WEEK_MICROS: i64 = 7 * 86_400_000_000;
+        const WEEK_MICROS: i64 = 7 * DAY_MICROS;
         let come_back = std::mem::take(&mut self.habits.buying.come_back);
         self.population = Population::new(self.seed, 1e6, &self.habits.people);
         let mut events = Vec::new();

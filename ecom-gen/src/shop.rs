@@ -7,7 +7,7 @@ use crate::builder::ShopBuilder;
 use crate::catalogue::Catalogue;
 use crate::model::Model;
 use crate::moment::Moment;
-use crate::scenario::micros;
+use crate::moment::micros;
 use crate::timeline::{Timeline, in_order};
 
 /// The simulation: an endless iterator of events, in the order in which they leave the shop.

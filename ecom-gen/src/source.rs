@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::model::Model;
 use crate::moment::Moment;
+use crate::moment::micros;
 use crate::pace::{Clock, Now};
 use crate::place::{Place, Places};
-use crate::scenario::micros;
 use crate::timeline::{in_order, slices};
 use crate::{Pace, ShopBuilder};
 

@@ -122,7 +122,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::scenario::micros;
+    use crate::moment::micros;
     use crate::shop::Shop;
 
     #[tokio::test]

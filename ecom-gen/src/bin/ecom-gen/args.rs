@@ -70,9 +70,9 @@ pub(crate) struct ProfileArgs {
     /// Print the profile as JSON, for --like. It has no names but those of categories, and nothing of a single shopper
     #[arg(long)]
     pub(crate) json: bool,
-    /// How far the shop's clocks are ahead of UTC, such as +02:00
-    #[arg(long, value_name = "OFFSET", value_parser = units::utc_offset, default_value = "+00:00", allow_hyphen_values = true)]
-    pub(crate) offset: time::UtcOffset,
+    /// Where the shop has its day and week: Europe/Berlin, or +02:00
+    #[arg(long, value_name = "ZONE", default_value_t = Zone::UTC, allow_hyphen_values = true)]
+    pub(crate) zone: Zone,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -214,7 +214,7 @@ mod tests {
         assert!(Args::try_parse_from(["ecom-gen"]).is_err());
         for words in [
             "ecom-gen profile d",
-            "ecom-gen profile d --json --offset -03:30",
+            "ecom-gen profile d --json --zone -03:30",
             "ecom-gen habits --wholesale",
         ] {
             Args::try_parse_from(words.split_whitespace()).unwrap();

@@ -128,13 +128,17 @@ impl Run {
             )
     }
 
-    /// About how many events there will be; `None` if it goes on and on.
-    pub(crate) fn expected_events(&self) -> Option<u64> {
+    /// About how many rows there will be; `None` if it goes on and on.
+    pub(crate) fn expected_rows(&self, args: &GenerateArgs) -> Option<u64> {
         let of_span = self.until.map(|until| {
             let seconds = (until - self.start).as_seconds_f64();
             (seconds * self.rate.events_per_second()) as u64
         });
-        self.events.or(of_span)
+        // The copies of events are rows, and part of the rate.
+        let copies = args.dirt.delivery.duplicate + args.dirt.delivery.altered;
+        self.events
+            .map(|events| (events as f64 * (1.0 + copies)) as u64)
+            .or(of_span)
     }
 
     /// What the names of the files begin with: another one for each shop, so that no file is ever taken for another with new
@@ -254,6 +258,11 @@ mod tests {
         Run::new(&args.generate, NOW)
     }
 
+    fn expected_rows(words: &str) -> Option<u64> {
+        let args = Args::try_parse_from(format!("ecom-gen --output d {words}").split_whitespace()).unwrap();
+        Run::new(&args.generate, NOW).unwrap().expected_rows(&args.generate)
+    }
+
     #[test]
     fn times_and_paces() {
         let hour = time::Duration::HOUR;
@@ -292,7 +301,8 @@ mod tests {
     fn between_two_times_a_number_of_events_is_a_rate() {
         let run = run("--from 7d --to now --events 6048k").unwrap();
         assert_eq!((run.rate.events_per_second(), run.events), (10.0, None));
-        assert_eq!(run.expected_events(), Some(6_048_000));
+        assert_eq!(expected_rows("--from 7d --to now --events 6048k"), Some(6_048_000));
+        assert_eq!(expected_rows("--events 1k --dirt duplicate=10%"), Some(1_100));
         assert!(
             run.describe(Path::new("d"))
                 .contains("seed 3, 10/s on average, as fast as possible")
