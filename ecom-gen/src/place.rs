@@ -11,7 +11,7 @@ use crate::builder::ShopBuilder;
 use crate::moment::micros;
 
 /// Raised whenever the same parameters give other events than before.
-const MODEL: u32 = 4;
+const MODEL: u32 = 5;
 
 /// After which moment a source goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,8 +15,11 @@ const LONGEST_GAP_SECONDS: f64 = 1_800.0;
 /// Nobody comes back for a basket sooner than the visit that left it can have ended, nor much later than most do.
 const COME_BACK_HOURS: std::ops::RangeInclusive<f64> = 2.0..=24.0 * 14.0;
 /// How often a left basket is looked for. About one visit in twenty leaves one.
-const LOOK_AT_SLICES: u32 = 4;
-const LOOK_AT_VISITS: u32 = 15;
+pub(crate) const LOOK_AT_SLICES: u32 = 4;
+pub(crate) const LOOK_AT_VISITS: u32 = 15;
+/// More than a slice has in the busiest hour of any week. What is left of 64 bits is enough to number the slices of 348
+/// years at the highest rate, so that no two visits have the same session.
+const MOST_VISITS_OF_A_SLICE: u64 = 1 << 24;
 /// Nobody looks at more, whatever the habits.
 const MOST_VIEWS: u64 = 10_000;
 /// How many products a visitor remembers having seen.
@@ -73,6 +76,13 @@ pub(crate) fn visit(model: &Model, number: VisitNumber, out: &mut Vec<Moment>) {
     }
 }
 
+/// The same for who has no basket from before; gives how many products are left in the basket at the end.
+pub(crate) fn look_around(model: &Model, number: VisitNumber, out: &mut Vec<Moment>) -> usize {
+    let mut visit = Visit::arrive(model, number, out);
+    visit.look_around();
+    visit.basket.len()
+}
+
 /// Who left a basket in a visit, and the basket. Visits for a basket that was left before that don't count.
 fn what_was_left(model: &Model, number: VisitNumber) -> Option<(Shopper, Vec<Line>)> {
     let mut unseen = Vec::new();
@@ -87,7 +97,7 @@ fn what_was_left(model: &Model, number: VisitNumber) -> Option<(Shopper, Vec<Lin
 impl<'a> Visit<'a> {
     fn arrive(model: &'a Model, number: VisitNumber, out: &'a mut Vec<Moment>) -> Self {
         let index = (number.slice as u64)
-            .wrapping_mul(1 << 32)
+            .wrapping_mul(MOST_VISITS_OF_A_SLICE)
             .wrapping_add(number.index.into());
         let mut rng = model.seed.rng(Purpose::Visit, index);
         let part: f64 = rng.random();
