@@ -6,7 +6,8 @@ use crate::catalogue::MAX_PRODUCTS;
 use crate::delivery::Delivery;
 use crate::habits::{Habits, HabitsError};
 use crate::model::IdVersion;
-use crate::scenario::{Scenario, micros};
+use crate::moment::{DAY_MICROS, micros};
+use crate::scenario::Scenario;
 
 /// What makes a [`Shop`](crate::Shop). Every value has a part in which events come out.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct ShopBuilder {
 }
 
 impl ShopBuilder {
+    /// As many products as a shop sells unless it is said.
+    pub const PRODUCTS: u32 = 10_000;
     /// As many products as a shop can sell.
     pub const MAX_PRODUCTS: u32 = MAX_PRODUCTS;
 
@@ -32,7 +35,7 @@ impl ShopBuilder {
             seed,
             start,
             rate: Rate::default(),
-            products: 10_000,
+            products: Self::PRODUCTS,
             shoppers: None,
             zone: Zone::UTC,
             habits: Habits::default(),
@@ -61,7 +64,7 @@ impl ShopBuilder {
         self
     }
 
-    /// How many products it sells, in place of 10,000; at least one of each category, and at most
+    /// How many products it sells, in place of [`PRODUCTS`](Self::PRODUCTS); at least one of each category, and at most
     /// [`MAX_PRODUCTS`](Self::MAX_PRODUCTS).
     #[must_use]
     pub fn products(mut self, products: u32) -> Self {
@@ -119,7 +122,7 @@ impl ShopBuilder {
     #[must_use]
     pub fn ending_at(mut self, end: OffsetDateTime, events: u64) -> Self {
         const STEP_MICROS: i64 = 600_000_000;
-        const LONGEST_MICROS: i64 = 1_000 * 366 * 86_400_000_000;
+        const LONGEST_MICROS: i64 = 1_000 * 366 * DAY_MICROS;
         let calendar = Calendar::new(&self.habits.rhythm, self.zone.clone());
         let rate = self.rate.events_per_second() / 1e6;
         let events = events as f64;

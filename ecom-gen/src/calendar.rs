@@ -161,14 +161,10 @@ fn between(hours: &[f64; 24], hour: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
     use time::macros::datetime;
 
     use super::*;
-
-    fn micros(time: OffsetDateTime) -> i64 {
-        (time.unix_timestamp_nanos() / 1_000) as i64
-    }
+    use crate::moment::micros;
 
     #[test]
     fn zones_are_read_and_shown() {

@@ -3,7 +3,7 @@
 use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::moment::{Copied, Moment};
+use crate::moment::{Copied, HOUR_MICROS, Moment};
 use crate::seed::{Purpose, Seed, mix, unit};
 
 /// How events leave the shop. Each share is of all events.
@@ -31,7 +31,7 @@ pub struct Delivery {
 }
 
 /// Nothing is later.
-const LATEST_MICROS: i64 = 6 * 3_600_000_000;
+const LATEST_MICROS: i64 = 6 * HOUR_MICROS;
 /// A producer tries again soon.
 const COPY_MICROS: f64 = 3e6;
 

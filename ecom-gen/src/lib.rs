@@ -46,6 +46,7 @@ mod spelling;
 mod timeline;
 mod truth;
 mod visit;
+mod waiting;
 
 pub use builder::ShopBuilder;
 pub use calendar::{Zone, ZoneError};

@@ -1,11 +1,16 @@
 //! Habits from a profile: a shop like one that was measured.
 
+use std::ops::Range;
+
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use crate::habits::{CategoryHabits, Habits};
-use crate::profile::{Measure, MeasureOptions, Profile};
+use crate::habits::{CategoryHabits, Habits, Rhythm};
+use crate::profile::{DAY, Measure, MeasureOptions, NIGHT, Profile};
 use crate::{Delivery, Rate, Shop};
+
+/// In hours of which a profile says that nobody buys it saw few carts, so that this is chance.
+const LEAST_BUYING: f64 = 0.02;
 
 /// What is compared, and what is turned until it agrees.
 struct Knob {
@@ -101,7 +106,26 @@ const KNOBS: &[Knob] = &[
         of: |profile| profile.assortment.brand_shares.first().copied(),
         turn: |habits, times| scale(&mut habits.wares.brand_inequality, times, 1.0, 20.0),
     },
+    Knob {
+        of: |profile| Some(profile.flaws.missing_brand_share),
+        turn: |habits, times| scale(&mut habits.wares.no_brand, times, 0.0, 1.0),
+    },
+    Knob {
+        of: |profile| profile.carts.day_to_night,
+        turn: |habits, times| lean_to_the_day(&mut habits.rhythm.buying_hours, times),
+    },
 ];
+
+/// Makes day and night differ by so many times as much, along the usual hours. Not by a power of the shop's own ones: of
+/// hours that are all the same there is none that differs.
+fn lean_to_the_day(buying_hours: &mut [f64; 24], times: f64) {
+    let usual = Rhythm::default().buying_hours;
+    let mean = |hours: Range<usize>| usual[hours.clone()].iter().sum::<f64>() / hours.len() as f64;
+    let power = times.ln() / (mean(DAY) / mean(NIGHT)).ln();
+    for (hour, usual) in buying_hours.iter_mut().zip(usual) {
+        *hour = (*hour * usual.powf(power)).clamp(LEAST_BUYING, 1.0 / LEAST_BUYING);
+    }
+}
 
 impl Habits {
     /// The habits of a shop whose events look like the profile: what can be read off it is, and the rest is turned until a
@@ -153,7 +177,7 @@ fn read_off(profile: &Profile) -> Habits {
     let bought = &profile.carts;
     habits.rhythm.buying_hours =
         std::array::from_fn(|hour| match (bought.bought_share_by_hour[hour], bought.bought_share) {
-            (Some(here), Some(all)) if all > 0.0 => here / all,
+            (Some(here), Some(all)) if all > 0.0 => (here / all).max(LEAST_BUYING),
             _ => usual[hour],
         });
     habits.wares.no_brand = profile.flaws.missing_brand_share.clamp(0.0, 1.0);
@@ -236,6 +260,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_bought_at_no_hour_of_the_night_is_bought_by_day() {
+        let mut hours = [1.0; 24];
+        hours[3] = 0.0;
+        lean_to_the_day(&mut hours, 2.0);
+        assert!(hours[12] > 1.8 * hours[1] && hours[3] == LEAST_BUYING, "{hours:?}");
+    }
+
+    #[test]
     fn a_shop_like_another_has_its_profile() {
         let mut other = Habits::default();
         other.visits.single = 0.25;
@@ -278,6 +310,7 @@ mod tests {
             }
         }
         assert!(far.is_empty(), "knob, wanted and found: {far:?}");
+        assert!(wanted.carts.day_to_night.unwrap() > 1.1 && like.rhythm.buying_hours.iter().all(|hour| *hour > 0.0));
         let hour = |profile: &Profile, hour: usize| profile.clock.hours.unwrap()[hour];
         assert!((hour(&found, 15) / hour(&wanted, 15) - 1.0).abs() < 0.1);
         assert!((found.prices.log.as_ref().unwrap().mu - 2.5).abs() < 0.2);

@@ -7,14 +7,18 @@ use crate::calendar::Calendar;
 use crate::catalogue::Catalogue;
 use crate::delivery::Delivery;
 use crate::habits::Habits;
-use crate::moment::Moment;
+use crate::moment::{DAY_MICROS, Moment};
 use crate::scenario::Scenarios;
 use crate::seed::{Purpose, Seed};
 use crate::shopper::Population;
-use crate::visit::{LONGEST_VISIT_MICROS, VisitNumber, visit};
+use crate::visit::{
+    LONGEST_VISIT_MICROS, LOOK_AT_SLICES, LOOK_AT_VISITS, LOOKS_TWICE, VisitNumber, look_around, visit,
+};
 
 const MICROS: f64 = 1e6;
 const DAYS_OF_A_MONTH: f64 = 30.0;
+/// So many shoppers that they are as shoppers are on average.
+const MANY: f64 = 1e6;
 /// A slice has at most about that many events: few enough for the nearest memory, enough to be worth handing around.
 const EVENTS_OF_A_SLICE: f64 = 20_000.0;
 /// Short enough for the rhythm of the day to show.
@@ -35,6 +39,7 @@ pub(crate) struct Model {
     pub(crate) scenarios: Scenarios,
     pub(crate) delivery: Delivery,
     pub(crate) ids: IdVersion,
+    pub(crate) events_per_slice: f64,
     visits_per_slice: f64,
 }
 
@@ -62,50 +67,59 @@ impl Model {
         let mut model = Self {
             seed,
             slice_micros,
-            population: Population::new(seed, 1.0, &habits.people),
+            // Of few shoppers each matters for how many events a visit has.
+            population: Population::new(
+                seed,
+                options.shoppers.map_or(MANY, |shoppers| shoppers as f64),
+                &habits.people,
+            ),
             catalogue,
             calendar,
             scenarios: Scenarios::default(),
             delivery: options.delivery,
             ids: options.ids,
             habits,
+            events_per_slice: rate * slice_micros as f64 / MICROS,
             visits_per_slice: 0.0,
         };
         let visits_per_second = rate / model.events_of_a_visit();
-        let shoppers = options.shoppers.map_or_else(
-            || visits_per_second * 86_400.0 * DAYS_OF_A_MONTH / model.habits.people.visits_a_month,
-            |shoppers| shoppers as f64,
-        );
-        model.population = Population::new(seed, shoppers, &model.habits.people);
+        if options.shoppers.is_none() {
+            let visits_a_month = visits_per_second * DAY_MICROS as f64 / MICROS * DAYS_OF_A_MONTH;
+            let shoppers = visits_a_month / model.habits.people.visits_a_month;
+            model.population = Population::new(seed, shoppers, &model.habits.people);
+        }
         model.scenarios = Scenarios::new(&options.scenarios);
         model.visits_per_slice = visits_per_second * slice_micros as f64 / MICROS;
         model
     }
 
-    /// How many events a visit has on average, found by looking at some, of which baskets from earlier visits don't count.
-    fn events_of_a_visit(&mut self) -> f64 {
+    /// How many events a visit has on average, found by looking at some.
+    fn events_of_a_visit(&self) -> f64 {
         const SOME: u32 = 160_000;
-        const WEEK_MICROS: i64 = 7 * 86_400_000_000;
-        let come_back = std::mem::take(&mut self.habits.buying.come_back);
-        self.population = Population::new(self.seed, 1e6, &self.habits.people);
+        const WEEK_MICROS: i64 = 7 * DAY_MICROS;
+        let buying = &self.habits.buying;
         let mut events = Vec::new();
         let slices = (WEEK_MICROS / self.slice_micros).max(1);
-        let mut weight = 0.0;
-        let mut sum = 0.0;
+        let (mut weight, mut made, mut leave, mut left) = (0.0, 0.0, 0.0, 0.0);
         for index in 0..SOME {
             // At all times of the week alike, and counted by how many come at that time.
             let slice = i64::from(index) * slices / i64::from(SOME);
-            let at = self.calendar.local(slice * self.slice_micros);
-            let visitors = self.calendar.visitors(at);
+            let visitors = self.calendar.visitors(self.calendar.local(slice * self.slice_micros));
             events.clear();
-            visit(self, VisitNumber { slice, index }, &mut events);
+            let lines = look_around(self, VisitNumber { slice, index }, &mut events);
             weight += visitors;
-            sum += visitors * events.len() as f64;
+            made += visitors * events.len() as f64;
+            leave += if lines > 0 { visitors } else { 0.0 };
+            left += visitors * lines as f64;
         }
-        self.habits.buying.come_back = come_back;
-        // Who comes for a basket does little else.
-        let back = come_back * (2.3 + self.habits.buying.buy_later * 1.25);
-        ((1.0 - come_back) * sum / weight + back) * (1.0 + self.delivery.duplicate + self.delivery.altered)
+        let usual = made / weight;
+        // Who is back for a basket looks at it, and buys it or not; who finds none does as usual.
+        let is_left = leave / weight * (1.0 - buying.come_back);
+        let found = 1.0 - libm::pow(1.0 - is_left, f64::from(LOOK_AT_SLICES * LOOK_AT_VISITS));
+        let lines = if leave > 0.0 { left / leave } else { 0.0 };
+        let of_basket = 1.0 + LOOKS_TWICE + buying.buy_later * lines * (1.0 + buying.cancel);
+        let back = buying.come_back * found;
+        ((1.0 - back) * usual + back * of_basket) * (1.0 + self.delivery.duplicate + self.delivery.altered)
     }
 
     /// How many visits begin in a slice.
@@ -146,5 +160,44 @@ impl Model {
 
     pub(crate) fn slice_at(&self, unix_micros: i64) -> i64 {
         unix_micros.div_euclid(self.slice_micros)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::moment::micros;
+    use crate::{Rate, Shop};
+
+    #[test]
+    fn the_rate_of_a_week_is_as_asked_for_whatever_the_seed_and_the_habits() {
+        let start = datetime!(2026-11-02 00:00 UTC);
+        let far = |habits: Habits, shoppers: Option<u64>, seed| {
+            // Long orders make for large differences between weeks, so there must be many.
+            let rate = if habits.buying.cancel > 0.0 { 10.0 } else { 4.0 };
+            let shop = Shop::builder(seed, start).rate(Rate::per_second(rate).unwrap());
+            let mut shop = shop.habits(habits).unwrap();
+            shop.shoppers = shoppers;
+            let model = Model::new(&shop);
+            let slices = model.slice_at(micros(start))..model.slice_at(micros(start) + 7 * DAY_MICROS);
+            let events: usize = slices.map(|slice| model.simulate(slice).len()).sum();
+            events as f64 / (rate * 7.0 * 86_400.0) - 1.0
+        };
+        let mut all = Vec::new();
+        for seed in 1..=3 {
+            for shoppers in [None, Some(200)] {
+                for habits in [Habits::default(), Habits::default().steady(), Habits::wholesale()] {
+                    all.push((seed, shoppers, habits.buying.cancel, far(habits, shoppers, seed)));
+                }
+            }
+        }
+        // Few long orders make a week of wholesale differ from another by a hundredth.
+        let most = |cancel: f64| if cancel > 0.0 { 0.025 } else { 0.01 };
+        assert!(
+            all.iter().all(|(.., cancel, far)| far.abs() < most(*cancel)),
+            "{all:#?}"
+        );
     }
 }

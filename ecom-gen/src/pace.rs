@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::scenario::micros;
+use crate::moment::micros;
 
 /// When an event is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

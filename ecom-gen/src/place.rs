@@ -2,15 +2,16 @@
 
 use std::fmt::Debug;
 
-use ecom_stream::{Error, ErrorKind, Mark, Position, Result};
+use ecom_stream::{Error, ErrorKind, Mark, Position, Result, Split};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::builder::ShopBuilder;
-use crate::scenario::micros;
+use crate::moment::micros;
 
 /// Raised whenever the same parameters give other events than before.
-const MODEL: u32 = 4;
+const MODEL: u32 = 5;
 
 /// After which moment a source goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,15 +102,49 @@ impl Places {
         let mark = position.mark.as_json().unwrap_or_default();
         match serde_json::from_str::<Marked<P>>(mark) {
             Ok(known) if known.shop == self.shop => Ok(known.place),
-            _ => {
-                let now = serde_json::to_string(&self.shop).unwrap_or_default();
-                let message = format!("{} was another shop: {mark} before, {now} now", position.split);
-                Err(Error::new(ErrorKind::Configuration, message)
-                    .hint("go on with the same parameters, or take another seed or another name"))
-            }
+            Ok(known) => Err(self.is_not(&known.shop, &position.split)),
+            Err(_) => Err(Error::new(
+                ErrorKind::Configuration,
+                format!("what is known of {} is not of a shop", position.split),
+            )
+            .hint(ANEW)),
         }
     }
+
+    fn is_not(&self, before: &Identity, split: &Split) -> Error {
+        let now = &self.shop;
+        let same = "go on with the same parameters, or begin another shop: with another seed, name or directory";
+        let (what, hint) = if before.model != now.model {
+            (
+                format!(
+                    "was begun by version {} of the model, this is {}",
+                    before.model, now.model
+                ),
+                ANEW,
+            )
+        } else if before.seed != now.seed {
+            (format!("had the seed {}, not {}", before.seed, now.seed), same)
+        } else if before.start_us != now.start_us {
+            let time = |micros: i64| {
+                let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
+                time.map_or(micros.to_string(), |time| time.to_string())
+            };
+            (
+                format!("began at {}, not {}", time(before.start_us), time(now.start_us)),
+                same,
+            )
+        } else {
+            (
+                "had other parameters, such as the rate, the products or the cut into files".to_owned(),
+                same,
+            )
+        };
+        Error::new(ErrorKind::Configuration, format!("{split} was another shop: it {what}")).hint(hint)
+    }
 }
+
+/// What helps where the same parameters don't.
+const ANEW: &str = "begin another shop: with another seed, name or directory";
 
 fn short_digest(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()

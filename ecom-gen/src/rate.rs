@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 /// How many events a shop has per second of its own time, on average: more than 0, at most [`MAX`](Self::MAX).
 ///
-/// What visits under way will still do is kept in memory: about 13 KiB for each event per second. Opening a shop makes an
+/// What visits under way will still do is kept in memory: about 20 KiB for each event per second. Opening a shop makes an
 /// hour's events.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate(f64);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use time::OffsetDateTime;
 
-use crate::moment::{Copied, Moment};
+use crate::moment::{Copied, HOUR_MICROS, Moment, micros};
 use crate::seed::{Purpose, Seed, mix, unit};
 
 /// Something out of the ordinary.
@@ -22,7 +22,8 @@ pub enum Scenario {
     /// A program that looks at one product after another, day after day from one to seven o'clock UTC, some 20,000 a day,
     /// as one user.
     Bot,
-    /// Nothing leaves the shop for a while; it then catches up, twenty times as fast as the events came in.
+    /// Nothing leaves the shop for a while; it then catches up, twenty times as fast as the events came in. What waits is
+    /// kept in memory, some 60 bytes an event: 100 MB for an hour at 500/s.
     Outage {
         /// The first moment at which nothing is delivered.
         from: OffsetDateTime,
@@ -40,7 +41,6 @@ const BOT_HOURS: Range<i64> = 1..7;
 const BOT_PAUSE_MICROS: i64 = 1_080_000;
 
 const CATCH_UP: i64 = 20;
-const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// All scenarios of a shop.
 #[derive(Debug, Clone, Default)]
@@ -143,10 +143,6 @@ impl Scenarios {
             });
         }
     }
-}
-
-pub(crate) fn micros(time: OffsetDateTime) -> i64 {
-    (time.unix_timestamp_nanos() / 1_000) as i64
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::builder::ShopBuilder;
 use crate::catalogue::Catalogue;
 use crate::model::Model;
 use crate::moment::Moment;
-use crate::scenario::micros;
+use crate::moment::micros;
 use crate::timeline::{Timeline, in_order};
 
 /// The simulation: an endless iterator of events, in the order in which they leave the shop.
@@ -17,7 +17,6 @@ use crate::timeline::{Timeline, in_order};
 #[derive(Debug, Clone)]
 pub struct Shop {
     model: Arc<Model>,
-    start_micros: i64,
     timeline: Timeline,
     next_slice: i64,
     /// Of the current slice.
@@ -43,7 +42,6 @@ impl Shop {
         let (timeline, next_slice) = Timeline::new(&model, first, start_micros);
         let mut shop = Self {
             model,
-            start_micros,
             timeline,
             next_slice,
             moments: Vec::new().into_iter(),
@@ -61,7 +59,7 @@ impl Shop {
 
     fn next_slice(&mut self) {
         let moments = self.timeline.pass(self.model.simulate(self.next_slice));
-        self.moments = in_order(moments, self.start_micros).into_iter();
+        self.moments = in_order(moments).into_iter();
         self.next_slice += 1;
     }
 }

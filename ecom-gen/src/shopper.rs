@@ -1,8 +1,8 @@
 use crate::catalogue::Catalogue;
 use crate::habits::PeopleHabits;
+use crate::moment::DAY_MICROS;
 use crate::seed::{Purpose, Seed, mix, unit};
 
-const MICROS_A_DAY: f64 = 86_400e6;
 /// How much more often the busiest shopper comes than an average one.
 const BUSIEST: f64 = 300.0;
 
@@ -72,7 +72,7 @@ impl Population {
             + habits.days_sigma * normal(key)
             + habits.loyalty * log_often
             + habits.loyalty_of_buyers * log_keenness;
-        let stays = unix_micros as f64 / MICROS_A_DAY * libm::exp(-log_days) + unit(mix(key ^ 1));
+        let stays = unix_micros as f64 / DAY_MICROS as f64 * libm::exp(-log_days) + unit(mix(key ^ 1));
         let key = self
             .seed
             .of(Purpose::Person, key.wrapping_add(libm::floor(stays) as i64 as u64));
@@ -145,8 +145,6 @@ mod tests {
 
     use super::*;
 
-    const DAY: i64 = 86_400_000_000;
-
     fn population(places: f64) -> Population {
         Population::new(Seed(3), places, &PeopleHabits::default())
     }
@@ -156,7 +154,7 @@ mod tests {
         let population = population(10_000.0);
         let mut visits: HashMap<u64, u32> = HashMap::new();
         for at in 0..100_000 {
-            let shopper = population.arrive(20_000 * DAY, f64::from(at) / 1e5);
+            let shopper = population.arrive(20_000 * DAY_MICROS, f64::from(at) / 1e5);
             *visits.entry(shopper.user_id).or_default() += 1;
         }
         let mut visits: Vec<u32> = visits.into_values().collect();
@@ -172,7 +170,7 @@ mod tests {
         let population = population(1_000.0);
         let users = |day: i64| -> Vec<u64> {
             (0..1_000)
-                .map(|at| population.arrive(day * DAY, f64::from(at) / 1e3).user_id)
+                .map(|at| population.arrive(day * DAY_MICROS, f64::from(at) / 1e3).user_id)
                 .collect()
         };
         let same = |a: &[u64], b: &[u64]| a.iter().zip(b).filter(|(a, b)| a == b).count();

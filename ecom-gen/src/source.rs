@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::model::Model;
 use crate::moment::Moment;
+use crate::moment::micros;
 use crate::pace::{Clock, Now};
 use crate::place::{Place, Places};
-use crate::scenario::micros;
 use crate::timeline::{in_order, slices};
 use crate::{Pace, ShopBuilder};
 
@@ -151,7 +151,7 @@ impl Source for ShopSource {
             let first = place.map_or(model.slice_at(start), |place: Place| place.slice);
             let clock = Clock::start(self.pace, self.now.clone(), start.max(first * model.slice_micros));
             let mut slices = pin!(slices(model.clone(), first, start, self.workers, move |slice, moments| {
-                (slice, in_order(moments, start))
+                (slice, in_order(moments))
             }));
             let mut last_sent = Instant::now();
             while let Some((slice, moments)) = slices.next().await.transpose()? {

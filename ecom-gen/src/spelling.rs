@@ -5,10 +5,9 @@ use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
 use crate::model::{IdVersion, Model};
-use crate::moment::Moment;
+use crate::moment::{DAY_MICROS, Moment};
 use crate::seed::{Purpose, mix, unit};
 
-const DAY_MICROS: i64 = 86_400_000_000;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 impl Model {
@@ -213,7 +212,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::scenario::micros;
+    use crate::moment::micros;
     use crate::shop::Shop;
     use crate::timeline::{Timeline, in_order};
 
@@ -224,7 +223,7 @@ mod tests {
         let (mut timeline, begin) = Timeline::new(&model, model.slice_at(micros(start)), micros(start));
         let mut moments = Vec::new();
         for slice in begin..=model.slice_at(micros(start) + 180_000_000) {
-            moments.append(&mut in_order(timeline.pass(model.simulate(slice)), micros(start)));
+            moments.append(&mut in_order(timeline.pass(model.simulate(slice))));
         }
         assert!(moments.len() > 50_000);
         let mut speller = Speller::default();

@@ -1,6 +1,5 @@
 //! Slices of time, in their order and each in the order of delivery.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ecom_stream::{Error, ErrorKind, Result};
@@ -10,13 +9,18 @@ use tokio::task::spawn_blocking;
 
 use crate::model::Model;
 use crate::moment::Moment;
+use crate::waiting::Waiting;
+
+/// More than a second's work.
+const MANY_EVENTS: f64 = 5e6;
 
 /// Keeps what is made in a slice but happens later.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     slice_micros: i64,
+    start_micros: i64,
     next: i64,
-    ahead: VecDeque<Vec<Moment>>,
+    waiting: Waiting,
 }
 
 impl Timeline {
@@ -26,37 +30,40 @@ impl Timeline {
         let next = model.begin_for(first, start_micros);
         let timeline = Self {
             slice_micros: model.slice_micros,
+            start_micros,
             next,
-            ahead: VecDeque::new(),
+            waiting: Waiting::new(),
         };
         (timeline, next)
     }
 
-    /// Takes what is made in the next slice; gives what is delivered in it, in no order.
-    pub(crate) fn pass(&mut self, made: Vec<Moment>) -> Vec<Moment> {
-        for moment in made {
+    /// Takes what is made in the next slice; gives what is delivered in it, in no order, without what lies before the shop's
+    /// start.
+    pub(crate) fn pass(&mut self, mut made: Vec<Moment>) -> Vec<Moment> {
+        made.retain(|moment| {
             // Nothing is delivered before it happens.
-            let at = (moment.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
-            if at >= self.ahead.len() {
-                self.ahead.resize_with(at + 1, Vec::new);
+            let ahead = (moment.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
+            let is_seen = moment.micros >= self.start_micros;
+            if is_seen && ahead > 0 {
+                self.waiting.put(ahead, *moment);
             }
-            self.ahead[at].push(moment);
-        }
+            is_seen && ahead == 0
+        });
+        self.waiting.take_next(&mut made);
         self.next += 1;
-        self.ahead.pop_front().unwrap_or_default()
+        made
     }
 }
 
-/// Sorts what is delivered in a slice, without what lies before the shop's start.
-pub(crate) fn in_order(mut moments: Vec<Moment>, start_micros: i64) -> Vec<Moment> {
-    moments.retain(|moment| moment.micros >= start_micros);
+/// Sorts what is delivered in a slice.
+pub(crate) fn in_order(mut moments: Vec<Moment>) -> Vec<Moment> {
     moments.sort_unstable_by_key(Moment::order);
     moments
 }
 
-/// What `finish` makes of each slice's moments, in order, from the slice `first` on; what happened before `start_micros`
-/// may be missing among them. Made by at most so many threads at a
-/// time. Nothing is made before it is asked for, and not more than twice that many slices ahead.
+/// What `finish` makes of each slice's moments, in order, from the slice `first` on, without what happened before
+/// `start_micros`. Made by at most so many threads at a time. Nothing is made before it is asked for, and not more than
+/// twice that many slices ahead.
 pub(crate) fn slices<R: Send + 'static>(
     model: Arc<Model>,
     first: i64,
@@ -67,6 +74,14 @@ pub(crate) fn slices<R: Send + 'static>(
     let workers = workers.max(1);
     let permits = Arc::new(Semaphore::new(workers));
     let (mut timeline, begin) = Timeline::new(&model, first, start_micros);
+    let before = (first - begin) as f64 * model.events_per_slice;
+    if before > MANY_EVENTS {
+        let events = before as u64;
+        tracing::info!(
+            events,
+            "opening the shop ... those that lead up to its start are made first"
+        );
+    }
     let simulated = {
         let permits = permits.clone();
         stream::iter(begin..)
@@ -107,7 +122,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::scenario::micros;
+    use crate::moment::micros;
     use crate::shop::Shop;
 
     #[tokio::test]
@@ -116,7 +131,7 @@ mod tests {
         let model = Arc::new(Model::new(&Shop::builder(5, start)));
         let first = model.slice_at(micros(start));
         let of = async |workers| {
-            let finish = move |_, moments| in_order(moments, micros(start));
+            let finish = move |_, moments| in_order(moments);
             let slices = slices(model.clone(), first, micros(start), workers, finish);
             let slices: Vec<_> = slices.take(4).map(Result::unwrap).collect().await;
             slices.concat()
@@ -132,7 +147,7 @@ mod tests {
         let model = Model::new(&Shop::builder(5, start));
         let from = |first: i64, skip: i64| {
             let (mut timeline, begin) = Timeline::new(&model, first, i64::MIN);
-            let mut slices = (begin..).map(|slice| in_order(timeline.pass(model.simulate(slice)), i64::MIN));
+            let mut slices = (begin..).map(|slice| in_order(timeline.pass(model.simulate(slice))));
             slices.nth((first - begin + skip) as usize).unwrap()
         };
         let first = model.slice_at(micros(start));
@@ -162,7 +177,7 @@ mod tests {
         let (mut timeline, mut at) = Timeline::new(&model, first, start);
         let mut next = || {
             at += 1;
-            (at - 1, in_order(timeline.pass(model.simulate(at - 1)), start))
+            (at - 1, in_order(timeline.pass(model.simulate(at - 1))))
         };
         for _ in 0..slice(20) - first {
             let (slice, whole) = next();
@@ -174,7 +189,7 @@ mod tests {
             for made in begin..=slice {
                 alone = later.pass(model.simulate(made));
             }
-            assert!(whole == in_order(alone, start), "{slice}");
+            assert!(whole == in_order(alone), "{slice}");
         }
     }
 }

@@ -177,12 +177,15 @@ fn killed_at_every_point_it_goes_on() {
 }
 
 #[test]
-fn every_point_in_the_source_is_enumerated() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/files/sink.rs")).unwrap();
-    let found = text.split("crash_point!(\"").skip(1);
-    let mut names: Vec<&str> = found.map(|rest| rest.split('"').next().unwrap()).collect();
+fn every_point_in_the_sources_is_enumerated() {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/files")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let points = text.split("crash_point!(\"").skip(1);
+        found.extend(points.map(|rest| rest.split('"').next().unwrap().to_owned()));
+    }
     let mut known = POINTS.map(|(name, _)| name);
-    names.sort_unstable();
+    found.sort_unstable();
     known.sort_unstable();
-    assert_eq!(names, known);
+    assert_eq!(found, known);
 }

@@ -1,6 +1,7 @@
 //! The program `ecom-gen`, run as its users run it.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -119,7 +120,7 @@ fn the_same_command_goes_on_where_it_stopped() {
     let times: Vec<&str> = ids.iter().map(|line| line.split(',').nth(1).unwrap()).collect();
     let late = times.windows(2).filter(|pair| pair[0] > pair[1]).count();
     assert!(late * 200 < ids.len(), "{late} of {}", ids.len());
-    let distinct: std::collections::HashSet<&String> = ids.iter().collect();
+    let distinct: HashSet<&String> = ids.iter().collect();
     assert!(
         (ids.len() - distinct.len()) * 200 < ids.len(),
         "{} of {}",
@@ -129,11 +130,33 @@ fn the_same_command_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_number_of_events_goes_on_as_it_says() {
+    const ARGS: &str = "--events 1M --rows-per-file 1k";
+    let dir = tempdir().unwrap();
+    let mut child = ecom_gen(dir.path(), ARGS).stderr(Stdio::piped()).spawn().unwrap();
+    while names(dir.path()).len() < 5 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let with = told.split_once("to go on where it stopped, add ").unwrap().1;
+    let with = with.lines().next().unwrap();
+    let output = ecom_gen(dir.path(), &format!("{ARGS} {with}")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Some events are sent twice.
+    let names = names(dir.path());
+    assert!((1_000..1_005).contains(&names.len()), "{} files", names.len());
+    let prefix = |name: &String| name.rsplit_once('-').unwrap().0.to_owned();
+    assert_eq!(names.iter().map(prefix).collect::<HashSet<_>>().len(), 1);
+}
+
+#[test]
 fn a_profile_is_printed_and_taken() {
     let dir = tempdir().unwrap();
-    let history = "--seed 7 --from 2026-11-01 --to 2026-11-03 --events 30k --products 300";
+    let history = "--seed 7 --from 2026-11-01 --to 2026-11-03 --steady";
     assert!(
-        ecom_gen(dir.path(), history)
+        ecom_gen(dir.path(), &format!("{history} --events 30k --products 300"))
             .stderr(Stdio::null())
             .status()
             .unwrap()
@@ -157,16 +180,19 @@ fn a_profile_is_printed_and_taken() {
     let like = format!("{history} --like {}", file.display());
     let output = ecom_gen(alike.path(), &like).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = |dir: &Path| -> usize {
-        let text = |name: String| fs::read_to_string(dir.join(name)).unwrap().lines().count();
-        names(dir)
-            .into_iter()
-            .filter(|name| name.ends_with(".csv"))
-            .map(text)
-            .sum()
+    // It is as large: how many rows, and how many products.
+    let size = |dir: &Path| {
+        let files = names(dir).into_iter().filter(|name| name.ends_with(".csv"));
+        let texts: Vec<String> = files.map(|name| fs::read_to_string(dir.join(name)).unwrap()).collect();
+        let rows = || texts.iter().flat_map(|text| text.lines().skip(1));
+        let products: HashSet<&str> = rows().filter_map(|row| row.split(',').nth(5)).collect();
+        [rows().count() as f64, products.len() as f64]
     };
-    let times = lines(alike.path()) as f64 / lines(dir.path()) as f64;
-    assert!((0.9..1.1).contains(&times), "{times}");
+    let (alike, like) = (size(alike.path()), size(dir.path()));
+    assert!(
+        (0..2).all(|at| (0.9..1.1).contains(&(alike[at] / like[at]))),
+        "{alike:?} and {like:?}"
+    );
 }
 
 #[test]

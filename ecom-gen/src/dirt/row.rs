@@ -87,12 +87,19 @@ pub(crate) fn spoil(kind: FaultKind, key: u64, fields: &Fields<'_>, out: &mut Ve
             *session = &own;
             Reason::NUL_BYTE
         }
-        // No other kind spoils a row.
-        _ => {
+        FaultKind::TextAfterQuote => {
             own = [b"\"", *user, b"\"x"].concat();
             *user = &own;
             Reason::TEXT_AFTER_QUOTE
         }
+        FaultKind::UnterminatedQuote
+        | FaultKind::TornLastLine
+        | FaultKind::ByteOrderMark
+        | FaultKind::Crlf
+        | FaultKind::MissingColumn
+        | FaultKind::EmptyFile
+        | FaultKind::HeaderOnly
+        | FaultKind::Rewritten => unreachable!("{kind:?} spoils files"),
     };
     write_line(&chunks, b"\n", out);
     reason

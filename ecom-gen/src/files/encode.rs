@@ -15,7 +15,6 @@ const ROW_BYTES: usize = 190;
 pub(super) struct Encoder {
     pub(super) model: Arc<Model>,
     pub(super) dirt: Dirt,
-    pub(super) start_micros: i64,
 }
 
 /// What a slice has to deliver, in order, with its bytes.
@@ -46,7 +45,7 @@ pub(super) struct OwnRow {
 
 impl Encoder {
     pub(super) fn encode(&self, slice: i64, moments: Vec<Moment>) -> Encoded {
-        let moments = in_order(moments, self.start_micros);
+        let moments = in_order(moments);
         let mut bytes = Vec::with_capacity(moments.len() * ROW_BYTES);
         let mut ends = Vec::with_capacity(moments.len());
         let mut spoiled = Vec::new();

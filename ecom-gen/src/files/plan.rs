@@ -5,7 +5,7 @@ use std::time::Duration;
 use ecom_stream::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
 
-use crate::scenario::micros;
+use crate::moment::micros;
 use crate::seed::{Purpose, Seed, unit};
 
 /// How a shop's rows are cut into files: by the shop's own time and by rows, never by how fast they are written.

@@ -17,9 +17,9 @@ use super::encode::Encoder;
 use super::lost::Lost;
 use super::{FilePart, FilePlan};
 use crate::dirt::Dirt;
+use crate::moment::micros;
 use crate::pace::{Clock, Now};
 use crate::place::{Place, Places};
-use crate::scenario::micros;
 use crate::source::open;
 use crate::timeline::slices;
 use crate::{Pace, ShopBuilder};
@@ -112,6 +112,9 @@ impl ShopFiles {
 
     /// Whether the truth about each file goes with it, which a [`FilesSink`](crate::FilesSink) puts down in a
     /// [`Manifest`](crate::Manifest); not unless asked for. It takes 30 bytes of memory for each user who was seen.
+    ///
+    /// It counts on an ingest that refuses no time for its age. The default rules of
+    /// [`ecom-stream`](ecom_stream::Rules) refuse those before the year 2000 and more than a day ahead of the clock.
     pub fn truth(mut self, truth: bool) -> Self {
         self.truth = truth;
         self
@@ -224,7 +227,7 @@ impl Source for ShopFiles {
             let first = resume.progress.start.place;
             let mut cutter = Cutter::new(rules, resume.progress.start);
             let clock = Clock::start(self.pace, self.now.clone(), resume.at_us);
-            let encoder = Encoder { model: model.clone(), dirt: self.dirt, start_micros };
+            let encoder = Encoder { model: model.clone(), dirt: self.dirt };
             let mut slices = pin!(slices(model.clone(), first.slice, start_micros, self.workers, move |slice, moments| {
                 encoder.encode(slice, moments)
             }));

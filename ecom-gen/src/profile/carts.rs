@@ -6,8 +6,8 @@ use super::events::{Events, NONE, share};
 use super::groups::Groups;
 
 /// From when to when, by the clocks of the shop, carts are of the day and of the night.
-const DAY: std::ops::Range<usize> = 9..18;
-const NIGHT: std::ops::Range<usize> = 0..6;
+pub(crate) const DAY: std::ops::Range<usize> = 9..18;
+pub(crate) const NIGHT: std::ops::Range<usize> = 0..6;
 
 /// What becomes of carts. A user who puts something of a category into the cart is counted once, at the first time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,15 +1,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
-use super::events::{DAY, Events, HOUR};
+use super::events::Events;
+use crate::moment::{DAY_MICROS, HOUR_MICROS};
 
 /// Hours, weekdays and days, by the clocks of the shop. Each hour and weekday counts as often as the sample has it, so
 /// that one that begins on a Monday and ends on a Tuesday has no more of Mondays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clock {
-    /// How far the clocks are ahead of UTC.
-    pub utc_offset_minutes: i32,
+    /// The time zone of the clocks.
+    pub zone: String,
     /// The share of each hour, from 0 to 23; `None` for less than a day.
     pub hours: Option<[f64; 24]>,
     /// The busiest hour over the quietest.
@@ -25,11 +26,11 @@ pub struct Clock {
 impl Clock {
     pub(super) fn of(events: &Events) -> Self {
         let (has_day, has_week) = (Sample::Day.fits(events.days()), Sample::Week.fits(events.days()));
-        let hours = has_day.then(|| rates(events, HOUR, 0)).flatten();
+        let hours = has_day.then(|| rates(events, HOUR_MICROS, 0)).flatten();
         // 1970 began on a Thursday.
-        let weekdays = has_week.then(|| rates(events, DAY, 3)).flatten();
+        let weekdays = has_week.then(|| rates(events, DAY_MICROS, 3)).flatten();
         Self {
-            utc_offset_minutes: (events.offset_micros / 60_000_000) as i32,
+            zone: events.zone.to_string(),
             peak_to_trough: hours.as_ref().and_then(|hours| ratio(hours)),
             hours,
             busiest_to_quietest: weekdays.as_ref().and_then(|weekdays| ratio(weekdays)),
@@ -66,9 +67,9 @@ fn ratio(shares: &[f64]) -> Option<f64> {
 }
 
 fn busiest_to_median(events: &Events) -> Option<f64> {
-    let mut days = vec![0_u32; ((events.last - events.first) / DAY) as usize];
+    let mut days = vec![0_u32; ((events.last - events.first) / DAY_MICROS) as usize];
     for row in &events.rows {
-        if let Some(day) = days.get_mut(((row.micros - events.first) / DAY) as usize) {
+        if let Some(day) = days.get_mut(((row.micros - events.first) / DAY_MICROS) as usize) {
             *day += 1;
         }
     }
@@ -79,8 +80,6 @@ fn busiest_to_median(events: &Events) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use time::UtcOffset;
-
     use crate::profile::by_hand::{self, measure, view};
     use crate::profile::{Measure, MeasureOptions};
 
@@ -105,7 +104,7 @@ mod tests {
         assert_eq!(clock.busiest_to_median_day, Some(2.0));
 
         let mut elsewhere = Measure::new(MeasureOptions {
-            utc_offset: UtcOffset::from_hms(-5, -30, 0).unwrap(),
+            zone: "-05:30".parse().unwrap(),
         });
         for seen in &events {
             elsewhere.add(seen);
@@ -113,7 +112,7 @@ mod tests {
         let clock = elsewhere.finish().clock;
         let hours = clock.hours.unwrap();
         assert!(hours[6] > 1.4 * hours[5] && hours[7] > 1.4 * hours[8], "{hours:?}");
-        assert_eq!(clock.utc_offset_minutes, -330);
+        assert_eq!(clock.zone, "-05:30");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 use ecom_stream::EventType;
 
+use crate::calendar::Zone;
+use crate::moment::{DAY_MICROS, HOUR_MICROS};
+
 pub(super) const SECOND: i64 = 1_000_000;
-pub(super) const HOUR: i64 = 3_600 * SECOND;
-pub(super) const DAY: i64 = 24 * HOUR;
 /// Months are of 30 days, from the first event on.
-pub(super) const MONTH: i64 = 30 * DAY;
+pub(super) const MONTH: i64 = 30 * DAY_MICROS;
 
 /// One event, with numbers in place of its texts.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,7 @@ pub(super) struct Events {
     pub(super) products: usize,
     pub(super) brands: usize,
     pub(super) categories: Vec<String>,
-    pub(super) offset_micros: i64,
+    pub(super) zone: Zone,
     pub(super) first: i64,
     pub(super) last: i64,
 }
@@ -53,17 +54,17 @@ impl Events {
 
     /// Days from the first event to the last.
     pub(super) fn days(&self) -> f64 {
-        (self.last - self.first) as f64 / DAY as f64
+        (self.last - self.first) as f64 / DAY_MICROS as f64
     }
 
     /// The time by the clocks of the shop.
     pub(super) fn local(&self, micros: i64) -> i64 {
-        micros + self.offset_micros
+        micros + self.zone.offset_seconds(micros) * SECOND
     }
 
     /// From 0 to 23, by the clocks of the shop.
     pub(super) fn hour(&self, micros: i64) -> usize {
-        self.local(micros).div_euclid(HOUR).rem_euclid(24) as usize
+        self.local(micros).div_euclid(HOUR_MICROS).rem_euclid(24) as usize
     }
 
     /// In which month since the first event.
@@ -73,7 +74,7 @@ impl Events {
 
     /// How many months are whole: the events reach into their last day.
     pub(super) fn whole_months(&self) -> usize {
-        ((self.last - self.first + DAY) / MONTH) as usize
+        ((self.last - self.first + DAY_MICROS) / MONTH) as usize
     }
 }
 

@@ -1,26 +1,24 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ecom_stream::{Event, EventType, Price};
-use time::UtcOffset;
 
 use super::Profile;
 use super::duplicates::Fingerprint;
 use super::events::{Events, NONE, Row};
 use super::interner::Interner;
+use crate::calendar::Zone;
 
 /// How events are measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct MeasureOptions {
-    /// How far the clocks of the shop are ahead of UTC, for hours and weekdays.
-    pub utc_offset: UtcOffset,
+    /// Where the shop has its hours and weekdays.
+    pub zone: Zone,
 }
 
 impl Default for MeasureOptions {
     /// Hours and weekdays in UTC.
     fn default() -> Self {
-        Self {
-            utc_offset: UtcOffset::UTC,
-        }
+        Self { zone: Zone::UTC }
     }
 }
 
@@ -161,7 +159,7 @@ impl Measure {
             products: self.products.len(),
             brands: self.brands.len(),
             categories: self.category_names,
-            offset_micros: i64::from(self.options.utc_offset.whole_seconds()) * super::events::SECOND,
+            zone: self.options.zone,
         };
         Profile::of(&events, repeats, self.unusable_rows, self.unusable_files)
     }

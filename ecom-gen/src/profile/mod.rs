@@ -61,6 +61,7 @@ pub use users::{Months, Users};
 pub use volume::Volume;
 
 use self::baskets::Baskets;
+pub(crate) use self::carts::{DAY, NIGHT};
 use self::duplicates::Repeats;
 use self::events::Events;
 use self::groups::Groups;

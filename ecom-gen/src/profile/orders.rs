@@ -2,8 +2,9 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::baskets::{Baskets, Order, OrderIs};
-use super::events::{DAY, share};
+use super::events::share;
 use super::statistics::{LogNormal, Spread};
+use crate::moment::DAY_MICROS;
 
 /// Who buys how much, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ impl Orders {
             days.extend(
                 orders
                     .windows(2)
-                    .map(|pair| (pair[1].micros - pair[0].micros) as f64 / DAY as f64),
+                    .map(|pair| (pair[1].micros - pair[0].micros) as f64 / DAY_MICROS as f64),
             );
             rebought += rebought_lines(baskets, orders);
         }

@@ -1,9 +1,10 @@
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
-use super::events::{DAY, Events};
+use super::events::Events;
 use super::groups::{Group, Groups};
 use super::statistics::Spread;
+use crate::moment::DAY_MICROS;
 
 /// How often people come, and come again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,7 +47,11 @@ impl Users {
             }
             let starts = session_starts(user);
             sessions.push(starts.len() as f64);
-            days.extend(starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / DAY as f64));
+            days.extend(
+                starts
+                    .windows(2)
+                    .map(|pair| (pair[1] - pair[0]) as f64 / DAY_MICROS as f64),
+            );
             count_months(events, user, &starts, &mut months);
         }
         Self {

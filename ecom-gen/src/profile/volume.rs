@@ -2,6 +2,9 @@ use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Events, share};
+use crate::Rate;
+
+const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// How many events there are, and of which type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +59,14 @@ impl Volume {
         }
     }
 
+    /// How many events there are per second, on average; `None` where there is no time between them.
+    pub fn rate(&self) -> Option<Rate> {
+        let per_second = self.events as f64 / (self.days * SECONDS_A_DAY);
+        Rate::per_second(per_second.min(Rate::MAX.events_per_second()))
+            .ok()
+            .filter(|_| self.days > 0.0)
+    }
+
     /// The share of events of a type; `None` without events.
     pub fn share(&self, event_type: EventType) -> Option<f64> {
         let count = match event_type {
@@ -87,6 +98,7 @@ mod tests {
         );
         assert_eq!(volume.share(EventType::AddToCart), Some(2.0 / 7.0));
         assert_eq!((volume.single_piece_share, volume.pieces_mean), (Some(1.0), Some(1.0)));
+        assert!((volume.rate().unwrap().events_per_second() * 86_410.0 - 7.0).abs() < 1e-9);
         assert!((volume.days - (1.0 + 10.0 / 86_400.0)).abs() < 1e-12);
     }
 
@@ -104,6 +116,7 @@ mod tests {
     fn no_events() {
         let volume = measure([]).volume;
         assert_eq!((volume.events, volume.days, volume.pieces_mean), (0, 0.0, None));
-        assert_eq!(volume.share(EventType::View), None);
+        assert_eq!((volume.share(EventType::View), volume.rate()), (None, None));
+        assert_eq!(measure([purchase(1, "u", "s", "p")]).volume.rate(), None);
     }
 }

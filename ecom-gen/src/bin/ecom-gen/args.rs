@@ -25,7 +25,7 @@ Examples:
       ecom-gen --output b --seed 7 --from 2026-11-01 --to 2026-11-02 --workers 1
   What the files of a shop are like, and files like them
       ecom-gen profile data --json > profile.json
-      ecom-gen --output alike --like profile.json --from 7d --to now --events 1M
+      ecom-gen --output alike --like profile.json --from 7d --to now
 
 Files are called events-START-SEED-000001.csv and so on. A file is hidden while it is
 written, and so is the one that says how far the run has come: with --seed and a time in
@@ -70,9 +70,9 @@ pub(crate) struct ProfileArgs {
     /// Print the profile as JSON, for --like. It has no names but those of categories, and nothing of a single shopper
     #[arg(long)]
     pub(crate) json: bool,
-    /// How far the shop's clocks are ahead of UTC, such as +02:00
-    #[arg(long, value_name = "OFFSET", value_parser = units::utc_offset, default_value = "+00:00", allow_hyphen_values = true)]
-    pub(crate) offset: time::UtcOffset,
+    /// Where the shop has its day and week: Europe/Berlin, or +02:00
+    #[arg(long, value_name = "ZONE", default_value_t = Zone::UTC, allow_hyphen_values = true)]
+    pub(crate) zone: Zone,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -85,7 +85,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// Events per second (500/s, 10k/s), on average over a week
+    /// Events per second (500/s, 10k/s), on average over a week [default: 500/s, or as many as in --like]
     #[arg(long, value_name = "RATE", help_heading = "Time")]
     pub(crate) rate: Option<Rate>,
 
@@ -99,7 +99,8 @@ pub(crate) struct GenerateArgs {
     pub(crate) to: Option<When>,
 
     /// How many distinct events (10000, 10k, 1.5M): alone, or with --to, that many up to now or then, as fast as possible;
-    /// with --from or --speed it ends after so many; with --from and --to about so many lie between them
+    /// with --from or --speed it ends after so many; with --from and --to about so many lie between them. Without
+    /// --from the same command doesn't go on where it stopped: which one does is printed
     #[arg(long, value_name = "N", help_heading = "Time", value_parser = units::count)]
     pub(crate) events: Option<u64>,
 
@@ -135,7 +136,8 @@ pub(crate) struct GenerateArgs {
     )]
     pub(crate) dirt: DirtArg,
 
-    /// Write a manifest beside the files: what is in them, and each fault with the reason that an ingest must give
+    /// Write a manifest beside the files: what is in them, and each fault with the reason that an ingest must give. It
+    /// counts on one that refuses no time for its age; ecom-ingest does before 2000 and more than a day ahead
     #[arg(long, help_heading = "Files")]
     pub(crate) truth: bool,
 
@@ -147,19 +149,21 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", value_parser = units::positive_count)]
     pub(crate) workers: Option<NonZeroU64>,
 
-    /// How many products the shop sells, at most 33,554,432
-    #[arg(long, value_name = "N", help_heading = "Shop", default_value = "10k", value_parser = units::count)]
-    pub(crate) products: u64,
+    /// How many products the shop sells, at most 33,554,432 [default: 10k, or as many as in --like]
+    #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::count)]
+    pub(crate) products: Option<u64>,
 
     /// How many people shop here at a time [default: as the rate and the habits make it]
     #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::positive_count)]
     pub(crate) shoppers: Option<NonZeroU64>,
 
-    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h. Dates are in UTC. May be given several times
+    /// What happens: bot, wholesale, campaign=DATE[/3d], outage=TIME/1h (what waits is kept in memory, 60 bytes an event).
+    /// Dates are in UTC. May be given several times
     #[arg(long = "scenario", value_name = "SCENARIO", help_heading = "Shop")]
     pub(crate) scenarios: Vec<ScenarioArg>,
 
-    /// Takes a shop's habits from a profile of its files (see `ecom-gen profile`)
+    /// Takes a shop's habits from a profile of its files (see `ecom-gen profile`), and its size where --rate and --products
+    /// don't say it
     #[arg(long, value_name = "FILE", help_heading = "Shop", conflicts_with = "habits")]
     pub(crate) like: Option<PathBuf>,
 
@@ -210,7 +214,7 @@ mod tests {
         assert!(Args::try_parse_from(["ecom-gen"]).is_err());
         for words in [
             "ecom-gen profile d",
-            "ecom-gen profile d --json --offset -03:30",
+            "ecom-gen profile d --json --zone -03:30",
             "ecom-gen habits --wholesale",
         ] {
             Args::try_parse_from(words.split_whitespace()).unwrap();

@@ -57,14 +57,12 @@ fn kinds() -> Vec<String> {
     let shares = of_dirt
         .into_iter()
         .chain(of_delivery)
-        .filter(|field| !is_no_share(field));
+        .filter(|field| !NO_SHARES.contains(&field.as_str()));
     shares.map(|field| field.replace('_', "-")).collect()
 }
 
 /// How late something is, not how often.
-fn is_no_share(field: &str) -> bool {
-    field.ends_with("_seconds") || field.ends_with("_sigma")
-}
+const NO_SHARES: [&str; 3] = ["late_median_seconds", "late_sigma", "out_of_order_seconds"];
 
 fn fields(of: &impl Serialize) -> Vec<String> {
     match serde_json::to_value(of) {
@@ -78,7 +76,7 @@ fn set_field<T: Serialize + DeserializeOwned>(of: &mut T, field: &str, share: f6
     let Ok(Value::Object(mut fields)) = serde_json::to_value(&*of) else {
         return false;
     };
-    if is_no_share(field) || !fields.contains_key(field) {
+    if NO_SHARES.contains(&field) || !fields.contains_key(field) {
         return false;
     }
     fields.insert(field.to_owned(), share.into());

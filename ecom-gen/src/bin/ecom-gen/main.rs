@@ -58,7 +58,7 @@ async fn generate(args: &GenerateArgs) -> Result<()> {
     tell(run.describe(args.output()));
 
     let sink = FilesSink::new(args.output()).prefix(run.prefix());
-    let bar = progress_bar(run.expected_events());
+    let bar = progress_bar(run.expected_rows(args));
     let began = Instant::now();
     let shown = bar.clone();
     let pipeline = run.source(args).to(sink);
@@ -85,11 +85,11 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
     let (bar, template) = match events {
         Some(events) => (
             ProgressBar::new(events),
-            "{wide_bar} {human_pos} of {human_len} events, {rate}, {eta} to go",
+            "{wide_bar} {human_pos} of {human_len} rows, {rate}, {eta} to go",
         ),
         None => (
             ProgressBar::new_spinner(),
-            "{spinner} {human_pos} events, {rate}, {elapsed}",
+            "{spinner} {human_pos} rows, {rate}, {elapsed}",
         ),
     };
     let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {

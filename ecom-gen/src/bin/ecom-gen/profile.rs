@@ -11,7 +11,7 @@ use crate::args::ProfileArgs;
 
 pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
     let mut options = ReadOptions::default();
-    options.measure.utc_offset = args.offset;
+    options.measure.zone = args.zone.clone();
     options.pass_over_unusable_files = true;
     let profile = read_dir(&args.dir, options)?;
     if profile.flaws.unusable_files > 0 {

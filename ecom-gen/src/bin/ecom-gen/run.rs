@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use ecom_gen::profile::Profile;
+use ecom_gen::profile::{Profile, Volume};
 use ecom_gen::{FilePlan, Habits, Pace, Rate, Shop, ShopBuilder, ShopFiles};
 use ecom_stream::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
@@ -28,6 +28,8 @@ pub(crate) struct Run {
     until: Option<OffsetDateTime>,
     events: Option<u64>,
     plan: FilePlan,
+    /// What must be added for the command to go on where it stopped, if it doesn't say when the shop begins.
+    goes_on_with: Option<String>,
 }
 
 impl Run {
@@ -39,7 +41,9 @@ impl Run {
             args.from.map(|from| from.resolve(now)),
             args.to.map(|to| to.resolve(now)),
         );
-        let mut rate = args.rate.unwrap_or_default();
+        let profile = args.like.as_deref().map(profile).transpose()?;
+        let volume = profile.as_ref().map(|profile| &profile.volume);
+        let mut rate = args.rate.or_else(|| volume?.rate()).unwrap_or_default();
         let mut events = args.events;
         match (from, to) {
             (Some(from), Some(to)) if from >= to => return Err(wrong("--from must lie before --to")),
@@ -57,10 +61,10 @@ impl Run {
         }
         let mut shop = Shop::builder(seed, from.unwrap_or(now))
             .rate(rate)
-            .products(products(args.products)?)
+            .products(products(args, volume)?)
             .zone(args.zone.clone())
             .ids(args.ids)
-            .habits(habits(args)?)
+            .habits(habits(args, profile.as_ref())?)
             .map_err(|err| wrong("there is no shop with these habits").caused_by(err))?
             .delivery(args.dirt.delivery);
         if let Some(shoppers) = args.shoppers {
@@ -76,8 +80,13 @@ impl Run {
             None if to.is_some() || (from.is_none() && events.is_some()) => Pace::AsFastAsPossible,
             None => Pace::Live,
         };
+        let mut goes_on_with = None;
         if let (None, Pace::AsFastAsPossible, Some(events)) = (from, pace, events) {
-            shop = shop.ending_at(to.unwrap_or(now), events);
+            let to = to.unwrap_or(now);
+            shop = shop.ending_at(to, events);
+            let from = rfc3339(shop.starts_at().truncate_to_second());
+            let (to, rate) = (rfc3339(to), rate.events_per_second());
+            goes_on_with = Some(format!("--seed {seed} --from {from} --to {to} --rate {rate}/s"));
         }
         let start = shop.starts_at().truncate_to_second();
         if start.to_offset(time::UtcOffset::UTC).year() < 0 {
@@ -100,6 +109,7 @@ impl Run {
             until: to,
             events,
             plan: plan(args, pace, start, now),
+            goes_on_with,
         })
     }
 
@@ -118,13 +128,17 @@ impl Run {
             )
     }
 
-    /// About how many events there will be; `None` if it goes on and on.
-    pub(crate) fn expected_events(&self) -> Option<u64> {
+    /// About how many rows there will be; `None` if it goes on and on.
+    pub(crate) fn expected_rows(&self, args: &GenerateArgs) -> Option<u64> {
         let of_span = self.until.map(|until| {
             let seconds = (until - self.start).as_seconds_f64();
             (seconds * self.rate.events_per_second()) as u64
         });
-        self.events.or(of_span)
+        // The copies of events are rows, and part of the rate.
+        let copies = args.dirt.delivery.duplicate + args.dirt.delivery.altered;
+        self.events
+            .map(|events| (events as f64 * (1.0 + copies)) as u64)
+            .or(of_span)
     }
 
     /// What the names of the files begin with: another one for each shop, so that no file is ever taken for another with new
@@ -144,8 +158,12 @@ impl Run {
             .until
             .map_or(String::new(), |until| format!(" to {}", rfc3339(until)));
         let (seed, rate, start) = (self.seed, rounded(self.rate), rfc3339(self.start));
+        let goes_on = match &self.goes_on_with {
+            Some(with) => format!("\nto go on where it stopped, add {with}"),
+            None => String::new(),
+        };
         format!(
-            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}",
+            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}{goes_on}",
             output.display()
         )
     }
@@ -171,38 +189,42 @@ fn scaled(range: RangeInclusive<Duration>, times: f64) -> RangeInclusive<Duratio
     scaled(range.start())..=scaled(range.end())
 }
 
-fn products(products: u64) -> Result<u32> {
+fn products(args: &GenerateArgs, like: Option<&Volume>) -> Result<u32> {
     let most = ShopBuilder::MAX_PRODUCTS;
+    let Some(products) = args.products else {
+        let known = like.map(|like| u32::try_from(like.products).unwrap_or(most));
+        return Ok(known.unwrap_or(ShopBuilder::PRODUCTS));
+    };
     u32::try_from(products)
         .ok()
         .filter(|products| *products <= most)
         .ok_or_else(|| wrong(format!("--products is {products}")).hint(format!("a shop sells at most {most}")))
 }
 
-fn habits(args: &GenerateArgs) -> Result<Habits> {
-    let read = |path: &Path| {
-        let cant = format!("can't read {}", path.display());
-        fs::read_to_string(path).map_err(|err| wrong(cant).caused_by(err))
-    };
+fn profile(path: &Path) -> Result<Profile> {
+    Profile::from_json(&read(path)?).map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))
+}
+
+fn habits(args: &GenerateArgs, like: Option<&Profile>) -> Result<Habits> {
     let is_wholesale = args.scenarios.contains(&ScenarioArg::Wholesale);
-    if is_wholesale && (args.habits.is_some() || args.like.is_some()) {
+    if is_wholesale && (args.habits.is_some() || like.is_some()) {
         return Err(wrong("--scenario wholesale has habits of its own")
             .hint("leave it out, or --habits and --like; `ecom-gen habits --wholesale` prints them"));
     }
-    let habits = match (&args.habits, &args.like) {
+    let habits = match (&args.habits, like) {
         (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
             let what = format!("{} has no habits as `ecom-gen habits` prints them", path.display());
             wrong(what).caused_by(err)
         })?,
-        (None, Some(path)) => {
-            let profile = Profile::from_json(&read(path)?)
-                .map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))?;
-            Habits::like(&profile)
-        }
+        (None, Some(profile)) => Habits::like(profile),
         (None, None) if is_wholesale => Habits::wholesale(),
         (None, None) => Habits::default(),
     };
     Ok(if args.steady { habits.steady() } else { habits })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|err| wrong(format!("can't read {}", path.display())).caused_by(err))
 }
 
 /// With three digits, or all before the point.
@@ -234,6 +256,11 @@ mod tests {
     fn run(words: &str) -> Result<Run> {
         let args = Args::try_parse_from(format!("ecom-gen --output d --seed 3 {words}").split_whitespace()).unwrap();
         Run::new(&args.generate, NOW)
+    }
+
+    fn expected_rows(words: &str) -> Option<u64> {
+        let args = Args::try_parse_from(format!("ecom-gen --output d {words}").split_whitespace()).unwrap();
+        Run::new(&args.generate, NOW).unwrap().expected_rows(&args.generate)
     }
 
     #[test]
@@ -274,7 +301,8 @@ mod tests {
     fn between_two_times_a_number_of_events_is_a_rate() {
         let run = run("--from 7d --to now --events 6048k").unwrap();
         assert_eq!((run.rate.events_per_second(), run.events), (10.0, None));
-        assert_eq!(run.expected_events(), Some(6_048_000));
+        assert_eq!(expected_rows("--from 7d --to now --events 6048k"), Some(6_048_000));
+        assert_eq!(expected_rows("--events 1k --dirt duplicate=10%"), Some(1_100));
         assert!(
             run.describe(Path::new("d"))
                 .contains("seed 3, 10/s on average, as fast as possible")

@@ -8,7 +8,7 @@ use ecom_gen::IdVersion;
 use humantime::parse_duration;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{Date, OffsetDateTime, Time, UtcOffset};
+use time::{Date, OffsetDateTime, Time};
 
 /// `10000`, `10_000`, `10k`, `1.5M`, `2G`; only whole numbers.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
@@ -66,12 +66,6 @@ pub(crate) fn id_version(text: &str) -> Result<IdVersion, String> {
         "v7" => Ok(IdVersion::V7),
         _ => Err("write v4 or v7".to_owned()),
     }
-}
-
-/// `+02:00`.
-pub(crate) fn utc_offset(text: &str) -> Result<UtcOffset, String> {
-    let format = format_description!("[offset_hour sign:mandatory]:[offset_minute]");
-    UtcOffset::parse(text, format).map_err(|_| "write an offset such as +02:00".to_owned())
 }
 
 /// `60`, `60x`, `x60`.

@@ -12,7 +12,7 @@ use super::{Measure, MeasureOptions, Profile, ProfileError};
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// How a directory is read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// How its events are measured.
     pub measure: MeasureOptions,
@@ -150,14 +150,14 @@ mod tests {
             pass_over_unusable_files: true,
             ..ReadOptions::default()
         };
-        let profile = read_dir(dir.path(), lenient).unwrap();
+        let profile = read_dir(dir.path(), lenient.clone()).unwrap();
         assert_eq!((profile.volume.events, profile.flaws.unusable_files), (1, 1));
 
         fs::remove_file(dir.path().join("b.csv")).unwrap();
-        let err = read_dir(dir.path(), lenient).unwrap_err().to_string();
+        let err = read_dir(dir.path(), lenient.clone()).unwrap_err().to_string();
         assert!(err.contains("a.csv"), "{err}");
         fs::remove_file(dir.path().join("a.csv")).unwrap();
-        let err = read_dir(dir.path(), lenient).unwrap_err().to_string();
+        let err = read_dir(dir.path(), lenient.clone()).unwrap_err().to_string();
         assert!(err.contains("no file of events"), "{err}");
         assert!(read_dir(dir.path().join("none"), lenient).is_err());
     }
