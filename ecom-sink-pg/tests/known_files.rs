@@ -113,3 +113,31 @@ async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
     load(&database, "owner", source()).await.unwrap();
     load(&database, "reader", source()).await.unwrap();
 }
+
+/// As the server sees it, any size is likely to be that of the first row that it reads.
+#[tokio::test]
+async fn a_ledger_of_files_of_one_size_is_not_read_for_a_file_of_another() {
+    let mut database = database().await;
+    ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
+    let many = "
+        INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, state, read_offset, finished_at, mark)
+        SELECT 9000000000000 + n, 'events', 'csv', n || '.csv', 'finished', 96, now(), '{\"size\": 96}'
+        FROM generate_series(1, 20000) AS n;
+        ANALYZE ecom.ingest_split";
+    database.client.batch_execute(many).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..20 {
+        drop_in(dir.path(), &format!("new-{n}.csv"), n * 100..n * 101 + 1);
+    }
+    once(&database, &dir).await;
+    // Sessions tell what they did when they end.
+    eventually("what the sessions did", async || {
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ecom %'
+                        AND datname = current_database()";
+        database.number(sessions).await == 0
+    })
+    .await;
+    let read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'ingest_split'";
+    let read = database.number(read).await;
+    assert!(read < 20_000, "{read} rows of the ledger were read one after the other");
+}
