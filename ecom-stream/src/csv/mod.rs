@@ -1,5 +1,6 @@
 //! CSV: headers, records, and the reading of one file with a check for every damage that the parser hides.
 
+mod dialect;
 mod gathered;
 mod header;
 mod limits;
@@ -10,6 +11,7 @@ mod step;
 mod tee;
 mod to_csv;
 
+pub use dialect::Dialect;
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;

@@ -19,8 +19,8 @@ use super::scan::PassedOver;
 use super::split_file::{Reading, read};
 use super::uncommitted::Uncommitted;
 use super::watch::Watch;
-use crate::csv::{Columns, CsvLimits, CsvRecord};
-use crate::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Result, Source, Topology};
+use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect};
+use crate::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Mapping, Result, Source, Topology};
 
 /// Reads the CSV files of a directory, each record once, as the files come.
 ///
@@ -37,6 +37,7 @@ pub struct CsvDirSource {
     dir: PathBuf,
     columns: Columns,
     limits: CsvLimits,
+    dialect: Dialect,
     settle_for: Duration,
     rescan_every: Duration,
     available_now: bool,
@@ -53,6 +54,7 @@ impl CsvDirSource {
             dir: dir.into(),
             columns: Event::columns(),
             limits: CsvLimits::default(),
+            dialect: Dialect::default(),
             settle_for: Duration::from_secs(2),
             rescan_every: Duration::from_secs(2),
             available_now: false,
@@ -72,6 +74,18 @@ impl CsvDirSource {
     pub fn columns(mut self, columns: Columns) -> Self {
         self.columns = columns;
         self
+    }
+
+    /// How the files are written, if not with commas, double quotes and a header.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
+    /// [`Rules::mapping`](crate::Rules::mapping).
+    pub fn mapping(self, mapping: &Mapping) -> Self {
+        self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
 
     /// Bounds on fields, records and batches.
@@ -143,6 +157,7 @@ impl Source for CsvDirSource {
     }
 
     fn check(&self) -> Result<()> {
+        self.dialect.check()?;
         check_directory(&self.location())?;
         self.after_commit.check(&self.location())
     }
@@ -175,6 +190,7 @@ pub(super) fn batches<D: Directory>(
             dir: dir.clone(),
             columns: config.columns.clone(),
             limits: config.limits,
+            dialect: config.dialect.clone(),
         };
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),

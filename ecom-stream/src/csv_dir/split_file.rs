@@ -9,7 +9,7 @@ use super::directory::Directory;
 use super::identity::{ResumeAt, identify};
 use super::inbox::{Readiness, Ready};
 use super::mark::{FileMark, Stamp};
-use crate::csv::{Columns, CsvLimits, CsvReader, CsvRecord, End, HeaderStep, Step};
+use crate::csv::{Columns, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 use crate::{Batch, Position, Reason, Refusal, Split, SplitState};
 
 /// How files are read: the same for each file of a source.
@@ -19,6 +19,7 @@ pub(super) struct Reading<D> {
     pub(super) dir: D,
     pub(super) columns: Columns,
     pub(super) limits: CsvLimits,
+    pub(super) dialect: Dialect,
 }
 
 /// Reads one file, as it was opened, from where it was left. The last position says how it ended; a file that is gone, or is no plain file
@@ -52,7 +53,7 @@ pub(super) fn read<D: Directory>(
         if identity.was_read {
             file.rewind().await?;
         }
-        let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits);
+        let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits, reading.dialect.clone());
         let header = reader.read_header(&reading.columns).await?;
         let had_records = identity.from.as_ref().is_some_and(|from| from.resume.record > 0);
         let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
@@ -96,7 +97,8 @@ pub(super) fn read<D: Directory>(
             let mut file = reader.into_input();
             file.seek(io::SeekFrom::Start(from.resume.seek_to())).await?;
             let grew_mid_record = from.grew_mid_record;
-            reader = CsvReader::resume(file, progress.split.clone(), reading.limits, header, from.resume);
+            let dialect = reading.dialect.clone();
+            reader = CsvReader::resume(file, progress.split.clone(), reading.limits, dialect, header, from.resume);
             if grew_mid_record {
                 let refusal = Refusal::new(
                     Reason::GREW_MID_RECORD,
