@@ -15,7 +15,7 @@ pub use dialect::Dialect;
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
-pub(crate) use reader::{CsvReader, HeaderStep, Resume};
+pub(crate) use reader::{CsvReader, HeaderStep, Resume, Unreadable};
 pub(crate) use record::CsvRows;
 pub use record::{CsvRecord, FieldCountError};
 pub(crate) use step::{End, Step};

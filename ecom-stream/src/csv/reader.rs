@@ -32,6 +32,11 @@ pub(crate) struct CsvReader<R> {
     digest: blake3::Hasher,
 }
 
+/// An error of the input that is damage, and no trouble that passes: what was compressed can't be decompressed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Unreadable(pub(crate) Refusal);
+
 /// Where a reader goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Resume {
@@ -170,10 +175,10 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 return Ok(HeaderStep::Empty);
             }
             Err(err) => {
-                let refusal = too_large(err, &self.limits)?;
+                let refusal = damage(err, &self.limits)?;
                 return Ok(HeaderStep::Found {
+                    whole: refusal.reason != Reason::COMPRESSED_TRUNCATED,
                     check: Err(refusal),
-                    whole: true,
                 });
             }
         };
@@ -209,7 +214,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                     end = self.read_until().max(end);
                     break Some(End::Clean);
                 }
-                Err(err) => break Some(End::Damaged(too_large(err, &self.limits)?)),
+                Err(err) => break Some(End::Damaged(damage(err, &self.limits)?)),
             };
             let raw = self.csv.get_ref().peek(found.start, found.text_end);
             if raw.len() > self.limits.max_record_bytes {
@@ -369,13 +374,16 @@ fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     }
 }
 
-/// The refusal of a record without an end, or the error if it was another.
-fn too_large(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
+/// The refusal of a record without an end, or of damage in what was compressed; the error if it was another.
+fn damage(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
     match err.into_kind() {
         csv_async::ErrorKind::Io(err) if err.get_ref().is_some_and(|inner| inner.is::<RecordTooLarge>()) => {
             Ok(record_too_large(limits))
         }
-        csv_async::ErrorKind::Io(err) => Err(err),
+        csv_async::ErrorKind::Io(err) => match err.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(Unreadable(refusal)) => Ok(refusal.clone()),
+            None => Err(err),
+        },
         other => Err(io::Error::other(format!("{other:?}"))),
     }
 }

@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(names, ["B.CSV", "a.csv"]);
         assert_eq!(
             chunk.passed_over.to_string(),
-            "1 hidden, 2 temporary (.tmp, .part), 1 without the ending .csv, 1 symbolic links, 2 directories or special \
+            "1 hidden, 2 temporary (.tmp, .part), 1 not .csv, .csv.gz or .csv.zst, 1 symbolic links, 2 directories or special \
              files"
         );
         assert!(chunks.recv().await.is_none());

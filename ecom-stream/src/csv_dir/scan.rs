@@ -61,7 +61,10 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
         Err(Why::Hidden)
     } else if ends_with(b".tmp") || ends_with(b".part") {
         Err(Why::Temporary)
-    } else if !ends_with(b".csv") {
+    } else if ![&b".csv"[..], b".csv.gz", b".csv.zst"]
+        .iter()
+        .any(|ending| ends_with(ending))
+    {
         Err(Why::NotCsv)
     } else {
         Ok(())
@@ -132,7 +135,7 @@ impl fmt::Display for PassedOver {
         let counts = [
             (self.hidden, "hidden"),
             (self.temporary, "temporary (.tmp, .part)"),
-            (self.not_csv, "without the ending .csv"),
+            (self.not_csv, "not .csv, .csv.gz or .csv.zst"),
             (self.symlinks, "symbolic links"),
             (self.not_regular, "directories or special files"),
         ];
