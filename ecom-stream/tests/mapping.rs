@@ -251,3 +251,42 @@ fn what_is_not_in_the_files_is_said() {
         ]
     );
 }
+
+#[tokio::test]
+async fn directories_say_what_their_files_have_in_common() {
+    let dir = tempfile::tempdir().unwrap();
+    for (day, hour) in [("2026-11-01", "09"), ("2026-11-02", "10")] {
+        let path = dir.path().join(format!("date={day}/hour={hour}"));
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("a.csv"), format!("u,p\n{hour},1\n")).unwrap();
+    }
+    let mapping = Mapping::from_toml(
+        r#"
+        [event]
+        event_time = { path = "date", format = "%Y-%m-%d" }
+        event_type = { constant = "view" }
+        user_id = "u"
+        session_id = { path = "hour" }
+        product_id = "p"
+        "#,
+    )
+    .unwrap();
+    let sink = MemorySink::new("events");
+    let source = CsvDirSource::new(dir.path())
+        .recursive()
+        .mapping(&mapping)
+        .settle_for(std::time::Duration::ZERO);
+    let events = source.available_now().validate(Rules::default().mapping(mapping));
+    events.to(sink.clone()).run().await.unwrap();
+    let mut found: Vec<_> = sink
+        .values()
+        .into_iter()
+        .map(|event| (event.event_time, event.session_id))
+        .collect();
+    found.sort();
+    let expected = [
+        (datetime!(2026-11-01 00:00 UTC), "09".into()),
+        (datetime!(2026-11-02 00:00 UTC), "10".into()),
+    ];
+    assert_eq!(found, expected);
+}

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::mark::Stamp;
 
-/// A file that a look at the directory found.
+/// A file that a look at the directory found. The name of one in a sub-directory is its path there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) name: OsString,
@@ -57,7 +57,7 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     let bytes = name.as_bytes();
     let ends_with =
         |ending: &[u8]| bytes.len() >= ending.len() && bytes[bytes.len() - ending.len()..].eq_ignore_ascii_case(ending);
-    if bytes.starts_with(b".") {
+    if is_hidden(name) {
         Err(Why::Hidden)
     } else if ends_with(b".tmp") || ends_with(b".part") {
         Err(Why::Temporary)
@@ -69,6 +69,13 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     } else {
         Ok(())
     }
+}
+
+/// Whether the name of a file, or of a directory on the way to it, begins with a dot.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes()
+        .split(|byte| *byte == b'/')
+        .any(|part| part.starts_with(b"."))
 }
 
 /// Gathers what a scan finds into chunks.

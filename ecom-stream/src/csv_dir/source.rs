@@ -24,8 +24,8 @@ use crate::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Mapping, Re
 
 /// Reads the CSV files of a directory, each record once, as the files come.
 ///
-/// Every file whose name ends in `.csv` is read, the oldest first; hidden files, `.tmp` and `.part` files, directories,
-/// links and special files are passed over. A file is read at once when it is renamed into the directory or closed after
+/// Every file whose name ends in `.csv`, `.csv.gz` or `.csv.zst` is read, the oldest first; hidden files, `.tmp` and `.part`
+/// files, directories unless they are [asked for](Self::recursive), links and special files are passed over. A file is read at once when it is renamed into the directory or closed after
 /// writing, and otherwise when it has rested for [`settle_for`](Self::settle_for). A file that grows is read on.
 ///
 /// A record that can't be used becomes a [`Reject`](crate::Reject). A file that can't be used is set aside: its position
@@ -44,6 +44,7 @@ pub struct CsvDirSource {
     notifications: bool,
     after_commit: AfterCommit,
     allow_copies: bool,
+    recursive: bool,
 }
 
 impl CsvDirSource {
@@ -61,6 +62,7 @@ impl CsvDirSource {
             notifications: true,
             after_commit: AfterCommit::Keep,
             allow_copies: false,
+            recursive: false,
         }
     }
 
@@ -133,6 +135,14 @@ impl CsvDirSource {
         self
     }
 
+    /// Reads the files in sub-directories too, at any depth, as in `date=2026-11-01/hour=09/a.csv`; the path of such a split
+    /// is that of its file in the directory. Hidden directories and linked ones are passed over. With an archive the
+    /// sub-directories are made there too; emptied ones stay.
+    pub fn recursive(mut self) -> Self {
+        self.recursive = true;
+        self
+    }
+
     /// The directory without links or dots, as far as it can be told.
     fn location(&self) -> PathBuf {
         self.dir
@@ -165,13 +175,13 @@ impl Source for CsvDirSource {
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
         let uncommitted = Uncommitted::default();
         let location = self.location();
-        let removal = self.after_commit.removal(&location);
+        let dir = Disk::new(location).recursive(self.recursive);
+        let removal = self.after_commit.removal(&dir);
         let ack = FileAck {
             source: self.name.clone(),
             uncommitted: uncommitted.clone(),
             removal: removal.as_ref().ok().cloned().flatten(),
         };
-        let dir = Disk::new(location);
         (batches(self, dir, removal, from, uncommitted), CsvDirAck(ack))
     }
 }

@@ -23,6 +23,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
+    /// Load the files in sub-directories too, such as date=2026-11-01/hour=09/
+    #[arg(long)]
+    recursive: bool,
+
     #[command(flatten)]
     database: Database,
 
@@ -85,6 +89,9 @@ impl Run {
             let mapping = Mapping::named(&map)?;
             source = source.mapping(&mapping);
             rules = rules.mapping(mapping);
+        }
+        if self.recursive {
+            source = source.recursive();
         }
         if self.once {
             source = source.available_now();

@@ -220,6 +220,10 @@ impl Directory for SimDirectory {
         })
     }
 
+    fn make_directories(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let name = Self::name(path);
         self.take(&name, |world, node| {
