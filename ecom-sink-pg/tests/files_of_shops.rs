@@ -11,7 +11,7 @@ mod fixture;
 
 use std::fs;
 
-use fixture::program::Ingest;
+use fixture::program::{Ingest, program};
 use fixture::{database, drop_in_text};
 
 const MAP: &str = r#"
@@ -78,4 +78,106 @@ async fn a_mapping_that_can_not_be_is_refused_at_the_start() {
         log.contains("line 9, column 1: unknown field `colour`, expected one of `event_id`"),
         "{log}"
     );
+}
+
+/// A file, and what the program says of it: exit code, standard output and log.
+fn told(file: &str, text: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(file), text).unwrap();
+    let output = program().current_dir(dir.path()).args(more).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+const REES46: &str = "\
+event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde
+2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances,aqua,33.20,554748717,9333dfbd
+2019-10-01 00:00:02 UTC,view,3900821,2053013552326770905,appliances,aqua,-1,554748717,9333dfbd
+";
+
+#[test]
+fn check_tells_what_would_become_of_a_file_without_a_database() {
+    let (code, out, _) = told(
+        "oct.csv",
+        REES46,
+        &["check", "oct.csv", "--map", "rees46", "--examples", "1"],
+    );
+    assert_eq!(code, Some(7));
+    let expected = "\
+event_id is made from file and record number: a row that comes again is stored again
+oct.csv: 2 to be stored, 1 refused
+  refused: 1 for price_negative
+    oct.csv:4: found \"-1\", in \"2019-10-01 00:00:02 UTC,view,3900821,2053013552326770905,appliances,aqua,-1,554748717,9333dfbd\"
+  columns that are not stored: category_id
+  stored: oct.csv:2
+    event_time   2019-10-01T00:00:00Z
+    event_type   view
+    user_id      541312140
+    session_id   72d76fde
+    product_id   44600062
+    brand        shiseido
+    price        35.79
+    quantity     1
+";
+    assert_eq!(out, expected);
+    let good = REES46.replace(",-1,", ",1,");
+    assert_eq!(
+        told("oct.csv", &good, &["check", "oct.csv", "--map", "rees46"]).0,
+        Some(0)
+    );
+    let (code, out, _) = told("oct.csv", REES46, &["check", "oct.csv"]);
+    assert_eq!(code, Some(7));
+    assert!(
+        out.contains("nothing of it can be used: column_missing: no column session_id"),
+        "{out}"
+    );
+    assert!(out.contains("ecom-ingest infer oct.csv proposes a mapping"), "{out}");
+}
+
+#[test]
+fn infer_proposes_a_mapping_that_check_can_use() {
+    let (code, out, log) = told("oct.csv", REES46, &["infer", "oct.csv"]);
+    assert_eq!((code, log.as_str()), (Some(0), ""));
+    let map = tempfile::NamedTempFile::new().unwrap();
+    fs::write(map.path(), &out).unwrap();
+    let (code, out, _) = told(
+        "oct.csv",
+        REES46,
+        &["check", "oct.csv", "--map", map.path().to_str().unwrap()],
+    );
+    assert_eq!(code, Some(7));
+    assert!(out.contains("oct.csv: 2 to be stored, 1 refused"), "{out}");
+
+    let lacking = REES46.replace("user_session", "colour");
+    let (code, out, log) = told("oct.csv", &lacking, &["infer", "oct.csv"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("# TO BE FILLED IN: no column looks like session_id."),
+        "{out}"
+    );
+    assert!(
+        log.contains("to be filled in before it can be used: session_id"),
+        "{log}"
+    );
+    let (code, _, log) = told("oct.csv", REES46, &["infer", "none.csv"]);
+    assert_eq!(code, Some(1));
+    assert!(log.contains("can't read none.csv: No such file or directory"), "{log}");
+}
+
+#[tokio::test]
+async fn compressed_files_and_sub_directories() {
+    use std::process::Command;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let day = input.path().join("date=2019-10-01");
+    fs::create_dir(&day).unwrap();
+    drop_in_text(&day, "oct.csv", REES46);
+    let zipped = Command::new("gzip").arg(day.join("oct.csv")).status().unwrap();
+    assert!(zipped.success() && day.join("oct.csv.gz").exists());
+    let more = ["--once", "--recursive", "--map", "rees46"];
+    let log = Ingest::start(&database, &input, &more).succeed().await;
+    assert!(log.contains("2 stored, 0 duplicates, 1 rejected"), "{log}");
+    database.check_balance().await;
+    let path = database.row("SELECT path FROM ecom.ingest_status").await;
+    assert_eq!(path.get::<_, String>(0), "date=2019-10-01/oct.csv.gz");
 }

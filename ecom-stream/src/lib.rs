@@ -24,6 +24,7 @@
 //! ```
 
 mod batch;
+pub mod check;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
 #[cfg(feature = "crash-points")]
@@ -33,6 +34,7 @@ mod csv;
 mod csv_dir;
 mod error;
 mod event;
+pub mod infer;
 mod ledger;
 mod mapping;
 pub mod memory;

@@ -163,7 +163,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         run(async {
             let text = rows(0..400);
-            let whole = packed(ending, &[text[..2_000].as_bytes(), text[2_000..].as_bytes()]).await;
+            let whole = packed(ending, &[&text.as_bytes()[..2_000], &text.as_bytes()[2_000..]]).await;
             let keep = 1 + keep.index(whole.len() - 1);
             let name = format!("a.csv.{ending}");
             put(&dir, &name, &whole[..keep]);

@@ -13,7 +13,7 @@ use crate::{Reason, Refusal};
 
 /// How a file is compressed, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     None,
     Gzip,
     Zstd,
@@ -24,7 +24,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 const MAX_WINDOW_LOG: u32 = 25;
 
 impl Compression {
-    pub(super) fn of(name: &OsStr) -> Self {
+    pub(crate) fn of(name: &OsStr) -> Self {
         let ends_with = |ending: &str| {
             let bytes = name.as_bytes();
             bytes.len() >= ending.len() && bytes[bytes.len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
@@ -68,7 +68,7 @@ impl Compression {
 
 /// What stands in a file, decompressed as it is read. Offsets are those in that; going back decompresses again.
 #[derive(Debug)]
-pub(super) struct Content<F> {
+pub(crate) struct Content<F> {
     compression: Compression,
     /// `None` only while it is moved.
     decoder: Option<Decoder<F>>,
@@ -102,7 +102,7 @@ impl<F: AsyncRead> Decoder<F> {
 
 impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
     /// What stands in `file`, which is at its start.
-    pub(super) fn new(file: F, compression: Compression) -> Self {
+    pub(crate) fn new(file: F, compression: Compression) -> Self {
         Self {
             compression,
             decoder: Some(compression.decoder(file)),
@@ -110,16 +110,16 @@ impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
         }
     }
 
-    pub(super) fn is_compressed(&self) -> bool {
+    pub(crate) fn is_compressed(&self) -> bool {
         self.compression != Compression::None
     }
 
-    pub(super) fn file(&self) -> io::Result<&F> {
+    pub(crate) fn file(&self) -> io::Result<&F> {
         self.decoder.as_ref().map(Decoder::file).ok_or_else(lost)
     }
 
     /// Goes to an offset; where the content ends before that, to its end.
-    pub(super) async fn seek_to(&mut self, offset: u64) -> io::Result<()> {
+    pub(crate) async fn seek_to(&mut self, offset: u64) -> io::Result<()> {
         if let Some(Decoder::None(file)) = &mut self.decoder {
             file.seek(io::SeekFrom::Start(offset)).await?;
             return Ok(());

@@ -32,6 +32,7 @@ mod watch;
 mod whole_file;
 
 pub use after_commit::{AfterCommit, CsvDirAck};
+pub(crate) use compression::{Compression, Content};
 pub use file_name::FileNames;
 pub use sink::CsvDirSink;
 pub use source::CsvDirSource;

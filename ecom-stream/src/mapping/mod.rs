@@ -118,6 +118,11 @@ impl Mapping {
         self.ids
     }
 
+    /// Whether a record has the same id wherever it stands: from a column of ids, or by its content.
+    pub fn has_ids(&self) -> bool {
+        self.ids == Ids::Content || self.fields().any(|(name, _)| name == "event_id")
+    }
+
     /// Whether columns that are not mapped are kept in [`Event::extra`].
     pub fn keeps_extra(&self) -> bool {
         self.keeps_extra

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::Mapping;
 use crate::Result;
 
@@ -21,7 +23,16 @@ impl Mapping {
     pub fn named(name_or_path: &str) -> Result<Self> {
         match READY.iter().find(|(name, _)| *name == name_or_path) {
             Some((_, text)) => Self::from_toml(text),
-            None => Self::from_file(name_or_path),
+            None => Self::from_file(name_or_path).map_err(|err| match Path::new(name_or_path).exists() {
+                true => err,
+                false => {
+                    let names: Vec<&str> = READY.iter().map(|(name, _)| *name).collect();
+                    err.hint(format!(
+                        "ready ones are {}; ecom-ingest infer proposes one for a file",
+                        names.join(" and ")
+                    ))
+                }
+            }),
         }
     }
 }
