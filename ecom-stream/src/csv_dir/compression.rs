@@ -48,7 +48,7 @@ impl Compression {
     }
 
     fn decoder<F: AsyncRead + Unpin>(self, file: F) -> Decoder<F> {
-        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, file);
+        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, Packed(file));
         match self {
             Self::None => Decoder::None(file),
             Self::Gzip => {
@@ -78,24 +78,39 @@ pub(crate) struct Content<F> {
 #[derive(Debug)]
 enum Decoder<F> {
     None(F),
-    Gzip(Box<GzipDecoder<BufReader<F>>>),
-    Zstd(Box<ZstdDecoder<BufReader<F>>>),
+    Gzip(Box<GzipDecoder<BufReader<Packed<F>>>>),
+    Zstd(Box<ZstdDecoder<BufReader<Packed<F>>>>),
 }
 
-impl<F: AsyncRead> Decoder<F> {
+/// A compressed file: marks its errors, so that they are told from those of the decoder.
+#[derive(Debug)]
+struct Packed<F>(F);
+
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct FileError(io::Error);
+
+impl<F: AsyncRead + Unpin> AsyncRead for Packed<F> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.0).poll_read(cx, buf);
+        read.map_err(|err| io::Error::new(err.kind(), FileError(err)))
+    }
+}
+
+impl<F: AsyncRead + Unpin> Decoder<F> {
     fn file(&self) -> &F {
         match self {
             Self::None(file) => file,
-            Self::Gzip(decoder) => decoder.get_ref().get_ref(),
-            Self::Zstd(decoder) => decoder.get_ref().get_ref(),
+            Self::Gzip(decoder) => &decoder.get_ref().get_ref().0,
+            Self::Zstd(decoder) => &decoder.get_ref().get_ref().0,
         }
     }
 
     fn into_file(self) -> F {
         match self {
             Self::None(file) => file,
-            Self::Gzip(decoder) => decoder.into_inner().into_inner(),
-            Self::Zstd(decoder) => decoder.into_inner().into_inner(),
+            Self::Gzip(decoder) => decoder.into_inner().into_inner().0,
+            Self::Zstd(decoder) => decoder.into_inner().into_inner().0,
         }
     }
 }
@@ -155,9 +170,12 @@ fn lost() -> io::Error {
 
 /// Tells damage in what was compressed from trouble with the disk, which passes.
 fn unreadable(err: io::Error, compression: Compression) -> io::Error {
+    let err = match err.downcast::<FileError>() {
+        Ok(FileError(err)) => return err,
+        Err(err) => err,
+    };
     let name = compression.name();
     let refusal = match err.kind() {
-        _ if err.raw_os_error().is_some() => return err,
         io::ErrorKind::UnexpectedEof => Refusal::new(
             Reason::COMPRESSED_TRUNCATED,
             format!("the {name} data end in the middle: the file was cut off"),
