@@ -95,6 +95,7 @@ async fn another_dialect_without_a_header_and_with_null_words() {
         "header = [\"column_1\", \"column_2\", \"column_3\", \"column_4\"]\n",
         "nulls = [\"NA\", \"\\\\N\"]\n",
         "# Every value that was seen fits \"%m-%d-%Y %H:%M\" too: look which is meant.\n",
+        "# Times have no zone, so UTC is assumed;",
         "# \"wish\" (seen 1 times) is none of the types of an event, and will be refused.\n",
     ] {
         assert!(proposal.toml.contains(told), "{told}\n{}", proposal.toml);

@@ -81,7 +81,12 @@ pub async fn check_file(
     let path = path.as_ref();
     let cant = |err: io::Error| {
         let message = format!("can't read {}", path.display());
-        Error::new(ErrorKind::Source, message).caused_by(err)
+        let is_directory = err.kind() == io::ErrorKind::IsADirectory;
+        let err = Error::new(ErrorKind::Source, message).caused_by(err);
+        match is_directory {
+            true => err.hint("name the files in it"),
+            false => err,
+        }
     };
     let rules = match mapping {
         Some(mapping) => rules.mapping(mapping.clone()),

@@ -31,6 +31,7 @@ pub enum TimeFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeDescription {
     format: OwnedFormatItem,
+    says_zone: bool,
     zone: Option<TimeZone>,
 }
 
@@ -80,7 +81,11 @@ impl TimeFormat {
     /// [`TimeFormatError::Malformed`].
     pub fn described(description: &str) -> Result<Self, TimeFormatError> {
         match time::format_description::parse_owned::<2>(description) {
-            Ok(format) => Ok(Self::Described(TimeDescription { format, zone: None })),
+            Ok(format) => Ok(Self::Described(TimeDescription {
+                format,
+                says_zone: says_utc(description) || ["[offset", "[unix"].iter().any(|part| description.contains(part)),
+                zone: None,
+            })),
             Err(cause) => Err(malformed(description, cause)),
         }
     }
@@ -152,7 +157,7 @@ impl TimeFormat {
             Self::UnixSeconds => OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok(),
             Self::UnixMillis => since_1970(text, 1_000_000),
             Self::UnixMicros => since_1970(text, 1_000),
-            Self::Described(TimeDescription { format, zone }) => {
+            Self::Described(TimeDescription { format, zone, .. }) => {
                 if let Ok(time) = OffsetDateTime::parse(text, format) {
                     return Some(time);
                 }
@@ -172,17 +177,23 @@ impl TimeFormat {
         }
     }
 
-    /// The zone that a time without one is taken in, where nobody named it.
+    /// Whether times say no zone, and nobody named one.
     pub(crate) fn assumes_utc(&self) -> bool {
-        let has_zone = |pattern: &str| pattern.contains("UTC") || pattern.ends_with('Z');
         match self {
             Self::Strptime(TimePattern { pattern, zone: None }) => {
                 let with_offset = ["%z", "%:z", "%s", "%Q", "%:Q"];
-                !has_zone(pattern) && !with_offset.iter().any(|specifier| pattern.contains(specifier))
+                !says_utc(pattern) && !with_offset.iter().any(|specifier| pattern.contains(specifier))
             }
+            Self::Described(TimeDescription {
+                says_zone, zone: None, ..
+            }) => !says_zone,
             _ => false,
         }
     }
+}
+
+fn says_utc(format: &str) -> bool {
+    format.contains("UTC") || format.ends_with('Z')
 }
 
 fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> TimeFormatError {
@@ -259,6 +270,27 @@ mod tests {
             assert!(TimeFormat::named(format).is_err(), "{format}");
         }
         assert!(TimeFormat::Rfc3339.in_zone(TimeZone::UTC).is_err());
+    }
+
+    #[test]
+    fn where_utc_is_assumed() {
+        let assumed = |format: &str| TimeFormat::named(format).unwrap().assumes_utc();
+        for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
+            assert!(assumed(format), "{format}");
+            let here = TimeFormat::named(format).unwrap().in_zone(TimeZone::UTC).unwrap();
+            assert!(!here.assumes_utc(), "{format}");
+        }
+        for format in [
+            "rfc3339",
+            "epoch_s",
+            "%s",
+            "%Y-%m-%d %H:%M UTC",
+            "%Y-%m-%d %H:%M%:z",
+            "[year]-[month]-[day] [hour]:[minute]Z",
+            "[year]-[month]-[day] [hour]:[minute] [offset_hour]:[offset_minute]",
+        ] {
+            assert!(!assumed(format), "{format}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use csv_async::{AsyncReaderBuilder, ByteRecord};
 use futures::StreamExt;
 use tokio::io::AsyncReadExt;
 
-use super::{Column, times};
+use super::column::Column;
+use super::times;
 use crate::check::open;
 
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;

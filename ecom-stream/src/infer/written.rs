@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::column::Column;
+use super::guesses::Guesses;
 use super::sample::Sample;
-use super::{Guesses, Proposal, meaning, times};
-use crate::{Event, EventType, Price};
+use super::{Proposal, meaning, times};
+use crate::{Event, EventType, Price, TimeFormat};
 
 /// Writes down what was guessed, and what was seen.
 pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses: &Guesses) -> Proposal {
@@ -103,6 +104,9 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
                         line(format!(
                             "# Every value that was seen fits {other:?} too: look which is meant."
                         ));
+                    }
+                    if TimeFormat::named(guess.format).is_ok_and(|format| format.assumes_utc()) {
+                        line("# Times have no zone, so UTC is assumed; zone = \"Europe/Berlin\" says another.".into());
                     }
                     line(format!(
                         "event_time = {{ column = {source}, format = {} }}",
