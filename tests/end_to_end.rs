@@ -79,6 +79,7 @@ async fn what_the_shop_generates_is_what_the_table_holds() {
             price: row.get::<_, Option<i64>>("cents").and_then(Price::from_cents),
             quantity: row.get("quantity"),
             processed_at: None,
+            extra: None,
         };
         assert_eq!(back, event);
         let processed_at: OffsetDateTime = row.get("processed_at");

@@ -27,6 +27,7 @@ impl Model {
             price: Some(self.price(moment)),
             quantity: moment.quantity.into(),
             processed_at: None,
+            extra: None,
         })
     }
 

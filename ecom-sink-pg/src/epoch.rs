@@ -243,7 +243,7 @@ impl Epoch {
     /// when its turn comes.
     pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
         let is_scattered = self.is_scattered();
-        if !is_scattered && self.fates.is_empty() && range == (0..self.rows.len()) {
+        if !is_scattered && !self.has_extra() && self.fates.is_empty() && range == (0..self.rows.len()) {
             return self.encoded.pieces(None);
         }
         let mut rows: Vec<usize> = range.filter(|at| !self.fates.contains_key(at)).collect();
@@ -252,6 +252,11 @@ impl Epoch {
         }
         self.encoded
             .pieces(Some(rows.iter().map(|&at| self.rows[at].place).collect()))
+    }
+
+    /// Whether an event has columns of its file besides its own: then the rows of all are copied with them.
+    pub(crate) fn has_extra(&self) -> bool {
+        self.encoded.has_extra()
     }
 
     /// Whether the ids are in no order, as random ones are. Copied in theirs, such rows cost the server a fifth less: it

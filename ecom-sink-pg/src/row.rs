@@ -4,7 +4,7 @@ use bytes::BufMut;
 use ecom_stream::{Event, Price};
 use time::OffsetDateTime;
 
-/// The columns of `ecom.events`, in the order in which [`encode`] writes them.
+/// The columns of `ecom.events`, in the order in which [`encode`] writes them. Behind them comes `extra`, of an event that has any.
 pub(crate) const COLUMNS: [&str; 14] = [
     "event_time",
     "processed_at",
@@ -36,7 +36,7 @@ pub(crate) struct RowOrigin {
 
 /// Appends one row. An event without a stamp gets `now`.
 pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime, to: &mut Vec<u8>) {
-    to.put_i16(COLUMNS.len() as i16);
+    to.put_i16(COLUMNS.len() as i16 + i16::from(event.extra.is_some()));
     put_fixed(to, &microseconds(event.event_time).to_be_bytes());
     put_fixed(to, &microseconds(event.processed_at.unwrap_or(now)).to_be_bytes());
     match origin {
@@ -65,6 +65,23 @@ pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTi
         Some(price) => put_price(to, price),
         None => put_null(to),
     }
+    if let Some(extra) = &event.extra {
+        // The version of jsonb's binary form, and text.
+        to.put_i32(extra.len() as i32 + 1);
+        to.put_u8(1);
+        to.put_slice(extra.as_bytes());
+    }
+}
+
+/// Appends a row that was encoded, with a null for the extra that it may not have: all rows of a COPY have as many columns.
+pub(crate) fn append_with_extra(row: &[u8], to: &mut Vec<u8>) {
+    let has_extra = !row.starts_with(&(COLUMNS.len() as i16).to_be_bytes());
+    if has_extra {
+        return to.put_slice(row);
+    }
+    to.put_i16(COLUMNS.len() as i16 + 1);
+    to.put_slice(&row[2..]);
+    put_null(to);
 }
 
 /// Microseconds since 2000, as `timestamptz` counts.

@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use ecom_stream::{Result, crash_point};
-use futures::future::{OptionFuture, join, join5, try_join3, try_join4};
+use futures::future::{OptionFuture, join, join5, try_join4};
 use futures::{Sink, SinkExt};
 use postgres_types::ToSql;
 use time::Date;
@@ -29,6 +29,7 @@ pub(crate) struct Session {
     deadline: Deadline,
     ensure_partitions: Statement,
     copy: Statement,
+    copy_with_extra: Statement,
     letters: Statement,
     forget_state: Statement,
     keep_state: Statement,
@@ -42,9 +43,10 @@ impl Session {
         let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
         // All of them in one round trip.
         let prepared = futures::future::try_join(
-            try_join3(
+            try_join4(
                 prepare(statements::ENSURE_PARTITIONS),
                 prepare(statements::COPY),
+                prepare(statements::COPY_WITH_EXTRA),
                 prepare(statements::LETTERS),
             ),
             try_join4(
@@ -54,12 +56,14 @@ impl Session {
                 prepare(statements::ADVANCE),
             ),
         );
-        let ((ensure_partitions, copy, letters), (forget_state, keep_state, splits, advance)) = prepared.await?;
+        let ((ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
+            prepared.await?;
         Ok(Self {
             connection,
             deadline,
             ensure_partitions,
             copy,
+            copy_with_extra,
             letters,
             forget_state,
             keep_state,
@@ -127,7 +131,11 @@ impl Session {
         if sent == 0 {
             return begin.await.unwrap_or(Ok(()));
         }
-        let copy = self.connection.client.copy_in::<_, Bytes>(&self.copy);
+        let statement = match epoch.has_extra() {
+            true => &self.copy_with_extra,
+            false => &self.copy,
+        };
+        let copy = self.connection.client.copy_in::<_, Bytes>(statement);
         // Sent together. Nothing is stored before both are answered: a copy that had begun without a transaction is dropped.
         let (begun, copy) = join(begin, self.deadline.of("starting to copy", copy)).await;
         begun.unwrap_or(Ok(()))?;

@@ -13,6 +13,12 @@ pub(crate) const COPY: &str = "
                       session_id, product_id, product_name, category, brand, price)
     FROM STDIN (FORMAT binary)";
 
+/// The same with `extra`, for epochs in which an event has any.
+pub(crate) const COPY_WITH_EXTRA: &str = "
+    COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
+                      session_id, product_id, product_name, category, brand, price, extra)
+    FROM STDIN (FORMAT binary)";
+
 pub(crate) const LETTERS: &str = "
     INSERT INTO ecom.dead_letters
            (pipeline, epoch, split_id, path, record_no, byte_offset, reason, detail, raw, raw_text)
@@ -243,8 +249,12 @@ mod tests {
 
     #[test]
     fn rows_are_copied_into_the_columns_that_they_are_encoded_for() {
-        let listed = COPY.split(['(', ')']).nth(1).unwrap();
-        let columns: Vec<&str> = listed.split(',').map(str::trim).collect();
-        assert_eq!(columns, crate::row::COLUMNS);
+        let listed = |copy: &'static str| -> Vec<&str> {
+            let listed = copy.split(['(', ')']).nth(1).unwrap();
+            listed.split(',').map(str::trim).collect()
+        };
+        assert_eq!(listed(COPY), crate::row::COLUMNS);
+        let with_extra: Vec<&str> = crate::row::COLUMNS.into_iter().chain(["extra"]).collect();
+        assert_eq!(listed(COPY_WITH_EXTRA), with_extra);
     }
 }

@@ -102,6 +102,7 @@ async fn every_value_comes_back_from_the_table() {
             price: row.get::<_, Option<i64>>("cents").and_then(Price::from_cents),
             quantity: row.get("quantity"),
             processed_at: row.get("processed_at"),
+            extra: None,
         };
         assert_eq!(back, event);
     }

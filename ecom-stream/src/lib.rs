@@ -24,6 +24,7 @@
 //! ```
 
 mod batch;
+pub mod check;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
 #[cfg(feature = "crash-points")]
@@ -33,7 +34,9 @@ mod csv;
 mod csv_dir;
 mod error;
 mod event;
+pub mod infer;
 mod ledger;
+mod mapping;
 pub mod memory;
 pub mod operators;
 mod pipeline;
@@ -57,14 +60,16 @@ mod transform;
 pub use {bytes, csv_async, time, uuid};
 
 pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
-pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
+pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv};
 
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{
-    Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, absent_id, id_of_text,
+    Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, TimePattern, TimeZone,
+    absent_id, id_of_text,
 };
 pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
+pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use pipeline::{Pipeline, Summary};
 pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};
 pub use queue::QueueLimits;

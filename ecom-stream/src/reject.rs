@@ -109,6 +109,10 @@ reasons! {
     RECORD_TOO_LARGE = "record_too_large";
     /// The split became shorter than it was.
     TRUNCATED = "truncated";
+    /// The split is compressed, and its data end in the middle.
+    COMPRESSED_TRUNCATED = "compressed_truncated";
+    /// The split is compressed, and its data can't be decompressed.
+    COMPRESSED_DAMAGED = "compressed_damaged";
     /// The split went on after a last record without a terminator had been taken as whole.
     GREW_MID_RECORD = "grew_mid_record";
 }

@@ -396,3 +396,60 @@ proptest! {
         prop_assert_eq!(cut.rejects(), whole.rejects());
     }
 }
+
+#[tokio::test]
+async fn files_in_sub_directories() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, done) = (root.path().join("data"), root.path().join("done"));
+    let day = data.join("date=2026-11-01/hour=09");
+    fs::create_dir_all(&day).unwrap();
+    fs::create_dir_all(data.join(".hidden/deep")).unwrap();
+    fs::create_dir_all(root.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(root.path().join("elsewhere"), data.join("linked")).unwrap();
+    drop_in(&data, "top.csv", HEADER.to_owned() + &rows(0..1));
+    drop_in(&day, "a.csv", HEADER.to_owned() + &rows(1..2));
+    for passed_over in [data.join(".hidden/deep"), root.path().join("elsewhere")] {
+        drop_in(&passed_over, "x.csv", HEADER.to_owned() + &rows(90..91));
+    }
+    let source = || {
+        let source = CsvDirSource::new(&data)
+            .settle_for(SETTLE)
+            .rescan_every(Duration::from_millis(200));
+        source.recursive().after_commit(AfterCommit::Archive(done.clone()))
+    };
+    // What a crash left aside comes back in its sub-directory.
+    fs::rename(day.join("a.csv"), day.join(".ecom-aside.0.a.csv")).unwrap();
+    let sink = MemorySink::new("test");
+    once(source(), &sink).await.unwrap();
+    assert_eq!(users(&sink), numbers(0..2));
+    assert!(done.join("date=2026-11-01/hour=09/a.csv").exists() && done.join("top.csv").exists());
+    assert!(state(&sink, "date=2026-11-01/hour=09/a.csv").is_some());
+
+    let running = start(source(), &sink);
+    let next = data.join("date=2026-11-01/hour=10");
+    fs::create_dir(&next).unwrap();
+    drop_in(&next, "a.csv", HEADER.to_owned() + &rows(2..3));
+    eventually("a file in a new directory", || users(&sink) == numbers(0..3)).await;
+    drop_in(&next, "b.csv", HEADER.to_owned() + &rows(3..4));
+    eventually("another", || users(&sink) == numbers(0..4)).await;
+    // A whole directory that is moved in.
+    let outside = root.path().join("hour=11");
+    fs::create_dir(&outside).unwrap();
+    drop_in(&outside, "a.csv", HEADER.to_owned() + &rows(4..5));
+    fs::rename(outside, data.join("date=2026-11-01/hour=11")).unwrap();
+    eventually("one that was moved in", || users(&sink) == numbers(0..5)).await;
+    running.stop().await;
+
+    // Without being asked nobody looks there.
+    let plain = MemorySink::new("plain");
+    drop_in(&day, "c.csv", HEADER.to_owned() + &rows(5..6));
+    once(CsvDirSource::new(&data).settle_for(SETTLE), &plain).await.unwrap();
+    assert_eq!(users(&plain), numbers(0..0));
+    let inside = CsvDirSource::new(&data)
+        .recursive()
+        .after_commit(AfterCommit::Archive(day.join("done")));
+    assert_eq!(
+        once(inside, &plain).await.unwrap_err().kind(),
+        ecom_stream::ErrorKind::Configuration
+    );
+}

@@ -16,6 +16,7 @@ const PIECE_BYTES: usize = 64 << 10;
 pub(super) struct Encoded {
     pieces: Vec<Bytes>,
     open: Vec<u8>,
+    has_extra: bool,
 }
 
 /// The piece that has a row, and where in it the row stands.
@@ -41,6 +42,7 @@ impl Encoded {
         }
         let start = self.open.len();
         encode(event, origin, now, &mut self.open);
+        self.has_extra |= event.extra.is_some();
         let place = Place {
             piece: self.pieces.len() as u32,
             start: start as u32,
@@ -50,6 +52,11 @@ impl Encoded {
             self.seal();
         }
         place
+    }
+
+    /// Whether a row has extra: then [`pieces`](Self::pieces) must be of some.
+    pub(super) fn has_extra(&self) -> bool {
+        self.has_extra
     }
 
     /// Ends the piece that is being written.
@@ -73,7 +80,11 @@ impl Encoded {
             while piece.len() < PIECE_BYTES
                 && let Some(row) = some.next()
             {
-                piece.extend_from_slice(&self.pieces[row.piece as usize][row.start as usize..row.end as usize]);
+                let row = &self.pieces[row.piece as usize][row.start as usize..row.end as usize];
+                match self.has_extra {
+                    true => row::append_with_extra(row, &mut piece),
+                    false => piece.extend_from_slice(row),
+                }
             }
             Some(piece.into())
         });

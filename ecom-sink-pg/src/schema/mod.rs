@@ -32,6 +32,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__operations",
         include_str!("../../sql/migrations/V8__operations.sql"),
     ),
+    ("V9__extra", include_str!("../../sql/migrations/V9__extra.sql")),
 ];
 
 /// Where it is written down which of them were applied.

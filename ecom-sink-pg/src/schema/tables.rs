@@ -35,6 +35,7 @@ pub(super) const TABLES: &[Table] = &[
             ("category", "text"),
             ("brand", "text"),
             ("price", "numeric(12,2)"),
+            ("extra", "jsonb"),
         ],
     },
     Table {

@@ -53,13 +53,19 @@ impl Columns {
         }
     }
 
+    /// The same, with those that are `required`.
+    pub(crate) fn require<'a>(mut self, required: impl IntoIterator<Item = &'a str>) -> Self {
+        self.required = required.into_iter().map(str::to_owned).collect();
+        self
+    }
+
     /// Any header will do: for records that are not events.
     pub fn any() -> Self {
         Self::default()
     }
 
     /// Reads a header, or says why nothing in the file can be used.
-    pub(crate) fn check(&self, fields: &ByteRecord) -> Result<HeaderCheck, Refusal> {
+    pub(crate) fn check(&self, fields: &ByteRecord, delimiter: u8) -> Result<HeaderCheck, Refusal> {
         let names: Vec<String> = match fields
             .iter()
             .map(|name| std::str::from_utf8(name).map(str::trim))
@@ -91,8 +97,9 @@ impl Columns {
             .map(String::as_str)
             .collect();
         if !missing.is_empty() {
-            if let Some(delimiter) = other_delimiter(&header) {
-                let detail = format!("the header is one field with {delimiter:?} in it: fields are parted by commas");
+            if let Some(other) = other_delimiter(&header) {
+                let expected = char::from(delimiter);
+                let detail = format!("the header is one field with {other:?} in it, where {expected:?} parts fields");
                 return Err(Refusal::new(Reason::WRONG_DELIMITER, detail));
             }
             let detail = format!(
@@ -117,7 +124,9 @@ impl Columns {
 
 fn other_delimiter(header: &Header) -> Option<char> {
     match header.names() {
-        [only] => [';', '\t', '|'].into_iter().find(|delimiter| only.contains(*delimiter)),
+        [only] => [',', ';', '\t', '|']
+            .into_iter()
+            .find(|delimiter| only.contains(*delimiter)),
         _ => None,
     }
 }
@@ -128,7 +137,7 @@ mod tests {
     use crate::Event;
 
     fn check(names: &[&str]) -> Result<HeaderCheck, Refusal> {
-        Event::columns().check(&ByteRecord::from(names.to_vec()))
+        Event::columns().check(&ByteRecord::from(names.to_vec()), b',')
     }
 
     #[test]
@@ -153,7 +162,7 @@ mod tests {
         assert_eq!(reason(&["event_time;event_type;user_id"]), Reason::WRONG_DELIMITER);
         assert_eq!(reason(&["event_time", "event_time"]), Reason::COLUMN_TWICE);
         assert_eq!(reason(&["e\0v\0"]), Reason::WRONG_ENCODING);
-        let latin = Event::columns().check(&ByteRecord::from(vec![b"\xff\xfe".as_slice()]));
+        let latin = Event::columns().check(&ByteRecord::from(vec![b"\xff\xfe".as_slice()]), b',');
         assert_eq!(latin.unwrap_err().reason, Reason::WRONG_ENCODING);
     }
 }

@@ -1,5 +1,6 @@
 //! CSV: headers, records, and the reading of one file with a check for every damage that the parser hides.
 
+mod dialect;
 mod gathered;
 mod header;
 mod limits;
@@ -10,10 +11,11 @@ mod step;
 mod tee;
 mod to_csv;
 
+pub use dialect::Dialect;
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
-pub(crate) use reader::{CsvReader, HeaderStep, Resume};
+pub(crate) use reader::{CsvReader, HeaderStep, Resume, Unreadable};
 pub(crate) use record::CsvRows;
 pub use record::{CsvRecord, FieldCountError};
 pub(crate) use step::{End, Step};

@@ -12,34 +12,36 @@ pub(super) enum Quotes {
 }
 
 /// Checks the quotes of one record, given without its terminator.
-pub(super) fn check(raw: &[u8]) -> Quotes {
+pub(super) fn check(raw: &[u8], delimiter: u8, quote: u8) -> Quotes {
     let mut rest = raw;
     loop {
         // At the start of a field.
-        if let [b'"', quoted @ ..] = rest {
-            match after_quoted(quoted) {
+        if let [first, quoted @ ..] = rest
+            && *first == quote
+        {
+            match after_quoted(quoted, quote) {
                 None => return Quotes::Open,
                 Some([]) => return Quotes::Sound,
-                Some([b',', next @ ..]) => rest = next,
+                Some([after, next @ ..]) if *after == delimiter => rest = next,
                 Some(_) => return Quotes::TextAfter,
             }
         } else {
-            match memchr(b',', rest) {
+            match memchr(delimiter, rest) {
                 None => return Quotes::Sound,
-                Some(comma) => rest = &rest[comma + 1..],
+                Some(at) => rest = &rest[at + 1..],
             }
         }
     }
 }
 
 /// What follows the closing quote of a field that begins behind its opening one; `None` if it is not closed.
-fn after_quoted(mut rest: &[u8]) -> Option<&[u8]> {
+fn after_quoted(mut rest: &[u8], quote: u8) -> Option<&[u8]> {
     loop {
-        let quote = memchr(b'"', rest)?;
-        rest = &rest[quote + 1..];
+        let closing = memchr(quote, rest)?;
+        rest = &rest[closing + 1..];
         match rest {
             // A doubled quote stands for one.
-            [b'"', next @ ..] => rest = next,
+            [first, next @ ..] if *first == quote => rest = next,
             _ => return Some(rest),
         }
     }
@@ -48,6 +50,10 @@ fn after_quoted(mut rest: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(raw: &[u8]) -> Quotes {
+        super::check(raw, b',', b'"')
+    }
 
     #[test]
     fn quotes() {
@@ -68,5 +74,7 @@ mod tests {
         for open in ["\"", "a,\"b", "\"a\"\"", "a,\"b\nc,d\n"] {
             assert_eq!(check(open.as_bytes()), Quotes::Open, "{open}");
         }
+        assert_eq!(super::check(b"'a;''\"';\"", b';', b'\''), Quotes::Sound);
+        assert_eq!(super::check(b"'a,b' ;", b';', b'\''), Quotes::TextAfter);
     }
 }

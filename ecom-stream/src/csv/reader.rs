@@ -10,7 +10,7 @@ use super::gathered::{Gathered, name_of_field_at};
 use super::quotes::{self, Quotes};
 use super::step::{End, Found, Step};
 use super::tee::{RecordTooLarge, Tee};
-use super::{Columns, CsvLimits, Header, HeaderCheck};
+use super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
 use crate::{Reason, Refusal, Split};
 
 /// A third of the CPU time of the parser's default of 8 KiB.
@@ -24,12 +24,18 @@ pub(crate) struct CsvReader<R> {
     split: Split,
     header: Arc<Header>,
     limits: CsvLimits,
+    dialect: Dialect,
     scratch: ByteRecord,
     offset: u64,
     record: u64,
     blank_lines: u64,
     digest: blake3::Hasher,
 }
+
+/// An error of the input that is damage, and no trouble that passes: what was compressed can't be decompressed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Unreadable(pub(crate) Refusal);
 
 /// Where a reader goes on.
 #[derive(Debug, Clone)]
@@ -65,18 +71,25 @@ pub(crate) enum HeaderStep {
 
 impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// A reader at the start of a split. The header is to be read first.
-    pub(crate) fn new(input: R, split: Split, limits: CsvLimits) -> Self {
+    pub(crate) fn new(input: R, split: Split, limits: CsvLimits, dialect: Dialect) -> Self {
         let resume = Resume {
             offset: 0,
             record: 0,
             digest: blake3::Hasher::new(),
             behind_terminator: false,
         };
-        Self::resume(input, split, limits, Arc::new(Header::new([""; 0])), resume)
+        Self::resume(input, split, limits, dialect, Arc::new(Header::new([""; 0])), resume)
     }
 
     /// A reader that goes on where another one ended; `input` stands at [`Resume::seek_to`].
-    pub(crate) fn resume(input: R, split: Split, limits: CsvLimits, header: Arc<Header>, from: Resume) -> Self {
+    pub(crate) fn resume(
+        input: R,
+        split: Split,
+        limits: CsvLimits,
+        dialect: Dialect,
+        header: Arc<Header>,
+        from: Resume,
+    ) -> Self {
         let unkept = (from.offset - from.seek_to()) as usize;
         // An empty batch would get nowhere, and the fields of one are counted in 32 bits.
         let limits = CsvLimits {
@@ -90,12 +103,16 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             csv: AsyncReaderBuilder::new()
                 .has_headers(false)
                 .flexible(true)
+                .delimiter(dialect.delimiter)
+                .quote(dialect.quote.unwrap_or(b'"'))
+                .quoting(dialect.quote.is_some())
                 .buffer_capacity(BUFFER_BYTES)
                 .create_reader(tee),
             base: from.seek_to(),
             split,
             header,
             limits,
+            dialect,
             scratch: ByteRecord::new(),
             offset: from.offset,
             record: from.record,
@@ -142,8 +159,15 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.csv.into_inner().into_inner()
     }
 
-    /// Reads the header.
+    /// Reads the header; where files have none nothing is read.
     pub(crate) async fn read_header(&mut self, columns: &Columns) -> io::Result<HeaderStep> {
+        if let Some(names) = &self.dialect.columns {
+            let check = columns.check(&ByteRecord::from(names.clone()), self.dialect.delimiter);
+            if let Ok(check) = &check {
+                self.header = Arc::new(check.header.clone());
+            }
+            return Ok(HeaderStep::Found { check, whole: true });
+        }
         let found = match self.next().await {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -151,14 +175,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 return Ok(HeaderStep::Empty);
             }
             Err(err) => {
-                let refusal = too_large(err, &self.limits)?;
+                let refusal = damage(err, &self.limits)?;
                 return Ok(HeaderStep::Found {
+                    whole: refusal.reason != Reason::COMPRESSED_TRUNCATED,
                     check: Err(refusal),
-                    whole: true,
                 });
             }
         };
-        let check = columns.check(&self.scratch);
+        let check = columns.check(&self.scratch, self.dialect.delimiter);
         if let Ok(check) = &check {
             self.header = Arc::new(check.header.clone());
         }
@@ -190,16 +214,13 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                     end = self.read_until().max(end);
                     break Some(End::Clean);
                 }
-                Err(err) => break Some(End::Damaged(too_large(err, &self.limits)?)),
+                Err(err) => break Some(End::Damaged(damage(err, &self.limits)?)),
             };
             let raw = self.csv.get_ref().peek(found.start, found.text_end);
             if raw.len() > self.limits.max_record_bytes {
                 break Some(End::Damaged(record_too_large(&self.limits)));
             }
-            let quotes = match memchr(b'"', raw) {
-                Some(_) => quotes::check(raw),
-                None => Quotes::Sound,
-            };
+            let quotes = self.quotes_of(raw);
             if !found.terminated || quotes == Quotes::Open {
                 break Some(End::Tail);
             }
@@ -223,7 +244,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             text_end: end,
             terminated: false,
         };
-        let quotes = quotes::check(&raw[blank.bytes as usize..]);
+        let quotes = self.quotes_of(&raw[blank.bytes as usize..]);
         if quotes == Quotes::Open {
             let detail = format!(
                 "the file ends inside quotes that begin in the record at byte {}",
@@ -273,13 +294,20 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }))
     }
 
+    fn quotes_of(&self, raw: &[u8]) -> Quotes {
+        match self.dialect.quote {
+            Some(quote) if memchr(quote, raw).is_some() => quotes::check(raw, self.dialect.delimiter, quote),
+            _ => Quotes::Sound,
+        }
+    }
+
     /// Whether the record in `scratch` can be used.
     fn judge(&self, quotes: Quotes) -> Result<(), Refusal> {
         let record = &self.scratch;
         if quotes == Quotes::TextAfter {
             return Err(Refusal::new(
                 Reason::TEXT_AFTER_QUOTE,
-                "text stands between a closing quote and a comma",
+                "text stands between a closing quote and a delimiter",
             ));
         }
         let (found, expected) = (record.len(), self.header.names().len());
@@ -346,13 +374,16 @@ fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     }
 }
 
-/// The refusal of a record without an end, or the error if it was another.
-fn too_large(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
+/// The refusal of a record without an end, or of damage in what was compressed; the error if it was another.
+fn damage(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
     match err.into_kind() {
         csv_async::ErrorKind::Io(err) if err.get_ref().is_some_and(|inner| inner.is::<RecordTooLarge>()) => {
             Ok(record_too_large(limits))
         }
-        csv_async::ErrorKind::Io(err) => Err(err),
+        csv_async::ErrorKind::Io(err) => match err.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(Unreadable(refusal)) => Ok(refusal.clone()),
+            None => Err(err),
+        },
         other => Err(io::Error::other(format!("{other:?}"))),
     }
 }

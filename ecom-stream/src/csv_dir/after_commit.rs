@@ -37,7 +37,8 @@ impl AfterCommit {
     }
 
     /// How files are taken away from `watched`; makes the archive where there is none.
-    pub(super) fn removal(&self, watched: &Path) -> Result<Option<Removal<Disk>>> {
+    pub(super) fn removal(&self, dir: &Disk) -> Result<Option<Removal<Disk>>> {
+        let watched = dir.path();
         self.check(watched)?;
         let to = match self {
             Self::Keep => return Ok(None),
@@ -49,7 +50,7 @@ impl AfterCommit {
             }
             Self::Delete => Destination::Nowhere,
         };
-        let dir = Disk::new(watched);
+        let dir = dir.clone();
         Ok(Some(Removal { dir, to }))
     }
 }
@@ -119,7 +120,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let data = root.path().canonicalize().unwrap();
         let archive = AfterCommit::Archive(data.join("done"));
-        for refused in [archive.check(&data), archive.removal(&data).map(drop)] {
+        for refused in [archive.check(&data), archive.removal(&Disk::new(&*data)).map(drop)] {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Configuration);
         }
         assert!(!data.join("done").exists());

@@ -1,8 +1,9 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 
+use super::compression::Compression;
 use super::directory::Directory;
-use super::identity::digest_whole;
+use super::identity::{Whole, digest_whole};
 use super::mark::{FileMark, Stamp};
 use super::uncommitted::Uncommitted;
 use crate::{Checkpoint, Position, Result, SplitState};
@@ -26,6 +27,8 @@ pub(super) struct Alike {
 #[derive(Debug)]
 struct Asked {
     stamp: Stamp,
+    /// Of what stands in it, decompressed; `None` if that is damaged.
+    size: Option<u64>,
     /// Only where another file has the same size.
     digest: Option<String>,
 }
@@ -43,6 +46,11 @@ impl Alike {
         self.unfinished.iter().chain(copied).cloned().collect()
     }
 
+    /// How much stands in a file, once it was asked about.
+    pub(super) fn size_of(&self, name: &OsStr) -> Option<u64> {
+        self.asked.get(name)?.size
+    }
+
     /// Asks about files that come next.
     pub(super) async fn ask<D: Directory>(
         &mut self,
@@ -50,9 +58,23 @@ impl Alike {
         known: &Known<'_, D>,
     ) -> Result<()> {
         *self = Self::default();
+        let mut wholes = HashMap::new();
+        for (name, stamp) in &files {
+            if Compression::of(name) != Compression::None {
+                // One that can't be read now stays unknown, and is asked about again.
+                if let Ok(Some(whole)) = digest_whole(known.dir, name, *stamp).await {
+                    wholes.insert(name.clone(), whole);
+                }
+            }
+        }
         // In this order: what leaves here meanwhile is in the ledger by then.
         let given_out = known.uncommitted.all();
-        let sizes: Vec<u64> = files.iter().map(|(_, stamp)| stamp.size).collect();
+        let size_of = |name: &OsStr, stamp: Stamp| match (Compression::of(name), wholes.get(name)) {
+            (Compression::None, _) => Some(stamp.size),
+            (_, Some(Whole::Sound { size, .. })) => Some(*size),
+            (_, Some(Whole::Damaged) | None) => None,
+        };
+        let sizes: Vec<u64> = files.iter().filter_map(|(name, stamp)| size_of(name, *stamp)).collect();
         let in_ledger = known.from.alike(known.source, &sizes).await?;
 
         let mut seen: HashSet<u64> = in_ledger.finished_sizes.into_iter().collect();
@@ -64,16 +86,25 @@ impl Alike {
         seen.extend(sizes.into_iter().filter(|size| !once.insert(*size)));
         let mut digests = Vec::new();
         for (name, stamp) in files {
-            let mut digest = None;
-            if seen.contains(&stamp.size) {
+            let is_plain = Compression::of(&name) == Compression::None;
+            let mut whole = wholes.remove(&name);
+            if is_plain && seen.contains(&stamp.size) {
+                whole = digest_whole(known.dir, &name, stamp).await.ok().flatten();
                 // One that can't be digested now stays unknown, and is asked about again.
-                let Ok(Some(found)) = digest_whole(known.dir, &name, stamp).await else {
+                if whole.is_none() {
                     continue;
-                };
-                digests.push((stamp.size, found.clone()));
-                digest = Some(found);
+                }
             }
-            self.asked.insert(name, Asked { stamp, digest });
+            let (size, digest) = match whole {
+                Some(Whole::Sound { size, digest }) => {
+                    digests.push((size, digest.clone()));
+                    (Some(size), Some(digest))
+                }
+                Some(Whole::Damaged) => (None, None),
+                None if is_plain => (Some(stamp.size), None),
+                None => continue,
+            };
+            self.asked.insert(name, Asked { stamp, size, digest });
         }
         if !digests.is_empty() {
             for position in known.from.finished(known.source, &digests).await? {
@@ -102,7 +133,7 @@ impl Alike {
                 // Those of its size that were not digested, since there was no other then, are to be asked about again.
                 let size = position.offset;
                 self.asked
-                    .retain(|_, asked| asked.digest.is_some() || asked.stamp.size != size);
+                    .retain(|_, asked| asked.digest.is_some() || asked.size != Some(size));
                 if self
                     .asked
                     .values()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::alike::{ASKED_AT_ONCE, Alike, Known};
+use super::compression::Compression;
 use super::directory::Directory;
 use super::hints::Hint;
 use super::inbox::{Inbox, Readiness, Ready};
@@ -185,9 +186,20 @@ impl<D: Directory> Desk<D> {
             && stamp.size > 0
         {
             if !self.alike.knows(&ready.name, *stamp) {
-                let next = self.inbox.files().filter(|(_, stamp)| stamp.size > 0);
-                let next = next.take(ASKED_AT_ONCE).map(|(name, stamp)| (name.clone(), stamp));
-                let files = next.chain([(ready.name.clone(), *stamp)]).collect();
+                let this = [(ready.name.clone(), *stamp)];
+                let is_plain = |name: &OsString| Compression::of(name) == Compression::None;
+                let files = match is_plain(&ready.name) {
+                    true => {
+                        let next = self
+                            .inbox
+                            .files()
+                            .filter(|(name, stamp)| stamp.size > 0 && is_plain(name));
+                        let next = next.take(ASKED_AT_ONCE).map(|(name, stamp)| (name.clone(), stamp));
+                        next.chain(this).collect()
+                    }
+                    // What is compressed must be read to be asked about: only when its turn has come.
+                    false => this.into(),
+                };
                 let known = Known {
                     dir: &self.dir,
                     source: &self.source,
@@ -201,6 +213,7 @@ impl<D: Directory> Desk<D> {
                 return Ok(Some((ready, opened)));
             }
             ready.alike = self.alike.to(&ready.name);
+            ready.content_size = self.alike.size_of(&ready.name);
             if self.allow_copies {
                 // What was renamed is no copy.
                 let is_it = |position: &Position| FileMark::of(position).is_some_and(|mark| mark.stamp == *stamp);

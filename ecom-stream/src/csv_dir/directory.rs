@@ -45,11 +45,14 @@ pub(super) trait Directory: Clone + Send + Sync + 'static {
     /// What is at a path, in this directory or another; never follows a symlink.
     fn stamp_at(&self, path: &Path) -> io::Result<Stamp>;
 
-    /// The names in this directory that begin so.
+    /// The names in this directory, and in its sub-directories, that begin so.
     fn names_with(&self, prefix: &str) -> io::Result<Vec<std::ffi::OsString>>;
 
     /// Renames a file, and fails with [`AlreadyExists`](io::ErrorKind::AlreadyExists) rather than replace another.
     fn rename_to_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Makes the directories of `path`, relative to `under`, which must be there.
+    fn make_directories(&self, under: &Path, path: &Path) -> io::Result<()>;
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;

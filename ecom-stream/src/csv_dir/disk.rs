@@ -2,13 +2,14 @@ use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use notify::{RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::{Mode, OFlags};
 use tokio::fs::File;
 use tokio::sync::mpsc;
@@ -17,30 +18,79 @@ use super::directory::Directory;
 use super::hints::Hints;
 use super::mark::Stamp;
 use super::rename::rename_to_new;
-use super::scan::{Chunk, ChunkBuilder, Found, Look, Why, judge_name};
+use super::scan::{Chunk, ChunkBuilder, Found, Look, Why, is_hidden, judge_name};
 
 /// A directory of the file system.
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
     path: Arc<Path>,
+    /// Whether its sub-directories are looked into.
+    recursive: bool,
 }
 
 impl Disk {
     pub(super) fn new(path: impl Into<Arc<Path>>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            recursive: false,
+        }
+    }
+
+    pub(super) fn recursive(self, recursive: bool) -> Self {
+        Self { recursive, ..self }
+    }
+
+    /// Has `see` look at every entry, until it says that it has seen enough: its name, which is the path in this directory,
+    /// and whether it is a sub-directory that is looked into. A sub-directory that can't be read is told as an error.
+    fn walk(&self, mut see: impl FnMut(OsString, io::Result<bool>) -> ControlFlow<()>) -> io::Result<()> {
+        let mut directories = vec![OsString::new()];
+        while let Some(directory) = directories.pop() {
+            let is_top = directory.is_empty();
+            let entries = match self.path.join(&directory).read_dir() {
+                Ok(entries) => entries,
+                Err(err) if is_top => return Err(err),
+                Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
+                Err(err) => {
+                    if see(directory, Err(err)).is_break() {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            };
+            for entry in entries {
+                let entry = entry?;
+                let mut name = directory.clone();
+                if !is_top {
+                    name.push("/");
+                }
+                name.push(entry.file_name());
+                // Links are not followed.
+                let descend = self.recursive && !is_hidden(&name) && entry.file_type().is_ok_and(|of| of.is_dir());
+                if descend {
+                    directories.push(name.clone());
+                }
+                if see(name, Ok(descend)).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn scan_into(&self, chunks: &mpsc::Sender<io::Result<Chunk>>) -> io::Result<Chunk> {
         let mut chunk = ChunkBuilder::default();
-        for entry in self.path.read_dir()? {
-            let name = entry?.file_name();
-            let look = self.look(&name);
-            if let Some(full) = chunk.add(name, look)
-                && chunks.blocking_send(Ok(full)).is_err()
-            {
-                break;
+        self.walk(|name, entry| {
+            let look = match entry {
+                Ok(true) => return ControlFlow::Continue(()),
+                Ok(false) => self.look(&name),
+                Err(err) => Err(err),
+            };
+            let full = chunk.add(name, look);
+            match full.is_none_or(|full| chunks.blocking_send(Ok(full)).is_ok()) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
             }
-        }
+        })?;
         Ok(chunk.finish())
     }
 }
@@ -58,10 +108,15 @@ impl Directory for Disk {
     }
 
     fn listen(&self, hints: Arc<Hints>) -> io::Result<Box<dyn Any + Send + Sync>> {
-        let mut watcher = notify::recommended_watcher(move |event| hints.hear(event)).map_err(io::Error::other)?;
-        watcher
-            .watch(&self.path, RecursiveMode::NonRecursive)
-            .map_err(io::Error::other)?;
+        let path = self.path.clone();
+        let config = notify::Config::default().with_follow_symlinks(false);
+        let mut watcher =
+            RecommendedWatcher::new(move |event| hints.hear(&path, event), config).map_err(io::Error::other)?;
+        let mode = match self.recursive {
+            true => RecursiveMode::Recursive,
+            false => RecursiveMode::NonRecursive,
+        };
+        watcher.watch(&self.path, mode).map_err(io::Error::other)?;
         Ok(Box::new(watcher))
     }
 
@@ -121,17 +176,26 @@ impl Directory for Disk {
 
     fn names_with(&self, prefix: &str) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for entry in self.path.read_dir()? {
-            let name = entry?.file_name();
-            if name.as_bytes().starts_with(prefix.as_bytes()) {
+        self.walk(|name, _| {
+            if Path::new(&name)
+                .file_name()
+                .is_some_and(|file| file.as_bytes().starts_with(prefix.as_bytes()))
+            {
                 names.push(name);
             }
-        }
+            ControlFlow::Continue(())
+        })?;
         Ok(names)
     }
 
     fn rename_to_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         rename_to_new(from, to)
+    }
+
+    fn make_directories(&self, under: &Path, path: &Path) -> io::Result<()> {
+        // One that is gone, with what it was mounted on, is not made anew.
+        under.metadata()?;
+        fs::create_dir_all(under.join(path))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -198,7 +262,7 @@ mod tests {
         assert_eq!(names, ["B.CSV", "a.csv"]);
         assert_eq!(
             chunk.passed_over.to_string(),
-            "1 hidden, 2 temporary (.tmp, .part), 1 without the ending .csv, 1 symbolic links, 2 directories or special \
+            "1 hidden, 2 temporary (.tmp, .part), 1 not .csv, .csv.gz or .csv.zst, 1 symbolic links, 2 directories or special \
              files"
         );
         assert!(chunks.recv().await.is_none());

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use tokio::sync::Notify;
 
-use super::scan::judge_name;
+use super::scan::{is_hidden, judge_name};
 
 /// What was seen to happen to a file. The later ones say more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +48,8 @@ impl Hints {
         std::mem::take(&mut self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Hears of an event of the system.
-    pub(super) fn hear(&self, event: notify::Result<notify::Event>) {
+    /// Hears of an event of the system in `directory`, or below it.
+    pub(super) fn hear(&self, directory: &Path, event: notify::Result<notify::Event>) {
         let mut event = match event {
             Ok(event) if event.need_rescan() => return self.lost(),
             Ok(event) => event,
@@ -65,9 +66,14 @@ impl Hints {
             _ => return,
         };
         // Of a renaming within the directory the new name is the last.
-        if let Some(name) = event.paths.pop().and_then(|path| path.file_name().map(OsString::from)) {
-            self.note(name, hint);
+        let Some(path) = event.paths.pop() else { return };
+        let Ok(name) = path.strip_prefix(directory) else { return };
+        // Nobody listened yet when the first files were made in a new directory.
+        let is_whole = matches!(hint, Hint::Renamed) || matches!(event.kind, EventKind::Create(_));
+        if is_whole && !is_hidden(name.as_os_str()) && path.is_dir() {
+            return self.lost();
         }
+        self.note(name.into(), hint);
     }
 
     /// Something happened to a file.
@@ -107,7 +113,7 @@ mod tests {
             Ok(notify::Event::new(kind).add_path(format!("/d/{n}.csv").into()))
         };
         for n in 0..=MAX_NAMES {
-            hints.hear(event(n));
+            hints.hear(Path::new("/d"), event(n));
         }
         let pending = hints.pending.lock().unwrap();
         assert!(pending.rescan);

@@ -2,14 +2,15 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek};
 
+use super::compression::{Compression, Content};
 use super::directory::Directory;
 use super::inbox::Ready;
 use super::mark::{FileMark, Stamp};
 use super::name::{from_path, to_path};
 use super::scan::Look;
-use crate::csv::Resume;
+use crate::csv::{Resume, Unreadable};
 use crate::{Position, Split, SplitState};
 
 /// Which split a file is, and where reading of it goes on.
@@ -43,7 +44,7 @@ pub(super) async fn identify<D: Directory>(
     dir: &D,
     source: &str,
     ready: &Ready,
-    file: &mut D::File,
+    file: &mut Content<D::File>,
     stamp: Stamp,
 ) -> io::Result<Identity> {
     if was_renamed_back(dir, ready, stamp) {
@@ -51,7 +52,7 @@ pub(super) async fn identify<D: Directory>(
     }
     let candidates = candidates(dir, ready, stamp);
     let offsets: BTreeSet<u64> = candidates.iter().map(|(position, _)| position.offset).collect();
-    let digests = digests(file, stamp, offsets.iter().copied()).await?;
+    let digests = digests(file, offsets.iter().copied()).await?;
     let same = candidates.into_iter().filter_map(|(position, mark)| {
         let at = offsets.iter().position(|offset| *offset == position.offset)?;
         let digest = digests.get(at)?;
@@ -61,7 +62,7 @@ pub(super) async fn identify<D: Directory>(
     // Of those that were read as far rather the file itself than one like it.
     let best = same.max_by_key(|(position, mark, _)| {
         let is_known = Some(&position.split) == known;
-        let is_whole = position.state == SplitState::Finished && position.offset == stamp.size;
+        let is_whole = position.state == SplitState::Finished && Some(position.offset) == ready.content_size;
         (position.offset, is_known, is_whole, mark.stamp.inode == stamp.inode)
     });
 
@@ -115,23 +116,25 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stamp: Stamp) -> Vec<(Positi
         let is_other = ready.known.as_ref().is_none_or(|known| known.split != position.split);
         is_other && position.record > 0
     });
+    // Of what is damaged nobody knows how much there was.
+    let may_reach = |offset: u64| ready.content_size.is_none_or(|size| offset <= size);
     let marked = |position: &Position| Some((position.clone(), FileMark::of(position)?));
     let alike = alike
         .filter_map(marked)
         .filter(|(position, mark)| match position.state {
-            SplitState::Finished => position.offset == stamp.size && mark.renamed_to.is_none(),
+            SplitState::Finished => Some(position.offset) == ready.content_size && mark.renamed_to.is_none(),
             SplitState::Open | SplitState::Damaged(_) => {
                 // Behind half a record that was taken as whole any other file with that beginning would be damage.
                 let is_like_it = !mark.unterminated || mark.stamp == stamp;
                 let path = position.split.path();
                 let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stamp);
-                is_like_it && position.offset <= stamp.size && was_renamed
+                is_like_it && may_reach(position.offset) && was_renamed
             }
             SplitState::SetAside(_) => false,
         });
     let known = known
         .filter_map(marked)
-        .filter(|(position, _)| position.offset <= stamp.size);
+        .filter(|(position, _)| may_reach(position.offset));
     known.chain(alike).collect()
 }
 
@@ -173,11 +176,11 @@ impl Identity {
         at: &Position,
         mark: FileMark,
         digest: blake3::Hasher,
-        file: &mut (impl AsyncRead + AsyncSeek + Unpin),
+        file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
     ) -> io::Result<Self> {
         let mut next = [0];
         let grew_mid_record = mark.unterminated && {
-            file.seek(io::SeekFrom::Start(at.offset)).await?;
+            file.seek_to(at.offset).await?;
             file.read(&mut next).await? == 1 && !matches!(next[0], b'\r' | b'\n')
         };
         Ok(Self {
@@ -200,43 +203,70 @@ impl Identity {
     }
 }
 
-/// The digest of a whole file, in hex, if it is as `stamp` says.
-pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Stamp) -> io::Result<Option<String>> {
+/// All that stands in a file, decompressed.
+pub(super) enum Whole {
+    Sound {
+        size: u64,
+        /// In hex.
+        digest: String,
+    },
+    /// It can't be decompressed to its end.
+    Damaged,
+}
+
+/// What stands in a file, if it is as `stamp` says.
+pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Stamp) -> io::Result<Option<Whole>> {
     let opened = dir.open(name).await?;
-    let Some((mut file, _)) = opened.filter(|(_, now)| *now == stamp) else {
+    let Some((file, _)) = opened.filter(|(_, now)| *now == stamp) else {
         return Ok(None);
     };
-    let digest = digests(&mut file, stamp, [stamp.size]).await?.pop();
-    Ok(digest.map(|digest| digest.finalize().to_hex().to_string()))
+    let mut content = Content::new(file, Compression::of(name));
+    let (mut digest, mut size) = (blake3::Hasher::new(), 0);
+    let mut chunk = vec![0; CHUNK_BYTES.min(stamp.size.max(1)) as usize];
+    loop {
+        match content.read(&mut chunk).await {
+            Ok(0) => break,
+            Ok(read) => {
+                digest.update(&chunk[..read]);
+                size += read as u64;
+            }
+            Err(err) if err.get_ref().is_some_and(|inner| inner.is::<Unreadable>()) => return Ok(Some(Whole::Damaged)),
+            Err(err) => return Err(err),
+        }
+    }
+    let digest = digest.finalize().to_hex().to_string();
+    // A plain file that has another size by now is another.
+    let is_it = content.is_compressed() || size == stamp.size;
+    Ok(is_it.then_some(Whole::Sound { size, digest }))
 }
+
+const CHUNK_BYTES: u64 = 256 << 10;
 
 /// The digests of what stands before each offset, which must ascend, up to the end of the file. It stands somewhere after
 /// that, but for no offsets where it stood.
 async fn digests(
-    file: &mut (impl AsyncRead + AsyncSeek + Unpin),
-    stamp: Stamp,
+    file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
     offsets: impl IntoIterator<Item = u64>,
 ) -> io::Result<Vec<blake3::Hasher>> {
-    const CHUNK_BYTES: u64 = 256 << 10;
     let mut offsets = offsets.into_iter().peekable();
     let (mut digest, mut at) = (blake3::Hasher::new(), 0);
     let mut digests = Vec::new();
     if offsets.peek().is_none() {
         return Ok(digests);
     }
-    let mut chunk = vec![0; CHUNK_BYTES.min(stamp.size) as usize];
-    file.rewind().await?;
+    let mut chunk = Vec::new();
+    file.seek_to(0).await?;
     for offset in offsets {
-        if offset > stamp.size {
-            break;
-        }
         while at < offset {
             let want = (offset - at).min(CHUNK_BYTES) as usize;
-            let read = file.read(&mut chunk[..want]).await?;
-            if read == 0 {
-                // It became shorter meanwhile.
-                return Ok(digests);
-            }
+            chunk.resize(chunk.len().max(want), 0);
+            let read = match file.read(&mut chunk[..want]).await {
+                // It is shorter, or became so meanwhile.
+                Ok(0) => return Ok(digests),
+                Ok(read) => read,
+                Err(err) if err.get_ref().is_some_and(|inner| inner.is::<Unreadable>()) => return Ok(digests),
+                Err(err) => return Err(err),
+            };
             digest.update(&chunk[..read]);
             at += read as u64;
         }

@@ -46,6 +46,8 @@ pub(super) struct Ready {
     pub(super) known: Option<Position>,
     /// What a file of a new name may turn out to be.
     pub(super) alike: Vec<Position>,
+    /// How much stands in it, decompressed; `None` if that can't be told.
+    pub(super) content_size: Option<u64>,
 }
 
 /// Why a file may be read, which tells what its end means.
@@ -142,6 +144,7 @@ impl Inbox {
                     stamp,
                     known,
                     alike: Vec::new(),
+                    content_size: None,
                 };
                 self.make_ready(stamp, ready);
             }

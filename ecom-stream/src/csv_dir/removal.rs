@@ -1,6 +1,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
@@ -83,6 +83,9 @@ impl<D: Directory> Removal<D> {
         match &self.to {
             Destination::Nowhere => self.dir.remove(aside),
             Destination::Archive(archive) => {
+                if let Some(parent) = Path::new(name).parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                    self.dir.make_directories(archive, parent)?;
+                }
                 first_free(|number| self.dir.rename_to_new(aside, &archive.join(numbered(name, number))))
             }
         }
@@ -109,11 +112,10 @@ pub(super) async fn put_back<D: Directory>(dir: &D) -> io::Result<()> {
 fn back(dir: &impl Directory, aside: &Path, name: &OsStr) -> io::Result<()> {
     crash_point!("removal.before_back");
     first_free(|number| {
-        let mut to = OsString::new();
-        if number > 0 {
-            to.push(format!("{number}."));
-        }
-        to.push(name);
+        let to = match number {
+            0 => name.to_owned(),
+            _ => with_prefix(&format!("{number}."), name),
+        };
         dir.rename_to_new(aside, &dir.path().join(to))
     })?;
     crash_point!("removal.back");
@@ -131,17 +133,24 @@ fn first_free<R>(mut rename: impl FnMut(u32) -> io::Result<R>) -> io::Result<R> 
 }
 
 fn aside(number: u32, name: &OsStr) -> OsString {
-    let mut aside = OsString::from(format!("{ASIDE}{number}."));
-    aside.push(name);
-    aside
+    with_prefix(&format!("{ASIDE}{number}."), name)
+}
+
+/// The name with something in front of that of the file, in its sub-directory.
+fn with_prefix(prefix: &str, name: &OsStr) -> OsString {
+    let path = Path::new(name);
+    let mut file = OsString::from(prefix);
+    file.push(path.file_name().unwrap_or_default());
+    path.with_file_name(file).into()
 }
 
 /// The name of a file that was put aside.
 fn name_of(aside: &OsStr) -> Option<OsString> {
-    let rest = aside.as_bytes().strip_prefix(ASIDE.as_bytes())?;
+    let path = Path::new(aside);
+    let rest = path.file_name()?.as_bytes().strip_prefix(ASIDE.as_bytes())?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let name = rest[digits..].strip_prefix(b".")?;
-    (digits > 0 && !name.is_empty()).then(|| OsString::from_vec(name.to_owned()))
+    (digits > 0 && !name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)).into())
 }
 
 fn numbered(name: &OsStr, number: u32) -> OsString {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::mark::Stamp;
 
-/// A file that a look at the directory found.
+/// A file that a look at the directory found. The name of one in a sub-directory is its path there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) name: OsString,
@@ -57,15 +57,25 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     let bytes = name.as_bytes();
     let ends_with =
         |ending: &[u8]| bytes.len() >= ending.len() && bytes[bytes.len() - ending.len()..].eq_ignore_ascii_case(ending);
-    if bytes.starts_with(b".") {
+    if is_hidden(name) {
         Err(Why::Hidden)
     } else if ends_with(b".tmp") || ends_with(b".part") {
         Err(Why::Temporary)
-    } else if !ends_with(b".csv") {
+    } else if ![&b".csv"[..], b".csv.gz", b".csv.zst"]
+        .iter()
+        .any(|ending| ends_with(ending))
+    {
         Err(Why::NotCsv)
     } else {
         Ok(())
     }
+}
+
+/// Whether the name of a file, or of a directory on the way to it, begins with a dot.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes()
+        .split(|byte| *byte == b'/')
+        .any(|part| part.starts_with(b"."))
 }
 
 /// Gathers what a scan finds into chunks.
@@ -132,7 +142,7 @@ impl fmt::Display for PassedOver {
         let counts = [
             (self.hidden, "hidden"),
             (self.temporary, "temporary (.tmp, .part)"),
-            (self.not_csv, "without the ending .csv"),
+            (self.not_csv, "not .csv, .csv.gz or .csv.zst"),
             (self.symlinks, "symbolic links"),
             (self.not_regular, "directories or special files"),
         ];

@@ -19,13 +19,13 @@ use super::scan::PassedOver;
 use super::split_file::{Reading, read};
 use super::uncommitted::Uncommitted;
 use super::watch::Watch;
-use crate::csv::{Columns, CsvLimits, CsvRecord};
-use crate::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Result, Source, Topology};
+use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect};
+use crate::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Event, Mapping, Result, Source, Topology};
 
 /// Reads the CSV files of a directory, each record once, as the files come.
 ///
-/// Every file whose name ends in `.csv` is read, the oldest first; hidden files, `.tmp` and `.part` files, directories,
-/// links and special files are passed over. A file is read at once when it is renamed into the directory or closed after
+/// Every file whose name ends in `.csv`, `.csv.gz` or `.csv.zst` is read, the oldest first; hidden files, `.tmp` and `.part`
+/// files, directories unless they are [asked for](Self::recursive), links and special files are passed over. A file is read at once when it is renamed into the directory or closed after
 /// writing, and otherwise when it has rested for [`settle_for`](Self::settle_for). A file that grows is read on.
 ///
 /// A record that can't be used becomes a [`Reject`](crate::Reject). A file that can't be used is set aside: its position
@@ -37,12 +37,14 @@ pub struct CsvDirSource {
     dir: PathBuf,
     columns: Columns,
     limits: CsvLimits,
+    dialect: Dialect,
     settle_for: Duration,
     rescan_every: Duration,
     available_now: bool,
     notifications: bool,
     after_commit: AfterCommit,
     allow_copies: bool,
+    recursive: bool,
 }
 
 impl CsvDirSource {
@@ -53,12 +55,14 @@ impl CsvDirSource {
             dir: dir.into(),
             columns: Event::columns(),
             limits: CsvLimits::default(),
+            dialect: Dialect::default(),
             settle_for: Duration::from_secs(2),
             rescan_every: Duration::from_secs(2),
             available_now: false,
             notifications: true,
             after_commit: AfterCommit::Keep,
             allow_copies: false,
+            recursive: false,
         }
     }
 
@@ -72,6 +76,18 @@ impl CsvDirSource {
     pub fn columns(mut self, columns: Columns) -> Self {
         self.columns = columns;
         self
+    }
+
+    /// How the files are written, if not with commas, double quotes and a header.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
+    /// [`Rules::mapping`](crate::Rules::mapping).
+    pub fn mapping(self, mapping: &Mapping) -> Self {
+        self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
 
     /// Bounds on fields, records and batches.
@@ -119,6 +135,14 @@ impl CsvDirSource {
         self
     }
 
+    /// Reads the files in sub-directories too, at any depth, as in `date=2026-11-01/hour=09/a.csv`; the path of such a split
+    /// is that of its file in the directory. Hidden directories and linked ones are passed over. With an archive the
+    /// sub-directories are made there too; emptied ones stay.
+    pub fn recursive(mut self) -> Self {
+        self.recursive = true;
+        self
+    }
+
     /// The directory without links or dots, as far as it can be told.
     fn location(&self) -> PathBuf {
         self.dir
@@ -143,6 +167,7 @@ impl Source for CsvDirSource {
     }
 
     fn check(&self) -> Result<()> {
+        self.dialect.check()?;
         check_directory(&self.location())?;
         self.after_commit.check(&self.location())
     }
@@ -150,13 +175,13 @@ impl Source for CsvDirSource {
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
         let uncommitted = Uncommitted::default();
         let location = self.location();
-        let removal = self.after_commit.removal(&location);
+        let dir = Disk::new(location).recursive(self.recursive);
+        let removal = self.after_commit.removal(&dir);
         let ack = FileAck {
             source: self.name.clone(),
             uncommitted: uncommitted.clone(),
             removal: removal.as_ref().ok().cloned().flatten(),
         };
-        let dir = Disk::new(location);
         (batches(self, dir, removal, from, uncommitted), CsvDirAck(ack))
     }
 }
@@ -175,6 +200,7 @@ pub(super) fn batches<D: Directory>(
             dir: dir.clone(),
             columns: config.columns.clone(),
             limits: config.limits,
+            dialect: config.dialect.clone(),
         };
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),

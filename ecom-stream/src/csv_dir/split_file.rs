@@ -3,13 +3,14 @@ use std::io;
 use async_stream::try_stream;
 use futures::Stream;
 use time::OffsetDateTime;
-use tokio::io::{AsyncRead, AsyncSeekExt};
+use tokio::io::AsyncRead;
 
+use super::compression::{Compression, Content};
 use super::directory::Directory;
 use super::identity::{ResumeAt, identify};
 use super::inbox::{Readiness, Ready};
 use super::mark::{FileMark, Stamp};
-use crate::csv::{Columns, CsvLimits, CsvReader, CsvRecord, End, HeaderStep, Step};
+use crate::csv::{Columns, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 use crate::{Batch, Position, Reason, Refusal, Split, SplitState};
 
 /// How files are read: the same for each file of a source.
@@ -19,6 +20,7 @@ pub(super) struct Reading<D> {
     pub(super) dir: D,
     pub(super) columns: Columns,
     pub(super) limits: CsvLimits,
+    pub(super) dialect: Dialect,
 }
 
 /// Reads one file, as it was opened, from where it was left. The last position says how it ended; a file that is gone, or is no plain file
@@ -29,7 +31,13 @@ pub(super) fn read<D: Directory>(
     opened: io::Result<Option<(D::File, Stamp)>>,
 ) -> impl Stream<Item = io::Result<Batch<CsvRecord>>> + Send {
     try_stream! {
-        let Some((mut file, mut stamp)) = opened? else { return };
+        let Some((file, mut stamp)) = opened? else { return };
+        // One that is empty has nothing to decompress.
+        let compression = match stamp.size {
+            0 => Compression::None,
+            _ => Compression::of(&ready.name),
+        };
+        let mut file = Content::new(file, compression);
         crate::crash_point!("file.opened");
         let identity = identify(&reading.dir, &reading.source, &ready, &mut file, stamp).await?;
         let mut ready = ready;
@@ -50,9 +58,9 @@ pub(super) fn read<D: Directory>(
 
         // The header is needed wherever reading goes on.
         if identity.was_read {
-            file.rewind().await?;
+            file.seek_to(0).await?;
         }
-        let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits);
+        let mut reader = CsvReader::new(file, progress.split.clone(), reading.limits, reading.dialect.clone());
         let header = reader.read_header(&reading.columns).await?;
         let had_records = identity.from.as_ref().is_some_and(|from| from.resume.record > 0);
         let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
@@ -73,7 +81,7 @@ pub(super) fn read<D: Directory>(
             // The end of the header may not be written yet.
             HeaderStep::Found { check: Err(_), whole: false } if !ready.readiness.is_whole() => false,
             HeaderStep::Found { check: Err(refusal), .. } => {
-                if D::stamp(reader.input()).await? != stamp {
+                if D::stamp(reader.input().file()?).await? != stamp {
                     Err(io::Error::other("it changed while its header was read"))?;
                 }
                 tracing::warn!(split = %progress.split, "set aside: {refusal}");
@@ -94,9 +102,10 @@ pub(super) fn read<D: Directory>(
         if let Some(from) = identity.from.filter(behind_header) {
             let header = reader.header().clone();
             let mut file = reader.into_input();
-            file.seek(io::SeekFrom::Start(from.resume.seek_to())).await?;
+            file.seek_to(from.resume.seek_to()).await?;
             let grew_mid_record = from.grew_mid_record;
-            reader = CsvReader::resume(file, progress.split.clone(), reading.limits, header, from.resume);
+            let dialect = reading.dialect.clone();
+            reader = CsvReader::resume(file, progress.split.clone(), reading.limits, dialect, header, from.resume);
             if grew_mid_record {
                 let refusal = Refusal::new(
                     Reason::GREW_MID_RECORD,
@@ -128,12 +137,17 @@ pub(super) fn read<D: Directory>(
                 yield progress.batch(&reader, step, SplitState::Open);
                 continue;
             };
-            stamp = D::stamp(reader.input()).await?;
+            stamp = D::stamp(reader.input().file()?).await?;
             let read_until = reader.read_until().max(reader.offset());
-            let truncated = stamp.size < read_until;
+            // What is compressed says itself where it ends.
+            let is_compressed = reader.input().is_compressed();
+            let truncated = !is_compressed && stamp.size < read_until;
             // If it was written to while it was read, what was read may be of two contents: the next look compares digests.
-            let grew = stamp.size > read_until || stamp != opened;
+            let grew = !is_compressed && stamp.size > read_until || stamp != opened;
             let state = match end {
+                End::Damaged(refusal) if refusal.reason == Reason::COMPRESSED_TRUNCATED && !ready.readiness.is_whole() => {
+                    SplitState::Open
+                }
                 End::Damaged(refusal) => SplitState::Damaged(refusal),
                 End::Clean | End::Tail if truncated => {
                     let detail = format!("it has {} bytes where {read_until} were read", stamp.size);

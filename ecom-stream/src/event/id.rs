@@ -12,15 +12,25 @@ pub fn id_of_text(text: &str) -> Uuid {
 
 /// The event id of a record that has none, made of where it stands: reading the same file again gives the same id.
 pub fn absent_id(pipeline: &str, origin: &Origin) -> Uuid {
-    let mut name = Vec::with_capacity(96);
-    for text in [pipeline, origin.split.source(), origin.split.path()] {
-        // The length in front keeps ("a", "bc") and ("ab", "c") apart.
-        name.extend_from_slice(&(text.len() as u64).to_be_bytes());
-        name.extend_from_slice(text.as_bytes());
-    }
+    let mut name = joined([pipeline, origin.split.source(), origin.split.path()]);
     name.extend_from_slice(&origin.split.generation().to_be_bytes());
     name.extend_from_slice(&origin.record.to_be_bytes());
     Uuid::new_v5(&NAMESPACE, &name)
+}
+
+/// The event id of a record that has none, made of what it says.
+pub(crate) fn id_of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, &joined(parts))
+}
+
+fn joined<'a>(parts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(256);
+    for text in parts {
+        // The length in front keeps ("a", "bc") and ("ab", "c") apart.
+        joined.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        joined.extend_from_slice(text.as_bytes());
+    }
+    joined
 }
 
 #[cfg(test)]

@@ -5,17 +5,20 @@ mod id;
 mod price;
 mod rules;
 mod time_format;
+mod time_zone;
 mod to_csv;
 
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
 pub use event_type::EventType;
+pub(crate) use id::id_of_parts;
 pub use id::{absent_id, id_of_text};
 pub use price::{Price, PriceError};
 pub use rules::Rules;
 pub(crate) use rules::RulesOfHeader;
-pub use time_format::{TimeDescription, TimeFormat, TimeFormatError};
+pub use time_format::{TimeDescription, TimeFormat, TimeFormatError, TimePattern};
+pub use time_zone::TimeZone;
 
 use crate::Columns;
 
@@ -48,6 +51,8 @@ pub struct Event {
     pub quantity: i32,
     /// When a pipeline processed it; see [`SourceExt::stamp`](crate::SourceExt::stamp).
     pub processed_at: Option<OffsetDateTime>,
+    /// What its file says besides, as a JSON object of texts; see [`MappingBuilder::keep_extra`](crate::MappingBuilder::keep_extra).
+    pub extra: Option<Box<str>>,
 }
 
 impl Event {
@@ -97,6 +102,7 @@ impl Event {
             price: None,
             quantity: 1,
             processed_at: None,
+            extra: None,
         }
     }
 }

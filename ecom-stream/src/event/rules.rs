@@ -1,10 +1,13 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::macros::datetime;
+use uuid::Uuid;
 
 use super::{Event, EventType, PriceError, TimeFormat, absent_id, id_of_text, to_microseconds};
-use crate::{CsvRecord, Header, Origin, Reason, Refusal};
+use crate::mapping::{MappingOfHeader, Values};
+use crate::{CsvRecord, Header, Mapping, Origin, Reason, Refusal};
 
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 256;
@@ -25,6 +28,7 @@ pub struct Rules {
     earliest: OffsetDateTime,
     latest: Option<OffsetDateTime>,
     max_ahead: Duration,
+    mapping: Option<Arc<Mapping>>,
 }
 
 impl Default for Rules {
@@ -35,6 +39,7 @@ impl Default for Rules {
             earliest: datetime!(2000-01-01 00:00 UTC),
             latest: None,
             max_ahead: Duration::from_secs(24 * 60 * 60),
+            mapping: None,
         }
     }
 }
@@ -69,6 +74,23 @@ impl Rules {
         self
     }
 
+    /// Makes events of files of another layout, which the source must read by the same mapping. Their times are as that says.
+    #[must_use]
+    pub fn mapping(mut self, mapping: Mapping) -> Self {
+        self.time_format = mapping.time_format().clone();
+        self.mapping = Some(Arc::new(mapping));
+        self
+    }
+
+    /// What is in the events and not in the files; see [`Mapping::notes`].
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
+    }
+
+    fn price_optional(&self) -> bool {
+        self.mapping.as_ref().is_some_and(|mapping| mapping.price_optional())
+    }
+
     fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {
         self.latest.unwrap_or_else(|| {
             now.checked_add(self.max_ahead.try_into().unwrap_or(time::Duration::MAX))
@@ -79,31 +101,57 @@ impl Rules {
 
 /// The rules with the columns of one header looked up.
 #[derive(Debug)]
-pub(crate) struct RulesOfHeader {
-    columns: [Option<usize>; Event::COLUMNS.len()],
+pub(crate) enum RulesOfHeader {
+    /// The places of the event's columns.
+    Plain([Option<usize>; Event::COLUMNS.len()]),
+    Mapped(Arc<Mapping>, Box<MappingOfHeader>),
 }
 
 impl RulesOfHeader {
-    pub(crate) fn new(header: &Header) -> Self {
-        Self {
-            columns: Event::COLUMNS.map(|name| header.index_of(name)),
+    pub(crate) fn new(rules: &Rules, header: &Header) -> Self {
+        match &rules.mapping {
+            None => Self::Plain(Event::COLUMNS.map(|name| header.index_of(name))),
+            Some(mapping) => Self::Mapped(mapping.clone(), Box::new(MappingOfHeader::new(mapping, header))),
         }
     }
 
     /// Makes an event of a record, or says which rule it breaks.
     pub(crate) fn event(
-        &self,
+        &mut self,
         rules: &Rules,
         record: &CsvRecord,
         origin: Option<&Origin>,
         pipeline: &str,
         now: OffsetDateTime,
     ) -> Result<Event, Refusal> {
-        // An empty field and a column that the file doesn't have are both absent.
-        let field = |column: usize| {
-            let index = self.columns[column]?;
-            record.field(index).filter(|text| !text.is_empty())
-        };
+        match self {
+            Self::Plain(columns) => {
+                // An empty field and a column that the file doesn't have are both absent.
+                let value = |column: usize| {
+                    let index = columns[column]?;
+                    record.field(index).filter(|text| !text.is_empty())
+                };
+                let absent_id = || origin.map_or_else(|| id_of_text(""), |origin| absent_id(pipeline, origin));
+                rules.judge(std::array::from_fn(value), absent_id, now)
+            }
+            Self::Mapped(mapping, of_header) => {
+                of_header.begin_record(mapping, origin);
+                let absent_id = || of_header.absent_id(mapping, record, origin, pipeline);
+                let mut event = rules.judge(of_header.values(mapping, record), absent_id, now)?;
+                event.extra = of_header.extra(mapping, record);
+                Ok(event)
+            }
+        }
+    }
+}
+
+impl Rules {
+    fn judge(
+        &self,
+        values: Values<'_>,
+        absent_id: impl FnOnce() -> Uuid,
+        now: OffsetDateTime,
+    ) -> Result<Event, Refusal> {
         let [
             id,
             time,
@@ -116,14 +164,14 @@ impl RulesOfHeader {
             brand,
             price,
             quantity,
-        ] = std::array::from_fn(field);
+        ] = values;
 
         let event_time = time.ok_or_else(|| absent(Reason::EVENT_TIME_MISSING))?;
-        let event_time = match rules.time_format.parse(event_time) {
+        let event_time = match self.time_format.parse(event_time) {
             Some(parsed) => to_microseconds(parsed),
             None => return Err(refuse(Reason::EVENT_TIME_MALFORMED, event_time)),
         };
-        if event_time < rules.earliest || event_time > rules.latest_at(now) {
+        if event_time < self.earliest || event_time > self.latest_at(now) {
             return Err(refuse(Reason::EVENT_TIME_OUT_OF_RANGE, &event_time.to_string()));
         }
         let event_type = kind.ok_or_else(|| absent(Reason::EVENT_TYPE_MISSING))?;
@@ -137,14 +185,15 @@ impl RulesOfHeader {
         let brand = text(brand, Reason::BRAND_TOO_LONG)?;
         let price = match price {
             Some(price) => Some(price.parse().map_err(|err| refuse(price_reason(err), price))?),
-            None if event_type == EventType::Purchase => return Err(absent(Reason::PRICE_MISSING)),
+            None if event_type == EventType::Purchase && !self.price_optional() => {
+                return Err(absent(Reason::PRICE_MISSING));
+            }
             None => None,
         };
         let quantity = quantity.map_or(Ok(1), self::quantity)?;
-        let event_id = match (id, origin) {
-            (Some(id), _) => id.parse().unwrap_or_else(|_| id_of_text(id)),
-            (None, Some(origin)) => absent_id(pipeline, origin),
-            (None, None) => id_of_text(""),
+        let event_id = match id {
+            Some(id) => id.parse().unwrap_or_else(|_| id_of_text(id)),
+            None => absent_id(),
         };
         Ok(Event {
             event_id,
@@ -159,6 +208,7 @@ impl RulesOfHeader {
             price,
             quantity,
             processed_at: None,
+            extra: None,
         })
     }
 }
@@ -241,7 +291,8 @@ mod tests {
     fn judge(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
         let header = Arc::new(Header::new(fields.iter().map(|(name, _)| *name)));
         let record = CsvRecord::new(header.clone(), fields.iter().map(|(_, value)| *value)).unwrap();
-        RulesOfHeader::new(&header).event(&Rules::default(), &record, None, "p", NOW)
+        let rules = Rules::default();
+        RulesOfHeader::new(&rules, &header).event(&rules, &record, None, "p", NOW)
     }
 
     fn with(name: &str, value: &str) -> Result<Event, Refusal> {

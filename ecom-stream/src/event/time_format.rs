@@ -1,6 +1,12 @@
+use std::error::Error as StdError;
+
+use jiff::fmt::strtime::BrokenDownTime;
 use time::format_description::OwnedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, PrimitiveDateTime};
+
+use super::TimeZone;
+use super::time_zone::moment;
 
 /// How times are written in the input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,37 +19,134 @@ pub enum TimeFormat {
     UnixSeconds,
     /// A whole number of milliseconds since 1970.
     UnixMillis,
+    /// A whole number of microseconds since 1970.
+    UnixMicros,
     /// A format with a description, made by [`described`](Self::described).
     Described(TimeDescription),
+    /// A format with a pattern of `strptime`, made by [`strptime`](Self::strptime).
+    Strptime(TimePattern),
 }
 
 /// The description of a time format; see [`TimeFormat::described`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeDescription(OwnedFormatItem);
+pub struct TimeDescription {
+    format: OwnedFormatItem,
+    says_zone: bool,
+    zone: Option<TimeZone>,
+}
 
-/// A description of a time format that can't be read.
+/// The pattern of a time format; see [`TimeFormat::strptime`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimePattern {
+    pattern: String,
+    zone: Option<TimeZone>,
+}
+
+/// A time format that can't be.
 #[derive(Debug, thiserror::Error)]
-#[error("can't read the time format {description:?}")]
-pub struct TimeFormatError {
-    description: String,
-    #[source]
-    cause: time::error::InvalidFormatDescription,
+#[non_exhaustive]
+pub enum TimeFormatError {
+    /// The description or the pattern can't be read.
+    #[error("can't read the time format {format:?}")]
+    Malformed {
+        /// As it was given.
+        format: String,
+        /// What is wrong with it.
+        #[source]
+        cause: Box<dyn StdError + Send + Sync>,
+    },
+    /// The pattern leaves open at which day or hour.
+    #[error("the time format {0:?} leaves the day open")]
+    Incomplete(String),
+    /// It is neither a name nor a pattern.
+    #[error(
+        "{0:?} is no time format: it is rfc3339, epoch_s, epoch_ms, epoch_us, or a pattern such as \
+         \"%d-%m-%Y %H:%M\" or \"[day]-[month]-[year] [hour]:[minute]\""
+    )]
+    Unknown(String),
+    /// There is no such time zone.
+    #[error("there is no time zone {0:?}: it is UTC, a name such as Europe/Berlin, or an offset such as +02:00")]
+    Zone(String),
+    /// Such times have a zone of their own.
+    #[error("times in RFC 3339 and numbers since 1970 need no zone")]
+    NeedsNoZone,
 }
 
 impl TimeFormat {
     /// A format described as in the `time` crate: `[year]-[month]-[day] [hour]:[minute]:[second] UTC`. A time without an
-    /// offset is taken as UTC.
+    /// offset is taken as UTC, or in the [zone](Self::in_zone).
     ///
     /// # Errors
     ///
-    /// When the description itself can't be read.
+    /// [`TimeFormatError::Malformed`].
     pub fn described(description: &str) -> Result<Self, TimeFormatError> {
         match time::format_description::parse_owned::<2>(description) {
-            Ok(format) => Ok(Self::Described(TimeDescription(format))),
-            Err(cause) => Err(TimeFormatError {
-                description: description.to_owned(),
-                cause,
-            }),
+            Ok(format) => Ok(Self::Described(TimeDescription {
+                format,
+                says_zone: says_utc(description) || ["[offset", "[unix"].iter().any(|part| description.contains(part)),
+                zone: None,
+            })),
+            Err(cause) => Err(malformed(description, cause)),
+        }
+    }
+
+    /// A format with a pattern as `strptime` of the C library has them: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
+    /// `%Y-%m-%dT%H:%M:%S%.f%:z`; [`jiff::fmt::strtime`] lists what there is. A time without an offset is taken as UTC, or in
+    /// the [zone](Self::in_zone); without hours it is midnight.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeFormatError::Malformed`] and [`TimeFormatError::Incomplete`].
+    ///
+    /// [`jiff::fmt::strtime`]: https://docs.rs/jiff/1/jiff/fmt/strtime/
+    pub fn strptime(pattern: &str) -> Result<Self, TimeFormatError> {
+        let sample = jiff::civil::date(2001, 12, 31).at(23, 59, 58, 0);
+        let written = sample
+            .to_zoned_datetime(jiff::tz::TimeZone::UTC)
+            .and_then(|sample| jiff::fmt::strtime::format(pattern, &sample))
+            .map_err(|cause| malformed(pattern, cause))?;
+        let read = BrokenDownTime::parse(pattern, &written).map_err(|cause| malformed(pattern, cause))?;
+        match read.to_timestamp().is_ok() || read.to_datetime().is_ok() {
+            true => Ok(Self::Strptime(TimePattern {
+                pattern: pattern.to_owned(),
+                zone: None,
+            })),
+            false => Err(TimeFormatError::Incomplete(pattern.to_owned())),
+        }
+    }
+
+    /// A format by its name (`rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`), by a pattern with `%` as
+    /// [`strptime`](Self::strptime) takes it, or by a [description](Self::described) with brackets.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeFormatError`] when it is none of them.
+    pub fn named(text: &str) -> Result<Self, TimeFormatError> {
+        match text {
+            "rfc3339" => Ok(Self::Rfc3339),
+            "epoch_s" => Ok(Self::UnixSeconds),
+            "epoch_ms" => Ok(Self::UnixMillis),
+            "epoch_us" => Ok(Self::UnixMicros),
+            pattern if pattern.contains('%') => Self::strptime(pattern),
+            description if description.contains('[') => Self::described(description),
+            other => Err(TimeFormatError::Unknown(other.to_owned())),
+        }
+    }
+
+    /// The same format, with times without an offset taken in `zone` in place of UTC. Of two moments, when clocks are set
+    /// back, the first is meant; a time that clocks leap over is none.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeFormatError::NeedsNoZone`] for RFC 3339 and for numbers since 1970.
+    pub fn in_zone(self, zone: TimeZone) -> Result<Self, TimeFormatError> {
+        let zone = Some(zone);
+        match self {
+            Self::Described(description) => Ok(Self::Described(TimeDescription { zone, ..description })),
+            Self::Strptime(pattern) => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
+            Self::Rfc3339 | Self::UnixSeconds | Self::UnixMillis | Self::UnixMicros => {
+                Err(TimeFormatError::NeedsNoZone)
+            }
         }
     }
 
@@ -52,15 +155,63 @@ impl TimeFormat {
         match self {
             Self::Rfc3339 => OffsetDateTime::parse(text, &Rfc3339).ok(),
             Self::UnixSeconds => OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok(),
-            Self::UnixMillis => {
-                let nanos = text.parse::<i64>().ok().map(|millis| i128::from(millis) * 1_000_000)?;
-                OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
+            Self::UnixMillis => since_1970(text, 1_000_000),
+            Self::UnixMicros => since_1970(text, 1_000),
+            Self::Described(TimeDescription { format, zone, .. }) => {
+                if let Ok(time) = OffsetDateTime::parse(text, format) {
+                    return Some(time);
+                }
+                let civil = PrimitiveDateTime::parse(text, format).ok()?;
+                match zone {
+                    None => Some(civil.assume_utc()),
+                    Some(zone) => zone.moment(to_jiff(civil)?),
+                }
             }
-            Self::Described(TimeDescription(format)) => OffsetDateTime::parse(text, format)
-                .or_else(|_| PrimitiveDateTime::parse(text, format).map(PrimitiveDateTime::assume_utc))
-                .ok(),
+            Self::Strptime(TimePattern { pattern, zone }) => {
+                let read = BrokenDownTime::parse(pattern, text).ok()?;
+                if read.offset().is_some() || read.timestamp().is_some() {
+                    return moment(read.to_timestamp().ok()?);
+                }
+                zone.as_ref().unwrap_or(&TimeZone::UTC).moment(read.to_datetime().ok()?)
+            }
         }
     }
+
+    /// Whether times say no zone, and nobody named one.
+    pub(crate) fn assumes_utc(&self) -> bool {
+        match self {
+            Self::Strptime(TimePattern { pattern, zone: None }) => {
+                let with_offset = ["%z", "%:z", "%s", "%Q", "%:Q"];
+                !says_utc(pattern) && !with_offset.iter().any(|specifier| pattern.contains(specifier))
+            }
+            Self::Described(TimeDescription {
+                says_zone, zone: None, ..
+            }) => !says_zone,
+            _ => false,
+        }
+    }
+}
+
+fn says_utc(format: &str) -> bool {
+    format.contains("UTC") || format.ends_with('Z')
+}
+
+fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> TimeFormatError {
+    TimeFormatError::Malformed {
+        format: format.to_owned(),
+        cause: Box::new(cause),
+    }
+}
+
+fn since_1970(text: &str, nanos: i128) -> Option<OffsetDateTime> {
+    let nanos = i128::from(text.parse::<i64>().ok()?) * nanos;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
+}
+
+fn to_jiff(civil: PrimitiveDateTime) -> Option<jiff::civil::DateTime> {
+    let since = civil.assume_utc().unix_timestamp_nanos();
+    let timestamp = jiff::Timestamp::from_nanosecond(since).ok()?;
+    Some(jiff::tz::Offset::UTC.to_datetime(timestamp))
 }
 
 #[cfg(test)]
@@ -72,11 +223,25 @@ mod tests {
     #[test]
     fn formats() {
         let noon = datetime!(2026-11-01 12:00 UTC);
-        let spelled = TimeFormat::described("[year]-[month]-[day] [hour]:[minute]:[second] UTC").unwrap();
-        assert_eq!(TimeFormat::Rfc3339.parse("2026-11-01T13:00:00+01:00"), Some(noon));
-        assert_eq!(TimeFormat::UnixSeconds.parse("1793534400"), Some(noon));
-        assert_eq!(TimeFormat::UnixMillis.parse("1793534400000"), Some(noon));
-        assert_eq!(spelled.parse("2026-11-01 12:00:00 UTC"), Some(noon));
+        for (format, text) in [
+            ("rfc3339", "2026-11-01T13:00:00+01:00"),
+            ("epoch_s", "1793534400"),
+            ("epoch_ms", "1793534400000"),
+            ("epoch_us", "1793534400000000"),
+            (
+                "[year]-[month]-[day] [hour]:[minute]:[second] UTC",
+                "2026-11-01 12:00:00 UTC",
+            ),
+            ("%Y-%m-%d %H:%M:%S UTC", "2026-11-01 12:00:00 UTC"),
+            ("%d-%m-%Y %H:%M", "01-11-2026 12:00"),
+            ("%m/%d/%y %I:%M %p", "11/01/26 12:00 pm"),
+            ("%Y-%m-%d %H:%M:%S%.f%:z", "2026-11-01 13:00:00.0+01:00"),
+            ("%s", "1793534400"),
+        ] {
+            assert_eq!(TimeFormat::named(format).unwrap().parse(text), Some(noon), "{format}");
+        }
+        let midnight = TimeFormat::named("%Y%m%d").unwrap().parse("20261101");
+        assert_eq!(midnight, Some(datetime!(2026-11-01 00:00 UTC)));
         for text in [
             "",
             "now",
@@ -90,6 +255,53 @@ mod tests {
         for text in ["", "NaN", "1e9", "99999999999999999999", "9223372036854775807"] {
             assert_eq!(TimeFormat::UnixSeconds.parse(text), None, "{text}");
         }
-        assert!(TimeFormat::described("[nonsense]").is_err());
+        for text in ["", "2026-11-01 12:00", "2026-02-30 12:00:00", "2026-11-01 12:00:00 "] {
+            assert_eq!(
+                TimeFormat::strptime("%Y-%m-%d %H:%M:%S").unwrap().parse(text),
+                None,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn formats_that_can_not_be() {
+        for format in ["[nonsense]", "%Y-%m", "%H:%M", "%!", "%d-%m-%Y %Z", "iso", ""] {
+            assert!(TimeFormat::named(format).is_err(), "{format}");
+        }
+        assert!(TimeFormat::Rfc3339.in_zone(TimeZone::UTC).is_err());
+    }
+
+    #[test]
+    fn where_utc_is_assumed() {
+        let assumed = |format: &str| TimeFormat::named(format).unwrap().assumes_utc();
+        for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
+            assert!(assumed(format), "{format}");
+            let here = TimeFormat::named(format).unwrap().in_zone(TimeZone::UTC).unwrap();
+            assert!(!here.assumes_utc(), "{format}");
+        }
+        for format in [
+            "rfc3339",
+            "epoch_s",
+            "%s",
+            "%Y-%m-%d %H:%M UTC",
+            "%Y-%m-%d %H:%M%:z",
+            "[year]-[month]-[day] [hour]:[minute]Z",
+            "[year]-[month]-[day] [hour]:[minute] [offset_hour]:[offset_minute]",
+        ] {
+            assert!(!assumed(format), "{format}");
+        }
+    }
+
+    #[test]
+    fn times_without_a_zone_are_in_the_given_one() {
+        let berlin = TimeZone::named("Europe/Berlin").unwrap();
+        for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
+            let format = TimeFormat::named(format).unwrap();
+            let here = format.clone().in_zone(berlin.clone()).unwrap();
+            assert_eq!(format.parse("2026-07-01 12:00"), Some(datetime!(2026-07-01 12:00 UTC)));
+            assert_eq!(here.parse("2026-07-01 12:00"), Some(datetime!(2026-07-01 10:00 UTC)));
+            assert_eq!(here.parse("2026-03-29 02:30"), None);
+        }
     }
 }

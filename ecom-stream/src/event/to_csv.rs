@@ -5,7 +5,8 @@ use uuid::fmt::Hyphenated;
 use super::Event;
 use crate::ToCsv;
 
-/// `processed_at` is not written: it is the stamp of the pipeline that reads, not of the shop that writes.
+/// `processed_at` is not written: it is the stamp of the pipeline that reads, not of the shop that writes. `extra` is not
+/// either, since its columns differ from event to event.
 ///
 /// ```
 /// use ecom_stream::{Event, EventType, ToCsv};

@@ -24,6 +24,9 @@ impl Transform<CsvRecord> for Validate {
 
     fn apply(self, input: impl BatchStream<CsvRecord> + 'static, from: Checkpoint) -> impl BatchStream<Event> {
         let mut last: Option<(Arc<Header>, RulesOfHeader)> = None;
+        for note in self.rules.notes() {
+            tracing::info!("{note}");
+        }
         input.map_ok(move |batch| {
             let mut times = batch.times;
             let now = OffsetDateTime::now_utc();
@@ -32,7 +35,7 @@ impl Transform<CsvRecord> for Validate {
                     Some((header, of_header)) if Arc::ptr_eq(header, record.header()) => of_header,
                     last => {
                         let header = record.header().clone();
-                        let of_header = RulesOfHeader::new(&header);
+                        let of_header = RulesOfHeader::new(&self.rules, &header);
                         &mut last.insert((header, of_header)).1
                     }
                 };

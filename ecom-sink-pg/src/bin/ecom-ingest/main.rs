@@ -1,5 +1,7 @@
 //! `ecom-ingest`: loads the CSV files of a directory into PostgreSQL, exactly once, and looks after the table.
 
+mod check;
+mod infer;
 mod maintenance;
 mod progress;
 mod run;
@@ -30,12 +32,17 @@ Exit codes:
   4    the schema of the database is not as it should be
   5    the database can't be reached
   6    another instance has taken over the pipeline
+  7    check: some of what the files have would be refused
   130  a second signal ended the program at once";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Loads the files of a directory, on and on
     Run(run::Run),
+    /// Shows what of files would be stored and what refused, and why, without a database
+    Check(check::Check),
+    /// Proposes a mapping for files like one, as TOML on standard output
+    Infer(infer::Infer),
     /// Builds the indexes that only reading needs, on partitions that receive no more rows
     Settle(maintenance::Settle),
     /// Drops the partitions that are older than so many days, and dead letters too
@@ -89,6 +96,11 @@ async fn main() -> ExitCode {
         .init();
     let done = match command {
         Command::Run(run) => run.run().await,
+        Command::Check(check) => match check.run().await {
+            Ok(code) => return code,
+            Err(err) => Err(err),
+        },
+        Command::Infer(infer) => infer.run().await,
         Command::Settle(settle) => settle.run().await,
         Command::Retain(retain) => retain.run().await,
         Command::Layout(layout) => layout.run().await,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ecom_sink_pg::Maintenance;
-use ecom_stream::{AfterCommit, CsvDirSource, Result, Rules, SourceExt, stop_signal};
+use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, stop_signal};
 
 use crate::progress::{in_words, show};
 use crate::{Database, EXIT_CODES};
@@ -17,6 +17,15 @@ pub(crate) struct Run {
     /// The directory with the CSV files
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
+
+    /// How to read files of another layout: a mapping in TOML, or a ready one, rees46 or retailrocket; docs/files.md has the
+    /// keys, and ecom-ingest infer proposes one
+    #[arg(long, value_name = "FILE")]
+    map: Option<String>,
+
+    /// Load the files in sub-directories too, such as date=2026-11-01/hour=09/
+    #[arg(long)]
+    recursive: bool,
 
     #[command(flatten)]
     database: Database,
@@ -75,7 +84,15 @@ impl Run {
             self.input.display(),
             self.pipeline
         );
-        let mut source = CsvDirSource::new(self.input).settle_for(self.settle);
+        let (mut source, mut rules) = (CsvDirSource::new(self.input).settle_for(self.settle), Rules::default());
+        if let Some(map) = self.map {
+            let mapping = Mapping::named(&map)?;
+            source = source.mapping(&mapping);
+            rules = rules.mapping(mapping);
+        }
+        if self.recursive {
+            source = source.recursive();
+        }
         if self.once {
             source = source.available_now();
         }
@@ -99,7 +116,7 @@ impl Run {
             .moved(self.moved)
             .take_over(self.take_over)
             .connections(self.connections);
-        let pipeline = source.validate(Rules::default()).stamp().to(sink);
+        let pipeline = source.validate(rules).stamp().to(sink);
         let progress = pipeline.subscribe();
         let shown = tokio::spawn(show(progress.clone()));
         let settling = maintenance.map(|(maintenance, rested)| tokio::spawn(keep_settled(maintenance, rested)));

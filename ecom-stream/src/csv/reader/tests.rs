@@ -56,7 +56,7 @@ async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -
     'readers: loop {
         let rest = &text[from.seek_to() as usize..];
         let split = Split::new("csv", "f");
-        let mut reader = CsvReader::resume(rest, split, LIMITS, header.clone(), from.clone());
+        let mut reader = CsvReader::resume(rest, split, LIMITS, Dialect::default(), header.clone(), from.clone());
         loop {
             let mut step = reader.step().await.unwrap();
             let end = step.end.take();
@@ -129,7 +129,14 @@ async fn blank_lines_are_counted_wherever_reading_goes_on() {
                 max_batch_rows: 1,
                 ..LIMITS
             };
-            CsvReader::resume(rest, Split::new("csv", "f"), limits, header.clone(), from)
+            CsvReader::resume(
+                rest,
+                Split::new("csv", "f"),
+                limits,
+                Dialect::default(),
+                header.clone(),
+                from,
+            )
         };
         let mut whole = reader(start());
         assert_eq!(whole.step().await.unwrap().records.len(), 1);
@@ -199,7 +206,7 @@ fn a_long_reject_is_shortened() {
     let header = Arc::new(Header::new(["a", "b"]));
     let text = "x".repeat(100_000) + "\n";
     let split = Split::new("csv", "f");
-    let mut reader = CsvReader::resume(text.as_bytes(), split, limits, header, start());
+    let mut reader = CsvReader::resume(text.as_bytes(), split, limits, Dialect::default(), header, start());
     let step = run(reader.step()).unwrap();
     let reject = &step.rejects[0];
     assert_eq!(reject.origin.as_ref().unwrap().raw.len(), MAX_REJECT_BYTES);

@@ -2,6 +2,7 @@ use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(super) struct SimDirectory {
 pub(super) struct SimFile {
     dir: SimDirectory,
     node: usize,
+    is_packed: bool,
     at: u64,
     delay: Option<Pin<Box<Sleep>>>,
     waited: bool,
@@ -159,6 +161,7 @@ impl Directory for SimDirectory {
             let file = SimFile {
                 dir: self.clone(),
                 node,
+                is_packed: name.as_bytes().ends_with(b".gz"),
                 at: 0,
                 delay: None,
                 waited: false,
@@ -218,6 +221,10 @@ impl Directory for SimDirectory {
             world.archive.insert(new, node);
             Ok(())
         })
+    }
+
+    fn make_directories(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -292,7 +299,9 @@ impl AsyncRead for SimFile {
             world.fault(io::ErrorKind::Other, "read")?;
         }
         let most = world.rng.usize(1..200).min(buf.remaining());
-        let rest = world.bytes(file.node).get(file.at as usize..).unwrap_or_default();
+        let packed = file.is_packed.then(|| world.packed(file.node));
+        let bytes = packed.as_deref().unwrap_or_else(|| world.bytes(file.node));
+        let rest = bytes.get(file.at as usize..).unwrap_or_default();
         let read = most.min(rest.len());
         buf.put_slice(&rest[..read]);
         file.at += read as u64;

@@ -6,7 +6,7 @@ use super::super::name::to_path;
 use super::shop::{HEADER, row_id};
 use super::sink::SimSink;
 use super::world::{World, lock};
-use crate::csv::{Columns, CsvLimits, CsvReader, End, HeaderStep};
+use crate::csv::{Columns, CsvLimits, CsvReader, Dialect, End, HeaderStep};
 use crate::{Origin, Position, Reason, Split, SplitState};
 
 /// The columns that the files of the shop have.
@@ -28,7 +28,12 @@ async fn read(bytes: &[u8]) -> Reading {
         is_set_aside: false,
         is_damaged: false,
     };
-    let mut reader = CsvReader::new(Cursor::new(bytes), Split::new("model", ""), CsvLimits::default());
+    let mut reader = CsvReader::new(
+        Cursor::new(bytes),
+        Split::new("model", ""),
+        CsvLimits::default(),
+        Dialect::default(),
+    );
     match reader.read_header(&columns()).await.unwrap() {
         HeaderStep::Empty => return reading,
         HeaderStep::Found { check: Err(_), .. } => {

@@ -68,7 +68,7 @@ const HABITS: [Habit; 18] = [
     Habit::OddFiles,
 ];
 
-const NAMES: [&str; 5] = ["a.csv", "b.csv", "c.csv", "d.csv", "1.a.csv"];
+const NAMES: [&str; 5] = ["a.csv", "b.csv.gz", "c.csv", "d.csv.gz", "1.a.csv"];
 const SECOND_NS: i64 = 1_000_000_000;
 
 impl Shop {

@@ -1,10 +1,12 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use fastrand::Rng;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -94,6 +96,8 @@ pub(super) struct World {
     pub(super) looks_failed: bool,
     /// What the source opened.
     pub(super) opened: Vec<(String, Stamp)>,
+    /// Contents as they are under a name that ends in .gz, by their place and length.
+    packed: HashMap<(usize, usize), Arc<[u8]>>,
     /// BLAKE3 of all that is committed as finished.
     pub(super) finished: BTreeSet<String>,
     /// What was archived or deleted, and whether all its bytes were committed by then.
@@ -133,6 +137,7 @@ impl World {
             ambiguous: BTreeSet::new(),
             looks_failed: false,
             opened: Vec::new(),
+            packed: HashMap::new(),
             finished: BTreeSet::new(),
             taken: Vec::new(),
             trace: Vec::new(),
@@ -223,6 +228,26 @@ impl World {
 
     pub(super) fn bytes(&self, node: usize) -> &[u8] {
         &self.contents[self.nodes[node].content].bytes
+    }
+
+    /// What is read under a name that ends in .gz: each part that was written is a member.
+    pub(super) fn packed(&mut self, node: usize) -> Arc<[u8]> {
+        let at = self.nodes[node].content;
+        let content = &self.contents[at];
+        let packed = self.packed.entry((at, content.bytes.len())).or_insert_with(|| {
+            let mut packed = Vec::new();
+            let mut from = 0;
+            for &to in &content.lengths {
+                if to > from {
+                    let mut encoder = GzEncoder::new(&mut packed, Compression::fast());
+                    encoder.write_all(&content.bytes[from..to]).unwrap();
+                    encoder.finish().unwrap();
+                    from = to;
+                }
+            }
+            packed.into()
+        });
+        packed.clone()
     }
 
     /// Whether what was read under that name may be of two contents.

@@ -1,0 +1,27 @@
+//! Mappings that are proposed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ecom_stream::Result;
+use ecom_stream::infer::infer_mapping;
+
+use crate::check::print;
+
+#[derive(Debug, Args)]
+pub(crate) struct Infer {
+    /// A file like those to come, compressed or not; its first MiB is looked at
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Infer {
+    pub(crate) async fn run(self) -> Result<()> {
+        let proposal = infer_mapping(&self.file).await?;
+        print(&proposal.toml)?;
+        if !proposal.missing.is_empty() {
+            tracing::warn!("to be filled in before it can be used: {}", proposal.missing.join(", "));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+use std::io;
+use std::path::Path;
+
+use memchr::memchr_iter;
+use tokio::io::AsyncReadExt;
+
+use super::{CheckedFile, open};
+
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Gives the examples the numbers of their lines, by reading the file once more, up to the last of them.
+pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<()> {
+    let events = found
+        .events
+        .iter_mut()
+        .map(|example| (example.byte_offset, &mut example.line));
+    let rejects = found.rejected.values_mut().flat_map(|found| &mut found.examples);
+    let rejects = rejects.map(|example| (example.byte_offset, &mut example.line));
+    let mut wanted: Vec<(u64, &mut u64)> = events.chain(rejects).collect();
+    wanted.sort_by_key(|(offset, _)| *offset);
+    let mut wanted = wanted.into_iter().peekable();
+
+    let mut content = open(path).await?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let (mut at, mut line) = (0, 1);
+    while wanted.peek().is_some() {
+        let read = content.read(&mut chunk).await?;
+        if read == 0 {
+            break;
+        }
+        let mut counted = 0;
+        while let Some((offset, number)) = wanted.next_if(|(offset, _)| *offset < at + read as u64) {
+            let until = (offset - at) as usize;
+            line += memchr_iter(b'\n', &chunk[counted..until]).count() as u64;
+            (*number, counted) = (line, until);
+        }
+        line += memchr_iter(b'\n', &chunk[counted..read]).count() as u64;
+        at += read as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What would become of a file, told without a database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use ecom_stream::check::{CheckedFile, check_file};
+use ecom_stream::{Field, Mapping, Reason, Rules};
+
+async fn check(name: &str, text: impl AsRef<[u8]>, mapping: Option<&Mapping>) -> CheckedFile {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    check_file(path, mapping, Rules::default(), 2).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_would_be_stored_and_what_refused() {
+    let text = "event_time,event_type,user_id,session_id,product_id,product_name,colour\n\
+                2026-11-01T12:00:00Z,view,u1,s,p,\"two\nlines\",red\n\
+                \n\
+                2026-11-01T12:00:00Z,wish,u2,s,p,,\n\
+                now,view,u3,s,p,,\n\
+                2026-11-01T12:00:00Z,hope,u4,s,p,,\n\
+                2026-11-01T12:00:00Z,view,u5\n\
+                2026-11-01T12:00:00Z,pray,u6,s,p,,\n\
+                2026-11-01T12:00:00Z,view,u7,s,p,,";
+    let found = check("a.csv", text, None).await;
+    assert_eq!((found.accepted, found.rejected_count()), (2, 5));
+    assert!(!found.is_clean() && found.unusable.is_none());
+    assert_eq!(found.ignored_columns, ["colour"]);
+    let users: Vec<_> = found
+        .events
+        .iter()
+        .map(|event| (event.value.user_id.as_str(), event.line, event.record))
+        .collect();
+    assert_eq!(users, [("u1", 2, 1), ("u7", 10, 7)]);
+    let unknown = &found.rejected[&Reason::EVENT_TYPE_UNKNOWN];
+    assert_eq!(unknown.count, 3);
+    let examples: Vec<_> = unknown
+        .examples
+        .iter()
+        .map(|one| (one.line, one.value.0.as_str()))
+        .collect();
+    assert_eq!(examples, [(5, "found \"wish\""), (7, "found \"hope\"")]);
+    assert_eq!(found.rejected[&Reason::FIELD_COUNT].examples[0].line, 8);
+}
+
+#[tokio::test]
+async fn files_that_can_not_be_used() {
+    let found = check("a.csv", "a;b\n1;2\n", None).await;
+    assert_eq!(found.unusable.unwrap().reason, Reason::WRONG_DELIMITER);
+    let found = check("a.csv.gz", "a;b\n1;2\n", None).await;
+    assert_eq!(found.unusable.unwrap().reason, Reason::COMPRESSED_DAMAGED);
+    let found = check(
+        "a.csv",
+        "event_time,event_type,user_id,session_id,product_id\n2026-11-01T12:00:00Z,view,u,s,\"p\n",
+        None,
+    )
+    .await;
+    assert_eq!(found.unusable.unwrap().reason, Reason::UNTERMINATED_QUOTE);
+    assert!(check("a.csv", "", None).await.is_clean());
+    let missing = check_file("no/such.csv", None, Rules::default(), 1).await.unwrap_err();
+    assert!(missing.report().starts_with("can't read no/such.csv: "), "{missing}");
+}
+
+#[tokio::test]
+async fn by_a_mapping_and_compressed() {
+    use tokio::io::AsyncWriteExt;
+    let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
+    encoder.write_all(b"t,u\n1,a\nx,b\n").await.unwrap();
+    encoder.shutdown().await.unwrap();
+    let mapping = Mapping::builder()
+        .field("event_time", Field::column("t"))
+        .time_format(ecom_stream::TimeFormat::UnixSeconds)
+        .field("user_id", Field::column("u"))
+        .field("event_type", Field::constant("view"))
+        .field("session_id", Field::constant("s"))
+        .field("product_id", Field::constant("p"));
+    let found = check("a.csv.gz", encoder.into_inner(), Some(&mapping.build().unwrap())).await;
+    assert_eq!(found.rejected[&Reason::EVENT_TIME_MALFORMED].examples[0].line, 3);
+    assert_eq!(found.rejected[&Reason::EVENT_TIME_OUT_OF_RANGE].examples[0].line, 2);
+}

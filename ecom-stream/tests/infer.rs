@@ -1,0 +1,117 @@
+//! Mappings that are proposed for files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use ecom_stream::check::{CheckedFile, check_file};
+use ecom_stream::infer::{Proposal, infer_mapping};
+use ecom_stream::{EventType, Mapping, Rules};
+
+/// The proposal for a file, and what becomes of the file by it.
+async fn infer(name: &str, bytes: impl AsRef<[u8]>) -> (Proposal, Option<CheckedFile>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let proposal = infer_mapping(&path).await.unwrap();
+    if !proposal.missing.is_empty() {
+        let refused = Mapping::from_toml(&proposal.toml).unwrap_err().to_string();
+        assert!(proposal.missing.iter().all(|name| refused.contains(name)), "{refused}");
+        return (proposal, None);
+    }
+    let mapping = Mapping::from_toml(&proposal.toml).unwrap_or_else(|err| panic!("{err}\n{}", proposal.toml));
+    let checked = check_file(&path, Some(&mapping), Rules::default(), 9).await.unwrap();
+    (proposal, Some(checked))
+}
+
+const REES46: &str = "\
+event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00-8c23-a032dfed738c
+2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances.environment.water_heater,aqua,33.20,554748717,9333dfbd
+2019-10-01 00:00:01 UTC,purchase,3900821,2053013552326770905,appliances.environment.water_heater,aqua,33.20,554748717,9333dfbd
+";
+
+#[tokio::test]
+async fn the_layout_of_rees46_is_known_without_its_name() {
+    let (proposal, checked) = infer("a.csv", REES46).await;
+    let checked = checked.unwrap();
+    assert!(checked.is_clean());
+    assert_eq!(checked.events[1].value.event_type, EventType::AddToCart);
+    assert_eq!(checked.events[0].value.brand.as_deref(), Some("shiseido"));
+    for told in [
+        "# \"category_code\": \"appliances.environment.water_heater\"; 33.3 % without a value\n",
+        "#   \"category_id\": \"2053013552326770905\", \"2103807459595387724\"\n",
+        "event_time = { column = \"event_time\", format = \"%Y-%m-%d %H:%M:%S UTC\" }\n",
+        "event_type = { column = \"event_type\", values = { \"cart\" = \"add_to_cart\" } }\n",
+    ] {
+        assert!(proposal.toml.contains(told), "{told}\n{}", proposal.toml);
+    }
+}
+
+#[tokio::test]
+async fn compressed_files_are_looked_into() {
+    use tokio::io::AsyncWriteExt;
+    let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
+    encoder.write_all(REES46.as_bytes()).await.unwrap();
+    encoder.shutdown().await.unwrap();
+    let (_, checked) = infer("a.csv.gz", encoder.into_inner()).await;
+    assert_eq!(checked.unwrap().accepted, 3);
+}
+
+#[tokio::test]
+async fn numbers_are_times_where_the_name_says_so() {
+    let text = "timestamp,visitorid,event,itemid,transactionid\n\
+                1433221332117,257597,view,355908,\n\
+                1433224214164,992329,addtocart,248676,\n\
+                1433222276276,599528,transaction,356475,4000\n";
+    let (proposal, _) = infer("events.csv", text).await;
+    assert_eq!(proposal.missing, ["session_id"]);
+    assert!(
+        proposal
+            .toml
+            .contains("# TO BE FILLED IN: no column looks like session_id."),
+        "{}",
+        proposal.toml
+    );
+    let filled = proposal
+        .toml
+        .replace("# session_id = \"...\"", "session_id = \"visitorid\"");
+    let ready = Mapping::named("retailrocket").unwrap();
+    assert_eq!(Mapping::from_toml(&filled).unwrap(), ready);
+}
+
+#[tokio::test]
+async fn another_dialect_without_a_header_and_with_null_words() {
+    let text =
+        "'view';'01-12-2010 08:26';'u1';NA\n'view';'02-11-2010 08:26';'u2';'a;b'\n'wish';'02-11-2010 08:26';'u2';\\N\n";
+    let (proposal, _) = infer("a.csv", text).await;
+    assert_eq!(proposal.missing, ["user_id", "session_id", "product_id"]);
+    for told in [
+        "delimiter = \";\"\n",
+        "quote = \"'\"\n",
+        "header = [\"column_1\", \"column_2\", \"column_3\", \"column_4\"]\n",
+        "nulls = [\"NA\", \"\\\\N\"]\n",
+        "# Every value that was seen fits \"%m-%d-%Y %H:%M\" too: look which is meant.\n",
+        "# Times have no zone, so UTC is assumed;",
+        "# \"wish\" (seen 1 times) is none of the types of an event, and will be refused.\n",
+    ] {
+        assert!(proposal.toml.contains(told), "{told}\n{}", proposal.toml);
+    }
+    let text = proposal.toml
+        + "user_id = \"column_3\"\nsession_id = \"column_3\"\nproduct_id = { column = \"column_4\", default = \"?\" }\n";
+    Mapping::from_toml(&text).unwrap();
+}
+
+#[tokio::test]
+async fn what_can_not_be_told_apart_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.csv");
+    std::fs::write(&path, "").unwrap();
+    assert!(infer_mapping(&path).await.unwrap_err().report().contains("has no rows"));
+    std::fs::write(&path, "only one thing\n").unwrap();
+    assert!(infer_mapping(&path).await.unwrap_err().report().contains("has no rows"));
+    assert!(infer_mapping(dir.path().join("none.csv")).await.is_err());
+}

@@ -1,0 +1,292 @@
+//! Files of other layouts, read by a mapping.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use ecom_stream::memory::MemorySink;
+use ecom_stream::{CsvDirSource, Dialect, Event, EventType, Field, Ids, Mapping, Reason, Rules, SourceExt, SplitState};
+use time::macros::datetime;
+
+/// What becomes of files in a directory.
+async fn load(mapping: &Mapping, files: &[(&str, &str)]) -> MemorySink<Event> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let sink = MemorySink::new("events");
+    let source = CsvDirSource::new(dir.path())
+        .mapping(mapping)
+        .settle_for(std::time::Duration::ZERO)
+        .available_now();
+    let summary = source
+        .validate(Rules::default().mapping(mapping.clone()))
+        .to(sink.clone())
+        .run()
+        .await
+        .unwrap();
+    assert!(summary.counts.is_balanced());
+    sink
+}
+
+fn reasons(sink: &MemorySink<Event>) -> Vec<Reason> {
+    sink.rejects()
+        .iter()
+        .map(|reject| reject.refusal.reason.clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_layout_of_rees46() {
+    let text = "\
+event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00-8c23-a032dfed738c
+2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances.environment.water_heater,aqua,33.20,554748717,s
+2019-10-01 00:00:02 UTC,purchase,1,2,,,0.50,3,s
+2019-10-01 00:00:03,view,1,2,,,0.50,3,s
+2019-10-01 00:00:04 UTC,purchase,1,2,,,-0.50,3,s
+2019-10-01 00:00:05 UTC,view,1,2,,,0.50,3,
+";
+    let sink = load(&Mapping::named("rees46").unwrap(), &[("2019-Oct.csv", text)]).await;
+    let events = sink.values();
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[0].event_time, datetime!(2019-10-01 00:00 UTC));
+    assert_eq!(
+        (events[0].category.as_deref(), events[0].brand.as_deref()),
+        (None, Some("shiseido"))
+    );
+    assert_eq!(events[0].extra, None);
+    assert_eq!(events[1].event_type, EventType::AddToCart);
+    assert_eq!(
+        events[1].category.as_deref(),
+        Some("appliances.environment.water_heater")
+    );
+    assert_eq!(events[2].price.unwrap().cents(), 50);
+    assert_eq!(
+        reasons(&sink),
+        [
+            Reason::EVENT_TIME_MALFORMED,
+            Reason::PRICE_NEGATIVE,
+            Reason::SESSION_ID_MISSING
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_layout_of_retailrocket() {
+    let text = "\
+timestamp,visitorid,event,itemid,transactionid
+1433221332117,257597,view,355908,
+1433224214164,992329,addtocart,248676,
+1433222276276,599528,transaction,356475,4000
+yesterday,599528,transaction,356475,4000
+";
+    let sink = load(&Mapping::named("retailrocket").unwrap(), &[("events.csv", text)]).await;
+    let events = sink.values();
+    let types: Vec<EventType> = events.iter().map(|event| event.event_type).collect();
+    assert_eq!(types, [EventType::View, EventType::AddToCart, EventType::Purchase]);
+    assert_eq!(events[2].event_time, datetime!(2015-06-02 05:17:56.276 UTC));
+    assert_eq!((events[2].session_id.as_str(), events[2].price), ("599528", None));
+    assert_eq!(reasons(&sink), [Reason::EVENT_TIME_MALFORMED]);
+}
+
+#[tokio::test]
+async fn every_ready_mapping_can_be_used() {
+    for (name, text) in Mapping::ready() {
+        assert_eq!(Mapping::named(name).unwrap(), Mapping::from_toml(text).unwrap());
+    }
+    let err = Mapping::named("no/such/file.toml").unwrap_err().report();
+    assert!(err.starts_with("can't read the mapping no/such/file.toml: "), "{err}");
+}
+
+const SHOP: &str = r#"
+delimiter = ";"
+quote = "'"
+header = ["when", "what", "who", "item", "cost", "colour", "size"]
+nulls = ["NA", "-"]
+extra = true
+
+[event]
+event_time = { column = "when", format = "%d-%m-%Y %H:%M", zone = "Europe/London" }
+event_type = { column = "what", values = { Purchase = "purchase", cart = "add_to_cart", looked = "view" } }
+user_id = { column = "who", default = "guest" }
+session_id = { constant = "none" }
+product_id = "item"
+price = { column = "cost", values = { free = "0" } }
+"#;
+
+#[tokio::test]
+async fn a_file_without_header_in_another_dialect() {
+    let text = "\
+01-07-2010 08:26;Purchase;17850;'white;''heart''';2.55;red;-
+01-12-2010 08:26;looked;NA;85123A;NA;;
+01-12-2010 08:27;cart;7;85123A;free;'a\"b';XL
+28-03-2010 01:30;looked;7;85123A;;;
+01-12-2010 08:28;returned;7;85123A;;;
+01-12-2010 08:28;looked;7;-;;;
+01-12-2010 08:28;looked;7
+01-12-2010 08:28;looked;7;'a'b;;;
+";
+    let mapping = Mapping::from_toml(SHOP).unwrap();
+    let sink = load(&mapping, &[("a.csv", text)]).await;
+    let events = sink.values();
+    assert_eq!(events.len(), 3);
+    // In summer London is an hour ahead.
+    assert_eq!(events[0].event_time, datetime!(2010-07-01 07:26 UTC));
+    assert_eq!(events[0].product_id, "white;'heart'");
+    assert_eq!(events[0].extra.as_deref(), Some(r#"{"colour":"red"}"#));
+    assert_eq!(
+        (events[1].user_id.as_str(), events[1].price, &events[1].extra),
+        ("guest", None, &None)
+    );
+    assert_eq!(events[1].event_time, datetime!(2010-12-01 08:26 UTC));
+    assert_eq!(events[2].price.unwrap().cents(), 0);
+    assert_eq!(events[2].extra.as_deref(), Some(r#"{"colour":"a\"b","size":"XL"}"#));
+    assert!(events.iter().all(|event| event.session_id == "none"));
+    let expected = [
+        Reason::EVENT_TIME_MALFORMED,
+        Reason::EVENT_TYPE_UNKNOWN,
+        Reason::PRODUCT_ID_MISSING,
+        Reason::FIELD_COUNT,
+        Reason::TEXT_AFTER_QUOTE,
+    ];
+    let mut found = reasons(&sink);
+    found.sort();
+    let mut expected = expected.to_vec();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+fn plain() -> ecom_stream::MappingBuilder {
+    let names = ["event_time", "event_type", "user_id", "session_id", "product_id"];
+    names.into_iter().fold(Mapping::builder(), |mapping, name| {
+        mapping.field(name, Field::column(name))
+    })
+}
+
+#[tokio::test]
+async fn files_that_lack_a_mapped_column_are_set_aside() {
+    let files = [
+        (
+            "good.csv",
+            "product_id,session_id,user_id,event_type,event_time\np,s,u,view,2026-11-01T00:00:00Z\n",
+        ),
+        ("lacks.csv", "product_id,session_id,user_id,event_type\np,s,u,view\n"),
+        (
+            "commas.csv",
+            "product_id;session_id;user_id;event_type;event_time\np;s;u;view;2026-11-01T00:00:00Z\n",
+        ),
+    ];
+    let mapping = plain()
+        .field("brand", Field::column("brand").optional())
+        .build()
+        .unwrap();
+    let sink = load(&mapping, &files).await;
+    assert_eq!(sink.values().len(), 1);
+    let mut set_aside: Vec<_> = sink
+        .positions()
+        .into_iter()
+        .filter_map(|position| match position.state {
+            SplitState::SetAside(refusal) => Some((position.split.path().to_owned(), refusal.reason)),
+            _ => None,
+        })
+        .collect();
+    set_aside.sort();
+    let expected = [
+        ("commas.csv".into(), Reason::WRONG_DELIMITER),
+        ("lacks.csv".into(), Reason::COLUMN_MISSING),
+    ];
+    assert_eq!(set_aside, expected);
+
+    let strict = plain().field("brand", Field::column("brand")).build().unwrap();
+    assert_eq!(load(&strict, &files).await.values().len(), 0);
+}
+
+#[tokio::test]
+async fn ids_by_place_and_by_content() {
+    let files = [
+        (
+            "a.csv",
+            "event_time,event_type,user_id,session_id,product_id\n2026-11-01T00:00:00Z,view,u,s,p\n2026-11-01T00:00:00Z,view,u,s,p\n",
+        ),
+        // The same row, with its columns in another order.
+        (
+            "b.csv",
+            "event_type,event_time,user_id,session_id,product_id\nview,2026-11-01T00:00:00Z,u,s,p\n",
+        ),
+        (
+            "c.csv",
+            "event_type,event_time,user_id,session_id,product_id\nview,2026-11-01T00:00:00Z,u,s,q\n",
+        ),
+    ];
+    for (ids, expected) in [(Ids::Position, 4), (Ids::Content, 2)] {
+        let mapping = plain().ids(ids).build().unwrap();
+        let found = load(&mapping, &files).await.values();
+        let found: std::collections::HashSet<_> = found.into_iter().map(|event| event.event_id).collect();
+        assert_eq!(found.len(), expected, "{ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dialect_that_can_not_be_is_refused_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = CsvDirSource::new(dir.path())
+        .dialect(Dialect::default().delimiter(b'"'))
+        .available_now();
+    let err = source.to(MemorySink::new("events")).run().await.unwrap_err();
+    assert_eq!(err.to_string(), "delimiter and quote are both '\"'");
+}
+
+#[test]
+fn what_is_not_in_the_files_is_said() {
+    assert_eq!(
+        Mapping::from_toml(SHOP).unwrap().notes(),
+        [
+            "user_id is \"guest\" where the file has no value",
+            "session_id is \"none\" in every event",
+            "event_id is made from file and record number: a row that comes again is stored again",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn directories_say_what_their_files_have_in_common() {
+    let dir = tempfile::tempdir().unwrap();
+    for (day, hour) in [("2026-11-01", "09"), ("2026-11-02", "10")] {
+        let path = dir.path().join(format!("date={day}/hour={hour}"));
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("a.csv"), format!("u,p\n{hour},1\n")).unwrap();
+    }
+    let mapping = Mapping::from_toml(
+        r#"
+        [event]
+        event_time = { path = "date", format = "%Y-%m-%d" }
+        event_type = { constant = "view" }
+        user_id = "u"
+        session_id = { path = "hour" }
+        product_id = "p"
+        "#,
+    )
+    .unwrap();
+    let sink = MemorySink::new("events");
+    let source = CsvDirSource::new(dir.path())
+        .recursive()
+        .mapping(&mapping)
+        .settle_for(std::time::Duration::ZERO);
+    let events = source.available_now().validate(Rules::default().mapping(mapping));
+    events.to(sink.clone()).run().await.unwrap();
+    let mut found: Vec<_> = sink
+        .values()
+        .into_iter()
+        .map(|event| (event.event_time, event.session_id))
+        .collect();
+    found.sort();
+    let expected = [
+        (datetime!(2026-11-01 00:00 UTC), "09".into()),
+        (datetime!(2026-11-02 00:00 UTC), "10".into()),
+    ];
+    assert_eq!(found, expected);
+}
