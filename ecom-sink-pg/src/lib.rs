@@ -35,6 +35,7 @@ mod writer;
 #[doc(no_inline)]
 pub use tokio_postgres;
 
+pub use connect::without_password;
 pub use epoch::EpochLimits;
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
 pub use sink::PgSink;

@@ -9,10 +9,10 @@ use ecom_sink_pg::Maintenance;
 use ecom_stream::{AfterCommit, CsvDirSource, Result, Rules, SourceExt, stop_signal};
 
 use crate::progress::{in_words, show};
-use crate::{Database, EXIT_CODES};
+use crate::{AFTER_HELP, Database};
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Run {
     /// The directory with the CSV files
     #[arg(long, value_name = "DIR")]
