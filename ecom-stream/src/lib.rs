@@ -23,6 +23,7 @@
 //! # Ok(()) }
 //! ```
 
+mod activity;
 mod batch;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
@@ -35,11 +36,15 @@ mod error;
 mod event;
 mod ledger;
 pub mod memory;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod operators;
 mod pipeline;
 mod progress;
+mod query_progress;
 mod queue;
 mod reject;
+mod remedy;
 mod signal;
 mod sink;
 mod source;
@@ -56,8 +61,9 @@ mod transform;
 #[doc(no_inline)]
 pub use {bytes, csv_async, time, uuid};
 
+pub use activity::Activity;
 pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
-pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
+pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv, read_csv};
 
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
 pub use error::{Error, ErrorKind, Result};
@@ -67,6 +73,7 @@ pub use event::{
 pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
 pub use pipeline::{Pipeline, Summary};
 pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};
+pub use query_progress::QueryProgress;
 pub use queue::QueueLimits;
 pub use reject::{Reason, Reject};
 pub use signal::{ABORTED, stop_signal};

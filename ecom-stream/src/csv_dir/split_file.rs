@@ -45,6 +45,7 @@ pub(super) fn read<D: Directory>(
             changing: false,
             copy_of: identity.copy_of,
             renamed_from: identity.renamed_from,
+            columns: Vec::new(),
             ignored_columns: Vec::new(),
         };
 
@@ -67,6 +68,7 @@ pub(super) fn read<D: Directory>(
                 if !check.ignored.is_empty() && identity.from.is_none() {
                     tracing::info!(split = %progress.split, "ignored columns: {}", check.ignored.join(", "));
                 }
+                progress.columns = check.header.names().to_vec();
                 progress.ignored_columns = check.ignored;
                 whole
             }
@@ -187,6 +189,7 @@ struct Progress {
     copy_of: Option<String>,
     /// Goes out once.
     renamed_from: Option<Position>,
+    columns: Vec<String>,
     ignored_columns: Vec<String>,
 }
 
@@ -205,6 +208,7 @@ impl Progress {
             changing: self.changing,
             copy_of: self.copy_of.clone(),
             renamed_to: None,
+            columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
         };
         let position = Position {

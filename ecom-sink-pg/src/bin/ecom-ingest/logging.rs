@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
+use crate::progress::AroundTheLine;
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     /// Lines to read
@@ -15,11 +17,10 @@ pub(crate) enum Format {
 }
 
 /// Starts it. The guard writes the last lines when it is dropped.
-#[must_use]
 pub(crate) fn start(format: Format) -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
     // A reader of the log that stalls must not stall the ingest: lines are dropped instead.
-    let (log, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let (log, guard) = tracing_appender::non_blocking(AroundTheLine);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log)

@@ -2,18 +2,25 @@
 
 mod completions;
 mod config;
+mod health;
 mod logging;
 mod maintenance;
+mod notify;
 mod output;
 mod progress;
+mod rejects;
 mod run;
+mod schema;
+mod serve;
+mod status;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use ecom_sink_pg::{Maintenance, PgSink};
+use ecom_sink_pg::{Console, Maintenance, PgSink};
 use ecom_stream::{Error, ErrorKind, Result};
 
 /// Loads CSV files of shop events into PostgreSQL as they appear: no row lost, none twice, through any crash.
@@ -50,6 +57,12 @@ Exit codes:
 enum Command {
     /// Loads the files of a directory, on and on
     Run(run::Run),
+    /// Shows how it goes: files, lag, rates, what was refused, and what to do next
+    Status(status::Status),
+    /// Shows what was refused, exports it to be mended, and puts it in again
+    Rejects(rejects::Rejects),
+    /// Makes the schema of the database, checks it, or prints it
+    Schema(schema::Schema),
     /// Builds the indexes that only reading needs, on partitions that receive no more rows
     Settle(maintenance::Settle),
     /// Drops the partitions that are older than so many days, and dead letters too
@@ -84,6 +97,14 @@ impl Database {
         Ok(sink.wait_for_server(self.wait))
     }
 
+    fn console(&self) -> Result<Console> {
+        let console = match &self.database_url {
+            Some(url) => Console::from_url(url)?,
+            None => Console::from_env()?,
+        };
+        Ok(console.wait_for_server(self.wait))
+    }
+
     fn maintenance(&self) -> Result<Maintenance> {
         let maintenance = match &self.database_url {
             Some(url) => Maintenance::from_url(url)?,
@@ -111,6 +132,9 @@ async fn main() -> ExitCode {
     let _guard = logging::start(log_format);
     let done = match command {
         Command::Run(run) => run.run().await,
+        Command::Status(status) => status.run().await,
+        Command::Rejects(rejects) => rejects.run().await,
+        Command::Schema(schema) => schema.run().await,
         Command::Settle(settle) => settle.run().await,
         Command::Retain(retain) => retain.run().await,
         Command::Layout(layout) => layout.run().await,

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::file::{ConfigFile, Setting, is_setting};
 
 /// Options that say what one call is about: in the environment or a file they would surprise.
-const OF_ONE_CALL: [&str; 9] = [
+const OF_ONE_CALL: &[&str] = &[
     "moved",
     "take_over",
     "dry_run",
@@ -17,6 +17,10 @@ const OF_ONE_CALL: [&str; 9] = [
     "to",
     "id",
     "all",
+    "only",
+    "reason",
+    "file",
+    "columns",
     "limit",
 ];
 
