@@ -9,6 +9,7 @@
 
 mod fixture;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Output;
 
@@ -199,5 +200,53 @@ fn every_shell_gets_completions() {
         for word in ["ecom-ingest", "database-url", "settle-partitions", "completions"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
+    }
+}
+
+/// What the guide shows.
+fn guide() -> String {
+    fs::read_to_string(format!("{}/../docs/operating.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn the_guide_shows_what_there_is() {
+    let guide = guide();
+    let toml = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    // The database need not be there.
+    let file = config(&toml.replace("db.example", "localhost"));
+    let text = print(&file, &[]);
+    assert_eq!(printed(&text, "days").0, "90");
+
+    let of_run: BTreeSet<&str> = text
+        .split("[run]\n")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.trim_start_matches("# ").split(" =").next().unwrap())
+        .collect();
+    let documented: BTreeSet<&str> = guide
+        .split("| key of `[run]`")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(documented, of_run);
+
+    let commands: Vec<&str> = guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("ecom-ingest ")?.split(['#', '|', '>']).next())
+        .collect();
+    assert!(commands.len() > 12, "{commands:?}");
+    for command in commands {
+        // Up to the help everything is read as it would be.
+        let output = program()
+            .args(command.split_whitespace())
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}\n{}", said(&output));
     }
 }

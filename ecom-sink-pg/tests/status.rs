@@ -111,6 +111,32 @@ async fn who_runs_it_is_told_while_it_runs() {
     assert!(status(&database, &[]).contains("runs      ecom "), "{}", ingest.log());
 }
 
+#[tokio::test]
+async fn watching_shows_it_again_and_ends_when_nobody_reads_on() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    let mut program = program();
+    program
+        .args(["status", "--watch=10ms", "--json"])
+        .env("DATABASE_URL", &database.url);
+    let mut watching = program.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(told["pipelines"][0]["name"], "events");
+    }
+    drop(lines);
+    let mut status = None;
+    eventually("its end", async || {
+        status = watching.try_wait().unwrap();
+        status.is_some()
+    })
+    .await;
+    assert!(status.unwrap().success());
+}
+
 /// Those who look need not be those who write.
 #[tokio::test]
 async fn the_role_of_dashboards_may_look() {

@@ -10,11 +10,15 @@ pub(crate) fn line(line: &str) -> Result<()> {
 
 /// A reader that has seen enough, such as `head`, is no error.
 pub(crate) fn text(text: &str) -> Result<()> {
+    show(text).map(|_| ())
+}
+
+/// Says whether anybody reads on.
+pub(crate) fn show(text: &str) -> Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(ErrorKind::Configuration, "can't write to standard output").caused_by(err))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(err) => Err(Error::new(ErrorKind::Configuration, "can't write to standard output").caused_by(err)),
     }
 }

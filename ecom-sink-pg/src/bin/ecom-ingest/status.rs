@@ -47,7 +47,9 @@ impl Status {
             };
             let clears = !self.json && std::io::stdout().is_terminal();
             let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
-            output::text(&format!("{clear}{text}"))?;
+            if !output::show(&format!("{clear}{text}"))? {
+                return Ok(());
+            }
             tokio::time::sleep(every).await;
         }
     }

@@ -48,9 +48,13 @@ async fn in_lines(mut progress: ProgressReceiver) {
 async fn in_json(mut progress: ProgressReceiver, mut told: QueryProgress) {
     const AT_MOST_EVERY: Duration = Duration::from_millis(100);
     while let Some(progress) = progress.next().await {
-        if let Err(err) = crate::output::line(&told.of(&progress).to_string()) {
-            tracing::warn!("no more progress: {}", err.report());
-            return;
+        match crate::output::show(&format!("{}\n", told.of(&progress))) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(err) => {
+                tracing::warn!("no more progress: {}", err.report());
+                return;
+            }
         }
         tokio::time::sleep(AT_MOST_EVERY).await;
     }
