@@ -134,6 +134,16 @@ FROM ecom.schema_history WHERE version = 9 \gset
     INSERT INTO ecom.schema_history VALUES (9, 'extra', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 12059157460212443939
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 10 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V10__rejects was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V10__rejects.sql
+    INSERT INTO ecom.schema_history VALUES (10, 'rejects', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -14,6 +14,7 @@ use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
 use crate::lock::{Holder, holder, try_lock};
 use crate::ownership;
+use crate::standing::{Standing, Teller};
 
 /// How often a pipeline that stands by looks whether it is its turn.
 const STAND_BY_POLL: Duration = Duration::from_millis(500);
@@ -40,6 +41,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) moved: bool,
     /// Whether an instance that leads is ended, in place of being waited for.
     pub(crate) take_over: bool,
+    pub(crate) teller: &'a Teller,
 }
 
 /// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
@@ -53,6 +55,7 @@ pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_serv
             // Most often the connection broke while standing by, or an old transaction still holds the row.
             Err(failure) if failure.action() == Action::Retry => {
                 tracing::warn!("trying again: {}", failure.into_error("claiming the pipeline").report());
+                terms.teller.stands(Standing::Connecting);
             }
             Err(failure) => return Err(failure.into_error("claiming the pipeline")),
         }
@@ -80,6 +83,7 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
             waiting = true;
             let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
             tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
+            terms.teller.stands(Standing::StandingBy { holder });
         }
         tokio::time::sleep(STAND_BY_POLL).await;
     }
@@ -203,7 +207,15 @@ async fn take_over(
         .of("claiming", client.query_one(LAST_SPLIT_ID, &bounds))
         .await?
         .get(0);
-    let leader = Leader::new(connector.clone(), connection, pipeline, pipeline_id, raised.get(0));
+    let teller = terms.teller.clone();
+    let leader = Leader::new(
+        connector.clone(),
+        connection,
+        pipeline,
+        pipeline_id,
+        raised.get(0),
+        teller,
+    );
     Ok(Ok(Claim {
         leader: Arc::new(leader),
         epoch: raised.get(1),

@@ -14,6 +14,7 @@ use crate::backoff::{PAUSE, delays};
 use crate::connect::{Connection, Connector};
 use crate::failure::Failure;
 use crate::lock::try_lock;
+use crate::standing::{Standing, Teller};
 
 /// How often a leader looks whether it still holds its lock.
 const PING_EVERY: Duration = Duration::from_secs(1);
@@ -28,6 +29,7 @@ pub(crate) struct Leader {
     session: Mutex<Session>,
     /// Whether it is known that another instance has taken over.
     overtaken: watch::Sender<bool>,
+    teller: Teller,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +58,7 @@ impl Leader {
         pipeline: &str,
         pipeline_id: i64,
         fence: i64,
+        teller: Teller,
     ) -> Self {
         Self {
             connector,
@@ -69,6 +72,7 @@ impl Leader {
                 holds_lock: true,
             }),
             overtaken: watch::Sender::new(false),
+            teller,
         }
     }
 
@@ -79,6 +83,10 @@ impl Leader {
 
     pub(crate) fn pipeline(&self) -> &str {
         &self.pipeline
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     pub(crate) fn fence(&self) -> i64 {
@@ -95,12 +103,17 @@ impl Leader {
                 let Some(leader) = leader.upgrade() else { return };
                 let mut session = leader.session.lock().await;
                 match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
-                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => {}
+                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.teller.leading_fails(None),
                     Ok(_) | Err(Failure::LedgerMoved) => {
+                        leader.teller.stands(Standing::Overtaken);
                         leader.overtaken.send_replace(true);
                         return;
                     }
-                    Err(_) => session.connection = None,
+                    Err(failure) => {
+                        session.connection = None;
+                        let why = failure.into_error("asking the ledger").report();
+                        leader.teller.leading_fails(Some(why));
+                    }
                 }
             }
         });
@@ -251,6 +264,7 @@ impl Leader {
     }
 
     pub(crate) fn fenced(&self) -> Error {
+        self.teller.stands(Standing::Overtaken);
         let message = format!("another instance has taken over pipeline {:?}", self.pipeline);
         Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
     }

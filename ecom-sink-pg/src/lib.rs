@@ -1,6 +1,6 @@
 //! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
 //!
-//! [`PgSink`] is the sink, [`Maintenance`] the upkeep of the table beside it. With the feature `server`, the module of that name starts a private PostgreSQL server from
+//! [`PgSink`] is the sink, [`Maintenance`] the upkeep of the table beside it, [`Console`] what an operator asks and does. With the feature `server`, the module of that name starts a private PostgreSQL server from
 //! installed programs, for try-outs and tests.
 
 mod action;
@@ -8,6 +8,7 @@ mod backoff;
 mod bisect;
 mod claim;
 mod connect;
+mod console;
 mod duplicates;
 mod epoch;
 mod epochs;
@@ -17,6 +18,8 @@ mod leader;
 mod ledger;
 mod lock;
 mod maintenance;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod order;
 mod ownership;
 mod preflight;
@@ -28,6 +31,7 @@ pub mod server;
 mod session;
 mod sink;
 mod split_ids;
+mod standing;
 mod statements;
 mod writer;
 
@@ -35,9 +39,15 @@ mod writer;
 #[doc(no_inline)]
 pub use tokio_postgres;
 
+pub use connect::without_password;
+pub use console::{
+    Console, Exported, Files, Instance, Letter, LetterFilter, PipelineStatus, Refused, RefusedFor, Retried, Status,
+    UnusableFile,
+};
 pub use epoch::EpochLimits;
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
 pub use sink::PgSink;
+pub use standing::{Standing, StandingReceiver};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -22,6 +22,7 @@ use crate::leader::Leader;
 use crate::ledger::PgLedger;
 use crate::preflight;
 use crate::schema;
+use crate::standing::{Standing, StandingReceiver, Teller};
 
 /// Stores events in PostgreSQL, exactly once.
 ///
@@ -51,6 +52,7 @@ pub struct PgSink {
     moved: bool,
     take_over: bool,
     claim: Option<Claim>,
+    teller: Teller,
 }
 
 impl PgSink {
@@ -101,6 +103,7 @@ impl PgSink {
             moved: false,
             take_over: false,
             claim: None,
+            teller: Teller::new(),
         }
     }
 
@@ -154,6 +157,12 @@ impl PgSink {
         self
     }
 
+    /// Where this instance stands, for whoever asks whether it is ready.
+    #[must_use]
+    pub fn standing(&self) -> StandingReceiver {
+        self.teller.receiver()
+    }
+
     fn connector(&self) -> Connector {
         let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
         Connector::new(self.hosts.clone(), name, Deadline(self.deadline))
@@ -187,8 +196,10 @@ impl Sink<Event> for PgSink {
             topology,
             moved: self.moved,
             take_over: self.take_over,
+            teller: &self.teller,
         };
         let claim = claim(&connector, terms, self.wait_for_server).await?;
+        self.teller.stands(Standing::Leading);
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);

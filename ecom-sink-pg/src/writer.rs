@@ -108,6 +108,8 @@ impl Writer {
             crash_point!("epoch.failed");
             order.turn_of(number).await;
             let action = failure.action();
+            #[cfg(feature = "metrics")]
+            crate::metrics::failed(action);
             let unknown = failure.is_unknown_outcome();
             match action {
                 Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
@@ -135,14 +137,16 @@ impl Writer {
                 }
                 Action::StartOver => continue,
                 Action::Pause => {
-                    tracing::error!("paused: {}", failure.into_error("writing").report());
+                    let why = failure.into_error("writing").report();
+                    tracing::error!("paused: {why}");
+                    common.leader.teller().writing_fails(Some(why));
                     tokio::time::sleep(PAUSE).await;
                 }
-                _ => tracing::warn!(
-                    epoch = number,
-                    "trying again: {}",
-                    failure.into_error("writing").report()
-                ),
+                _ => {
+                    let why = failure.into_error("writing").report();
+                    tracing::warn!(epoch = number, "trying again: {why}");
+                    common.leader.teller().writing_fails(Some(why));
+                }
             }
             tried = Tried::default();
             common.partitions.lock().await.clear();
@@ -153,6 +157,7 @@ impl Writer {
             }
         }
         order.committed(number, epoch.refused_keys());
+        common.leader.teller().writing_fails(None);
         stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);

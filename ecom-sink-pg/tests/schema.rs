@@ -40,6 +40,12 @@ async fn history(client: &Client) -> Vec<String> {
     ask(client, sql).await
 }
 
+/// The number of the last migration.
+fn last_version() -> u32 {
+    let last = migrations().pop().unwrap();
+    last[1..].split("__").next().unwrap().parse().unwrap()
+}
+
 #[tokio::test]
 async fn applies_to_an_empty_database_and_again() {
     let mut db = database().await;
@@ -90,7 +96,7 @@ async fn finds_what_setup_made_current() {
     assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
 
     // refinery reads what was recorded when there is something to apply, and must be able to.
-    let last = migrations().len();
+    let last = last_version();
     db.execute(&format!("DELETE FROM ecom.schema_history WHERE version = {last}"))
         .await;
     apply(&mut db.client).await.unwrap();
@@ -215,7 +221,7 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
 #[tokio::test]
 async fn says_when_the_schema_is_newer_or_another_one() {
     let mut db = database_with_schema().await;
-    let last = migrations().len();
+    let last = last_version();
     let cases: [(&str, &str); 4] = [
         (
             "INSERT INTO ecom.schema_history VALUES (99, 'shops', '2027-01-01T00:00:00Z', '1')",

@@ -23,6 +23,7 @@
 //! # Ok(()) }
 //! ```
 
+mod activity;
 mod batch;
 pub mod check;
 #[cfg(not(feature = "crash-points"))]
@@ -38,11 +39,15 @@ pub mod infer;
 mod ledger;
 mod mapping;
 pub mod memory;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod operators;
 mod pipeline;
 mod progress;
+mod query_progress;
 mod queue;
 mod reject;
+mod remedy;
 mod signal;
 mod sink;
 mod source;
@@ -59,8 +64,9 @@ mod transform;
 #[doc(no_inline)]
 pub use {bytes, csv_async, time, uuid};
 
+pub use activity::Activity;
 pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
-pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv};
+pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
 
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
 pub use error::{Error, ErrorKind, Result};
@@ -72,6 +78,7 @@ pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use pipeline::{Pipeline, Summary};
 pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};
+pub use query_progress::QueryProgress;
 pub use queue::QueueLimits;
 pub use reject::{Reason, Reject};
 pub use signal::{ABORTED, stop_signal};

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::FutureExt;
-use futures::stream::StreamExt;
+use futures::stream::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::progress::{ProgressSender, Tally};
 use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
 use crate::{
-    Commit, Committed, Counts, Error, ErrorKind, ProgressReceiver, Result, Sink, Source, Topology, crash_point,
+    Activity, Commit, Committed, Counts, Error, ErrorKind, ProgressReceiver, Result, Sink, Source, Topology,
+    crash_point,
 };
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
@@ -25,6 +26,7 @@ pub struct Pipeline<S, K> {
     limits: QueueLimits,
     stop_within: Duration,
     progress: ProgressSender,
+    activity: Activity,
 }
 
 /// What a run did.
@@ -55,6 +57,7 @@ impl<S, K> Pipeline<S, K> {
             limits: QueueLimits::default(),
             stop_within: Duration::from_secs(30),
             progress: ProgressSender::new(),
+            activity: Activity::new(),
         }
     }
 
@@ -92,6 +95,12 @@ impl<S, K> Pipeline<S, K> {
     #[must_use]
     pub fn subscribe(&self) -> ProgressReceiver {
         self.progress.subscribe()
+    }
+
+    /// Whether the run gets on with what it has, for a watchdog.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 }
 
@@ -143,6 +152,9 @@ where
         let mut reader = AbortOnDrop(tokio::spawn(fill(input, queue, reader_times)));
         let mut acknowledging = AbortOnDrop(tokio::spawn(acknowledge(ack, acked)));
 
+        let activity = self.activity;
+        let given = activity.clone();
+        let batches = batches.inspect_ok(move |batch| given.given(batch.counts.iter().map(|count| count.read).sum()));
         let input = batches.take_until(stop.clone());
         let outcome = {
             let mut commits = pin!(self.sink.commit(input));
@@ -162,6 +174,7 @@ where
                     Some(Ok(commit)) => {
                         let commit = Arc::new(commit);
                         tally.committed(&commit);
+                        activity.settled(commit.counts.read);
                         crash_point!("commit.shown");
                         // Fails only when the task has panicked, which is told above.
                         tokio::select! {

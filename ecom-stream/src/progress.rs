@@ -185,12 +185,15 @@ impl Tally {
 
         let committed_at = OffsetDateTime::now_utc();
         let elapsed = now - self.began;
+        let lag = Lag::at(committed_at, &commit.times);
+        #[cfg(feature = "metrics")]
+        crate::metrics::committed(commit, &lag, committed_at);
         let mut stages = self.reader.stages();
         stages.merge(&self.sink);
         let progress = Progress {
             commit: Arc::clone(commit),
             committed_at,
-            lag: Lag::at(committed_at, &commit.times),
+            lag,
             elapsed,
             epochs: self.summary.epochs,
             counts: self.summary.counts,

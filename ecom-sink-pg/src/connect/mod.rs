@@ -22,6 +22,7 @@ use hosts::Host;
 
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
+pub use text::without_password;
 
 /// A connection of our own. Dropping it closes the socket at once, whatever the server is doing.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub(crate) struct Connector {
     hosts: Hosts,
     application_name: String,
     pub(crate) deadline: Deadline,
+    writes: bool,
 }
 
 /// What holds for every session, whatever is set for the role or the database. Waiting for a lock of another session is given
@@ -76,7 +78,14 @@ impl Connector {
             hosts,
             application_name,
             deadline,
+            writes: true,
         }
+    }
+
+    /// Lets the server be one that takes no writes, and the role one that makes none.
+    pub(crate) fn for_reading(mut self) -> Self {
+        self.writes = false;
+        self
     }
 
     /// Opens a connection, trying for so long if the server can't be reached.
@@ -128,7 +137,9 @@ impl Connector {
     async fn open(&self, host: &Host, mode: SslMode) -> Result<Connection, Failure> {
         let mut config = host.config.clone();
         config.ssl_mode(mode).application_name(&self.application_name);
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        if self.writes {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         let opened = self.deadline.of("connecting", config.connect(host.tls.clone())).await;
         let (client, connection) = opened.map_err(|failure| failure.at(&host.name))?;
         let driver = tokio::spawn(async move {

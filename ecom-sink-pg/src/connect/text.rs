@@ -18,6 +18,25 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
+/// The settings of a URL, or of `keyword=value` pairs, as pairs to be shown: passwords are replaced by `***`.
+///
+/// A text that can't be read is not shown at all, since any part of it may be the password.
+///
+/// ```
+/// let shown = ecom_sink_pg::without_password("postgresql://shop:secret@db/events");
+/// assert_eq!(shown, "user=shop password=*** host=db dbname=events");
+/// ```
+pub fn without_password(text: &str) -> String {
+    let Ok(pairs) = pairs(text) else {
+        return "*** (it can't be read)".to_owned();
+    };
+    let shown = pairs.into_iter().map(|(keyword, value)| match &*keyword {
+        "password" | "sslpassword" => format!("{keyword}=***"),
+        _ => format!("{keyword}={value}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
 pub(super) fn malformed(what: &'static str) -> Error {
     Error::new(
         ErrorKind::Configuration,

@@ -57,6 +57,8 @@ pub(super) const TABLES: &[Table] = &[
             ("detail", "text"),
             ("raw", "bytea"),
             ("raw_text", "text"),
+            ("resolved_at", TIME),
+            ("resolution", "text"),
         ],
     },
     Table {

@@ -34,6 +34,9 @@ pub(super) struct FileMark {
     /// The path under which reading went on.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) renamed_to: Option<String>,
+    /// The names in its header, by which rejects of it can be mended when the file is gone.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) columns: Vec<String>,
     /// Columns that the schema doesn't know.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) ignored_columns: Vec<String>,
@@ -87,6 +90,7 @@ mod tests {
             changing: true,
             copy_of: Some("b.csv".into()),
             renamed_to: Some("c.csv".into()),
+            columns: vec!["\"x\"".into(), "y".into()],
             ignored_columns: vec!["\"x\"".into()],
         };
         let position = Position {

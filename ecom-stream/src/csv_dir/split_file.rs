@@ -53,6 +53,7 @@ pub(super) fn read<D: Directory>(
             changing: false,
             copy_of: identity.copy_of,
             renamed_from: identity.renamed_from,
+            columns: Vec::new(),
             ignored_columns: Vec::new(),
         };
 
@@ -75,6 +76,7 @@ pub(super) fn read<D: Directory>(
                 if !check.ignored.is_empty() && identity.from.is_none() {
                     tracing::info!(split = %progress.split, "ignored columns: {}", check.ignored.join(", "));
                 }
+                progress.columns = check.header.names().to_vec();
                 progress.ignored_columns = check.ignored;
                 whole
             }
@@ -201,6 +203,7 @@ struct Progress {
     copy_of: Option<String>,
     /// Goes out once.
     renamed_from: Option<Position>,
+    columns: Vec<String>,
     ignored_columns: Vec<String>,
 }
 
@@ -219,6 +222,7 @@ impl Progress {
             changing: self.changing,
             copy_of: self.copy_of.clone(),
             renamed_to: None,
+            columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
         };
         let position = Position {

@@ -91,6 +91,18 @@ impl Rules {
         self.mapping.as_ref().is_some_and(|mapping| mapping.price_optional())
     }
 
+    /// Makes an event of a record, or says which rule it breaks. Where the record has no id, the event gets one of where it
+    /// stands: its pipeline and its `origin`.
+    ///
+    /// For one record now and then: [`SourceExt::validate`](crate::SourceExt::validate) looks columns up once a file.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, with its reason.
+    pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
+        RulesOfHeader::new(record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
+    }
+
     fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {
         self.latest.unwrap_or_else(|| {
             now.checked_add(self.max_ahead.try_into().unwrap_or(time::Duration::MAX))

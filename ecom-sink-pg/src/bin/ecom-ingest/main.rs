@@ -1,29 +1,50 @@
 //! `ecom-ingest`: loads the CSV files of a directory into PostgreSQL, exactly once, and looks after the table.
 
 mod check;
+mod completions;
+mod config;
+mod health;
 mod infer;
+mod logging;
 mod maintenance;
+mod notify;
+mod output;
 mod progress;
+mod rejects;
 mod run;
+mod schema;
+mod serve;
+mod status;
+mod words;
 
-use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use ecom_sink_pg::{Maintenance, PgSink};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use ecom_sink_pg::{Console, Maintenance, PgSink};
 use ecom_stream::{Error, ErrorKind, Result};
-use tracing_subscriber::EnvFilter;
 
 /// Loads CSV files of shop events into PostgreSQL as they appear: no row lost, none twice, through any crash.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(version, after_help = AFTER_HELP)]
 struct Cli {
+    /// A file with options, in TOML: `input = "/srv/shop"` at the top goes for every command, and below [run] for that one
+    #[arg(long, value_name = "FILE", env = "ECOM_CONFIG", global = true)]
+    config: Option<PathBuf>,
+
+    /// How the log is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", global = true)]
+    log_format: logging::Format,
+
     #[command(subcommand)]
     command: Command,
 }
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Every option may also stand in the environment (ECOM_INPUT for --input) or in the file (input). Flags come first, then the
+environment, then the file: `ecom-ingest config print` shows what holds. RUST_LOG says what is logged, such as debug.
+
 Exit codes:
   0    done, or stopped by SIGINT or SIGTERM after committing what was read
   1    the run failed; what was committed stays, and the next run goes on after it
@@ -43,12 +64,22 @@ enum Command {
     Check(check::Check),
     /// Proposes a mapping for files like one, as TOML on standard output
     Infer(infer::Infer),
+    /// Shows how it goes: files, lag, rates, what was refused, and what to do next
+    Status(status::Status),
+    /// Shows what was refused, exports it to be mended, and puts it in again
+    Rejects(rejects::Rejects),
+    /// Makes the schema of the database, checks it, or prints it
+    Schema(schema::Schema),
     /// Builds the indexes that only reading needs, on partitions that receive no more rows
     Settle(maintenance::Settle),
     /// Drops the partitions that are older than so many days, and dead letters too
     Retain(maintenance::Retain),
     /// Shows how partitions are made, or changes it for those to come
     Layout(maintenance::ChangeLayout),
+    /// Checks the configuration, or prints it
+    Config(config::Config),
+    /// Prints what completes this program's options in a shell
+    Completions(completions::Completions),
 }
 
 /// Which database.
@@ -73,6 +104,14 @@ impl Database {
         Ok(sink.wait_for_server(self.wait))
     }
 
+    fn console(&self) -> Result<Console> {
+        let console = match &self.database_url {
+            Some(url) => Console::from_url(url)?,
+            None => Console::from_env()?,
+        };
+        Ok(console.wait_for_server(self.wait))
+    }
+
     fn maintenance(&self) -> Result<Maintenance> {
         let maintenance = match &self.database_url {
             Some(url) => Maintenance::from_url(url)?,
@@ -84,16 +123,20 @@ impl Database {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
-    // A reader of the log that stalls must not stall the ingest: lines are dropped instead. The guard writes the last ones.
-    let (log, _guard) = tracing_appender::non_blocking(std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(log)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    let matches = match config::read(Cli::command(), std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(err) => {
+            let _guard = logging::start(logging::Format::Text);
+            tracing::error!("{}", err.report());
+            return exit_code(&err);
+        }
+    };
+    let Cli {
+        config,
+        log_format,
+        command,
+    } = Cli::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
+    let _guard = logging::start(log_format);
     let done = match command {
         Command::Run(run) => run.run().await,
         Command::Check(check) => match check.run().await {
@@ -101,9 +144,14 @@ async fn main() -> ExitCode {
             Err(err) => Err(err),
         },
         Command::Infer(infer) => infer.run().await,
+        Command::Status(status) => status.run().await,
+        Command::Rejects(rejects) => rejects.run().await,
+        Command::Schema(schema) => schema.run().await,
         Command::Settle(settle) => settle.run().await,
         Command::Retain(retain) => retain.run().await,
         Command::Layout(layout) => layout.run().await,
+        Command::Config(asked) => asked.run(Cli::command(), config),
+        Command::Completions(completions) => completions.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,18 +1,24 @@
 //! Loading.
 
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use ecom_sink_pg::Maintenance;
-use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, stop_signal};
+use ecom_stream::{AfterCommit, CsvDirSource, Mapping, QueryProgress, Result, Rules, SourceExt, stop_signal};
+use tokio::task::JoinSet;
 
-use crate::progress::{in_words, show};
-use crate::{Database, EXIT_CODES};
+use crate::health::Health;
+use crate::notify::{self, keep_told};
+use crate::progress::{Form, bytes_to_read, in_words, show};
+use crate::serve::{install_metrics, listen, serve};
+use crate::{AFTER_HELP, Database};
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Run {
     /// The directory with the CSV files
     #[arg(long, value_name = "DIR")]
@@ -70,6 +76,24 @@ pub(crate) struct Run {
     /// receive no rows; without this, ecom-ingest settle does it. The role must own the table
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     settle_partitions: Option<Duration>,
+
+    /// How progress is told
+    #[arg(long, value_name = "FORM", value_enum, default_value = "auto")]
+    progress: Form,
+
+    /// Serve metrics for Prometheus, health and progress over HTTP at this address, such as 127.0.0.1:9187; it has no password
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    listen: Option<SocketAddr>,
+}
+
+/// A port alone is one of this machine.
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    let port: std::result::Result<u16, _> = text.parse();
+    match (port, text.parse()) {
+        (Ok(port), _) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        (_, Ok(address)) => Ok(address),
+        _ => Err("an address looks like 127.0.0.1:9187, or is a port of this machine".to_owned()),
+    }
 }
 
 impl Run {
@@ -84,7 +108,7 @@ impl Run {
             self.input.display(),
             self.pipeline
         );
-        let (mut source, mut rules) = (CsvDirSource::new(self.input).settle_for(self.settle), Rules::default());
+        let (mut source, mut rules) = (CsvDirSource::new(&self.input).settle_for(self.settle), Rules::default());
         if let Some(map) = self.map {
             let mapping = Mapping::named(&map)?;
             source = source.mapping(&mapping);
@@ -102,29 +126,58 @@ impl Run {
         if self.delete {
             source = source.after_commit(AfterCommit::Delete);
         }
-        if let Some(archive) = self.archive {
-            source = source.after_commit(AfterCommit::Archive(archive));
+        if let Some(archive) = &self.archive {
+            source = source.after_commit(AfterCommit::Archive(archive.clone()));
         }
         let maintenance = match self.settle_partitions {
             Some(rested) => Some((self.database.maintenance()?, rested)),
             None => None,
         };
+        let serving = match self.listen {
+            Some(at) => Some((listen(at).await?, install_metrics()?)),
+            None => None,
+        };
+        let bytes = match self.once && self.progress == Form::Auto && std::io::stderr().is_terminal() {
+            true => bytes_to_read(&self.input, &self.database.console()?, &self.pipeline).await,
+            false => None,
+        };
+        let told = || QueryProgress::new(&self.pipeline, self.input.display().to_string(), "ecom.events");
+        let (for_lines, for_site) = (told(), told());
         let sink = self
             .database
             .sink()?
-            .pipeline(self.pipeline)
+            .pipeline(&self.pipeline)
             .moved(self.moved)
             .take_over(self.take_over)
             .connections(self.connections);
+        let standing = sink.standing();
         let pipeline = source.validate(rules).stamp().to(sink);
         let progress = pipeline.subscribe();
-        let shown = tokio::spawn(show(progress.clone()));
-        let settling = maintenance.map(|(maintenance, rested)| tokio::spawn(keep_settled(maintenance, rested)));
-        let summary = pipeline.run_until(stop_signal()?).await;
-        shown.abort();
-        if let Some(settling) = settling {
-            settling.abort();
+        let health = Health {
+            standing,
+            activity: pipeline.activity(),
+        };
+        let mut beside = JoinSet::new();
+        let mut shown = tokio::spawn(show(self.progress, progress.clone(), for_lines, bytes));
+        beside.spawn(keep_told(health.clone()));
+        if let Some((listener, metrics)) = serving {
+            beside.spawn(serve(listener, metrics, health, progress.clone(), for_site));
         }
+        if let Some((maintenance, rested)) = maintenance {
+            beside.spawn(keep_settled(maintenance, rested));
+        }
+        let stop = stop_signal()?;
+        let stop = async move {
+            stop.await;
+            notify::stopping();
+        };
+        let summary = pipeline.run_until(stop).await;
+        beside.shutdown().await;
+        if self.progress == Form::Json {
+            // The last commit is told too.
+            let _ = tokio::time::timeout(Duration::from_secs(5), &mut shown).await;
+        }
+        shown.abort();
         let summary = summary?;
         let ended = if summary.stopped { "stopped" } else { "done" };
         tracing::info!("{ended}: {}", in_words(&summary.counts));
@@ -133,7 +186,7 @@ impl Run {
             0 => {}
             files => {
                 tracing::warn!(
-                    "files that can't be used, wholly or from some place on: {files}; see ecom.ingest_status"
+                    "files that can't be used, wholly or from some place on: {files}; see ecom-ingest status"
                 );
             }
         }

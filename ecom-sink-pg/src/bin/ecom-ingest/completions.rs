@@ -1,0 +1,27 @@
+//! Completions for shells.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use ecom_stream::Result;
+
+use crate::Cli;
+
+/// Prints what completes this program's options in a shell.
+///
+/// Bash: ecom-ingest completions bash > ~/.local/share/bash-completion/completions/ecom-ingest
+/// Zsh:  ecom-ingest completions zsh > a file _ecom-ingest in a directory of $fpath
+/// Fish: ecom-ingest completions fish > ~/.config/fish/completions/ecom-ingest.fish
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Completions {
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(self) -> Result<()> {
+        let mut text = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "ecom-ingest", &mut text);
+        crate::output::text(&String::from_utf8_lossy(&text))
+    }
+}

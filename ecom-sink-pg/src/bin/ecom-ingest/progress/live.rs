@@ -1,0 +1,92 @@
+//! One line on a terminal that is drawn again and again; log lines go above it.
+
+use std::io::{self, Write};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use ecom_stream::{Progress, ProgressReceiver};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::speed_in_words;
+use crate::words::{count, in_short};
+
+/// What is drawn on standard error.
+static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// See the [module](self). Gone from the screen when it is dropped.
+pub(crate) struct Live {
+    bar: ProgressBar,
+    bytes: Option<u64>,
+}
+
+impl Live {
+    pub(crate) fn new(bytes: Option<u64>) -> Self {
+        let bar = match bytes {
+            Some(bytes) => ProgressBar::new(bytes).with_style(style("{bar:30} {percent:>3} %  {msg}")),
+            None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
+        };
+        let bar = SCREEN.add(bar);
+        bar.set_message("nothing read yet");
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, bytes }
+    }
+
+    pub(crate) async fn show(self, mut progress: ProgressReceiver) {
+        const AT_MOST_EVERY: Duration = Duration::from_millis(100);
+        while let Some(progress) = progress.next().await {
+            self.bar.set_position(progress.bytes);
+            self.bar.set_message(self.message(&progress));
+            tokio::time::sleep(AT_MOST_EVERY).await;
+        }
+    }
+
+    fn message(&self, progress: &Progress) -> String {
+        let counts = &progress.counts;
+        let mut message = format!("{} rows", count(counts.stored));
+        for (number, word) in [(counts.duplicates, "duplicates"), (counts.rejected, "rejected")] {
+            if number > 0 {
+                message.push_str(&format!(", {} {word}", count(number)));
+            }
+        }
+        match self.bytes.and_then(|bytes| time_left(progress, bytes)) {
+            Some(left) => message.push_str(&format!(
+                "; {:.0}/s, {} left",
+                progress.rows_per_s.recent,
+                in_short(left)
+            )),
+            None => message.push_str(&format!("; {}", speed_in_words(progress))),
+        }
+        message
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// If it goes on as it went so far.
+fn time_left(progress: &Progress, bytes: u64) -> Option<Duration> {
+    let left = bytes.checked_sub(progress.bytes)?;
+    let time = progress.elapsed.as_secs_f64() * left as f64 / progress.bytes.max(1) as f64;
+    Duration::try_from_secs_f64(time).ok()
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are constants, and a test reads both.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Standard error, around the line that is drawn there.
+pub(crate) struct AroundTheLine;
+
+impl Write for AroundTheLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SCREEN.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,319 @@
+//! Records that were refused: to see, to mend, to put in again.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Retried};
+use ecom_stream::{Error, ErrorKind, Reason, Result, Rules};
+
+use crate::words::{count, in_short};
+use crate::{Database, output};
+
+#[derive(Debug, Args)]
+pub(crate) struct Rejects {
+    #[command(subcommand)]
+    command: RejectsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RejectsCommand {
+    /// Shows the last ones, with how each is mended and put in again
+    List(List),
+    /// Writes them to CSV files, the record as it was behind why it was refused, to be mended
+    Export(Export),
+    /// Puts the rows of an exported file in again, after it was mended; or, without a file, those that are chosen as they are
+    Retry(Retry),
+}
+
+/// Which rejects.
+#[derive(Debug, Args)]
+#[group(id = "choice", multiple = true)]
+struct Choice {
+    /// Refused for this reason
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+
+    /// From this file, by its path below the input directory
+    #[arg(long, value_name = "PATH")]
+    file: Option<String>,
+
+    /// With this number; can be given several times
+    #[arg(long, value_name = "N")]
+    id: Vec<i64>,
+
+    /// Of the pipeline of this name
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+impl Choice {
+    fn filter(self) -> LetterFilter {
+        let filter = LetterFilter::waiting()
+            .reason(self.reason)
+            .path(self.file)
+            .pipeline(self.only);
+        match self.id.is_empty() {
+            true => filter,
+            false => filter.ids(self.id),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    choice: Choice,
+
+    /// How many to show
+    #[arg(long, value_name = "N", default_value = "20")]
+    limit: u32,
+
+    /// Show those that were retried too
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+struct Export {
+    #[command(flatten)]
+    choice: Choice,
+
+    /// The directory for the files, which is made
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// The header for records of files that the ledger doesn't have one of, such as event_id,event_time,event_type
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+struct Retry {
+    /// A file that `rejects export` wrote and somebody mended
+    #[arg(value_name = "FILE", conflicts_with = "choice")]
+    mended: Option<PathBuf>,
+
+    #[command(flatten)]
+    choice: Choice,
+
+    /// All that wait, as they are; after a rule has changed, say
+    #[arg(long, conflicts_with_all = ["mended", "choice"])]
+    all: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Rejects {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self.command {
+            RejectsCommand::List(list) => list.run().await,
+            RejectsCommand::Export(export) => export.run().await,
+            RejectsCommand::Retry(retry) => retry.run().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let console = self.database.console()?;
+        let filter = self.choice.filter().with_resolved(self.all);
+        let letters = console.letters(&filter, self.limit).await?;
+        let text = match letters.len() {
+            0 => "nothing that was refused waits\n".to_owned(),
+            shown => {
+                let last = match shown as u32 == self.limit {
+                    true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
+                    false => "\n".to_owned(),
+                };
+                letters.iter().map(in_words).chain([last + HOW_TO_RETRY]).collect()
+            }
+        };
+        output::text(&text)
+    }
+}
+
+const HOW_TO_RETRY: &str = "\
+To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then
+ecom-ingest rejects retry DIR/rejects.csv. A row that goes in counts once, however often the file is retried.
+";
+
+fn in_words(letter: &Letter) -> String {
+    let place = match (&letter.split, letter.record, letter.byte_offset) {
+        (Some(split), Some(record), Some(byte)) => format!("{} record {record}, byte {byte}", split.path()),
+        _ => "made by a transform".to_owned(),
+    };
+    let age = time::OffsetDateTime::now_utc() - letter.rejected_at;
+    let mut text = format!(
+        "#{} {place}, {} ago\n  why    {}: {}\n",
+        letter.id,
+        in_short(age.try_into().unwrap_or_default()),
+        letter.reason,
+        letter.detail,
+    );
+    if let Some(raw) = &letter.raw {
+        text.push_str(&format!("  row    {}\n", readable(raw)));
+    }
+    if letter.resolved_at.is_some() {
+        text.push_str("  done   retried, and in the table\n");
+        return text;
+    }
+    if let Some(remedy) = Reason::from(letter.reason.clone()).remedy() {
+        text.push_str(&format!("  mend   {remedy}\n"));
+    }
+    let id = letter.id;
+    text.push_str(&format!(
+        "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, mend it, \
+         ecom-ingest rejects retry reject-{id}/rejects.csv\n"
+    ));
+    text
+}
+
+/// On one line, with nothing in it that a terminal would obey.
+fn readable(raw: &[u8]) -> String {
+    const MOST_CHARS: usize = 160;
+    let text = String::from_utf8_lossy(raw);
+    let mut shown: String = text
+        .chars()
+        .take(MOST_CHARS)
+        .flat_map(|char| match char.is_control() {
+            true => char.escape_default().collect::<Vec<_>>(),
+            false => vec![char],
+        })
+        .collect();
+    if text.chars().nth(MOST_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+impl Export {
+    async fn run(self) -> Result<()> {
+        let console = self.database.console()?;
+        let columns = (!self.columns.is_empty()).then_some(&*self.columns);
+        let exported = console.export(&self.choice.filter(), columns, &self.to).await?;
+        warn_of_left_out(&exported);
+        let left_out = exported.headless.len() + exported.unprintable.len();
+        let mut text = match exported.letters {
+            0 if left_out > 0 => "nothing was exported\n".to_owned(),
+            0 => "nothing that was refused waits\n".to_owned(),
+            letters => format!("{} rejects in {}\n", count(letters), self.to.display()),
+        };
+        for file in &exported.files {
+            text.push_str(&format!(
+                "mend the rows, leave reject_id as it is, then: ecom-ingest rejects retry {}\n",
+                file.display()
+            ));
+        }
+        output::text(&text)
+    }
+}
+
+fn warn_of_left_out(exported: &Exported) {
+    let ids = |ids: &[i64]| {
+        let shown: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
+        let more = if ids.len() > 10 { " …" } else { "" };
+        format!("{} rejects were left out ({}{more})", ids.len(), shown.join(", "))
+    };
+    if !exported.headless.is_empty() {
+        tracing::warn!(
+            "{}: the header of their file is not known; name it with --columns event_id,event_time,…",
+            ids(&exported.headless)
+        );
+    }
+    if !exported.unprintable.is_empty() {
+        tracing::warn!(
+            "{}: their bytes are cut off, or have quotes that would swallow the next row; mend them in their file, and put \
+             them as a new file into the input directory",
+            ids(&exported.unprintable)
+        );
+    }
+}
+
+impl Retry {
+    async fn run(self) -> Result<()> {
+        let choice = &self.choice;
+        let is_chosen =
+            choice.reason.is_some() || choice.file.is_some() || choice.only.is_some() || !choice.id.is_empty();
+        if self.mended.is_none() && !self.all && !is_chosen {
+            return Err(Error::new(ErrorKind::Configuration, "which rejects?").hint(
+                "name a file that ecom-ingest rejects export wrote, or choose those to be retried as they are: --reason CODE, \
+                 --file PATH, --id N or --all",
+            ));
+        }
+        let console = self.database.console()?;
+        let retried = match self.mended {
+            Some(file) => told(&file, console.retry(&file, &Rules::default()).await?),
+            None => as_they_are(&console, &self.choice.filter()).await?,
+        };
+        output::line(&format!(
+            "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
+            count(retried.stored),
+            count(retried.duplicates),
+            count(retried.settled_before),
+            count(retried.refused.len() as u64),
+        ))?;
+        match retried.refused.len() {
+            0 => Ok(()),
+            left => Err(
+                Error::new(ErrorKind::Source, format!("{left} rows still can't be used"))
+                    .hint("mend them in the file and retry it: rows that went in are passed over"),
+            ),
+        }
+    }
+}
+
+/// Tells of each row that still can't be used.
+fn told(file: &Path, retried: Retried) -> Retried {
+    const MOST_TOLD: usize = 20;
+    for refused in retried.refused.iter().take(MOST_TOLD) {
+        let id = refused.id.map_or_else(String::new, |id| format!(", reject_id {id}"));
+        let remedy = refused
+            .refusal
+            .reason
+            .remedy()
+            .map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        tracing::warn!(
+            "{} record {}{id}: {}{remedy}",
+            file.display(),
+            refused.record,
+            refused.refusal
+        );
+    }
+    if retried.refused.len() > MOST_TOLD {
+        tracing::warn!("and {} more", retried.refused.len() - MOST_TOLD);
+    }
+    retried
+}
+
+async fn as_they_are(console: &Console, filter: &LetterFilter) -> Result<Retried> {
+    let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{}", std::process::id()));
+    let exported = console.export(filter, None, &dir).await;
+    let retried = match &exported {
+        Ok(exported) => retry_all(console, exported).await,
+        Err(_) => Ok(Retried::default()),
+    };
+    if let Err(err) = std::fs::remove_dir_all(&dir) {
+        tracing::warn!("can't remove {}: {err}", dir.display());
+    }
+    warn_of_left_out(&exported?);
+    retried
+}
+
+async fn retry_all(console: &Console, exported: &Exported) -> Result<Retried> {
+    let mut all = Retried::default();
+    for file in &exported.files {
+        let retried = told(file, console.retry(file, &Rules::default()).await?);
+        all.stored += retried.stored;
+        all.duplicates += retried.duplicates;
+        all.settled_before += retried.settled_before;
+        all.refused.extend(retried.refused);
+    }
+    Ok(all)
+}

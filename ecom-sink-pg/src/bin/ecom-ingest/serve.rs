@@ -1,0 +1,172 @@
+//! The run seen from outside, over HTTP: metrics, health and progress.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, ProgressReceiver, QueryProgress, Result};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::health::Health;
+
+/// More than any monitoring opens; others wait.
+const MOST_CONNECTIONS: usize = 32;
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// So often samples of histograms are put into their buckets, where nobody asks.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+const INDEX: &str = "\
+/metrics   for Prometheus
+/livez     whether restarting would help: 200 or 503, with the reason
+/readyz    whether what comes is loaded: 200 or 503, with the reason
+/progress  the last progress as JSON, with the field names of Spark's StreamingQueryProgress
+";
+
+/// What is served.
+struct Site {
+    metrics: PrometheusHandle,
+    health: Health,
+    progress: ProgressReceiver,
+    told: Mutex<QueryProgress>,
+}
+
+/// Collects metrics from now on.
+pub(crate) fn install_metrics() -> Result<PrometheusHandle> {
+    const SECONDS: &[f64] = &[
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    ];
+    const RECORDS: &[f64] = &[1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 20_000.0];
+    let cant = |err| Error::new(ErrorKind::Configuration, "can't collect metrics").caused_by(err);
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS))
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(cant)?;
+    ecom_stream::metrics::describe();
+    ecom_sink_pg::metrics::describe();
+    metrics::describe_gauge!("ecom_build_info", "Always 1; the labels tell which program this is.");
+    metrics::gauge!("ecom_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+/// Opens the address, so that one that can't be used is told before anything runs.
+pub(crate) async fn listen(at: SocketAddr) -> Result<TcpListener> {
+    let listener = TcpListener::bind(at).await.map_err(|err| {
+        Error::new(ErrorKind::Configuration, format!("can't listen at {at}"))
+            .hint("choose a free port with --listen 127.0.0.1:PORT")
+            .caused_by(err)
+    })?;
+    if let Ok(at) = listener.local_addr() {
+        tracing::info!("metrics, health and progress at http://{at}/");
+        if !at.ip().is_loopback() {
+            tracing::warn!("whoever can reach {at} can read them: it has no password");
+        }
+    }
+    Ok(listener)
+}
+
+/// Serves until it is dropped.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    health: Health,
+    progress: ProgressReceiver,
+    told: QueryProgress,
+) {
+    let site = Arc::new(Site {
+        metrics,
+        health,
+        progress,
+        told: Mutex::new(told),
+    });
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        let accepted = tokio::select! {
+            _ = upkeep.tick() => {
+                site.metrics.run_upkeep();
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Such as too many open files: it passes.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            continue;
+        };
+        let site = Arc::clone(&site);
+        tokio::spawn(async move {
+            let answer = service_fn(|request| {
+                let site = Arc::clone(&site);
+                async move { Ok::<_, Infallible>(site.answer(&request)) }
+            });
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+            if let Err(err) = http.serve_connection(TokioIo::new(stream), answer).await {
+                tracing::debug!("a request ended: {err}");
+            }
+            drop(permit);
+        });
+    }
+}
+
+impl Site {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let mut response = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".into());
+            let allowed = hyper::header::HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(ALLOW, allowed);
+            return response;
+        }
+        match request.uri().path() {
+            "/" => response(StatusCode::OK, TEXT, INDEX.into()),
+            "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.render()),
+            "/livez" => told(self.health.is_alive()),
+            "/readyz" => told(self.health.is_ready()),
+            "/progress" => match self.progress.latest() {
+                Some(progress) => {
+                    let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                    let json = told.of(&progress);
+                    response(StatusCode::OK, "application/json", format!("{json}\n"))
+                }
+                None => response(StatusCode::OK, "application/json", "null\n".into()),
+            },
+            _ => response(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                format!("there is no such page; these are:\n{INDEX}"),
+            ),
+        }
+    }
+}
+
+fn told(state: Result<String, String>) -> Response<Full<Bytes>> {
+    let (status, reason) = match state {
+        Ok(reason) => (StatusCode::OK, reason),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+    };
+    response(status, "text/plain; charset=utf-8", format!("{reason}\n"))
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    response
+}

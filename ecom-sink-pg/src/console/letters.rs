@@ -1,0 +1,175 @@
+//! The dead letters: records that were refused.
+
+use ecom_stream::{Result, Split};
+use postgres_types::ToSql;
+use time::OffsetDateTime;
+use tokio_postgres::{Client, Row};
+
+use super::{Console, DEADLINE};
+use crate::failure::Failure;
+
+/// A record that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Letter {
+    /// Its number.
+    pub id: i64,
+    /// The pipeline that refused it.
+    pub pipeline: String,
+    /// The file that it came from; none for one that a transform made.
+    pub split: Option<Split>,
+    /// Its number in that file, from 1.
+    pub record: Option<u64>,
+    /// Where it starts in that file, in bytes.
+    pub byte_offset: Option<u64>,
+    /// Why: the code.
+    pub reason: String,
+    /// Why, in words.
+    pub detail: String,
+    /// When.
+    pub rejected_at: OffsetDateTime,
+    /// When a mended form of it went in.
+    pub resolved_at: Option<OffsetDateTime>,
+    /// Its bytes as they stood in the file; the first 64 KiB of one that is longer.
+    pub raw: Option<Vec<u8>>,
+    pub(super) split_id: Option<i64>,
+    /// The header of its file, where the ledger has it.
+    pub(super) columns: Option<Vec<String>>,
+}
+
+/// Which letters.
+#[derive(Debug, Clone, Default)]
+pub struct LetterFilter {
+    pipeline: Option<String>,
+    reason: Option<String>,
+    path: Option<String>,
+    ids: Option<Vec<i64>>,
+    with_resolved: bool,
+}
+
+impl LetterFilter {
+    /// All that wait to be mended.
+    pub fn waiting() -> Self {
+        Self::default()
+    }
+
+    /// Of this pipeline.
+    #[must_use]
+    pub fn pipeline(mut self, pipeline: Option<String>) -> Self {
+        self.pipeline = pipeline;
+        self
+    }
+
+    /// Refused for this reason.
+    #[must_use]
+    pub fn reason(mut self, reason: Option<String>) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Of the file with this path.
+    #[must_use]
+    pub fn path(mut self, path: Option<String>) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// With these numbers.
+    #[must_use]
+    pub fn ids(mut self, ids: Vec<i64>) -> Self {
+        self.ids = Some(ids);
+        self
+    }
+
+    /// Those that were mended and went in, too.
+    #[must_use]
+    pub fn with_resolved(mut self, with_resolved: bool) -> Self {
+        self.with_resolved = with_resolved;
+        self
+    }
+}
+
+const LETTERS: &str = "
+    SELECT d.id, d.pipeline, s.source, s.path, s.generation, d.record_no, d.byte_offset, d.reason, d.detail, d.rejected_at,
+        d.resolved_at, d.raw, d.split_id, d.path,
+        CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END
+    FROM ecom.dead_letters d
+    LEFT JOIN ecom.ingest_split s ON s.split_id = d.split_id
+    WHERE ($1::text IS NULL OR d.pipeline = $1) AND ($2::text IS NULL OR d.reason = $2)
+        AND ($3::text IS NULL OR d.path = $3) AND ($4::int8[] IS NULL OR d.id = ANY ($4))
+        AND ($5 OR d.resolved_at IS NULL)";
+
+impl Console {
+    /// The last letters, the newest first, at most `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn letters(&self, filter: &LetterFilter, limit: u32) -> Result<Vec<Letter>> {
+        let connection = self.session().await?;
+        let found = newest(&connection.client, filter, limit).await;
+        found.map_err(|failure| failure.into_error("reading the dead letters"))
+    }
+}
+
+async fn newest(client: &Client, filter: &LetterFilter, limit: u32) -> Result<Vec<Letter>, Failure> {
+    let sql = format!("{LETTERS} ORDER BY d.id DESC LIMIT $6");
+    query(client, &sql, filter, &i64::from(limit)).await
+}
+
+/// Some letters after the one of that number, in order.
+pub(super) async fn after(client: &Client, filter: &LetterFilter, id: i64) -> Result<Vec<Letter>, Failure> {
+    let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id LIMIT 500");
+    query(client, &sql, filter, &id).await
+}
+
+/// All that the filter names by number.
+pub(super) async fn among(client: &Client, filter: &LetterFilter) -> Result<Vec<Letter>, Failure> {
+    let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id");
+    query(client, &sql, filter, &0).await
+}
+
+async fn query(client: &Client, sql: &str, filter: &LetterFilter, last: &i64) -> Result<Vec<Letter>, Failure> {
+    let LetterFilter {
+        pipeline,
+        reason,
+        path,
+        ids,
+        with_resolved,
+    } = filter;
+    let params: [&(dyn ToSql + Sync); 6] = [pipeline, reason, path, ids, with_resolved, last];
+    let rows = DEADLINE
+        .of("reading the dead letters", client.query(sql, &params))
+        .await?;
+    Ok(rows.iter().map(letter).collect())
+}
+
+fn letter(row: &Row) -> Letter {
+    let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number as u64);
+    let source: Option<String> = row.get(2);
+    let split = match source {
+        Some(source) => {
+            let generation: i32 = row.get(4);
+            Some(Split::with_generation(
+                source,
+                row.get::<_, String>(3),
+                generation as u32,
+            ))
+        }
+        None => row.get::<_, Option<String>>(13).map(|path| Split::new("", path)),
+    };
+    Letter {
+        id: row.get(0),
+        pipeline: row.get(1),
+        split,
+        record: number(5),
+        byte_offset: number(6),
+        reason: row.get(7),
+        detail: row.get(8),
+        rejected_at: row.get(9),
+        resolved_at: row.get(10),
+        raw: row.get(11),
+        split_id: row.get(12),
+        columns: row.get(14),
+    }
+}

@@ -1,0 +1,122 @@
+//! What an operator asks and does beside the ingest: how it goes, what was refused, and putting in again what was mended.
+
+mod export;
+mod letters;
+mod retry;
+mod status;
+
+use std::time::Duration;
+
+use ecom_stream::Result;
+use tokio_postgres::Config;
+
+use crate::connect::{Connection, Connector, Hosts, of_process};
+use crate::failure::Deadline;
+use crate::schema;
+
+pub use export::Exported;
+pub use letters::{Letter, LetterFilter};
+pub use retry::{Refused, Retried};
+pub use status::{Files, Instance, PipelineStatus, RefusedFor, Status, UnusableFile};
+
+const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
+
+/// Looks at what the ingest did, and puts in again what was mended. Each method opens a session of its own.
+///
+/// Looking needs no more rights than those of `ecom_reader` in `sql/roles.sql`; [`retry`](Self::retry) writes to the events,
+/// the ledger and the dead letters, and is for their owner.
+///
+/// ```no_run
+/// # async fn look() -> ecom_stream::Result<()> {
+/// let status = ecom_sink_pg::Console::from_url("postgresql://localhost/shop")?.status(None).await?;
+/// for pipeline in &status.pipelines {
+///     println!("{}: {} stored", pipeline.name, pipeline.counts.stored);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Console {
+    hosts: Hosts,
+    wait_for_server: Duration,
+}
+
+impl Console {
+    /// Of the database of a URL, which is read as [`PgSink::from_url`](crate::PgSink::from_url) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
+    pub fn from_url(url: &str) -> Result<Self> {
+        Ok(Self::of(Hosts::of_url(url, &of_process)?))
+    }
+
+    /// Of the database that the environment names (`PGHOST`, `PGDATABASE` …).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
+    pub fn from_env() -> Result<Self> {
+        Self::from_url("")
+    }
+
+    /// Of the database that `config` names, without regard to the environment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PgSink::with_config`](crate::PgSink::with_config).
+    pub fn with_config(config: Config) -> Result<Self> {
+        Ok(Self::of(Hosts::of_config(config)?))
+    }
+
+    fn of(hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            wait_for_server: Duration::from_secs(30),
+        }
+    }
+
+    /// How long to wait for a server that can't be reached, 30 seconds.
+    #[must_use]
+    pub fn wait_for_server(mut self, wait: Duration) -> Self {
+        self.wait_for_server = wait;
+        self
+    }
+
+    /// Brings the schema up to date; see [`schema::apply`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`schema::apply`].
+    pub async fn apply_schema(&self) -> Result<()> {
+        let mut connection = self.connector().connect_within(self.wait_for_server).await?;
+        schema::apply(&mut connection.client).await
+    }
+
+    /// Checks the schema without changing anything; see [`schema::check`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`schema::check`].
+    pub async fn check_schema(&self) -> Result<()> {
+        schema::check(&self.reading().await?.client).await
+    }
+
+    fn connector(&self) -> Connector {
+        let name = format!("ecom {:08x} console", rand::random::<u32>());
+        Connector::new(self.hosts.clone(), name, DEADLINE)
+    }
+
+    async fn reading(&self) -> Result<Connection> {
+        self.connector()
+            .for_reading()
+            .connect_within(self.wait_for_server)
+            .await
+    }
+
+    /// A session to look from, once all migrations are there.
+    async fn session(&self) -> Result<Connection> {
+        let connection = self.reading().await?;
+        schema::check_migrations(&connection.client).await?;
+        Ok(connection)
+    }
+}

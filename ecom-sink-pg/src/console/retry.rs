@@ -1,0 +1,337 @@
+//! Putting in again what was mended, exactly once.
+//!
+//! A row, the letter that it settles and the counts of its file change in one transaction, and a letter that is settled is
+//! passed over: so a file can be retried as often as one likes, also after a crash or a lost answer.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::pin::pin;
+
+use ecom_stream::{
+    Columns, CsvRecord, Error, ErrorKind, Event, Origin, Record, Refusal, Result, Rules, Split, crash_point, read_csv,
+};
+use futures::StreamExt;
+use postgres_types::ToSql;
+use time::{Date, OffsetDateTime};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::letters::{Letter, LetterFilter, among};
+use super::{Console, DEADLINE};
+use crate::action::Action;
+use crate::connect::Connection;
+use crate::failure::Failure;
+use crate::statements::ENSURE_PARTITIONS;
+
+/// The column with the number of the letter.
+pub(super) const ID: &str = "reject_id";
+
+/// What became of the rows of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retried {
+    /// Rows that are in the table now.
+    pub stored: u64,
+    /// Rows that the table had already.
+    pub duplicates: u64,
+    /// Rows whose letter had been settled before: nothing was done for them.
+    pub settled_before: u64,
+    /// Rows that still can't be used.
+    pub refused: Vec<Refused>,
+}
+
+/// A row that still can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The number of the record in the file of this retry.
+    pub record: u64,
+    /// The number of its letter, where the row has one.
+    pub id: Option<i64>,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// A row, and the letter that it is of.
+struct Mended {
+    record: u64,
+    letter: Letter,
+    event: Event,
+}
+
+/// So many rows a transaction.
+const AT_ONCE: usize = 500;
+
+const OPEN: &str = "
+    SELECT id FROM ecom.dead_letters WHERE id = ANY ($1) AND resolved_at IS NULL ORDER BY id FOR UPDATE";
+
+const INSERT: &str = "
+    INSERT INTO ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
+                             session_id, product_id, product_name, category, brand, price)
+    SELECT n.event_time, now(), n.split_id, n.record_no, n.event_id, n.quantity, n.event_type, n.user_id, n.session_id,
+           n.product_id, n.product_name, n.category, n.brand, n.price::numeric
+    FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::uuid[], $5::int4[], $6::text[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+         AS n (event_time, split_id, record_no, event_id, quantity, event_type, user_id, session_id, product_id,
+               product_name, category, brand, price)
+    ORDER BY n.event_id, n.event_time
+    ON CONFLICT (event_id, event_time) DO NOTHING
+    RETURNING event_id, event_time";
+
+const SETTLE: &str = "
+    UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = n.resolution
+    FROM unnest($1::int8[], $2::text[]) AS n (id, resolution)
+    WHERE d.id = n.id AND d.resolved_at IS NULL";
+
+/// The balance stays: what was rejected is stored, or a duplicate.
+const COUNT: &str = "
+    UPDATE ecom.ingest_split s
+    SET rejected = s.rejected - n.stored - n.duplicates, stored = s.stored + n.stored, duplicates = s.duplicates + n.duplicates
+    FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (split_id, stored, duplicates)
+    WHERE s.split_id = n.split_id";
+
+/// Other sessions may have the rows of the ledger, for as long as one epoch takes.
+const PATIENCE: &str = "SET lock_timeout = '10s'";
+
+impl Console {
+    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `rules` as
+    /// if it stood in its first file, and gets the same id where it has none.
+    ///
+    /// In the ledger a row that goes in counts as stored, or as a duplicate, and as rejected no more. One whose letter was
+    /// settled before, by this file or another, changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status); [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
+    /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
+    pub async fn retry(&self, file: &Path, rules: &Rules) -> Result<Retried> {
+        let input = tokio::fs::File::open(file)
+            .await
+            .map_err(|err| Error::new(ErrorKind::Source, format!("can't open {}", file.display())).caused_by(err))?;
+        let mut connection = self.session_to_write().await?;
+        let split = Split::new("file", file.display().to_string());
+        let mut rows = pin!(read_csv(input, split, Columns::any()));
+        let mut retried = Retried::default();
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            for reject in batch.rejects {
+                let record = reject.origin.map_or(0, |origin| origin.record);
+                retried.refused.push(Refused {
+                    record,
+                    id: None,
+                    refusal: reject.refusal,
+                });
+            }
+            for records in batch.records.chunks(AT_ONCE) {
+                let mended = mended(&connection, records, rules, &mut retried).await?;
+                self.store(&mut connection, mended, &mut retried).await?;
+            }
+        }
+        Ok(retried)
+    }
+
+    async fn session_to_write(&self) -> Result<Connection> {
+        let connection = self.connector().connect_within(self.wait_for_server).await?;
+        crate::schema::check(&connection.client).await?;
+        let patient = DEADLINE
+            .of("connecting", connection.client.batch_execute(PATIENCE))
+            .await;
+        patient.map_err(retrying)?;
+        Ok(connection)
+    }
+
+    /// Stores rows together; one by one where the server refuses one of them.
+    async fn store(&self, connection: &mut Connection, mended: Vec<Mended>, retried: &mut Retried) -> Result<()> {
+        if mended.is_empty() {
+            return Ok(());
+        }
+        let failure = match try_store(&connection.client, &mended).await {
+            Ok(done) => {
+                retried.add(done);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        *connection = self.session_to_write().await?;
+        if !matches!(failure.action(), Action::Bisect | Action::LookUpKeys) {
+            return Err(retrying(failure));
+        }
+        for one in mended {
+            let (record, id) = (one.record, Some(one.letter.id));
+            match try_store(&connection.client, &[one]).await {
+                Ok(done) => retried.add(done),
+                Err(failure) if matches!(failure.action(), Action::Bisect | Action::LookUpKeys) => {
+                    let code = failure
+                        .state()
+                        .map(|state| state.code().to_lowercase())
+                        .unwrap_or_default();
+                    let refusal = Refusal::new(format!("sqlstate_{code}"), failure.detail());
+                    retried.refused.push(Refused { record, id, refusal });
+                    *connection = self.session_to_write().await?;
+                }
+                Err(failure) => return Err(retrying(failure)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn retrying(failure: Failure) -> Error {
+    failure.into_error("retrying rejects")
+}
+
+impl Retried {
+    fn add(&mut self, other: Self) {
+        self.stored += other.stored;
+        self.duplicates += other.duplicates;
+        self.settled_before += other.settled_before;
+    }
+}
+
+/// The events of records, with their letters.
+async fn mended(
+    connection: &Connection,
+    records: &[Record<CsvRecord>],
+    rules: &Rules,
+    retried: &mut Retried,
+) -> Result<Vec<Mended>> {
+    let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
+    let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
+    let filter = LetterFilter::waiting().ids(ids).with_resolved(true);
+    let letters = among(&connection.client, &filter).await.map_err(retrying)?;
+    let mut letters: HashMap<i64, Letter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
+    let mut mended = Vec::new();
+    let mut seen = HashSet::new();
+    for Record { value, origin } in records {
+        if value.header().index_of(ID).is_none() {
+            return Err(Error::new(ErrorKind::Source, format!("the file has no column {ID}"))
+                .hint("ecom-ingest rejects export writes files that can be mended and retried"));
+        }
+        let record = origin.as_ref().map_or(0, |origin| origin.record);
+        let id = id_of(value);
+        let mut refuse = |refusal| retried.refused.push(Refused { record, id, refusal });
+        if id.is_some_and(|id| !seen.insert(id)) {
+            refuse(Refusal::new(
+                "reject_twice",
+                "the file has this reject_id in another row too",
+            ));
+            continue;
+        }
+        let Some(letter) = id.and_then(|id| letters.remove(&id)) else {
+            refuse(Refusal::new(
+                "reject_unknown",
+                "there is no dead letter with this reject_id",
+            ));
+            continue;
+        };
+        if letter.resolved_at.is_some() {
+            retried.settled_before += 1;
+            continue;
+        }
+        // Where it stood at first, so that an event without an id gets the one that it would have had.
+        let origin = letter.split.clone().zip(letter.record).map(|(split, record)| Origin {
+            split,
+            record,
+            byte_offset: letter.byte_offset.unwrap_or_default(),
+            raw: Default::default(),
+        });
+        match rules.event(value, origin.as_ref(), &letter.pipeline) {
+            Ok(event) => mended.push(Mended { record, letter, event }),
+            Err(refusal) => refuse(refusal),
+        }
+    }
+    Ok(mended)
+}
+
+async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failure> {
+    let days: BTreeSet<Date> = mended.iter().map(|one| one.event.event_time.date()).collect();
+    for days in Vec::from_iter(days).chunks(8) {
+        DEADLINE
+            .of("making partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
+            .await?;
+    }
+    DEADLINE.of("beginning", client.batch_execute("BEGIN")).await?;
+    let ids: Vec<i64> = mended.iter().map(|one| one.letter.id).collect();
+    let open = DEADLINE.of("locking dead letters", client.query(OPEN, &[&ids])).await?;
+    let open: HashSet<i64> = open.iter().map(|row| row.get(0)).collect();
+    crash_point!("retry.locked");
+    let rows: Vec<&Mended> = mended.iter().filter(|one| open.contains(&one.letter.id)).collect();
+    let mut new = insert(client, &rows).await?;
+    crash_point!("retry.inserted");
+
+    let mut done = Retried {
+        settled_before: (mended.len() - rows.len()) as u64,
+        ..Retried::default()
+    };
+    let mut resolutions = Vec::with_capacity(rows.len());
+    let mut counts: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for one in &rows {
+        let is_stored = new.remove(&(one.event.event_id, one.event.event_time));
+        let mut unknown = (0, 0);
+        let of_split = match one.letter.split_id {
+            Some(split_id) => counts.entry(split_id).or_default(),
+            None => &mut unknown,
+        };
+        match is_stored {
+            true => (done.stored, of_split.0) = (done.stored + 1, of_split.0 + 1),
+            false => (done.duplicates, of_split.1) = (done.duplicates + 1, of_split.1 + 1),
+        }
+        resolutions.push(if is_stored { "stored" } else { "duplicate" });
+    }
+    let split_ids: Vec<i64> = counts.keys().copied().collect();
+    let (stored, duplicates): (Vec<i64>, Vec<i64>) = counts.values().copied().unzip();
+    let params: [&(dyn ToSql + Sync); 3] = [&split_ids, &stored, &duplicates];
+    DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
+    let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
+    let settled = DEADLINE
+        .of("settling dead letters", client.execute(SETTLE, &[&ids, &resolutions]))
+        .await?;
+    // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
+    if settled != ids.len() as u64 {
+        return Err(Failure::Miscounted {
+            sent: ids.len() as u64,
+            stored: settled,
+        });
+    }
+    crash_point!("retry.settled");
+    DEADLINE.of("committing", client.batch_execute("COMMIT")).await?;
+    crash_point!("retry.committed");
+    Ok(done)
+}
+
+/// Inserts what the table doesn't have, and says which that was.
+async fn insert(client: &Client, rows: &[&Mended]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
+    fn column<'a, T>(rows: &'a [&Mended], of: impl Fn(&'a Mended) -> T) -> Vec<T> {
+        rows.iter().map(|one| of(one)).collect()
+    }
+    let times = column(rows, |one| one.event.event_time);
+    let split_ids = column(rows, |one| one.letter.split_id);
+    let record_nos = column(rows, |one| one.letter.record.map(|record| record as i64));
+    let event_ids = column(rows, |one| one.event.event_id);
+    let quantities = column(rows, |one| one.event.quantity);
+    let types = column(rows, |one| one.event.event_type.as_str());
+    let users = column(rows, |one| one.event.user_id.as_str());
+    let sessions = column(rows, |one| one.event.session_id.as_str());
+    let products = column(rows, |one| one.event.product_id.as_str());
+    let names = column(rows, |one| one.event.product_name.as_deref());
+    let categories = column(rows, |one| one.event.category.as_deref());
+    let brands = column(rows, |one| one.event.brand.as_deref());
+    let prices = column(rows, |one| one.event.price.map(|price| price.to_string()));
+    let params: [&(dyn ToSql + Sync); 13] = [
+        &times,
+        &split_ids,
+        &record_nos,
+        &event_ids,
+        &quantities,
+        &types,
+        &users,
+        &sessions,
+        &products,
+        &names,
+        &categories,
+        &brands,
+        &prices,
+    ];
+    let stored = DEADLINE.of("storing", client.query(INSERT, &params)).await?;
+    Ok(stored.iter().map(|row| (row.get(0), row.get(1))).collect())
+}

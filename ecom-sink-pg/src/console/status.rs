@@ -1,0 +1,277 @@
+//! How it goes: pipelines, their files, and what was refused.
+
+use std::time::Duration;
+
+use ecom_stream::{Counts, Error, Result};
+use postgres_types::ToSql;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+
+use super::{Console, DEADLINE};
+use crate::connect::Connection;
+use crate::failure::Failure;
+use crate::lock::holder;
+
+/// How it goes, at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// That moment, by the clock of the server.
+    pub at: OffsetDateTime,
+    /// The pipelines, by name.
+    pub pipelines: Vec<PipelineStatus>,
+}
+
+/// How one pipeline goes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PipelineStatus {
+    /// Its name.
+    pub name: String,
+    /// Where its sources read: name and location.
+    pub sources: Vec<(String, String)>,
+    /// Who runs it.
+    pub instance: Instance,
+    /// The number of the last epoch.
+    pub epoch: u64,
+    /// When that was committed.
+    pub committed_at: Option<OffsetDateTime>,
+    /// Its files.
+    pub files: Files,
+    /// What became of the records.
+    pub counts: Counts,
+    /// About how many records a second were read over the last 1, 5 and 15 minutes: of a file that was begun before, the part
+    /// that falls into them if it was read evenly.
+    pub rows_per_s: [f64; 3],
+    /// From the last write to a file to the commit of its last records, half of the files of the last 15 minutes at most.
+    pub lag_median: Option<Duration>,
+    /// The same of the slowest of them.
+    pub lag_max: Option<Duration>,
+    /// What was refused, the most frequent reason first.
+    pub refused: Vec<RefusedFor>,
+    /// Files that can't be used, wholly or from some place on: the last ten.
+    pub unusable: Vec<UnusableFile>,
+}
+
+/// Who runs a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Instance {
+    /// This one, now: its name, process and address at the server.
+    Running {
+        /// In words.
+        described: String,
+        /// Since when.
+        since: Option<OffsetDateTime>,
+    },
+    /// Nobody.
+    NotRunning {
+        /// The name of the last one that did.
+        last: Option<String>,
+    },
+}
+
+/// Files, by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Files {
+    /// There may be more to read.
+    pub open: u64,
+    /// Read to their end.
+    pub finished: u64,
+    /// Read up to damage.
+    pub damaged: u64,
+    /// Not read, since nothing in them can be used.
+    pub set_aside: u64,
+    /// Of the open ones, bytes that were there at the last look and are not committed.
+    pub bytes_left: u64,
+}
+
+/// Records that were refused for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedFor {
+    /// The reason code.
+    pub reason: String,
+    /// Those that wait to be mended.
+    pub waiting: u64,
+    /// Those that were mended and went in.
+    pub resolved: u64,
+    /// When the last one was refused.
+    pub newest: OffsetDateTime,
+}
+
+/// A file that can't be used, wholly or from some place on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnusableFile {
+    /// Its path below the directory of the source.
+    pub path: String,
+    /// `damaged` or `set_aside`.
+    pub state: String,
+    /// The reason code.
+    pub reason: String,
+    /// In words.
+    pub detail: String,
+    /// How many records were read before it.
+    pub records: u64,
+    /// How many bytes those are.
+    pub bytes: u64,
+}
+
+const PIPELINES: &str = "
+    SELECT p.pipeline, p.pipeline_id, p.epoch, p.started_at, p.committed_at, p.holder, now(),
+        ARRAY(SELECT key FROM jsonb_each_text(p.sources) ORDER BY key),
+        ARRAY(SELECT value FROM jsonb_each_text(p.sources) ORDER BY key)
+    FROM ecom.ingest_pipeline p WHERE $1::text IS NULL OR p.pipeline = $1 ORDER BY 1";
+
+const FILES: &str = "
+    SELECT
+        count(*) FILTER (WHERE s.state = 'open'), count(*) FILTER (WHERE s.state = 'finished'),
+        count(*) FILTER (WHERE s.state = 'damaged'), count(*) FILTER (WHERE s.state = 'set_aside'),
+        coalesce(sum(greatest(s.size - s.read_offset, 0)) FILTER (WHERE s.state = 'open'), 0)::int8,
+        coalesce(sum(s.read), 0)::int8, coalesce(sum(s.stored), 0)::int8, coalesce(sum(s.duplicates), 0)::int8,
+        coalesce(sum(s.rejected), 0)::int8, coalesce(sum(s.filtered), 0)::int8,
+        ARRAY(
+            SELECT coalesce(sum(
+                r.read * CASE WHEN r.updated_at > r.first_seen_at THEN
+                    extract(epoch FROM r.updated_at - greatest(r.first_seen_at, now() - span))
+                        / extract(epoch FROM r.updated_at - r.first_seen_at)
+                ELSE 1 END), 0)::float8 / extract(epoch FROM span)::float8
+            FROM unnest(ARRAY[interval '1 min', interval '5 min', interval '15 min']) WITH ORDINALITY AS w (span, n)
+            LEFT JOIN ecom.ingest_split r ON r.pipeline = $1 AND r.updated_at > now() - span
+            GROUP BY n, span ORDER BY n
+        ),
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(s.updated_at - s.mtime, interval '0'))::float8)
+            FILTER (WHERE s.updated_at > now() - interval '15 min' AND s.mtime IS NOT NULL),
+        max(extract(epoch FROM greatest(s.updated_at - s.mtime, interval '0'))::float8)
+            FILTER (WHERE s.updated_at > now() - interval '15 min')
+    FROM ecom.ingest_split s WHERE s.pipeline = $1";
+
+const REFUSED: &str = "
+    SELECT reason, count(*) FILTER (WHERE resolved_at IS NULL), count(resolved_at), max(rejected_at)
+    FROM ecom.dead_letters WHERE pipeline = $1 GROUP BY 1 ORDER BY 2 DESC, 1";
+
+const UNUSABLE: &str = "
+    SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset
+    FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY updated_at DESC LIMIT 10";
+
+impl Console {
+    /// How all pipelines go, or the one of that name.
+    ///
+    /// Looks through the ledger, not the events: some 10 million files a few seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server can't be reached,
+    /// [`ErrorKind::Schema`](ecom_stream::ErrorKind::Schema) when the schema is not there, or not of this version.
+    pub async fn status(&self, pipeline: Option<&str>) -> Result<Status> {
+        let connection = self.session().await?;
+        status(&connection, pipeline).await.map_err(looking)
+    }
+
+    /// How many bytes a pipeline has read of the files of these paths, together.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn bytes_read(&self, pipeline: &str, paths: &[String]) -> Result<u64> {
+        const BYTES: &str = "
+            SELECT coalesce(sum(read_offset), 0)::int8 FROM (
+                SELECT DISTINCT ON (path) read_offset FROM ecom.ingest_split
+                WHERE pipeline = $1 AND path = ANY ($2) ORDER BY path, generation DESC
+            ) newest";
+        let connection = self.session().await?;
+        let params: [&(dyn ToSql + Sync); 2] = [&pipeline, &paths];
+        let read = DEADLINE
+            .of("looking", connection.client.query_one(BYTES, &params))
+            .await;
+        Ok(read.map_err(looking)?.get::<_, i64>(0) as u64)
+    }
+}
+
+fn looking(failure: Failure) -> Error {
+    failure.into_error("looking at the ledger")
+}
+
+async fn status(connection: &Connection, pipeline: Option<&str>) -> Result<Status, Failure> {
+    let client = &connection.client;
+    let now = DEADLINE
+        .of("looking", client.query_one("SELECT now()", &[]))
+        .await?
+        .get(0);
+    let mut status = Status {
+        at: now,
+        pipelines: Vec::new(),
+    };
+    for row in DEADLINE.of("looking", client.query(PIPELINES, &[&pipeline])).await? {
+        status.pipelines.push(of_pipeline(connection, &row).await?);
+    }
+    Ok(status)
+}
+
+async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatus, Failure> {
+    let client = &connection.client;
+    let name: String = row.get(0);
+    let (names, locations): (Vec<String>, Vec<String>) = (row.get(7), row.get(8));
+    let instance = match holder(connection, row.get(1), DEADLINE).await? {
+        Some(holder) => Instance::Running {
+            described: holder.described,
+            since: row.get(3),
+        },
+        None => Instance::NotRunning { last: row.get(5) },
+    };
+    let files = DEADLINE.of("looking", client.query_one(FILES, &[&name])).await?;
+    let refused = DEADLINE.of("looking", client.query(REFUSED, &[&name])).await?;
+    let unusable = DEADLINE.of("looking", client.query(UNUSABLE, &[&name])).await?;
+    let count = |column: usize| files.get::<_, i64>(column) as u64;
+    let rates: Vec<f64> = files.get(10);
+    let lag = |column: usize| {
+        let seconds: Option<f64> = files.get(column);
+        seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    };
+    Ok(PipelineStatus {
+        sources: names.into_iter().zip(locations).collect(),
+        instance,
+        epoch: row.get::<_, i64>(2) as u64,
+        committed_at: row.get(4),
+        files: Files {
+            open: count(0),
+            finished: count(1),
+            damaged: count(2),
+            set_aside: count(3),
+            bytes_left: count(4),
+        },
+        counts: Counts {
+            read: count(5),
+            stored: count(6),
+            duplicates: count(7),
+            rejected: count(8),
+            filtered: count(9),
+        },
+        rows_per_s: std::array::from_fn(|at| rates.get(at).copied().unwrap_or_default()),
+        lag_median: lag(11),
+        lag_max: lag(12),
+        refused: refused
+            .iter()
+            .map(|row| RefusedFor {
+                reason: row.get(0),
+                waiting: row.get::<_, i64>(1) as u64,
+                resolved: row.get::<_, i64>(2) as u64,
+                newest: row.get(3),
+            })
+            .collect(),
+        unusable: unusable
+            .iter()
+            .map(|row| UnusableFile {
+                path: row.get(0),
+                state: row.get(1),
+                reason: row.get(2),
+                detail: row.get(3),
+                records: row.get::<_, i64>(4) as u64,
+                bytes: row.get::<_, i64>(5) as u64,
+            })
+            .collect(),
+        name,
+    })
+}

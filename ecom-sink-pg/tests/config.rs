@@ -1,0 +1,252 @@
+//! The options of the program: flags, environment, file, defaults.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Output;
+
+use fixture::program::{Ingest, program};
+use fixture::{database, drop_in};
+
+const FILE: &str = "\
+database_url = \"postgresql://shop:secret@db.example/shop?sslmode=disable\"
+wait = \"5s\"
+
+[run]
+input = \"/srv/shop\"
+archive = \"/srv/done\"
+connections = 3
+";
+
+fn config(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn print(file: &tempfile::NamedTempFile, environment: &[(&str, &str)]) -> String {
+    let mut program = program();
+    let asked = program.args(["config", "print", "--config"]).arg(file.path());
+    let output = asked.envs(environment.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The value and the source that are printed for a key of `run`.
+fn printed(text: &str, key: &str) -> (String, String) {
+    let line = text
+        .lines()
+        .find(|line| line.trim_start_matches("# ").starts_with(&format!("{key} =")))
+        .unwrap_or_else(|| panic!("{key} is missing in:\n{text}"));
+    let (assigned, source) = line.rsplit_once(" # ").unwrap();
+    let value = assigned.split_once('=').unwrap().1.trim();
+    (value.to_owned(), source.to_owned())
+}
+
+#[test]
+fn each_layer_overrules_those_below_it_and_print_tells_which_one_it_was() {
+    let file = config(FILE);
+    let path = file.path().display();
+    let text = print(&file, &[("ECOM_ARCHIVE", "/mnt/done"), ("ECOM_ONCE", "true")]);
+    let told = |key| printed(&text, key);
+    let pair = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    assert_eq!(told("input"), pair("\"/srv/shop\"", &format!("{path}, line 5")));
+    assert_eq!(told("archive"), pair("\"/mnt/done\"", "environment, ECOM_ARCHIVE"));
+    assert_eq!(told("once"), pair("true", "environment, ECOM_ONCE"));
+    assert_eq!(told("connections"), pair("3", &format!("{path}, line 7")));
+    assert_eq!(told("pipeline"), pair("\"events\"", "default"));
+    assert_eq!(told("settle_partitions"), pair("", "not set"));
+    assert!(!text.contains("secret"), "{text}");
+    assert!(text.contains("password=***"), "{text}");
+}
+
+#[test]
+fn what_is_printed_is_a_file_again() {
+    let text = print(&config(FILE), &[]);
+    let without_secrets: String = text
+        .lines()
+        .filter(|line| !line.starts_with("database_url"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let again = print(&config(&without_secrets), &[]);
+    for key in ["input", "archive", "connections", "wait", "rested", "pipeline"] {
+        assert_eq!(printed(&again, key).0, printed(&text, key).0, "{key}");
+    }
+}
+
+#[test]
+fn what_no_option_has_is_refused_with_its_line() {
+    for (text, expected) in [
+        (
+            "\narhive = 1",
+            "line 2: arhive is no option of any command (did you mean archive?)",
+        ),
+        (
+            "database-url = ''",
+            "line 1: database-url is no option of any command (did you mean database_url?)",
+        ),
+        ("[rnu]\ninput = 'x'", "line 2: [rnu] is no command (did you mean run?)"),
+        ("[settle]\ninput = 'x'", "line 2: input is no option of settle"),
+        (
+            "wait = '3 parsecs'",
+            "line 1: wait can't be \"3 parsecs\": unknown time unit",
+        ),
+        (
+            "log_format = 'yaml'",
+            "line 1: log_format can't be \"yaml\" (it takes one of: text, json)",
+        ),
+        ("input = ['a']", "line 1: input takes one value"),
+        ("input = ", "line 1: "),
+        ("a = 1\na = 2", "line 2: "),
+        ("[run]\ndelete = true\narchive = 'x'", "exclude each other"),
+        // No part of it is quoted.
+        (
+            "database_url = 'postgresql://u:secret@@h/d'",
+            "line 1: database_url: the database URL can't be read",
+        ),
+        // It would ask for it at every start.
+        ("[run]\ntake_over = true", "line 2: take_over is no option of run"),
+    ] {
+        let file = config(text);
+        for command in [&["config", "check"][..], &["run", "--input", "/nonexistent"]] {
+            let output = program()
+                .args(command)
+                .arg("--config")
+                .arg(file.path())
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(3), "{text}");
+            let said = said(&output);
+            assert!(said.contains(expected), "{text}\n{said}");
+            assert!(said.contains(&file.path().display().to_string()), "{said}");
+            assert!(!said.contains("secret"), "{said}");
+        }
+    }
+    let missing = program()
+        .args(["config", "check", "--config", "/nonexistent"])
+        .output()
+        .unwrap();
+    assert_eq!(missing.status.code(), Some(3));
+    assert!(
+        said(&missing).contains("can't read the configuration /nonexistent"),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn a_password_that_others_may_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = config(FILE);
+    for (mode, is_warned) in [(0o600, false), (0o640, true)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let output = program()
+            .args(["config", "check"])
+            .env("ECOM_CONFIG", file.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        assert_eq!(said(&output).contains("it has a password"), is_warned, "{mode:o}");
+    }
+}
+
+#[tokio::test]
+async fn the_file_alone_is_enough_to_run_and_a_flag_overrules_it() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let done = tempfile::tempdir().unwrap();
+    drop_in(input.path(), "a.csv", 0..10);
+    let file = config(&format!(
+        "database_url = '{}'\n[run]\ninput = '{}'\nonce = true\ndelete = true\n",
+        database.url,
+        input.path().display()
+    ));
+    let mut kept = program();
+    kept.args(["run", "--config"])
+        .arg(file.path())
+        .args(["--archive"])
+        .arg(done.path());
+    Ingest::spawn(&mut kept).succeed().await;
+    assert_eq!(database.rows().await, 10);
+    assert!(
+        done.path().join("a.csv").exists(),
+        "the flag overrules what excludes it"
+    );
+
+    drop_in(input.path(), "b.csv", 10..20);
+    let mut deleted = program();
+    Ingest::spawn(deleted.arg("run").env("ECOM_CONFIG", file.path()))
+        .succeed()
+        .await;
+    assert_eq!(database.rows().await, 20);
+    assert!(!input.path().join("b.csv").exists());
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = program().args(["completions", shell]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        for word in ["ecom-ingest", "database-url", "settle-partitions", "completions"] {
+            assert!(text.contains(word), "{shell}: {word}");
+        }
+    }
+}
+
+/// What the guide shows.
+fn guide() -> String {
+    fs::read_to_string(format!("{}/../docs/operating.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn the_guide_shows_what_there_is() {
+    let guide = guide();
+    let toml = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    // The database need not be there.
+    let file = config(&toml.replace("db.example", "localhost"));
+    let text = print(&file, &[]);
+    assert_eq!(printed(&text, "days").0, "90");
+
+    let of_run: BTreeSet<&str> = text
+        .split("[run]\n")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.trim_start_matches("# ").split(" =").next().unwrap())
+        .collect();
+    let documented: BTreeSet<&str> = guide
+        .split("| key of `[run]`")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(documented, of_run);
+
+    let commands: Vec<&str> = guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("ecom-ingest ")?.split(['#', '|', '>']).next())
+        .collect();
+    assert!(commands.len() > 12, "{commands:?}");
+    for command in commands {
+        // Up to the help everything is read as it would be.
+        let output = program()
+            .args(command.split_whitespace())
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}\n{}", said(&output));
+    }
+}

@@ -1,0 +1,305 @@
+//! What was refused: seen, mended and put in again, once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fixture::program::{Ingest, once, program};
+use fixture::{Database, HEADER, database, drop_in_text, line};
+use tempfile::TempDir;
+
+/// Three bad records between good ones; the first has no id.
+async fn with_rejects() -> (Database, TempDir) {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let text = [
+        HEADER,
+        &line(1),
+        ",2026-11-01T12:00:00Z,purchase,u,s,p,\"Lamp, small\",c,b,,1\n",
+        &line(2),
+        "x-1,2026-11-01T12:00:01Z,wish,u,s,p,n,c,b,1.50,1\n",
+        "x-2,2026-11-01T12:00:02Z,view,u\n",
+        &line(4),
+    ]
+    .concat();
+    drop_in_text(input.path(), "a.csv", text);
+    once(&database, &input).await;
+    database.check_balance().await;
+    (database, input)
+}
+
+struct Said {
+    code: i32,
+    out: String,
+    log: String,
+}
+
+fn ecom(database: &Database, args: &[&str]) -> Said {
+    let output = program()
+        .args(args)
+        .env("DATABASE_URL", &database.url)
+        .output()
+        .unwrap();
+    Said {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        log: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn export(database: &Database, to: &Path, more: &[&str]) -> PathBuf {
+    let to_text = to.display().to_string();
+    let mut args = vec!["rejects", "export", "--to", &to_text];
+    args.extend(more);
+    let said = ecom(database, &args);
+    assert_eq!(said.code, 0, "{}", said.log);
+    assert!(said.out.contains("rejects retry"), "{}{}", said.out, said.log);
+    to.join("rejects.csv")
+}
+
+fn retry(database: &Database, file: &Path) -> Said {
+    ecom(database, &["rejects", "retry", file.to_str().unwrap()])
+}
+
+async fn waiting(database: &Database) -> i64 {
+    database
+        .number("SELECT count(*) FROM ecom.dead_letters WHERE resolved_at IS NULL")
+        .await
+}
+
+/// As `check_balance`, when some letters are settled.
+async fn check_balance(database: &Database) {
+    let unbalanced = "SELECT count(*) FROM ecom.ingest_split
+                      WHERE read <> stored + duplicates + rejected + filtered OR read <> record_no";
+    assert_eq!(database.number(unbalanced).await, 0);
+    let stored = database.number("SELECT sum(stored)::int8 FROM ecom.ingest_split").await;
+    assert_eq!(database.rows().await, stored);
+    let rejected = database
+        .number("SELECT sum(rejected)::int8 FROM ecom.ingest_split")
+        .await;
+    assert_eq!(waiting(database).await, rejected);
+    let twice = "SELECT count(*) - count(DISTINCT (split_id, record_no)) FROM ecom.events";
+    assert_eq!(database.number(twice).await, 0);
+}
+
+#[tokio::test]
+async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
+    let (database, _input) = with_rejects().await;
+    let said = ecom(&database, &["rejects", "list"]);
+    for part in [
+        "a.csv record 2, byte ",
+        "why    price_missing: absent or empty",
+        "row    ,2026-11-01T12:00:00Z,purchase,u,s,p,\"Lamp, small\",c,b,,1",
+        "mend   give the purchase its price",
+        "why    event_type_unknown: found \"wish\"",
+        "why    field_count: ",
+        "retry  ecom-ingest rejects export --id 3 --to reject-3, mend it, ecom-ingest rejects retry reject-3/rejects.csv",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+    let said = ecom(&database, &["rejects", "list", "--reason", "price_missing"]);
+    assert_eq!(said.out.matches("why ").count(), 1, "{}", said.out);
+    let said = ecom(&database, &["rejects", "list", "--file", "b.csv"]);
+    assert_eq!(said.out, "nothing that was refused waits\n");
+}
+
+#[tokio::test]
+async fn what_was_mended_goes_in_once_and_the_balance_stays() {
+    let (database, input) = with_rejects().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, &dir.path().join("made"), &[]);
+    let exported = fs::read_to_string(&file).unwrap();
+    let mut lines = exported.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        format!(
+            "reject_id,reject_reason,reject_detail,reject_file,reject_record,{}",
+            HEADER.trim_end()
+        )
+    );
+    assert_eq!(
+        lines.nth(1).unwrap(),
+        "2,price_missing,absent or empty,a.csv,2,,2026-11-01T12:00:00Z,purchase,u,s,p,\"Lamp, small\",c,b,,1"
+    );
+
+    // Two are mended, the third is not.
+    let mended = exported.replace("c,b,,1", "c,b,9.90,1").replace("wish", "view");
+    fs::write(&file, &mended).unwrap();
+    let said = retry(&database, &file);
+    assert_eq!(said.code, 1, "{}", said.log);
+    assert_eq!(
+        said.out,
+        "2 stored, 0 duplicates, 0 were retried before, 1 can't be used yet\n"
+    );
+    assert!(said.log.contains("rejects.csv record 1"), "{}", said.log);
+    assert!(said.log.contains("field_count"), "{}", said.log);
+    assert_eq!((database.rows().await, waiting(&database).await), (5, 1));
+    check_balance(&database).await;
+
+    // Again, and in a file of its own: nothing is stored twice.
+    let said = retry(&database, &file);
+    assert_eq!(
+        said.out,
+        "0 stored, 0 duplicates, 2 were retried before, 1 can't be used yet\n"
+    );
+    let rest = mended.replace("2026-11-01T12:00:02Z,view,u", "2026-11-01T12:00:02Z,view,u,s,p,,,,,");
+    fs::write(&file, &rest).unwrap();
+    let said = retry(&database, &file);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (
+            0,
+            "1 stored, 0 duplicates, 2 were retried before, 0 can't be used yet\n"
+        )
+    );
+    assert_eq!((database.rows().await, waiting(&database).await), (6, 0));
+    check_balance(&database).await;
+
+    // Rows know where they came from, and the one without an id has that of its place in the first file.
+    let price = "SELECT count(*) FROM ecom.events e JOIN ecom.ingest_split s USING (split_id)
+                 WHERE s.path = 'a.csv' AND e.record_no = 2 AND e.price = 9.90 AND e.product_name = 'Lamp, small'";
+    assert_eq!(database.number(price).await, 1);
+    let again = database_of_mended(&input).await;
+    let id = "SELECT event_id::text FROM ecom.events WHERE record_no = 2";
+    let ids: Vec<String> = vec![database.row(id).await.get(0), again.row(id).await.get(0)];
+    assert_eq!(ids[0], ids[1]);
+
+    let said = ecom(&database, &["rejects", "list"]);
+    assert_eq!(said.out, "nothing that was refused waits\n");
+    let said = ecom(&database, &["rejects", "list", "--all"]);
+    assert_eq!(said.out.matches("done   retried").count(), 3, "{}", said.out);
+
+    // The next run changes nothing.
+    once(&database, &input).await;
+    assert_eq!(database.rows().await, 6);
+    check_balance(&database).await;
+}
+
+/// A database into which the file was loaded as it would be had it been sound.
+async fn database_of_mended(input: &TempDir) -> Database {
+    let (other, mended) = (database().await, tempfile::tempdir().unwrap());
+    let text = fs::read_to_string(input.path().join("a.csv")).unwrap();
+    drop_in_text(mended.path(), "a.csv", text.replace("c,b,,1", "c,b,9.90,1"));
+    once(&other, &mended).await;
+    other
+}
+
+#[tokio::test]
+async fn an_event_that_the_table_has_counts_as_a_duplicate() {
+    let (database, _input) = with_rejects().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, dir.path(), &["--reason", "event_type_unknown"]);
+    let exported = fs::read_to_string(&file).unwrap();
+    let (header, row) = exported.split_once('\n').unwrap();
+    let of_another = line(1);
+    let prefix = row.split(",x-1").next().unwrap();
+    fs::write(&file, format!("{header}\n{prefix},{of_another}")).unwrap();
+    let said = retry(&database, &file);
+    assert_eq!(
+        said.out, "0 stored, 1 duplicates, 0 were retried before, 0 can't be used yet\n",
+        "{}",
+        said.log
+    );
+    assert_eq!((database.rows().await, waiting(&database).await), (3, 2));
+    check_balance(&database).await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_of_a_retry_stores_nothing_twice_and_loses_nothing() {
+    for point in ["retry.locked", "retry.inserted", "retry.settled", "retry.committed"] {
+        let (database, _input) = with_rejects().await;
+        let dir = tempfile::tempdir().unwrap();
+        let file = export(&database, dir.path(), &["--reason", "price_missing"]);
+        let mended = fs::read_to_string(&file).unwrap().replace("c,b,,1", "c,b,9.90,1");
+        fs::write(&file, mended).unwrap();
+        let mut command = program();
+        command
+            .args(["rejects", "retry"])
+            .arg(&file)
+            .env("DATABASE_URL", &database.url);
+        let (status, log) = Ingest::spawn(command.env("ECOM_CRASH_AT", point)).end().await;
+        assert!(!status.success(), "{point}: it was to crash\n{log}");
+        let said = retry(&database, &file);
+        assert_eq!(said.code, 0, "{point}\n{}", said.log);
+        assert_eq!((database.rows().await, waiting(&database).await), (4, 2), "{point}");
+        check_balance(&database).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    let rule = "ALTER TABLE ecom.events ADD CONSTRAINT no_lamps CHECK (user_id <> 'user-2') NOT VALID";
+    database.client.batch_execute(rule).await.unwrap();
+    fixture::drop_in(input.path(), "a.csv", 0..5);
+    once(&database, &input).await;
+    assert_eq!((database.rows().await, waiting(&database).await), (4, 1));
+
+    let said = ecom(&database, &["rejects", "retry", "--all"]);
+    assert_eq!(said.code, 1);
+    assert!(said.log.contains("sqlstate_23514"), "{}", said.log);
+    check_balance(&database).await;
+
+    database
+        .client
+        .batch_execute("ALTER TABLE ecom.events DROP CONSTRAINT no_lamps")
+        .await
+        .unwrap();
+    let said = ecom(&database, &["rejects", "retry", "--reason", "sqlstate_23514"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (
+            0,
+            "1 stored, 0 duplicates, 0 were retried before, 0 can't be used yet\n"
+        )
+    );
+    assert_eq!((database.rows().await, waiting(&database).await), (5, 0));
+    check_balance(&database).await;
+}
+
+#[tokio::test]
+async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
+    let (database, _input) = with_rejects().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.csv");
+    for (text, code, expected) in [
+        ("a,b\n1,2\n".to_owned(), 1, "has no column reject_id"),
+        (
+            format!("reject_id,{HEADER}99,{}", line(3)),
+            1,
+            "there is no dead letter with this reject_id",
+        ),
+        (
+            format!("reject_id,{HEADER}nonsense,{}", line(3)),
+            1,
+            "there is no dead letter with this reject_id",
+        ),
+        (format!("reject_id,{HEADER}1,\"open"), 1, "unterminated_quote"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let said = retry(&database, &file);
+        assert_eq!(said.code, code, "{}", said.log);
+        assert!(said.log.contains(expected), "{expected}\n{}", said.log);
+    }
+    let said = retry(&database, Path::new("/nonexistent.csv"));
+    assert!(said.log.contains("can't open /nonexistent.csv"), "{}", said.log);
+    assert_eq!((database.rows().await, waiting(&database).await), (3, 3));
+
+    // A file that is there is not overwritten.
+    export(&database, dir.path(), &[]);
+    let said = ecom(&database, &["rejects", "export", "--to", dir.path().to_str().unwrap()]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.log.contains("is there already (name another directory"),
+        "{}",
+        said.log
+    );
+}

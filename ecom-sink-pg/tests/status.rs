@@ -1,0 +1,152 @@
+//! How it goes, as `ecom-ingest status` tells it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use fixture::program::{Ingest, once, program};
+use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually, line};
+use serde_json::Value;
+
+fn status(database: &Database, more: &[&str]) -> String {
+    let mut program = program();
+    let output = program
+        .arg("status")
+        .args(more)
+        .env("DATABASE_URL", &database.url)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(database: &Database) -> Value {
+    serde_json::from_str(&status(database, &["--json"])).unwrap()
+}
+
+#[tokio::test]
+async fn files_records_rejects_and_what_to_do_next() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let output = program()
+        .arg("status")
+        .env("DATABASE_URL", &database.url)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("the schema ecom lacks V1__tables"),
+        "{output:?}"
+    );
+    for (command, expected) in [("apply", "is up to date"), ("check", "is as it should be")] {
+        let output = program()
+            .args(["schema", command])
+            .env("DATABASE_URL", &database.url)
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains(expected), "{output:?}");
+    }
+    assert!(status(&database, &[]).starts_with("no pipeline has run on this database yet"));
+
+    drop_in(input.path(), "a.csv", 0..1_000);
+    drop_in_text(
+        input.path(),
+        "b.csv",
+        format!("{HEADER}{}1,2\n{}\"open", line(1_001), line(1_002)),
+    );
+    drop_in_text(input.path(), "c.csv", "what,ever\n1,2\n");
+    once(&database, &input).await;
+    let text = status(&database, &[]);
+    let place = input.path().canonicalize().unwrap();
+    for part in [
+        &format!("pipeline events: {}", place.display()),
+        "runs      not at the moment; the last was ecom ",
+        "files     1 finished, 0 open, 1 damaged, 1 set aside",
+        "records   1,003 read = 1,002 stored + 0 duplicates + 1 rejected + 0 filtered",
+        "/s in the last minute",
+        " from a file's last write to its commit",
+        "refused   field_count              1 waiting, the last ",
+        "damaged   b.csv behind record 3, byte ",
+        "set aside c.csv: column_missing",
+        "next      to load what comes: ecom-ingest run --input ",
+        "next      to see what was refused and how to mend it: ecom-ingest rejects list",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let told = json(&database);
+    let pipeline = &told["pipelines"][0];
+    assert_eq!(pipeline["records"]["stored"], 1_002);
+    assert_eq!(pipeline["files"]["set_aside"], 1);
+    assert_eq!(pipeline["running"], false);
+    assert_eq!(pipeline["rejects"][0]["reason"], "field_count");
+    assert!(
+        pipeline["records_per_second"]["15m"].as_f64().unwrap() > 0.0,
+        "{pipeline}"
+    );
+    assert_eq!(json(&database)["pipelines"].as_array().unwrap().len(), 1);
+    assert!(status(&database, &["--only", "other"]).starts_with("no pipeline"));
+}
+
+#[tokio::test]
+async fn who_runs_it_is_told_while_it_runs() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "a.csv", 0..10);
+    let ingest = Ingest::start(&database, &input, &[]);
+    eventually("the first commit", async || {
+        let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'ecom' AND tablename = 'schema_history'";
+        database.number(sql).await == 1
+            && database
+                .client
+                .query("SELECT FROM ecom.events", &[])
+                .await
+                .is_ok_and(|rows| rows.len() == 10)
+    })
+    .await;
+    let told = json(&database);
+    assert_eq!(told["pipelines"][0]["running"], true, "{told}");
+    assert!(status(&database, &[]).contains("runs      ecom "), "{}", ingest.log());
+}
+
+#[tokio::test]
+async fn watching_shows_it_again_and_ends_when_nobody_reads_on() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    let mut program = program();
+    program
+        .args(["status", "--watch=10ms", "--json"])
+        .env("DATABASE_URL", &database.url);
+    let mut watching = program.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(told["pipelines"][0]["name"], "events");
+    }
+    drop(lines);
+    let mut status = None;
+    eventually("its end", async || {
+        status = watching.try_wait().unwrap();
+        status.is_some()
+    })
+    .await;
+    assert!(status.unwrap().success());
+}
+
+/// Those who look need not be those who write.
+#[tokio::test]
+async fn the_role_of_dashboards_may_look() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "a.csv", 0..10);
+    once(&database, &input).await;
+    fixture::schema::psql(&database.url, "roles.sql", &[]);
+    let url = format!("{}&user=ecom_reader", database.url);
+    for command in [&["status"][..], &["rejects", "list"]] {
+        let output = program().args(command).env("DATABASE_URL", &url).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
