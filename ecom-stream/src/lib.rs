@@ -33,6 +33,7 @@ mod csv;
 mod csv_dir;
 mod error;
 mod event;
+mod event_time;
 mod ledger;
 pub mod memory;
 pub mod operators;
@@ -46,6 +47,7 @@ mod source;
 mod source_ext;
 mod split;
 mod stages;
+mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
@@ -64,6 +66,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{
     Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, absent_id, id_of_text,
 };
+pub use event_time::{Timed, Timestamp};
 pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
 pub use pipeline::{Pipeline, Summary};
 pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};

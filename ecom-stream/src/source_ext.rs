@@ -1,7 +1,9 @@
 //! The operators, as methods of every source.
 
-use crate::operators::{Filter, Inspect, Map, Merge, Stamp, Then, TryMap, Validate};
-use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Transform};
+use std::time::Duration;
+
+use crate::operators::{EventTime, Filter, Inspect, Map, Merge, Stamp, Then, TryMap, Validate};
+use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Timestamp, Transform};
 
 /// The operators, as methods of every source. Each is one line over [`then`](Self::then).
 pub trait SourceExt: Source {
@@ -160,7 +162,38 @@ pub trait SourceExt: Source {
         self.then(Stamp::default())
     }
 
+    /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
+    /// order by `lateness`; what comes later than that is late.
+    ///
+    /// Nothing is left out yet: what works by event time behind it says which records are late for it. It keeps its state as
+    /// `event_time`; [`EventTime`] has another name, the rule, and options for files that overlap and splits that fall silent.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![100, 130, 95])
+    ///     .event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), Duration::from_secs(30))
+    ///     .map(|timed| (timed.value, timed.is_late()))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(100, false), (130, false), (95, true)]);
+    /// # Ok(()) }
+    /// ```
+    fn event_time<F, Time>(self, time: F, lateness: Duration) -> Then<Self, EventTime<F>>
+    where
+        F: Fn(&Self::Item) -> Time + Send,
+        Time: Into<Timestamp>,
+    {
+        self.then(EventTime::new(time, lateness))
+    }
+
     /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.
+    /// This is SQL's `UNION ALL`.
+    ///
+    /// Merge before [`event_time`](Self::event_time), not behind it: one watermark must be that of both.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};

@@ -14,11 +14,11 @@ use std::time::{Duration, SystemTime};
 
 use async_stream::try_stream;
 use ecom_stream::memory::{MemorySink, MemorySource};
-use ecom_stream::operators::{Filter, Inspect, Map, Stamp, TryMap, Validate};
+use ecom_stream::operators::{EventTime, Filter, Inspect, Map, Stamp, TryMap, Validate};
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
     AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
-    Header, Refusal, Rules, Source, SourceExt, StateChange, Topology, Transform,
+    Header, Refusal, Rules, Source, SourceExt, StateChange, Timestamp, Topology, Transform,
 };
 use futures::TryStreamExt;
 use tempfile::TempDir;
@@ -124,6 +124,20 @@ async fn operators() {
         .check()
         .await;
     testing::transform(|| Sum, 0..40).check().await;
+}
+
+fn second(second: &i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000)
+}
+
+#[tokio::test]
+async fn event_time() {
+    let scattered = (0..60).map(|n| n * 7 % 60);
+    let event_time = || EventTime::new(second, Duration::from_secs(20));
+    testing::transform(event_time, scattered.clone()).check().await;
+    testing::transform(|| event_time().by_first_of_split(), scattered)
+        .check()
+        .await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod then;
 mod try_map;
 mod validate;
 
+pub use crate::event_time::EventTime;
 pub use filter::Filter;
 pub use inspect::Inspect;
 pub use map::Map;
