@@ -23,6 +23,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod aggregate;
 mod batch;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
