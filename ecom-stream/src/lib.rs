@@ -35,6 +35,7 @@ mod csv_dir;
 mod error;
 mod event;
 mod event_time;
+mod keyed;
 mod ledger;
 pub mod memory;
 pub mod operators;
@@ -54,6 +55,7 @@ pub mod testing;
 mod times;
 mod topology;
 mod transform;
+mod window;
 
 // Types of theirs stand in the signatures here.
 #[doc(no_inline)]

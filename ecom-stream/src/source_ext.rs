@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::operators::{EventTime, Filter, Inspect, Map, Merge, Stamp, Then, TryMap, Validate};
-use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Timestamp, Transform};
+use crate::operators::{EventTime, Filter, Inspect, KeyBy, Map, Merge, Stamp, Then, TryMap, Validate};
+use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Timed, Timestamp, Transform};
 
 /// The operators, as methods of every source. Each is one line over [`then`](Self::then).
 pub trait SourceExt: Source {
@@ -188,6 +188,43 @@ pub trait SourceExt: Source {
         Time: Into<Timestamp>,
     {
         self.then(EventTime::new(time, lateness))
+    }
+
+    /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for
+    /// what can follow. Behind [`event_time`](Self::event_time); `|_| ()` is one key for all.
+    ///
+    /// What each category sold in each minute:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::{Count, Sum};
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// struct Sale { second: i64, category: &'static str, cents: i64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sale = |second, category, cents| Sale { second, category, cents };
+    /// let sales = vec![sale(3, "books", 500), sale(50, "toys", 900), sale(40, "books", 700), sale(95, "toys", 100)];
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("sales", sales)
+    ///     .event_time(|sale: &Sale| Timestamp::from_micros(sale.second * 1_000_000), Duration::from_secs(30))
+    ///     .key_by(|sale: &Sale| sale.category.to_owned())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .aggregate((Count, Sum::of(|sale: &Sale| sale.cents)))
+    ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.key, result.value))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// // The second minute is not over, and waits in the checkpoint for the next run.
+    /// assert_eq!(sink.values(), [(0, "books".to_owned(), (2, 1_200)), (0, "toys".to_owned(), (1, 900))]);
+    /// # Ok(()) }
+    /// ```
+    fn key_by<T, K, F>(self, key: F) -> KeyBy<Self, F>
+    where
+        Self: Source<Item = Timed<T>>,
+        F: Fn(&T) -> K,
+    {
+        KeyBy::new(self, key)
     }
 
     /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.

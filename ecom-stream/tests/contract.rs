@@ -13,14 +13,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_stream::try_stream;
+use ecom_stream::aggregate::Count;
 use ecom_stream::memory::{MemorySink, MemorySource};
-use ecom_stream::operators::{EventTime, Filter, Inspect, Map, Stamp, TryMap, Validate};
+use ecom_stream::operators::{EventTime, Filter, Inspect, Map, Stamp, TryMap, Validate, WindowAggregate, Windows};
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
     AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
-    Header, Refusal, Rules, Source, SourceExt, StateChange, Timestamp, Topology, Transform,
+    Header, Refusal, Rules, Source, SourceExt, StateChange, Timed, Timestamp, Topology, Transform,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -292,4 +293,45 @@ async fn csv_directory_sink() {
         .remembers_nothing()
         .check()
         .await;
+}
+
+/// A transform behind event time, which is a second for each record.
+struct Timing<T>(T);
+
+impl<T: Transform<Timed<i64>>> Transform<i64> for Timing<T> {
+    type Out = T::Out;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator("event_time");
+        self.0.describe(topology);
+    }
+
+    fn apply(self, input: impl BatchStream<i64> + 'static, from: Checkpoint) -> impl BatchStream<T::Out> {
+        let timed = EventTime::new(second, Duration::from_secs(20)).apply(input, from.clone());
+        self.0.apply(timed.boxed(), from)
+    }
+}
+
+/// Numbers that are out of order, the last few of them far too late.
+fn scattered() -> impl Iterator<Item = i64> + Clone {
+    (0..90).map(|n| n * 7 % 15 + n).chain(0..3)
+}
+
+#[tokio::test]
+async fn windows() {
+    for windows in [
+        Windows::tumbling(Duration::from_secs(10)),
+        Windows::hopping(Duration::from_secs(20), Duration::from_secs(5)),
+        Windows::session(Duration::from_secs(5)),
+    ] {
+        let later = windows
+            .allowed_lateness(Duration::from_secs(10))
+            .early(Duration::from_secs(3));
+        for windows in [windows, later] {
+            let counts = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count));
+            testing::transform(counts, scattered()).not_one_to_one().check().await;
+            let beside = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).late_beside());
+            testing::transform(beside, scattered()).not_one_to_one().check().await;
+        }
+    }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::timestamp::micros;
-use super::watermarks::{OfSplit, Place, Rules, Total, Watermarks};
-use crate::state::{Changes, Operator, Output, decode, run};
+use super::watermarks::{Place, Rules, Watermarks};
+use crate::state::{Changes, Operator, Output, decode_key, decode_value, run};
 use crate::{
     BatchStream, Checkpoint, Origin, Position, Record, Result, Split, SplitState, StateChange, Timed, Timestamp,
     Topology, Transform,
@@ -141,15 +141,13 @@ where
     const FORMAT: u16 = 1;
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        // The two kinds of entries have three numbers and more: the key says which.
-        if entry.key.first() == Some(&TOTAL) {
-            let (_, total): (Key, Total) = decode(entry, <Self as Operator<In>>::FORMAT)?;
-            self.watermarks.load_total(total);
-            return Ok(());
+        let (kind, source, path, generation): Key = decode_key(entry, <Self as Operator<In>>::FORMAT)?;
+        let split = || Split::with_generation(source, path, generation);
+        match kind {
+            TOTAL => self.watermarks.load_total(decode_value(entry)?),
+            SPLIT => self.watermarks.load_split(Some(split()), decode_value(entry)?),
+            _ => self.watermarks.load_split(None, decode_value(entry)?),
         }
-        let ((kind, source, path, generation), known): (Key, OfSplit) = decode(entry, <Self as Operator<In>>::FORMAT)?;
-        let place = (kind == SPLIT).then(|| Split::with_generation(source, path, generation));
-        self.watermarks.load_split(place, known);
         Ok(())
     }
 

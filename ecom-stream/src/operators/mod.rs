@@ -10,6 +10,10 @@ mod try_map;
 mod validate;
 
 pub use crate::event_time::EventTime;
+pub use crate::keyed::{KeyBy, KeyedWindows};
+pub use crate::window::{
+    Firing, LateBeside, LatePolicy, RejectLate, Window, WindowAggregate, Windowed, Windows, WithLate,
+};
 pub use filter::Filter;
 pub use inspect::Inspect;
 pub use map::Map;

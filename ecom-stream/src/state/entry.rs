@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, ErrorKind, Result, StateChange};
 
-/// Decodes an entry that an operator finds at its start.
+/// Decodes the key of an entry that an operator finds at its start.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Configuration`] when the entry is of another format, or is not what was expected.
-pub(crate) fn decode<K: DeserializeOwned, V: DeserializeOwned>(entry: &StateChange, format: u16) -> Result<(K, V)> {
+pub(crate) fn decode_key<K: DeserializeOwned>(entry: &StateChange, format: u16) -> Result<K> {
     if entry.format != format {
         let message = format!(
             "the state of operator {:?} has format {}, and this version reads {format}",
@@ -21,8 +21,16 @@ pub(crate) fn decode<K: DeserializeOwned, V: DeserializeOwned>(entry: &StateChan
         return Err(Error::new(ErrorKind::Configuration, message)
             .hint("run the version that wrote it, or give the operator another name to begin anew"));
     }
-    let value = entry.value.as_deref().unwrap_or_default();
-    Ok((whole(entry, &entry.key)?, whole(entry, value)?))
+    whole(entry, &entry.key)
+}
+
+/// Decodes the value of an entry whose key was decoded.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`] when the entry is not what was expected.
+pub(crate) fn decode_value<V: DeserializeOwned>(entry: &StateChange) -> Result<V> {
+    whole(entry, entry.value.as_deref().unwrap_or_default())
 }
 
 /// What is left over was written by something else.
@@ -118,13 +126,14 @@ mod tests {
 
     #[test]
     fn entries_come_back() {
-        let ((tag, key), value): ((i32, String), u64) = decode(&entry(), 3).unwrap();
-        assert_eq!((tag, &*key, value), (1, "key", 7));
+        let entry = entry();
+        assert_eq!(decode_key::<(i32, String)>(&entry, 3).unwrap(), (1, "key".into()));
+        assert_eq!(decode_value::<u64>(&entry).unwrap(), 7);
     }
 
     #[test]
     fn another_format_is_refused() {
-        let err = decode::<(i32, String), u64>(&entry(), 4).unwrap_err();
+        let err = decode_key::<(i32, String)>(&entry(), 4).unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Configuration);
         assert!(
             err.to_string()
@@ -135,9 +144,9 @@ mod tests {
 
     #[test]
     fn other_types_are_refused() {
-        let err = decode::<(i32, String), String>(&entry(), 3).unwrap_err();
+        let err = decode_value::<String>(&entry()).unwrap_err();
         assert!(err.to_string().contains("can't be read"), "{err}");
-        let err = decode::<i32, u64>(&entry(), 3).unwrap_err();
+        let err = decode_key::<i32>(&entry(), 3).unwrap_err();
         assert!(err.report().contains("4 bytes are left over"), "{err:?}");
     }
 }

@@ -7,6 +7,6 @@ mod entry;
 mod operator;
 mod timers;
 
-pub(crate) use entry::{Changes, decode};
+pub(crate) use entry::{Changes, decode_key, decode_value};
 pub(crate) use operator::{Operator, Output, run};
 pub(crate) use timers::Timers;

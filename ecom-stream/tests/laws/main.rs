@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=10000 cargo test -p ecom-stream --test laws` takes longer and looks further.
 
+mod event;
 mod run;
 
 mod event_time;
+mod windows;

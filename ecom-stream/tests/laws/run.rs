@@ -46,8 +46,32 @@ pub(crate) struct Seen<O> {
 }
 
 impl<O> Seen<O> {
+    /// How many entries the state of an operator has.
+    pub(crate) fn state_of(&self, operator: &str) -> usize {
+        self.state.keys().filter(|(of, _)| **of == *operator).count()
+    }
+
     pub(crate) fn values(self) -> Vec<O> {
         self.records.into_iter().map(|record| record.value).collect()
+    }
+}
+
+impl Cuts {
+    /// One run, its first batch of the first size and the others of the second.
+    pub(crate) fn of(sizes: Vec<usize>, others: usize) -> Self {
+        let (first, second) = (sizes[0], sizes[1]);
+        Self {
+            sizes: [first].into_iter().chain(std::iter::repeat_n(second, others)).collect(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// All in one batch, and one run.
+    pub(crate) fn none(entries: usize) -> Self {
+        Self {
+            sizes: vec![entries.max(1)],
+            runs: Vec::new(),
+        }
     }
 }
 
@@ -81,18 +105,17 @@ where
     Tr: Transform<T>,
     Tr::Out: PartialEq + Debug,
 {
-    let whole = Cuts {
-        sizes: vec![input.len().max(1)],
-        runs: Vec::new(),
-    };
+    let whole = Cuts::none(input.len());
     let uncut = Cuts {
         sizes: cuts.sizes.clone(),
         runs: Vec::new(),
     };
-    let whole = runs(&make, input, &whole, is_last_run);
+    let mut whole = runs(&make, input, &whole, is_last_run);
+    whole.rejects.sort();
     for (how, cuts) in [("other batches", &uncut), ("cuts", cuts)] {
         let mut seen = runs(&make, input, cuts, is_last_run);
         seen.changes.clone_from(&whole.changes);
+        seen.rejects.sort();
         assert_eq!(seen, whole, "{how}");
     }
     whole

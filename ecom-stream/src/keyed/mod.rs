@@ -1,0 +1,5 @@
+//! What is done key by key.
+
+mod key_by;
+
+pub use key_by::{KeyBy, KeyedWindows};
