@@ -15,7 +15,9 @@ use std::time::{Duration, SystemTime};
 use async_stream::try_stream;
 use ecom_stream::aggregate::Count;
 use ecom_stream::memory::{MemorySink, MemorySource};
-use ecom_stream::operators::{EventTime, Filter, Inspect, Map, Stamp, TryMap, Validate, WindowAggregate, Windows};
+use ecom_stream::operators::{
+    Deduplicate, EventTime, Filter, Inspect, Map, Scan, Stamp, TryMap, Validate, WindowAggregate, Windows,
+};
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
     AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
@@ -334,4 +336,17 @@ async fn windows() {
             testing::transform(beside, scattered()).not_one_to_one().check().await;
         }
     }
+}
+
+#[tokio::test]
+async fn state_by_key() {
+    let sums = |sum: &mut i64, n: i64| {
+        *sum += n;
+        (n % 4 > 0).then_some(*sum)
+    };
+    let time_to_live = Duration::from_secs(30);
+    let scan = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums));
+    testing::transform(scan, scattered()).check().await;
+    let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
+    testing::transform(deduplicate, scattered()).check().await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::{Deduplicate, Scan};
 use crate::aggregate::Aggregate;
 use crate::operators::{LateBeside, LatePolicy, RejectLate, Then, WindowAggregate, Windows};
 use crate::{Source, SourceExt, Timed};
@@ -48,6 +49,81 @@ impl<S, F> KeyBy<S, F> {
     /// In [`Windows::session`] windows.
     pub fn session(self, gap: Duration) -> KeyedWindows<S, F> {
         self.windows(Windows::session(gap))
+    }
+
+    /// Turns each record into what `f` makes of it and of the state of its key; `None` leaves it out, counted as filtered. The
+    /// state is made by `new`, and forgotten `time_to_live` (of event time) after the key's newest record. See [`Scan`].
+    ///
+    /// The time since a user's last click:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let clicks = vec![(1, "ann"), (5, "bob"), (9, "ann"), (700, "ann")];
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("clicks", clicks)
+    ///     .event_time(|(second, _): &(i64, &str)| Timestamp::from_micros(second * 1_000_000), Duration::ZERO)
+    ///     .key_by(|(_, user): &(i64, &str)| user.to_string())
+    ///     .scan(Duration::from_mins(5), || None, |last: &mut Option<i64>, (second, user)| {
+    ///         let before = last.replace(second);
+    ///         Some((user, before.map(|before| second - before)))
+    ///     })
+    ///     .map(|timed| timed.value)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [("ann", None), ("bob", None), ("ann", Some(8)), ("ann", None)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn scan<T, K, V, Out, N, G>(self, time_to_live: Duration, new: N, f: G) -> Then<S, Scan<F, N, G>>
+    where
+        S: Source<Item = Timed<T>>,
+        T: Send + 'static,
+        K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+        V: Serialize + DeserializeOwned + Send + 'static,
+        Out: Send + 'static,
+        F: Fn(&T) -> K + Send,
+        N: Fn() -> V + Send,
+        G: FnMut(&mut V, T) -> Option<Out> + Send,
+    {
+        let scan = Scan::new(self.key, time_to_live, new, f);
+        self.source.then(match self.name {
+            Some(name) => scan.named(name),
+            None => scan,
+        })
+    }
+
+    /// Keeps the first record of each key within a time (of events), and counts the others as filtered. See [`Deduplicate`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("orders", vec![(1, "o7"), (2, "o8"), (9, "o7")])
+    ///     .event_time(|(second, _): &(i64, &str)| Timestamp::from_micros(second * 1_000_000), Duration::ZERO)
+    ///     .key_by(|(_, order): &(i64, &str)| order.to_string())
+    ///     .deduplicate(Duration::from_hours(1))
+    ///     .map(|timed| timed.value)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(1, "o7"), (2, "o8")]);
+    /// # Ok(()) }
+    /// ```
+    pub fn deduplicate<T, K>(self, within: Duration) -> Then<S, Deduplicate<F>>
+    where
+        S: Source<Item = Timed<T>>,
+        T: Send + 'static,
+        K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+        F: Fn(&T) -> K + Send,
+    {
+        let deduplicate = Deduplicate::new(self.key, within);
+        self.source.then(match self.name {
+            Some(name) => deduplicate.named(name),
+            None => deduplicate,
+        })
     }
 
     /// In the given windows.

@@ -10,7 +10,7 @@ mod try_map;
 mod validate;
 
 pub use crate::event_time::EventTime;
-pub use crate::keyed::{KeyBy, KeyedWindows};
+pub use crate::keyed::{Deduplicate, KeyBy, KeyedWindows, Scan};
 pub use crate::window::{
     Firing, LateBeside, LatePolicy, RejectLate, Window, WindowAggregate, Windowed, Windows, WithLate,
 };

@@ -7,4 +7,5 @@ mod event;
 mod run;
 
 mod event_time;
+mod keyed;
 mod windows;
