@@ -32,6 +32,7 @@ mod crash;
 pub mod crash;
 mod csv;
 mod csv_dir;
+mod either;
 mod error;
 mod event;
 mod event_time;
@@ -65,6 +66,7 @@ pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
 pub use csv::{Columns, CsvLimits, CsvRecord, FieldCountError, Header, ToCsv};
 
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
+pub use either::Either;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{
     Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, absent_id, id_of_text,

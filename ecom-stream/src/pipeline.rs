@@ -268,7 +268,8 @@ async fn tell(
     }
 }
 
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+/// A task that ends with whoever waits for it.
+pub(crate) struct AbortOnDrop<T>(pub(crate) tokio::task::JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
@@ -284,7 +285,7 @@ fn not_in_time(stop_within: Duration) -> Error {
     Error::new(ErrorKind::Unavailable, message).hint("what was committed stays; the next run goes on after it")
 }
 
-fn panicked(err: tokio::task::JoinError) -> Error {
+pub(crate) fn panicked(err: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Panicked, "a task of the pipeline panicked")
         .hint("this is a bug: please report it; what was committed is safe")
         .caused_by(err)

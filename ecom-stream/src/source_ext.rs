@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::operators::{EventTime, Filter, Inspect, KeyBy, Map, Merge, Stamp, Then, TryMap, Validate};
+use crate::operators::{
+    EventTime, Filter, FlatMap, Inspect, KeyBy, Map, Merge, ParMap, SplitBy, Stamp, Then, TryMap, Validate,
+};
 use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Timed, Timestamp, Transform};
 
 /// The operators, as methods of every source. Each is one line over [`then`](Self::then).
@@ -93,6 +95,69 @@ pub trait SourceExt: Source {
         Out: Send + 'static,
     {
         self.then(TryMap::new(f))
+    }
+
+    /// Turns each record into any number of others, all with the place that it was read from. One that becomes nothing is counted
+    /// as filtered; one that becomes several is read once and stored several times.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("lines", vec!["a b", "", "c"])
+    ///     .flat_map(|line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), ["a", "b", "c"]);
+    /// # Ok(()) }
+    /// ```
+    fn flat_map<F, Out>(self, f: F) -> Then<Self, FlatMap<F>>
+    where
+        F: FnMut(Self::Item) -> Out + Send,
+        Out: IntoIterator<Item: Send + 'static>,
+    {
+        self.then(FlatMap::new(f))
+    }
+
+    /// Turns each record into another as [`map`](Self::map) does, with up to so many batches at a time, each in a task of its own:
+    /// for work that takes a core's time. The order stays.
+    ///
+    /// Needs a runtime with several threads to be any faster. A panic of `f` ends the pipeline with
+    /// [`ErrorKind::Panicked`](crate::ErrorKind::Panicked).
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).par_map(4, |n: i64| n * n).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn par_map<F, Out>(self, batches: usize, f: F) -> Then<Self, ParMap<F>>
+    where
+        F: Fn(Self::Item) -> Out + Send + Sync + 'static,
+        Out: Send + 'static,
+    {
+        self.then(ParMap::new(batches, f))
+    }
+
+    /// Tells records apart: those for which `predicate` holds are [`Either::Left`], the others [`Either::Right`]. They stay in
+    /// one stream, in order, to be treated each in its way, or for a sink that writes them to different places.
+    ///
+    /// ```
+    /// # use ecom_stream::{Either, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).split(|n: &i64| n % 2 == 1).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [Either::Left(1), Either::Right(2), Either::Left(3)]);
+    /// # Ok(()) }
+    /// ```
+    fn split<F>(self, predicate: F) -> Then<Self, SplitBy<F>>
+    where
+        F: FnMut(&Self::Item) -> bool + Send,
+    {
+        self.then(SplitBy::new(predicate))
     }
 
     /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.

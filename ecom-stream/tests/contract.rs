@@ -16,7 +16,8 @@ use async_stream::try_stream;
 use ecom_stream::aggregate::Count;
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{
-    Deduplicate, EventTime, Filter, Inspect, Map, Scan, Stamp, TryMap, Validate, WindowAggregate, Windows,
+    Deduplicate, EventTime, Filter, FlatMap, Inspect, Map, ParMap, Scan, SplitBy, Stamp, TryMap, Validate,
+    WindowAggregate, Windows,
 };
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
@@ -127,6 +128,19 @@ async fn operators() {
         .check()
         .await;
     testing::transform(|| Sum, 0..40).check().await;
+    testing::transform(|| FlatMap::new(|n: i64| (0..n % 3).map(move |at| (n, at))), 0..40)
+        .not_one_to_one()
+        .check()
+        .await;
+    testing::transform(|| FlatMap::new(|n: i64| (n % 2 == 0).then_some(n)), 0..40)
+        .check()
+        .await;
+    testing::transform(|| ParMap::new(3, |n: i64| n * n), 0..40)
+        .check()
+        .await;
+    testing::transform(|| SplitBy::new(|n: &i64| n % 2 == 0), 0..40)
+        .check()
+        .await;
 }
 
 fn second(second: &i64) -> Timestamp {

@@ -1,9 +1,12 @@
 //! The operators that [`SourceExt`](crate::SourceExt) gives to every source, one a file.
 
 mod filter;
+mod flat_map;
 mod inspect;
 mod map;
 mod merge;
+mod par_map;
+mod split_by;
 mod stamp;
 mod then;
 mod try_map;
@@ -15,9 +18,12 @@ pub use crate::window::{
     Firing, LateBeside, LatePolicy, RejectLate, Window, WindowAggregate, Windowed, Windows, WithLate,
 };
 pub use filter::Filter;
+pub use flat_map::FlatMap;
 pub use inspect::Inspect;
 pub use map::Map;
 pub use merge::Merge;
+pub use par_map::ParMap;
+pub use split_by::SplitBy;
 pub use stamp::Stamp;
 pub use then::Then;
 pub use try_map::TryMap;
