@@ -36,6 +36,7 @@ mod either;
 mod error;
 mod event;
 mod event_time;
+mod join;
 mod keyed;
 mod ledger;
 pub mod memory;

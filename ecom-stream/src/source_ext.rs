@@ -1,11 +1,16 @@
 //! The operators, as methods of every source.
 
+use std::hash::Hash;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::operators::{
-    EventTime, Filter, FlatMap, Inspect, KeyBy, Map, Merge, ParMap, SplitBy, Stamp, Then, TryMap, Validate,
+    EventTime, Filter, FlatMap, Inspect, IntervalJoin, KeyBy, Map, Merge, ParMap, SplitBy, Stamp, Then, TryMap,
+    Validate,
 };
-use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Timed, Timestamp, Transform};
+use crate::{Batch, CsvRecord, Either, Event, Pipeline, Refusal, Rules, Sink, Source, Timed, Timestamp, Transform};
 
 /// The operators, as methods of every source. Each is one line over [`then`](Self::then).
 pub trait SourceExt: Source {
@@ -253,6 +258,51 @@ pub trait SourceExt: Source {
         Time: Into<Timestamp>,
     {
         self.then(EventTime::new(time, lateness))
+    }
+
+    /// Joins records of two kinds: a left one with each right one of the same key that happened at that time or up to `within` after
+    /// it. Both kinds come in one stream, so that one watermark is that of both: [`map`](Self::map) each into its side of
+    /// [`Either`] and [`merge`](Self::merge) them, or [`split`](Self::split) one, before [`event_time`](Self::event_time).
+    ///
+    /// [`IntervalJoin`] has other intervals, and lets out alone what finds no match.
+    ///
+    /// Which view a purchase came of:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// type Click = (i64, String);
+    /// let click = |second, user: &str| (second, user.to_owned());
+    /// let views = MemorySource::new("views", vec![click(10, "ann"), click(20, "bob")]);
+    /// let purchases = MemorySource::new("purchases", vec![click(600, "ann"), click(9_000, "bob")]);
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// views.map(Either::Left)
+    ///     .merge(purchases.map(Either::Right))
+    ///     .event_time(
+    ///         |click: &Either<Click, Click>| Timestamp::from_micros(click.clone().into_inner().0 * 1_000_000),
+    ///         Duration::from_hours(1),
+    ///     )
+    ///     .join_within(Duration::from_mins(30), |view: &Click| view.1.clone(), |purchase: &Click| purchase.1.clone())
+    ///     .map(|joined| joined.value.both())
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [Some((click(10, "ann"), click(600, "ann")))]);
+    /// # Ok(()) }
+    /// ```
+    fn join_within<L, R, K, KL, KR>(self, within: Duration, left: KL, right: KR) -> Then<Self, IntervalJoin<KL, KR>>
+    where
+        Self: Source<Item = Timed<Either<L, R>>>,
+        L: Clone + Serialize + DeserializeOwned + Send + 'static,
+        R: Clone + Serialize + DeserializeOwned + Send + 'static,
+        K: Ord + Hash + Clone + Send + 'static,
+        KL: Fn(&L) -> K + Send,
+        KR: Fn(&R) -> K + Send,
+    {
+        let within = time::Duration::try_from(within).unwrap_or(time::Duration::MAX);
+        self.then(IntervalJoin::new(left, right, time::Duration::ZERO, within))
     }
 
     /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for

@@ -16,13 +16,13 @@ use async_stream::try_stream;
 use ecom_stream::aggregate::Count;
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{
-    Deduplicate, EventTime, Filter, FlatMap, Inspect, Map, ParMap, Scan, SplitBy, Stamp, TryMap, Validate,
-    WindowAggregate, Windows,
+    Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, Map, ParMap, Scan, SplitBy, Stamp, TryMap,
+    Validate, WindowAggregate, Windows,
 };
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
-    AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
-    Header, Refusal, Rules, Source, SourceExt, StateChange, Timed, Timestamp, Topology, Transform,
+    AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Either, Event,
+    EventType, Header, Refusal, Rules, Source, SourceExt, StateChange, Timed, Timestamp, Topology, Transform,
 };
 use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
@@ -363,4 +363,42 @@ async fn state_by_key() {
     testing::transform(scan, scattered()).check().await;
     let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
     testing::transform(deduplicate, scattered()).check().await;
+}
+
+/// Numbers that are left or right, as they are even or not.
+struct Sides<T>(T);
+
+impl<T: Transform<Timed<Either<i64, i64>>>> Transform<Timed<i64>> for Sides<T> {
+    type Out = T::Out;
+
+    fn describe(&self, topology: &mut Topology) {
+        self.0.describe(topology);
+    }
+
+    fn apply(self, input: impl BatchStream<Timed<i64>> + 'static, from: Checkpoint) -> impl BatchStream<T::Out> {
+        let side = |timed: Timed<i64>| {
+            timed.map(|n| match n % 2 {
+                0 => Either::Left(n),
+                _ => Either::Right(n),
+            })
+        };
+        let sides = Map::new(side).apply(input, from.clone());
+        self.0.apply(sides.boxed(), from)
+    }
+}
+
+#[tokio::test]
+async fn joins() {
+    let join = || {
+        let (from, to) = (time::Duration::seconds(-4), time::Duration::seconds(10));
+        IntervalJoin::new(|n: &i64| n % 3, |n: &i64| n % 3, from, to)
+    };
+    testing::transform(|| Timing(Sides(join())), scattered())
+        .not_one_to_one()
+        .check()
+        .await;
+    testing::transform(|| Timing(Sides(join().keep_left().keep_right())), scattered())
+        .not_one_to_one()
+        .check()
+        .await;
 }

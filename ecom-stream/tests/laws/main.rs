@@ -7,5 +7,6 @@ mod event;
 mod run;
 
 mod event_time;
+mod joins;
 mod keyed;
 mod windows;
