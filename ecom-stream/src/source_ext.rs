@@ -7,10 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::operators::{
-    EventTime, Filter, FlatMap, Inspect, IntervalJoin, KeyBy, Map, Merge, ParMap, SplitBy, Stamp, Then, TryMap,
-    Validate,
+    EventTime, Filter, FlatMap, Inspect, IntervalJoin, KeyBy, LookupJoin, Map, Merge, ParMap, SplitBy, Stamp, Then,
+    TryMap, Validate,
 };
-use crate::{Batch, CsvRecord, Either, Event, Pipeline, Refusal, Rules, Sink, Source, Timed, Timestamp, Transform};
+use crate::{
+    Batch, CsvRecord, Either, Event, Pipeline, Refusal, Result, Rules, Sink, Source, Timed, Timestamp, Transform,
+};
 
 /// The operators, as methods of every source. Each is one line over [`then`](Self::then).
 pub trait SourceExt: Source {
@@ -303,6 +305,37 @@ pub trait SourceExt: Source {
     {
         let within = time::Duration::try_from(within).unwrap_or(time::Duration::MAX);
         self.then(IntervalJoin::new(left, right, time::Duration::ZERO, within))
+    }
+
+    /// Puts beside each record what `lookup` finds under its key, in a table or a service: up to 16 keys are looked up at a time,
+    /// answers are kept for a minute, and the order stays. [`LookupJoin`] has other limits.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// async fn price(product: String) -> ecom_stream::Result<Option<u32>> {
+    ///     // A query, in earnest.
+    ///     Ok((product == "book").then_some(500))
+    /// }
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("products", vec!["book", "toy"])
+    ///     .lookup_join(|product: &&str| product.to_string(), price)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [("book", Some(500)), ("toy", None)]);
+    /// # Ok(()) }
+    /// ```
+    fn lookup_join<K, V, KeyOf, F, Answer>(self, key: KeyOf, lookup: F) -> Then<Self, LookupJoin<KeyOf, F>>
+    where
+        K: Hash + Eq + Clone + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        KeyOf: Fn(&Self::Item) -> K + Send,
+        F: Fn(K) -> Answer + Send + Sync,
+        Answer: Future<Output = Result<Option<V>>> + Send,
+    {
+        self.then(LookupJoin::new(key, lookup))
     }
 
     /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for

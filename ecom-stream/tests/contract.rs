@@ -16,8 +16,8 @@ use async_stream::try_stream;
 use ecom_stream::aggregate::Count;
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{
-    Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, Map, ParMap, Scan, SplitBy, Stamp, TryMap,
-    Validate, WindowAggregate, Windows,
+    Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Scan, SplitBy, Stamp,
+    TryMap, Validate, WindowAggregate, Windows,
 };
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
@@ -399,6 +399,10 @@ async fn joins() {
         .await;
     testing::transform(|| Timing(Sides(join().keep_left().keep_right())), scattered())
         .not_one_to_one()
+        .check()
+        .await;
+    let name = async |n: i64| Ok((n % 2 == 0).then(|| n.to_string()));
+    testing::transform(|| LookupJoin::new(|n: &i64| n % 5, name), 0..40)
         .check()
         .await;
 }

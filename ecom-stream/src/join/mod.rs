@@ -2,5 +2,7 @@
 
 mod held;
 mod interval;
+mod lookup;
 
 pub use interval::{IntervalJoin, Joined};
+pub use lookup::LookupJoin;

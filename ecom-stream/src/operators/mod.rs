@@ -13,7 +13,7 @@ mod try_map;
 mod validate;
 
 pub use crate::event_time::EventTime;
-pub use crate::join::{IntervalJoin, Joined};
+pub use crate::join::{IntervalJoin, Joined, LookupJoin};
 pub use crate::keyed::{Deduplicate, KeyBy, KeyedWindows, Scan};
 pub use crate::window::{
     Firing, LateBeside, LatePolicy, RejectLate, Window, WindowAggregate, Windowed, Windows, WithLate,
