@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_stream::try_stream;
-use ecom_stream::aggregate::Count;
+use ecom_stream::aggregate::{Count, TopK};
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{
     Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Scan, SplitBy, Stamp,
-    TryMap, Validate, WindowAggregate, Windows,
+    TryMap, Validate, WindowAggregate, Windowed, Windows,
 };
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
@@ -403,6 +403,30 @@ async fn joins() {
         .await;
     let name = async |n: i64| Ok((n % 2 == 0).then(|| n.to_string()));
     testing::transform(|| LookupJoin::new(|n: &i64| n % 5, name), 0..40)
+        .check()
+        .await;
+}
+
+#[tokio::test]
+async fn windows_of_windows_through_crashes() {
+    let top = || {
+        let numbers = MemorySource::new("numbers", scattered().collect()).max_batch_rows(4);
+        let counts = numbers
+            .event_time(second, Duration::from_secs(20))
+            .key_by(|n: &i64| n % 5)
+            .tumbling(Duration::from_secs(10))
+            .aggregate(Count);
+        let by_window = EventTime::new(|count: &Windowed<i64, u64>| count.window.last(), Duration::ZERO);
+        counts
+            .then(by_window.named("by window"))
+            .key_by(|_| ())
+            .named("top")
+            .tumbling(Duration::from_secs(10))
+            .aggregate(TopK::of(2, |count: &Windowed<i64, u64>| (count.value, count.key)))
+            .map(|top| (top.window, top.value))
+    };
+    testing::pipeline(top, async || MemorySink::new("test"))
+        .not_one_to_one()
         .check()
         .await;
 }

@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=10000 cargo test -p ecom-stream --test laws` takes longer and looks further.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod event;
 mod run;
 

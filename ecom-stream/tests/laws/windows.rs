@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecom_stream::aggregate::{Collect, Count, Sum};
+use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{Firing, Window, WindowAggregate, Windowed, Windows, WithLate};
-use ecom_stream::{Timed, Transform};
+use ecom_stream::{ErrorKind, SourceExt, Timed, Transform};
 use proptest::prelude::*;
 
 use crate::event::{Event, NEVER_LATE, at, cases, event_time, second_of, seconds, with_watermarks};
@@ -293,12 +294,10 @@ fn a_checkpoint_writes_what_changed() {
 
 #[test]
 fn the_state_of_other_windows_is_refused() {
-    use ecom_stream::memory::{MemorySink, MemorySource};
-    use ecom_stream::{ErrorKind, SourceExt, Timestamp};
     let sink = MemorySink::new("laws");
     let run = |values: Vec<i64>, size| {
         let source = MemorySource::new("seconds", values);
-        let timed = source.event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), seconds(5));
+        let timed = source.event_time(|second: &i64| at(*second), seconds(5));
         let pipeline = timed
             .key_by(|_| ())
             .tumbling(seconds(size))
@@ -321,4 +320,59 @@ fn the_state_of_other_windows_is_refused() {
     run(vec![1, 2, 3, 4], 60).unwrap();
     let err = run(vec![1], 0).unwrap_err();
     assert!(err.to_string().contains("must be a microsecond or more"), "{err}");
+}
+
+/// A run of the sale of each second up to `until`, in windows of ten; gives the counts of those that are closed.
+fn run_until(sink: &MemorySink<u64>, until: i64, last: bool) -> Vec<u64> {
+    let source = MemorySource::new("seconds", (0..until).collect());
+    let timed = source.event_time(|second: &i64| at(*second), seconds(0));
+    let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
+    let pipeline = counts.map(|result| result.value).to(sink.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let run = async {
+        match last {
+            true => pipeline.last_run().run().await,
+            false => pipeline.run().await,
+        }
+    };
+    runtime.block_on(run).unwrap();
+    sink.values()
+}
+
+#[test]
+fn the_end_of_a_run_closes_no_window_unless_it_is_the_last() {
+    let sink = MemorySink::new("laws");
+    assert_eq!(run_until(&sink, 15, false), [10]);
+    assert_eq!(run_until(&sink, 15, false), [10]);
+    assert_eq!(run_until(&sink, 27, false), [10, 10]);
+    assert_eq!(run_until(&sink, 29, true), [10, 10, 9]);
+    // What comes in spite of that is late.
+    assert_eq!(run_until(&sink, 40, true), [10, 10, 9]);
+    assert_eq!(sink.rejects().len(), 11);
+    assert!(sink.rejects()[0].refusal.detail.contains("came after the last run"));
+}
+
+#[test]
+fn a_stop_closes_no_window() {
+    let sink = MemorySink::new("laws");
+    let source = MemorySource::new("seconds", (0..5).collect::<Vec<i64>>()).max_batch_rows(1);
+    let timed = source.event_time(|second: &i64| at(*second), seconds(0));
+    let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
+    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run();
+    let mut progress = pipeline.subscribe();
+    let stop = async move {
+        progress.next().await;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let summary = runtime.block_on(pipeline.run_until(stop)).unwrap();
+    if summary.stopped {
+        assert!(sink.values().is_empty());
+    }
+    assert_eq!(run_until(&sink, 12, false), [10]);
 }
