@@ -22,6 +22,35 @@
 //! println!("{:?}", summary.counts);
 //! # Ok(()) }
 //! ```
+//!
+//! # Streaming SQL, as Rust
+//!
+//! Windows, aggregates, joins and state by key work on any type of record, by event time. Their state lives in the sink, in the
+//! same transaction as the records. Revenue per category and minute, from files whose events are late by up to 30 seconds:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use ecom_stream::aggregate::{Count, Sum};
+//! use ecom_stream::{CsvDirSource, Event, EventType, Rules, SourceExt, memory::MemorySink, stop_signal};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+//! let cents = |event: &Event| event.price.map(|price| price.cents() * i64::from(event.quantity));
+//! CsvDirSource::new("data")
+//!     .validate(Rules::default())
+//!     .filter(|event| event.event_type == EventType::Purchase)
+//!     .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
+//!     .key_by(|event: &Event| event.category.clone())
+//!     .tumbling(Duration::from_mins(1))
+//!     .aggregate((Count, Sum::of(cents)))
+//!     .map(|minute| (minute.key, minute.window.start.to_datetime(), minute.value))
+//!     .to(MemorySink::new("revenue"))
+//!     .run_until(stop_signal()?)
+//!     .await?;
+//! # Ok(()) }
+//! ```
+//!
+#![doc = include_str!("from_sql.md")]
 
 pub mod aggregate;
 mod batch;

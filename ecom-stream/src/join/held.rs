@@ -1,6 +1,6 @@
 //! What a join holds of one side: records by key and time, until nothing can match them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use serde::Serialize;
@@ -18,7 +18,8 @@ pub(super) type Key = (u8, Place);
 #[derive(Debug)]
 pub(super) struct Held<K, V> {
     side: u8,
-    keys: HashMap<K, BTreeMap<Place, Record<V>>>,
+    /// The records of a key, by time.
+    keys: HashMap<K, VecDeque<(Place, Record<V>)>>,
     timers: Timers<(Place, K)>,
     changed: Vec<(Place, K)>,
     /// What is in the state and is held no more.
@@ -71,7 +72,7 @@ where
             changed: false,
             stored: true,
         };
-        self.keys.entry(key).or_default().insert(place, record);
+        self.insert(key, place, record);
         Ok(())
     }
 
@@ -85,7 +86,14 @@ where
             changed: true,
             stored: false,
         };
-        self.keys.entry(key).or_default().insert(place, record);
+        self.insert(key, place, record);
+    }
+
+    fn insert(&mut self, key: K, place: Place, record: Record<V>) {
+        let records = self.keys.entry(key).or_insert_with(|| VecDeque::with_capacity(1));
+        // Most come in order, and go at the back.
+        let at = records.partition_point(|(before, _)| *before < place);
+        records.insert(at, (place, record));
     }
 
     /// Shows `f` the records of a key whose times lie between the two, by time. With `mark` they are matched from then on.
@@ -93,23 +101,24 @@ where
         let Some(records) = self.keys.get_mut(key).filter(|_| from <= to) else {
             return false;
         };
-        let mut any = false;
-        for (place, record) in records.range_mut((from, 0)..=(to, u64::MAX)) {
-            any = true;
+        let first = records.partition_point(|(place, _)| *place < (from, 0));
+        let behind = records.partition_point(|(place, _)| *place <= (to, u64::MAX));
+        for (place, record) in records.range_mut(first..behind) {
             f(place.0, &record.value);
             if mark && !std::mem::replace(&mut record.is_matched, true) && !std::mem::replace(&mut record.changed, true)
             {
                 self.changed.push((*place, key.clone()));
             }
         }
-        any
+        first < behind
     }
 
     /// Takes the next record that is held no more at `now`, with its time.
     pub(super) fn take_due(&mut self, now: i64) -> Option<(i64, Record<V>)> {
         let (_, (place, key)) = self.timers.take_due(now)?;
         let records = self.keys.get_mut(&key)?;
-        let record = records.remove(&place)?;
+        let at = position(records, place)?;
+        let (_, record) = records.remove(at)?;
         if records.is_empty() {
             self.keys.remove(&key);
         }
@@ -127,11 +136,18 @@ where
         }
         for (place, key) in self.changed.drain(..) {
             // It may be gone by now.
-            let record = self.keys.get_mut(&key).and_then(|records| records.get_mut(&place));
-            let Some(record) = record else { continue };
+            let Some(records) = self.keys.get_mut(&key) else {
+                continue;
+            };
+            let record = position(records, place).and_then(|at| records.get_mut(at));
+            let Some((_, record)) = record else { continue };
             changes.keep(&(self.side, place), &(record.is_matched, &record.value))?;
             (record.changed, record.stored) = (false, true);
         }
         Ok(())
     }
+}
+
+fn position<V>(records: &VecDeque<(Place, Record<V>)>, place: Place) -> Option<usize> {
+    records.binary_search_by_key(&place, |(place, _)| *place).ok()
 }

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Cost
 ///
-/// Each record is held until nothing can match it: in memory with its key twice and some 150 bytes, in the state as an entry of
+/// Each record is held until nothing can match it: in memory with its key twice and some 170 bytes, in the state as an entry of
 /// itself and some 15 bytes. A batch writes its own records, and those that are matched for the first time if they may come out
 /// alone. A record costs as much as it finds matches.
 #[derive(Debug, Clone)]

@@ -28,8 +28,8 @@ use crate::{BatchStream, Checkpoint, Timed, Topology, Transform};
 ///
 /// # Cost
 ///
-/// For each key with a record in a window, or in a slice of hopping ones, memory holds the key, the accumulator and some 50
-/// bytes, for sessions the key up to three times and some 150; the state has an entry of key, accumulator and some 10 bytes.
+/// For each key with a record in a window, or in a slice of hopping ones, memory holds the key, the accumulator and some 40
+/// bytes, for sessions the key twice and some 150; the state has an entry of key, accumulator and some 10 bytes.
 /// A batch writes the entries that it changed and one for the clock. When all windows have closed the state is empty.
 #[derive(Debug, Clone)]
 pub struct WindowAggregate<F, G, L = RejectLate> {

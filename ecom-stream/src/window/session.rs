@@ -209,7 +209,8 @@ where
             return Some(timed);
         }
         let of_key = self.keys.entry(key.clone()).or_insert_with(|| OfKey {
-            sessions: Vec::new(),
+            // Most keys have one.
+            sessions: Vec::with_capacity(1),
             changed: false,
             stored: false,
         });
