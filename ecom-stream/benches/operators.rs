@@ -306,7 +306,12 @@ fn by_key(criterion: &mut Criterion) {
     let sides: Vec<Timed<Either<Side, Side>>> = timed(&clicks).into_iter().map(side).collect();
     let second = time::Duration::SECOND;
     operator(&mut group, "interval join", &batches(&sides), || {
-        IntervalJoin::new(|left: &Side| left.0, |right: &Side| right.0, second - second, second * 5)
+        IntervalJoin::new(
+            |left: &Side| left.0,
+            |right: &Side| right.0,
+            time::Duration::ZERO,
+            second * 5,
+        )
     });
     loop_over(&mut group, "interval join", &clicks, |clicks| {
         let mut lefts: HashMap<u64, BTreeMap<(i64, usize), i64>> = HashMap::new();

@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -88,7 +89,11 @@ impl fmt::Display for Timestamp {
             Self::MAX => f.write_str("the end"),
             _ => {
                 let time = self.to_datetime();
-                write!(f, "{}T{}Z", time.date(), time.time())
+                match time.format(&Rfc3339) {
+                    Ok(text) => f.write_str(&text),
+                    // Years before 0.
+                    Err(_) => write!(f, "{time}"),
+                }
             }
         }
     }
@@ -114,8 +119,10 @@ mod tests {
 
     #[test]
     fn it_is_shown_as_a_time() {
-        let time = Timestamp::from(datetime!(2026-11-01 13:00:00.25 +1));
-        assert_eq!(time.to_string(), "2026-11-01T12:00:00.25Z");
+        let time = Timestamp::from(datetime!(2026-11-01 09:00:00.25 +1));
+        assert_eq!(time.to_string(), "2026-11-01T08:00:00.25Z");
+        let time = Timestamp::from(datetime!(-0001-11-01 09:00 UTC));
+        assert_eq!(time.to_string(), "-0001-11-01 9:00:00.0 +00:00:00");
         assert_eq!(Timestamp::MAX.to_string(), "the end");
     }
 
