@@ -13,6 +13,13 @@ const PRECISION: u8 = 12;
 ///
 /// Up to some hundred values it is nearly exact; beyond, two times of three it is off by less than 1.6 %, and it takes 3 kB for
 /// each key and window however many there are.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, ApproxDistinct};
+///
+/// let users = ApproxDistinct::of(|user: &&str| user.to_string());
+/// assert_eq!(users.of_all(["ann", "bob", "ann"]), 2);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ApproxDistinct<F>(F);
 

@@ -8,6 +8,12 @@ use crate::Timestamp;
 /// order holds within each hop.
 ///
 /// Every batch that adds to it writes all of it into the checkpoint again: it is for few records a key and window.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, Collect};
+///
+/// assert_eq!(Collect::of(|n: &i32| n * n).of_all([1, 2, 3]), [1, 4, 9]);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Collect<F>(F);
 

@@ -2,6 +2,12 @@ use super::Aggregate;
 use crate::Timestamp;
 
 /// How many records there are: SQL's `count(*)`.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, Count};
+///
+/// assert_eq!(Count.of_all(["a", "b"]), 2);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Count;
 

@@ -59,10 +59,22 @@ macro_rules! extreme {
 
 extreme! {
     /// The least of what a function gives: SQL's `min(x)`.
+    ///
+    /// ```
+    /// use ecom_stream::aggregate::{Aggregate, Min};
+    ///
+    /// assert_eq!(Min::of(|n: &f64| *n).of_all([2.5, 0.5]), Some(0.5));
+    /// ```
     Min, "least", <
 }
 
 extreme! {
     /// The greatest of what a function gives: SQL's `max(x)`.
+    ///
+    /// ```
+    /// use ecom_stream::aggregate::{Aggregate, Max};
+    ///
+    /// assert_eq!(Max::of(|name: &&str| name.len()).of_all(["ann", "barbara"]), Some(7));
+    /// ```
     Max, "greatest", >
 }

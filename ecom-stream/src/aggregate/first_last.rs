@@ -54,10 +54,22 @@ macro_rules! at_one_end {
 
 at_one_end! {
     /// What a function gives for the record that happened first; of several at one time, the one that was read first.
+    ///
+    /// ```
+    /// use ecom_stream::aggregate::{Aggregate, First};
+    ///
+    /// assert_eq!(First::of(|n: &i32| *n).of_all([2, 7, 3]), Some(2));
+    /// ```
     First, "first", <
 }
 
 at_one_end! {
     /// What a function gives for the record that happened last; of several at one time, the one that was read last.
+    ///
+    /// ```
+    /// use ecom_stream::aggregate::{Aggregate, Last};
+    ///
+    /// assert_eq!(Last::of(|n: &i32| *n).of_all([2, 7, 3]), Some(3));
+    /// ```
     Last, "last", >=
 }

@@ -79,13 +79,10 @@ pub use top_k::TopK;
 ///     }
 /// }
 ///
-/// let both = (Count, ShareEven);
-/// let mut acc = both.empty();
-/// for n in [1, 2, 4, 6] {
-///     both.add(&mut acc, &n, Timestamp::from_micros(0));
-/// }
-/// assert_eq!(both.result(&acc), (4, 0.75));
+/// assert_eq!((Count, ShareEven).of_all([1, 2, 4, 6]), (4, 0.75));
 /// ```
+///
+/// Whether yours keeps the laws, `ecom_stream::testing::aggregate` checks (feature `testing`).
 pub trait Aggregate<In>: Send {
     /// What is remembered of the records so far.
     type Acc: Serialize + DeserializeOwned + Send + 'static;
@@ -104,6 +101,18 @@ pub trait Aggregate<In>: Send {
 
     /// The result of the records so far.
     fn result(&self, acc: &Self::Acc) -> Self::Out;
+
+    /// The result of some values, as if they had happened a microsecond after each other: to try an aggregate.
+    fn of_all(&self, values: impl IntoIterator<Item = In>) -> Self::Out
+    where
+        Self: Sized,
+    {
+        let mut acc = self.empty();
+        for (at, value) in (0..).zip(values) {
+            self.add(&mut acc, &value, Timestamp::from_micros(at));
+        }
+        self.result(&acc)
+    }
 }
 
 #[cfg(test)]

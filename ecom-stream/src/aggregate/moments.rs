@@ -60,6 +60,12 @@ impl Moments {
 }
 
 /// The mean of what a function gives: SQL's `avg(x)`.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, Mean};
+///
+/// assert_eq!(Mean::of(|n: &i32| *n).of_all([1, 2, 6]), Some(3.0));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Mean<F>(F);
 
@@ -74,6 +80,14 @@ impl<F> Mean<F> {
 }
 
 /// The variance of what a function gives: SQL's `var_samp(x)`, or `var_pop(x)`.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, Variance};
+///
+/// let variance = Variance::of(|n: &i32| *n);
+/// assert_eq!(variance.of_all([1, 2, 3]), Some(1.0));
+/// assert_eq!(variance.of_population().of_all([1, 3]), Some(1.0));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Variance<F> {
     f: F,

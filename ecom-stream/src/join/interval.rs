@@ -23,6 +23,33 @@ use crate::{
 /// What comes out can be put in windows: the watermark behind a join that lets records out alone is behind by as much as they are
 /// held.
 ///
+/// Baskets that were abandoned, a cart without a purchase within half an hour:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use ecom_stream::operators::{IntervalJoin, Joined};
+/// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}, time};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// type Click = (i64, String, bool);
+/// let click = |minute, user: &str, bought| (minute, user.to_owned(), bought);
+/// let clicks = vec![click(1, "ann", false), click(2, "bob", false), click(9, "ann", true)];
+///
+/// let user = |click: &Click| click.1.clone();
+/// let sink = MemorySink::new("doc");
+/// MemorySource::new("clicks", clicks)
+///     .event_time(|click: &Click| Timestamp::from_micros(click.0 * 60_000_000), Duration::ZERO)
+///     .map(|timed| timed.map(|click| if click.2 { Either::Right(click) } else { Either::Left(click) }))
+///     .then(IntervalJoin::new(user, user, time::Duration::ZERO, time::Duration::minutes(30)).keep_left())
+///     .filter(|joined| matches!(joined.value, Joined::Left(_)))
+///     .map(|cart| cart.value)
+///     .to(sink.clone())
+///     .last_run()
+///     .run()
+///     .await?;
+/// assert_eq!(sink.values(), [Joined::Left(click(2, "bob", false))]);
+/// # Ok(()) }
+/// ```
+///
 /// # Cost
 ///
 /// Each record is held until nothing can match it: in memory with its key twice and some 170 bytes, in the state as an entry of

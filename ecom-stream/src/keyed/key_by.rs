@@ -37,16 +37,79 @@ impl<S, F> KeyBy<S, F> {
     }
 
     /// In [`Windows::tumbling`] windows.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 70, 90])
+    ///     .event_time(seconds, Duration::from_secs(0))
+    ///     .key_by(|_| ())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .aggregate(Count)
+    ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.value))
+    ///     .to(sink.clone())
+    ///     .last_run()
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(0, 1), (60, 2)]);
+    /// # Ok(()) }
+    /// ```
     pub fn tumbling(self, size: Duration) -> KeyedWindows<S, F> {
         self.windows(Windows::tumbling(size))
     }
 
     /// In [`Windows::hopping`] windows.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 40, 70])
+    ///     .event_time(seconds, Duration::from_secs(0))
+    ///     .key_by(|_| ())
+    ///     .hopping(Duration::from_mins(1), Duration::from_secs(30))
+    ///     .aggregate(Count)
+    ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.value))
+    ///     .to(sink.clone())
+    ///     .last_run()
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(-30, 1), (0, 2), (30, 2), (60, 1)]);
+    /// # Ok(()) }
+    /// ```
     pub fn hopping(self, size: Duration, slide: Duration) -> KeyedWindows<S, F> {
         self.windows(Windows::hopping(size, slide))
     }
 
     /// In [`Windows::session`] windows.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 9, 70])
+    ///     .event_time(seconds, Duration::from_secs(0))
+    ///     .key_by(|_| ())
+    ///     .session(Duration::from_secs(30))
+    ///     .aggregate(Count)
+    ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.value))
+    ///     .to(sink.clone())
+    ///     .last_run()
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(3, 2), (70, 1)]);
+    /// # Ok(()) }
+    /// ```
     pub fn session(self, gap: Duration) -> KeyedWindows<S, F> {
         self.windows(Windows::session(gap))
     }
@@ -147,12 +210,60 @@ pub struct KeyedWindows<S, F, L = RejectLate> {
 
 impl<S, F, L> KeyedWindows<S, F, L> {
     /// See [`Windows::allowed_lateness`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// use ecom_stream::operators::Firing;
+    ///
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 70, 9])
+    ///     .event_time(seconds, Duration::from_secs(0))
+    ///     .key_by(|_| ())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .allowed_lateness(Duration::from_secs(30))
+    ///     .aggregate(Count)
+    ///     .map(|result| (result.firing, result.value))
+    ///     .to(sink.clone())
+    ///     .last_run()
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(Firing::OnTime, 1), (Firing::Late, 2), (Firing::OnTime, 1)]);
+    /// # Ok(()) }
+    /// ```
     pub fn allowed_lateness(mut self, lateness: Duration) -> Self {
         self.windows = self.windows.allowed_lateness(lateness);
         self
     }
 
     /// See [`Windows::early`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// use ecom_stream::operators::Firing;
+    ///
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 25, 50, 70])
+    ///     .event_time(seconds, Duration::from_secs(0))
+    ///     .key_by(|_| ())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .early(Duration::from_secs(20))
+    ///     .aggregate(Count)
+    ///     .map(|result| (result.firing, result.value))
+    ///     .to(sink.clone())
+    ///     .last_run()
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(Firing::Early, 1), (Firing::Early, 2), (Firing::OnTime, 3), (Firing::OnTime, 1)]);
+    /// # Ok(()) }
+    /// ```
     pub fn early(mut self, every: Duration) -> Self {
         self.windows = self.windows.early(every);
         self
@@ -165,6 +276,33 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     }
 
     /// See [`WindowAggregate::late_beside`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// use ecom_stream::operators::WithLate;
+    ///
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 70, 9])
+    ///     .event_time(seconds, Duration::from_secs(0))
+    ///     .key_by(|_| ())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .late_beside()
+    ///     .aggregate(Count)
+    ///     .map(|result| match result {
+    ///         WithLate::Result(result) => format!("{} in time", result.value),
+    ///         WithLate::Late(second) => format!("late: {second}"),
+    ///     })
+    ///     .to(sink.clone())
+    ///     .last_run()
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), ["1 in time", "late: 9", "1 in time"]);
+    /// # Ok(()) }
+    /// ```
     pub fn late_beside(self) -> KeyedWindows<S, F, LateBeside> {
         KeyedWindows {
             of: self.of,

@@ -73,9 +73,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_slice_is_in_the_windows_that_have_its_times(
-            size in 1..50_u64, slide in 1..50_u64, offset in 0..100_u64, time in -200..200_i64,
+            (size, slide) in (1..50_u64).prop_flat_map(|size| (Just(size), 1..=size)), offset in 0..100_u64, time in -200..200_i64,
         ) {
-            prop_assume!(slide <= size);
             let micros = Duration::from_micros;
             let slices = Slices::new(micros(size), micros(slide), micros(offset));
             let slice = slices.slice_of(time);
