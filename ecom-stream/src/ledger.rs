@@ -29,6 +29,12 @@ pub trait Ledger: Send + Sync {
 
     /// Every entry of an operator's state, in no particular order.
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>>;
+
+    /// Whether the run that starts from here is the pipeline's last: when its input ends, nothing follows it, ever. The
+    /// [`Pipeline`](crate::Pipeline) says so, not the sink.
+    fn is_last_run(&self) -> bool {
+        false
+    }
 }
 
 /// How many unfinished splits [`Ledger::alike`] gives at most.
@@ -45,6 +51,35 @@ pub struct Alike {
 
 /// Where a pipeline starts from.
 pub type Checkpoint = Arc<dyn Ledger>;
+
+/// What `ledger` knows, for a run that is the pipeline's last.
+pub(crate) struct LastRun(pub(crate) Checkpoint);
+
+impl Ledger for LastRun {
+    fn pipeline(&self) -> &str {
+        self.0.pipeline()
+    }
+
+    fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        self.0.positions(of)
+    }
+
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+        self.0.alike(source, sizes)
+    }
+
+    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        self.0.finished(source, of)
+    }
+
+    fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
+        self.0.state(operator)
+    }
+
+    fn is_last_run(&self) -> bool {
+        true
+    }
+}
 
 /// The ledger of a sink that remembers nothing: every run starts from the beginning.
 #[derive(Debug, Clone)]

@@ -22,8 +22,38 @@
 //! println!("{:?}", summary.counts);
 //! # Ok(()) }
 //! ```
+//!
+//! # Streaming SQL, as Rust
+//!
+//! Windows, aggregates, joins and state by key work on any type of record, by event time. Their state lives in the sink, in the
+//! same transaction as the records. Revenue per category and minute, from files whose events are late by up to 30 seconds:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use ecom_stream::aggregate::{Count, Sum};
+//! use ecom_stream::{CsvDirSource, Event, EventType, Rules, SourceExt, memory::MemorySink, stop_signal};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+//! let cents = |event: &Event| event.price.map(|price| price.cents() * i64::from(event.quantity));
+//! CsvDirSource::new("data")
+//!     .validate(Rules::default())
+//!     .filter(|event| event.event_type == EventType::Purchase)
+//!     .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
+//!     .key_by(|event: &Event| event.category.clone())
+//!     .tumbling(Duration::from_mins(1))
+//!     .aggregate((Count, Sum::of(cents)))
+//!     .map(|minute| (minute.key, minute.window.start.to_datetime(), minute.value))
+//!     .to(MemorySink::new("revenue"))
+//!     .run_until(stop_signal()?)
+//!     .await?;
+//! # Ok(()) }
+//! ```
+//!
+#![doc = include_str!("from_sql.md")]
 
 mod activity;
+pub mod aggregate;
 mod batch;
 pub mod check;
 #[cfg(not(feature = "crash-points"))]
@@ -33,9 +63,13 @@ mod crash;
 pub mod crash;
 mod csv;
 mod csv_dir;
+mod either;
 mod error;
 mod event;
+mod event_time;
 pub mod infer;
+mod join;
+mod keyed;
 mod ledger;
 mod mapping;
 pub mod memory;
@@ -54,11 +88,13 @@ mod source;
 mod source_ext;
 mod split;
 mod stages;
+mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod times;
 mod topology;
 mod transform;
+mod window;
 
 // Types of theirs stand in the signatures here.
 #[doc(no_inline)]
@@ -69,11 +105,13 @@ pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
 pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
 
 pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
+pub use either::Either;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{
     Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, TimePattern, TimeZone,
     absent_id, id_of_text,
 };
+pub use event_time::{Timed, Timestamp};
 pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use pipeline::{Pipeline, Summary};

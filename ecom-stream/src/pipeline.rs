@@ -11,6 +11,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::ledger::LastRun;
 use crate::progress::{ProgressSender, Tally};
 use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
 use crate::{
@@ -25,6 +26,7 @@ pub struct Pipeline<S, K> {
     sink: K,
     limits: QueueLimits,
     stop_within: Duration,
+    last_run: bool,
     progress: ProgressSender,
     activity: Activity,
 }
@@ -56,6 +58,7 @@ impl<S, K> Pipeline<S, K> {
             sink,
             limits: QueueLimits::default(),
             stop_within: Duration::from_secs(30),
+            last_run: false,
             progress: ProgressSender::new(),
             activity: Activity::new(),
         }
@@ -71,6 +74,16 @@ impl<S, K> Pipeline<S, K> {
     /// by a crash: the next run goes on after the last commit.
     pub fn stop_within(mut self, stop_within: Duration) -> Self {
         self.stop_within = stop_within;
+        self
+    }
+
+    /// Says that nothing follows what the source has now, in this run or in another: when it is exhausted, all windows close, and
+    /// what waits for more comes out. Without this, windows that are open at the end of a run stay so in the checkpoint, and
+    /// the next run goes on with them.
+    ///
+    /// A run that is stopped closes nothing. Whatever is read in spite of it later is late.
+    pub fn last_run(mut self) -> Self {
+        self.last_run = true;
         self
     }
 
@@ -141,6 +154,10 @@ where
             biased;
             () = stop.clone() => return Ok(Summary { stopped: true, ..Summary::default() }),
             ledger = self.sink.ledger(&topology) => ledger?,
+        };
+        let checkpoint = match self.last_run {
+            true => Arc::new(LastRun(checkpoint)),
+            false => checkpoint,
         };
 
         let (queue, batches) = queue(self.limits);
@@ -264,7 +281,8 @@ async fn tell(
     }
 }
 
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+/// A task that ends with whoever waits for it.
+pub(crate) struct AbortOnDrop<T>(pub(crate) tokio::task::JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
@@ -280,7 +298,7 @@ fn not_in_time(stop_within: Duration) -> Error {
     Error::new(ErrorKind::Unavailable, message).hint("what was committed stays; the next run goes on after it")
 }
 
-fn panicked(err: tokio::task::JoinError) -> Error {
+pub(crate) fn panicked(err: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Panicked, "a task of the pipeline panicked")
         .hint("this is a bug: please report it; what was committed is safe")
         .caused_by(err)

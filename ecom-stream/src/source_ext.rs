@@ -1,7 +1,18 @@
 //! The operators, as methods of every source.
 
-use crate::operators::{Filter, Inspect, Map, Merge, Stamp, Then, TryMap, Validate};
-use crate::{Batch, CsvRecord, Event, Pipeline, Refusal, Rules, Sink, Source, Transform};
+use std::hash::Hash;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::operators::{
+    EventTime, Filter, FlatMap, Inspect, IntervalJoin, KeyBy, LookupJoin, Map, Merge, ParMap, SplitBy, Stamp, Then,
+    TryMap, Validate,
+};
+use crate::{
+    Batch, CsvRecord, Either, Event, Pipeline, Refusal, Result, Rules, Sink, Source, Timed, Timestamp, Transform,
+};
 
 /// The operators, as methods of every source. Each is one line over [`then`](Self::then).
 pub trait SourceExt: Source {
@@ -93,6 +104,69 @@ pub trait SourceExt: Source {
         self.then(TryMap::new(f))
     }
 
+    /// Turns each record into any number of others, all with the place that it was read from. One that becomes nothing is counted
+    /// as filtered; one that becomes several is read once and stored several times.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("lines", vec!["a b", "", "c"])
+    ///     .flat_map(|line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), ["a", "b", "c"]);
+    /// # Ok(()) }
+    /// ```
+    fn flat_map<F, Out>(self, f: F) -> Then<Self, FlatMap<F>>
+    where
+        F: FnMut(Self::Item) -> Out + Send,
+        Out: IntoIterator<Item: Send + 'static>,
+    {
+        self.then(FlatMap::new(f))
+    }
+
+    /// Turns each record into another as [`map`](Self::map) does, with up to so many batches at a time, each in a task of its own:
+    /// for work that takes a core's time. The order stays.
+    ///
+    /// Needs a runtime with several threads to be any faster. A panic of `f` ends the pipeline with
+    /// [`ErrorKind::Panicked`](crate::ErrorKind::Panicked).
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).par_map(4, |n: i64| n * n).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn par_map<F, Out>(self, batches: usize, f: F) -> Then<Self, ParMap<F>>
+    where
+        F: Fn(Self::Item) -> Out + Send + Sync + 'static,
+        Out: Send + 'static,
+    {
+        self.then(ParMap::new(batches, f))
+    }
+
+    /// Tells records apart: those for which `predicate` holds are [`Either::Left`], the others [`Either::Right`]. They stay in
+    /// one stream, in order, to be treated each in its way, or for a sink that writes them to different places.
+    ///
+    /// ```
+    /// # use ecom_stream::{Either, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).split(|n: &i64| n % 2 == 1).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [Either::Left(1), Either::Right(2), Either::Left(3)]);
+    /// # Ok(()) }
+    /// ```
+    fn split<F>(self, predicate: F) -> Then<Self, SplitBy<F>>
+    where
+        F: FnMut(&Self::Item) -> bool + Send,
+    {
+        self.then(SplitBy::new(predicate))
+    }
+
     /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.
     ///
     /// ```
@@ -160,7 +234,151 @@ pub trait SourceExt: Source {
         self.then(Stamp::default())
     }
 
+    /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
+    /// order by `lateness`; what comes later than that is late.
+    ///
+    /// Nothing is left out yet: what works by event time behind it says which records are late for it. It keeps its state as
+    /// `event_time`; [`EventTime`] has another name, the rule, and options for files that overlap and splits that fall silent.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![100, 130, 95])
+    ///     .event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), Duration::from_secs(30))
+    ///     .map(|timed| (timed.value, timed.is_late()))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(100, false), (130, false), (95, true)]);
+    /// # Ok(()) }
+    /// ```
+    fn event_time<F, Time>(self, time: F, lateness: Duration) -> Then<Self, EventTime<F>>
+    where
+        F: Fn(&Self::Item) -> Time + Send,
+        Time: Into<Timestamp>,
+    {
+        self.then(EventTime::new(time, lateness))
+    }
+
+    /// Joins records of two kinds: a left one with each right one of the same key that happened at that time or up to `within` after
+    /// it. Both kinds come in one stream, so that one watermark is that of both: [`map`](Self::map) each into its side of
+    /// [`Either`] and [`merge`](Self::merge) them, or [`split`](Self::split) one, before [`event_time`](Self::event_time).
+    ///
+    /// [`IntervalJoin`] has other intervals, and lets out alone what finds no match.
+    ///
+    /// Which view a purchase came of:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// type Click = (i64, String);
+    /// let click = |second, user: &str| (second, user.to_owned());
+    /// let views = MemorySource::new("views", vec![click(10, "ann"), click(20, "bob")]);
+    /// let purchases = MemorySource::new("purchases", vec![click(600, "ann"), click(9_000, "bob")]);
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// views.map(Either::Left)
+    ///     .merge(purchases.map(Either::Right))
+    ///     .event_time(
+    ///         |click: &Either<Click, Click>| Timestamp::from_micros(click.clone().into_inner().0 * 1_000_000),
+    ///         Duration::from_hours(1),
+    ///     )
+    ///     .join_within(Duration::from_mins(30), |view: &Click| view.1.clone(), |purchase: &Click| purchase.1.clone())
+    ///     .map(|joined| joined.value.both())
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [Some((click(10, "ann"), click(600, "ann")))]);
+    /// # Ok(()) }
+    /// ```
+    fn join_within<L, R, K, KL, KR>(self, within: Duration, left: KL, right: KR) -> Then<Self, IntervalJoin<KL, KR>>
+    where
+        Self: Source<Item = Timed<Either<L, R>>>,
+        L: Clone + Serialize + DeserializeOwned + Send + 'static,
+        R: Clone + Serialize + DeserializeOwned + Send + 'static,
+        K: Ord + Hash + Clone + Send + 'static,
+        KL: Fn(&L) -> K + Send,
+        KR: Fn(&R) -> K + Send,
+    {
+        let within = time::Duration::try_from(within).unwrap_or(time::Duration::MAX);
+        self.then(IntervalJoin::new(left, right, time::Duration::ZERO, within))
+    }
+
+    /// Puts beside each record what `lookup` finds under its key, in a table or a service: up to 16 keys are looked up at a time,
+    /// answers are kept for a minute, and the order stays. [`LookupJoin`] has other limits.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// async fn price(product: String) -> ecom_stream::Result<Option<u32>> {
+    ///     // A query, in earnest.
+    ///     Ok((product == "book").then_some(500))
+    /// }
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("products", vec!["book", "toy"])
+    ///     .lookup_join(|product: &&str| product.to_string(), price)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [("book", Some(500)), ("toy", None)]);
+    /// # Ok(()) }
+    /// ```
+    fn lookup_join<K, V, KeyOf, F, Answer>(self, key: KeyOf, lookup: F) -> Then<Self, LookupJoin<KeyOf, F>>
+    where
+        K: Hash + Eq + Clone + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        KeyOf: Fn(&Self::Item) -> K + Send,
+        F: Fn(K) -> Answer + Send + Sync,
+        Answer: Future<Output = Result<Option<V>>> + Send,
+    {
+        self.then(LookupJoin::new(key, lookup))
+    }
+
+    /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for
+    /// what can follow. Behind [`event_time`](Self::event_time); `|_| ()` is one key for all.
+    ///
+    /// What each category sold in each minute:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::{Count, Sum};
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// struct Sale { second: i64, category: &'static str, cents: i64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sale = |second, category, cents| Sale { second, category, cents };
+    /// let sales = vec![sale(3, "books", 500), sale(50, "toys", 900), sale(40, "books", 700), sale(95, "toys", 100)];
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("sales", sales)
+    ///     .event_time(|sale: &Sale| Timestamp::from_micros(sale.second * 1_000_000), Duration::from_secs(30))
+    ///     .key_by(|sale: &Sale| sale.category.to_owned())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .aggregate((Count, Sum::of(|sale: &Sale| sale.cents)))
+    ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.key, result.value))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// // The second minute is not over, and waits in the checkpoint for the next run.
+    /// assert_eq!(sink.values(), [(0, "books".to_owned(), (2, 1_200)), (0, "toys".to_owned(), (1, 900))]);
+    /// # Ok(()) }
+    /// ```
+    fn key_by<T, K, F>(self, key: F) -> KeyBy<Self, F>
+    where
+        Self: Source<Item = Timed<T>>,
+        F: Fn(&T) -> K,
+    {
+        KeyBy::new(self, key)
+    }
+
     /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.
+    /// This is SQL's `UNION ALL`.
+    ///
+    /// Merge before [`event_time`](Self::event_time), not behind it: one watermark must be that of both.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};

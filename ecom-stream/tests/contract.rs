@@ -13,14 +13,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_stream::try_stream;
+use ecom_stream::aggregate::{Count, TopK};
 use ecom_stream::memory::{MemorySink, MemorySource};
-use ecom_stream::operators::{Filter, Inspect, Map, Stamp, TryMap, Validate};
+use ecom_stream::operators::{
+    Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Scan, SplitBy, Stamp,
+    TryMap, Validate, WindowAggregate, Windowed, Windows,
+};
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
-    AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Event, EventType,
-    Header, Refusal, Rules, Source, SourceExt, StateChange, Topology, Transform,
+    AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Either, Event,
+    EventType, Header, Refusal, Rules, Source, SourceExt, StateChange, Timed, Timestamp, Topology, Transform,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -124,6 +128,33 @@ async fn operators() {
         .check()
         .await;
     testing::transform(|| Sum, 0..40).check().await;
+    testing::transform(|| FlatMap::new(|n: i64| (0..n % 3).map(move |at| (n, at))), 0..40)
+        .not_one_to_one()
+        .check()
+        .await;
+    testing::transform(|| FlatMap::new(|n: i64| (n % 2 == 0).then_some(n)), 0..40)
+        .check()
+        .await;
+    testing::transform(|| ParMap::new(3, |n: i64| n * n), 0..40)
+        .check()
+        .await;
+    testing::transform(|| SplitBy::new(|n: &i64| n % 2 == 0), 0..40)
+        .check()
+        .await;
+}
+
+fn second(second: &i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000)
+}
+
+#[tokio::test]
+async fn event_time() {
+    let scattered = (0..60).map(|n| n * 7 % 60);
+    let event_time = || EventTime::new(second, Duration::from_secs(20));
+    testing::transform(event_time, scattered.clone()).check().await;
+    testing::transform(|| event_time().by_first_of_split(), scattered)
+        .check()
+        .await;
 }
 
 #[tokio::test]
@@ -276,6 +307,126 @@ async fn csv_directory_sink() {
     let store = async || CsvStore(tempfile::tempdir().unwrap());
     testing::sink(store, (0..40).map(event))
         .remembers_nothing()
+        .check()
+        .await;
+}
+
+/// A transform behind event time, which is a second for each record.
+struct Timing<T>(T);
+
+impl<T: Transform<Timed<i64>>> Transform<i64> for Timing<T> {
+    type Out = T::Out;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator("event_time");
+        self.0.describe(topology);
+    }
+
+    fn apply(self, input: impl BatchStream<i64> + 'static, from: Checkpoint) -> impl BatchStream<T::Out> {
+        let timed = EventTime::new(second, Duration::from_secs(20)).apply(input, from.clone());
+        self.0.apply(timed.boxed(), from)
+    }
+}
+
+/// Numbers that are out of order, the last few of them far too late.
+fn scattered() -> impl Iterator<Item = i64> + Clone {
+    (0..90).map(|n| n * 7 % 15 + n).chain(0..3)
+}
+
+#[tokio::test]
+async fn windows() {
+    for windows in [
+        Windows::tumbling(Duration::from_secs(10)),
+        Windows::hopping(Duration::from_secs(20), Duration::from_secs(5)),
+        Windows::session(Duration::from_secs(5)),
+    ] {
+        let later = windows
+            .allowed_lateness(Duration::from_secs(10))
+            .early(Duration::from_secs(3));
+        for windows in [windows, later] {
+            let counts = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count));
+            testing::transform(counts, scattered()).not_one_to_one().check().await;
+            let beside = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).late_beside());
+            testing::transform(beside, scattered()).not_one_to_one().check().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn state_by_key() {
+    let sums = |sum: &mut i64, n: i64| {
+        *sum += n;
+        (n % 4 > 0).then_some(*sum)
+    };
+    let time_to_live = Duration::from_secs(30);
+    let scan = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums));
+    testing::transform(scan, scattered()).check().await;
+    let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
+    testing::transform(deduplicate, scattered()).check().await;
+}
+
+/// Numbers that are left or right, as they are even or not.
+struct Sides<T>(T);
+
+impl<T: Transform<Timed<Either<i64, i64>>>> Transform<Timed<i64>> for Sides<T> {
+    type Out = T::Out;
+
+    fn describe(&self, topology: &mut Topology) {
+        self.0.describe(topology);
+    }
+
+    fn apply(self, input: impl BatchStream<Timed<i64>> + 'static, from: Checkpoint) -> impl BatchStream<T::Out> {
+        let side = |timed: Timed<i64>| {
+            timed.map(|n| match n % 2 {
+                0 => Either::Left(n),
+                _ => Either::Right(n),
+            })
+        };
+        let sides = Map::new(side).apply(input, from.clone());
+        self.0.apply(sides.boxed(), from)
+    }
+}
+
+#[tokio::test]
+async fn joins() {
+    let join = || {
+        let (from, to) = (time::Duration::seconds(-4), time::Duration::seconds(10));
+        IntervalJoin::new(|n: &i64| n % 3, |n: &i64| n % 3, from, to)
+    };
+    testing::transform(|| Timing(Sides(join())), scattered())
+        .not_one_to_one()
+        .check()
+        .await;
+    testing::transform(|| Timing(Sides(join().keep_left().keep_right())), scattered())
+        .not_one_to_one()
+        .check()
+        .await;
+    let name = async |n: i64| Ok((n % 2 == 0).then(|| n.to_string()));
+    testing::transform(|| LookupJoin::new(|n: &i64| n % 5, name), 0..40)
+        .check()
+        .await;
+}
+
+#[tokio::test]
+async fn windows_of_windows_through_crashes() {
+    let top = || {
+        let numbers = MemorySource::new("numbers", scattered().collect()).max_batch_rows(4);
+        let counts = numbers
+            .event_time(second, Duration::from_secs(20))
+            .key_by(|n: &i64| n % 5)
+            .tumbling(Duration::from_secs(10))
+            .aggregate(Count);
+        let by_window = EventTime::new(|count: &Windowed<i64, u64>| count.window.last(), Duration::ZERO);
+        counts
+            .then(by_window.named("by window"))
+            .key_by(|_| ())
+            .named("top")
+            .tumbling(Duration::from_secs(10))
+            .aggregate(TopK::of(2, |count: &Windowed<i64, u64>| (count.value, count.key)))
+            .map(|top| (top.window, top.value))
+    };
+    testing::pipeline(top, async || MemorySink::new("test"))
+        .not_one_to_one()
         .check()
         .await;
 }

@@ -57,6 +57,12 @@ impl Law {
     pub(super) const SAME: Self = Self("a pipeline that was cut ends with the same contents as one that was not");
 }
 
+/// Aggregates.
+impl Law {
+    pub(super) const MERGED: Self = Self("an aggregate's result does not depend on how its records were merged");
+    pub(super) const STORED: Self = Self("an accumulator comes back from a checkpoint as it was");
+}
+
 impl Law {
     /// Fails the test: `seen` is what was found, `at` the moment.
     #[track_caller]

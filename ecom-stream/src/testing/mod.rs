@@ -9,6 +9,7 @@
 //! | [`source()`] | a source over the same data, as often as it likes | resuming yields exactly what follows; positions never go back and never overtake a record; read = records + rejects + filtered; names stay; nothing outside changes before a commit; batches tell their size, so that what waits is bounded |
 //! | [`transform()`] | the transform, and records | the result does not depend on the batches; a cut changes nothing, state included; batches are never split; positions, rejects, errors and empty batches pass; input is not pulled ahead without bound |
 //! | [`sink()`] | a [`Store`]: instances of the sink, and what is there | epochs are consecutive; commits stand for whole batches, in order; the ledger gives back what was committed; a crash at any moment loses nothing and doubles nothing; errors come out; input is not pulled ahead without bound |
+//! | [`aggregate()`] | the aggregate, and values | it makes no difference how they were merged, nor that an accumulator was in a checkpoint |
 //! | [`pipeline()`] | a source with transforms, and a [`Store`] | dropped anywhere and run again, it ends with the same contents |
 //!
 //! ```
@@ -30,6 +31,7 @@
 
 #![allow(clippy::panic, reason = "a check fails by panicking, like an assertion")]
 
+mod aggregate;
 mod endless;
 mod law;
 mod ledger;
@@ -42,6 +44,7 @@ mod source;
 mod store;
 mod transform;
 
+pub use aggregate::aggregate;
 pub use pipeline::{PipelineCheck, pipeline};
 pub use sink::{SinkCheck, sink};
 pub use source::{SourceCheck, source};

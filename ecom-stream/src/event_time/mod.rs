@@ -1,0 +1,13 @@
+//! Event time: when things happened, as against when they are read, and how far it has come.
+
+mod late;
+mod operator;
+mod timed;
+mod timestamp;
+mod watermarks;
+
+pub(crate) use late::late;
+pub use operator::EventTime;
+pub use timed::Timed;
+pub use timestamp::Timestamp;
+pub(crate) use timestamp::micros;

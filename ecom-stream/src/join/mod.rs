@@ -1,0 +1,8 @@
+//! Joins: of two streams within an interval of time, and of a stream with a table that is looked up.
+
+mod held;
+mod interval;
+mod lookup;
+
+pub use interval::{IntervalJoin, Joined};
+pub use lookup::LookupJoin;

@@ -1,0 +1,121 @@
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::store::Store;
+use crate::event_time::{late, micros};
+use crate::state::{Changes, Operator, Output, run};
+use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform};
+
+/// Keeps the first record of each key within a time; see [`KeyBy::deduplicate`](super::KeyBy::deduplicate).
+///
+/// A record is a double when it is less than that time, before or after, from the last of its key that was kept; it is counted as
+/// filtered. One that is behind the watermark by that time or more is late, since its key may have been forgotten: a reject with
+/// reason `late`.
+///
+/// # Cost
+///
+/// Memory holds for each key of twice that time the key up to three times and some 100 bytes; the state has an entry of the key and
+/// some 20 bytes. A batch writes those of the records it keeps.
+#[derive(Debug, Clone)]
+pub struct Deduplicate<F> {
+    key: F,
+    within: Duration,
+    name: Arc<str>,
+}
+
+impl<F> Deduplicate<F> {
+    /// Keeps the first record of each `key` within a time.
+    pub fn new(key: F, within: Duration) -> Self {
+        Self {
+            key,
+            within,
+            name: "deduplicate".into(),
+        }
+    }
+
+    /// The name under which it keeps its state, in place of `deduplicate`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+}
+
+impl<T, K, F> Transform<Timed<T>> for Deduplicate<F>
+where
+    T: Send + 'static,
+    K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+    F: Fn(&T) -> K + Send,
+{
+    type Out = Timed<T>;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator(&*self.name);
+    }
+
+    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Timed<T>> {
+        let deduplicating = Deduplicating {
+            key: self.key,
+            within: micros(self.within),
+            kept: Store::<K, i64>::default(),
+        };
+        run(deduplicating, self.name, input, from)
+    }
+}
+
+struct Deduplicating<F, K> {
+    key: F,
+    within: i64,
+    /// When the last of each key was that was kept.
+    kept: Store<K, i64>,
+}
+
+impl<T, K, F> Operator<Timed<T>> for Deduplicating<F, K>
+where
+    T: Send + 'static,
+    K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+    F: Fn(&T) -> K + Send,
+{
+    type Out = Timed<T>;
+
+    const FORMAT: u16 = 1;
+
+    fn load(&mut self, entry: &StateChange) -> Result<()> {
+        self.kept.load(entry, 1)
+    }
+
+    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Timed<T>>) {
+        out.reserve(records.len());
+        for Record { value: timed, origin } in records {
+            let (time, now) = (timed.time.as_micros(), timed.watermark.as_micros());
+            self.kept.forget(now);
+            if time.saturating_add(self.within) <= now {
+                out.reject(origin, late(timed.time, Timestamp::from_micros(now)));
+                continue;
+            }
+            let key = (self.key)(&timed.value);
+            let is_near = |kept: &i64| time.abs_diff(*kept) < self.within.unsigned_abs();
+            if self.kept.get(&key).is_some_and(is_near) {
+                out.filter(origin);
+                continue;
+            }
+            // A double that is not late yet may be so far behind the watermark, and so far from the one that is kept.
+            let until = time.saturating_add(self.within.saturating_mul(2));
+            let kept = self.kept.update(key, until, || time);
+            *kept = time.max(*kept);
+            out.push(timed, origin);
+        }
+    }
+
+    fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        self.kept.save(changes)
+    }
+
+    fn end(&mut self, _: &mut Output<Timed<T>>) {
+        self.kept.clear();
+    }
+}

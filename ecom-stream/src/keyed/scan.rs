@@ -1,0 +1,126 @@
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::store::Store;
+use crate::event_time::{late, micros};
+use crate::state::{Changes, Operator, Output, run};
+use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform};
+
+/// Turns each record into another, or leaves it out, with a state of its own for each key; see [`KeyBy::scan`](super::KeyBy::scan).
+///
+/// A key is forgotten when the watermark is a time to live behind its newest record, and then begins anew. A record that would
+/// be forgotten at once is late: a reject with reason `late`.
+///
+/// # Cost
+///
+/// Memory holds for each key its state, the key up to three times and some 100 bytes; the state has an entry of both and some 10
+/// bytes. A batch writes those of the keys it has records of.
+#[derive(Debug, Clone)]
+pub struct Scan<K, N, F> {
+    key: K,
+    time_to_live: Duration,
+    name: Arc<str>,
+    new: N,
+    f: F,
+}
+
+impl<K, N, F> Scan<K, N, F> {
+    /// Gives what `f` makes of each record and the state of its `key`, which `new` makes when the key is not known.
+    pub fn new(key: K, time_to_live: Duration, new: N, f: F) -> Self {
+        Self {
+            key,
+            time_to_live,
+            name: "scan".into(),
+            new,
+            f,
+        }
+    }
+
+    /// The name under which it keeps its state, in place of `scan`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+}
+
+impl<T, K, V, Out, KeyOf, N, F> Transform<Timed<T>> for Scan<KeyOf, N, F>
+where
+    T: Send + 'static,
+    K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+    V: Serialize + DeserializeOwned + Send + 'static,
+    Out: Send + 'static,
+    KeyOf: Fn(&T) -> K + Send,
+    N: Fn() -> V + Send,
+    F: FnMut(&mut V, T) -> Option<Out> + Send,
+{
+    type Out = Timed<Out>;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator(&*self.name);
+    }
+
+    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Timed<Out>> {
+        let name = self.name.clone();
+        let scanning = Scanning {
+            scan: self,
+            store: Store::<K, V>::default(),
+        };
+        run(scanning, name, input, from)
+    }
+}
+
+struct Scanning<KeyOf, N, F, K, V> {
+    scan: Scan<KeyOf, N, F>,
+    store: Store<K, V>,
+}
+
+impl<T, K, V, Out, KeyOf, N, F> Operator<Timed<T>> for Scanning<KeyOf, N, F, K, V>
+where
+    T: Send + 'static,
+    K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+    V: Serialize + DeserializeOwned + Send + 'static,
+    Out: Send + 'static,
+    KeyOf: Fn(&T) -> K + Send,
+    N: Fn() -> V + Send,
+    F: FnMut(&mut V, T) -> Option<Out> + Send,
+{
+    type Out = Timed<Out>;
+
+    const FORMAT: u16 = 1;
+
+    fn load(&mut self, entry: &StateChange) -> Result<()> {
+        self.store.load(entry, 1)
+    }
+
+    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Timed<Out>>) {
+        out.reserve(records.len());
+        for Record { value: timed, origin } in records {
+            let now = timed.watermark.as_micros();
+            self.store.forget(now);
+            let until = timed.time.as_micros().saturating_add(micros(self.scan.time_to_live));
+            if until <= now {
+                out.reject(origin, late(timed.time, Timestamp::from_micros(now)));
+                continue;
+            }
+            let Timed { value, time, watermark } = timed;
+            let state = self.store.update((self.scan.key)(&value), until, &self.scan.new);
+            match (self.scan.f)(state, value) {
+                Some(value) => out.push(Timed { value, time, watermark }, origin),
+                None => out.filter(origin),
+            }
+        }
+    }
+
+    fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        self.store.save(changes)
+    }
+
+    fn end(&mut self, _: &mut Output<Timed<Out>>) {
+        self.store.clear();
+    }
+}

@@ -1,0 +1,33 @@
+use futures::TryStreamExt;
+
+use crate::{BatchStream, Checkpoint, Either, Transform};
+
+/// Tells records apart by a predicate; see [`SourceExt::split`](crate::SourceExt::split).
+#[derive(Debug, Clone)]
+pub struct SplitBy<F>(F);
+
+impl<F> SplitBy<F> {
+    /// [`Either::Left`] is what `predicate` holds for.
+    pub fn new(predicate: F) -> Self {
+        Self(predicate)
+    }
+}
+
+impl<F, In> Transform<In> for SplitBy<F>
+where
+    F: FnMut(&In) -> bool + Send,
+    In: Send + 'static,
+{
+    type Out = Either<In, In>;
+
+    fn apply(mut self, input: impl BatchStream<In> + 'static, _: Checkpoint) -> impl BatchStream<Either<In, In>> {
+        input.map_ok(move |batch| {
+            batch.try_filter_map(|value, _| {
+                Ok(Some(match self.0(&value) {
+                    true => Either::Left(value),
+                    false => Either::Right(value),
+                }))
+            })
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! Windows over event time: tumbling, hopping and session windows, for each key.
+
+mod aggregate;
+mod late;
+mod result;
+mod session;
+mod sliced;
+mod slices;
+mod spec;
+
+pub use aggregate::WindowAggregate;
+pub use late::{LateBeside, LatePolicy, RejectLate, WithLate};
+pub use result::{Firing, Window, Windowed};
+pub use spec::Windows;

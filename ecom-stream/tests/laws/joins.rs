@@ -1,0 +1,119 @@
+//! Joins against a loop over all pairs.
+
+use std::collections::BTreeSet;
+
+use ecom_stream::operators::{IntervalJoin, Joined, Map};
+use ecom_stream::{Either, Timed, Transform};
+use proptest::prelude::*;
+use time::Duration;
+
+use crate::event::{Event, cases, event_time, seconds as std_seconds, with_watermarks};
+use crate::run::{Chain, check};
+
+/// Left or right by number; second and number.
+type Side = (i64, i64, u8);
+type Sided = Timed<Either<Side, Side>>;
+
+fn is_left(event: &Event) -> bool {
+    event.number % 3 != 0
+}
+
+fn side(timed: Timed<Event>) -> Sided {
+    timed.map(|event| {
+        let side = (event.second, event.number, event.key);
+        if is_left(&event) {
+            Either::Left(side)
+        } else {
+            Either::Right(side)
+        }
+    })
+}
+
+fn join(
+    lateness: i64,
+    from: i64,
+    to: i64,
+    keep: (bool, bool),
+) -> impl Transform<Event, Out = Timed<Joined<Side, Side>>> {
+    let key = |side: &Side| side.2;
+    let mut join = IntervalJoin::new(key, key, Duration::seconds(from), Duration::seconds(to));
+    if keep.0 {
+        join = join.keep_left();
+    }
+    if keep.1 {
+        join = join.keep_right();
+    }
+    Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), join)
+}
+
+fn numbers(joined: Joined<Side, Side>) -> (Option<i64>, Option<i64>) {
+    match joined {
+        Joined::Both(left, right) => (Some(left.1), Some(right.1)),
+        Joined::Left(left) => (Some(left.1), None),
+        Joined::Right(right) => (None, Some(right.1)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_join_finds_all_pairs_that_a_loop_finds(
+        (input, cuts, last) in cases(), lateness in 0..30_i64, from in -30..30_i64, length in 0..30_i64, keep in any::<(bool, bool)>(),
+    ) {
+        let to = from + length;
+        let seen = check(|| join(lateness, from, to, keep), &input, &cuts, last);
+        let events = with_watermarks(&input, lateness);
+        let late: Vec<_> = events.iter().filter(|(event, watermark)| event.second < *watermark).map(|(event, _)| event.number as usize).collect();
+        prop_assert_eq!(seen.rejects.iter().map(|(number, _)| *number).collect::<Vec<_>>(), late);
+        if last {
+            prop_assert_eq!(seen.state_of("join"), 0);
+        }
+
+        let in_time: Vec<Event> = events.iter().filter(|(event, watermark)| event.second >= *watermark).map(|(event, _)| *event).collect();
+        let mut expected = BTreeSet::new();
+        for left in in_time.iter().filter(|event| is_left(event)) {
+            for right in in_time.iter().filter(|event| !is_left(event) && event.key == left.key) {
+                if (from..=to).contains(&(right.second - left.second)) {
+                    expected.insert((Some(left.number), Some(right.number)));
+                }
+            }
+        }
+        // Those that nothing can match any more.
+        let watermark = if last { i64::MAX } else { events.last().map_or(i64::MIN, |(_, watermark)| *watermark) };
+        let matched: BTreeSet<i64> = expected.iter().flat_map(|(left, right)| [*left, *right]).flatten().collect();
+        for event in in_time.iter().filter(|event| !matched.contains(&event.number)) {
+            let (keeps, until) = if is_left(event) { (keep.0, event.second + to) } else { (keep.1, event.second - from) };
+            if keeps && until < watermark {
+                expected.insert(if is_left(event) { (Some(event.number), None) } else { (None, Some(event.number)) });
+            }
+        }
+
+        let watermarks: Vec<_> = seen.records.iter().map(|record| record.value.watermark).collect();
+        prop_assert!(watermarks.is_sorted());
+        prop_assert!(seen.records.iter().all(|record| !record.value.is_late()));
+        let seen: Vec<_> = seen.values().into_iter().map(|timed| numbers(timed.value)).collect();
+        prop_assert_eq!(seen.len(), expected.len());
+        prop_assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+}
+
+#[test]
+fn an_interval_without_an_end_is_no_overflow() {
+    use ecom_stream::memory::{MemorySink, MemorySource};
+    use ecom_stream::{SourceExt, Timestamp};
+    let values = vec![Either::Left(1), Either::Right(2), Either::Left(3)];
+    let sink = MemorySink::new("laws");
+    let source = MemorySource::new("numbers", values);
+    let timed = source.event_time(
+        |n: &Either<i64, i64>| Timestamp::from_micros(n.into_inner()),
+        std_seconds(0),
+    );
+    let join = timed.join_within(std::time::Duration::MAX, |_: &i64| (), |_: &i64| ());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(join.map(|timed| timed.value).to(sink.clone()).run())
+        .unwrap();
+    assert_eq!(sink.values(), [Joined::Both(1, 2)]);
+}

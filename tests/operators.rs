@@ -1,0 +1,106 @@
+//! Operators with state in PostgreSQL: windows that are open when the pipeline crashes lose nothing and count nothing twice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ecom_gen::{Delivery, Pace, Rate, Shop, ShopSource};
+use ecom_sink_pg::PgSink;
+use ecom_sink_pg::server::PrivateServer;
+use ecom_stream::aggregate::{Count, Sum};
+use ecom_stream::operators::Windowed;
+use ecom_stream::{Event, EventType, Price, SourceExt, Summary, id_of_text};
+use time::OffsetDateTime;
+use time::macros::datetime;
+use tokio_postgres::NoTls;
+
+const EVENTS: u64 = 60_000;
+
+fn shop() -> ecom_gen::ShopBuilder {
+    Shop::builder(7, datetime!(2026-11-01 12:00 UTC))
+        .rate(Rate::per_second(50.0).unwrap())
+        .delivery(Delivery::exact())
+}
+
+fn cents(event: &Event) -> i64 {
+    event.price.map_or(0, Price::cents)
+}
+
+/// A row of the table for each category and minute: how many events, and the prices in all of them.
+fn row(minute: Windowed<String, (u64, i128)>) -> Event {
+    let start = minute.window.start.to_datetime();
+    let id = id_of_text(&format!("{} {start}", minute.key));
+    let mut event = Event::new(id, start, EventType::View, "minutes", "minutes", minute.key);
+    event.quantity = minute.value.0 as i32;
+    event.price = Price::from_cents(minute.value.1 as i64);
+    event
+}
+
+/// One run; after so many commits it is dropped, as by a crash. Says whether it came to its end.
+async fn run(url: &str, commits: u64) -> Option<Summary> {
+    let pipeline = ShopSource::new(shop())
+        .pace(Pace::AsFastAsPossible)
+        .events(EVENTS)
+        .event_time(|event: &Event| event.event_time, Duration::from_secs(5))
+        .key_by(|event: &Event| event.category.clone().unwrap_or_default() + "-")
+        .tumbling(Duration::from_mins(1))
+        .aggregate((Count, Sum::of(cents)))
+        .map(row)
+        .to(PgSink::from_url(url).unwrap())
+        .last_run();
+    let mut progress = pipeline.subscribe();
+    let crash = async {
+        for _ in 0..commits {
+            progress.next().await;
+        }
+    };
+    tokio::select! {
+        summary = pipeline.run() => Some(summary.unwrap()),
+        () = crash => None,
+    }
+}
+
+type Minutes = BTreeMap<(OffsetDateTime, String), (i64, i64)>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_lose_nothing_and_double_nothing_through_crashes() {
+    let server = PrivateServer::builder().temporary().setting("fsync", "off").start();
+    let server = server.await.expect("the tests need PostgreSQL's server programs");
+    let mut crashes = 0;
+    while run(server.url(), 1 + crashes % 3).await.is_none() {
+        crashes += 1;
+    }
+    assert!(crashes > 2, "{crashes} crashes");
+
+    let mut expected = Minutes::new();
+    for event in shop().build().take(EVENTS as usize) {
+        let minute = event.event_time.unix_timestamp().div_euclid(60) * 60;
+        let minute = OffsetDateTime::from_unix_timestamp(minute).unwrap();
+        let category = event.category.clone().unwrap_or_default() + "-";
+        let (count, sum) = expected.entry((minute, category)).or_default();
+        *count += 1;
+        *sum += cents(&event);
+    }
+    let (client, connection) = tokio_postgres::connect(server.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "SELECT event_time, product_id, quantity::int8, (price * 100)::int8 FROM ecom.events";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let stored: Minutes = rows
+        .iter()
+        .map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3))))
+        .collect();
+    assert_eq!(rows.len(), stored.len());
+    assert_eq!(stored, expected);
+
+    let sql = "SELECT operator, count(*) FROM ecom.operator_state GROUP BY operator";
+    let state: Vec<(String, i64)> = client
+        .query(sql, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    // All windows are closed; the watermark is at the end.
+    assert!(state.iter().all(|(operator, _)| operator == "event_time"), "{state:?}");
+}
