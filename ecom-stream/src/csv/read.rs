@@ -4,7 +4,7 @@ use async_stream::try_stream;
 use futures::Stream;
 use tokio::io::AsyncRead;
 
-use super::{Columns, CsvLimits, CsvReader, CsvRecord, End, HeaderStep, Step};
+use super::{Columns, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 use crate::{Batch, Error, ErrorKind, Refusal, Result, Split};
 
 /// Reads CSV text once, header first, with all the checks that a file in a directory gets: what can't be used is among the
@@ -32,7 +32,7 @@ pub fn read_csv(
 ) -> impl Stream<Item = Result<Batch<CsvRecord>>> + Send {
     try_stream! {
         let unreadable = |err| Error::new(ErrorKind::Source, format!("can't read {}", split.path())).caused_by(err);
-        let mut reader = CsvReader::new(input, split.clone(), CsvLimits::default());
+        let mut reader = CsvReader::new(input, split.clone(), CsvLimits::default(), Dialect::default());
         match reader.read_header(&columns).await.map_err(unreadable)? {
             HeaderStep::Empty => return,
             HeaderStep::Found { check: Ok(_), .. } => {}

@@ -100,7 +100,7 @@ impl Rules {
     ///
     /// The refusal, with its reason.
     pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
-        RulesOfHeader::new(record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
+        RulesOfHeader::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
     }
 
     fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {

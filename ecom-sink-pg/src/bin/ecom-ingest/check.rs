@@ -10,13 +10,13 @@ use ecom_stream::check::{CheckedFile, Example, check_file};
 use ecom_stream::{Error, ErrorKind, Event, Mapping, Reason, Result, Rules};
 use time::format_description::well_known::Rfc3339;
 
-use crate::EXIT_CODES;
+use crate::AFTER_HELP;
 
 /// Some of what would be refused.
 const REFUSED: u8 = 7;
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Check {
     /// The files, compressed or not; no directories
     #[arg(required = true, value_name = "FILE")]

@@ -137,7 +137,8 @@ impl Run {
             Some(at) => Some((listen(at).await?, install_metrics()?)),
             None => None,
         };
-        let bytes = match self.once && self.progress == Form::Auto && std::io::stderr().is_terminal() {
+        let bytes = match self.once && !self.recursive && self.progress == Form::Auto && std::io::stderr().is_terminal()
+        {
             true => bytes_to_read(&self.input, &self.database.console()?, &self.pipeline).await,
             false => None,
         };
