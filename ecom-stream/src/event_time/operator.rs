@@ -30,6 +30,9 @@ use crate::{
 ///   event time pass between two turns of a split that is not idle at all. When nothing comes from any split, event time stands
 ///   still.
 ///
+/// One event from the future would move the watermark past all others, which are late then: what can't be true is to be kept out
+/// before, as [`Rules`](crate::Rules) do.
+///
 /// A batch with records of several splits counts one that it finishes from behind its last record there, or from the start
 /// of the batch where it has none.
 ///

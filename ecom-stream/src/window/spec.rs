@@ -19,6 +19,9 @@ pub struct Windows {
     pub(super) early: Option<Duration>,
 }
 
+/// Of hopping windows, so many may be open at one time.
+const MAX_OVERLAP: i64 = 10_000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Of a size, one every slide, from an offset on.
@@ -41,7 +44,8 @@ impl Windows {
     /// Windows of `size`, one every `slide`, which overlap. They begin at whole multiples of `slide`.
     ///
     /// A record is added once, to a slice of time that those of the windows share, not once a window; a window's result is
-    /// merged from its slices. So a slide that divides the size is much the cheapest.
+    /// merged from its slices. So a slide that divides the size is much the cheapest. A slide that is more than the size, or less
+    /// than a ten-thousandth of it, is refused when the pipeline starts.
     pub fn hopping(size: Duration, slide: Duration) -> Self {
         Self::new(Kind::Hopping {
             size,
@@ -104,6 +108,13 @@ impl Windows {
                 format!("windows of {size:?} every {slide:?} leave gaps"),
                 "the slide must not be more than the size",
             ),
+            Kind::Hopping { size, slide, .. } if micros(size) / micros(slide) > MAX_OVERLAP => refused(
+                format!(
+                    "windows of {size:?} every {slide:?}: {} would overlap",
+                    micros(size) / micros(slide)
+                ),
+                "up to 10,000 may, so choose a longer slide",
+            ),
             Kind::Session { gap } if micros(gap) == 0 => refused(
                 "sessions with a gap of nothing".into(),
                 "the gap must be a microsecond or more",
@@ -131,5 +142,34 @@ impl Windows {
         let message = format!("the state of operator {:?} is of other windows", entry.operator);
         Err(Error::new(ErrorKind::Configuration, message)
             .hint("give it another name to begin anew, or run it with the windows it had until all are closed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_work_is_refused() {
+        let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+        for (windows, hint) in [
+            (Windows::tumbling(Duration::ZERO), "a microsecond or more"),
+            (Windows::tumbling(Duration::from_nanos(1)), "a microsecond or more"),
+            (Windows::session(Duration::ZERO), "a microsecond or more"),
+            (Windows::tumbling(hour).early(Duration::ZERO), "a microsecond or more"),
+            (Windows::hopping(second, hour), "must not be more than the size"),
+            (Windows::hopping(hour, Duration::from_millis(1)), "up to 10,000 may"),
+        ] {
+            let err = windows.check().unwrap_err();
+            assert_eq!(err.kind(), ErrorKind::Configuration);
+            assert!(err.to_string().contains(hint), "{err}");
+        }
+        for windows in [
+            Windows::tumbling(hour),
+            Windows::hopping(hour, second),
+            Windows::session(second),
+        ] {
+            windows.early(second).allowed_lateness(hour).check().unwrap();
+        }
     }
 }
