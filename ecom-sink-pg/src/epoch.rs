@@ -5,6 +5,7 @@ mod limits;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,7 +37,7 @@ pub(crate) struct Epoch {
     fates: HashMap<usize, Fate>,
     refused: Vec<Key>,
     rejects: Vec<Letter>,
-    state: HashMap<(String, Vec<u8>), StateChange>,
+    state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
     splits: Vec<Progress>,
     by_split: HashMap<Split, usize>,
     days: BTreeSet<Date>,
@@ -150,8 +151,7 @@ impl Epoch {
             self.splits[at].position = Some(position);
         }
         for change in batch.state {
-            self.state
-                .insert((change.operator.to_string(), change.key.clone()), change);
+            self.state.insert((change.operator.clone(), change.key.clone()), change);
         }
         for reject in batch.rejects {
             self.refuse(reject, &mut split_id);
