@@ -5,7 +5,6 @@ use std::ops::Range;
 use ecom_stream::{Refusal, crash_point};
 
 use crate::action::Action;
-use crate::connect::Connector;
 use crate::epoch::{Epoch, Fate};
 use crate::failure::Failure;
 use crate::session::Session;
@@ -15,10 +14,9 @@ const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE";
 
 /// Finds the rows that the server refuses for a reason like the one it gave, and leaves them out.
 ///
-/// All in one transaction that is rolled back, so that rows are tried beside those before them: two may be refused together
+/// All in one transaction that is rolled back with the session, so that rows are tried beside those before them: two may be refused together
 /// that would each be taken alone.
-pub(crate) async fn bisect(connector: &Connector, epoch: &mut Epoch, refused: Action) -> Result<(), Failure> {
-    let session = Session::open(connector).await?;
+pub(crate) async fn bisect(session: &Session, epoch: &mut Epoch, refused: Action) -> Result<(), Failure> {
     session.control("beginning", BEGIN).await?;
     // What the table has already must not be taken for refused.
     session.look_up(epoch).await?;
@@ -32,7 +30,11 @@ pub(crate) async fn bisect(connector: &Connector, epoch: &mut Epoch, refused: Ac
         }
         session.control("probing", "SAVEPOINT probe").await?;
         let failure = match session.copy(epoch, range.clone()).await {
-            Ok(()) => continue,
+            Ok(()) => {
+                // One that stays open is a level below the next, and each level takes a lock.
+                session.control("probing", "RELEASE probe").await?;
+                continue;
+            }
             Err(failure) => failure,
         };
         crash_point!("bisect.refused");
@@ -42,7 +44,7 @@ pub(crate) async fn bisect(connector: &Connector, epoch: &mut Epoch, refused: Ac
             _ => return Err(failure),
         }
         // A copy that fails at its data leaves the connection usable.
-        session.control("probing", "ROLLBACK TO probe").await?;
+        session.control("probing", "ROLLBACK TO probe; RELEASE probe").await?;
         if range.len() > 1 {
             let middle = range.start + range.len() / 2;
             ranges.push(middle..range.end);

@@ -66,6 +66,12 @@ pub(crate) enum Fate {
     Refused(Refusal),
 }
 
+/// About what a change of state takes.
+pub(crate) fn state_bytes(change: &StateChange) -> usize {
+    const WITHOUT_CONTENT: usize = 100;
+    WITHOUT_CONTENT + change.key.len() + change.value.as_ref().map_or(0, Vec::len)
+}
+
 /// A reject, and the split it counts for.
 #[derive(Debug)]
 pub(crate) struct Letter {
@@ -121,12 +127,19 @@ impl Epoch {
         self.rows.is_empty() && self.rejects.is_empty() && self.splits.is_empty() && self.state.is_empty()
     }
 
+    /// How much of its limit it has used.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether the next batch belongs to the next epoch.
     pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() + self.rejects.len() >= self.limits.max_rows
+        let is_full = self.rows.len() + self.rejects.len() >= self.limits.max_rows
             || self.splits.len() >= self.limits.max_rows
             || self.bytes >= self.limits.max_bytes
-            || self.days.len() >= FULL_AT_DAYS
+            || self.days.len() >= FULL_AT_DAYS;
+        // Whatever the limits, an epoch takes a batch.
+        is_full && !self.is_empty()
     }
 
     /// Takes in a batch. `split_id` is asked for each split of it.
@@ -151,6 +164,7 @@ impl Epoch {
             self.splits[at].position = Some(position);
         }
         for change in batch.state {
+            self.bytes += state_bytes(&change);
             self.state.insert((change.operator.clone(), change.key.clone()), change);
         }
         for reject in batch.rejects {
@@ -158,14 +172,15 @@ impl Epoch {
         }
         for mut record in batch.records {
             // As the table keeps it: in UTC, in whole microseconds.
-            let time = record.value.event_time.to_offset(UtcOffset::UTC);
-            let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);
-            record.value.event_time = time;
-            if !(FIRST_DAY..=LAST_DAY).contains(&time.date()) {
+            let time = record.value.event_time;
+            let in_utc = time.checked_to_offset(UtcOffset::UTC);
+            let Some(time) = in_utc.filter(|time| (FIRST_DAY..=LAST_DAY).contains(&time.date())) else {
                 let refusal = Refusal::new(Reason::EVENT_TIME_OUT_OF_RANGE, format!("no partition can hold {time}"));
                 self.refuse(Reject::new(record.origin, refusal), &mut split_id);
                 continue;
-            }
+            };
+            let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);
+            record.value.event_time = time;
             let split = record
                 .origin
                 .as_ref()

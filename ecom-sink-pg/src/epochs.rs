@@ -12,7 +12,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::task::JoinHandle;
 
 use crate::claim::Claim;
-use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS};
+use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS, state_bytes};
 use crate::in_flight::InFlight;
 use crate::leader::Leader;
 use crate::split_ids::{SplitIds, is_over};
@@ -119,6 +119,8 @@ struct Gathering {
     /// Batches that are still to be added.
     taken: Vec<Batch<Event>>,
     taken_rows: usize,
+    /// Those of their state.
+    taken_bytes: usize,
     /// Of the epoch and of those.
     days: BTreeSet<Date>,
     ids: SplitIds,
@@ -133,6 +135,7 @@ impl Gathering {
             epoch: Epoch::new(claim.epoch + 1, limits),
             taken: Vec::new(),
             taken_rows: 0,
+            taken_bytes: 0,
             days: BTreeSet::new(),
             ids: SplitIds::new(claim.last_split_id),
             in_flight: InFlight::default(),
@@ -143,18 +146,21 @@ impl Gathering {
 
     /// Whether another batch belongs to this epoch, and may be taken now.
     fn has_room(&self) -> bool {
-        let most = MAX_TAKEN_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.len()));
+        let most = MAX_TAKEN_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.len()).max(1));
+        let most_bytes = self.limits.max_bytes.saturating_sub(self.epoch.bytes()).max(1);
         !self.epoch.is_full()
             && self.taken_rows < most
+            && self.taken_bytes < most_bytes
             && self.taken.len() < MAX_TAKEN_ROWS
             && self.days.len() < FULL_AT_DAYS
     }
 
     fn take(&mut self, batch: Batch<Event>) {
         let times = batch.records.iter().map(|record| record.value.event_time);
-        self.days
-            .extend(times.map(|time| time.to_offset(UtcOffset::UTC).date()));
+        let in_utc = times.filter_map(|time| time.checked_to_offset(UtcOffset::UTC));
+        self.days.extend(in_utc.map(|time| time.date()));
         self.taken_rows += batch.records.len() + batch.rejects.len();
+        self.taken_bytes += batch.state.iter().map(state_bytes).sum::<usize>();
         self.taken.push(batch);
     }
 
@@ -171,7 +177,7 @@ impl Gathering {
             self.epoch.add(batch, split_id, &mut self.in_flight, now);
             crash_point!("gather.added");
         }
-        self.taken_rows = 0;
+        (self.taken_rows, self.taken_bytes) = (0, 0);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use tokio_postgres::{Row, Statement};
 
 use crate::action::Action;
 use crate::backoff::{PAUSE, delays};
-use crate::connect::{Connection, Connector};
+use crate::connect::{BY_KEY, Connection, Connector};
 use crate::failure::Failure;
 use crate::lock::try_lock;
 use crate::standing::{Standing, Teller};
@@ -171,10 +171,10 @@ impl Leader {
             None => {
                 if session.statements.is_empty() {
                     // These few questions come for each file, and planning them takes longer than answering.
-                    let plan_once = connection
-                        .client
-                        .batch_execute("SET plan_cache_mode = force_generic_plan");
-                    deadline.of("preparing", plan_once).await?;
+                    let plan_once = format!("{BY_KEY}; SET plan_cache_mode = force_generic_plan");
+                    deadline
+                        .of("preparing", connection.client.batch_execute(&plan_once))
+                        .await?;
                 }
                 let prepared = deadline.of("preparing", connection.client.prepare(statement)).await?;
                 session.statements.insert(statement, prepared.clone());

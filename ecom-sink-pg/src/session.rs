@@ -13,7 +13,7 @@ use time::Date;
 use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 
-use crate::connect::{Connection, Connector};
+use crate::connect::{BY_KEY, Connection, Connector};
 use crate::epoch::Epoch;
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
@@ -42,7 +42,9 @@ impl Session {
         let (connection, deadline) = (connector.connect().await?, connector.deadline);
         let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
         // All of them in one round trip.
-        let prepared = futures::future::try_join(
+        let by_key = deadline.of("preparing", connection.client.batch_execute(BY_KEY));
+        let prepared = futures::future::try_join3(
+            by_key,
             try_join4(
                 prepare(statements::ENSURE_PARTITIONS),
                 prepare(statements::COPY),
@@ -56,7 +58,7 @@ impl Session {
                 prepare(statements::ADVANCE),
             ),
         );
-        let ((ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
+        let ((), (ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
             prepared.await?;
         Ok(Self {
             connection,

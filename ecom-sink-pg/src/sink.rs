@@ -39,7 +39,7 @@ use crate::standing::{Standing, StandingReceiver, Teller};
 /// The [stages](ecom_stream::Commit::stages) of an epoch are `gather` (from its first batch until a connection is free),
 /// `retry` (tries that failed, with the pauses between; next to nothing otherwise), and of the last try `begin` (connecting
 /// and making partitions, where needed), `look_up` (only when duplicates come), `copy`, `turn` (waiting for the commits of
-/// older epochs), `ledger` and `commit`.
+/// older epochs) and `commit`, which writes the ledger too.
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink {

@@ -59,7 +59,7 @@ pub(crate) const SPLITS: &str = "
            finished_at = excluded.finished_at, updated_at = now()";
 
 /// Touches one row, or else another instance has taken over, or this transaction is not what it seems. Then it divides by
-/// zero: the COMMIT that was sent with it must fail.
+/// zero: the COMMIT that was sent with it must become a rollback.
 pub(crate) const ADVANCE: &str = "
     WITH advanced AS (
         UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()

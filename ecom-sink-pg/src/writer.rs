@@ -126,9 +126,20 @@ impl Writer {
                 Action::LookUpKeys | Action::Bisect if !tried.bisected => {
                     let said = failure.detail();
                     tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
-                    match bisect(common.leader.connector(), epoch, action).await {
+                    let mut backend_pid = None;
+                    let bisected = async {
+                        let session = Session::open(common.leader.connector()).await?;
+                        backend_pid = Some(session.backend_pid());
+                        bisect(&session, epoch, action).await
+                    };
+                    match bisected.await {
                         Ok(()) => tried.bisected = true,
                         Err(failure) => {
+                            // It may still have our keys.
+                            if let Some(pid) = backend_pid.filter(|_| failure.is_unknown_outcome()) {
+                                common.leader.end_backend(pid).await?;
+                            }
+                            common.partitions.lock().await.clear();
                             tracing::warn!("trying again: {}", failure.into_error("copying").report());
                             tokio::time::sleep(delays.next().unwrap_or_default()).await;
                         }

@@ -58,19 +58,19 @@ pub(crate) struct Connector {
 
 /// What holds for every session, whatever is set for the role or the database. Waiting for a lock of another session is given
 /// up so early because an older epoch that waits for a younger one's key would wait for ever, and the server sees no cycle.
-///
-/// All that is asked for is asked for by key, so each key is looked up in an index, whatever the statistics say. By itself the
-/// server hashes whole partitions, at a fifth of the speed; compares each key with each row, where the statistics are of a time
-/// when there were few; and reads the whole ledger for a size that no file has, where all others are of one size.
 const SETTINGS: &str = "
     SET lock_timeout = '100ms'; SET statement_timeout = 0;
-    SET enable_seqscan = off; SET enable_bitmapscan = off;
     SELECT set_config(name, '0', false) FROM pg_settings
-    WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout');
+    WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog;
     SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
+/// For sessions that ask by key: each is looked up in an index, whatever the statistics say. By itself the server hashes whole
+/// partitions, at a fifth of the speed; compares each key with each row, where the statistics are of a time when there were
+/// few; and reads the whole ledger for a size that no file has, where all others are of one size.
+pub(crate) const BY_KEY: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off";
 
 impl Connector {
     pub(crate) fn new(hosts: Hosts, application_name: String, deadline: Deadline) -> Self {

@@ -40,6 +40,39 @@ fn total(epoch: &Epoch) -> Counts {
 }
 
 #[test]
+fn an_epoch_takes_a_batch_whatever_its_limits() {
+    let mut epoch = Epoch::new(1, EpochLimits::default().max_rows(0).max_bytes(0));
+    assert!(!epoch.is_full());
+    let now = OffsetDateTime::UNIX_EPOCH;
+    epoch.add(
+        batch(&Split::new("csv", "a"), [1], 0),
+        |_| 1,
+        &mut InFlight::default(),
+        now,
+    );
+    assert!(epoch.is_full());
+}
+
+#[test]
+fn state_without_rows_fills_an_epoch_too() {
+    let mut epoch = Epoch::new(1, EpochLimits::default().max_bytes(1_000));
+    let change = |key: u8| StateChange {
+        operator: "counts".into(),
+        key: vec![key],
+        format: 1,
+        value: Some(vec![0; 100]),
+    };
+    for key in 0..10 {
+        assert_eq!(epoch.is_full(), key >= 5, "{key} entries");
+        let state = Batch {
+            state: vec![change(key)],
+            ..Batch::default()
+        };
+        epoch.add(state, |_| 1, &mut InFlight::default(), OffsetDateTime::UNIX_EPOCH);
+    }
+}
+
+#[test]
 fn every_row_is_accounted_for() {
     let (a, b) = (Split::new("csv", "a"), Split::new("csv", "b"));
     let mut epoch = Epoch::new(1, EpochLimits::default());

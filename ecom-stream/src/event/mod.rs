@@ -107,9 +107,10 @@ impl Event {
     }
 }
 
-/// The time in UTC, in whole microseconds: what PostgreSQL's `timestamptz` can hold.
+/// The time in UTC, in whole microseconds: what PostgreSQL's `timestamptz` can hold. One that is in no year of four digits there
+/// stays in its own zone.
 pub(crate) fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
-    let time = time.to_offset(UtcOffset::UTC);
+    let time = time.checked_to_offset(UtcOffset::UTC).unwrap_or(time);
     let whole = time.microsecond() * 1_000;
     time.replace_nanosecond(whole).unwrap_or(time)
 }

@@ -331,6 +331,17 @@ mod tests {
             ("event_time", "now", Reason::EVENT_TIME_MALFORMED),
             ("event_time", "1999-12-31T23:59:59Z", Reason::EVENT_TIME_OUT_OF_RANGE),
             ("event_time", "2026-11-24T12:00:01Z", Reason::EVENT_TIME_OUT_OF_RANGE),
+            // In UTC of a year that has five digits, or none.
+            (
+                "event_time",
+                "9999-12-31T23:59:59-01:00",
+                Reason::EVENT_TIME_OUT_OF_RANGE,
+            ),
+            (
+                "event_time",
+                "0000-01-01T00:00:00+01:00",
+                Reason::EVENT_TIME_OUT_OF_RANGE,
+            ),
             ("event_type", "", Reason::EVENT_TYPE_MISSING),
             ("event_type", "Purchase", Reason::EVENT_TYPE_UNKNOWN),
             ("user_id", "", Reason::USER_ID_MISSING),
