@@ -201,7 +201,7 @@ async fn an_ingest_while_the_files_are_written_finds_the_same() {
         let _ = stopped.await;
     }));
     // Slowly, so that both versions of some are seen.
-    let slow = dirty_files().inspect(|_| std::thread::sleep(Duration::from_millis(25)));
+    let slow = dirty_files().inspect(|_| std::thread::sleep(Duration::from_millis(60)));
     slow.to(FilesSink::new(dir.path())).run().await.unwrap();
     let (manifest, total) = manifest(dir.path());
     let expected = total.sums.expected.stored as i64;
