@@ -37,6 +37,8 @@ impl Reason {
             "unterminated_quote" | "record_too_large" | "truncated" | "grew_mid_record" => {
                 "put the rest of the file, whole, under a new name"
             }
+            "compressed_truncated" => "write the whole of it: the file is read on from where it ended",
+            "compressed_damaged" => "compress the file again, under a new name",
             code if code.starts_with("sqlstate_") => {
                 "see what the server said; where a rule there has changed, retry as it is"
             }
