@@ -14,22 +14,42 @@ const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE";
 
 /// Finds the rows that the server refuses for a reason like the one it gave, and leaves them out.
 ///
-/// All in one transaction that is rolled back with the session, so that rows are tried beside those before them: two may be refused together
-/// that would each be taken alone.
+/// All in one transaction that is rolled back with the session, so that rows are tried beside those before them: two may be
+/// refused together that would each be taken alone.
 pub(crate) async fn bisect(session: &Session, epoch: &mut Epoch, refused: Action) -> Result<(), Failure> {
     session.control("beginning", BEGIN).await?;
     // What the table has already must not be taken for refused.
     session.look_up(epoch).await?;
-    let mut ranges = Vec::from([Range {
-        start: 0,
-        end: epoch.len(),
-    }]);
+    let tables: Vec<(usize, usize)> = epoch.tables().map(|(number, rows)| (number, rows.len())).collect();
+    let events = (Rows::Events, epoch.len());
+    let tables = tables.into_iter().map(|(number, rows)| (Rows::Of(number), rows));
+    for (of, rows) in std::iter::once(events).chain(tables) {
+        bisect_rows(session, epoch, of, rows, refused).await?;
+    }
+    Ok(())
+}
+
+/// Rows of which table.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    Events,
+    Of(usize),
+}
+
+async fn bisect_rows(
+    session: &Session,
+    epoch: &mut Epoch,
+    of: Rows,
+    rows: usize,
+    refused: Action,
+) -> Result<(), Failure> {
+    let mut ranges = Vec::from([Range { start: 0, end: rows }]);
     while let Some(range) = ranges.pop() {
-        if epoch.copied(range.clone()) == 0 {
+        if copied(epoch, of, range.clone()) == 0 {
             continue;
         }
         session.control("probing", "SAVEPOINT probe").await?;
-        let failure = match session.copy(epoch, range.clone()).await {
+        let failure = match write(session, epoch, of, range.clone()).await {
             Ok(()) => {
                 // One that stays open is a level below the next, and each level takes a lock.
                 session.control("probing", "RELEASE probe").await?;
@@ -40,7 +60,8 @@ pub(crate) async fn bisect(session: &Session, epoch: &mut Epoch, refused: Action
         crash_point!("bisect.refused");
         match failure.action() {
             Action::Bisect => {}
-            Action::LookUpKeys if refused == Action::LookUpKeys => {}
+            // Of the events: another key than ours.
+            Action::LookUpKeys if refused == Action::LookUpKeys || matches!(of, Rows::Of(_)) => {}
             _ => return Err(failure),
         }
         // A copy that fails at its data leaves the connection usable.
@@ -51,10 +72,42 @@ pub(crate) async fn bisect(session: &Session, epoch: &mut Epoch, refused: Action
             ranges.push(range.start..middle);
         } else {
             let code = failure.state().map(|state| state.code().to_owned()).unwrap_or_default();
-            let refusal = Refusal::new(format!("sqlstate_{}", code.to_lowercase()), failure.detail());
-            epoch.leave_out(range.start, Fate::Refused(refusal));
+            let reason = format!("sqlstate_{}", code.to_lowercase());
+            match of {
+                Rows::Events => {
+                    let refusal = Refusal::new(reason, failure.detail());
+                    epoch.leave_out(range.start, Fate::Refused(refusal));
+                }
+                Rows::Of(table) => {
+                    let detail = format!("{}: {}", session.table_name(table), failure.detail_with_row());
+                    if let Some(rows) = epoch.table_mut(table) {
+                        rows.refuse(range.start, Refusal::new(reason, detail));
+                    }
+                }
+            }
             crash_point!("bisect.found");
         }
     }
     Ok(())
+}
+
+fn copied(epoch: &Epoch, of: Rows, range: Range<usize>) -> u64 {
+    match of {
+        Rows::Events => epoch.copied(range),
+        Rows::Of(table) => epoch.table(table).map_or(0, |rows| rows.copied(range)),
+    }
+}
+
+async fn write(session: &Session, epoch: &Epoch, of: Rows, range: Range<usize>) -> Result<(), Failure> {
+    match of {
+        Rows::Events => session.copy(epoch, range).await,
+        Rows::Of(table) => {
+            if let Some(rows) = epoch.table(table) {
+                session.copy_table(table, rows, range).await?;
+                session.merge_stage(table).await?;
+                session.clear_stage(table).await?;
+            }
+            Ok(())
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod encoded;
 mod limits;
+mod table_rows;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -9,16 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Refusal, Reject, Split, StateChange, Times};
+use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Record, Refusal, Reject, Split, StateChange, Times};
 use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
 
 use crate::in_flight::{InFlight, Key};
 use crate::row::RowOrigin;
+use crate::tables::Writes;
 use encoded::{Encoded, Place};
 
 pub use limits::EpochLimits;
+pub(crate) use table_rows::TableRows;
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
@@ -36,6 +39,9 @@ pub(crate) struct Epoch {
     rows: Vec<Row>,
     fates: HashMap<usize, Fate>,
     refused: Vec<Key>,
+    /// Those of the user's own.
+    tables: Vec<TableRows>,
+    table_rows: usize,
     rejects: Vec<Letter>,
     state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
     splits: Vec<Progress>,
@@ -97,6 +103,8 @@ impl Epoch {
             rows: Vec::new(),
             fates: HashMap::new(),
             refused: Vec::new(),
+            tables: Vec::new(),
+            table_rows: 0,
             rejects: Vec::new(),
             state: HashMap::new(),
             splits: Vec::new(),
@@ -124,7 +132,11 @@ impl Epoch {
 
     /// Whether there is nothing to commit.
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.rejects.is_empty() && self.splits.is_empty() && self.state.is_empty()
+        self.rows.is_empty()
+            && self.table_rows == 0
+            && self.rejects.is_empty()
+            && self.splits.is_empty()
+            && self.state.is_empty()
     }
 
     /// How much of its limit it has used.
@@ -134,7 +146,7 @@ impl Epoch {
 
     /// Whether the next batch belongs to the next epoch.
     pub(crate) fn is_full(&self) -> bool {
-        let is_full = self.rows.len() + self.rejects.len() >= self.limits.max_rows
+        let is_full = self.rows.len() + self.table_rows + self.rejects.len() >= self.limits.max_rows
             || self.splits.len() >= self.limits.max_rows
             || self.bytes >= self.limits.max_bytes
             || self.days.len() >= FULL_AT_DAYS;
@@ -143,9 +155,10 @@ impl Epoch {
     }
 
     /// Takes in a batch. `split_id` is asked for each split of it.
-    pub(crate) fn add(
+    pub(crate) fn add<T, W: Writes<T>>(
         &mut self,
-        batch: Batch<Event>,
+        batch: Batch<T>,
+        writes: &mut W,
         mut split_id: impl FnMut(&Split) -> i64,
         in_flight: &mut InFlight,
         now: OffsetDateTime,
@@ -153,6 +166,7 @@ impl Epoch {
         self.since.get_or_insert_with(Instant::now);
         self.input_bytes += batch.bytes as u64;
         self.times.merge(&batch.times);
+        self.tables.resize_with(W::TABLES, TableRows::default);
         for count in &batch.counts {
             let at = self.split(&count.split, &mut split_id);
             let counts = &mut self.splits[at].counts;
@@ -167,46 +181,21 @@ impl Epoch {
             self.bytes += state_bytes(&change);
             self.state.insert((change.operator.clone(), change.key.clone()), change);
         }
+        let mut adding = Adding {
+            epoch: self,
+            split_id: &mut split_id,
+            in_flight,
+            now,
+        };
         for reject in batch.rejects {
-            self.refuse(reject, &mut split_id);
+            adding.refuse(reject);
         }
-        for mut record in batch.records {
-            // As the table keeps it: in UTC, in whole microseconds.
-            let time = record.value.event_time;
-            let in_utc = time.checked_to_offset(UtcOffset::UTC);
-            let Some(time) = in_utc.filter(|time| (FIRST_DAY..=LAST_DAY).contains(&time.date())) else {
-                let refusal = Refusal::new(Reason::EVENT_TIME_OUT_OF_RANGE, format!("no partition can hold {time}"));
-                self.refuse(Reject::new(record.origin, refusal), &mut split_id);
-                continue;
-            };
-            let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);
-            record.value.event_time = time;
-            let split = record
-                .origin
-                .as_ref()
-                .map(|origin| self.split(&origin.split, &mut split_id));
-            let key = Key::new(record.value.event_id, time);
-            if in_flight.enter(key, self.number) {
-                self.days.insert(time.date());
-            } else {
-                self.fates.insert(self.rows.len(), Fate::Twin);
-            }
-            let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
-                split_id: self.splits[split].split_id,
-                record_no: origin.record as i64,
-            });
-            let place = self.encoded.add(&record.value, row_origin, now);
-            self.rows.push(Row {
-                key,
-                place,
-                split,
-                origin: record.origin,
-            });
-            self.bytes += place.len();
+        for record in batch.records {
+            writes.add(record, 0, &mut adding);
         }
     }
 
-    fn refuse(&mut self, reject: Reject, split_id: &mut impl FnMut(&Split) -> i64) {
+    fn refuse(&mut self, reject: Reject, split_id: &mut dyn FnMut(&Split) -> i64) {
         let split = reject.origin.as_ref().map(|origin| self.split(&origin.split, split_id));
         if let Some(split) = split {
             self.splits[split].counts.rejected += 1;
@@ -218,7 +207,7 @@ impl Epoch {
         });
     }
 
-    fn split(&mut self, split: &Split, split_id: &mut impl FnMut(&Split) -> i64) -> usize {
+    fn split(&mut self, split: &Split, split_id: &mut dyn FnMut(&Split) -> i64) -> usize {
         // Records come in runs of one split: most often it is the last.
         if let Some(last) = self.splits.last()
             && last.split == *split
@@ -241,9 +230,30 @@ impl Epoch {
     /// To be called when all is added, before [`pieces`](Self::pieces).
     pub(crate) fn seal(&mut self) {
         self.encoded.seal();
+        self.tables.iter_mut().for_each(TableRows::seal);
     }
 
-    /// The number of rows, copied or not.
+    /// The number of rows of all tables: what the limit counts.
+    pub(crate) fn all_rows(&self) -> usize {
+        self.rows.len() + self.table_rows
+    }
+
+    /// The rows for the tables of the user's own that have any, with the numbers of the tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (usize, &TableRows)> {
+        self.tables.iter().enumerate().filter(|(_, rows)| rows.len() > 0)
+    }
+
+    /// The rows for the table of that number.
+    pub(crate) fn table(&self, number: usize) -> Option<&TableRows> {
+        self.tables.get(number)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn table_mut(&mut self, number: usize) -> Option<&mut TableRows> {
+        self.tables.get_mut(number)
+    }
+
+    /// The number of events, copied or not.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -346,6 +356,15 @@ impl Epoch {
                 });
             }
         }
+        for table in &self.tables {
+            for (&at, refusal) in &table.refused {
+                let row = &table.rows[at];
+                letters.push(Letter {
+                    reject: Reject::new(row.origin.clone(), refusal.clone()),
+                    split_id: row.split.map(|split| self.splits[split].split_id),
+                });
+            }
+        }
         letters
     }
 
@@ -376,16 +395,120 @@ impl Epoch {
                 counts: of.counts,
             })
             .collect();
-        for (at, row) in self.rows.iter().enumerate() {
-            let Some(split) = row.split else { continue };
-            let counts = &mut progress[split].counts;
-            match self.fates.get(&at) {
-                None => counts.stored += 1,
-                Some(Fate::Duplicate | Fate::Twin) => counts.duplicates += 1,
-                Some(Fate::Refused(_)) => counts.rejected += 1,
+        for (split, outcome) in self.outcomes() {
+            if let Some(split) = split {
+                *outcome(&mut progress[split].counts) += 1;
             }
         }
         progress
+    }
+
+    /// What became of what is of no split, such as the rows of aggregates.
+    pub(crate) fn counts_of_no_split(&self) -> Counts {
+        let rejected = self.rejects.iter().filter(|letter| letter.split_id.is_none());
+        let mut counts = Counts {
+            rejected: rejected.count() as u64,
+            ..Counts::default()
+        };
+        for (_, outcome) in self.outcomes().filter(|(split, _)| split.is_none()) {
+            *outcome(&mut counts) += 1;
+        }
+        counts
+    }
+
+    /// For each row its split, and which count it is in.
+    fn outcomes(&self) -> impl Iterator<Item = (Option<usize>, fn(&mut Counts) -> &mut u64)> {
+        let stored: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.stored;
+        let rejected: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.rejected;
+        let duplicate: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.duplicates;
+        let events = self.rows.iter().enumerate().map(move |(at, row)| {
+            let outcome = match self.fates.get(&at) {
+                None => stored,
+                Some(Fate::Duplicate | Fate::Twin) => duplicate,
+                Some(Fate::Refused(_)) => rejected,
+            };
+            (row.split, outcome)
+        });
+        let of_table = move |table: &'_ TableRows| {
+            let rows = table.rows.iter().enumerate();
+            rows.map(move |(at, row)| {
+                (
+                    row.split,
+                    if table.refused.contains_key(&at) {
+                        rejected
+                    } else {
+                        stored
+                    },
+                )
+            })
+            .collect::<Vec<_>>()
+        };
+        events.chain(self.tables.iter().flat_map(of_table))
+    }
+}
+
+/// What adds records to an epoch.
+pub struct Adding<'a> {
+    epoch: &'a mut Epoch,
+    split_id: &'a mut dyn FnMut(&Split) -> i64,
+    in_flight: &'a mut InFlight,
+    now: OffsetDateTime,
+}
+
+impl Adding<'_> {
+    fn refuse(&mut self, reject: Reject) {
+        self.epoch.refuse(reject, self.split_id);
+    }
+
+    pub(crate) fn add_event(&mut self, mut record: Record<Event>) {
+        let Self { epoch, in_flight, .. } = self;
+        // As the table keeps it: in UTC, in whole microseconds.
+        let time = record.value.event_time;
+        let in_utc = time.checked_to_offset(UtcOffset::UTC);
+        let Some(time) = in_utc.filter(|time| (FIRST_DAY..=LAST_DAY).contains(&time.date())) else {
+            let refusal = Refusal::new(Reason::EVENT_TIME_OUT_OF_RANGE, format!("no partition can hold {time}"));
+            return self.refuse(Reject::new(record.origin, refusal));
+        };
+        let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);
+        record.value.event_time = time;
+        let origin = record.origin.as_ref();
+        let split = origin.map(|origin| epoch.split(&origin.split, self.split_id));
+        let key = Key::new(record.value.event_id, time);
+        if in_flight.enter(key, epoch.number) {
+            epoch.days.insert(time.date());
+        } else {
+            epoch.fates.insert(epoch.rows.len(), Fate::Twin);
+        }
+        let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
+            split_id: epoch.splits[split].split_id,
+            record_no: origin.record as i64,
+        });
+        let place = epoch.encoded.add(&record.value, row_origin, self.now);
+        epoch.rows.push(Row {
+            key,
+            place,
+            split,
+            origin: record.origin,
+        });
+        epoch.bytes += place.len();
+    }
+
+    /// Adds a row that `encode` appends, being told its number in the epoch, to the table of that number.
+    pub(crate) fn add_row(
+        &mut self,
+        table: usize,
+        origin: Option<Origin>,
+        encode: impl FnOnce(usize, &mut Vec<u8>) -> Result<(), Refusal>,
+    ) {
+        let epoch = &mut *self.epoch;
+        let split = origin.as_ref().map(|origin| epoch.split(&origin.split, self.split_id));
+        match epoch.tables[table].add(split, origin, encode) {
+            Ok(bytes) => {
+                epoch.table_rows += 1;
+                epoch.bytes += bytes;
+            }
+            Err((origin, refusal)) => self.refuse(Reject::new(origin, refusal)),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_stream::try_stream;
-use ecom_stream::{Batch, BatchStream, Commit, Error, ErrorKind, Event, Result, crash_point};
+use ecom_stream::{Batch, BatchStream, Commit, Error, ErrorKind, Result, crash_point};
 use futures::future::{Either, FutureExt, pending, select};
 use futures::stream::{Stream, StreamExt};
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime};
 use tokio::task::JoinHandle;
 
 use crate::claim::Claim;
@@ -16,6 +16,7 @@ use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS, state_bytes};
 use crate::in_flight::InFlight;
 use crate::leader::Leader;
 use crate::split_ids::{SplitIds, is_over};
+use crate::tables::{FoundTable, Writes};
 use crate::writer::{Common, Writer};
 
 /// So many rows wait to be encoded: then they need less memory.
@@ -24,16 +25,18 @@ const MAX_TAKEN_ROWS: usize = 2_048;
 /// Writes the batches on so many connections, and yields the commits, in order.
 ///
 /// An epoch is closed when it is full, or when no input waits, and then a connection must be free.
-pub(crate) fn commit(
-    input: impl BatchStream<Event>,
+pub(crate) fn commit<T: Send, W: Writes<T>>(
+    input: impl BatchStream<T>,
     claim: Claim,
+    writes: W,
+    tables: Arc<[FoundTable]>,
     limits: EpochLimits,
     connections: usize,
 ) -> impl Stream<Item = Result<Commit>> + Send {
     try_stream! {
         let mut input = pin!(input.fuse());
-        let mut gathering = Gathering::new(&claim, limits);
-        let common = Arc::new(Common::new(claim.leader, claim.epoch, connections));
+        let mut gathering = Gathering::new(&claim, writes, limits);
+        let common = Arc::new(Common::new(claim.leader, claim.epoch, tables, connections));
         let mut idle: Vec<Writer> = (0..connections).map(|_| Writer::new(common.clone())).collect();
         let mut open: VecDeque<Open> = VecDeque::new();
         let mut ended = None;
@@ -114,10 +117,11 @@ impl Drop for Open {
 }
 
 /// The epoch that batches are added to, and what is known of the rows before them.
-struct Gathering {
+struct Gathering<T, W> {
     epoch: Epoch,
+    writes: W,
     /// Batches that are still to be added.
-    taken: Vec<Batch<Event>>,
+    taken: Vec<Batch<T>>,
     taken_rows: usize,
     /// Those of their state.
     taken_bytes: usize,
@@ -129,10 +133,11 @@ struct Gathering {
     limits: EpochLimits,
 }
 
-impl Gathering {
-    fn new(claim: &Claim, limits: EpochLimits) -> Self {
+impl<T, W: Writes<T>> Gathering<T, W> {
+    fn new(claim: &Claim, writes: W, limits: EpochLimits) -> Self {
         Self {
             epoch: Epoch::new(claim.epoch + 1, limits),
+            writes,
             taken: Vec::new(),
             taken_rows: 0,
             taken_bytes: 0,
@@ -146,7 +151,7 @@ impl Gathering {
 
     /// Whether another batch belongs to this epoch, and may be taken now.
     fn has_room(&self) -> bool {
-        let most = MAX_TAKEN_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.len()).max(1));
+        let most = MAX_TAKEN_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.all_rows()).max(1));
         let most_bytes = self.limits.max_bytes.saturating_sub(self.epoch.bytes()).max(1);
         !self.epoch.is_full()
             && self.taken_rows < most
@@ -155,10 +160,9 @@ impl Gathering {
             && self.days.len() < FULL_AT_DAYS
     }
 
-    fn take(&mut self, batch: Batch<Event>) {
-        let times = batch.records.iter().map(|record| record.value.event_time);
-        let in_utc = times.filter_map(|time| time.checked_to_offset(UtcOffset::UTC));
-        self.days.extend(in_utc.map(|time| time.date()));
+    fn take(&mut self, batch: Batch<T>) {
+        let days = batch.records.iter().filter_map(|record| self.writes.day(&record.value));
+        self.days.extend(days);
         self.taken_rows += batch.records.len() + batch.rejects.len();
         self.taken_bytes += batch.state.iter().map(state_bytes).sum::<usize>();
         self.taken.push(batch);
@@ -170,11 +174,13 @@ impl Gathering {
             return Ok(());
         }
         crash_point!("gather.begun");
-        self.ids.prepare(&self.taken, &self.leader).await?;
+        let unknown = self.ids.unknown_in(&self.taken);
+        self.ids.prepare(unknown, &self.leader).await?;
         let (now, number) = (OffsetDateTime::now_utc(), self.epoch.number());
         for batch in self.taken.drain(..) {
             let split_id = |split: &_| self.ids.get(split, number);
-            self.epoch.add(batch, split_id, &mut self.in_flight, now);
+            self.epoch
+                .add(batch, &mut self.writes, split_id, &mut self.in_flight, now);
             crash_point!("gather.added");
         }
         (self.taken_rows, self.taken_bytes) = (0, 0);

@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     LedgerMoved,
     #[error("rows that an older epoch was to store are to be copied after all")]
     RowsCameBack,
+    #[error("the columns of {table} have other types than at the start: start anew")]
+    TableChanged { table: String },
 }
 
 impl Failure {
@@ -75,6 +77,7 @@ impl Failure {
                 Action::Bisect
             }
             Self::RowsCameBack => Action::StartOver,
+            Self::TableChanged { .. } => Action::Pause,
             _ => action(self.state()),
         }
     }
@@ -93,6 +96,15 @@ impl Failure {
         }
     }
 
+    /// The same with the row, where the server quotes it: a row that was computed stands in no file.
+    pub(crate) fn detail_with_row(&self) -> String {
+        let db = self.postgres().and_then(|err| err.as_db_error());
+        match db.and_then(|db| db.detail()) {
+            Some(row) => format!("{}: {row}", self.detail()),
+            None => self.detail(),
+        }
+    }
+
     /// The error for the user, with what to do about it.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, advice) = match &self {
@@ -101,6 +113,7 @@ impl Failure {
             }
             Self::Silence { .. } => verdict(None),
             Self::Miscounted { .. } | Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
+            Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
         let db = self.postgres().and_then(|err| err.as_db_error());

@@ -33,6 +33,7 @@ mod sink;
 mod split_ids;
 mod standing;
 mod statements;
+mod tables;
 mod writer;
 
 // For its `Config` and `Client`.
@@ -48,6 +49,7 @@ pub use epoch::EpochLimits;
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
 pub use sink::PgSink;
 pub use standing::{Standing, StandingReceiver};
+pub use tables::{Events, Merge, Table, Tables, ToColumn};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

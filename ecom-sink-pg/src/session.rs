@@ -14,9 +14,10 @@ use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 
 use crate::connect::{BY_KEY, Connection, Connector};
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, TableRows};
 use crate::failure::{Deadline, Failure};
 use crate::leader::Leader;
+use crate::tables::FoundTable;
 use crate::{duplicates, statements};
 
 /// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
@@ -35,10 +36,20 @@ pub(crate) struct Session {
     keep_state: Statement,
     splits: Statement,
     advance: Statement,
+    tables: Vec<Table>,
+}
+
+/// The statements for a table of the user's own.
+#[derive(Debug)]
+struct Table {
+    name: String,
+    copy: Statement,
+    /// For one whose rows are staged first.
+    merge: Option<Statement>,
 }
 
 impl Session {
-    pub(crate) async fn open(connector: &Connector) -> Result<Self, Failure> {
+    pub(crate) async fn open(connector: &Connector, tables: &[FoundTable]) -> Result<Self, Failure> {
         let (connection, deadline) = (connector.connect().await?, connector.deadline);
         let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
         // All of them in one round trip.
@@ -60,6 +71,7 @@ impl Session {
         );
         let ((), (ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
             prepared.await?;
+        let tables = prepare_tables(&connection, deadline, tables).await?;
         Ok(Self {
             connection,
             deadline,
@@ -71,6 +83,7 @@ impl Session {
             keep_state,
             splits,
             advance,
+            tables,
         })
     }
 
@@ -128,22 +141,79 @@ impl Session {
     }
 
     async fn copy_after(&self, begin: Option<&'static str>, epoch: &Epoch, range: Range<usize>) -> Result<(), Failure> {
-        let begin = OptionFuture::from(begin.map(|begin| self.control("beginning", begin)));
-        let sent = epoch.copied(range.clone());
-        if sent == 0 {
-            return begin.await.unwrap_or(Ok(()));
-        }
         let statement = match epoch.has_extra() {
             true => &self.copy_with_extra,
             false => &self.copy,
         };
+        let sent = epoch.copied(range.clone());
+        self.send_rows(begin, statement, sent, epoch.pieces(range)).await
+    }
+
+    /// Copies the rows for tables of the user's own: into the tables, or into their stages.
+    pub(crate) async fn copy_tables(&self, epoch: &Epoch) -> Result<(), Failure> {
+        for (number, rows) in epoch.tables() {
+            self.copy_table(number, rows, 0..rows.len()).await?;
+        }
+        Ok(())
+    }
+
+    /// Copies some rows for the table of that number.
+    pub(crate) async fn copy_table(&self, number: usize, rows: &TableRows, range: Range<usize>) -> Result<(), Failure> {
+        let sent = rows.copied(range.clone());
+        self.send_rows(None, &self.tables[number].copy, sent, rows.pieces(range))
+            .await
+    }
+
+    /// Writes what is staged into the tables. When all older epochs are committed: they may have the same keys.
+    pub(crate) async fn merge_stages(&self, epoch: &Epoch) -> Result<(), Failure> {
+        for (number, _) in epoch.tables() {
+            self.merge_stage(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is staged for the table of that number, if its rows are.
+    pub(crate) async fn merge_stage(&self, number: usize) -> Result<(), Failure> {
+        if let Some(merge) = &self.tables[number].merge {
+            let merged = self.connection.client.execute(merge, &[]);
+            self.deadline.of("merging rows", merged).await?;
+        }
+        Ok(())
+    }
+
+    /// Empties the stage of the table of that number, if there is one.
+    pub(crate) async fn clear_stage(&self, number: usize) -> Result<(), Failure> {
+        if self.tables[number].merge.is_some() {
+            let clear = FoundTable::clear_stage(number);
+            let cleared = self.connection.client.batch_execute(&clear);
+            self.deadline.of("clearing a stage", cleared).await?;
+        }
+        Ok(())
+    }
+
+    /// The name of the table of that number.
+    pub(crate) fn table_name(&self, number: usize) -> &str {
+        &self.tables[number].name
+    }
+
+    async fn send_rows(
+        &self,
+        begin: Option<&'static str>,
+        statement: &Statement,
+        sent: u64,
+        pieces: impl Iterator<Item = Bytes>,
+    ) -> Result<(), Failure> {
+        let begin = OptionFuture::from(begin.map(|begin| self.control("beginning", begin)));
+        if sent == 0 {
+            return begin.await.unwrap_or(Ok(()));
+        }
         let copy = self.connection.client.copy_in::<_, Bytes>(statement);
         // Sent together. Nothing is stored before both are answered: a copy that had begun without a transaction is dropped.
         let (begun, copy) = join(begin, self.deadline.of("starting to copy", copy)).await;
         begun.unwrap_or(Ok(()))?;
         let mut copy = pin!(copy?);
         crash_point!("copy.begun");
-        for piece in epoch.pieces(range) {
+        for piece in pieces {
             self.deadline.of("copying", send(&mut copy, piece)).await?;
             crash_point!("copy.piece_sent");
         }
@@ -204,6 +274,37 @@ impl Session {
         let executed = self.connection.client.execute(statement, params);
         self.deadline.of("writing the ledger", executed).await
     }
+}
+
+/// Prepares what writes tables of the user's own, if they are still as they were at the start.
+async fn prepare_tables(
+    connection: &Connection,
+    deadline: Deadline,
+    tables: &[FoundTable],
+) -> Result<Vec<Table>, Failure> {
+    let client = &connection.client;
+    let mut prepared = Vec::new();
+    for (number, table) in tables.iter().enumerate() {
+        let name = table.spec.sql_name();
+        let described = deadline.of("preparing", client.prepare(&table.spec.describe())).await?;
+        let types = table.columns.iter().map(|column| &column.column_type);
+        if !described.columns().iter().map(|column| column.type_()).eq(types) {
+            return Err(Failure::TableChanged { table: name });
+        }
+        let mut merge = None;
+        if table.spec.is_keyed() {
+            let stage = table.create_stage(number);
+            deadline.of("making a stage", client.batch_execute(&stage)).await?;
+            merge = Some(
+                deadline
+                    .of("preparing", client.prepare(&table.merge_stage(number)))
+                    .await?,
+            );
+        }
+        let copy = deadline.of("preparing", client.prepare(&table.copy(number))).await?;
+        prepared.push(Table { name, copy, merge });
+    }
+    Ok(prepared)
 }
 
 async fn send(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
-use ecom_stream::{BatchStream, Checkpoint, Commit, Error, ErrorKind, Event, Result, Sink, Topology};
+use ecom_stream::{BatchStream, Checkpoint, Commit, Error, ErrorKind, Result, Sink, Topology};
 use futures::future::{Either, select};
 use futures::stream::{Stream, StreamExt};
 use tokio::time::{Instant, sleep};
@@ -23,8 +23,9 @@ use crate::ledger::PgLedger;
 use crate::preflight;
 use crate::schema;
 use crate::standing::{Standing, StandingReceiver, Teller};
+use crate::tables::{Events, FoundTable, Tables, look};
 
-/// Stores events in PostgreSQL, exactly once.
+/// Stores events in PostgreSQL, exactly once; or rows of any type, in [tables](Self::into_tables) of your own.
 ///
 /// Rows, dead letters, operator state and positions of an epoch are committed in one transaction, whose last statement
 /// proves that this instance still leads. Events that the table has already are counted as duplicates. A row that the
@@ -42,7 +43,7 @@ use crate::standing::{Standing, StandingReceiver, Teller};
 /// older epochs) and `commit`, which writes the ledger too.
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
-pub struct PgSink {
+pub struct PgSink<W = Events> {
     hosts: Hosts,
     pipeline: String,
     limits: EpochLimits,
@@ -53,6 +54,8 @@ pub struct PgSink {
     take_over: bool,
     claim: Option<Claim>,
     teller: Teller,
+    writes: W,
+    tables: Arc<[FoundTable]>,
 }
 
 impl PgSink {
@@ -104,6 +107,60 @@ impl PgSink {
             take_over: false,
             claim: None,
             teller: Teller::new(),
+            writes: Events,
+            tables: Arc::default(),
+        }
+    }
+}
+
+impl<W> PgSink<W> {
+    /// Writes to other tables than [`Events`]: to a [`Table`](crate::Table) of your own, with rows of any type, or for records
+    /// that are [`Either`](ecom_stream::Either) of two to a pair of tables, all in one transaction.
+    ///
+    /// Raw events beside their number by user and minute, both exactly once:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ecom_sink_pg::{Events, PgSink, Table};
+    /// use ecom_stream::aggregate::Count;
+    /// use ecom_stream::operators::Windowed;
+    /// use ecom_stream::{CsvDirSource, Event, Rules, SourceExt};
+    ///
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let minutes = Table::new("events_per_minute")
+    ///     .create_if_missing()
+    ///     .column("minute", |minute: &Windowed<String, u64>| minute.window.start)
+    ///     .column("user_id", |minute| minute.key.clone())
+    ///     .column("events", |minute| minute.value)
+    ///     .key(["minute", "user_id"]);
+    /// let pipeline = CsvDirSource::new("data")
+    ///     .validate(Rules::default())
+    ///     .beside(|events| {
+    ///         events
+    ///             .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
+    ///             .key_by(|event: &Event| event.user_id.clone())
+    ///             .tumbling(Duration::from_mins(1))
+    ///             .aggregate(Count)
+    ///     })
+    ///     .to(PgSink::from_url("postgresql://localhost/shop")?.into_tables((Events, minutes)));
+    /// # let _ = pipeline;
+    /// # Ok(()) }
+    /// ```
+    pub fn into_tables<X>(self, tables: X) -> PgSink<X> {
+        PgSink {
+            hosts: self.hosts,
+            pipeline: self.pipeline,
+            limits: self.limits,
+            connections: self.connections,
+            deadline: self.deadline,
+            wait_for_server: self.wait_for_server,
+            moved: self.moved,
+            take_over: self.take_over,
+            claim: None,
+            teller: self.teller,
+            writes: tables,
+            tables: Arc::default(),
         }
     }
 
@@ -167,9 +224,26 @@ impl PgSink {
         let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
         Connector::new(self.hosts.clone(), name, Deadline(self.deadline))
     }
+
+    async fn prepare<T>(&mut self, connection: &mut Connection, connector: &Connector) -> Result<()>
+    where
+        W: Tables<T>,
+    {
+        preflight::check_sessions(connection, connector).await?;
+        // Migrations wait longer for locks than the writing of epochs does.
+        let patient = connection.client.batch_execute("SET lock_timeout = '60s'").await;
+        patient.map_err(|err| Failure::from(err).into_error("preparing the schema"))?;
+        schema::apply(&mut connection.client).await?;
+        let mut specs = Vec::new();
+        self.writes.specs(&mut specs);
+        let found = look(connection, &specs, connector.deadline).await?;
+        self.writes.found(&found);
+        self.tables = found.into();
+        preflight::warn(connection, connector).await
+    }
 }
 
-impl Sink<Event> for PgSink {
+impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
     async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
         if self.pipeline.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, "the pipeline has no name").hint("give it one"));
@@ -179,7 +253,7 @@ impl Sink<Event> for PgSink {
         let mut delays = delays();
         loop {
             let mut connection = connector.connect_within(self.wait_for_server).await?;
-            let err = match prepare(&mut connection, &connector).await {
+            let err = match self.prepare::<T>(&mut connection, &connector).await {
                 Ok(()) => break,
                 Err(err) => err,
             };
@@ -206,14 +280,14 @@ impl Sink<Event> for PgSink {
         Ok(Arc::new(ledger))
     }
 
-    fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
+    fn commit(self, input: impl BatchStream<T> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         try_stream! {
             let Some(claim) = self.claim else {
                 Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
                 return;
             };
             let leader = claim.leader.clone();
-            let commits = epochs::commit(input, claim, self.limits, self.connections);
+            let commits = epochs::commit(input, claim, self.writes, self.tables, self.limits, self.connections);
             for await commit in unless_overtaken(commits, leader) {
                 yield commit?;
             }
@@ -240,13 +314,4 @@ fn unless_overtaken(
             }
         }
     }
-}
-
-async fn prepare(connection: &mut Connection, connector: &Connector) -> Result<()> {
-    preflight::check_sessions(connection, connector).await?;
-    // Migrations wait longer for locks than the writing of epochs does.
-    let patient = connection.client.batch_execute("SET lock_timeout = '60s'").await;
-    patient.map_err(|err| Failure::from(err).into_error("preparing the schema"))?;
-    schema::apply(&mut connection.client).await?;
-    preflight::warn(connection, connector).await
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ecom_stream::{Batch, Event, Result, Split, SplitState};
+use ecom_stream::{Batch, Result, Split, SplitState};
 
 use crate::leader::Leader;
 
@@ -39,16 +39,21 @@ impl SplitIds {
         }
     }
 
-    /// Finds or gives out a number for each split of the batches, so that [`get`](Self::get) has it.
-    pub(crate) async fn prepare(&mut self, batches: &[Batch<Event>], leader: &Leader) -> Result<()> {
-        let mut unknown: Vec<&Split> = Vec::new();
+    /// The splits of the batches that have no number here yet.
+    pub(crate) fn unknown_in<T>(&self, batches: &[Batch<T>]) -> Vec<Split> {
+        let mut unknown: Vec<Split> = Vec::new();
         // Records come in runs of one split.
         let mut last = None;
         for split in batches.iter().flat_map(splits_of) {
             if last.replace(split) != Some(split) && !self.open.contains_key(split) {
-                unknown.push(split);
+                unknown.push(split.clone());
             }
         }
+        unknown
+    }
+
+    /// Finds or gives out a number for each split that has none, so that [`get`](Self::get) has it.
+    pub(crate) async fn prepare(&mut self, unknown: Vec<Split>, leader: &Leader) -> Result<()> {
         if unknown.is_empty() {
             return Ok(());
         }
@@ -70,15 +75,10 @@ impl SplitIds {
             );
         }
         for split in unknown {
-            if !self.open.contains_key(split) {
+            if !self.open.contains_key(&split) {
                 self.last += 1;
-                self.open.insert(
-                    split.clone(),
-                    Open {
-                        id: self.last,
-                        epoch: 0,
-                    },
-                );
+                let id = self.last;
+                self.open.insert(split, Open { id, epoch: 0 });
             }
         }
         Ok(())
@@ -120,7 +120,7 @@ pub(crate) fn is_over(state: &SplitState) -> bool {
     *state != SplitState::Open
 }
 
-fn splits_of(batch: &Batch<Event>) -> impl Iterator<Item = &Split> {
+fn splits_of<T>(batch: &Batch<T>) -> impl Iterator<Item = &Split> {
     let of_counts = batch.counts.iter().map(|count| &count.split);
     let of_positions = batch.positions.iter().map(|position| &position.split);
     let of_rejects = batch

@@ -19,11 +19,13 @@ use crate::failure::Failure;
 use crate::leader::{Leader, Outcome};
 use crate::order::Order;
 use crate::session::Session;
+use crate::tables::FoundTable;
 
 /// What all writers of a pipeline know.
 #[derive(Debug)]
 pub(crate) struct Common {
     leader: Arc<Leader>,
+    tables: Arc<[FoundTable]>,
     order: Order,
     /// Days whose partitions are known to be there.
     partitions: Mutex<BTreeSet<Date>>,
@@ -33,9 +35,10 @@ pub(crate) struct Common {
 
 impl Common {
     /// For writers that go on after the last epoch that was committed.
-    pub(crate) fn new(leader: Arc<Leader>, committed: i64, connections: usize) -> Self {
+    pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[FoundTable]>, connections: usize) -> Self {
         Self {
             leader,
+            tables,
             order: Order::new(committed, connections),
             partitions: Mutex::default(),
             looks_up: AtomicBool::new(false),
@@ -128,7 +131,7 @@ impl Writer {
                     tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
                     let mut backend_pid = None;
                     let bisected = async {
-                        let session = Session::open(common.leader.connector()).await?;
+                        let session = Session::open(common.leader.connector(), &common.tables).await?;
                         backend_pid = Some(session.backend_pid());
                         bisect(&session, epoch, action).await
                     };
@@ -184,13 +187,14 @@ impl Writer {
         };
         let Common {
             leader,
+            tables,
             order,
             partitions,
             looks_up,
         } = &*self.common;
         let session = match &mut self.session {
             Some(session) if !session.is_closed() => session,
-            session => session.insert(Session::open(leader.connector()).await?),
+            session => session.insert(Session::open(leader.connector(), tables).await?),
         };
         {
             let mut known = partitions.lock().await;
@@ -209,6 +213,7 @@ impl Writer {
         } else {
             session.begin_and_copy(epoch).await?;
         }
+        session.copy_tables(epoch).await?;
         crash_point!("copy.finished");
         session.write_letters(epoch, leader.pipeline()).await?;
         ended("copy");
@@ -218,6 +223,7 @@ impl Writer {
             return Err(Failure::RowsCameBack);
         }
         ended("turn");
+        session.merge_stages(epoch).await?;
         crash_point!("commit.begun");
         session.write_ledger_and_commit(epoch, leader).await?;
         ended("commit");
@@ -248,6 +254,7 @@ fn commit(epoch: &Epoch, stages: Stages) -> Commit {
         commit.counts += progress.counts;
         commit.positions.extend(progress.position);
     }
+    commit.counts += epoch.counts_of_no_split();
     commit.bytes = epoch.input_bytes();
     commit.times = epoch.times();
     commit.stages = stages;

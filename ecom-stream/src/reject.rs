@@ -94,6 +94,8 @@ reasons! {
     QUANTITY_OUT_OF_RANGE = "quantity_out_of_range";
     /// The record is older than the watermark.
     LATE = "late";
+    /// A column of the sink's table can't hold a value.
+    VALUE_REFUSED = "value_refused";
 
     /// The split's header lacks a required column.
     COLUMN_MISSING = "column_missing";

@@ -31,6 +31,7 @@ impl Reason {
             "quantity_malformed" => "write the quantity as a whole number",
             "quantity_out_of_range" => "correct the quantity: from 1 to 2147483647",
             "late" => "retry it as it is if it shall count after all",
+            "value_refused" => "change the column of the table, or what is made for it",
             "column_missing" | "column_twice" | "wrong_delimiter" | "wrong_encoding" => {
                 "write the file again with another header or encoding, under a new name"
             }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::operators::{
-    EventTime, Filter, FlatMap, Inspect, IntervalJoin, KeyBy, LookupJoin, Map, Merge, ParMap, SplitBy, Stamp, Then,
-    TryMap, Validate,
+    Beside, Branch, EventTime, Filter, FlatMap, Inspect, IntervalJoin, KeyBy, LookupJoin, Map, Merge, ParMap, SplitBy,
+    Stamp, Then, TryMap, Validate,
 };
 use crate::{
     Batch, CsvRecord, Either, Event, Pipeline, Refusal, Result, Rules, Sink, Source, Timed, Timestamp, Transform,
@@ -165,6 +165,40 @@ pub trait SourceExt: Source {
         F: FnMut(&Self::Item) -> bool + Send,
     {
         self.then(SplitBy::new(predicate))
+    }
+
+    /// Lets the records through as [`Either::Left`], and beside them, as [`Either::Right`], what a chain of operators makes of
+    /// them: so one pass stores the events and what they add up to, both or neither. See [`Beside`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 9, 70])
+    ///     .beside(|all| {
+    ///         all.event_time(seconds, Duration::ZERO)
+    ///             .key_by(|_| ())
+    ///             .tumbling(Duration::from_mins(1))
+    ///             .aggregate(Count)
+    ///             .map(|minute| minute.value)
+    ///     })
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// let (left, right) = (Either::Left, Either::Right);
+    /// assert_eq!(sink.values(), [left(3), left(9), left(70), right(2)]);
+    /// # Ok(()) }
+    /// ```
+    fn beside<F, S>(self, chain: F) -> Then<Self, Beside<S, Self::Item>>
+    where
+        F: FnOnce(Branch<Self::Item>) -> S,
+        S: Source<Ack = ()> + 'static,
+        Self::Item: Clone,
+    {
+        self.then(Beside::new(chain))
     }
 
     /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.

@@ -1,5 +1,6 @@
 //! Rows encoded for COPY, one behind the other, in pieces that are large enough to be sent at once.
 
+use std::convert::Infallible;
 use std::iter;
 
 use bytes::Bytes;
@@ -36,13 +37,27 @@ impl Place {
 
 impl Encoded {
     pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> Place {
-        if self.open.is_empty() && !self.pieces.is_empty() {
+        self.has_extra |= event.extra.is_some();
+        let encoded = self.push(|to| {
+            encode(event, origin, now, to);
+            Ok::<_, Infallible>(())
+        });
+        match encoded {
+            Ok(place) => place,
+        }
+    }
+
+    /// Adds what `encode` writes, or nothing if it fails.
+    pub(super) fn push<E>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Place, E> {
+        if self.open.capacity() == 0 && !self.pieces.is_empty() {
             // The one before was full, so this will be.
             self.open = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8);
         }
         let start = self.open.len();
-        encode(event, origin, now, &mut self.open);
-        self.has_extra |= event.extra.is_some();
+        if let Err(err) = encode(&mut self.open) {
+            self.open.truncate(start);
+            return Err(err);
+        }
         let place = Place {
             piece: self.pieces.len() as u32,
             start: start as u32,
@@ -51,7 +66,7 @@ impl Encoded {
         if self.open.len() >= PIECE_BYTES {
             self.seal();
         }
-        place
+        Ok(place)
     }
 
     /// Whether a row has extra: then [`pieces`](Self::pieces) must be of some.

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::row;
+use crate::tables::Events;
 
 fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) -> Batch<Event> {
     let mut batch = Batch::default();
@@ -46,6 +47,7 @@ fn an_epoch_takes_a_batch_whatever_its_limits() {
     let now = OffsetDateTime::UNIX_EPOCH;
     epoch.add(
         batch(&Split::new("csv", "a"), [1], 0),
+        &mut Events,
         |_| 1,
         &mut InFlight::default(),
         now,
@@ -68,7 +70,13 @@ fn state_without_rows_fills_an_epoch_too() {
             state: vec![change(key)],
             ..Batch::default()
         };
-        epoch.add(state, |_| 1, &mut InFlight::default(), OffsetDateTime::UNIX_EPOCH);
+        epoch.add(
+            state,
+            &mut Events,
+            |_| 1,
+            &mut InFlight::default(),
+            OffsetDateTime::UNIX_EPOCH,
+        );
     }
 }
 
@@ -77,8 +85,8 @@ fn every_row_is_accounted_for() {
     let (a, b) = (Split::new("csv", "a"), Split::new("csv", "b"));
     let mut epoch = Epoch::new(1, EpochLimits::default());
     let (mut in_flight, now) = (InFlight::default(), OffsetDateTime::UNIX_EPOCH);
-    epoch.add(batch(&a, [1, 2, 2, 3], 0), |_| 1, &mut in_flight, now);
-    epoch.add(batch(&b, [3, 4], 0), |_| 2, &mut in_flight, now);
+    epoch.add(batch(&a, [1, 2, 2, 3], 0), &mut Events, |_| 1, &mut in_flight, now);
+    epoch.add(batch(&b, [3, 4], 0), &mut Events, |_| 2, &mut in_flight, now);
     epoch.leave_out(0, Fate::Duplicate);
     epoch.leave_out(3, Fate::Refused(Refusal::new("22003", "too much")));
     let progress = epoch.progress();
@@ -109,6 +117,7 @@ fn a_twin_takes_the_place_of_a_row_that_is_refused() {
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(
         batch(&split, [7, 7, 7], 0),
+        &mut Events,
         |_| 1,
         &mut InFlight::default(),
         OffsetDateTime::UNIX_EPOCH,
@@ -127,8 +136,8 @@ fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
     let (mut in_flight, now) = (InFlight::default(), OffsetDateTime::UNIX_EPOCH);
     let mut older = Epoch::new(1, EpochLimits::default());
     let mut younger = Epoch::new(2, EpochLimits::default());
-    older.add(batch(&split, [1, 2, 3], 0), |_| 1, &mut in_flight, now);
-    younger.add(batch(&split, [2, 2, 3, 4], 0), |_| 1, &mut in_flight, now);
+    older.add(batch(&split, [1, 2, 3], 0), &mut Events, |_| 1, &mut in_flight, now);
+    younger.add(batch(&split, [2, 2, 3, 4], 0), &mut Events, |_| 1, &mut in_flight, now);
     assert_eq!((total(&older).stored, total(&younger).stored), (3, 1));
 
     // What the older one could not store, the younger one does: the first of two.
@@ -140,7 +149,7 @@ fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
 
     in_flight.leave(1);
     let mut youngest = Epoch::new(3, EpochLimits::default());
-    youngest.add(batch(&split, [1, 2, 3, 4], 0), |_| 1, &mut in_flight, now);
+    youngest.add(batch(&split, [1, 2, 3, 4], 0), &mut Events, |_| 1, &mut in_flight, now);
     // 4 is in an epoch that is open still; the table has the others, or can have them.
     assert_eq!(youngest.open_keys().0, [0, 1, 2]);
 }
@@ -151,6 +160,7 @@ fn pieces_leave_out_what_has_a_fate() {
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(
         batch(&split, 0..5_000, 0),
+        &mut Events,
         |_| 1,
         &mut InFlight::default(),
         OffsetDateTime::UNIX_EPOCH,
@@ -184,6 +194,7 @@ fn scattered_ids_are_copied_in_their_order_and_others_as_they_come() {
         let now = OffsetDateTime::UNIX_EPOCH;
         epoch.add(
             batch(&split, ids.iter().copied(), 0),
+            &mut Events,
             |_| 1,
             &mut InFlight::default(),
             now,
@@ -204,6 +215,7 @@ fn an_epoch_over_many_days_is_full() {
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(
         batch(&split, 0..600, 1),
+        &mut Events,
         |_| 1,
         &mut InFlight::default(),
         OffsetDateTime::UNIX_EPOCH,

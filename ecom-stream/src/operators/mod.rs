@@ -1,5 +1,6 @@
 //! The operators that [`SourceExt`](crate::SourceExt) gives to every source, one a file.
 
+mod beside;
 mod filter;
 mod flat_map;
 mod inspect;
@@ -18,6 +19,7 @@ pub use crate::keyed::{Deduplicate, KeyBy, KeyedWindows, Scan};
 pub use crate::window::{
     Firing, LateBeside, LatePolicy, RejectLate, Window, WindowAggregate, Windowed, Windows, WithLate,
 };
+pub use beside::{Beside, Branch};
 pub use filter::Filter;
 pub use flat_map::FlatMap;
 pub use inspect::Inspect;

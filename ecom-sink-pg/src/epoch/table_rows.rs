@@ -1,0 +1,71 @@
+//! The rows of an epoch for a table of the user's own.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use bytes::Bytes;
+use ecom_stream::{Origin, Refusal};
+
+use super::encoded::{Encoded, Place};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct TableRows {
+    encoded: Encoded,
+    pub(super) rows: Vec<TableRow>,
+    pub(super) refused: BTreeMap<usize, Refusal>,
+}
+
+#[derive(Debug)]
+pub(super) struct TableRow {
+    place: Place,
+    pub(super) split: Option<usize>,
+    pub(super) origin: Option<Origin>,
+}
+
+impl TableRows {
+    /// How many bytes it takes, if it could be encoded.
+    pub(super) fn add(
+        &mut self,
+        split: Option<usize>,
+        origin: Option<Origin>,
+        encode: impl FnOnce(usize, &mut Vec<u8>) -> Result<(), Refusal>,
+    ) -> Result<usize, (Option<Origin>, Refusal)> {
+        let number = self.rows.len();
+        match self.encoded.push(|to| encode(number, to)) {
+            Ok(place) => {
+                self.rows.push(TableRow { place, split, origin });
+                Ok(place.len())
+            }
+            Err(refusal) => Err((origin, refusal)),
+        }
+    }
+
+    pub(super) fn seal(&mut self) {
+        self.encoded.seal();
+    }
+
+    /// The number of rows, copied or not.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many rows of a range are to be copied.
+    pub(crate) fn copied(&self, range: Range<usize>) -> u64 {
+        (range.len() - self.refused.range(range).count()) as u64
+    }
+
+    /// The COPY data of the rows in a range, without those that the server refuses.
+    pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
+        if self.refused.is_empty() && range == (0..self.rows.len()) {
+            return self.encoded.pieces(None);
+        }
+        let rows = range.filter(|at| !self.refused.contains_key(at));
+        self.encoded.pieces(Some(rows.map(|at| self.rows[at].place).collect()))
+    }
+
+    /// Leaves a row out of the copy.
+    pub(crate) fn refuse(&mut self, row: usize, refusal: Refusal) {
+        self.refused.insert(row, refusal);
+    }
+}

@@ -1,0 +1,161 @@
+//! What is looked at in a table of the user's own at the start, so that a mistake is told then, in one message.
+
+use ecom_stream::{Error, ErrorKind, Result};
+
+use super::spec::{FoundColumn, FoundTable, TableSpec};
+use crate::connect::Connection;
+use crate::failure::{Deadline, Failure};
+
+/// One row for each column of the table, or none if there is no table.
+const COLUMNS: &str = "
+    SELECT a.attname::text AS name,
+           a.attnotnull AS not_null,
+           a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
+
+const KEYS: &str = "
+    SELECT ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) AS columns
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indisvalid AND i.indimmediate
+      AND i.indpred IS NULL AND i.indexprs IS NULL";
+
+const RIGHTS: &str = "
+    SELECT quote_ident(current_user) AS role,
+           ARRAY(SELECT r FROM unnest($3::text[]) r WHERE NOT has_table_privilege(c.oid, r)) AS lacking,
+           has_database_privilege(current_database(), 'TEMPORARY') AS may_stage
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2";
+
+/// Makes tables that are missing where that was asked for, and compares each with what will be written.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`] when one was put together wrongly; [`ErrorKind::Schema`] when one is not as it must be.
+pub(crate) async fn look(connection: &Connection, specs: &[&TableSpec], deadline: Deadline) -> Result<Vec<FoundTable>> {
+    let mut found: Vec<FoundTable> = Vec::new();
+    for (at, spec) in specs.iter().enumerate() {
+        spec.check()?;
+        if specs[..at].iter().any(|other| other.sql_name() == spec.sql_name()) {
+            let message = format!(
+                "the table {} is written by two branches of the pipeline",
+                spec.sql_name()
+            );
+            return Err(Error::new(ErrorKind::Configuration, message)
+                .hint("make one row type of both, so that their order is known"));
+        }
+        let looked = look_at(connection, spec, deadline).await;
+        let looked = looked.map_err(|failure| failure.into_error("looking at the tables"))?;
+        found.push(looked?);
+    }
+    Ok(found)
+}
+
+async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) -> Result<Result<FoundTable>, Failure> {
+    const DOING: &str = "looking at the tables";
+    let client = &connection.client;
+    let table = spec.sql_name();
+    let names: [&(dyn postgres_types::ToSql + Sync); 2] = [&spec.schema, &spec.name];
+    let mut columns = deadline.of(DOING, client.query(COLUMNS, &names)).await?;
+    if columns.is_empty() && spec.create_if_missing {
+        deadline
+            .of("making a table", client.batch_execute(&spec.create()))
+            .await?;
+        columns = deadline.of(DOING, client.query(COLUMNS, &names)).await?;
+        tracing::info!("made the table {table}");
+    }
+    let schema = |message: String, hint: String| Ok(Err(Error::new(ErrorKind::Schema, message).hint(hint)));
+    if columns.is_empty() {
+        let hint = format!("make it, or say create_if_missing(): {}", spec.create());
+        return schema(format!("there is no table {table}"), hint);
+    }
+
+    let mut problems = Vec::new();
+    for column in &columns {
+        let name: &str = column.get("name");
+        if column.get("must_be_given") && !spec.columns.iter().any(|ours| ours.name == name) {
+            problems.push(format!("its column {name:?} must be given, and has no value here"));
+        }
+    }
+    for column in &spec.columns {
+        if !columns.iter().any(|found| found.get::<_, &str>("name") == column.name) {
+            problems.push(format!("it has no column {:?} ({})", column.name, column.sql_type));
+        }
+    }
+    if !problems.is_empty() {
+        let hint = "change the table, or the columns that are named for it".to_owned();
+        return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
+    }
+
+    let rights: &[&str] = match spec.is_keyed() {
+        true => &["INSERT", "SELECT", "UPDATE"],
+        false => &["INSERT", "SELECT"],
+    };
+    let row = deadline
+        .of(DOING, client.query_one(RIGHTS, &[&spec.schema, &spec.name, &rights]))
+        .await?;
+    let (role, lacking): (String, Vec<String>) = (row.get("role"), row.get("lacking"));
+    if !lacking.is_empty() {
+        let lacking = lacking.join(", ");
+        let hint = format!("GRANT {lacking} ON {table} TO {role}");
+        return schema(format!("the role {role} may not {lacking} on {table}"), hint);
+    }
+    if spec.is_keyed() && !row.get::<_, bool>("may_stage") {
+        let message = format!("the role {role} may not make temporary tables, in which rows with a key are staged");
+        return schema(message, format!("GRANT TEMPORARY ON DATABASE … TO {role}"));
+    }
+
+    let described = deadline.of(DOING, client.prepare(&spec.describe())).await?;
+    let mut found = Vec::new();
+    for (column, described) in spec.columns.iter().zip(described.columns()) {
+        let column_type = described.type_().clone();
+        if !(column.accepts)(&column_type) {
+            problems.push(format!(
+                "its column {:?} is {column_type}, which takes no {}; {} would do",
+                column.name, column.rust_type, column.sql_type
+            ));
+        }
+        let is_nullable = columns
+            .iter()
+            .any(|found| found.get::<_, &str>("name") == column.name && !found.get::<_, bool>("not_null"));
+        if is_nullable && spec.key.contains(&column.name) {
+            problems.push(format!(
+                "its column {:?} may be null, though it is in the key",
+                column.name
+            ));
+        }
+        found.push(FoundColumn {
+            column_type,
+            is_nullable,
+        });
+    }
+    if spec.is_keyed() {
+        let keys = deadline.of(DOING, client.query(KEYS, &names)).await?;
+        let mut ours: Vec<&str> = spec.key.iter().map(String::as_str).collect();
+        ours.sort_unstable();
+        let is_key = keys.iter().any(|key| {
+            let mut columns: Vec<&str> = key.get("columns");
+            columns.sort_unstable();
+            columns == ours
+        });
+        if !is_key {
+            problems.push(format!(
+                "it has no primary key or unique index of just {}",
+                spec.key.join(", ")
+            ));
+        }
+    }
+    if !problems.is_empty() {
+        let hint = "change the table, or what is written to it".to_owned();
+        return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
+    }
+    Ok(Ok(FoundTable {
+        spec: spec.clone(),
+        columns: found,
+    }))
+}

@@ -1,0 +1,18 @@
+//! Where records are written: `ecom.events`, and tables of the user's own for rows of any type.
+
+mod look;
+mod merge;
+mod numeric;
+mod spec;
+mod table;
+mod to_column;
+mod writes;
+
+pub(crate) use look::look;
+pub(crate) use spec::FoundTable;
+pub(crate) use writes::Writes;
+
+pub use merge::Merge;
+pub use table::Table;
+pub use to_column::ToColumn;
+pub use writes::{Events, Tables};

@@ -1,0 +1,204 @@
+//! A table without the type of its rows, and the statements that write it.
+
+use ecom_stream::{Error, ErrorKind, Result};
+use postgres_types::Type;
+
+use super::merge::Merge;
+
+/// The number of a row in its epoch, in the stage: of rows with one key the last counts.
+const ROW: &str = "\"ecom row\"";
+
+/// See the [module](self).
+#[derive(Debug, Clone)]
+pub struct TableSpec {
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) columns: Vec<ColumnSpec>,
+    pub(super) key: Vec<String>,
+    pub(super) create_if_missing: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ColumnSpec {
+    pub(super) name: String,
+    pub(super) merge: Option<Merge>,
+    /// What the user's value is, for messages.
+    pub(super) rust_type: &'static str,
+    pub(super) sql_type: &'static str,
+    pub(super) is_nullable: bool,
+    pub(super) accepts: fn(&Type) -> bool,
+}
+
+/// A table as it was found at the start.
+#[derive(Debug, Clone)]
+pub struct FoundTable {
+    pub(crate) spec: TableSpec,
+    pub(crate) columns: Vec<FoundColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundColumn {
+    pub(crate) column_type: Type,
+    pub(crate) is_nullable: bool,
+}
+
+impl TableSpec {
+    pub(super) fn check(&self) -> Result<()> {
+        let names = || self.columns.iter().map(|column| column.name.as_str());
+        let wrong = if self.columns.is_empty() {
+            Some(("has no columns".to_owned(), "name them with column()"))
+        } else if let Some((_, twice)) = names()
+            .enumerate()
+            .find(|&(at, name)| names().take(at).any(|other| other == name))
+        {
+            Some((format!("has the column {twice:?} twice"), "leave one out"))
+        } else if let Some(key) = self.key.iter().find(|key| !names().any(|name| name == *key)) {
+            Some((
+                format!("has no column {key:?}, which is in its key"),
+                "name it with column()",
+            ))
+        } else if self.key.is_empty() && self.columns.iter().any(|column| column.merge.is_some()) {
+            let message = "merges rows, and has no key that says which".to_owned();
+            Some((message, "name the columns of the key with key()"))
+        } else {
+            let merged = |column: &&ColumnSpec| column.merge.is_some() && self.key.contains(&column.name);
+            let merged = self.columns.iter().find(merged);
+            merged.map(|column| {
+                (
+                    format!("merges {:?}, which is in its key", column.name),
+                    "take another column",
+                )
+            })
+        };
+        match wrong {
+            None => Ok(()),
+            Some((what, hint)) => {
+                Err(Error::new(ErrorKind::Configuration, format!("the table {} {what}", self.name)).hint(hint))
+            }
+        }
+    }
+
+    /// Whether a row may replace another, or be merged with it. Such rows are staged, and written when it is the turn of
+    /// their epoch: otherwise one epoch would wait for another's rows.
+    pub(crate) fn is_keyed(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    /// The name with its schema, quoted.
+    pub(crate) fn sql_name(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+
+    pub(super) fn column_list(&self) -> String {
+        list(self.columns.iter().map(|column| quoted(&column.name)))
+    }
+
+    fn key_list(&self) -> String {
+        list(self.key.iter().map(|name| quoted(name)))
+    }
+
+    /// Finds out what types its columns have.
+    pub(crate) fn describe(&self) -> String {
+        format!("SELECT {} FROM {} LIMIT 0", self.column_list(), self.sql_name())
+    }
+
+    pub(super) fn create(&self) -> String {
+        let column = |column: &ColumnSpec| {
+            let must_be_given = !column.is_nullable || self.key.contains(&column.name);
+            let not_null = if must_be_given { " NOT NULL" } else { "" };
+            format!("{} {}{not_null}", quoted(&column.name), column.sql_type)
+        };
+        let key = match self.is_keyed() {
+            true => format!(", PRIMARY KEY ({})", self.key_list()),
+            false => String::new(),
+        };
+        let columns = list(self.columns.iter().map(column));
+        format!("CREATE TABLE IF NOT EXISTS {} ({columns}{key})", self.sql_name())
+    }
+}
+
+impl FoundTable {
+    /// Makes the stage of the session, for the table with that number.
+    pub(crate) fn create_stage(&self, number: usize) -> String {
+        format!(
+            "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT 0::int8 AS {ROW}, {} FROM {} WITH NO DATA",
+            stage_name(number),
+            self.spec.column_list(),
+            self.spec.sql_name()
+        )
+    }
+
+    pub(crate) fn clear_stage(number: usize) -> String {
+        format!("DELETE FROM pg_temp.{}", stage_name(number))
+    }
+
+    /// Copies rows into the table, or into its stage.
+    pub(crate) fn copy(&self, number: usize) -> String {
+        let columns = self.spec.column_list();
+        match self.spec.is_keyed() {
+            true => format!(
+                "COPY pg_temp.{} ({ROW}, {columns}) FROM STDIN (FORMAT binary)",
+                stage_name(number)
+            ),
+            false => format!("COPY {} ({columns}) FROM STDIN (FORMAT binary)", self.spec.sql_name()),
+        }
+    }
+
+    /// Writes what is staged into the table, each key once and in their order, as all who write there should: then none waits
+    /// for another in a circle.
+    pub(crate) fn merge_stage(&self, number: usize) -> String {
+        let spec = &self.spec;
+        let (columns, keys) = (spec.column_list(), spec.key_list());
+        let values = list(spec.columns.iter().zip(&self.columns).map(|(column, found)| {
+            let name = quoted(&column.name);
+            match column.merge {
+                // A sum has a wider type than its terms.
+                Some(merge) => format!("({})::{}", merge.of_rows(&name), found.sql_type()),
+                None => name,
+            }
+        }));
+        let others = spec.columns.iter().filter(|column| !spec.key.contains(&column.name));
+        let updates = list(others.map(|column| {
+            let name = quoted(&column.name);
+            match column.merge {
+                Some(merge) => format!("{name} = {}", merge.of_both(&name)),
+                None => format!("{name} = excluded.{name}"),
+            }
+        }));
+        let conflict = match updates.is_empty() {
+            true => "NOTHING".to_owned(),
+            false => format!("UPDATE SET {updates}"),
+        };
+        format!(
+            "INSERT INTO {} AS t ({columns})
+             SELECT DISTINCT ON ({keys}) {values} FROM pg_temp.{}
+             WINDOW same_key AS (PARTITION BY {keys})
+             ORDER BY {keys}, {ROW} DESC
+             ON CONFLICT ({keys}) DO {conflict}",
+            spec.sql_name(),
+            stage_name(number)
+        )
+    }
+}
+
+impl FoundColumn {
+    fn sql_type(&self) -> String {
+        format!(
+            "{}.{}",
+            quoted(self.column_type.schema()),
+            quoted(self.column_type.name())
+        )
+    }
+}
+
+fn stage_name(number: usize) -> String {
+    format!("ecom_stage_{number}")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}

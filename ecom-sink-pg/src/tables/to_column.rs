@@ -1,0 +1,205 @@
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+use bytes::BytesMut;
+use ecom_stream::{EventType, Price, Timestamp};
+use postgres_types::{IsNull, Kind, ToSql, Type};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::numeric;
+
+/// A value that can stand in a column.
+///
+/// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column can't hold is
+/// refused as a row, never cut. Texts go into text columns and enums. For a type of your own, hand over to one of these.
+pub trait ToColumn {
+    /// The type of a column that is [made](super::Table::create_if_missing) for it.
+    const SQL_TYPE: &'static str;
+
+    /// Whether it may be null.
+    const IS_NULLABLE: bool = false;
+
+    /// Whether a column of that type takes it.
+    fn accepts(column: &Type) -> bool;
+
+    /// Appends it in the binary format of that type, or nothing if it is null.
+    ///
+    /// # Errors
+    ///
+    /// When the column can't hold this value. Its row is refused.
+    fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>>;
+}
+
+/// Types that `postgres-types` writes.
+macro_rules! by_to_sql {
+    ($($rust:ty => $sql:literal),* $(,)?) => {$(
+        impl ToColumn for $rust {
+            const SQL_TYPE: &'static str = $sql;
+
+            fn accepts(column: &Type) -> bool {
+                <Self as ToSql>::accepts(base(column))
+            }
+
+            fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+                self.to_sql(base(column), to)
+            }
+        }
+    )*};
+}
+
+by_to_sql! {
+    bool => "boolean",
+    f32 => "real",
+    f64 => "double precision",
+    Vec<u8> => "bytea",
+    OffsetDateTime => "timestamptz",
+    Date => "date",
+    Uuid => "uuid",
+    Vec<String> => "text[]",
+    Vec<i32> => "integer[]",
+    Vec<i64> => "bigint[]",
+    Vec<f64> => "double precision[]",
+}
+
+macro_rules! integers {
+    ($($rust:ty => $sql:literal),* $(,)?) => {$(
+        impl ToColumn for $rust {
+            const SQL_TYPE: &'static str = $sql;
+
+            fn accepts(column: &Type) -> bool {
+                matches!(*base(column), Type::INT2 | Type::INT4 | Type::INT8 | Type::NUMERIC)
+            }
+
+            fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+                match *base(column) {
+                    Type::INT2 => i16::try_from(*self)?.to_sql(&Type::INT2, to),
+                    Type::INT4 => i32::try_from(*self)?.to_sql(&Type::INT4, to),
+                    Type::INT8 => i64::try_from(*self)?.to_sql(&Type::INT8, to),
+                    _ => {
+                        numeric::put(i128::try_from(*self)?, 0, to);
+                        Ok(IsNull::No)
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+integers! {
+    i8 => "smallint",
+    i16 => "smallint",
+    i32 => "integer",
+    i64 => "bigint",
+    i128 => "numeric",
+    u8 => "smallint",
+    u16 => "integer",
+    u32 => "bigint",
+    u64 => "bigint",
+    u128 => "numeric",
+    usize => "bigint",
+}
+
+macro_rules! texts {
+    ($($rust:ty => $as_str:ident),* $(,)?) => {$(
+        impl ToColumn for $rust {
+            const SQL_TYPE: &'static str = "text";
+
+            fn accepts(column: &Type) -> bool {
+                let column = base(column);
+                <&str as ToSql>::accepts(column) || matches!(column.kind(), Kind::Enum(_))
+            }
+
+            fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+                let text: &str = self.$as_str();
+                if text.contains('\0') {
+                    return Err("a text with a NUL can't be stored".into());
+                }
+                to.extend_from_slice(text.as_bytes());
+                Ok(IsNull::No)
+            }
+        }
+    )*};
+}
+
+texts! {
+    String => as_str,
+    &'static str => as_ref,
+    Cow<'static, str> => as_ref,
+    EventType => as_str,
+}
+
+impl ToColumn for Timestamp {
+    const SQL_TYPE: &'static str = "timestamptz";
+
+    fn accepts(column: &Type) -> bool {
+        *base(column) == Type::TIMESTAMPTZ
+    }
+
+    fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+        self.to_datetime().encode(column, to)
+    }
+}
+
+impl ToColumn for Price {
+    const SQL_TYPE: &'static str = "numeric(12,2)";
+
+    fn accepts(column: &Type) -> bool {
+        *base(column) == Type::NUMERIC
+    }
+
+    fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+        numeric::put(self.cents().into(), 2, to);
+        Ok(IsNull::No)
+    }
+}
+
+/// Null where there is none.
+impl<V: ToColumn> ToColumn for Option<V> {
+    const SQL_TYPE: &'static str = V::SQL_TYPE;
+    const IS_NULLABLE: bool = true;
+
+    fn accepts(column: &Type) -> bool {
+        V::accepts(column)
+    }
+
+    fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+        match self {
+            Some(value) => value.encode(column, to),
+            None => Ok(IsNull::Yes),
+        }
+    }
+}
+
+/// The type below a domain: that is what is sent.
+fn base(column: &Type) -> &Type {
+    match column.kind() {
+        Kind::Domain(of) => base(of),
+        _ => column,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_that_does_not_fit_is_refused() {
+        let mut to = BytesMut::new();
+        assert!(40_000_u64.encode(&Type::INT2, &mut to).is_err());
+        assert!((-1_i64).encode(&Type::INT2, &mut to).is_ok());
+        assert_eq!(&*to, (-1_i16).to_be_bytes());
+        assert!(u128::MAX.encode(&Type::NUMERIC, &mut to).is_err());
+        assert!("a\0b".encode(&Type::TEXT, &mut to).is_err());
+    }
+
+    #[test]
+    fn a_column_takes_what_is_like_it() {
+        assert!(u64::accepts(&Type::NUMERIC));
+        assert!(!u64::accepts(&Type::FLOAT8));
+        assert!(!String::accepts(&Type::INT4));
+        assert!(Option::<Timestamp>::accepts(&Type::TIMESTAMPTZ));
+        assert!(!Timestamp::accepts(&Type::TIMESTAMP));
+        const { assert!(Option::<Timestamp>::IS_NULLABLE) }
+    }
+}

@@ -1,0 +1,338 @@
+//! Tables of the user's own: rows of any type, by key, merged, several in one transaction.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod fixture;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use ecom_sink_pg::{EpochLimits, Events, Merge, PgSink, Table, Tables};
+use ecom_stream::memory::MemorySource;
+use ecom_stream::{Either, Error, ErrorKind, Event, EventType, Price, SourceExt, Summary, Timestamp};
+use fixture::{Database, database};
+use time::OffsetDateTime;
+use time::macros::datetime;
+use uuid::Uuid;
+
+const NOON: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+
+fn sink<W>(database: &Database, tables: W) -> PgSink<W> {
+    let sink = PgSink::from_url(&database.url).unwrap();
+    sink.into_tables(tables)
+}
+
+/// A record that this library knows nothing of.
+#[derive(Debug, Clone)]
+struct Reading {
+    sensor: Uuid,
+    at: OffsetDateTime,
+    celsius: Option<f64>,
+    count: u64,
+    total: i128,
+    price: Price,
+    words: Vec<String>,
+    kind: EventType,
+}
+
+fn readings() -> Table<Reading> {
+    Table::new("plant.Readings \"raw\"")
+        .column("sensor", |reading: &Reading| reading.sensor)
+        .column("at", |reading| Timestamp::from(reading.at))
+        .column("celsius", |reading| reading.celsius)
+        .column("count", |reading| reading.count)
+        .column("total", |reading| reading.total)
+        .column("price", |reading| reading.price)
+        .column("words", |reading| reading.words.clone())
+        .column("kind", |reading| reading.kind)
+        .create_if_missing()
+}
+
+#[tokio::test]
+async fn rows_of_any_type_come_back() {
+    let database = database().await;
+    database.client.batch_execute("CREATE SCHEMA plant").await.unwrap();
+    let reading = |n: u64| Reading {
+        sensor: Uuid::from_u128(n.into()),
+        at: NOON,
+        celsius: n.is_multiple_of(2).then_some(n as f64 / 3.0),
+        count: n,
+        total: -(i128::from(n) << 80),
+        price: Price::from_cents(n as i64 * 101).unwrap(),
+        words: vec![format!("word {n}"), String::new()],
+        kind: EventType::Purchase,
+    };
+    let source = MemorySource::new("readings", (0..1_000).map(reading).collect()).max_batch_rows(64);
+    let summary = source.to(sink(&database, readings())).run().await.unwrap();
+    assert_eq!((summary.counts.read, summary.counts.stored), (1_000, 1_000));
+
+    let sql = "SELECT sensor, at, celsius, count, total::text, (price * 100)::int8, words, kind
+               FROM plant.\"Readings \"\"raw\"\"\" ORDER BY count";
+    let rows = database.client.query(sql, &[]).await.unwrap();
+    assert_eq!(rows.len(), 1_000);
+    for (row, n) in rows.iter().zip(0..) {
+        let expected = reading(n);
+        assert_eq!(row.get::<_, Uuid>(0), expected.sensor);
+        assert_eq!(row.get::<_, OffsetDateTime>(1), expected.at);
+        assert_eq!(row.get::<_, Option<f64>>(2), expected.celsius);
+        assert_eq!(row.get::<_, i64>(3), n as i64);
+        assert_eq!(row.get::<_, String>(4), expected.total.to_string());
+        assert_eq!(row.get::<_, i64>(5), expected.price.cents());
+        assert_eq!(row.get::<_, Vec<String>>(6), expected.words);
+        assert_eq!(row.get::<_, String>(7), "purchase");
+    }
+}
+
+/// A key, a number, and when it came.
+type Entry = (u8, i64, i64);
+
+fn totals() -> Table<Entry> {
+    Table::new("totals")
+        .column("key", |entry: &Entry| entry.0)
+        .merge("sum", Merge::Add, |entry| entry.1)
+        .merge("least", Merge::Least, |entry| entry.1)
+        .merge("greatest", Merge::Greatest, |entry| {
+            (entry.1 % 3 != 0).then_some(entry.1)
+        })
+        .column("last", |entry| entry.2)
+        .key(["key"])
+        .create_if_missing()
+}
+
+/// A run on two connections with small epochs; after so many commits it is dropped, as by a crash.
+async fn run<T, W>(database: &Database, source: MemorySource<T>, tables: W, commits: u64) -> Option<Summary>
+where
+    T: Clone + Send + Sync + 'static,
+    W: Tables<T>,
+{
+    let sink = sink(database, tables)
+        .epoch_limits(EpochLimits::default().max_rows(20))
+        .connections(NonZeroUsize::new(3).unwrap());
+    let pipeline = source.max_batch_rows(7).to(sink);
+    let mut progress = pipeline.subscribe();
+    let crash = async {
+        for _ in 0..commits {
+            progress.next().await;
+        }
+    };
+    tokio::select! {
+        summary = pipeline.run() => Some(summary.unwrap()),
+        () = crash => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merged_rows_count_once_through_crashes() {
+    let database = database().await;
+    let mut random = fastrand::Rng::with_seed(7);
+    let entries: Vec<Entry> = (0..2_000)
+        .map(|n| (random.u8(..9), random.i64(-1_000..1_000), n))
+        .collect();
+    let mut crashes = 0;
+    let source = || MemorySource::new("entries", entries.clone());
+    while run(&database, source(), totals(), 4 + random.u64(..20)).await.is_none() {
+        crashes += 1;
+    }
+    assert!(crashes > 2, "{crashes} crashes");
+
+    type Total = (i64, i64, Option<i64>, i64);
+    let mut expected: BTreeMap<i16, Total> = BTreeMap::new();
+    for (key, number, at) in entries {
+        let greatest = (number % 3 != 0).then_some(number);
+        let first = (0, i64::MAX, None, 0);
+        let total = expected.entry(key.into()).or_insert(first);
+        *total = (total.0 + number, total.1.min(number), total.2.max(greatest), at);
+    }
+    let sql = "SELECT key, sum, least, greatest, last FROM totals";
+    let rows = database.client.query(sql, &[]).await.unwrap();
+    let stored: BTreeMap<i16, Total> = rows
+        .iter()
+        .map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3), row.get(4))))
+        .collect();
+    assert_eq!(rows.len(), stored.len());
+    assert_eq!(stored, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_tables_are_written_in_one_transaction() {
+    let database = database().await;
+    let event = |n: u128| Event::new(Uuid::from_u128(n), NOON, EventType::View, "u", "s", "p");
+    // For each event an entry, and a line of text now and then.
+    type Item = Either<Event, Either<Entry, String>>;
+    let items: Vec<Item> = (0..600)
+        .flat_map(|n| {
+            let entry: Entry = ((n % 3) as u8, 1, n as i64);
+            let line = (n % 10 == 0).then(|| Either::Right(Either::Right(format!("line {n}"))));
+            [Either::Left(event(n)), Either::Right(Either::Left(entry))]
+                .into_iter()
+                .chain(line)
+        })
+        .collect();
+    let lines = || {
+        Table::new("public.lines")
+            .column("line", String::clone)
+            .create_if_missing()
+    };
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut crashes = 0;
+    loop {
+        let source = MemorySource::new("items", items.clone());
+        let tables = (Events, (totals(), lines()));
+        if run(&database, source, tables, 4 + random.u64(..20)).await.is_some() {
+            break;
+        }
+        crashes += 1;
+        let ledger = "SELECT coalesce(sum(stored), 0)::int8 FROM ecom.ingest_split";
+        let stored: i64 = database.client.query_one(ledger, &[]).await.unwrap().get(0);
+        let sql = "SELECT (SELECT count(*) FROM ecom.events) + (SELECT sum(sum) FROM totals)::int8
+                        + (SELECT count(*) FROM lines)";
+        let rows: i64 = database.client.query_one(sql, &[]).await.unwrap().get(0);
+        // A commit may come between the two questions only while a run goes on.
+        assert_eq!(rows, stored, "after {crashes} crashes");
+    }
+    assert!(crashes > 2, "{crashes} crashes");
+    let sql =
+        "SELECT (SELECT count(*) FROM ecom.events), (SELECT sum(sum)::int8 FROM totals), (SELECT count(*) FROM lines)";
+    let row = database.client.query_one(sql, &[]).await.unwrap();
+    assert_eq!(
+        (row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)),
+        (600, 600, 60)
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_the_server_refuses_is_a_dead_letter_and_its_neighbours_stay() {
+    let database = database().await;
+    let make =
+        "CREATE TABLE small (name text PRIMARY KEY, number smallint NOT NULL CHECK (number <> 13), at int8 UNIQUE)";
+    database.client.batch_execute(make).await.unwrap();
+    type Row = (String, Option<i64>, i64);
+    let row = |n: i64| (format!("name {n}"), Some(n), n);
+    let mut rows: Vec<Row> = (0..40).map(row).collect();
+    // Refused by a check, by the size of a column, for a null, and by a unique index.
+    rows.extend([
+        ("large".into(), Some(40_000), 50),
+        ("null".into(), None, 51),
+        ("twice".into(), Some(1), 7),
+    ]);
+    rows.extend((60..80).map(row));
+    // 32,000 and 3,000 are too many together.
+    rows.extend([("sum".into(), Some(32_000), 90), ("sum".into(), Some(3_000), 91)]);
+    let small = || {
+        Table::new("small")
+            .column("name", |row: &Row| row.0.clone())
+            .merge("number", Merge::Add, |row| row.1)
+            .column("at", |row| row.2)
+            .key(["name"])
+    };
+    let source = MemorySource::new("rows", rows.clone()).max_batch_rows(5);
+    let summary = source.to(sink(&database, small())).run().await.unwrap();
+    assert_eq!(summary.counts.rejected, 5, "{summary:?}");
+    assert!(summary.counts.is_balanced());
+
+    let sql = "SELECT count(*), sum(number)::int8, max(number)::int8 FROM small";
+    let stored = database.client.query_one(sql, &[]).await.unwrap();
+    let numbers = (0..40).filter(|n| *n != 13).chain(60..80).chain([32_000]);
+    assert_eq!(stored.get::<_, i64>(0), 60);
+    assert_eq!(stored.get::<_, i64>(1), numbers.sum::<i64>());
+    assert_eq!(stored.get::<_, i64>(2), 32_000);
+    let sql = "SELECT reason, detail FROM ecom.dead_letters ORDER BY record_no";
+    let letters = database.client.query(sql, &[]).await.unwrap();
+    let letters: Vec<(String, String)> = letters.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let reasons: Vec<&str> = letters.iter().map(|(reason, _)| reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "sqlstate_23514",
+            "value_refused",
+            "value_refused",
+            "sqlstate_23505",
+            "sqlstate_22003"
+        ]
+    );
+    assert!(
+        letters[0].1.contains("\"small\"") && letters[0].1.contains("13"),
+        "{letters:?}"
+    );
+    assert!(letters[2].1.contains("small.number: may not be null"), "{letters:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_told_at_the_start() {
+    let database = database().await;
+    let make = "
+        CREATE TABLE wrong_type (key text PRIMARY KEY, sum text);
+        CREATE TABLE no_key (key int2, sum int8);
+        CREATE TABLE null_key (key int2 UNIQUE, sum int8);
+        CREATE TABLE more (key int2 PRIMARY KEY, sum int8, other text NOT NULL);
+        CREATE TABLE fewer (key int2 PRIMARY KEY);
+        CREATE ROLE reader LOGIN; CREATE TABLE closed (key int2 PRIMARY KEY, sum int8)";
+    database.client.batch_execute(make).await.unwrap();
+    let table = |name: &str| {
+        Table::new(name)
+            .column("key", |entry: &Entry| entry.0)
+            .merge("sum", Merge::Add, |entry| entry.1)
+    };
+    let told = async |table: Table<Entry>| -> Error {
+        let source = MemorySource::new("entries", vec![(1, 2, 3)]);
+        source.to(sink(&database, table)).run().await.unwrap_err()
+    };
+    for (table, kind, message) in [
+        (table("absent").key(["key"]), ErrorKind::Schema, "there is no table"),
+        (
+            table("wrong_type").key(["key"]),
+            ErrorKind::Schema,
+            "\"sum\" is text, which takes no i64",
+        ),
+        (
+            table("no_key").key(["key"]),
+            ErrorKind::Schema,
+            "no primary key or unique index of just key",
+        ),
+        (table("null_key").key(["key"]), ErrorKind::Schema, "\"key\" may be null"),
+        (table("more").key(["key"]), ErrorKind::Schema, "\"other\" must be given"),
+        (
+            table("fewer").key(["key"]),
+            ErrorKind::Schema,
+            "no column \"sum\" (bigint)",
+        ),
+        (table("no_key"), ErrorKind::Configuration, "has no key"),
+        (
+            table("no_key").key(["id"]),
+            ErrorKind::Configuration,
+            "no column \"id\"",
+        ),
+        (
+            table("no_key").key(["key", "sum"]),
+            ErrorKind::Configuration,
+            "merges \"sum\"",
+        ),
+        (Table::new("no_key"), ErrorKind::Configuration, "has no columns"),
+    ] {
+        let err = told(table).await;
+        let report = err.report().to_string();
+        assert!(report.contains(message), "{message}: {report}");
+        assert_eq!(err.kind(), kind, "{report}");
+    }
+    let twice = (table("closed").key(["key"]), table("closed").key(["key"]));
+    let source = MemorySource::new("entries", vec![Either::<Entry, Entry>::Left((1, 2, 3))]);
+    let err = source.to(sink(&database, twice)).run().await.unwrap_err();
+    assert!(err.to_string().contains("by two branches"), "{err}");
+}
+
+#[tokio::test]
+async fn a_table_is_not_made_over_one_that_is_there() {
+    let database = database().await;
+    let make = "CREATE TABLE totals (key int8 PRIMARY KEY, sum numeric, least int8, greatest int8, last int8, more text DEFAULT 'x')";
+    database.client.batch_execute(make).await.unwrap();
+    let source = MemorySource::new("entries", vec![(1, 2, 3), (1, 5, 4)]);
+    source.to(sink(&database, totals())).run().await.unwrap();
+    let sql = "SELECT sum::int8, last, more FROM totals";
+    let row = database.client.query_one(sql, &[]).await.unwrap();
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (7_i64, 4_i64, "x"));
+}
