@@ -16,8 +16,8 @@ use async_stream::try_stream;
 use ecom_stream::aggregate::{Count, TopK};
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{
-    Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Scan, SplitBy, Stamp,
-    TryMap, Validate, WindowAggregate, Windowed, Windows,
+    Beside, Branch, Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Scan,
+    SplitBy, Stamp, TryMap, Validate, WindowAggregate, Windowed, Windows,
 };
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
@@ -141,6 +141,49 @@ async fn operators() {
     testing::transform(|| SplitBy::new(|n: &i64| n % 2 == 0), 0..40)
         .check()
         .await;
+}
+
+#[tokio::test]
+async fn beside() {
+    let windows = |all: Branch<i64>| {
+        all.event_time(second, Duration::from_secs(20))
+            .key_by(|n: &i64| n % 3)
+            .tumbling(Duration::from_secs(10))
+            .aggregate(Count)
+    };
+    // A chain that takes batches in advance, and leaves records out.
+    let evens = |all: Branch<i64>| all.par_map(3, |n| n * n).filter(|n| n % 2 == 0);
+    for left in [true, false] {
+        let windows = || OneSide(Beside::new(windows), left);
+        testing::transform(windows, scattered()).not_one_to_one().check().await;
+        let evens = || OneSide(Beside::new(evens), left);
+        testing::transform(evens, 0..40).not_one_to_one().check().await;
+    }
+}
+
+/// The left of what a transform gives, or the right: how the two interleave depends on the batches.
+struct OneSide<T>(T, bool);
+
+impl<T, R> Transform<i64> for OneSide<T>
+where
+    T: Transform<i64, Out = Either<i64, R>>,
+    R: Send + 'static,
+{
+    type Out = Either<i64, R>;
+
+    fn describe(&self, topology: &mut Topology) {
+        self.0.describe(topology);
+    }
+
+    fn apply(self, input: impl BatchStream<i64> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
+        let left = self.1;
+        self.0.apply(input, from).map_ok(move |mut batch| {
+            batch
+                .records
+                .retain(|record| matches!(record.value, Either::Left(_)) == left);
+            batch
+        })
+    }
 }
 
 fn second(second: &i64) -> Timestamp {

@@ -14,7 +14,8 @@ use crate::{
 /// Lets the records through, and beside them what a chain of operators makes of them; see
 /// [`SourceExt::beside`](crate::SourceExt::beside).
 ///
-/// Both leave in one batch, with the position that covers the records: so a sink commits both, or none. What the chain leaves out
+/// Both leave in one batch, with the position that covers the records: so a sink commits both, or none. Each of the two keeps
+/// its order; how they interleave depends on the batches. What the chain leaves out
 /// is not counted as filtered, since the record itself goes on; what it rejects, such as late records, is a reject besides.
 #[derive(Debug)]
 pub struct Beside<S, In> {
