@@ -1,4 +1,5 @@
-//! Operators with state in PostgreSQL: windows that are open when the pipeline crashes lose nothing and count nothing twice.
+//! Operators with state in PostgreSQL, beside the raw events: windows that are open when the pipeline crashes lose nothing and
+//! count nothing twice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -6,11 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecom_gen::{Delivery, Pace, Rate, Shop, ShopSource};
-use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
+use ecom_sink_pg::{Events, PgSink, Table};
 use ecom_stream::aggregate::{Count, Sum};
 use ecom_stream::operators::Windowed;
-use ecom_stream::{Event, EventType, Price, SourceExt, Summary, id_of_text};
+use ecom_stream::{Event, Price, SourceExt, Summary};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use tokio_postgres::NoTls;
@@ -27,14 +28,16 @@ fn cents(event: &Event) -> i64 {
     event.price.map_or(0, Price::cents)
 }
 
-/// A row of the table for each category and minute: how many events, and the prices in all of them.
-fn row(minute: Windowed<String, (u64, i128)>) -> Event {
-    let start = minute.window.start.to_datetime();
-    let id = id_of_text(&format!("{} {start}", minute.key));
-    let mut event = Event::new(id, start, EventType::View, "minutes", "minutes", minute.key);
-    event.quantity = minute.value.0 as i32;
-    event.price = Price::from_cents(minute.value.1 as i64);
-    event
+type Minute = Windowed<String, (u64, i128)>;
+
+fn minutes() -> Table<Minute> {
+    Table::new("minutes")
+        .create_if_missing()
+        .column("minute", |minute: &Minute| minute.window.start)
+        .column("category", |minute| minute.key.clone())
+        .column("events", |minute| minute.value.0)
+        .column("cents", |minute| minute.value.1)
+        .key(["minute", "category"])
 }
 
 /// One run; after so many commits it is dropped, as by a crash. Says whether it came to its end.
@@ -42,12 +45,14 @@ async fn run(url: &str, commits: u64) -> Option<Summary> {
     let pipeline = ShopSource::new(shop())
         .pace(Pace::AsFastAsPossible)
         .events(EVENTS)
-        .event_time(|event: &Event| event.event_time, Duration::from_secs(5))
-        .key_by(|event: &Event| event.category.clone().unwrap_or_default() + "-")
-        .tumbling(Duration::from_mins(1))
-        .aggregate((Count, Sum::of(cents)))
-        .map(row)
-        .to(PgSink::from_url(url).unwrap())
+        .beside(|events| {
+            events
+                .event_time(|event: &Event| event.event_time, Duration::from_secs(5))
+                .key_by(|event: &Event| event.category.clone().unwrap_or_default() + "-")
+                .tumbling(Duration::from_mins(1))
+                .aggregate((Count, Sum::of(cents)))
+        })
+        .to(PgSink::from_url(url).unwrap().into_tables((Events, minutes())))
         .last_run();
     let mut progress = pipeline.subscribe();
     let crash = async {
@@ -84,7 +89,10 @@ async fn windows_lose_nothing_and_double_nothing_through_crashes() {
     }
     let (client, connection) = tokio_postgres::connect(server.url(), NoTls).await.unwrap();
     tokio::spawn(connection);
-    let sql = "SELECT event_time, product_id, quantity::int8, (price * 100)::int8 FROM ecom.events";
+    let sql = "SELECT count(*), count(DISTINCT event_id) FROM ecom.events";
+    let events = client.query_one(sql, &[]).await.unwrap();
+    assert_eq!((events.get(0), events.get(1)), (EVENTS as i64, EVENTS as i64));
+    let sql = "SELECT minute, category, events, cents::int8 FROM minutes";
     let rows = client.query(sql, &[]).await.unwrap();
     let stored: Minutes = rows
         .iter()
