@@ -11,7 +11,7 @@ mod fixture;
 
 use std::any::Any;
 
-use ecom_sink_pg::{EpochLimits, PgSink};
+use ecom_sink_pg::{EpochLimits, PgSink, Table};
 use ecom_stream::memory::MemorySource;
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{Event, EventType, SourceExt};
@@ -69,6 +69,72 @@ impl Store for Pg {
         let lock = "SET lock_timeout = '30s'; BEGIN; LOCK TABLE ecom.events IN ACCESS EXCLUSIVE MODE";
         client.batch_execute(lock).await.unwrap();
         Some(Box::new(client))
+    }
+}
+
+/// Into a table of the user's own, whose rows have a key or not.
+struct PgTable {
+    database: Database,
+    has_key: bool,
+}
+
+type Row = (i64, String);
+
+impl Store for PgTable {
+    type Item = Row;
+    type Sink = PgSink<Table<Row>>;
+
+    fn sink(&self) -> Self::Sink {
+        let table = Table::new("numbers")
+            .create_if_missing()
+            .column("number", |row: &Row| row.0)
+            .column("text", |row| row.1.clone());
+        let table = match self.has_key {
+            true => table.key(["number"]),
+            false => table,
+        };
+        let limits = EpochLimits::default().max_rows(10);
+        let sink = PgSink::from_url(&self.database.url).unwrap().epoch_limits(limits);
+        sink.into_tables(table)
+    }
+
+    async fn contents(&self) -> Vec<Row> {
+        let made = "SELECT to_regclass('public.numbers') IS NOT NULL";
+        if !self.database.row(made).await.get::<_, bool>(0) {
+            return Vec::new();
+        }
+        let rows = self
+            .database
+            .client
+            .query("SELECT number, text FROM numbers", &[])
+            .await;
+        rows.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    async fn rejects(&self) -> Option<u64> {
+        let letters = self.database.number("SELECT count(*) FROM ecom.dead_letters").await;
+        Some(letters as u64)
+    }
+
+    async fn stall(&self) -> Option<Box<dyn Any>> {
+        let client = connect(&self.database.url).await;
+        let lock = "SET lock_timeout = '30s'; BEGIN; LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE";
+        client.batch_execute(lock).await.unwrap();
+        Some(Box::new(client))
+    }
+}
+
+#[tokio::test]
+async fn the_sink_into_a_table_of_the_users_own() {
+    for has_key in [false, true] {
+        let store = async || PgTable {
+            database: database().await,
+            has_key,
+        };
+        let rows = (0..40).map(|n| (n, format!("text {n}")));
+        // By its key a row that comes again takes the place of the first: it is not counted as a duplicate.
+        let check = testing::sink(store, rows).max_rows_in_flight(500).crashes(3);
+        check.check().await;
     }
 }
 
