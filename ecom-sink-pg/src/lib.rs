@@ -1,6 +1,6 @@
 //! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
 //!
-//! [`PgSink`] is the sink, [`Maintenance`] the upkeep of the table beside it, [`Console`] what an operator asks and does. With the feature `server`, the module of that name starts a private PostgreSQL server from
+//! [`PgSink`] is the sink, [`Table`] a table of your own for rows of any type, [`Maintenance`] the upkeep of the table beside it, [`Console`] what an operator asks and does. With the feature `server`, the module of that name starts a private PostgreSQL server from
 //! installed programs, for try-outs and tests.
 
 mod action;

@@ -301,6 +301,11 @@ async fn what_does_not_fit_is_told_at_the_start() {
             ErrorKind::Schema,
             "no column \"sum\" (bigint)",
         ),
+        (
+            table("nowhere.made").key(["key"]).create_if_missing(),
+            ErrorKind::Schema,
+            "\"nowhere\".\"made\" can't be made",
+        ),
         (table("no_key"), ErrorKind::Configuration, "has no key"),
         (
             table("no_key").key(["id"]),

@@ -1,8 +1,10 @@
 //! What is looked at in a table of the user's own at the start, so that a mistake is told then, in one message.
 
 use ecom_stream::{Error, ErrorKind, Result};
+use tokio_postgres::error::SqlState;
 
 use super::spec::{FoundColumn, FoundTable, TableSpec};
+use crate::action::Action;
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};
 
@@ -62,14 +64,20 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
     let table = spec.sql_name();
     let names: [&(dyn postgres_types::ToSql + Sync); 2] = [&spec.schema, &spec.name];
     let mut columns = deadline.of(DOING, client.query(COLUMNS, &names)).await?;
-    if columns.is_empty() && spec.create_if_missing {
-        deadline
-            .of("making a table", client.batch_execute(&spec.create()))
-            .await?;
-        columns = deadline.of(DOING, client.query(COLUMNS, &names)).await?;
-        tracing::info!("made the table {table}");
-    }
     let schema = |message: String, hint: String| Ok(Err(Error::new(ErrorKind::Schema, message).hint(hint)));
+    if columns.is_empty() && spec.create_if_missing {
+        match deadline.of(DOING, client.batch_execute(&spec.create())).await {
+            Ok(()) => tracing::info!("made the table {table}"),
+            // Another instance makes it at this moment.
+            Err(failure) if failure.state() == Some(&SqlState::UNIQUE_VIOLATION) => {}
+            Err(failure) if failure.action() == Action::Pause => {
+                let message = format!("the table {table} can't be made: {}", failure.detail());
+                return schema(message, format!("make it as a role that may: {}", spec.create()));
+            }
+            Err(failure) => return Err(failure),
+        }
+        columns = deadline.of(DOING, client.query(COLUMNS, &names)).await?;
+    }
     if columns.is_empty() {
         let hint = format!("make it, or say create_if_missing(): {}", spec.create());
         return schema(format!("there is no table {table}"), hint);
