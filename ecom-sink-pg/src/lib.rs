@@ -48,8 +48,8 @@ pub use tokio_postgres;
 
 pub use connect::without_password;
 pub use console::{
-    Console, Exported, Files, Instance, Letter, LetterFilter, PipelineStatus, Refused, RefusedFor, Retried, Status,
-    UnusableFile,
+    Console, Exported, ExportedFile, Files, Instance, Letter, LetterFilter, PipelineStatus, Refused, RefusedFor,
+    Retried, Status, UnusableFile,
 };
 pub use epoch::EpochLimits;
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};

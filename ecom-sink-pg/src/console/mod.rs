@@ -14,7 +14,7 @@ use crate::connect::{Connection, Connector, Hosts, of_process};
 use crate::failure::Deadline;
 use crate::schema;
 
-pub use export::Exported;
+pub use export::{Exported, ExportedFile};
 pub use letters::{Letter, LetterFilter};
 pub use retry::{Refused, Retried};
 pub use status::{Files, Instance, PipelineStatus, RefusedFor, Status, UnusableFile};
