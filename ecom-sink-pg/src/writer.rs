@@ -169,6 +169,8 @@ impl Writer {
         }
         order.committed(number, epoch.refused_keys());
         common.leader.teller().writing_fails(None);
+        #[cfg(feature = "metrics")]
+        crate::metrics::refused(&epoch.letters());
         stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);
