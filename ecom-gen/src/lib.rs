@@ -45,6 +45,7 @@ pub mod profile;
 mod rate;
 mod scenario;
 mod seed;
+mod settings;
 mod shop;
 mod shopper;
 mod source;
