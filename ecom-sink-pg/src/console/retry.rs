@@ -142,7 +142,7 @@ impl Console {
     }
 
     async fn session_to_write(&self) -> Result<Connection> {
-        let connection = self.connector().connect_within(self.wait_for_server).await?;
+        let connection = self.connector().connect_within(self.database.wait_for_server).await?;
         crate::schema::check(&connection.client).await?;
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))
