@@ -102,8 +102,11 @@ impl Writer {
                     continue;
                 }
             };
-            // Whatever happened, its transaction ends with it.
-            let backend_pid = self.session.take().map(|session| session.backend_pid());
+            // Whatever happened, its transaction ends: with its session, unless nothing is wrong with that.
+            let backend_pid = match failure {
+                Failure::RowsCameBack => self.give_up().await.map(|()| None)?,
+                _ => self.session.take().map(|session| session.backend_pid()),
+            };
             order.failed(number);
             crash_point!("epoch.failed");
             order.turn_of(number).await;
