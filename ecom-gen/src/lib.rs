@@ -22,6 +22,12 @@
 //! assert!(events.iter().any(|event| event.event_type == EventType::Purchase));
 //! # Ok(()) }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `cli`, on by default | the program `ecom-gen` and what it needs; the library alone wants `default-features = false` |
 
 mod builder;
 mod calendar;
@@ -39,6 +45,7 @@ pub mod profile;
 mod rate;
 mod scenario;
 mod seed;
+mod settings;
 mod shop;
 mod shopper;
 mod source;

@@ -10,17 +10,17 @@ use ecom_stream::{
     SplitState, Topology,
 };
 use futures::StreamExt;
-use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use crate::ShopBuilder;
 use crate::model::Model;
 use crate::moment::Moment;
 use crate::moment::micros;
-use crate::pace::{Clock, Now};
+use crate::pace::Clock;
 use crate::place::{Place, Places};
+use crate::settings::{Settings, set_by_settings};
 use crate::timeline::{in_order, slices};
-use crate::{Pace, ShopBuilder};
 
 /// After so long without an event a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
@@ -33,67 +33,19 @@ const EVENT_BYTES: usize = 180;
 #[derive(Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct ShopSource {
-    name: String,
-    location: String,
-    shop: ShopBuilder,
-    pace: Pace,
-    events: Option<u64>,
-    until: Option<OffsetDateTime>,
+    settings: Settings,
     max_batch_rows: usize,
-    workers: usize,
-    now: Now,
 }
+
+set_by_settings!(ShopSource, name: "shop");
 
 impl ShopSource {
     /// The events of `shop`, live, without an end.
     pub fn new(shop: ShopBuilder) -> Self {
         Self {
-            name: "shop".to_owned(),
-            location: "simulation".to_owned(),
-            shop,
-            pace: Pace::default(),
-            events: None,
-            until: None,
+            settings: Settings::new("shop", shop),
             max_batch_rows: 1_024,
-            workers: 1,
-            now: Arc::new(OffsetDateTime::now_utc),
         }
-    }
-
-    /// The name of the source in the pipeline, in place of `shop`.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Where a sink's ledger says that the source reads, in place of `simulation`.
-    pub fn location(mut self, location: impl Into<String>) -> Self {
-        self.location = location.into();
-        self
-    }
-
-    /// When events are handed out, in place of [`Pace::Live`].
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
-        self
-    }
-
-    /// Ends after that many events, counted from the start of the shop.
-    pub fn events(mut self, events: impl Into<Option<u64>>) -> Self {
-        self.events = events.into();
-        self
-    }
-
-    /// Ends with what leaves the shop before `until`.
-    pub fn until(mut self, until: impl Into<Option<OffsetDateTime>>) -> Self {
-        self.until = until.into();
-        self
-    }
-
-    /// How many threads make events at a time, in place of 1; at least 1. That changes nothing in the events.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers.max(1);
-        self
     }
 
     /// Puts at most `rows` events into a batch, in place of 1,024; at least 1.
@@ -101,21 +53,15 @@ impl ShopSource {
         self.max_batch_rows = rows.max(1);
         self
     }
-
-    /// The clock that [`Pace::Live`] and [`Pace::Times`] go by, in place of the system's.
-    pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
-        self.now = Arc::new(clock);
-        self
-    }
 }
 
 impl fmt::Debug for ShopSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShopSource")
-            .field("name", &self.name)
-            .field("shop", &self.shop)
-            .field("pace", &self.pace)
-            .field("events", &self.events)
+            .field("name", &self.settings.name)
+            .field("shop", &self.settings.shop)
+            .field("pace", &self.settings.pace)
+            .field("events", &self.settings.events)
             .finish_non_exhaustive()
     }
 }
@@ -125,32 +71,32 @@ impl Source for ShopSource {
     type Ack = ();
 
     fn describe(&self, topology: &mut Topology) {
-        topology.add_source(self.name.clone(), self.location.clone());
+        self.settings.describe(topology);
     }
 
     fn check(&self) -> Result<()> {
-        self.shop.delivery.check()
+        self.settings.shop.delivery.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<Event>, ()) {
-        let split = Split::new(self.name.clone(), format!("seed={}", self.shop.seed));
+        let split = self.settings.split();
         let stream = try_stream! {
-            let places = Places::of(&self.shop);
+            let places = Places::of(&self.settings.shop);
             let known = from.positions(std::slice::from_ref(&split)).await?;
             let (mut done, mut place) = match known.first() {
                 None => (0, None),
                 Some(position) => (position.record, Some(places.read(position)?)),
             };
-            let end = self.events.unwrap_or(u64::MAX);
+            let end = self.settings.events.unwrap_or(u64::MAX);
             if done >= end {
                 return;
             }
-            let model = open(&self.shop).await?;
-            let start = micros(self.shop.start);
-            let until = self.until.map_or(i64::MAX, micros);
+            let model = open(&self.settings.shop).await?;
+            let start = micros(self.settings.shop.start);
+            let until = self.settings.until.map_or(i64::MAX, micros);
             let first = place.map_or(model.slice_at(start), |place: Place| place.slice);
-            let clock = Clock::start(self.pace, self.now.clone(), start.max(first * model.slice_micros));
-            let mut slices = pin!(slices(model.clone(), first, start, self.workers, move |slice, moments| {
+            let clock = Clock::start(self.settings.pace, self.settings.now.clone(), start.max(first * model.slice_micros));
+            let mut slices = pin!(slices(model.clone(), first, start, self.settings.workers, move |slice, moments| {
                 (slice, in_order(moments))
             }));
             let mut last_sent = Instant::now();

@@ -19,6 +19,9 @@ pub(crate) enum Failure {
         host: String,
         source: tokio_postgres::Error,
     },
+    /// Of a statement that writes the ledger, letters or state, not of the rows.
+    #[error("writing the ledger")]
+    Ledger(#[source] tokio_postgres::Error),
     #[error("there is no host to connect to")]
     NoHost,
     #[error("no answer from the server within {} seconds while {doing}", after.as_secs())]
@@ -33,7 +36,18 @@ pub(crate) enum Failure {
     TableChanged { table: String },
 }
 
+const LEDGER_REFUSES: &str = "a table of the ledger refuses it, not the one of the events: take away the rule that was added \
+    to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; loading goes on by itself then";
+
 impl Failure {
+    /// Says that it is of a statement of the ledger.
+    pub(crate) fn of_the_ledger(self) -> Self {
+        match self {
+            Self::Postgres(source) => Self::Ledger(source),
+            other => other,
+        }
+    }
+
     /// Says at which host it happened.
     pub(crate) fn at(self, host: &str) -> Self {
         match self {
@@ -47,7 +61,7 @@ impl Failure {
 
     fn postgres(&self) -> Option<&tokio_postgres::Error> {
         match self {
-            Self::Postgres(err) | Self::Refused { source: err, .. } => Some(err),
+            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => Some(err),
             _ => None,
         }
     }
@@ -76,6 +90,11 @@ impl Failure {
             {
                 Action::Bisect
             }
+            // No row is to blame, and none may be left out for it.
+            Self::Ledger(err) => match action(err.code()) {
+                Action::LookUpKeys | Action::MakePartitions | Action::Bisect => Action::Pause,
+                other => other,
+            },
             Self::RowsCameBack => Action::StartOver,
             Self::TableChanged { .. } => Action::Pause,
             _ => action(self.state()),
@@ -108,7 +127,14 @@ impl Failure {
     /// The error for the user, with what to do about it.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, advice) = match &self {
-            Self::Postgres(err) | Self::Refused { source: err, .. } => {
+            Self::Ledger(err)
+                if err
+                    .code()
+                    .is_some_and(|state| matches!(state.code().get(..2), Some("22" | "23"))) =>
+            {
+                (ErrorKind::Schema, Some(LEDGER_REFUSES))
+            }
+            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => {
                 refusal::verdict(err).unwrap_or_else(|| verdict(err.code()))
             }
             Self::Silence { .. } => verdict(None),

@@ -1,7 +1,15 @@
 //! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
 //!
-//! [`PgSink`] is the sink, [`Table`] a table of your own for rows of any type, [`Maintenance`] the upkeep of the table beside it, [`Console`] what an operator asks and does. With the feature `server`, the module of that name starts a private PostgreSQL server from
-//! installed programs, for try-outs and tests.
+//! [`PgSink`] is the sink, [`Table`] a table of your own for rows of any type, [`Maintenance`] the upkeep of the events' table
+//! beside it, [`Console`] what an operator asks and does.
+//!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `cli`, on by default | the program `ecom-ingest` and what it needs; the library alone wants `default-features = false` |
+//! | `metrics`, part of `cli` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
+//! | `server` | the module of that name: a private PostgreSQL server from installed programs, for try-outs and tests |
 
 mod action;
 mod backoff;
@@ -42,8 +50,8 @@ pub use tokio_postgres;
 
 pub use connect::without_password;
 pub use console::{
-    Console, Exported, Files, Instance, Letter, LetterFilter, PipelineStatus, Refused, RefusedFor, Retried, Status,
-    UnusableFile,
+    Console, Exported, ExportedFile, Files, Instance, Letter, LetterFilter, PipelineStatus, Refused, RefusedFor,
+    Retried, Status, UnusableFile,
 };
 pub use epoch::EpochLimits;
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};

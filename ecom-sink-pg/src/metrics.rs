@@ -1,12 +1,19 @@
 //! What the sink tells to the facade [`metrics`](https://docs.rs/metrics), behind the feature `metrics`. [`describe`] gives the
 //! names their help texts, for whoever installs a recorder; the pipeline's own are in [`ecom_stream::metrics`].
 
+use ecom_stream::Reason;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::action::Action;
+use crate::epoch::Letter;
 
 const FAILURES: &str = "ecom_postgres_failures_total";
 const LEADS: &str = "ecom_leading";
+const REJECTS: &str = "ecom_rejects_total";
+
+/// What the server refused, and what has a reason that is not one of the library's: labels are from a closed set.
+const SQLSTATE: &str = "sqlstate";
+const OTHER: &str = "other";
 
 /// Describes every metric of this crate to the recorder that is installed.
 pub fn describe() {
@@ -28,6 +35,13 @@ pub fn describe() {
     ] {
         counter!(FAILURES, "action" => word(action)).increment(0);
     }
+    describe_counter!(
+        REJECTS,
+        "Records that were refused and are among the dead letters, by reason."
+    );
+    for label in Reason::ALL.iter().map(Reason::as_str).chain([SQLSTATE, OTHER]) {
+        counter!(REJECTS, "reason" => label).increment(0);
+    }
     leads(false);
 }
 
@@ -39,6 +53,21 @@ pub(crate) fn leads(leads: bool) {
     gauge!(LEADS).set(if leads { 1.0 } else { 0.0 });
 }
 
+/// Tells of the letters of an epoch that is durable.
+pub(crate) fn refused(letters: &[Letter]) {
+    for letter in letters {
+        counter!(REJECTS, "reason" => label(&letter.reject.refusal.reason)).increment(1);
+    }
+}
+
+fn label(reason: &Reason) -> &'static str {
+    match Reason::ALL.iter().find(|known| *known == reason) {
+        Some(known) => known.as_str(),
+        None if reason.as_str().starts_with("sqlstate_") => SQLSTATE,
+        None => OTHER,
+    }
+}
+
 fn word(action: Action) -> &'static str {
     match action {
         Action::Retry => "retry",
@@ -47,5 +76,20 @@ fn word(action: Action) -> &'static str {
         Action::LookUpKeys => "look_up_keys",
         Action::MakePartitions => "make_partitions",
         Action::Bisect => "bisect",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_from_a_closed_set() {
+        for reason in Reason::ALL {
+            assert_eq!(label(reason), reason.as_str());
+        }
+        assert_eq!(label(&"late".to_owned().into()), "late");
+        assert_eq!(label(&"sqlstate_23514".into()), SQLSTATE);
+        assert_eq!(label(&"user ada is banned".to_owned().into()), OTHER);
     }
 }

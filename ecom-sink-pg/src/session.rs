@@ -272,7 +272,8 @@ impl Session {
 
     async fn execute(&self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
         let executed = self.connection.client.execute(statement, params);
-        self.deadline.of("writing the ledger", executed).await
+        let executed = self.deadline.of("writing the ledger", executed).await;
+        executed.map_err(Failure::of_the_ledger)
     }
 }
 

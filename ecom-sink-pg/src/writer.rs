@@ -105,8 +105,11 @@ impl Writer {
                     continue;
                 }
             };
-            // Whatever happened, its transaction ends with it.
-            let backend_pid = self.session.take().map(|session| session.backend_pid());
+            // Whatever happened, its transaction ends: with its session, unless nothing is wrong with that.
+            let backend_pid = match failure {
+                Failure::RowsCameBack => self.give_up().await.map(|()| None)?,
+                _ => self.session.take().map(|session| session.backend_pid()),
+            };
             order.failed(number);
             crash_point!("epoch.failed");
             order.turn_of(number).await;
@@ -172,6 +175,8 @@ impl Writer {
         }
         order.committed(number, epoch.refused_keys());
         common.leader.teller().writing_fails(None);
+        #[cfg(feature = "metrics")]
+        crate::metrics::refused(&epoch.letters());
         stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ecom_sink_pg::server::Shutdown;
-use fixture::program::{Ingest, command};
+use fixture::program::{Ingest, command, once};
 use fixture::{HEADER, database, database_on, drop_in, drop_in_text, eventually, line, start_server};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -59,10 +59,13 @@ fn sample(text: &str, name: &str) -> Option<f64> {
 #[tokio::test]
 async fn metrics_are_what_prometheus_wants_and_count_what_was_done() {
     let (database, input, port) = (database().await, tempfile::tempdir().unwrap(), port());
+    once(&database, &input).await;
+    let rule = "ALTER TABLE ecom.events ADD CONSTRAINT no_lamps CHECK (user_id <> 'user-2') NOT VALID";
+    database.client.batch_execute(rule).await.unwrap();
     drop_in_text(
         input.path(),
         "secret-name.csv",
-        format!("{HEADER}{}{}1,2\n", line(1), line(1)),
+        format!("{HEADER}{}{}{}1,2\n", line(1), line(1), line(2)),
     );
     drop_in_text(input.path(), "c.csv", "what,ever\n1,2\n");
     let _ingest = Ingest::start(&database, &input, &["--listen", &port.to_string()]);
@@ -74,11 +77,15 @@ async fn metrics_are_what_prometheus_wants_and_count_what_was_done() {
     })
     .await;
     for (name, value) in [
-        ("ecom_records_read_total", 3.0),
+        ("ecom_records_read_total", 4.0),
         ("ecom_records_total{outcome=\"stored\"}", 1.0),
         ("ecom_records_total{outcome=\"duplicate\"}", 1.0),
-        ("ecom_records_total{outcome=\"rejected\"}", 1.0),
+        ("ecom_records_total{outcome=\"rejected\"}", 2.0),
         ("ecom_records_total{outcome=\"filtered\"}", 0.0),
+        ("ecom_rejects_total{reason=\"field_count\"}", 1.0),
+        ("ecom_rejects_total{reason=\"sqlstate\"}", 1.0),
+        ("ecom_rejects_total{reason=\"price_missing\"}", 0.0),
+        ("ecom_rejects_total{reason=\"other\"}", 0.0),
         ("ecom_splits_total{state=\"damaged\"}", 0.0),
         ("ecom_leading", 1.0),
         ("ecom_postgres_failures_total{action=\"retry\"}", 0.0),

@@ -145,6 +145,38 @@ async fn a_table_that_is_away_for_a_while_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_rule_that_the_ledger_breaks_is_waited_for_and_no_row_is_blamed() {
+    for table in ["ingest_split", "ingest_pipeline"] {
+        let database = database().await;
+        let (input, ingest) = at_work(&database).await;
+        let rule = match table {
+            "ingest_split" => "CHECK (path <> 'second.csv')",
+            _ => "CHECK (epoch < 2)",
+        };
+        execute(
+            &database.client,
+            &format!("SET lock_timeout = '20s'; ALTER TABLE ecom.{table} ADD CONSTRAINT mine {rule} NOT VALID"),
+        )
+        .await;
+        drop_in(input.path(), "second.csv", 100..200);
+        eventually("the pause", async || {
+            let log = ingest.log();
+            log.contains("paused: writing failed: ")
+                && log.contains("\"mine\"")
+                && log.contains("a table of the ledger")
+        })
+        .await;
+        execute(
+            &database.client,
+            &format!("ALTER TABLE ecom.{table} DROP CONSTRAINT mine"),
+        )
+        .await;
+        loads_the_second_file(&database, ingest).await;
+        assert_eq!(database.number("SELECT count(*) FROM ecom.dead_letters").await, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_read_only_for_a_while_is_waited_for() {
     let database = database().await;
     let (input, ingest) = at_work(&database).await;

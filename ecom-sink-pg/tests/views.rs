@@ -70,6 +70,7 @@ async fn views_of_nothing() {
         "ingest_status",
         "ingest_balance",
         "dead_letter_summary",
+        "reject_outcomes",
     ] {
         assert_eq!(db.ask(&format!("SELECT * FROM ecom.{empty}")).await, [""; 0], "{empty}");
     }
@@ -264,4 +265,33 @@ async fn progress_stays_on_its_page() {
         assert_eq!(all, table);
         assert!(heap_only.parse::<i32>().unwrap() >= least, "{counts:?}");
     }
+}
+
+#[tokio::test]
+async fn rejects_that_were_mended_are_told_from_those_that_wait() {
+    let db = database_with_schema().await;
+    db.execute(
+        "SET timezone = 'UTC';
+         INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, state, read, stored, duplicates, rejected)
+         VALUES (1, 'p', 's', 'a.csv', 'finished', 6, 2, 1, 3);
+         INSERT INTO ecom.dead_letters (epoch, pipeline, reason, detail, split_id, rejected_at, resolved_at, resolution)
+         VALUES (1, 'p', 'late', 'first', 1, '2026-11-23 10:00Z', NULL, NULL),
+                (1, 'p', 'late', 'second', 1, '2026-11-23 11:00Z', '2026-11-25 09:00Z', 'stored'),
+                (1, 'p', 'late', 'third', 1, '2026-11-24 10:00Z', '2026-11-25 08:00Z', 'duplicate'),
+                (1, 'p', 'late', 'fourth', 1, '2026-11-24 10:00Z', NULL, NULL),
+                (1, 'p', 'late', 'fifth', 1, '2026-11-24 10:00Z', NULL, NULL),
+                (1, 'p', 'field_count', 'sixth', 1, now(), now(), 'stored')",
+    )
+    .await;
+    let outcomes =
+        "SELECT pipeline, reason, refused, waiting, stored, duplicates, last_mended_at FROM ecom.reject_outcomes
+                    WHERE reason = 'late'";
+    assert_eq!(db.ask(outcomes).await, ["p|late|5|3|1|1|2026-11-25 09:00:00+00"]);
+    let summary = "SELECT reason, records, example_detail FROM ecom.dead_letter_summary";
+    assert_eq!(db.ask(summary).await, ["late|3|fifth"]);
+    let days = "SELECT day, rejected FROM ecom.quality_by_day()";
+    assert_eq!(db.ask(days).await, ["2026-11-23|1", "2026-11-24|2"]);
+    let reasons = "SELECT rejected, reasons FROM ecom.quality_by_file";
+    assert_eq!(db.ask(reasons).await, ["3|{\"late\": 3}"]);
+    assert_eq!(db.ask("SELECT rejected_last_hour FROM ecom.pulse").await, ["0"]);
 }

@@ -51,6 +51,15 @@
 //! ```
 //!
 #![doc = include_str!("from_sql.md")]
+//! # Features
+//!
+//! None is on unless asked for.
+//!
+//! | feature | |
+//! |---|---|
+//! | `metrics` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
+//! | `testing` | the module of that name: checks of the contract for sources, transforms and sinks of your own |
+//! | `crash-points` | for the tests of these crates: points at which the program can be made to crash |
 
 mod activity;
 pub mod aggregate;

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
@@ -16,13 +15,14 @@ use super::cut::{Cutter, PartNumber, Piece, Progress, Rules, Start};
 use super::encode::Encoder;
 use super::lost::Lost;
 use super::{FilePart, FilePlan};
+use crate::ShopBuilder;
 use crate::dirt::Dirt;
 use crate::moment::micros;
-use crate::pace::{Clock, Now};
+use crate::pace::Clock;
 use crate::place::{Place, Places};
+use crate::settings::{Settings, set_by_settings};
 use crate::source::open;
 use crate::timeline::slices;
-use crate::{Pace, ShopBuilder};
 
 /// After so long without a file a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
@@ -35,6 +35,9 @@ const END_OF_TIME_MICROS: i64 = 253_402_300_800_000_000;
 ///
 /// Its one split is `seed=N`, its offsets count rows and its records are the parts of files. It resumes after any of them, as
 /// long as the shop, the plan and all that is wrong with the files are the same.
+///
+/// With a clock each file ends when its time is over, whether another row comes or not. Of [`events`](Self::events) copies of
+/// those that were sent before don't count, so there may be more rows.
 ///
 /// ```
 /// use ecom_gen::{FilePlan, FilesSink, Pace, Shop, ShopFiles};
@@ -53,49 +56,25 @@ const END_OF_TIME_MICROS: i64 = 253_402_300_800_000_000;
 #[derive(Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct ShopFiles {
-    name: String,
-    location: String,
-    shop: ShopBuilder,
+    settings: Settings,
     plan: FilePlan,
-    pace: Pace,
-    events: Option<u64>,
-    until: Option<OffsetDateTime>,
     dirt: Dirt,
     truth: bool,
     part_bytes: usize,
-    workers: usize,
-    now: Now,
 }
+
+set_by_settings!(ShopFiles, name: "files");
 
 impl ShopFiles {
     /// The files of `shop`, live, without an end.
     pub fn new(shop: ShopBuilder) -> Self {
         Self {
-            name: "files".to_owned(),
-            location: "simulation".to_owned(),
-            shop,
+            settings: Settings::new("files", shop),
             plan: FilePlan::default(),
-            pace: Pace::default(),
-            events: None,
-            until: None,
             dirt: Dirt::none(),
             truth: false,
             part_bytes: PART_BYTES,
-            workers: 1,
-            now: Arc::new(OffsetDateTime::now_utc),
         }
-    }
-
-    /// The name of the source in the pipeline, in place of `files`.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Where a sink's ledger says that the source reads, in place of `simulation`.
-    pub fn location(mut self, location: impl Into<String>) -> Self {
-        self.location = location.into();
-        self
     }
 
     /// How the rows are cut into files.
@@ -120,42 +99,10 @@ impl ShopFiles {
         self
     }
 
-    /// When files are handed out, in place of [`Pace::Live`]. With a clock each ends when its time is over, whether
-    /// another row comes or not.
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
-        self
-    }
-
-    /// Ends after that many events, counted from the start of the shop. A copy of one that was sent before doesn't count,
-    /// so there may be more rows.
-    pub fn events(mut self, events: impl Into<Option<u64>>) -> Self {
-        self.events = events.into();
-        self
-    }
-
-    /// Ends with what leaves the shop before `until`.
-    pub fn until(mut self, until: impl Into<Option<OffsetDateTime>>) -> Self {
-        self.until = until.into();
-        self
-    }
-
-    /// How many threads make rows at a time, in place of 1; at least 1. That changes nothing in the files.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers.max(1);
-        self
-    }
-
     /// Hands a part of a file out when it has so many bytes, in place of 256 KiB; at least
     /// 1 KiB. That changes nothing in the files.
     pub fn part_bytes(mut self, bytes: usize) -> Self {
         self.part_bytes = bytes.max(1_024);
-        self
-    }
-
-    /// The clock that [`Pace::Live`] and [`Pace::Times`] go by, in place of the system's.
-    pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
-        self.now = Arc::new(clock);
         self
     }
 }
@@ -163,12 +110,12 @@ impl ShopFiles {
 impl fmt::Debug for ShopFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShopFiles")
-            .field("name", &self.name)
-            .field("shop", &self.shop)
+            .field("name", &self.settings.name)
+            .field("shop", &self.settings.shop)
             .field("plan", &self.plan)
             .field("dirt", &self.dirt)
-            .field("pace", &self.pace)
-            .field("events", &self.events)
+            .field("pace", &self.settings.pace)
+            .field("events", &self.settings.events)
             .finish_non_exhaustive()
     }
 }
@@ -190,22 +137,22 @@ impl Source for ShopFiles {
     type Ack = ();
 
     fn describe(&self, topology: &mut Topology) {
-        topology.add_source(self.name.clone(), self.location.clone());
+        self.settings.describe(topology);
     }
 
     fn check(&self) -> Result<()> {
         self.plan.check()?;
         self.dirt.check()?;
-        self.shop.delivery.check()
+        self.settings.shop.delivery.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<FilePart>, ()) {
-        let split = Split::new(self.name.clone(), format!("seed={}", self.shop.seed));
+        let split = self.settings.split();
         let stream = try_stream! {
-            let places = Places::of(&self.shop).and(&(self.plan.identity(), &self.dirt, self.truth, self.part_bytes));
+            let places = Places::of(&self.settings.shop).and(&(self.plan.identity(), &self.dirt, self.truth, self.part_bytes));
             let known = from.positions(std::slice::from_ref(&split)).await?;
-            let model = open(&self.shop).await?;
-            let start_micros = micros(self.shop.start);
+            let model = open(&self.settings.shop).await?;
+            let start_micros = micros(self.settings.shop.start);
             let resume = match known.first() {
                 None => Resume::at(model.slice_at(start_micros), start_micros, &self.plan),
                 Some(position) => places.read(position)?,
@@ -220,15 +167,15 @@ impl Source for ShopFiles {
                 plan,
                 dirt: self.dirt,
                 truth: self.truth,
-                most_events: self.events.unwrap_or(u64::MAX),
-                until: self.until.map_or(END_OF_TIME_MICROS, micros).min(END_OF_TIME_MICROS),
+                most_events: self.settings.events.unwrap_or(u64::MAX),
+                until: self.settings.until.map_or(END_OF_TIME_MICROS, micros).min(END_OF_TIME_MICROS),
                 part_bytes: self.part_bytes,
             };
             let first = resume.progress.start.place;
             let mut cutter = Cutter::new(rules, resume.progress.start);
-            let clock = Clock::start(self.pace, self.now.clone(), resume.at_us);
+            let clock = Clock::start(self.settings.pace, self.settings.now.clone(), resume.at_us);
             let encoder = Encoder { model: model.clone(), dirt: self.dirt };
-            let mut slices = pin!(slices(model.clone(), first.slice, start_micros, self.workers, move |slice, moments| {
+            let mut slices = pin!(slices(model.clone(), first.slice, start_micros, self.settings.workers, move |slice, moments| {
                 encoder.encode(slice, moments)
             }));
             let mut last_sent = Instant::now();

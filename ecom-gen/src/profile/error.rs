@@ -3,6 +3,8 @@ use std::path::Path;
 
 use ecom_stream::{Error, ErrorKind};
 
+use super::Profile;
+
 type Cause = Box<dyn StdError + Send + Sync>;
 
 /// Why files could not be measured, or a profile not be read, and what to do next.
@@ -39,8 +41,14 @@ impl ProfileError {
 
     pub(super) fn version(version: u32) -> Self {
         Self::new(
-            format!("the profile has version {version} of the format, which is not known here"),
-            "make it again from the files",
+            format!(
+                "the profile has version {version} of the format, and version {} is read here",
+                Profile::VERSION
+            ),
+            match version < Profile::VERSION {
+                true => "measure the files again: ecom-gen profile DIR --json > PROFILE",
+                false => "a newer ecom-gen wrote it, and reads it",
+            },
         )
     }
 

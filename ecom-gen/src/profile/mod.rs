@@ -103,8 +103,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The version of the format that is written and read.
-    pub const VERSION: u32 = 1;
+    /// The version of the format that is written and read. 2: [`Clock::zone`] took the place of an offset from UTC.
+    pub const VERSION: u32 = 2;
 
     fn of(events: &Events, repeats: Repeats, unusable_rows: u64, unusable_files: u64) -> Self {
         let by_session = Groups::new(&events.rows, events.sessions, |row| row.session);

@@ -17,8 +17,13 @@ fn json_round_trips() {
 fn other_json_is_refused() {
     let json = measure([]).to_json().unwrap();
     for (from, to, complaint) in [
-        ("\"version\": 1", "\"version\": 2", "version 2"),
-        ("\"version\": 1,", "", "no profile"),
+        (
+            "\"version\": 2",
+            "\"version\": 1",
+            "measure the files again: ecom-gen profile DIR --json",
+        ),
+        ("\"version\": 2", "\"version\": 3", "a newer ecom-gen wrote it"),
+        ("\"version\": 2,", "", "no profile"),
         ("\"views\"", "\"looks\"", "no profile"),
         ("\"volume\": {", "\"volume\": { \"more\": 1,", "no profile"),
     ] {

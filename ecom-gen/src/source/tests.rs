@@ -4,10 +4,11 @@ use csv_async::{AsyncReader, AsyncWriter, ByteRecord};
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::{CsvRecord, Header, Rules, SourceExt, ToCsv};
 use futures::StreamExt;
+use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::*;
-use crate::{Delivery, Rate, Shop};
+use crate::{Delivery, Pace, Rate, Shop};
 
 const START: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
 

@@ -1,5 +1,6 @@
 //! Connections: how they are opened, what is set on them, and how they end.
 
+mod database;
 mod hosts;
 mod mode;
 mod params;
@@ -20,6 +21,7 @@ use crate::backoff::delays;
 use crate::failure::{Deadline, Failure};
 use hosts::Host;
 
+pub(crate) use database::{Database, made_of_database};
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
 pub use text::without_password;

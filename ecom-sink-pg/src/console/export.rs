@@ -1,5 +1,6 @@
 //! Letters as CSV files that can be mended and put in again.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +15,24 @@ use super::{Console, retry};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
-    /// The files, one for each header.
-    pub files: Vec<PathBuf>,
+    /// The files, one for each header; another where files with that header were read by a mapping too.
+    pub files: Vec<ExportedFile>,
     /// How many letters they hold.
     pub letters: u64,
     /// The numbers of letters that can't stand in a file: their bytes are cut off or would swallow the next line.
     pub unprintable: Vec<i64>,
     /// The numbers of letters for which nobody knows the header of their file.
     pub headless: Vec<i64>,
+}
+
+/// A file of letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether its records come from files that were read by a mapping: then it must be retried by one.
+    pub is_mapped: bool,
 }
 
 /// Stand in front of the columns of the original.
@@ -39,7 +50,8 @@ const MOST_KEPT_BYTES: usize = 64 << 10;
 impl Console {
     /// Writes letters to files in the directory `to`, which is made: `rejects.csv`, and another for each further header.
     ///
-    /// A line has the number of the letter, why it was refused and where it stood, then the record byte by byte as it was.
+    /// A line has the number of the letter, why it was refused and where it stood, then the record byte by byte as it was; one
+    /// of a file with other delimiters or quotes is written anew, field by field, so that all files have commas and double quotes.
     /// `columns` is the header for letters of files whose own the ledger doesn't have. Files that are there are not touched.
     ///
     /// # Errors
@@ -50,7 +62,7 @@ impl Console {
         let connection = self.session().await?;
         fs::create_dir_all(to).map_err(|err| Error::cant("make", to, err))?;
         let mut exported = Exported::default();
-        let mut files: HashMap<Vec<String>, WholeFile> = HashMap::new();
+        let mut files: HashMap<(Vec<String>, bool), WholeFile> = HashMap::new();
         let mut names = Vec::new();
         let mut last = 0;
         loop {
@@ -67,27 +79,29 @@ impl Console {
                     exported.unprintable.push(letter.id);
                     continue;
                 };
-                if !files.contains_key(&header) {
+                let kind = (header, letter.is_mapped);
+                if !files.contains_key(&kind) {
                     let name = match files.len() {
                         0 => to.join("rejects.csv"),
                         n => to.join(format!("rejects-{}.csv", n + 1)),
                     };
-                    let file = begun(&name, &header).await?;
-                    names.push((name, header.clone()));
-                    files.insert(header.clone(), file);
+                    let file = begun(&name, &kind.0).await?;
+                    names.push((name, kind.clone()));
+                    files.insert(kind.clone(), file);
                 }
-                if let Some(file) = files.get_mut(&header) {
+                if let Some(file) = files.get_mut(&kind) {
                     file.write(&line)?;
                 }
                 exported.letters += 1;
             }
         }
-        for (name, header) in names {
-            if let Some(mut file) = files.remove(&header) {
-                if !file.appear(&name)? {
-                    return Err(there_already(&name));
+        for (path, kind) in names {
+            if let Some(mut file) = files.remove(&kind) {
+                if !file.appear(&path)? {
+                    return Err(there_already(&path));
                 }
-                exported.files.push(name);
+                let is_mapped = kind.1;
+                exported.files.push(ExportedFile { path, is_mapped });
             }
         }
         Ok(exported)
@@ -112,10 +126,8 @@ async fn begun(name: &Path, header: &[String]) -> Result<WholeFile> {
 
 /// The line of a letter; nothing where its bytes are not one record.
 async fn line(letter: &Letter) -> Option<Vec<u8>> {
-    let raw = letter.raw.as_deref()?;
-    if raw.len() >= MOST_KEPT_BYTES || !is_one_record(raw).await {
-        return None;
-    }
+    let raw = letter.raw.as_deref().filter(|raw| raw.len() < MOST_KEPT_BYTES)?;
+    let text = plain(raw, letter.written).await?;
     let (id, record) = (
         letter.id.to_string(),
         letter.record.map(|record| record.to_string()).unwrap_or_default(),
@@ -125,25 +137,38 @@ async fn line(letter: &Letter) -> Option<Vec<u8>> {
     let mut line = encoded(fields.into_iter().map(str::as_bytes)).await;
     line.pop();
     line.push(b',');
-    line.extend_from_slice(raw);
+    line.extend_from_slice(&text);
     line.push(b'\n');
     Some(line)
 }
 
-/// Whether the bytes leave the next line alone.
-async fn is_one_record(raw: &[u8]) -> bool {
+/// A record as it stands with commas and double quotes; nothing where its bytes don't leave the next line alone.
+async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
     const NEXT: &[u8] = b"next\n";
-    let text = [b"first,", raw, b"\n", NEXT].concat();
+    let (delimiter, quote) = written;
+    let text = [b"first", &[delimiter][..], raw, b"\n", NEXT].concat();
     let mut reader = AsyncReaderBuilder::new()
+        .delimiter(delimiter)
+        .quote(quote.unwrap_or_default())
+        .quoting(quote.is_some())
         .has_headers(false)
         .flexible(true)
         .create_reader(&*text);
+    let mut records = Vec::new();
     let mut record = ByteRecord::new();
-    let mut seen = Vec::new();
     while let Ok(true) = reader.read_byte_record(&mut record).await {
-        seen.push(record.len());
+        records.push(record.clone());
     }
-    seen.len() == 2 && seen[1] == 1
+    match &*records {
+        [_, next] if next.len() != 1 => None,
+        [_, _] if written == (b',', Some(b'"')) => Some(raw.into()),
+        [record, _] => {
+            let mut text = encoded(record.iter().skip(1)).await;
+            text.pop();
+            Some(text.into())
+        }
+        _ => None,
+    }
 }
 
 async fn encoded<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
@@ -160,6 +185,8 @@ async fn encoded<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    const COMMON: (u8, Option<u8>) = (b',', Some(b'"'));
+
     #[tokio::test]
     async fn what_would_swallow_the_next_line_is_found() {
         for (raw, is_one) in [
@@ -171,7 +198,21 @@ mod tests {
             ("x\"y,\"z", false),
             ("\"a\"x,2", true),
         ] {
-            assert_eq!(is_one_record(raw.as_bytes()).await, is_one, "{raw:?}");
+            let plain = plain(raw.as_bytes(), COMMON).await;
+            assert_eq!(plain.as_deref(), is_one.then_some(raw.as_bytes()), "{raw:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn other_delimiters_and_quotes_become_the_common_ones() {
+        for (raw, written, expected) in [
+            ("1;2,5;", (b';', Some(b'"')), "1,\"2,5\","),
+            ("'a;''b''\nc';2", (b';', Some(b'\'')), "\"a;'b'\nc\",2"),
+            ("5\" disk\t2", (b'\t', None), "\"5\"\" disk\",2"),
+        ] {
+            let plain = plain(raw.as_bytes(), written).await.unwrap();
+            assert_eq!(std::str::from_utf8(&plain).unwrap(), expected, "{raw:?}");
+        }
+        assert_eq!(plain(b"'open;2", (b';', Some(b'\''))).await, None);
     }
 }

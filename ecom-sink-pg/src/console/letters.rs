@@ -32,9 +32,13 @@ pub struct Letter {
     pub resolved_at: Option<OffsetDateTime>,
     /// Its bytes as they stood in the file; the first 64 KiB of one that is longer.
     pub raw: Option<Vec<u8>>,
+    /// Whether its file was read by a mapping: then it must be retried by one.
+    pub is_mapped: bool,
     pub(super) split_id: Option<i64>,
     /// The header of its file, where the ledger has it.
     pub(super) columns: Option<Vec<String>>,
+    /// How its file is written, as far as the ledger says: what parts fields, and what quotes them.
+    pub(super) written: (u8, Option<u8>),
 }
 
 /// Which letters.
@@ -92,7 +96,8 @@ impl LetterFilter {
 const LETTERS: &str = "
     SELECT d.id, d.pipeline, s.source, s.path, s.generation, d.record_no, d.byte_offset, d.reason, d.detail, d.rejected_at,
         d.resolved_at, d.raw, d.split_id, d.path,
-        CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END
+        CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END,
+        coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote'
     FROM ecom.dead_letters d
     LEFT JOIN ecom.ingest_split s ON s.split_id = d.split_id
     WHERE ($1::text IS NULL OR d.pipeline = $1) AND ($2::text IS NULL OR d.reason = $2)
@@ -158,6 +163,11 @@ fn letter(row: &Row) -> Letter {
         }
         None => row.get::<_, Option<String>>(13).map(|path| Split::new("", path)),
     };
+    let byte = |column: usize| -> Option<u8> { row.get::<_, Option<&str>>(column)?.bytes().next() };
+    let written = match byte(16) {
+        Some(delimiter) => (delimiter, byte(17)),
+        None => (b',', Some(b'"')),
+    };
     Letter {
         id: row.get(0),
         pipeline: row.get(1),
@@ -171,5 +181,7 @@ fn letter(row: &Row) -> Letter {
         raw: row.get(11),
         split_id: row.get(12),
         columns: row.get(14),
+        is_mapped: row.get(15),
+        written,
     }
 }

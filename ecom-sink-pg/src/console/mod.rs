@@ -8,13 +8,12 @@ mod status;
 use std::time::Duration;
 
 use ecom_stream::Result;
-use tokio_postgres::Config;
 
-use crate::connect::{Connection, Connector, Hosts, of_process};
+use crate::connect::{Connection, Connector, Database, made_of_database};
 use crate::failure::Deadline;
 use crate::schema;
 
-pub use export::Exported;
+pub use export::{Exported, ExportedFile};
 pub use letters::{Letter, LetterFilter};
 pub use retry::{Refused, Retried};
 pub use status::{Files, Instance, PipelineStatus, RefusedFor, Status, UnusableFile};
@@ -36,59 +35,19 @@ const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Console {
-    hosts: Hosts,
-    wait_for_server: Duration,
+    database: Database,
 }
 
+made_of_database!(Console);
+
 impl Console {
-    /// Of the database of a URL, which is read as [`PgSink::from_url`](crate::PgSink::from_url) does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
-    pub fn from_url(url: &str) -> Result<Self> {
-        Ok(Self::of(Hosts::of_url(url, &of_process)?))
-    }
-
-    /// Of the database that the environment names (`PGHOST`, `PGDATABASE` …).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
-    pub fn from_env() -> Result<Self> {
-        Self::from_url("")
-    }
-
-    /// Of the database that `config` names, without regard to the environment.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PgSink::with_config`](crate::PgSink::with_config).
-    pub fn with_config(config: Config) -> Result<Self> {
-        Ok(Self::of(Hosts::of_config(config)?))
-    }
-
-    fn of(hosts: Hosts) -> Self {
-        Self {
-            hosts,
-            wait_for_server: Duration::from_secs(30),
-        }
-    }
-
-    /// How long to wait for a server that can't be reached, 30 seconds.
-    #[must_use]
-    pub fn wait_for_server(mut self, wait: Duration) -> Self {
-        self.wait_for_server = wait;
-        self
-    }
-
     /// Brings the schema up to date; see [`schema::apply`].
     ///
     /// # Errors
     ///
     /// Those of [`schema::apply`].
     pub async fn apply_schema(&self) -> Result<()> {
-        let mut connection = self.connector().connect_within(self.wait_for_server).await?;
+        let mut connection = self.connector().connect_within(self.database.wait_for_server).await?;
         schema::apply(&mut connection.client).await
     }
 
@@ -102,14 +61,13 @@ impl Console {
     }
 
     fn connector(&self) -> Connector {
-        let name = format!("ecom {:08x} console", rand::random::<u32>());
-        Connector::new(self.hosts.clone(), name, DEADLINE)
+        self.database.connector("console", DEADLINE)
     }
 
     async fn reading(&self) -> Result<Connection> {
         self.connector()
             .for_reading()
-            .connect_within(self.wait_for_server)
+            .connect_within(self.database.wait_for_server)
             .await
     }
 

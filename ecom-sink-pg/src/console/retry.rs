@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 
 use ecom_stream::{
-    Columns, CsvRecord, Error, ErrorKind, Event, Origin, Record, Refusal, Result, Rules, Split, crash_point, read_csv,
+    Columns, CsvRecord, Error, ErrorKind, Event, Header, Mapping, Origin, Record, Refusal, Result, Rules, Split,
+    crash_point, read_csv,
 };
 use futures::StreamExt;
 use postgres_types::ToSql;
@@ -17,7 +19,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::letters::{Letter, LetterFilter, among};
-use super::{Console, DEADLINE};
+use super::{Console, DEADLINE, export};
 use crate::action::Action;
 use crate::connect::Connection;
 use crate::failure::Failure;
@@ -67,13 +69,14 @@ const OPEN: &str = "
 
 const INSERT: &str = "
     INSERT INTO ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
-                             session_id, product_id, product_name, category, brand, price)
+                             session_id, product_id, product_name, category, brand, price, extra)
     SELECT n.event_time, now(), n.split_id, n.record_no, n.event_id, n.quantity, n.event_type, n.user_id, n.session_id,
-           n.product_id, n.product_name, n.category, n.brand, n.price::numeric
+           n.product_id, n.product_name, n.category, n.brand, n.price::numeric,
+           n.extra::jsonb
     FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::uuid[], $5::int4[], $6::text[], $7::text[], $8::text[],
-                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
          AS n (event_time, split_id, record_no, event_id, quantity, event_type, user_id, session_id, product_id,
-               product_name, category, brand, price)
+               product_name, category, brand, price, extra)
     ORDER BY n.event_id, n.event_time
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
@@ -94,8 +97,9 @@ const COUNT: &str = "
 const PATIENCE: &str = "SET lock_timeout = '10s'";
 
 impl Console {
-    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `rules` as
-    /// if it stood in its first file, and gets the same id where it has none.
+    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `mapping`
+    /// and `rules` as if it stood in its first file, and gets the same id where it has none. A row whose first file was read by
+    /// a mapping is refused without one, and the other way round.
     ///
     /// In the ledger a row that goes in counts as stored, or as a duplicate, and as rejected no more. One whose letter was
     /// settled before, by this file or another, changes nothing.
@@ -104,7 +108,14 @@ impl Console {
     ///
     /// As [`status`](Self::status); [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
     /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
-    pub async fn retry(&self, file: &Path, rules: &Rules) -> Result<Retried> {
+    pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
+        let judge = Judge {
+            is_mapped: mapping.is_some(),
+            rules: match mapping {
+                Some(mapping) => rules.mapping(mapping.clone()),
+                None => rules,
+            },
+        };
         let input = tokio::fs::File::open(file)
             .await
             .map_err(|err| Error::new(ErrorKind::Source, format!("can't open {}", file.display())).caused_by(err))?;
@@ -123,7 +134,7 @@ impl Console {
                 });
             }
             for records in batch.records.chunks(AT_ONCE) {
-                let mended = mended(&connection, records, rules, &mut retried).await?;
+                let mended = mended(&connection, records, &judge, &mut retried).await?;
                 self.store(&mut connection, mended, &mut retried).await?;
             }
         }
@@ -131,7 +142,7 @@ impl Console {
     }
 
     async fn session_to_write(&self) -> Result<Connection> {
-        let connection = self.connector().connect_within(self.wait_for_server).await?;
+        let connection = self.connector().connect_within(self.database.wait_for_server).await?;
         crate::schema::check(&connection.client).await?;
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))
@@ -192,7 +203,7 @@ impl Retried {
 async fn mended(
     connection: &Connection,
     records: &[Record<CsvRecord>],
-    rules: &Rules,
+    judge: &Judge,
     retried: &mut Retried,
 ) -> Result<Vec<Mended>> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
@@ -228,6 +239,33 @@ async fn mended(
             retried.settled_before += 1;
             continue;
         }
+        match judge.event(value, &letter) {
+            Ok(event) => mended.push(Mended { record, letter, event }),
+            Err(refusal) => refuse(refusal),
+        }
+    }
+    Ok(mended)
+}
+
+/// What makes events of mended records.
+struct Judge {
+    rules: Rules,
+    is_mapped: bool,
+}
+
+impl Judge {
+    fn event(&self, row: &CsvRecord, letter: &Letter) -> Result<Event, Refusal> {
+        match (letter.is_mapped, self.is_mapped) {
+            (true, false) => {
+                let detail = "its file was read by a mapping: retry it by that one, --map";
+                return Err(Refusal::new("mapping_missing", detail));
+            }
+            (false, true) => {
+                let detail = "its file was read without a mapping: retry it without one";
+                return Err(Refusal::new("mapping_unknown", detail));
+            }
+            (true, true) | (false, false) => {}
+        }
         // Where it stood at first, so that an event without an id gets the one that it would have had.
         let origin = letter.split.clone().zip(letter.record).map(|(split, record)| Origin {
             split,
@@ -235,12 +273,18 @@ async fn mended(
             byte_offset: letter.byte_offset.unwrap_or_default(),
             raw: Default::default(),
         });
-        match rules.event(value, origin.as_ref(), &letter.pipeline) {
-            Ok(event) => mended.push(Mended { record, letter, event }),
-            Err(refusal) => refuse(refusal),
-        }
+        self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
     }
-    Ok(mended)
+}
+
+/// The record without what was put in front of it: a mapping may keep all columns, and make the id of all fields.
+fn original(row: &CsvRecord) -> CsvRecord {
+    let fields = row.header().names().iter().zip(row.fields());
+    let (names, fields): (Vec<&String>, Vec<&str>) = fields
+        .filter(|(name, _)| !export::COLUMNS.contains(&name.as_str()))
+        .unzip();
+    // There are as many of them.
+    CsvRecord::new(Arc::new(Header::new(names)), fields).unwrap_or_else(|_| row.clone())
 }
 
 async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failure> {
@@ -317,7 +361,8 @@ async fn insert(client: &Client, rows: &[&Mended]) -> Result<HashSet<(Uuid, Offs
     let categories = column(rows, |one| one.event.category.as_deref());
     let brands = column(rows, |one| one.event.brand.as_deref());
     let prices = column(rows, |one| one.event.price.map(|price| price.to_string()));
-    let params: [&(dyn ToSql + Sync); 13] = [
+    let extras = column(rows, |one| one.event.extra.as_deref());
+    let params: [&(dyn ToSql + Sync); 14] = [
         &times,
         &split_ids,
         &record_nos,
@@ -331,6 +376,7 @@ async fn insert(client: &Client, rows: &[&Mended]) -> Result<HashSet<(Uuid, Offs
         &categories,
         &brands,
         &prices,
+        &extras,
     ];
     let stored = DEADLINE.of("storing", client.query(INSERT, &params)).await?;
     Ok(stored.iter().map(|row| (row.get(0), row.get(1))).collect())

@@ -8,9 +8,8 @@ mod settle;
 use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result};
-use tokio_postgres::Config;
 
-use crate::connect::{Connection, Connector, Hosts, of_process};
+use crate::connect::{Connection, Database, made_of_database};
 use crate::failure::{Deadline, Failure};
 use crate::{preflight, schema};
 
@@ -40,57 +39,16 @@ const PATIENCE: &str = "SET lock_timeout = '5min'";
 /// ```
 #[derive(Debug, Clone)]
 pub struct Maintenance {
-    hosts: Hosts,
-    wait_for_server: Duration,
+    database: Database,
 }
 
+made_of_database!(Maintenance);
+
 impl Maintenance {
-    /// Of the database of a URL, which is read as [`PgSink::from_url`](crate::PgSink::from_url) does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
-    pub fn from_url(url: &str) -> Result<Self> {
-        Ok(Self::of(Hosts::of_url(url, &of_process)?))
-    }
-
-    /// Of the database that the environment names (`PGHOST`, `PGDATABASE` …).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
-    pub fn from_env() -> Result<Self> {
-        Self::from_url("")
-    }
-
-    /// Of the database that `config` names, without regard to the environment.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PgSink::with_config`](crate::PgSink::with_config).
-    pub fn with_config(config: Config) -> Result<Self> {
-        Ok(Self::of(Hosts::of_config(config)?))
-    }
-
-    fn of(hosts: Hosts) -> Self {
-        Self {
-            hosts,
-            wait_for_server: Duration::from_secs(30),
-        }
-    }
-
-    /// How long to wait for a server that can't be reached, 30 seconds.
-    #[must_use]
-    pub fn wait_for_server(mut self, wait: Duration) -> Self {
-        self.wait_for_server = wait;
-        self
-    }
-
     /// A session as the owner of the table.
     async fn session(&self) -> Result<Connection> {
-        let name = format!("ecom {:08x} maintenance", rand::random::<u32>());
-        let connector = Connector::new(self.hosts.clone(), name, DEADLINE);
-        let mut connection = connector.connect_within(self.wait_for_server).await?;
+        let connector = self.database.connector("maintenance", DEADLINE);
+        let mut connection = connector.connect_within(self.database.wait_for_server).await?;
         preflight::check_sessions(&connection, &connector).await?;
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))

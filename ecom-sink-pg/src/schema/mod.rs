@@ -34,6 +34,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     ("V9__extra", include_str!("../../sql/migrations/V9__extra.sql")),
     ("V10__rejects", include_str!("../../sql/migrations/V10__rejects.sql")),
+    ("V11__mended", include_str!("../../sql/migrations/V11__mended.sql")),
 ];
 
 /// Where it is written down which of them were applied.

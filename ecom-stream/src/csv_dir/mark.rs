@@ -3,7 +3,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Mark, Position};
+use crate::{Dialect, Mark, Position};
 
 /// What tells cheaply whether a file may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +40,29 @@ pub(super) struct FileMark {
     /// Columns that the schema doesn't know.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) ignored_columns: Vec<String>,
+    /// Whether a mapping makes events of its records: then nothing else may, when a reject of it is mended.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) mapped: bool,
+    /// How rejects of it are to be taken apart; the default says nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) written: Option<Written>,
+}
+
+/// What parts and quotes the fields of a file, where that isn't commas and double quotes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Written {
+    pub(super) delimiter: char,
+    pub(super) quote: Option<char>,
+}
+
+impl Written {
+    pub(super) fn of(dialect: &Dialect) -> Option<Self> {
+        let (common, of) = (Dialect::default(), dialect);
+        ((of.delimiter, of.quote) != (common.delimiter, common.quote)).then(|| Self {
+            delimiter: char::from(of.delimiter),
+            quote: of.quote.map(char::from),
+        })
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -92,6 +115,8 @@ mod tests {
             renamed_to: Some("c.csv".into()),
             columns: vec!["\"x\"".into(), "y".into()],
             ignored_columns: vec!["\"x\"".into()],
+            mapped: true,
+            written: Written::of(&Dialect::default().delimiter(b'\t').quote(None)),
         };
         let position = Position {
             split: Split::new("csv", "a.csv"),

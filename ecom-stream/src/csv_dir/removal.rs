@@ -207,6 +207,8 @@ mod tests {
                 renamed_to: None,
                 columns: Vec::new(),
                 ignored_columns: Vec::new(),
+                mapped: false,
+                written: None,
             };
             Position {
                 split: Split::new("csv", name),

@@ -38,6 +38,7 @@ pub struct CsvDirSource {
     columns: Columns,
     limits: CsvLimits,
     dialect: Dialect,
+    mapped: bool,
     settle_for: Duration,
     rescan_every: Duration,
     available_now: bool,
@@ -56,6 +57,7 @@ impl CsvDirSource {
             columns: Event::columns(),
             limits: CsvLimits::default(),
             dialect: Dialect::default(),
+            mapped: false,
             settle_for: Duration::from_secs(2),
             rescan_every: Duration::from_secs(2),
             available_now: false,
@@ -85,8 +87,9 @@ impl CsvDirSource {
     }
 
     /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
-    /// [`Rules::mapping`](crate::Rules::mapping).
-    pub fn mapping(self, mapping: &Mapping) -> Self {
+    /// [`Rules::mapping`](crate::Rules::mapping). The ledger keeps that it was so, for rejects that are mended.
+    pub fn mapping(mut self, mapping: &Mapping) -> Self {
+        self.mapped = true;
         self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
 
@@ -201,6 +204,7 @@ pub(super) fn batches<D: Directory>(
             columns: config.columns.clone(),
             limits: config.limits,
             dialect: config.dialect.clone(),
+            mapped: config.mapped,
         };
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),

@@ -9,7 +9,7 @@ use super::compression::{Compression, Content};
 use super::directory::Directory;
 use super::identity::{ResumeAt, identify};
 use super::inbox::{Readiness, Ready};
-use super::mark::{FileMark, Stamp};
+use super::mark::{FileMark, Stamp, Written};
 use crate::csv::{Columns, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 use crate::{Batch, Position, Reason, Refusal, Split, SplitState};
 
@@ -21,6 +21,7 @@ pub(super) struct Reading<D> {
     pub(super) columns: Columns,
     pub(super) limits: CsvLimits,
     pub(super) dialect: Dialect,
+    pub(super) mapped: bool,
 }
 
 /// Reads one file, as it was opened, from where it was left. The last position says how it ended; a file that is gone, or is no plain file
@@ -55,6 +56,8 @@ pub(super) fn read<D: Directory>(
             renamed_from: identity.renamed_from,
             columns: Vec::new(),
             ignored_columns: Vec::new(),
+            mapped: reading.mapped,
+            written: Written::of(&reading.dialect),
         };
 
         // The header is needed wherever reading goes on.
@@ -205,6 +208,8 @@ struct Progress {
     renamed_from: Option<Position>,
     columns: Vec<String>,
     ignored_columns: Vec<String>,
+    mapped: bool,
+    written: Option<Written>,
 }
 
 impl Progress {
@@ -224,6 +229,8 @@ impl Progress {
             renamed_to: None,
             columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
+            mapped: self.mapped,
+            written: self.written.clone(),
         };
         let position = Position {
             split: self.split.clone(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Retried};
-use ecom_stream::{Error, ErrorKind, Reason, Result, Rules};
+use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use crate::words::{count, in_short};
 use crate::{Database, output};
@@ -106,6 +106,10 @@ struct Retry {
     #[arg(long, conflicts_with_all = ["mended", "choice"])]
     all: bool,
 
+    /// The mapping that their files were read by: one in TOML, or a ready one, rees46 or retailrocket
+    #[arg(long, value_name = "FILE")]
+    map: Option<String>,
+
     #[command(flatten)]
     database: Database,
 }
@@ -165,14 +169,24 @@ fn in_words(letter: &Letter) -> String {
         return text;
     }
     if let Some(remedy) = Reason::from(letter.reason.clone()).remedy() {
-        text.push_str(&format!("  mend   {remedy}\n"));
+        let of_mapping = if letter.is_mapped {
+            ", in the words of its mapping"
+        } else {
+            ""
+        };
+        text.push_str(&format!("  mend   {remedy}{of_mapping}\n"));
     }
     let id = letter.id;
     text.push_str(&format!(
         "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, mend it, \
-         ecom-ingest rejects retry reject-{id}/rejects.csv\n"
+         ecom-ingest rejects retry reject-{id}/rejects.csv{}\n",
+        by_mapping(letter.is_mapped)
     ));
     text
+}
+
+fn by_mapping(is_mapped: bool) -> &'static str {
+    if is_mapped { " --map MAPPING" } else { "" }
 }
 
 /// On one line, with nothing in it that a terminal would obey.
@@ -207,8 +221,9 @@ impl Export {
         };
         for file in &exported.files {
             text.push_str(&format!(
-                "mend the rows, leave reject_id as it is, then: ecom-ingest rejects retry {}\n",
-                file.display()
+                "mend the rows, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
+                file.path.display(),
+                by_mapping(file.is_mapped)
             ));
         }
         output::text(&text)
@@ -247,10 +262,11 @@ impl Retry {
                  --file PATH, --id N or --all",
             ));
         }
+        let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
         let console = self.database.console()?;
         let retried = match self.mended {
-            Some(file) => told(&file, console.retry(&file, &Rules::default()).await?),
-            None => as_they_are(&console, &self.choice.filter()).await?,
+            Some(file) => retry(&console, &file, mapping.as_ref()).await?,
+            None => as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await?,
         };
         output::line(&format!(
             "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
@@ -267,6 +283,10 @@ impl Retry {
             ),
         }
     }
+}
+
+async fn retry(console: &Console, file: &Path, mapping: Option<&Mapping>) -> Result<Retried> {
+    Ok(told(file, console.retry(file, mapping, Rules::default()).await?))
 }
 
 /// Tells of each row that still can't be used.
@@ -292,11 +312,11 @@ fn told(file: &Path, retried: Retried) -> Retried {
     retried
 }
 
-async fn as_they_are(console: &Console, filter: &LetterFilter) -> Result<Retried> {
+async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Retried> {
     let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{}", std::process::id()));
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {
-        Ok(exported) => retry_all(console, exported).await,
+        Ok(exported) => retry_all(console, exported, mapping).await,
         Err(_) => Ok(Retried::default()),
     };
     if let Err(err) = std::fs::remove_dir_all(&dir) {
@@ -306,10 +326,10 @@ async fn as_they_are(console: &Console, filter: &LetterFilter) -> Result<Retried
     retried
 }
 
-async fn retry_all(console: &Console, exported: &Exported) -> Result<Retried> {
+async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {
-        let retried = told(file, console.retry(file, &Rules::default()).await?);
+        let retried = retry(console, &file.path, mapping).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
         all.settled_before += retried.settled_before;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::health::Health;
 use crate::notify::{self, keep_told};
-use crate::progress::{Form, bytes_to_read, in_words, show};
+use crate::progress::{Form, Total, bytes_to_read, in_words, show};
 use crate::serve::{install_metrics, listen, serve};
 use crate::{AFTER_HELP, Database};
 
@@ -137,10 +137,10 @@ impl Run {
             Some(at) => Some((listen(at).await?, install_metrics()?)),
             None => None,
         };
-        let bytes = match self.once && !self.recursive && self.progress == Form::Auto && std::io::stderr().is_terminal()
-        {
-            true => bytes_to_read(&self.input, &self.database.console()?, &self.pipeline).await,
-            false => None,
+        let has_bar = self.progress == Form::Auto && std::io::stderr().is_terminal();
+        let total = match self.once && has_bar {
+            true => bytes_to_read(&self.input, self.recursive, &self.database.console()?, &self.pipeline).await,
+            false => Total::Endless,
         };
         let told = || QueryProgress::new(&self.pipeline, self.input.display().to_string(), "ecom.events");
         let (for_lines, for_site) = (told(), told());
@@ -159,7 +159,7 @@ impl Run {
             activity: pipeline.activity(),
         };
         let mut beside = JoinSet::new();
-        let mut shown = tokio::spawn(show(self.progress, progress.clone(), for_lines, bytes));
+        let mut shown = tokio::spawn(show(self.progress, progress.clone(), for_lines, total));
         beside.spawn(keep_told(health.clone()));
         if let Some((listener, metrics)) = serving {
             beside.spawn(serve(listener, metrics, health, progress.clone(), for_site));

@@ -7,28 +7,31 @@ use std::time::Duration;
 use ecom_stream::{Progress, ProgressReceiver};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::speed_in_words;
+use super::{Total, speed_in_words};
 use crate::words::{count, in_short};
 
 /// What is drawn on standard error.
 static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
+const WITH_TOTAL: &str = "{bar:30} {percent:>3} %  {msg}";
+const WITHOUT_TOTAL: &str = "{spinner} {msg}";
+
 /// See the [module](self). Gone from the screen when it is dropped.
 pub(crate) struct Live {
     bar: ProgressBar,
-    bytes: Option<u64>,
+    total: Total,
 }
 
 impl Live {
-    pub(crate) fn new(bytes: Option<u64>) -> Self {
-        let bar = match bytes {
-            Some(bytes) => ProgressBar::new(bytes).with_style(style("{bar:30} {percent:>3} %  {msg}")),
-            None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
+    pub(crate) fn new(total: Total) -> Self {
+        let bar = match total {
+            Total::Bytes(bytes) => ProgressBar::new(bytes).with_style(style(WITH_TOTAL)),
+            Total::Unknown | Total::Endless => ProgressBar::new_spinner().with_style(style(WITHOUT_TOTAL)),
         };
         let bar = SCREEN.add(bar);
         bar.set_message("nothing read yet");
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, bytes }
+        Self { bar, total }
     }
 
     pub(crate) async fn show(self, mut progress: ProgressReceiver) {
@@ -48,12 +51,13 @@ impl Live {
                 message.push_str(&format!(", {} {word}", count(number)));
             }
         }
-        match self.bytes.and_then(|bytes| time_left(progress, bytes)) {
-            Some(left) => message.push_str(&format!(
-                "; {:.0}/s, {} left",
-                progress.rows_per_s.recent,
-                in_short(left)
-            )),
+        let left = match self.total {
+            Total::Bytes(bytes) => time_left(progress, bytes).map(|left| format!("{} left", in_short(left))),
+            Total::Unknown => Some("time left unknown".to_owned()),
+            Total::Endless => None,
+        };
+        match left {
+            Some(left) => message.push_str(&format!("; {:.0}/s, {left}", progress.rows_per_s.recent)),
             None => message.push_str(&format!("; {}", speed_in_words(progress))),
         }
         message
@@ -88,5 +92,17 @@ impl Write for AroundTheLine {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_templates_are_sound() {
+        for template in [WITH_TOTAL, WITHOUT_TOTAL] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use ecom_stream::{Counts, Progress, ProgressReceiver, QueryProgress};
 use crate::words::in_short;
 
 pub(crate) use live::{AroundTheLine, Live};
-pub(crate) use total::bytes_to_read;
+pub(crate) use total::{Total, bytes_to_read};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
@@ -26,10 +26,10 @@ pub(crate) enum Form {
     None,
 }
 
-/// Tells of progress until the run ends. `bytes` is how much there is to read, where that is known.
-pub(crate) async fn show(form: Form, progress: ProgressReceiver, told: QueryProgress, bytes: Option<u64>) {
+/// Tells of progress until the run ends.
+pub(crate) async fn show(form: Form, progress: ProgressReceiver, told: QueryProgress, total: Total) {
     match form {
-        Form::Auto if std::io::stderr().is_terminal() => Live::new(bytes).show(progress).await,
+        Form::Auto if std::io::stderr().is_terminal() => Live::new(total).show(progress).await,
         Form::Auto | Form::Plain => in_lines(progress).await,
         Form::Json => in_json(progress, told).await,
         Form::None => {}

@@ -1,20 +1,13 @@
-//! What was refused: seen, mended and put in again, once.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-mod fixture;
+//! Rows that are listed, mended and retried.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use fixture::program::{Ingest, once, program};
-use fixture::{Database, HEADER, database, drop_in_text, line};
 use tempfile::TempDir;
+
+use super::{check_balance, ecom, export, retry, waiting};
+use crate::fixture::program::{Ingest, once, program};
+use crate::fixture::{Database, HEADER, database, drop_in, drop_in_text, line};
 
 /// Three bad records between good ones; the first has no id.
 async fn with_rejects() -> (Database, TempDir) {
@@ -33,60 +26,6 @@ async fn with_rejects() -> (Database, TempDir) {
     once(&database, &input).await;
     database.check_balance().await;
     (database, input)
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    log: String,
-}
-
-fn ecom(database: &Database, args: &[&str]) -> Said {
-    let output = program()
-        .args(args)
-        .env("DATABASE_URL", &database.url)
-        .output()
-        .unwrap();
-    Said {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        log: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn export(database: &Database, to: &Path, more: &[&str]) -> PathBuf {
-    let to_text = to.display().to_string();
-    let mut args = vec!["rejects", "export", "--to", &to_text];
-    args.extend(more);
-    let said = ecom(database, &args);
-    assert_eq!(said.code, 0, "{}", said.log);
-    assert!(said.out.contains("rejects retry"), "{}{}", said.out, said.log);
-    to.join("rejects.csv")
-}
-
-fn retry(database: &Database, file: &Path) -> Said {
-    ecom(database, &["rejects", "retry", file.to_str().unwrap()])
-}
-
-async fn waiting(database: &Database) -> i64 {
-    database
-        .number("SELECT count(*) FROM ecom.dead_letters WHERE resolved_at IS NULL")
-        .await
-}
-
-/// As `check_balance`, when some letters are settled.
-async fn check_balance(database: &Database) {
-    let unbalanced = "SELECT count(*) FROM ecom.ingest_split
-                      WHERE read <> stored + duplicates + rejected + filtered OR read <> record_no";
-    assert_eq!(database.number(unbalanced).await, 0);
-    let stored = database.number("SELECT sum(stored)::int8 FROM ecom.ingest_split").await;
-    assert_eq!(database.rows().await, stored);
-    let rejected = database
-        .number("SELECT sum(rejected)::int8 FROM ecom.ingest_split")
-        .await;
-    assert_eq!(waiting(database).await, rejected);
-    let twice = "SELECT count(*) - count(DISTINCT (split_id, record_no)) FROM ecom.events";
-    assert_eq!(database.number(twice).await, 0);
 }
 
 #[tokio::test]
@@ -239,7 +178,7 @@ async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
     once(&database, &input).await;
     let rule = "ALTER TABLE ecom.events ADD CONSTRAINT no_lamps CHECK (user_id <> 'user-2') NOT VALID";
     database.client.batch_execute(rule).await.unwrap();
-    fixture::drop_in(input.path(), "a.csv", 0..5);
+    drop_in(input.path(), "a.csv", 0..5);
     once(&database, &input).await;
     assert_eq!((database.rows().await, waiting(&database).await), (4, 1));
 

@@ -1,0 +1,143 @@
+//! Rejects of files that were read by a mapping.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Said, check_balance, ecom, export, waiting};
+use crate::fixture::program::{Ingest, once};
+use crate::fixture::{Database, HEADER, database, drop_in_text};
+
+const REES46: &str = "\
+event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
+2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde
+2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,appliances,aqua,33.20,,9333dfbd
+2019-10-01 00:00:02 UTC,remove,3900821,2053013552326770905,appliances,aqua,33.20,554748717,9333dfbd
+";
+
+async fn loaded(name: &str, text: &str, map: &str) -> (Database, TempDir) {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in_text(input.path(), name, text);
+    Ingest::start(&database, &input, &["--once", "--map", map])
+        .succeed()
+        .await;
+    database.check_balance().await;
+    (database, input)
+}
+
+fn retry_by(database: &Database, file: &Path, map: &str) -> Said {
+    ecom(database, &["rejects", "retry", file.to_str().unwrap(), "--map", map])
+}
+
+#[tokio::test]
+async fn they_are_checked_by_that_mapping_and_never_without_one() {
+    let (database, input) = loaded("oct.csv", REES46, "rees46").await;
+    assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
+    let said = ecom(&database, &["rejects", "list"]);
+    for part in [
+        "mend   give the event that id, in the words of its mapping\n",
+        "rejects retry reject-1/rejects.csv --map MAPPING\n",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, dir.path(), &[]);
+    let exported = fs::read_to_string(&file).unwrap();
+    let row = "1,user_id_missing,absent or empty,oct.csv,2,2019-10-01 00:00:01 UTC,cart,3900821,2053013552326770905,";
+    assert!(exported.contains(row), "{exported}");
+    let mended = exported
+        .replace("33.20,,", "33.20,541312140,")
+        .replace("remove,", "remove_from_cart,");
+    fs::write(&file, &mended).unwrap();
+
+    let said = ecom(&database, &["rejects", "retry", file.to_str().unwrap()]);
+    assert_eq!(said.code, 1);
+    let refused = "reject_id 1: mapping_missing: its file was read by a mapping: retry it by that one, --map";
+    assert!(said.log.contains(refused), "{}", said.log);
+    let said = ecom(&database, &["rejects", "retry", "--all"]);
+    assert!(said.log.contains(refused), "{}", said.log);
+    assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
+
+    let said = retry_by(&database, &file, "rees46");
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (
+            0,
+            "2 stored, 0 duplicates, 0 were retried before, 0 can't be used yet\n"
+        ),
+        "{}",
+        said.log
+    );
+    check_balance(&database).await;
+
+    // They are what they would have been had the file been sound, ids and all.
+    let sound = fs::read_to_string(input.path().join("oct.csv")).unwrap();
+    let sound = sound
+        .replace("33.20,,", "33.20,541312140,")
+        .replace("remove,", "remove_from_cart,");
+    let (other, _input) = loaded("oct.csv", &sound, "rees46").await;
+    assert_eq!(events(&database).await, events(&other).await);
+}
+
+async fn events(database: &Database) -> String {
+    const EVENTS: &str = "
+        SELECT string_agg((to_jsonb(e) - 'processed_at')::text, ' ' ORDER BY record_no) FROM ecom.events e";
+    database.row(EVENTS).await.get(0)
+}
+
+const SHOP: &str = "
+ids = \"content\"
+extra = true
+delimiter = ';'
+quote = \"'\"
+
+[event]
+event_time = { column = \"When\", format = \"%d.%m.%Y %H:%M\", zone = \"Europe/Berlin\" }
+event_type = { constant = \"purchase\" }
+user_id = \"Who\"
+session_id = \"Who\"
+product_id = \"What\"
+price = \"Price\"
+";
+
+#[tokio::test]
+async fn other_delimiters_are_exported_as_commas_and_what_is_made_of_a_whole_row_stays() {
+    let map = tempfile::NamedTempFile::new().unwrap();
+    fs::write(map.path(), SHOP).unwrap();
+    let map = map.path().to_str().unwrap();
+    let good =
+        "When;Who;What;Price;Colour\n01.07.2026 09:00;ada;lamp;9.50;'red; or blue'\n02.07.2026 09:00;bob;cup;3;white\n";
+    let (database, _input) = loaded("july.csv", &good.replace("9.50", "dear"), map).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, dir.path(), &[]);
+    let exported = fs::read_to_string(&file).unwrap();
+    assert_eq!(
+        exported,
+        "reject_id,reject_reason,reject_detail,reject_file,reject_record,When,Who,What,Price,Colour\n\
+         1,price_malformed,\"found \"\"dear\"\"\",july.csv,1,01.07.2026 09:00,ada,lamp,dear,red; or blue\n"
+    );
+    fs::write(&file, exported.replace(",dear,", ",9.50,")).unwrap();
+    let said = retry_by(&database, &file, map);
+    assert_eq!(said.code, 0, "{}", said.log);
+    check_balance(&database).await;
+    let (other, _input) = loaded("july.csv", good, map).await;
+    assert_eq!(events(&database).await, events(&other).await);
+}
+
+#[tokio::test]
+async fn those_of_files_without_one_are_not_checked_by_one() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in_text(
+        input.path(),
+        "a.csv",
+        format!("{HEADER},2026-11-01T12:00:00Z,wish,u,s,p,,,,,\n"),
+    );
+    once(&database, &input).await;
+    let said = ecom(&database, &["rejects", "retry", "--all", "--map", "rees46"]);
+    assert_eq!(said.code, 1);
+    let refused = "mapping_unknown: its file was read without a mapping: retry it without one";
+    assert!(said.log.contains(refused), "{}", said.log);
+    assert_eq!(waiting(&database).await, 1);
+}
