@@ -9,7 +9,8 @@ use super::held::{Held, Key, Place};
 use crate::event_time::late;
 use crate::state::{Changes, Operator, Output, decode_key, decode_value, run};
 use crate::{
-    BatchStream, Checkpoint, Either, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform,
+    BatchStream, Checkpoint, Either, Error, ErrorKind, Position, Record, Result, StateChange, Timed, Timestamp,
+    Topology, Transform,
 };
 
 /// Joins records of two kinds that have the same key and happened within some time of each other; see
@@ -219,8 +220,18 @@ where
 
     const FORMAT: u16 = 1;
 
+    fn check(&self) -> Result<()> {
+        let (from, to) = (self.join.from, self.join.to);
+        if from <= to {
+            return Ok(());
+        }
+        let (from, to) = (Duration::microseconds(from), Duration::microseconds(to));
+        let message = format!("a join of what happened between {from} and {to} after it: that is never");
+        Err(Error::new(ErrorKind::Configuration, message).hint("the first must not be more than the second"))
+    }
+
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        let (side, place): Key = decode_key(entry, 1)?;
+        let (side, place): Key = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
         let join = &self.join;
         match side {
             LEFT => self.left.load(entry, place, &join.left_key, |time| join.left_due(time)),
@@ -238,11 +249,12 @@ where
     fn process(&mut self, records: Vec<Record<Timed<Either<L, R>>>>, _: &[Position], out: &mut Out<L, R>) {
         for Record { value: timed, origin } in records {
             self.advance(timed.watermark.as_micros(), out);
-            if timed.is_late() {
-                out.reject(origin, late(timed.time, timed.watermark));
+            // By the watermark that others were let go by, should this record's be another.
+            let (time, watermark) = (timed.time.as_micros(), self.clock.watermark);
+            if time < watermark {
+                out.reject(origin, late(timed.time, Timestamp::from_micros(watermark)));
                 continue;
             }
-            let time = timed.time.as_micros();
             match timed.value {
                 Either::Left(left) => self.add_left(time, left, out),
                 Either::Right(right) => self.add_right(time, right, out),

@@ -5,21 +5,21 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::Store;
+use super::store::{Store, check_time};
 use crate::event_time::{late, micros};
 use crate::state::{Changes, Operator, Output, run};
 use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform};
 
 /// Keeps the first record of each key within a time; see [`KeyBy::deduplicate`](super::KeyBy::deduplicate).
 ///
-/// A record is a double when it is less than that time, before or after, from the last of its key that was kept; it is counted as
+/// A record is a double when it is less than that time, before or after, from one of its key that was kept; it is counted as
 /// filtered. One that is behind the watermark by that time or more is late, since its key may have been forgotten: a reject with
 /// reason `late`.
 ///
 /// # Cost
 ///
 /// Memory holds for each key of twice that time the key up to three times and some 100 bytes; the state has an entry of the key and
-/// some 20 bytes. A batch writes those of the records it keeps.
+/// some 20 bytes. Where records come out of order by more than that time, it is some 10 bytes more for each that was kept. A batch writes those of the records it keeps.
 #[derive(Debug, Clone)]
 pub struct Deduplicate<F> {
     key: F,
@@ -61,7 +61,7 @@ where
         let deduplicating = Deduplicating {
             key: self.key,
             within: micros(self.within),
-            kept: Store::<K, i64>::default(),
+            kept: Store::<K, Vec<i64>>::default(),
         };
         run(deduplicating, self.name, input, from)
     }
@@ -70,8 +70,8 @@ where
 struct Deduplicating<F, K> {
     key: F,
     within: i64,
-    /// When the last of each key was that was kept.
-    kept: Store<K, i64>,
+    /// When those of each key were that were kept and may still have doubles, in order.
+    kept: Store<K, Vec<i64>>,
 }
 
 impl<T, K, F> Operator<Timed<T>> for Deduplicating<F, K>
@@ -82,10 +82,14 @@ where
 {
     type Out = Timed<T>;
 
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
+
+    fn check(&self) -> Result<()> {
+        check_time("deduplicate within", self.within)
+    }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        self.kept.load(entry, 1)
+        self.kept.load(entry, <Self as Operator<Timed<T>>>::FORMAT)
     }
 
     fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Timed<T>>) {
@@ -99,14 +103,15 @@ where
             }
             let key = (self.key)(&timed.value);
             let is_near = |kept: &i64| time.abs_diff(*kept) < self.within.unsigned_abs();
-            if self.kept.get(&key).is_some_and(is_near) {
+            if self.kept.get(&key).is_some_and(|kept| kept.iter().any(is_near)) {
                 out.filter(origin);
                 continue;
             }
             // A double that is not late yet may be so far behind the watermark, and so far from the one that is kept.
-            let until = time.saturating_add(self.within.saturating_mul(2));
-            let kept = self.kept.update(key, until, || time);
-            *kept = time.max(*kept);
+            let until = |kept: i64| kept.saturating_add(self.within.saturating_mul(2));
+            let kept = self.kept.update(key, until(time), || Vec::with_capacity(1));
+            kept.retain(|kept| until(*kept) > now);
+            kept.insert(kept.partition_point(|before| *before < time), time);
             out.push(timed, origin);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::Store;
+use super::store::{Store, check_time};
 use crate::event_time::{late, micros};
 use crate::state::{Changes, Operator, Output, run};
 use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform};
@@ -93,8 +93,12 @@ where
 
     const FORMAT: u16 = 1;
 
+    fn check(&self) -> Result<()> {
+        check_time("scan with a time to live of", micros(self.scan.time_to_live))
+    }
+
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        self.store.load(entry, 1)
+        self.store.load(entry, <Self as Operator<Timed<T>>>::FORMAT)
     }
 
     fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Timed<Out>>) {

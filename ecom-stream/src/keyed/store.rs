@@ -7,7 +7,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::state::{Changes, Timers, decode_key, decode_value};
-use crate::{Result, StateChange};
+use crate::{Error, ErrorKind, Result, StateChange};
+
+/// Refuses a time in which everything would be late.
+pub(super) fn check_time(what: &str, micros: i64) -> Result<()> {
+    match micros {
+        ..=0 => {
+            Err(Error::new(ErrorKind::Configuration, format!("{what} nothing"))
+                .hint("it must be a microsecond or more"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Values by key, each until a time; times are microseconds.
 #[derive(Debug)]

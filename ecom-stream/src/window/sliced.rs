@@ -292,7 +292,10 @@ where
     {
         let start = end.saturating_sub(self.slices.size);
         if self.slices.are_windows() {
-            let Some(slots) = self.open.get(&start) else { return };
+            // By its span, for an end beyond the last time there is has been moved to that.
+            let Some((_, slots)) = self.open.range(start..end).next() else {
+                return;
+            };
             let mut results: Vec<_> = slots.iter().collect();
             results.sort_unstable_by_key(|(key, _)| *key);
             out.reserve(results.len());

@@ -117,3 +117,24 @@ fn an_interval_without_an_end_is_no_overflow() {
         .unwrap();
     assert_eq!(sink.values(), [Joined::Both(1, 2)]);
 }
+
+#[test]
+fn an_interval_that_ends_before_it_begins_is_refused() {
+    use ecom_stream::memory::{MemorySink, MemorySource};
+    use ecom_stream::{ErrorKind, SourceExt, Timestamp};
+    let source = MemorySource::new("numbers", vec![Either::<i64, i64>::Left(1)]);
+    let timed = source.event_time(
+        |n: &Either<i64, i64>| Timestamp::from_micros(n.into_inner()),
+        std_seconds(0),
+    );
+    let key = |_: &i64| ();
+    let join = IntervalJoin::new(key, key, Duration::seconds(30), Duration::seconds(-30));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let err = runtime.block_on(timed.then(join).to(MemorySink::new("laws")).run());
+    let err = err.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(err.to_string().contains("that is never"), "{err}");
+}

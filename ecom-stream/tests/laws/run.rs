@@ -183,7 +183,8 @@ fn number_and_reason(reject: &Reject) -> (usize, String) {
 
 /// The batches after the first `done` entries, each with the number of entries up to its end.
 fn batches<T: Clone>(input: &[Entry<T>], mut done: usize, sizes: &[usize]) -> Vec<(usize, Batch<T>)> {
-    let split = |number: usize| Split::new("laws", number.to_string());
+    // The last split is of another source.
+    let split = |number: usize| Split::new(["laws", "laws", "other"][number], number.to_string());
     let mut sizes = sizes.iter().cycle();
     let mut batches = Vec::new();
     while done < input.len() {

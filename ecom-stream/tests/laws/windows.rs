@@ -1,11 +1,12 @@
 //! Windows against a loop over all of the input.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ecom_stream::aggregate::{Collect, Count, Sum};
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{Firing, Window, WindowAggregate, Windowed, Windows, WithLate};
-use ecom_stream::{ErrorKind, SourceExt, Timed, Transform};
+use ecom_stream::{ErrorKind, SourceExt, Timed, Timestamp, Transform};
 use proptest::prelude::*;
 
 use crate::event::{Event, NEVER_LATE, at, cases, event_time, second_of, seconds, with_watermarks};
@@ -375,4 +376,20 @@ fn a_stop_closes_no_window() {
         assert!(sink.values().is_empty());
     }
     assert_eq!(run_until(&sink, 12, false), [10]);
+}
+
+#[test]
+fn windows_at_either_end_of_time_come_out() {
+    let sink = MemorySink::new("laws");
+    let times = vec![i64::MIN + 1, -1, 0, i64::MAX - 1];
+    let source = MemorySource::new("micros", times);
+    let timed = source.event_time(|micros: &i64| Timestamp::from_micros(*micros), Duration::MAX);
+    let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
+    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(pipeline.run()).unwrap();
+    assert_eq!(sink.values(), [1; 4]);
 }
