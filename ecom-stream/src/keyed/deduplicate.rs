@@ -1,4 +1,5 @@
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,9 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::store::{Store, check_time};
-use crate::event_time::{late, micros};
+use crate::event_time::{LateBeside, LatePolicy, RejectLate, let_out_late, micros};
 use crate::state::{Changes, Operator, Output, run};
-use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform};
+use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Topology, Transform};
 
 /// Keeps the first record of each key within a time; see [`KeyBy::deduplicate`](super::KeyBy::deduplicate).
 ///
@@ -21,10 +22,11 @@ use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Time
 /// Memory holds for each key of twice that time the key up to three times and some 100 bytes; the state has an entry of the key and
 /// some 20 bytes. Where records come out of order by more than that time, it is some 10 bytes more for each that was kept. A batch writes those of the records it keeps.
 #[derive(Debug, Clone)]
-pub struct Deduplicate<F> {
+pub struct Deduplicate<F, L = RejectLate> {
     key: F,
     within: Duration,
     name: Arc<str>,
+    late: PhantomData<L>,
 }
 
 impl<F> Deduplicate<F> {
@@ -34,53 +36,71 @@ impl<F> Deduplicate<F> {
             key,
             within,
             name: "deduplicate".into(),
+            late: PhantomData,
         }
     }
+}
 
+impl<F, L> Deduplicate<F, L> {
     /// The name under which it keeps its state, in place of `deduplicate`.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
+
+    /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    #[must_use]
+    pub fn late_beside(self) -> Deduplicate<F, LateBeside> {
+        Deduplicate {
+            key: self.key,
+            within: self.within,
+            name: self.name,
+            late: PhantomData,
+        }
+    }
 }
 
-impl<T, K, F> Transform<Timed<T>> for Deduplicate<F>
+impl<T, K, F, L> Transform<Timed<T>> for Deduplicate<F, L>
 where
+    L: LatePolicy<T>,
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
     F: Fn(&T) -> K + Send,
 {
-    type Out = Timed<T>;
+    type Out = L::Out<Timed<T>>;
 
     fn describe(&self, topology: &mut Topology) {
         topology.add_operator(&*self.name);
     }
 
-    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Timed<T>> {
-        let deduplicating = Deduplicating {
+    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
+        let deduplicating = Deduplicating::<_, _, L> {
             key: self.key,
             within: micros(self.within),
-            kept: Store::<K, Vec<i64>>::default(),
+            kept: Store::<K, Vec<i64>>::new(),
+            late: PhantomData,
         };
         run(deduplicating, self.name, input, from)
     }
 }
 
-struct Deduplicating<F, K> {
+struct Deduplicating<F, K, L> {
     key: F,
     within: i64,
     /// When those of each key were that were kept and may still have doubles, in order.
     kept: Store<K, Vec<i64>>,
+    late: PhantomData<L>,
 }
 
-impl<T, K, F> Operator<Timed<T>> for Deduplicating<F, K>
+impl<T, K, F, L> Operator<Timed<T>> for Deduplicating<F, K, L>
 where
+    L: LatePolicy<T>,
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
     F: Fn(&T) -> K + Send,
 {
-    type Out = Timed<T>;
+    type Out = L::Out<Timed<T>>;
 
     const FORMAT: u16 = 2;
 
@@ -92,13 +112,13 @@ where
         self.kept.load(entry, <Self as Operator<Timed<T>>>::FORMAT)
     }
 
-    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Timed<T>>) {
+    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Self::Out>) {
         out.reserve(records.len());
         for Record { value: timed, origin } in records {
             let (time, now) = (timed.time.as_micros(), timed.watermark.as_micros());
             self.kept.forget(now);
             if time.saturating_add(self.within) <= now {
-                out.reject(origin, late(timed.time, Timestamp::from_micros(now)));
+                let_out_late::<_, _, L>(timed, origin, now, out);
                 continue;
             }
             let key = (self.key)(&timed.value);
@@ -112,7 +132,7 @@ where
             let kept = self.kept.update(key, until(time), || Vec::with_capacity(1));
             kept.retain(|kept| until(*kept) > now);
             kept.insert(kept.partition_point(|before| *before < time), time);
-            out.push(timed, origin);
+            out.push(L::result(timed), origin);
         }
     }
 
@@ -120,7 +140,7 @@ where
         self.kept.save(changes)
     }
 
-    fn end(&mut self, _: &mut Output<Timed<T>>) {
+    fn end(&mut self, _: &mut Output<Self::Out>) {
         self.kept.clear();
     }
 }

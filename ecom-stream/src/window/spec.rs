@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::clock::Shape;
 use crate::event_time::micros;
 use crate::{Error, ErrorKind, Result, StateChange};
 
@@ -97,6 +98,14 @@ impl Windows {
         self
     }
 
+    /// Whether early results are due when the watermark gets from the one to the other.
+    pub(super) fn fires_early(&self, from: i64, to: i64) -> bool {
+        self.early.is_some_and(|every| {
+            let every = micros(every).max(1);
+            from.div_euclid(every) != to.div_euclid(every)
+        })
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let refused = |what: String, hint: &'static str| Err(Error::new(ErrorKind::Configuration, what).hint(hint));
         match self.kind {
@@ -126,8 +135,7 @@ impl Windows {
         }
     }
 
-    /// What must be the same in the next run for the state to mean the same.
-    pub(super) fn shape(&self) -> (u8, i64, i64, i64) {
+    pub(super) fn shape(&self) -> Shape {
         match self.kind {
             Kind::Hopping { size, slide, offset } => (0, micros(size), micros(slide), micros(offset)),
             Kind::Session { gap } => (1, micros(gap), 0, 0),
@@ -135,7 +143,7 @@ impl Windows {
     }
 
     /// Checks that the state is of windows of the same shape.
-    pub(super) fn check_shape(&self, entry: &StateChange, was: (u8, i64, i64, i64)) -> Result<()> {
+    pub(super) fn check_shape(&self, entry: &StateChange, was: Shape) -> Result<()> {
         if was == self.shape() {
             return Ok(());
         }

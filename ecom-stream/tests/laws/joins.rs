@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ecom_stream::operators::{IntervalJoin, Joined, Map};
+use ecom_stream::operators::{IntervalJoin, Joined, Map, WithLate};
 use ecom_stream::{Either, Timed, Transform};
 use proptest::prelude::*;
 use time::Duration;
@@ -29,14 +29,18 @@ fn side(timed: Timed<Event>) -> Sided {
     })
 }
 
+fn interval(from: i64, to: i64) -> IntervalJoin<fn(&Side) -> u8, fn(&Side) -> u8> {
+    let key: fn(&Side) -> u8 = |side| side.2;
+    IntervalJoin::new(key, key, Duration::seconds(from), Duration::seconds(to))
+}
+
 fn join(
     lateness: i64,
     from: i64,
     to: i64,
     keep: (bool, bool),
 ) -> impl Transform<Event, Out = Timed<Joined<Side, Side>>> {
-    let key = |side: &Side| side.2;
-    let mut join = IntervalJoin::new(key, key, Duration::seconds(from), Duration::seconds(to));
+    let mut join = interval(from, to);
     if keep.0 {
         join = join.keep_left();
     }
@@ -63,7 +67,7 @@ proptest! {
         let seen = check(|| join(lateness, from, to, keep), &input, &cuts, last);
         let events = with_watermarks(&input, lateness);
         let late: Vec<_> = events.iter().filter(|(event, watermark)| event.second < *watermark).map(|(event, _)| event.number as usize).collect();
-        prop_assert_eq!(seen.rejects.iter().map(|(number, _)| *number).collect::<Vec<_>>(), late);
+        prop_assert_eq!(&seen.rejects.iter().map(|(number, _)| *number).collect::<Vec<_>>(), &late);
         if last {
             prop_assert_eq!(seen.state_of("join"), 0);
         }
@@ -86,6 +90,14 @@ proptest! {
                 expected.insert(if is_left(event) { (Some(event.number), None) } else { (None, Some(event.number)) });
             }
         }
+
+        let beside = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).late_beside()), &input, &cuts, last);
+        prop_assert!(beside.rejects.is_empty());
+        let beside: Vec<_> = beside.values().into_iter().filter_map(|out| match out {
+            WithLate::Late(side) => Some(side.into_inner().1 as usize),
+            WithLate::Result(_) => None,
+        }).collect();
+        prop_assert_eq!(beside, late);
 
         let watermarks: Vec<_> = seen.records.iter().map(|record| record.value.watermark).collect();
         prop_assert!(watermarks.is_sorted());

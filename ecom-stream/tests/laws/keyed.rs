@@ -42,7 +42,7 @@ proptest! {
         }
         prop_assert_eq!(&seen.rejects, &late);
         prop_assert_eq!(seen.filtered, filtered);
-        prop_assert_eq!(seen.state_of("scan"), if last { 0 } else { known.len() });
+        prop_assert_eq!(seen.state_of("scan"), if last || known.is_empty() { 0 } else { known.len() + 1 });
         let seen: Vec<_> = seen.values().into_iter().map(|timed| timed.value).collect();
         prop_assert_eq!(seen, expected);
     }
@@ -110,4 +110,35 @@ fn a_double_of_one_that_was_kept_before_another_is_left_out() {
     let summary = runtime.block_on(kept.to(sink.clone()).run()).unwrap();
     assert_eq!(sink.values(), [0, 15, 25]);
     assert_eq!(summary.counts.filtered, 3);
+}
+
+#[test]
+fn the_state_of_another_type_is_refused() {
+    let sink = MemorySink::new("laws");
+    let run = |values: Vec<i64>, signed| {
+        let source = MemorySource::new("seconds", values);
+        let keyed = source.event_time(|second: &i64| at(*second), seconds(5)).key_by(|_| ());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        match signed {
+            true => {
+                let last = |last: &mut i64, n| Some(std::mem::replace(last, n) as u64);
+                let scan = keyed.scan(seconds(60), || 0, last);
+                runtime.block_on(scan.map(|timed| timed.value).to(sink.clone()).run())
+            }
+            false => {
+                let last = |last: &mut u64, n: i64| Some(std::mem::replace(last, n as u64));
+                let scan = keyed.scan(seconds(60), || 0, last);
+                runtime.block_on(scan.map(|timed| timed.value).to(sink.clone()).run())
+            }
+        }
+    };
+    run(vec![1, 2], false).unwrap();
+    let err = run(vec![1, 2, 3], true).unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(err.to_string().contains("of other types"), "{err}");
+    run(vec![1, 2, 3], false).unwrap();
+    assert_eq!(sink.values(), [0, 1, 2]);
 }

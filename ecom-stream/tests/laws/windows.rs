@@ -393,3 +393,55 @@ fn windows_at_either_end_of_time_come_out() {
     runtime.block_on(pipeline.run()).unwrap();
     assert_eq!(sink.values(), [1; 4]);
 }
+
+#[test]
+fn the_state_of_another_aggregate_is_refused() {
+    fn run<A>(aggregate: A, values: Vec<i64>, sink: &MemorySink<A::Out>) -> ecom_stream::Result<()>
+    where
+        A: ecom_stream::aggregate::Aggregate<i64> + 'static,
+    {
+        let source = MemorySource::new("seconds", values);
+        let timed = source.event_time(|second: &i64| at(*second), seconds(0));
+        let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(aggregate);
+        let pipeline = counts.map(|result| result.value).to(sink.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(pipeline.run()).map(drop)
+    }
+    let sink = MemorySink::<u64>::new("laws");
+    run(Count, vec![1, 2, 3, 4], &sink).unwrap();
+    // What it counted would be half of it as a sum.
+    struct Half;
+    impl ecom_stream::aggregate::Aggregate<i64> for Half {
+        type Acc = i64;
+        type Out = u64;
+
+        fn empty(&self) -> i64 {
+            0
+        }
+
+        fn add(&self, acc: &mut i64, _: &i64, _: Timestamp) {
+            *acc += 1;
+        }
+
+        fn merge(&self, acc: &mut i64, other: &i64) {
+            *acc += other;
+        }
+
+        fn result(&self, acc: &i64) -> u64 {
+            *acc as u64
+        }
+    }
+    let err = run(Half, vec![1, 2, 3, 4, 20], &sink).unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(
+        err.report()
+            .contains("was its key, its state or its aggregate changed?"),
+        "{}",
+        err.report()
+    );
+    run(Count, vec![1, 2, 3, 4, 20], &sink).unwrap();
+    assert_eq!(sink.values(), [4]);
+}
