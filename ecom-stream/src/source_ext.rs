@@ -217,7 +217,7 @@ pub trait SourceExt: Source {
     /// clock.
     ///
     /// ```
-    /// # use ecom_stream::{Either, Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use ecom_stream::{Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
     /// # use time::OffsetDateTime;
     /// # use uuid::Uuid;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
@@ -237,7 +237,8 @@ pub trait SourceExt: Source {
     /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
     /// order by `lateness`; what comes later than that is late.
     ///
-    /// Nothing is left out yet: what works by event time behind it says which records are late for it. It keeps its state as
+    /// Nothing is left out yet: what works by event time behind it says which records are late for it. The watermark goes with
+    /// the records, so that one that is [filtered](Self::filter) out behind it closes no window: filter before it. It keeps its state as
     /// `event_time`; [`EventTime`] has another name, the rule, and options for files that overlap and splits that fall silent.
     ///
     /// ```
@@ -272,7 +273,7 @@ pub trait SourceExt: Source {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use ecom_stream::{Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use ecom_stream::{Either, Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
     /// # use ecom_stream::time::{OffsetDateTime, ext::NumericalDuration};
     /// # use ecom_stream::uuid::Uuid;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {

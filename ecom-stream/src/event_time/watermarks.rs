@@ -232,7 +232,8 @@ impl Watermarks {
     }
 
     fn raise(&mut self, progress: i64) -> i64 {
-        let watermark = progress.saturating_sub(self.rules.lateness);
+        // The end of time is for the end of the last run.
+        let watermark = progress.saturating_sub(self.rules.lateness).min(i64::MAX - 1);
         self.total.watermark = self.total.watermark.max(watermark);
         self.total.watermark
     }

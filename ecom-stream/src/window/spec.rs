@@ -92,6 +92,8 @@ impl Windows {
 
     /// Lets results so far come out early, as [`Firing::Early`](crate::operators::Firing::Early), each time the watermark passes a
     /// whole multiple of `every`: those of the keys that changed since the last time.
+    ///
+    /// Like late ones they are to be replaced by those that follow. Windows of windows would count each of them.
     #[must_use]
     pub fn early(mut self, every: Duration) -> Self {
         self.early = Some(every);
