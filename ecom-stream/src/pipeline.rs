@@ -11,7 +11,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::ledger::LastRun;
+use crate::ledger::Run;
 use crate::progress::{ProgressSender, Tally};
 use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
 use crate::{
@@ -156,7 +156,11 @@ where
             ledger = self.sink.ledger(&topology) => ledger?,
         };
         let checkpoint = match self.last_run {
-            true => Arc::new(LastRun(checkpoint)),
+            true => Arc::new(Run {
+                ledger: checkpoint,
+                is_last: true,
+                sources: Vec::new(),
+            }),
             false => checkpoint,
         };
 

@@ -25,6 +25,8 @@ use crate::{
 ///   record, and moves the watermark only when the next begins.
 /// - **Splits that are read in parallel**, from sources that were [merged](crate::SourceExt::merge) or partitions, hold each
 ///   other back: none makes late what is behind in another. Only before its first record a split can't.
+/// - **Sources that were merged** are waited for: the watermark stands at the beginning of time until each has had a record, in
+///   the first run of the pipeline.
 /// - **Between two files of a source** the source stands where the last one ended, and holds back others that were
 ///   [merged](crate::SourceExt::merge) with it until its next file begins. So do two directories that are read in turns.
 /// - **Idle splits**, and sources, hold nothing back: one without a record while the others got ahead by
@@ -110,12 +112,13 @@ where
     }
 
     fn apply(self, input: impl BatchStream<In> + 'static, from: Checkpoint) -> impl BatchStream<Timed<In>> {
-        let watermarks = Watermarks::new(Rules {
+        let rules = Rules {
             lateness: micros(self.lateness),
             by_first: self.by_first,
             idle_lead: micros(self.idle_lead),
             idle_records: self.idle_records,
-        });
+        };
+        let watermarks = Watermarks::new(rules, from.sources());
         let time = self.time;
         let name = self.name.clone();
         run(Keeping { time, name, watermarks }, self.name, input, from)

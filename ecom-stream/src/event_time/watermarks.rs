@@ -44,6 +44,8 @@ pub(super) struct Known {
 pub(super) struct Watermarks {
     rules: Rules,
     total: Total,
+    /// Sources of which the first record is waited for, until there is one of any.
+    awaited: Vec<Arc<str>>,
     /// Those that are being read, apart from the current one.
     others: HashMap<Place, Tracked>,
     /// The one that the last record came from: records come in runs.
@@ -81,9 +83,15 @@ pub(super) struct Changed {
 }
 
 impl Watermarks {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, sources: &[String]) -> Self {
+        let awaited = match sources {
+            // It holds nothing back but itself.
+            [_] => Vec::new(),
+            several => several.iter().map(|source| source.as_str().into()).collect(),
+        };
         Self {
             rules,
+            awaited,
             total: Total {
                 watermark: i64::MIN,
                 newest: i64::MIN,
@@ -100,6 +108,7 @@ impl Watermarks {
     }
 
     pub(super) fn load_total(&mut self, total: Total) {
+        self.awaited.clear();
         self.total = total;
     }
 
@@ -132,6 +141,9 @@ impl Watermarks {
         total.records += 1;
         total.newest = total.newest.max(time);
         self.total_changed = true;
+        if !self.awaited.is_empty() {
+            self.begin(time);
+        }
         let is_current = matches!(&self.current, Some((current, _)) if current.as_ref() == place);
         if !is_current {
             self.switch_to(place, time);
@@ -150,6 +162,22 @@ impl Watermarks {
             self.look_at_others();
         }
         self.raise(progress.min(self.behind))
+    }
+
+    /// The first record of all: the other sources stand at the beginning of time, until one of theirs comes.
+    fn begin(&mut self, time: i64) {
+        let known = Known {
+            progress: i64::MIN,
+            newest: time,
+            records: 1,
+        };
+        let tracked = Tracked {
+            known,
+            changed: true,
+            stored: false,
+        };
+        self.sources
+            .extend(self.awaited.drain(..).map(|source| (source, tracked)));
     }
 
     /// There is no more to come of a split: its source stands where it got, until the next one of it begins.
@@ -240,6 +268,9 @@ impl Watermarks {
 
     fn switch_to(&mut self, place: Option<&Split>, time: i64) {
         let place = place.cloned();
+        if place.is_none() {
+            self.await_none();
+        }
         if let Some((before, tracked)) = self.current.take() {
             self.others.insert(before, tracked);
         }
@@ -259,6 +290,18 @@ impl Watermarks {
         });
         self.current = Some((place, tracked));
         self.look_at_others();
+    }
+
+    /// Where records don't say which source they are of, none is waited for.
+    fn await_none(&mut self) {
+        let gone = &mut self.gone;
+        self.sources.retain(|source, tracked| {
+            let is_known = tracked.known.progress > i64::MIN;
+            if !is_known {
+                gone.extend(tracked.stored.then(|| Entry::Source(source.clone())));
+            }
+            is_known
+        });
     }
 
     /// Nothing more comes of a path's old content, once the new is being read.
@@ -332,7 +375,7 @@ mod tests {
     }
 
     fn watermarks(rules: Rules, records: &[(&str, i64)]) -> (Watermarks, Vec<i64>) {
-        let mut watermarks = Watermarks::new(rules);
+        let mut watermarks = Watermarks::new(rules, &[]);
         let seen = records
             .iter()
             .map(|(name, time)| watermarks.record(Some(&split(name)), *time));
@@ -412,7 +455,7 @@ mod tests {
             ("a2", 119),
             ("b2", 61),
         ];
-        let mut watermarks = Watermarks::new(by_first);
+        let mut watermarks = Watermarks::new(by_first, &[]);
         let mut before = None;
         for (name, time) in hours {
             if let Some(before) = before.replace(name).filter(|before| *before != name) {
@@ -443,7 +486,8 @@ mod tests {
     /// Two sources whose files are read in turns, each in one go.
     #[test]
     fn a_source_between_two_of_its_splits_is_not_overtaken_by_another() {
-        let mut watermarks = Watermarks::new(RULES);
+        let sources = ["views".to_owned(), "purchases".to_owned()];
+        let mut watermarks = Watermarks::new(RULES, &sources);
         let mut late = Vec::new();
         for minute in 0..5 {
             for source in ["views", "purchases"] {
@@ -456,9 +500,25 @@ mod tests {
                 watermarks.leave(&split);
             }
         }
-        // Before its first record nothing was known of the second.
-        assert_eq!(late, [("purchases", 0)]);
+        assert_eq!(late, []);
         assert_eq!(watermarks.total.watermark, 289);
+    }
+
+    #[test]
+    fn a_source_that_never_begins_becomes_idle() {
+        let sources = ["test".to_owned(), "never".to_owned()];
+        let mut watermarks = Watermarks::new(RULES, &sources);
+        let times = [100, 150, 300, 300, 300];
+        let seen = times.map(|time| watermarks.record(Some(&split("a")), time));
+        assert_eq!(seen, [i64::MIN, i64::MIN, i64::MIN, i64::MIN, 290]);
+    }
+
+    #[test]
+    fn nothing_is_waited_for_where_records_have_no_origin() {
+        let sources = ["a".to_owned(), "b".to_owned()];
+        let mut watermarks = Watermarks::new(RULES, &sources);
+        assert_eq!(watermarks.record(None, 100), 90);
+        assert_eq!(watermarks.take_changed().entries.len(), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn seconds(seconds: i64) -> Duration {
 }
 
 fn at(second: &i64) -> Timestamp {
-    Timestamp::from_micros(second * 1_000_000)
+    Timestamp::from_micros(second.saturating_mul(1_000_000))
 }
 
 fn event_time() -> EventTime<fn(&i64) -> Timestamp> {
@@ -64,6 +64,13 @@ fn oracle(input: &[Entry<i64>]) -> Vec<i64> {
     let mut watermarks = Vec::new();
     for (number, entry) in (1..).zip(input) {
         newest_of_all = newest_of_all.max(entry.value);
+        if number == 1 {
+            sources = [Some(Active {
+                newest: i64::MIN,
+                newest_of_all,
+                number,
+            }); 2];
+        }
         let newest = active[entry.split].map_or(entry.value, |split| split.newest.max(entry.value));
         active[entry.split] = Some(Active {
             newest,
@@ -84,7 +91,7 @@ fn oracle(input: &[Entry<i64>]) -> Vec<i64> {
             let all = active.iter().flatten().copied().chain(between);
             all.map(|one| one.newest).min().unwrap()
         };
-        watermark = watermark.max(minimum(&active, &sources) - LATENESS);
+        watermark = watermark.max(minimum(&active, &sources).saturating_sub(LATENESS));
         watermarks.push(watermark);
         if entry.is_last {
             let left = active[entry.split].take().unwrap();
@@ -94,7 +101,7 @@ fn oracle(input: &[Entry<i64>]) -> Vec<i64> {
                 newest: before.newest.max(left.newest),
                 ..left
             });
-            watermark = watermark.max(minimum(&active, &sources) - LATENESS);
+            watermark = watermark.max(minimum(&active, &sources).saturating_sub(LATENESS));
         }
     }
     watermarks
