@@ -81,7 +81,8 @@ impl<S, K> Pipeline<S, K> {
     /// what waits for more comes out. Without this, windows that are open at the end of a run stay so in the checkpoint, and
     /// the next run goes on with them.
     ///
-    /// A run that is stopped closes nothing. Whatever is read in spite of it later is late.
+    /// A run that is stopped closes nothing. Whatever is read in spite of it later is late, in every later run, which begins with a
+    /// warning that says so. To go on after all, give [`EventTime`](crate::operators::EventTime) another name.
     pub fn last_run(mut self) -> Self {
         self.last_run = true;
         self

@@ -26,7 +26,7 @@ use crate::{
 /// - **Splits that are read in parallel**, from sources that were [merged](crate::SourceExt::merge) or partitions, hold each
 ///   other back: none makes late what is behind in another. Only before its first record a split can't.
 /// - **Sources that were merged** are waited for: the watermark stands at the beginning of time until each has had a record, in
-///   the first run of the pipeline.
+///   the first run of the pipeline, or is idle.
 /// - **Between two files of a source** the source stands where the last one ended, and holds back others that were
 ///   [merged](crate::SourceExt::merge) with it until its next file begins. So do two directories that are read in turns.
 /// - **Idle splits**, and sources, hold nothing back: one without a record while the others got ahead by

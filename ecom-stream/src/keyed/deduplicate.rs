@@ -78,18 +78,21 @@ where
         let deduplicating = Deduplicating::<_, _, L> {
             key: self.key,
             within: micros(self.within),
-            kept: Store::<K, Vec<i64>>::new(),
+            kept: Store::<K, Kept>::new(),
             late: PhantomData,
         };
         run(deduplicating, self.name, input, from)
     }
 }
 
+/// When the newest of a key was that was kept, and others that may still have doubles. There are any only where records come out
+/// of order by more than the time, so that most keys cost no allocation.
+type Kept = (i64, Vec<i64>);
+
 struct Deduplicating<F, K, L> {
     key: F,
     within: i64,
-    /// When those of each key were that were kept and may still have doubles, in order.
-    kept: Store<K, Vec<i64>>,
+    kept: Store<K, Kept>,
     late: PhantomData<L>,
 }
 
@@ -123,15 +126,19 @@ where
             }
             let key = (self.key)(&timed.value);
             let is_near = |kept: &i64| time.abs_diff(*kept) < self.within.unsigned_abs();
-            if self.kept.get(&key).is_some_and(|kept| kept.iter().any(is_near)) {
+            let kept = self.kept.get(&key);
+            if kept.is_some_and(|(newest, others)| is_near(newest) || others.iter().any(is_near)) {
                 out.filter(origin);
                 continue;
             }
             // A double that is not late yet may be so far behind the watermark, and so far from the one that is kept.
             let until = |kept: i64| kept.saturating_add(self.within.saturating_mul(2));
-            let kept = self.kept.update(key, until(time), || Vec::with_capacity(1));
-            kept.retain(|kept| until(*kept) > now);
-            kept.insert(kept.partition_point(|before| *before < time), time);
+            let (newest, others) = self.kept.update(key, until(time), || (time, Vec::new()));
+            if *newest != time {
+                others.push(time.min(*newest));
+                others.retain(|kept| until(*kept) > now);
+                *newest = time.max(*newest);
+            }
             out.push(L::result(timed), origin);
         }
     }

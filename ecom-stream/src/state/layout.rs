@@ -13,12 +13,19 @@ use crate::{Error, ErrorKind, Result, StateChange};
 
 /// What a type looks like when it is encoded: a hash of its parts. Names, and widths that are encoded alike, make no difference.
 ///
-/// A type that takes only certain values, or is inside itself, is told by what comes before that.
+/// [`UNKNOWN`] of a type that takes only certain values, or is inside itself.
 pub(crate) fn layout_of<T: DeserializeOwned>() -> u64 {
+    let (parts, is_whole) = trace::<T>();
+    if !is_whole {
+        return UNKNOWN;
+    }
     let mut hasher = SipHasher13::new();
-    hasher.write(trace::<T>().as_bytes());
+    hasher.write(parts.as_bytes());
     hasher.finish()
 }
+
+/// Looks like any other.
+const UNKNOWN: u64 = 0;
 
 /// Checks that the state that `entry` is of has this layout.
 ///
@@ -26,7 +33,7 @@ pub(crate) fn layout_of<T: DeserializeOwned>() -> u64 {
 ///
 /// [`ErrorKind::Configuration`] if it has another.
 pub(crate) fn check_layout(entry: &StateChange, was: u64, is: u64) -> Result<()> {
-    if was == is {
+    if was == is || was == UNKNOWN || is == UNKNOWN {
         return Ok(());
     }
     let message = format!(
@@ -37,16 +44,15 @@ pub(crate) fn check_layout(entry: &StateChange, was: u64, is: u64) -> Result<()>
         .hint("was its key, its state or its aggregate changed? Give it another name to begin anew"))
 }
 
-fn trace<T: DeserializeOwned>() -> String {
+/// The parts of a type, and whether they are all.
+fn trace<T: DeserializeOwned>() -> (String, bool) {
     let mut parts = String::new();
     let trace = Trace {
         parts: &mut parts,
         depth: 0,
     };
-    if T::deserialize(trace).is_err() {
-        parts.push('!');
-    }
-    parts
+    let is_whole = T::deserialize(trace).is_ok();
+    (parts, is_whole)
 }
 
 /// Gives a type the simplest values that it asks for, and writes down which it asked for.
@@ -283,11 +289,28 @@ mod tests {
 
     #[test]
     fn it_is_that_of_what_is_encoded() {
-        assert_eq!(trace::<Cart>(), "s?i[ub]");
+        let whole = |parts: &str| (parts.to_owned(), true);
+        assert_eq!(trace::<Cart>(), whole("s?i[ub]"));
         assert_eq!(trace::<Basket>(), trace::<Cart>());
-        assert_eq!(trace::<(Step, BTreeMap<String, f64>)>(), "(u)[sd]");
-        assert_eq!(trace::<((), uuid::Uuid, u8)>(), "xy");
-        assert!(trace::<List>().starts_with("u?u?u?") && trace::<List>().ends_with('!'));
+        assert_eq!(trace::<(Step, BTreeMap<String, f64>)>(), whole("(u)[sd]"));
+        assert_eq!(trace::<((), uuid::Uuid, u8)>(), whole("xy"));
+        assert!(trace::<crate::Event>().1);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_refused() {
+        let (parts, is_whole) = trace::<List>();
+        assert!(parts.starts_with("u?u?u?") && !is_whole);
+        let entry = StateChange {
+            operator: "lists".into(),
+            key: Vec::new(),
+            format: 1,
+            value: None,
+        };
+        let (list, count) = (layout_of::<List>(), layout_of::<u64>());
+        check_layout(&entry, list, count).unwrap();
+        check_layout(&entry, count, list).unwrap();
+        check_layout(&entry, count, layout_of::<i64>()).unwrap_err();
     }
 
     #[test]

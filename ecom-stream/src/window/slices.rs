@@ -31,6 +31,11 @@ impl Slices {
         self.width == self.size
     }
 
+    /// How many slices a window is made of.
+    pub(super) fn of_window(&self) -> i64 {
+        self.size / self.width
+    }
+
     /// The start of the slice that has `time`.
     pub(super) fn slice_of(&self, time: i64) -> i64 {
         self.floor(time, self.width)
