@@ -12,6 +12,7 @@ use crate::run::{Chain, check};
 
 /// Left or right by number; second and number.
 type Side = (i64, i64, u8);
+type Key = fn(&Side) -> u8;
 type Sided = Timed<Either<Side, Side>>;
 
 fn is_left(event: &Event) -> bool {
@@ -29,8 +30,8 @@ fn side(timed: Timed<Event>) -> Sided {
     })
 }
 
-fn interval(from: i64, to: i64) -> IntervalJoin<fn(&Side) -> u8, fn(&Side) -> u8> {
-    let key: fn(&Side) -> u8 = |side| side.2;
+fn interval(from: i64, to: i64) -> IntervalJoin<Key, Key> {
+    let key: Key = |side| side.2;
     IntervalJoin::new(key, key, Duration::seconds(from), Duration::seconds(to))
 }
 
