@@ -35,6 +35,14 @@ pub trait Ledger: Send + Sync {
     fn is_last_run(&self) -> bool {
         false
     }
+
+    /// The names of the sources in front of the operator that starts from here, as far as they are known: [`then`] says so, not
+    /// the sink.
+    ///
+    /// [`then`]: crate::SourceExt::then
+    fn sources(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// How many unfinished splits [`Ledger::alike`] gives at most.
@@ -52,32 +60,40 @@ pub struct Alike {
 /// Where a pipeline starts from.
 pub type Checkpoint = Arc<dyn Ledger>;
 
-/// What `ledger` knows, for a run that is the pipeline's last.
-pub(crate) struct LastRun(pub(crate) Checkpoint);
+/// What a ledger knows, and what the pipeline says of the run.
+pub(crate) struct Run {
+    pub(crate) ledger: Checkpoint,
+    pub(crate) is_last: bool,
+    pub(crate) sources: Vec<String>,
+}
 
-impl Ledger for LastRun {
+impl Ledger for Run {
     fn pipeline(&self) -> &str {
-        self.0.pipeline()
+        self.ledger.pipeline()
     }
 
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        self.0.positions(of)
+        self.ledger.positions(of)
     }
 
     fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
-        self.0.alike(source, sizes)
+        self.ledger.alike(source, sizes)
     }
 
     fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        self.0.finished(source, of)
+        self.ledger.finished(source, of)
     }
 
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
-        self.0.state(operator)
+        self.ledger.state(operator)
     }
 
     fn is_last_run(&self) -> bool {
-        true
+        self.is_last
+    }
+
+    fn sources(&self) -> &[String] {
+        &self.sources
     }
 }
 

@@ -11,7 +11,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::ledger::LastRun;
+use crate::ledger::Run;
 use crate::progress::{ProgressSender, Tally};
 use crate::queue::{QueueLimits, ReaderTimes, fill, queue};
 use crate::{
@@ -81,7 +81,8 @@ impl<S, K> Pipeline<S, K> {
     /// what waits for more comes out. Without this, windows that are open at the end of a run stay so in the checkpoint, and
     /// the next run goes on with them.
     ///
-    /// A run that is stopped closes nothing. Whatever is read in spite of it later is late.
+    /// A run that is stopped closes nothing. Whatever is read in spite of it later is late, in every later run, which begins with a
+    /// warning that says so. To go on after all, give [`EventTime`](crate::operators::EventTime) another name.
     pub fn last_run(mut self) -> Self {
         self.last_run = true;
         self
@@ -156,7 +157,11 @@ where
             ledger = self.sink.ledger(&topology) => ledger?,
         };
         let checkpoint = match self.last_run {
-            true => Arc::new(LastRun(checkpoint)),
+            true => Arc::new(Run {
+                ledger: checkpoint,
+                is_last: true,
+                sources: Vec::new(),
+            }),
             false => checkpoint,
         };
 

@@ -271,7 +271,8 @@ pub trait SourceExt: Source {
     /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
     /// order by `lateness`; what comes later than that is late.
     ///
-    /// Nothing is left out yet: what works by event time behind it says which records are late for it. It keeps its state as
+    /// Nothing is left out yet: what works by event time behind it says which records are late for it. The watermark goes with
+    /// the records, so that one that is [filtered](Self::filter) out behind it closes no window: filter before it. It keeps its state as
     /// `event_time`; [`EventTime`] has another name, the rule, and options for files that overlap and splits that fall silent.
     ///
     /// ```
@@ -302,30 +303,35 @@ pub trait SourceExt: Source {
     ///
     /// [`IntervalJoin`] has other intervals, and lets out alone what finds no match.
     ///
-    /// Which view a purchase came of:
+    /// Which view a purchase came of, from one stream of events:
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # use ecom_stream::{Either, Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use ecom_stream::time::{OffsetDateTime, ext::NumericalDuration};
+    /// # use ecom_stream::uuid::Uuid;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
-    /// type Click = (i64, String);
-    /// let click = |second, user: &str| (second, user.to_owned());
-    /// let views = MemorySource::new("views", vec![click(10, "ann"), click(20, "bob")]);
-    /// let purchases = MemorySource::new("purchases", vec![click(600, "ann"), click(9_000, "bob")]);
+    /// use EventType::{Purchase, View};
     ///
+    /// let event = |minute: i64, event_type, user: &str| {
+    ///     let time = OffsetDateTime::UNIX_EPOCH + minute.minutes();
+    ///     Event::new(Uuid::nil(), time, event_type, user, "session", "product")
+    /// };
+    /// let events = vec![event(0, View, "ann"), event(5, View, "bob"), event(10, Purchase, "ann"), event(90, Purchase, "bob")];
+    ///
+    /// let user_and_product = |event: &Event| (event.user_id.clone(), event.product_id.clone());
     /// let sink = MemorySink::new("doc");
-    /// views.map(Either::Left)
-    ///     .merge(purchases.map(Either::Right))
-    ///     .event_time(
-    ///         |click: &Either<Click, Click>| Timestamp::from_micros(click.clone().into_inner().0 * 1_000_000),
-    ///         Duration::from_hours(1),
-    ///     )
-    ///     .join_within(Duration::from_mins(30), |view: &Click| view.1.clone(), |purchase: &Click| purchase.1.clone())
+    /// MemorySource::new("events", events)
+    ///     .filter(|event| matches!(event.event_type, View | Purchase))
+    ///     .split(|event| event.event_type == View)
+    ///     .event_time(|event: &Either<Event, Event>| event.as_inner().event_time, Duration::from_mins(5))
+    ///     .join_within(Duration::from_mins(30), user_and_product, user_and_product)
     ///     .map(|joined| joined.value.both())
     ///     .to(sink.clone())
     ///     .run()
     ///     .await?;
-    /// assert_eq!(sink.values(), [Some((click(10, "ann"), click(600, "ann")))]);
+    /// // The state has whole events: views until half an hour behind them, purchases until the watermark has passed them.
+    /// assert_eq!(sink.values(), [Some((event(0, View, "ann"), event(10, Purchase, "ann")))]);
     /// # Ok(()) }
     /// ```
     fn join_within<L, R, K, KL, KR>(self, within: Duration, left: KL, right: KR) -> Then<Self, IntervalJoin<KL, KR>>

@@ -404,8 +404,12 @@ async fn state_by_key() {
     let time_to_live = Duration::from_secs(30);
     let scan = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums));
     testing::transform(scan, scattered()).check().await;
+    let beside = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).late_beside());
+    testing::transform(beside, scattered()).check().await;
     let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
     testing::transform(deduplicate, scattered()).check().await;
+    let beside = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).late_beside());
+    testing::transform(beside, scattered()).check().await;
 }
 
 /// Numbers that are left or right, as they are even or not.
@@ -441,6 +445,10 @@ async fn joins() {
         .check()
         .await;
     testing::transform(|| Timing(Sides(join().keep_left().keep_right())), scattered())
+        .not_one_to_one()
+        .check()
+        .await;
+    testing::transform(|| Timing(Sides(join().late_beside())), scattered())
         .not_one_to_one()
         .check()
         .await;

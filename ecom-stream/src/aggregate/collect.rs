@@ -5,7 +5,7 @@ use super::Aggregate;
 use crate::Timestamp;
 
 /// All of what a function gives, in the order in which the records were read: SQL's `array_agg(x)`. In a hopping window that
-/// order holds within each hop.
+/// order holds within each hop, in a session within each of those that a record joined.
 ///
 /// Every batch that adds to it writes all of it into the checkpoint again: it is for few records a key and window.
 ///

@@ -15,6 +15,12 @@
 //! | [`Collect`] | `Vec<V>` | `array_agg(x)` | all values |
 //! | [`ApproxDistinct`] | `u64` | `approx_count_distinct(x)` | a few for each value, at most 3 kB |
 //!
+//! What windows keep in the state is checked at the next start: another aggregate under the same name is refused, if what it keeps
+//! looks otherwise. A [`Min`] that became a [`Max`] can't be told, nor one of another column: give such a one another name.
+//!
+//! Values in the state are encoded without their names ([postcard](https://postcard.jamesmunns.com/)): types with fields that are
+//! skipped, flattened or untagged can't be read again.
+//!
 //! A batch that touches a key writes its whole accumulator into the checkpoint: with [`Collect`] that grows.
 
 mod approx_distinct;

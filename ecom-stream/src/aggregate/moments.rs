@@ -59,7 +59,7 @@ impl Moments {
     }
 }
 
-/// The mean of what a function gives: SQL's `avg(x)`.
+/// The mean of what a function gives: SQL's `avg(x)`. Of numbers with a NaN it is NaN.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Mean};
@@ -79,7 +79,7 @@ impl<F> Mean<F> {
     }
 }
 
-/// The variance of what a function gives: SQL's `var_samp(x)`, or `var_pop(x)`.
+/// The variance of what a function gives: SQL's `var_samp(x)`, or `var_pop(x)`. Of numbers with a NaN it is NaN.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Variance};

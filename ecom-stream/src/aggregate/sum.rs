@@ -9,7 +9,7 @@ use crate::Timestamp;
 /// The sum of what a function gives: SQL's `sum(x)`, but 0 where SQL has `NULL`, when all are `None`.
 ///
 /// Whole numbers are summed as `i128`, which they can't overflow; amounts of money are best summed in cents. Floating-point
-/// numbers are summed as `f64`, in the order of the records.
+/// numbers are summed as `f64`, in the order of the records; with a NaN the sum is NaN.
 ///
 /// ```
 /// use ecom_stream::Event;

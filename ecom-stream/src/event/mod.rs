@@ -8,6 +8,7 @@ mod time_format;
 mod time_zone;
 mod to_csv;
 
+use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
@@ -25,7 +26,10 @@ use crate::Columns;
 /// Something that a shopper did.
 ///
 /// Its identity is `(event_id, event_time)`: a producer that sends an event again sends the same of both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// It can be in the state of operators, whole, as joins and [`Collect`](crate::aggregate::Collect) need it; that is what
+/// `Serialize` is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The identifier that the producer gave it.
     pub event_id: Uuid,
@@ -113,4 +117,39 @@ pub(crate) fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.checked_to_offset(UtcOffset::UTC).unwrap_or(time);
     let whole = time.microsecond() * 1_000;
     time.replace_nanosecond(whole).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn an_event_comes_back_from_the_state_whole() {
+        let time = datetime!(2026-11-01 12:00:00.123456 UTC);
+        let bare = Event::new(Uuid::from_u128(7), time, EventType::Purchase, "u", "s", "p");
+        let full = Event {
+            product_name: Some("A book".into()),
+            category: Some("books.fiction".into()),
+            brand: Some("Ä".into()),
+            price: Some(Price::MAX),
+            quantity: 3,
+            processed_at: Some(datetime!(9999-12-31 23:59:59.999999 UTC)),
+            extra: Some("{}".into()),
+            ..bare.clone()
+        };
+        for event in [bare, full] {
+            let bytes = postcard::to_allocvec(&event).unwrap();
+            assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn a_price_outside_its_range_is_not_read() {
+        for cents in [-1_i64, Price::MAX.cents() + 1] {
+            let bytes = postcard::to_allocvec(&cents).unwrap();
+            postcard::from_bytes::<Price>(&bytes).unwrap_err();
+        }
+    }
 }

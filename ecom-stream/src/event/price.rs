@@ -1,8 +1,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// An exact amount with two decimals, as PostgreSQL's `numeric(12,2)` holds it; never below zero.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(try_from = "Cents", into = "Cents")]
 pub struct Price(i64);
 
 /// Why a text is no [`Price`].
@@ -39,6 +42,29 @@ impl Price {
     /// The price in hundredths.
     pub const fn cents(self) -> i64 {
         self.0
+    }
+}
+
+/// How a price is encoded.
+#[derive(Serialize, Deserialize)]
+struct Cents(i64);
+
+impl From<Price> for Cents {
+    fn from(price: Price) -> Self {
+        Self(price.0)
+    }
+}
+
+impl TryFrom<Cents> for Price {
+    type Error = PriceError;
+
+    fn try_from(Cents(cents): Cents) -> Result<Self, PriceError> {
+        let outside = if cents < 0 {
+            PriceError::Negative
+        } else {
+            PriceError::OutOfRange
+        };
+        Self::from_cents(cents).ok_or(outside)
     }
 }
 

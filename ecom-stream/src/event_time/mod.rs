@@ -6,7 +6,8 @@ mod timed;
 mod timestamp;
 mod watermarks;
 
-pub(crate) use late::late;
+pub(crate) use late::let_out_late;
+pub use late::{LateBeside, LatePolicy, RejectLate, WithLate};
 pub use operator::EventTime;
 pub use timed::Timed;
 pub use timestamp::Timestamp;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::timestamp::micros;
-use super::watermarks::{Place, Rules, Watermarks};
+use super::watermarks::{Entry, Rules, Watermarks};
 use crate::state::{Changes, Operator, Output, decode_key, decode_value, run};
 use crate::{
     BatchStream, Checkpoint, Origin, Position, Record, Result, Split, SplitState, StateChange, Timed, Timestamp,
@@ -25,10 +25,19 @@ use crate::{
 ///   record, and moves the watermark only when the next begins.
 /// - **Splits that are read in parallel**, from sources that were [merged](crate::SourceExt::merge) or partitions, hold each
 ///   other back: none makes late what is behind in another. Only before its first record a split can't.
-/// - **Idle splits** hold nothing back: a split without a record while the others got ahead by
+/// - **Sources that were merged** are waited for: the watermark stands at the beginning of time until each has had a record, in
+///   the first run of the pipeline, or is idle.
+/// - **Between two files of a source** the source stands where the last one ended, and holds back others that were
+///   [merged](crate::SourceExt::merge) with it until its next file begins. So do two directories that are read in turns.
+/// - **Idle splits**, and sources, hold nothing back: one without a record while the others got ahead by
 ///   [`idle_after`](Self::idle_after). That is measured in their event time *and* in their records, for in a backlog hours of
 ///   event time pass between two turns of a split that is not idle at all. When nothing comes from any split, event time stands
 ///   still.
+///
+/// Records without an origin, such as results of windows, count as one split.
+///
+/// After the [last run](crate::Pipeline::last_run) the watermark is at the end of time: whatever is read in spite of it is late,
+/// in every later run. A warning in the log says so.
 ///
 /// One event from the future would move the watermark past all others, which are late then: what can't be true is to be kept out
 /// before, as [`Rules`](crate::Rules) do.
@@ -38,8 +47,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// State has an entry of some 40 bytes for each split that is being read, and one for all; a batch writes those of the
-/// splits it has records of.
+/// State has an entry of some 40 bytes for each split that is being read, one for each source, and one for all; a batch writes
+/// those of the splits it has records of.
 #[derive(Debug, Clone)]
 pub struct EventTime<F> {
     time: F,
@@ -103,19 +112,22 @@ where
     }
 
     fn apply(self, input: impl BatchStream<In> + 'static, from: Checkpoint) -> impl BatchStream<Timed<In>> {
-        let watermarks = Watermarks::new(Rules {
+        let rules = Rules {
             lateness: micros(self.lateness),
             by_first: self.by_first,
             idle_lead: micros(self.idle_lead),
             idle_records: self.idle_records,
-        });
+        };
+        let watermarks = Watermarks::new(rules, from.sources());
         let time = self.time;
-        run(Keeping { time, watermarks }, self.name, input, from)
+        let name = self.name.clone();
+        run(Keeping { time, name, watermarks }, self.name, input, from)
     }
 }
 
 struct Keeping<F> {
     time: F,
+    name: Arc<str>,
     watermarks: Watermarks,
 }
 
@@ -125,11 +137,13 @@ type Key = (u8, String, String, u32);
 const TOTAL: u8 = 0;
 const SPLIT: u8 = 1;
 const NO_SPLIT: u8 = 2;
+const SOURCE: u8 = 3;
 
-fn key(place: &Place) -> (u8, &str, &str, u32) {
-    match place {
-        Some(split) => (SPLIT, split.source(), split.path(), split.generation()),
-        None => (NO_SPLIT, "", "", 0),
+fn key(entry: &Entry) -> (u8, &str, &str, u32) {
+    match entry {
+        Entry::Split(Some(split)) => (SPLIT, split.source(), split.path(), split.generation()),
+        Entry::Split(None) => (NO_SPLIT, "", "", 0),
+        Entry::Source(source) => (SOURCE, source, "", 0),
     }
 }
 
@@ -141,35 +155,46 @@ where
 {
     type Out = Timed<In>;
 
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let (kind, source, path, generation): Key = decode_key(entry, <Self as Operator<In>>::FORMAT)?;
-        let split = || Split::with_generation(source, path, generation);
-        match kind {
-            TOTAL => self.watermarks.load_total(decode_value(entry)?),
-            SPLIT => self.watermarks.load_split(Some(split()), decode_value(entry)?),
-            _ => self.watermarks.load_split(None, decode_value(entry)?),
-        }
+        let about = match kind {
+            TOTAL => {
+                self.watermarks.load_total(decode_value(entry)?);
+                return Ok(());
+            }
+            SPLIT => Entry::Split(Some(Split::with_generation(source, path, generation))),
+            SOURCE => Entry::Source(source.into()),
+            _ => Entry::Split(None),
+        };
+        self.watermarks.load(about, decode_value(entry)?);
         Ok(())
     }
 
     fn loaded(&mut self) -> Result<()> {
         self.watermarks.loaded();
+        if self.watermarks.has_ended() {
+            tracing::warn!(
+                operator = &*self.name,
+                "the last run of this pipeline has ended: whatever it reads from now on is late. \
+                 To go on after it, give the operator another name, and do without `last_run`"
+            );
+        }
         Ok(())
     }
 
     fn process(&mut self, records: Vec<Record<In>>, positions: &[Position], out: &mut Output<Timed<In>>) {
         let mut leaving = Leaving::new(&records, positions);
         out.reserve(records.len());
-        leaving.take(None, |split| self.watermarks.leave(Some(split)));
+        leaving.take(None, |split| self.watermarks.leave(split));
         for (at, Record { value, origin }) in records.into_iter().enumerate() {
             let time: Timestamp = (self.time)(&value).into();
             let split = origin.as_ref().map(|origin| &origin.split);
             let watermark = self.watermarks.record(split, time.as_micros());
             let watermark = Timestamp::from_micros(watermark);
             out.push(Timed { value, time, watermark }, origin);
-            leaving.take(Some(at), |split| self.watermarks.leave(Some(split)));
+            leaving.take(Some(at), |split| self.watermarks.leave(split));
         }
     }
 
@@ -178,10 +203,10 @@ where
         if let Some(total) = changed.total {
             changes.keep(&(TOTAL, "", "", 0_u32), &total)?;
         }
-        for (place, known) in &changed.splits {
+        for (entry, known) in &changed.entries {
             match known {
-                Some(known) => changes.keep(&key(place), known)?,
-                None => changes.forget(&key(place))?,
+                Some(known) => changes.keep(&key(entry), known)?,
+                None => changes.forget(&key(entry))?,
             }
         }
         Ok(())

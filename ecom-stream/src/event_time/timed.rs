@@ -1,9 +1,11 @@
+use serde::{Deserialize, Serialize};
+
 use crate::Timestamp;
 
 /// A value with the time at which it happened, and how far event time had come when it was read.
 ///
 /// [`event_time`](crate::SourceExt::event_time) makes these; whatever works by event time takes them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timed<T> {
     /// The value.
     pub value: T,

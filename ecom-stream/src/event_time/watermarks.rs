@@ -1,6 +1,7 @@
 //! Where event time stands: a watermark for each split, and the minimum of those that are being read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,15 +26,13 @@ pub(super) struct Total {
     pub(super) watermark: i64,
     /// The newest event of all.
     newest: i64,
-    /// The furthest that any split got.
-    furthest: i64,
     /// How many records there were.
     records: u64,
 }
 
-/// What is known of a split that is being read.
+/// What is known of a split that is being read, or of a source between two of its splits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OfSplit {
+pub(super) struct Known {
     /// How far it got.
     progress: i64,
     /// The newest event of all, and the number of records of all, when its last record came.
@@ -45,45 +44,62 @@ pub(super) struct OfSplit {
 pub(super) struct Watermarks {
     rules: Rules,
     total: Total,
+    /// Sources of which the first record is waited for, until there is one of any.
+    awaited: Vec<Arc<str>>,
     /// Those that are being read, apart from the current one.
     others: HashMap<Place, Tracked>,
     /// The one that the last record came from: records come in runs.
     current: Option<(Place, Tracked)>,
-    /// The minimum of the others.
+    /// How far sources got with splits that were read to their end. It counts while none of theirs is being read.
+    sources: BTreeMap<Arc<str>, Tracked>,
+    /// The minimum of all but the current one.
     behind: i64,
-    /// No other can have become idle before the newest event, or the number of records, is more than this.
+    /// None of them can have become idle before the newest event, or the number of records, is more than this.
     next_idle: (i64, u64),
     /// Entries of the state that are to be forgotten.
-    gone: Vec<Place>,
+    gone: Vec<Entry>,
     total_changed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Tracked {
-    known: OfSplit,
+    known: Known,
     changed: bool,
     /// Whether it is in the state.
     stored: bool,
 }
 
+/// What an entry of the state is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    Split(Place),
+    Source(Arc<str>),
+}
+
 /// What changed since it was asked last: `None` for what is to be forgotten.
 pub(super) struct Changed {
     pub(super) total: Option<Total>,
-    pub(super) splits: Vec<(Place, Option<OfSplit>)>,
+    pub(super) entries: Vec<(Entry, Option<Known>)>,
 }
 
 impl Watermarks {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, sources: &[String]) -> Self {
+        let awaited = match sources {
+            // It holds nothing back but itself.
+            [_] => Vec::new(),
+            several => several.iter().map(|source| source.as_str().into()).collect(),
+        };
         Self {
             rules,
+            awaited,
             total: Total {
                 watermark: i64::MIN,
                 newest: i64::MIN,
-                furthest: i64::MIN,
                 records: 0,
             },
             others: HashMap::new(),
             current: None,
+            sources: BTreeMap::new(),
             behind: i64::MAX,
             next_idle: (i64::MAX, u64::MAX),
             gone: Vec::new(),
@@ -92,21 +108,30 @@ impl Watermarks {
     }
 
     pub(super) fn load_total(&mut self, total: Total) {
+        self.awaited.clear();
         self.total = total;
     }
 
-    pub(super) fn load_split(&mut self, place: Place, known: OfSplit) {
+    pub(super) fn load(&mut self, entry: Entry, known: Known) {
         let tracked = Tracked {
             known,
             changed: false,
             stored: true,
         };
-        self.others.insert(place, tracked);
+        match entry {
+            Entry::Split(place) => self.others.insert(place, tracked),
+            Entry::Source(source) => self.sources.insert(source, tracked),
+        };
     }
 
     /// Called once everything is loaded.
     pub(super) fn loaded(&mut self) {
         self.look_at_others();
+    }
+
+    /// Whether the last run has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.total.watermark == i64::MAX
     }
 
     /// A record of `place` that happened at `time`; gives the watermark with it.
@@ -116,6 +141,9 @@ impl Watermarks {
         total.records += 1;
         total.newest = total.newest.max(time);
         self.total_changed = true;
+        if !self.awaited.is_empty() {
+            self.begin(time);
+        }
         let is_current = matches!(&self.current, Some((current, _)) if current.as_ref() == place);
         if !is_current {
             self.switch_to(place, time);
@@ -130,79 +158,129 @@ impl Watermarks {
             tracked.changed = true;
             progress = tracked.known.progress;
         }
-        self.total.furthest = self.total.furthest.max(progress);
         if self.total.newest > self.next_idle.0 || self.total.records > self.next_idle.1 {
             self.look_at_others();
         }
         self.raise(progress.min(self.behind))
     }
 
-    /// There is no more to come of a split.
-    pub(super) fn leave(&mut self, place: Option<&Split>) {
-        let was_current = matches!(&self.current, Some((current, _)) if current.as_ref() == place);
+    /// The first record of all: the other sources stand at the beginning of time, until one of theirs comes.
+    fn begin(&mut self, time: i64) {
+        let known = Known {
+            progress: i64::MIN,
+            newest: time,
+            records: 1,
+        };
+        let tracked = Tracked {
+            known,
+            changed: true,
+            stored: false,
+        };
+        self.sources
+            .extend(self.awaited.drain(..).map(|source| (source, tracked)));
+    }
+
+    /// There is no more to come of a split: its source stands where it got, until the next one of it begins.
+    pub(super) fn leave(&mut self, split: &Split) {
+        let place = Some(split.clone());
+        let was_current = matches!(&self.current, Some((current, _)) if *current == place);
         let left = if was_current {
             self.current.take()
         } else {
-            self.others.remove_entry(&place.cloned())
+            self.others.remove_entry(&place)
         };
-        let Some((place, tracked)) = left else { return };
-        if tracked.stored {
-            self.gone.push(place);
+        let Some((place, left)) = left else { return };
+        if left.stored {
+            self.gone.push(Entry::Split(place));
+        }
+        match self.sources.get_mut(split.source()) {
+            Some(source) => {
+                source.known.progress = source.known.progress.max(left.known.progress);
+                source.known.newest = source.known.newest.max(left.known.newest);
+                source.known.records = source.known.records.max(left.known.records);
+                source.changed = true;
+            }
+            None => {
+                let source = Tracked {
+                    known: left.known,
+                    changed: true,
+                    stored: false,
+                };
+                self.sources.insert(split.source().into(), source);
+            }
         }
         self.total_changed = true;
         self.look_at_others();
-        let current = self
-            .current
-            .as_ref()
-            .map_or(i64::MAX, |(_, tracked)| tracked.known.progress);
-        match current.min(self.behind) {
-            // Nothing is being read: all that was has been read to its end.
-            i64::MAX => self.raise(self.total.furthest),
-            progress => self.raise(progress),
-        };
+        let current = self.current.as_ref();
+        let progress = current.map_or(i64::MAX, |(_, tracked)| tracked.known.progress);
+        self.raise(progress.min(self.behind));
     }
 
     /// There is no more to come at all.
     pub(super) fn end(&mut self) {
         self.total_changed |= self.total.watermark != i64::MAX;
         self.total.watermark = i64::MAX;
+        let splits = self.others.drain().chain(self.current.take());
+        let splits = splits.map(|(place, tracked)| (Entry::Split(place), tracked));
+        let sources = std::mem::take(&mut self.sources).into_iter();
+        let sources = sources.map(|(source, tracked)| (Entry::Source(source), tracked));
+        let stored = splits.chain(sources).filter(|(_, tracked)| tracked.stored);
+        self.gone.extend(stored.map(|(entry, _)| entry));
+        self.look_at_others();
     }
 
     pub(super) fn take_changed(&mut self) -> Changed {
-        let mut splits: Vec<_> = std::mem::take(&mut self.gone)
+        let mut entries: Vec<_> = std::mem::take(&mut self.gone)
             .into_iter()
-            .filter(|place| !self.is_tracked(place))
-            .map(|place| (place, None))
+            .filter(|entry| !self.is_tracked(entry))
+            .map(|entry| (entry, None))
             .collect();
         let current = self.current.as_mut().map(|(place, tracked)| (&*place, tracked));
-        for (place, tracked) in self.others.iter_mut().chain(current) {
+        let splits = self.others.iter_mut().chain(current);
+        let splits = splits.map(|(place, tracked)| (Entry::Split(place.clone()), tracked));
+        let sources = self.sources.iter_mut();
+        let sources = sources.map(|(source, tracked)| (Entry::Source(source.clone()), tracked));
+        for (entry, tracked) in splits.chain(sources) {
             if std::mem::take(&mut tracked.changed) {
                 tracked.stored = true;
-                splits.push((place.clone(), Some(tracked.known)));
+                entries.push((entry, Some(tracked.known)));
             }
         }
         let total = std::mem::take(&mut self.total_changed).then_some(self.total);
-        Changed { total, splits }
+        Changed { total, entries }
     }
 
-    fn is_tracked(&self, place: &Place) -> bool {
-        self.others.contains_key(place) || self.current.as_ref().is_some_and(|(current, _)| current == place)
+    fn is_tracked(&self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Split(place) => {
+                self.others.contains_key(place) || self.current.as_ref().is_some_and(|(current, _)| current == place)
+            }
+            Entry::Source(source) => self.sources.contains_key(source),
+        }
     }
 
     fn raise(&mut self, progress: i64) -> i64 {
-        let watermark = progress.saturating_sub(self.rules.lateness);
+        // The end of time is for the end of the last run.
+        let watermark = progress.saturating_sub(self.rules.lateness).min(i64::MAX - 1);
         self.total.watermark = self.total.watermark.max(watermark);
         self.total.watermark
     }
 
     fn switch_to(&mut self, place: Option<&Split>, time: i64) {
         let place = place.cloned();
+        if place.is_none() {
+            self.await_none();
+        }
         if let Some((before, tracked)) = self.current.take() {
             self.others.insert(before, tracked);
         }
+        let known = self.others.remove(&place);
+        if let (None, Some(split)) = (&known, &place) {
+            self.forget_generations_before(split);
+        }
         // One that had become idle begins anew.
-        let tracked = self.others.remove(&place).unwrap_or(Tracked {
-            known: OfSplit {
+        let tracked = known.unwrap_or(Tracked {
+            known: Known {
                 progress: time,
                 newest: time,
                 records: 0,
@@ -214,27 +292,67 @@ impl Watermarks {
         self.look_at_others();
     }
 
+    /// Where records don't say which source they are of, none is waited for.
+    fn await_none(&mut self) {
+        let gone = &mut self.gone;
+        self.sources.retain(|source, tracked| {
+            let is_known = tracked.known.progress > i64::MIN;
+            if !is_known {
+                gone.extend(tracked.stored.then(|| Entry::Source(source.clone())));
+            }
+            is_known
+        });
+    }
+
+    /// Nothing more comes of a path's old content, once the new is being read.
+    fn forget_generations_before(&mut self, split: &Split) {
+        let gone = &mut self.gone;
+        self.others.retain(|place, tracked| {
+            let is_before = place.as_ref().is_some_and(|place| {
+                (place.source(), place.path()) == (split.source(), split.path())
+                    && place.generation() < split.generation()
+            });
+            if is_before {
+                gone.extend(tracked.stored.then(|| Entry::Split(place.clone())));
+            }
+            !is_before
+        });
+    }
+
     /// Lets go of those that have become idle, and finds the minimum of the rest.
     fn look_at_others(&mut self) {
         let (rules, total) = (self.rules, self.total);
         let (mut behind, mut next_idle) = (i64::MAX, (i64::MAX, u64::MAX));
-        let gone = &mut self.gone;
-        self.others.retain(|place, Tracked { known, stored, .. }| {
+        let mut is_idle = |known: &Known| {
             let lead = known.newest.saturating_add(rules.idle_lead);
             let records = known.records.saturating_add(rules.idle_records);
             let (led, passed) = (total.newest > lead, total.records > records);
-            if led && passed {
-                if *stored {
-                    gone.push(place.clone());
-                }
+            match passed {
+                true if led => return true,
+                true => next_idle.0 = next_idle.0.min(lead),
+                false => next_idle.1 = next_idle.1.min(records),
+            }
+            false
+        };
+        let gone = &mut self.gone;
+        self.others.retain(|place, Tracked { known, stored, .. }| {
+            if is_idle(known) {
+                gone.extend(stored.then(|| Entry::Split(place.clone())));
                 return false;
             }
-            if passed {
-                next_idle.0 = next_idle.0.min(lead);
-            } else {
-                next_idle.1 = next_idle.1.min(records);
-            }
             behind = behind.min(known.progress);
+            true
+        });
+        let (others, current) = (&self.others, &self.current);
+        self.sources.retain(|source, Tracked { known, stored, .. }| {
+            if is_idle(known) {
+                gone.extend(stored.then(|| Entry::Source(source.clone())));
+                return false;
+            }
+            let mut places = others.keys().chain(current.as_ref().map(|(place, _)| place));
+            if !places.any(|place| place.as_ref().is_some_and(|split| split.source() == &**source)) {
+                behind = behind.min(known.progress);
+            }
             true
         });
         (self.behind, self.next_idle) = (behind, next_idle);
@@ -257,7 +375,7 @@ mod tests {
     }
 
     fn watermarks(rules: Rules, records: &[(&str, i64)]) -> (Watermarks, Vec<i64>) {
-        let mut watermarks = Watermarks::new(rules);
+        let mut watermarks = Watermarks::new(rules, &[]);
         let seen = records
             .iter()
             .map(|(name, time)| watermarks.record(Some(&split(name)), *time));
@@ -276,16 +394,16 @@ mod tests {
         let (mut watermarks, seen) = watermarks(RULES, &[("a", 100), ("b", 200), ("a", 150), ("b", 210), ("a", 300)]);
         // The second split was not known when the first set it to 90.
         assert_eq!(seen, [90, 90, 140, 140, 200]);
-        watermarks.leave(Some(&split("b")));
+        watermarks.leave(&split("b"));
         assert_eq!(watermarks.total.watermark, 290);
     }
 
     #[test]
     fn splits_that_were_read_to_their_end_hold_nothing_back() {
         let (mut watermarks, _) = watermarks(RULES, &[("a", 100), ("b", 200)]);
-        watermarks.leave(Some(&split("a")));
+        watermarks.leave(&split("a"));
         assert_eq!(watermarks.total.watermark, 190);
-        watermarks.leave(Some(&split("b")));
+        watermarks.leave(&split("b"));
         assert_eq!(watermarks.record(Some(&split("c")), 195), 190);
     }
 
@@ -295,7 +413,7 @@ mod tests {
         let (mut other, _) = watermarks(RULES, &[("a", 300), ("b", 200)]);
         for (watermarks, order) in [(&mut one, ["a", "b"]), (&mut other, ["b", "a"])] {
             for name in order {
-                watermarks.leave(Some(&split(name)));
+                watermarks.leave(&split(name));
             }
             assert_eq!(watermarks.total.watermark, 290);
         }
@@ -309,7 +427,7 @@ mod tests {
         assert_eq!(watermarks.record(Some(&split("b")), 400), 490);
         // It comes back, and is late.
         assert_eq!(watermarks.record(Some(&split("a")), 200), 490);
-        let idle = |changed: Changed| changed.splits.into_iter().any(|(_, known)| known.is_none());
+        let idle = |changed: Changed| changed.entries.into_iter().any(|(_, known)| known.is_none());
         assert!(!idle(watermarks.take_changed()));
     }
 
@@ -337,11 +455,11 @@ mod tests {
             ("a2", 119),
             ("b2", 61),
         ];
-        let mut watermarks = Watermarks::new(by_first);
+        let mut watermarks = Watermarks::new(by_first, &[]);
         let mut before = None;
         for (name, time) in hours {
             if let Some(before) = before.replace(name).filter(|before| *before != name) {
-                watermarks.leave(Some(&split(before)));
+                watermarks.leave(&split(before));
             }
             assert!(watermarks.record(Some(&split(name)), time) <= time, "{name} {time}");
         }
@@ -352,14 +470,88 @@ mod tests {
     fn what_changed_is_told_once() {
         let (mut watermarks, _) = watermarks(RULES, &[("a", 100), ("b", 200)]);
         let changed = watermarks.take_changed();
-        assert_eq!((changed.total.is_some(), changed.splits.len()), (true, 2));
+        assert_eq!((changed.total.is_some(), changed.entries.len()), (true, 2));
         watermarks.record(Some(&split("b")), 300);
         let changed = watermarks.take_changed();
-        let names: Vec<_> = changed.splits.iter().map(|(place, _)| place.clone()).collect();
-        assert_eq!(names, [Some(split("b"))]);
-        watermarks.leave(Some(&split("a")));
+        let names: Vec<_> = changed.entries.iter().map(|(entry, _)| entry.clone()).collect();
+        assert_eq!(names, [Entry::Split(Some(split("b")))]);
+        watermarks.leave(&split("a"));
         let changed = watermarks.take_changed();
-        assert_eq!(changed.splits, [(Some(split("a")), None)]);
+        let left = Entry::Split(Some(split("a")));
+        assert_eq!(changed.entries[0], (left, None));
+        assert!(matches!(&changed.entries[1..], [(Entry::Source(source), Some(_))] if **source == *"test"));
         assert!(watermarks.take_changed().total.is_none());
+    }
+
+    /// Two sources whose files are read in turns, each in one go.
+    #[test]
+    fn a_source_between_two_of_its_splits_is_not_overtaken_by_another() {
+        let sources = ["views".to_owned(), "purchases".to_owned()];
+        let mut watermarks = Watermarks::new(RULES, &sources);
+        let mut late = Vec::new();
+        for minute in 0..5 {
+            for source in ["views", "purchases"] {
+                let split = Split::new(source, minute.to_string());
+                for time in [minute * 60, minute * 60 + 59] {
+                    if time < watermarks.record(Some(&split), time) {
+                        late.push((source, time));
+                    }
+                }
+                watermarks.leave(&split);
+            }
+        }
+        assert_eq!(late, []);
+        assert_eq!(watermarks.total.watermark, 289);
+    }
+
+    #[test]
+    fn a_source_that_never_begins_becomes_idle() {
+        let sources = ["test".to_owned(), "never".to_owned()];
+        let mut watermarks = Watermarks::new(RULES, &sources);
+        let times = [100, 150, 300, 300, 300];
+        let seen = times.map(|time| watermarks.record(Some(&split("a")), time));
+        assert_eq!(seen, [i64::MIN, i64::MIN, i64::MIN, i64::MIN, 290]);
+    }
+
+    #[test]
+    fn nothing_is_waited_for_where_records_have_no_origin() {
+        let sources = ["a".to_owned(), "b".to_owned()];
+        let mut watermarks = Watermarks::new(RULES, &sources);
+        assert_eq!(watermarks.record(None, 100), 90);
+        assert_eq!(watermarks.take_changed().entries.len(), 1);
+    }
+
+    #[test]
+    fn a_source_that_is_exhausted_becomes_idle() {
+        let (mut watermarks, _) = watermarks(RULES, &[("a", 100)]);
+        watermarks.leave(&split("a"));
+        watermarks.take_changed();
+        let other = Split::new("other", "b");
+        let seen: Vec<_> = [150, 300, 300, 300]
+            .into_iter()
+            .map(|time| watermarks.record(Some(&other), time))
+            .collect();
+        assert_eq!(seen, [90, 90, 90, 290]);
+        let changed = watermarks.take_changed();
+        assert!(changed.entries.contains(&(Entry::Source("test".into()), None)));
+    }
+
+    #[test]
+    fn old_content_holds_nothing_back() {
+        let (mut watermarks, _) = watermarks(RULES, &[("a", 100), ("b", 300)]);
+        let new = split("a").next_generation();
+        assert_eq!(watermarks.record(Some(&new), 310), 290);
+    }
+
+    #[test]
+    fn the_end_leaves_nothing_but_itself_in_the_state() {
+        let (mut watermarks, _) = watermarks(RULES, &[("a", 100), ("b", 200)]);
+        watermarks.leave(&split("a"));
+        watermarks.take_changed();
+        watermarks.end();
+        let changed = watermarks.take_changed();
+        assert_eq!(changed.total.map(|total| total.watermark), Some(i64::MAX));
+        assert_eq!(changed.entries.len(), 2);
+        assert!(changed.entries.iter().all(|(_, known)| known.is_none()));
     }
 }

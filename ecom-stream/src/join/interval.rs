@@ -1,15 +1,17 @@
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use super::held::{Held, Key, Place};
-use crate::event_time::late;
-use crate::state::{Changes, Operator, Output, decode_key, decode_value, run};
+use crate::event_time::{LateBeside, LatePolicy, RejectLate, let_out_late};
+use crate::state::{Changes, Header, Operator, Output, check_layout, decode_key, layout_of, run};
 use crate::{
-    BatchStream, Checkpoint, Either, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform,
+    BatchStream, Checkpoint, Either, Error, ErrorKind, Position, Record, Result, StateChange, Timed, Timestamp,
+    Topology, Transform,
 };
 
 /// Joins records of two kinds that have the same key and happened within some time of each other; see
@@ -56,7 +58,7 @@ use crate::{
 /// itself and some 15 bytes. A batch writes its own records, and those that are matched for the first time if they may come out
 /// alone. A record costs as much as it finds matches.
 #[derive(Debug, Clone)]
-pub struct IntervalJoin<KL, KR> {
+pub struct IntervalJoin<KL, KR, Late = RejectLate> {
     left_key: KL,
     right_key: KR,
     name: Arc<str>,
@@ -64,10 +66,11 @@ pub struct IntervalJoin<KL, KR> {
     to: i64,
     keep_left: bool,
     keep_right: bool,
+    late: PhantomData<Late>,
 }
 
 /// What a join lets out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Joined<L, R> {
     /// A pair.
     Both(L, R),
@@ -104,9 +107,12 @@ impl<KL, KR> IntervalJoin<KL, KR> {
             to: micros(to),
             keep_left: false,
             keep_right: false,
+            late: PhantomData,
         }
     }
+}
 
+impl<KL, KR, Late> IntervalJoin<KL, KR, Late> {
     /// The name under which it keeps its state, in place of `join`.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
@@ -126,6 +132,21 @@ impl<KL, KR> IntervalJoin<KL, KR> {
     pub fn keep_right(mut self) -> Self {
         self.keep_right = true;
         self
+    }
+
+    /// Lets late records come out beside the results, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    #[must_use]
+    pub fn late_beside(self) -> IntervalJoin<KL, KR, LateBeside> {
+        IntervalJoin {
+            left_key: self.left_key,
+            right_key: self.right_key,
+            name: self.name,
+            from: self.from,
+            to: self.to,
+            keep_left: self.keep_left,
+            keep_right: self.keep_right,
+            late: PhantomData,
+        }
     }
 
     /// The watermark at which nothing matches a left record of that time any more.
@@ -150,15 +171,16 @@ impl<KL, KR> IntervalJoin<KL, KR> {
     }
 }
 
-impl<L, R, K, KL, KR> Transform<Timed<Either<L, R>>> for IntervalJoin<KL, KR>
+impl<L, R, K, KL, KR, Late> Transform<Timed<Either<L, R>>> for IntervalJoin<KL, KR, Late>
 where
+    Late: LatePolicy<Either<L, R>>,
     L: Clone + Serialize + DeserializeOwned + Send + 'static,
     R: Clone + Serialize + DeserializeOwned + Send + 'static,
     K: Ord + Hash + Clone + Send + 'static,
     KL: Fn(&L) -> K + Send,
     KR: Fn(&R) -> K + Send,
 {
-    type Out = Timed<Joined<L, R>>;
+    type Out = Late::Out<Timed<Joined<L, R>>>;
 
     fn describe(&self, topology: &mut Topology) {
         topology.add_operator(&*self.name);
@@ -168,7 +190,7 @@ where
         self,
         input: impl BatchStream<Timed<Either<L, R>>> + 'static,
         from: Checkpoint,
-    ) -> impl BatchStream<Timed<Joined<L, R>>> {
+    ) -> impl BatchStream<Self::Out> {
         let name = self.name.clone();
         let joining = Joining {
             join: self,
@@ -178,7 +200,8 @@ where
                 watermark: i64::MIN,
                 next: 0,
             },
-            saved: None,
+            layout: layout_of::<(L, R)>(),
+            header: Header::default(),
         };
         run(joining, name, input, from)
     }
@@ -188,39 +211,50 @@ const LEFT: u8 = 0;
 const RIGHT: u8 = 1;
 const CLOCK: Key = (2, (0, 0));
 
-struct Joining<KL, KR, K, L, R> {
-    join: IntervalJoin<KL, KR>,
+struct Joining<KL, KR, K, L, R, Late> {
+    join: IntervalJoin<KL, KR, Late>,
     left: Held<K, L>,
     right: Held<K, R>,
     clock: Clock,
-    /// What the state has.
-    saved: Option<Clock>,
+    layout: u64,
+    header: Header<(Clock, u64)>,
 }
 
 /// What the state says of the operator, as long as a record is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Clock {
     watermark: i64,
     /// The number of the next record that is held; it begins anew when none is.
     next: u64,
 }
 
-type Out<L, R> = Output<Timed<Joined<L, R>>>;
+type Out<L, R, Late> = Output<<Late as LatePolicy<Either<L, R>>>::Out<Timed<Joined<L, R>>>>;
 
-impl<L, R, K, KL, KR> Operator<Timed<Either<L, R>>> for Joining<KL, KR, K, L, R>
+impl<L, R, K, KL, KR, Late> Operator<Timed<Either<L, R>>> for Joining<KL, KR, K, L, R, Late>
 where
+    Late: LatePolicy<Either<L, R>>,
     L: Clone + Serialize + DeserializeOwned + Send + 'static,
     R: Clone + Serialize + DeserializeOwned + Send + 'static,
     K: Ord + Hash + Clone + Send + 'static,
     KL: Fn(&L) -> K + Send,
     KR: Fn(&R) -> K + Send,
 {
-    type Out = Timed<Joined<L, R>>;
+    type Out = Late::Out<Timed<Joined<L, R>>>;
 
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
+
+    fn check(&self) -> Result<()> {
+        let (from, to) = (self.join.from, self.join.to);
+        if from <= to {
+            return Ok(());
+        }
+        let (from, to) = (Duration::microseconds(from), Duration::microseconds(to));
+        let message = format!("a join of what happened between {from} and {to} after it: that is never");
+        Err(Error::new(ErrorKind::Configuration, message).hint("the first must not be more than the second"))
+    }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        let (side, place): Key = decode_key(entry, 1)?;
+        let (side, place): Key = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
         let join = &self.join;
         match side {
             LEFT => self.left.load(entry, place, &join.left_key, |time| join.left_due(time)),
@@ -228,21 +262,22 @@ where
                 .right
                 .load(entry, place, &join.right_key, |time| join.right_due(time)),
             _ => {
-                self.clock = decode_value(entry)?;
-                self.saved = Some(self.clock);
-                Ok(())
+                let (clock, layout) = self.header.load(entry)?;
+                self.clock = clock;
+                check_layout(entry, layout, self.layout)
             }
         }
     }
 
-    fn process(&mut self, records: Vec<Record<Timed<Either<L, R>>>>, _: &[Position], out: &mut Out<L, R>) {
+    fn process(&mut self, records: Vec<Record<Timed<Either<L, R>>>>, _: &[Position], out: &mut Out<L, R, Late>) {
         for Record { value: timed, origin } in records {
             self.advance(timed.watermark.as_micros(), out);
-            if timed.is_late() {
-                out.reject(origin, late(timed.time, timed.watermark));
+            // By the watermark that others were let go by, should this record's be another.
+            let (time, watermark) = (timed.time.as_micros(), self.clock.watermark);
+            if time < watermark {
+                let_out_late::<_, _, Late>(timed, origin, watermark, out);
                 continue;
             }
-            let time = timed.time.as_micros();
             match timed.value {
                 Either::Left(left) => self.add_left(time, left, out),
                 Either::Right(right) => self.add_right(time, right, out),
@@ -254,60 +289,55 @@ where
         self.left.save(changes)?;
         self.right.save(changes)?;
         let is_empty = self.left.is_empty() && self.right.is_empty();
-        if is_empty && self.saved.take().is_some() {
-            changes.forget(&CLOCK)?;
-        }
-        if !is_empty && self.saved != Some(self.clock) {
-            changes.keep(&CLOCK, &self.clock)?;
-            self.saved = Some(self.clock);
-        }
-        Ok(())
+        let header = (self.clock, self.layout);
+        self.header.save(&CLOCK, (!is_empty).then_some(header), changes)
     }
 
-    fn end(&mut self, out: &mut Out<L, R>) {
+    fn end(&mut self, out: &mut Out<L, R, Late>) {
         self.advance(i64::MAX, out);
     }
 }
 
-impl<KL, KR, K, L, R> Joining<KL, KR, K, L, R>
+impl<KL, KR, K, L, R, Late> Joining<KL, KR, K, L, R, Late>
 where
-    L: Clone + Serialize + DeserializeOwned,
-    R: Clone + Serialize + DeserializeOwned,
+    L: Clone + Serialize + DeserializeOwned + Send + 'static,
+    R: Clone + Serialize + DeserializeOwned + Send + 'static,
     K: Ord + Hash + Clone,
+    Late: LatePolicy<Either<L, R>>,
 {
-    fn add_left(&mut self, time: i64, left: L, out: &mut Out<L, R>)
+    fn add_left(&mut self, time: i64, left: L, out: &mut Out<L, R, Late>)
     where
         KL: Fn(&L) -> K,
     {
         let (from, to) = (time.saturating_add(self.join.from), time.saturating_add(self.join.to));
         let (key, watermark) = ((self.join.left_key)(&left), self.join.watermark(self.clock.watermark));
         let is_matched = self.right.matching(&key, from, to, self.join.keep_right, |at, right| {
-            push(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
+            push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
         });
         let due = self.join.left_due(time);
         if due > self.clock.watermark {
             let place = self.place(time);
             self.left.hold(key, place, left, is_matched, due);
         } else if self.join.keep_left && !is_matched {
-            push(time, watermark, Joined::Left(left), out);
+            push::<L, R, Late>(time, watermark, Joined::Left(left), out);
         }
     }
 
-    fn add_right(&mut self, time: i64, right: R, out: &mut Out<L, R>)
+    fn add_right(&mut self, time: i64, right: R, out: &mut Out<L, R, Late>)
     where
         KR: Fn(&R) -> K,
     {
         let (from, to) = (time.saturating_sub(self.join.to), time.saturating_sub(self.join.from));
         let (key, watermark) = ((self.join.right_key)(&right), self.join.watermark(self.clock.watermark));
         let is_matched = self.left.matching(&key, from, to, self.join.keep_left, |at, left| {
-            push(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
+            push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
         });
         let due = self.join.right_due(time);
         if due > self.clock.watermark {
             let place = self.place(time);
             self.right.hold(key, place, right, is_matched, due);
         } else if self.join.keep_right && !is_matched {
-            push(time, watermark, Joined::Right(right), out);
+            push::<L, R, Late>(time, watermark, Joined::Right(right), out);
         }
     }
 
@@ -318,7 +348,7 @@ where
     }
 
     /// Moves event time on: what nothing can match any more goes, or comes out alone.
-    fn advance(&mut self, to: i64, out: &mut Out<L, R>) {
+    fn advance(&mut self, to: i64, out: &mut Out<L, R, Late>) {
         if to <= self.clock.watermark {
             return;
         }
@@ -326,12 +356,12 @@ where
         let before = self.join.watermark(self.clock.watermark);
         while let Some((time, left)) = self.left.take_due(to) {
             if self.join.keep_left && !left.is_matched {
-                push(time, before, Joined::Left(left.value), out);
+                push::<L, R, Late>(time, before, Joined::Left(left.value), out);
             }
         }
         while let Some((time, right)) = self.right.take_due(to) {
             if self.join.keep_right && !right.is_matched {
-                push(time, before, Joined::Right(right.value), out);
+                push::<L, R, Late>(time, before, Joined::Right(right.value), out);
             }
         }
         self.clock.watermark = to;
@@ -341,8 +371,12 @@ where
     }
 }
 
-fn push<L, R>(time: i64, watermark: Timestamp, value: Joined<L, R>, out: &mut Out<L, R>) {
+fn push<L, R, Late>(time: i64, watermark: Timestamp, value: Joined<L, R>, out: &mut Out<L, R, Late>)
+where
+    L: Send + 'static,
+    R: Send + 'static,
+    Late: LatePolicy<Either<L, R>>,
+{
     let time = Timestamp::from_micros(time);
-    let timed = Timed { value, time, watermark };
-    out.push(timed, None);
+    out.push(Late::result(Timed { value, time, watermark }), None);
 }

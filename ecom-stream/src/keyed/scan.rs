@@ -1,14 +1,15 @@
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::Store;
-use crate::event_time::{late, micros};
+use super::store::{Store, check_time};
+use crate::event_time::{LateBeside, LatePolicy, RejectLate, let_out_late, micros};
 use crate::state::{Changes, Operator, Output, run};
-use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Timestamp, Topology, Transform};
+use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Timed, Topology, Transform};
 
 /// Turns each record into another, or leaves it out, with a state of its own for each key; see [`KeyBy::scan`](super::KeyBy::scan).
 ///
@@ -20,12 +21,13 @@ use crate::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Time
 /// Memory holds for each key its state, the key up to three times and some 100 bytes; the state has an entry of both and some 10
 /// bytes. A batch writes those of the keys it has records of.
 #[derive(Debug, Clone)]
-pub struct Scan<K, N, F> {
+pub struct Scan<K, N, F, L = RejectLate> {
     key: K,
     time_to_live: Duration,
     name: Arc<str>,
     new: N,
     f: F,
+    late: PhantomData<L>,
 }
 
 impl<K, N, F> Scan<K, N, F> {
@@ -37,19 +39,36 @@ impl<K, N, F> Scan<K, N, F> {
             name: "scan".into(),
             new,
             f,
+            late: PhantomData,
         }
     }
+}
 
+impl<K, N, F, L> Scan<K, N, F, L> {
     /// The name under which it keeps its state, in place of `scan`.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
+
+    /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    #[must_use]
+    pub fn late_beside(self) -> Scan<K, N, F, LateBeside> {
+        Scan {
+            key: self.key,
+            time_to_live: self.time_to_live,
+            name: self.name,
+            new: self.new,
+            f: self.f,
+            late: PhantomData,
+        }
+    }
 }
 
-impl<T, K, V, Out, KeyOf, N, F> Transform<Timed<T>> for Scan<KeyOf, N, F>
+impl<T, K, V, Out, KeyOf, N, F, L> Transform<Timed<T>> for Scan<KeyOf, N, F, L>
 where
+    L: LatePolicy<T>,
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
     V: Serialize + DeserializeOwned + Send + 'static,
@@ -58,29 +77,30 @@ where
     N: Fn() -> V + Send,
     F: FnMut(&mut V, T) -> Option<Out> + Send,
 {
-    type Out = Timed<Out>;
+    type Out = L::Out<Timed<Out>>;
 
     fn describe(&self, topology: &mut Topology) {
         topology.add_operator(&*self.name);
     }
 
-    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Timed<Out>> {
+    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
         let name = self.name.clone();
         let scanning = Scanning {
             scan: self,
-            store: Store::<K, V>::default(),
+            store: Store::<K, V>::new(),
         };
         run(scanning, name, input, from)
     }
 }
 
-struct Scanning<KeyOf, N, F, K, V> {
-    scan: Scan<KeyOf, N, F>,
+struct Scanning<KeyOf, N, F, L, K, V> {
+    scan: Scan<KeyOf, N, F, L>,
     store: Store<K, V>,
 }
 
-impl<T, K, V, Out, KeyOf, N, F> Operator<Timed<T>> for Scanning<KeyOf, N, F, K, V>
+impl<T, K, V, Out, KeyOf, N, F, L> Operator<Timed<T>> for Scanning<KeyOf, N, F, L, K, V>
 where
+    L: LatePolicy<T>,
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
     V: Serialize + DeserializeOwned + Send + 'static,
@@ -89,28 +109,32 @@ where
     N: Fn() -> V + Send,
     F: FnMut(&mut V, T) -> Option<Out> + Send,
 {
-    type Out = Timed<Out>;
+    type Out = L::Out<Timed<Out>>;
 
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
 
-    fn load(&mut self, entry: &StateChange) -> Result<()> {
-        self.store.load(entry, 1)
+    fn check(&self) -> Result<()> {
+        check_time("scan with a time to live of", micros(self.scan.time_to_live))
     }
 
-    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Timed<Out>>) {
+    fn load(&mut self, entry: &StateChange) -> Result<()> {
+        self.store.load(entry, <Self as Operator<Timed<T>>>::FORMAT)
+    }
+
+    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Self::Out>) {
         out.reserve(records.len());
         for Record { value: timed, origin } in records {
             let now = timed.watermark.as_micros();
             self.store.forget(now);
             let until = timed.time.as_micros().saturating_add(micros(self.scan.time_to_live));
             if until <= now {
-                out.reject(origin, late(timed.time, Timestamp::from_micros(now)));
+                let_out_late::<_, _, L>(timed, origin, now, out);
                 continue;
             }
             let Timed { value, time, watermark } = timed;
             let state = self.store.update((self.scan.key)(&value), until, &self.scan.new);
             match (self.scan.f)(state, value) {
-                Some(value) => out.push(Timed { value, time, watermark }, origin),
+                Some(value) => out.push(L::result(Timed { value, time, watermark }), origin),
                 None => out.filter(origin),
             }
         }
@@ -120,7 +144,7 @@ where
         self.store.save(changes)
     }
 
-    fn end(&mut self, _: &mut Output<Timed<Out>>) {
+    fn end(&mut self, _: &mut Output<Self::Out>) {
         self.store.clear();
     }
 }

@@ -6,8 +6,19 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::state::{Changes, Timers, decode_key, decode_value};
-use crate::{Result, StateChange};
+use crate::state::{Changes, Header, Timers, check_layout, decode_key, decode_value, layout_of};
+use crate::{Error, ErrorKind, Result, StateChange};
+
+/// Refuses a time in which everything would be late.
+pub(super) fn check_time(what: &str, micros: i64) -> Result<()> {
+    match micros {
+        ..=0 => {
+            Err(Error::new(ErrorKind::Configuration, format!("{what} nothing"))
+                .hint("it must be a microsecond or more"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Values by key, each until a time; times are microseconds.
 #[derive(Debug)]
@@ -16,6 +27,8 @@ pub(super) struct Store<K, V> {
     /// For each key a time no later than that at which it is forgotten.
     timers: Timers<K>,
     changed: Vec<K>,
+    header: Header<u64>,
+    layout: u64,
 }
 
 #[derive(Debug)]
@@ -28,24 +41,27 @@ struct Slot<V> {
     stored: bool,
 }
 
-impl<K, V> Default for Store<K, V> {
-    fn default() -> Self {
-        Self {
-            values: HashMap::new(),
-            timers: Timers::default(),
-            changed: Vec::new(),
-        }
-    }
-}
-
 impl<K, V> Store<K, V>
 where
     K: Ord + Hash + Clone + Serialize + DeserializeOwned,
     V: Serialize + DeserializeOwned,
 {
+    pub(super) fn new() -> Self {
+        Self {
+            values: HashMap::new(),
+            timers: Timers::default(),
+            changed: Vec::new(),
+            header: Header::default(),
+            layout: layout_of::<(K, V)>(),
+        }
+    }
+
     /// Takes in an entry of the state.
     pub(super) fn load(&mut self, entry: &StateChange, format: u16) -> Result<()> {
-        let key: K = decode_key(entry, format)?;
+        let Some(key) = decode_key::<Option<K>>(entry, format)? else {
+            let layout = self.header.load(entry)?;
+            return check_layout(entry, layout, self.layout);
+        };
         let (until, value) = decode_value(entry)?;
         self.timers.set(until, key.clone());
         let slot = Slot {
@@ -110,16 +126,17 @@ where
                 continue;
             };
             if let Some(value) = &slot.value {
-                changes.keep(&key, &(slot.until, value))?;
+                changes.keep(&Some(&key), &(slot.until, value))?;
                 (slot.changed, slot.stored) = (false, true);
                 continue;
             }
             if slot.stored {
-                changes.forget(&key)?;
+                changes.forget(&Some(&key))?;
             }
             self.values.remove(&key);
         }
-        Ok(())
+        let header = (!self.values.is_empty()).then_some(self.layout);
+        self.header.save(&None::<K>, header, changes)
     }
 
     /// Forgets everything.

@@ -13,12 +13,10 @@ mod then;
 mod try_map;
 mod validate;
 
-pub use crate::event_time::EventTime;
+pub use crate::event_time::{EventTime, LateBeside, LatePolicy, RejectLate, WithLate};
 pub use crate::join::{IntervalJoin, Joined, LookupJoin};
 pub use crate::keyed::{Deduplicate, KeyBy, KeyedWindows, Scan};
-pub use crate::window::{
-    Firing, LateBeside, LatePolicy, RejectLate, Window, WindowAggregate, Windowed, Windows, WithLate,
-};
+pub use crate::window::{Firing, Window, WindowAggregate, Windowed, Windows};
 pub use beside::{Beside, Branch};
 pub use filter::Filter;
 pub use flat_map::FlatMap;

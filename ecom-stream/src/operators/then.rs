@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use crate::ledger::Run;
 use crate::{BatchStream, Checkpoint, Result, Source, Topology, Transform};
 
 /// A source followed by a transform; see [`SourceExt::then`](crate::SourceExt::then).
@@ -32,7 +35,15 @@ where
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<T::Out>, S::Ack) {
+        let mut topology = Topology::default();
+        self.source.describe(&mut topology);
+        let sources = topology.sources().iter().map(|source| source.name.clone()).collect();
         let (batches, ack) = self.source.open(from.clone());
+        let from = Arc::new(Run {
+            is_last: from.is_last_run(),
+            ledger: from,
+            sources,
+        });
         (self.transform.apply(batches, from), ack)
     }
 }

@@ -45,7 +45,7 @@ fn whole<T: DeserializeOwned>(entry: &StateChange, bytes: &[u8]) -> Result<T> {
 fn unreadable(entry: &StateChange) -> Error {
     let message = format!("the state of operator {:?} can't be read", entry.operator);
     Error::new(ErrorKind::Configuration, message)
-        .hint("were its types changed? Give the operator another name to begin anew")
+        .hint("were its types changed, or do they leave fields out (skip_serializing_if)? Give the operator another name to begin anew")
 }
 
 /// The changes of an operator's state that leave with a batch.

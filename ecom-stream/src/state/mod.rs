@@ -4,9 +4,13 @@
 //! writes what changed, not what exists.
 
 mod entry;
+mod header;
+mod layout;
 mod operator;
 mod timers;
 
 pub(crate) use entry::{Changes, decode_key, decode_value};
+pub(crate) use header::Header;
+pub(crate) use layout::{check_layout, layout_of};
 pub(crate) use operator::{Operator, Output, run};
 pub(crate) use timers::Timers;

@@ -6,14 +6,13 @@ use futures::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::late::{LateBeside, LatePolicy, RejectLate};
 use super::result::Windowed;
 use super::session::Sessions;
 use super::sliced::Sliced;
 use super::slices::Slices;
 use super::spec::{Kind, Windows};
 use crate::aggregate::Aggregate;
-use crate::event_time::micros;
+use crate::event_time::{LateBeside, LatePolicy, RejectLate, micros};
 use crate::state::run;
 use crate::{BatchStream, Checkpoint, Timed, Topology, Transform};
 
@@ -65,7 +64,7 @@ impl<F, G, L> WindowAggregate<F, G, L> {
         self
     }
 
-    /// Lets late records come out beside the results, as [`WithLate`](super::WithLate), in place of rejecting them.
+    /// Lets late records come out beside the results, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
     #[must_use]
     pub fn late_beside(self) -> WindowAggregate<F, G, LateBeside> {
         WindowAggregate::with_late(self.windows, self.key, self.aggregate).named(self.name)

@@ -1,7 +1,7 @@
 //! Windows over event time: tumbling, hopping and session windows, for each key.
 
 mod aggregate;
-mod late;
+mod clock;
 mod result;
 mod session;
 mod sliced;
@@ -9,6 +9,5 @@ mod slices;
 mod spec;
 
 pub use aggregate::WindowAggregate;
-pub use late::{LateBeside, LatePolicy, RejectLate, WithLate};
 pub use result::{Firing, Window, Windowed};
 pub use spec::Windows;

@@ -27,7 +27,7 @@ impl fmt::Display for Window {
 }
 
 /// The result of one window for one key. A later result for the same key and window replaces it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windowed<K, V> {
     /// The key.
     pub key: K,
@@ -40,7 +40,7 @@ pub struct Windowed<K, V> {
 }
 
 /// Why the result of a window comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Firing {
     /// The window is still open, and this is its result so far: see [`Windows::early`](crate::operators::Windows::early).
     Early,

@@ -7,12 +7,12 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::late::LatePolicy;
+use super::clock::Clock;
 use super::result::{Firing, Window, Windowed};
 use super::spec::Windows;
 use crate::aggregate::Aggregate;
-use crate::event_time::{late, micros};
-use crate::state::{Changes, Operator, Output, Timers, decode_key, decode_value};
+use crate::event_time::{LatePolicy, let_out_late, micros};
+use crate::state::{Changes, Operator, Output, Timers, decode_key, decode_value, layout_of};
 use crate::{Position, Record, Result, StateChange, Timed, Timestamp};
 
 /// What is remembered of one session; times are microseconds.
@@ -38,13 +38,6 @@ struct OfKey<A> {
     stored: bool,
 }
 
-/// What the state says of the operator, as long as there is a session.
-#[derive(Serialize, Deserialize)]
-struct Clock {
-    watermark: i64,
-    shape: (u8, i64, i64, i64),
-}
-
 pub(super) struct Sessions<F, G, K, A, L> {
     windows: Windows,
     gap: i64,
@@ -53,16 +46,14 @@ pub(super) struct Sessions<F, G, K, A, L> {
     keys: HashMap<K, OfKey<A>>,
     /// Keys by the times at which a session of theirs comes out or goes, or earlier.
     timers: Timers<K>,
-    watermark: i64,
-    /// What the state has.
-    saved_watermark: Option<i64>,
+    clock: Clock,
     changed: Vec<K>,
     /// Those that changed since early results came out last.
     new: BTreeSet<K>,
     late: PhantomData<L>,
 }
 
-impl<F, G, K, A, L> Sessions<F, G, K, A, L> {
+impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sessions<F, G, K, A, L> {
     pub(super) fn new(windows: Windows, gap: i64, key: F, aggregate: G) -> Self {
         Self {
             windows,
@@ -71,8 +62,7 @@ impl<F, G, K, A, L> Sessions<F, G, K, A, L> {
             aggregate,
             keys: HashMap::new(),
             timers: Timers::default(),
-            watermark: i64::MIN,
-            saved_watermark: None,
+            clock: Clock::new(layout_of::<(K, A)>()),
             changed: Vec::new(),
             new: BTreeSet::new(),
             late: PhantomData,
@@ -100,7 +90,7 @@ where
 {
     type Out = L::Out<Windowed<K, G::Out>>;
 
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
 
     fn check(&self) -> Result<()> {
         self.windows.check()
@@ -109,11 +99,7 @@ where
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let key: Option<K> = decode_key(entry, <Self as Operator<Timed<T>>>::FORMAT)?;
         let Some(key) = key else {
-            let clock: Clock = decode_value(entry)?;
-            self.windows.check_shape(entry, clock.shape)?;
-            self.watermark = clock.watermark;
-            self.saved_watermark = Some(clock.watermark);
-            return Ok(());
+            return self.clock.load(entry, &self.windows);
         };
         let sessions: Vec<Session<G::Acc>> = decode_value(entry)?;
         for session in &sessions {
@@ -136,11 +122,7 @@ where
         for Record { value: timed, origin } in records {
             self.advance::<T>(timed.watermark.as_micros(), out);
             if let Some(timed) = self.add(timed, out) {
-                let watermark = Timestamp::from_micros(self.watermark);
-                match L::late(timed.value) {
-                    Some(late) => out.push(late, origin),
-                    None => out.reject(origin, late(timed.time, watermark)),
-                }
+                let_out_late::<_, _, L>(timed, origin, self.clock.watermark, out);
             }
         }
     }
@@ -160,23 +142,8 @@ where
             }
             self.keys.remove(&key);
         }
-        match self.saved_watermark {
-            Some(_) if self.keys.is_empty() => {
-                changes.forget(&None::<K>)?;
-                self.saved_watermark = None;
-            }
-            saved if !self.keys.is_empty() && saved != Some(self.watermark) => {
-                let shape = self.windows.shape();
-                let clock = Clock {
-                    watermark: self.watermark,
-                    shape,
-                };
-                changes.keep(&None::<K>, &clock)?;
-                self.saved_watermark = Some(self.watermark);
-            }
-            _ => {}
-        }
-        Ok(())
+        let is_empty = self.keys.is_empty();
+        self.clock.save(&None::<K>, &self.windows, is_empty, changes)
     }
 
     fn end(&mut self, out: &mut Output<Self::Out>) {
@@ -205,7 +172,7 @@ where
             let behind = of_key.sessions.partition_point(|session| session.start < end);
             first..behind.max(first)
         });
-        if joined.is_empty() && end.saturating_add(allowed_lateness) <= self.watermark {
+        if joined.is_empty() && end.saturating_add(allowed_lateness) <= self.clock.watermark {
             return Some(timed);
         }
         let of_key = self.keys.entry(key.clone()).or_insert_with(|| OfKey {
@@ -229,7 +196,7 @@ where
             }
         }
         self.aggregate.add(&mut acc, &timed.value, timed.time);
-        let is_out = end <= self.watermark;
+        let is_out = end <= self.clock.watermark;
         let session = Session {
             start,
             end,
@@ -261,10 +228,7 @@ where
         G: Aggregate<T, Acc = A>,
         L: LatePolicy<T>,
     {
-        if to <= self.watermark {
-            return;
-        }
-        let from = std::mem::replace(&mut self.watermark, to);
+        let Some(from) = self.clock.advance(to) else { return };
         let allowed_lateness = micros(self.windows.allowed_lateness);
         while let Some((at, key)) = self.timers.take_due(to) {
             let Some(of_key) = self.keys.get_mut(&key) else {
@@ -290,11 +254,8 @@ where
                 self.changed.push(key);
             }
         }
-        if let Some(every) = self.windows.early {
-            let every = micros(every).max(1);
-            if from.div_euclid(every) != to.div_euclid(every) {
-                self.fire_early(out);
-            }
+        if self.windows.fires_early(from, to) {
+            self.fire_early(out);
         }
     }
 

@@ -7,13 +7,13 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::late::LatePolicy;
+use super::clock::Clock;
 use super::result::{Firing, Window, Windowed};
 use super::slices::Slices;
 use super::spec::Windows;
 use crate::aggregate::Aggregate;
-use crate::event_time::{late, micros};
-use crate::state::{Changes, Operator, Output, decode_key, decode_value};
+use crate::event_time::{LatePolicy, let_out_late, micros};
+use crate::state::{Changes, Operator, Output, decode_key, decode_value, layout_of};
 use crate::{Position, Record, Result, StateChange, Timed, Timestamp};
 
 /// The accumulators of a slice by key, in the order in which the keys came.
@@ -37,13 +37,6 @@ struct Entry<A> {
     acc: A,
 }
 
-/// What the state says of the operator, as long as there is a window.
-#[derive(Serialize, Deserialize)]
-struct Clock {
-    watermark: i64,
-    shape: (u8, i64, i64, i64),
-}
-
 /// The key of an accumulator in the state: the start of its slice, and its key.
 type Key<K> = (i64, Option<K>);
 
@@ -59,9 +52,7 @@ pub(super) struct Sliced<F, G, K, A, L> {
     open: BTreeMap<i64, Slice<K, A>>,
     /// The ends of windows that have not come out.
     due: BTreeSet<i64>,
-    watermark: i64,
-    /// What the state has.
-    saved_watermark: Option<i64>,
+    clock: Clock,
     /// Slices and places in them that changed since they were saved.
     changed: Vec<(i64, usize)>,
     /// Those that changed since early results came out last.
@@ -71,7 +62,7 @@ pub(super) struct Sliced<F, G, K, A, L> {
     late: std::marker::PhantomData<L>,
 }
 
-impl<F, G, K, A, L> Sliced<F, G, K, A, L> {
+impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
     pub(super) fn new(windows: Windows, slices: Slices, key: F, aggregate: G) -> Self {
         Self {
             windows,
@@ -80,15 +71,16 @@ impl<F, G, K, A, L> Sliced<F, G, K, A, L> {
             aggregate,
             open: BTreeMap::new(),
             due: BTreeSet::new(),
-            watermark: i64::MIN,
-            saved_watermark: None,
+            clock: Clock::new(layout_of::<(K, A)>()),
             changed: Vec::new(),
             new: Vec::new(),
             closed: Vec::new(),
             late: std::marker::PhantomData,
         }
     }
+}
 
+impl<F, G, K, A, L> Sliced<F, G, K, A, L> {
     /// Until when a window that ends at `end` is kept.
     fn kept_until(&self, end: i64) -> i64 {
         end.saturating_add(micros(self.windows.allowed_lateness))
@@ -105,7 +97,7 @@ where
 {
     type Out = L::Out<Windowed<K, G::Out>>;
 
-    const FORMAT: u16 = 1;
+    const FORMAT: u16 = 2;
 
     fn check(&self) -> Result<()> {
         self.windows.check()
@@ -114,11 +106,7 @@ where
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let (slice, key): Key<K> = decode_key(entry, <Self as Operator<Timed<T>>>::FORMAT)?;
         let Some(key) = key else {
-            let clock: Clock = decode_value(entry)?;
-            self.windows.check_shape(entry, clock.shape)?;
-            self.watermark = clock.watermark;
-            self.saved_watermark = Some(clock.watermark);
-            return Ok(());
+            return self.clock.load(entry, &self.windows);
         };
         let Entry { is_new, acc } = decode_value(entry)?;
         let slot = Slot {
@@ -134,7 +122,7 @@ where
     fn loaded(&mut self) -> Result<()> {
         for (slice, slots) in &self.open {
             let ends = self.slices.ends(*slice);
-            self.due.extend(ends.filter(|end| *end > self.watermark));
+            self.due.extend(ends.filter(|end| *end > self.clock.watermark));
             let new = slots.values().enumerate().filter(|(_, slot)| slot.is_new);
             self.new.extend(new.map(|(at, _)| (*slice, at)));
         }
@@ -145,12 +133,8 @@ where
         for Record { value: timed, origin } in records {
             self.advance::<T>(timed.watermark.as_micros(), out);
             let slice = self.slices.slice_of(timed.time.as_micros());
-            if self.kept_until(self.slices.last_end(slice)) <= self.watermark {
-                let watermark = Timestamp::from_micros(self.watermark);
-                match L::late(timed.value) {
-                    Some(late) => out.push(late, origin),
-                    None => out.reject(origin, late(timed.time, watermark)),
-                }
+            if self.kept_until(self.slices.last_end(slice)) <= self.clock.watermark {
+                let_out_late::<_, _, L>(timed, origin, self.clock.watermark, out);
                 continue;
             }
             self.add(slice, &timed, out);
@@ -170,25 +154,8 @@ where
             slot.changed = false;
             slot.stored = true;
         }
-        match self.saved_watermark {
-            Some(_) if self.open.is_empty() => {
-                changes.forget(&(CLOCK, None::<K>))?;
-                self.saved_watermark = None;
-            }
-            saved if !self.open.is_empty() && saved != Some(self.watermark) => {
-                let shape = self.windows.shape();
-                changes.keep(
-                    &(CLOCK, None::<K>),
-                    &Clock {
-                        watermark: self.watermark,
-                        shape,
-                    },
-                )?;
-                self.saved_watermark = Some(self.watermark);
-            }
-            _ => {}
-        }
-        Ok(())
+        let is_empty = self.open.is_empty();
+        self.clock.save(&(CLOCK, None::<K>), &self.windows, is_empty, changes)
     }
 
     fn end(&mut self, out: &mut Output<Self::Out>) {
@@ -210,7 +177,7 @@ where
         let key = (self.key)(&timed.value);
         let slots = self.open.entry(slice).or_insert_with(|| {
             let ends = self.slices.ends(slice);
-            self.due.extend(ends.filter(|end| *end > self.watermark));
+            self.due.extend(ends.filter(|end| *end > self.clock.watermark));
             Slice::default()
         });
         let entry = slots.entry(key);
@@ -228,7 +195,7 @@ where
         if self.windows.early.is_some() && !std::mem::replace(&mut slot.is_new, true) {
             self.new.push((slice, at));
         }
-        if !self.windows.allowed_lateness.is_zero() && slice < self.watermark {
+        if !self.windows.allowed_lateness.is_zero() && slice < self.clock.watermark {
             self.update(slice, at, out);
         }
     }
@@ -242,7 +209,7 @@ where
         let Some((key, _)) = self.open.get(&slice).and_then(|slots| slots.get_index(at)) else {
             return;
         };
-        let was_out = |end: &i64| *end <= self.watermark && self.kept_until(*end) > self.watermark;
+        let was_out = |end: &i64| *end <= self.clock.watermark && self.kept_until(*end) > self.clock.watermark;
         let mut ends: Vec<i64> = self.slices.ends(slice).filter(was_out).collect();
         ends.reverse();
         for end in ends {
@@ -256,10 +223,7 @@ where
         G: Aggregate<T, Acc = A>,
         L: LatePolicy<T>,
     {
-        if to <= self.watermark {
-            return;
-        }
-        let from = std::mem::replace(&mut self.watermark, to);
+        let Some(from) = self.clock.advance(to) else { return };
         while let Some(end) = self.due.first().copied().filter(|end| *end <= to) {
             self.due.pop_first();
             self.fire(end, out);
@@ -276,11 +240,8 @@ where
             let stored = slots.remove().into_iter().filter(|(_, slot)| slot.stored);
             self.closed.extend(stored.map(|(key, _)| (slice, key)));
         }
-        if let Some(every) = self.windows.early {
-            let every = micros(every).max(1);
-            if from.div_euclid(every) != to.div_euclid(every) {
-                self.fire_early(out);
-            }
+        if self.windows.fires_early(from, to) {
+            self.fire_early(out);
         }
     }
 
@@ -292,7 +253,10 @@ where
     {
         let start = end.saturating_sub(self.slices.size);
         if self.slices.are_windows() {
-            let Some(slots) = self.open.get(&start) else { return };
+            // By its span, for an end beyond the last time there is has been moved to that.
+            let Some((_, slots)) = self.open.range(start..end).next() else {
+                return;
+            };
             let mut results: Vec<_> = slots.iter().collect();
             results.sort_unstable_by_key(|(key, _)| *key);
             out.reserve(results.len());
@@ -326,7 +290,7 @@ where
             if !std::mem::replace(&mut slot.changed, true) {
                 self.changed.push((slice, at));
             }
-            let open = self.slices.ends(slice).filter(|end| *end > self.watermark);
+            let open = self.slices.ends(slice).filter(|end| *end > self.clock.watermark);
             due.extend(open.map(|end| (end, key.clone())));
         }
         for (end, key) in due {

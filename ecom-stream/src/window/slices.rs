@@ -31,6 +31,11 @@ impl Slices {
         self.width == self.size
     }
 
+    /// How many slices a window is made of.
+    pub(super) fn of_window(&self) -> i64 {
+        self.size / self.width
+    }
+
     /// The start of the slice that has `time`.
     pub(super) fn slice_of(&self, time: i64) -> i64 {
         self.floor(time, self.width)
@@ -46,9 +51,9 @@ impl Slices {
         let Self { size, slide, .. } = *self;
         let last_start = self.floor(slice, slide);
         (0..)
-            .map(move |back: i64| last_start.saturating_sub(back.saturating_mul(slide)))
-            .take_while(move |start| *start > slice.saturating_sub(size))
+            .map_while(move |back: i64| last_start.checked_sub(back.saturating_mul(slide)))
             .map(move |start| start.saturating_add(size))
+            .take_while(move |end| *end > slice)
     }
 
     fn floor(&self, time: i64, unit: i64) -> i64 {

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::clock::Shape;
+use super::slices::Slices;
 use crate::event_time::micros;
 use crate::{Error, ErrorKind, Result, StateChange};
 
@@ -19,7 +21,7 @@ pub struct Windows {
     pub(super) early: Option<Duration>,
 }
 
-/// Of hopping windows, so many may be open at one time.
+/// Of hopping windows, so many may be open at one time, and one may be made of so many slices.
 const MAX_OVERLAP: i64 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Windows {
     ///
     /// A record is added once, to a slice of time that those of the windows share, not once a window; a window's result is
     /// merged from its slices. So a slide that divides the size is much the cheapest. A slide that is more than the size, or less
-    /// than a ten-thousandth of it, is refused when the pipeline starts.
+    /// than a ten-thousandth of it, or would cut it into more than 10,000 slices, is refused when the pipeline starts.
     pub fn hopping(size: Duration, slide: Duration) -> Self {
         Self::new(Kind::Hopping {
             size,
@@ -91,10 +93,20 @@ impl Windows {
 
     /// Lets results so far come out early, as [`Firing::Early`](crate::operators::Firing::Early), each time the watermark passes a
     /// whole multiple of `every`: those of the keys that changed since the last time.
+    ///
+    /// Like late ones they are to be replaced by those that follow. Windows of windows would count each of them.
     #[must_use]
     pub fn early(mut self, every: Duration) -> Self {
         self.early = Some(every);
         self
+    }
+
+    /// Whether early results are due when the watermark gets from the one to the other.
+    pub(super) fn fires_early(&self, from: i64, to: i64) -> bool {
+        self.early.is_some_and(|every| {
+            let every = micros(every).max(1);
+            from.div_euclid(every) != to.div_euclid(every)
+        })
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -115,6 +127,15 @@ impl Windows {
                 ),
                 "up to 10,000 may, so choose a longer slide",
             ),
+            Kind::Hopping { size, slide, offset } if Slices::new(size, slide, offset).of_window() > MAX_OVERLAP => {
+                refused(
+                    format!(
+                        "windows of {size:?} every {slide:?}: each would be made of {} slices",
+                        Slices::new(size, slide, offset).of_window()
+                    ),
+                    "up to 10,000 may, so choose a slide that goes into the size, or nearly",
+                )
+            }
             Kind::Session { gap } if micros(gap) == 0 => refused(
                 "sessions with a gap of nothing".into(),
                 "the gap must be a microsecond or more",
@@ -126,8 +147,7 @@ impl Windows {
         }
     }
 
-    /// What must be the same in the next run for the state to mean the same.
-    pub(super) fn shape(&self) -> (u8, i64, i64, i64) {
+    pub(super) fn shape(&self) -> Shape {
         match self.kind {
             Kind::Hopping { size, slide, offset } => (0, micros(size), micros(slide), micros(offset)),
             Kind::Session { gap } => (1, micros(gap), 0, 0),
@@ -135,7 +155,7 @@ impl Windows {
     }
 
     /// Checks that the state is of windows of the same shape.
-    pub(super) fn check_shape(&self, entry: &StateChange, was: (u8, i64, i64, i64)) -> Result<()> {
+    pub(super) fn check_shape(&self, entry: &StateChange, was: Shape) -> Result<()> {
         if was == self.shape() {
             return Ok(());
         }
@@ -159,6 +179,10 @@ mod tests {
             (Windows::tumbling(hour).early(Duration::ZERO), "a microsecond or more"),
             (Windows::hopping(second, hour), "must not be more than the size"),
             (Windows::hopping(hour, Duration::from_millis(1)), "up to 10,000 may"),
+            (
+                Windows::hopping(hour, hour - Duration::from_micros(1)),
+                "a slide that goes into the size",
+            ),
         ] {
             let err = windows.check().unwrap_err();
             assert_eq!(err.kind(), ErrorKind::Configuration);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ecom_stream::operators::{IntervalJoin, Joined, Map};
+use ecom_stream::operators::{IntervalJoin, Joined, Map, WithLate};
 use ecom_stream::{Either, Timed, Transform};
 use proptest::prelude::*;
 use time::Duration;
@@ -12,6 +12,7 @@ use crate::run::{Chain, check};
 
 /// Left or right by number; second and number.
 type Side = (i64, i64, u8);
+type Key = fn(&Side) -> u8;
 type Sided = Timed<Either<Side, Side>>;
 
 fn is_left(event: &Event) -> bool {
@@ -29,14 +30,18 @@ fn side(timed: Timed<Event>) -> Sided {
     })
 }
 
+fn interval(from: i64, to: i64) -> IntervalJoin<Key, Key> {
+    let key: Key = |side| side.2;
+    IntervalJoin::new(key, key, Duration::seconds(from), Duration::seconds(to))
+}
+
 fn join(
     lateness: i64,
     from: i64,
     to: i64,
     keep: (bool, bool),
 ) -> impl Transform<Event, Out = Timed<Joined<Side, Side>>> {
-    let key = |side: &Side| side.2;
-    let mut join = IntervalJoin::new(key, key, Duration::seconds(from), Duration::seconds(to));
+    let mut join = interval(from, to);
     if keep.0 {
         join = join.keep_left();
     }
@@ -63,7 +68,7 @@ proptest! {
         let seen = check(|| join(lateness, from, to, keep), &input, &cuts, last);
         let events = with_watermarks(&input, lateness);
         let late: Vec<_> = events.iter().filter(|(event, watermark)| event.second < *watermark).map(|(event, _)| event.number as usize).collect();
-        prop_assert_eq!(seen.rejects.iter().map(|(number, _)| *number).collect::<Vec<_>>(), late);
+        prop_assert_eq!(&seen.rejects.iter().map(|(number, _)| *number).collect::<Vec<_>>(), &late);
         if last {
             prop_assert_eq!(seen.state_of("join"), 0);
         }
@@ -86,6 +91,14 @@ proptest! {
                 expected.insert(if is_left(event) { (Some(event.number), None) } else { (None, Some(event.number)) });
             }
         }
+
+        let beside = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).late_beside()), &input, &cuts, last);
+        prop_assert!(beside.rejects.is_empty());
+        let beside: Vec<_> = beside.values().into_iter().filter_map(|out| match out {
+            WithLate::Late(side) => Some(side.into_inner().1 as usize),
+            WithLate::Result(_) => None,
+        }).collect();
+        prop_assert_eq!(beside, late);
 
         let watermarks: Vec<_> = seen.records.iter().map(|record| record.value.watermark).collect();
         prop_assert!(watermarks.is_sorted());
@@ -116,4 +129,25 @@ fn an_interval_without_an_end_is_no_overflow() {
         .block_on(join.map(|timed| timed.value).to(sink.clone()).run())
         .unwrap();
     assert_eq!(sink.values(), [Joined::Both(1, 2)]);
+}
+
+#[test]
+fn an_interval_that_ends_before_it_begins_is_refused() {
+    use ecom_stream::memory::{MemorySink, MemorySource};
+    use ecom_stream::{ErrorKind, SourceExt, Timestamp};
+    let source = MemorySource::new("numbers", vec![Either::<i64, i64>::Left(1)]);
+    let timed = source.event_time(
+        |n: &Either<i64, i64>| Timestamp::from_micros(n.into_inner()),
+        std_seconds(0),
+    );
+    let key = |_: &i64| ();
+    let join = IntervalJoin::new(key, key, Duration::seconds(30), Duration::seconds(-30));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let err = runtime.block_on(timed.then(join).to(MemorySink::new("laws")).run());
+    let err = err.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(err.to_string().contains("that is never"), "{err}");
 }

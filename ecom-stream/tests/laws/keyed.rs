@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{Deduplicate, Scan};
+use ecom_stream::{ErrorKind, SourceExt};
 use proptest::prelude::*;
 
-use crate::event::{Event, cases, event_time, seconds, with_watermarks};
+use crate::event::{Event, at, cases, event_time, seconds, with_watermarks};
 use crate::run::{Chain, check};
 
 proptest! {
@@ -40,7 +42,7 @@ proptest! {
         }
         prop_assert_eq!(&seen.rejects, &late);
         prop_assert_eq!(seen.filtered, filtered);
-        prop_assert_eq!(seen.state_of("scan"), if last { 0 } else { known.len() });
+        prop_assert_eq!(seen.state_of("scan"), if last || known.is_empty() { 0 } else { known.len() + 1 });
         let seen: Vec<_> = seen.values().into_iter().map(|timed| timed.value).collect();
         prop_assert_eq!(seen, expected);
     }
@@ -62,15 +64,81 @@ proptest! {
             .collect();
         prop_assert_eq!(&late, &expected_late);
         let kept: Vec<Event> = seen.values().into_iter().map(|timed| timed.value).collect();
-        let mut newest = HashMap::<u8, i64>::new();
-        let mut expected = Vec::new();
+        let mut expected = Vec::<Event>::new();
         for (event, _) in events.iter().filter(|(event, _)| !late.contains(&event.number)) {
-            let last = newest.get(&event.key).copied();
-            if last.is_none_or(|last| (event.second - last).abs() >= within) {
+            let is_double = |kept: &Event| kept.key == event.key && (event.second - kept.second).abs() < within;
+            if !expected.iter().any(is_double) {
                 expected.push(*event);
-                newest.insert(event.key, last.unwrap_or(event.second).max(event.second));
             }
         }
         prop_assert_eq!(kept, expected);
     }
+}
+
+#[test]
+fn a_time_of_nothing_is_refused() {
+    fn refused<O: Send + 'static>(source: impl SourceExt<Item = O> + 'static) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let run = source.to(MemorySink::new("laws")).run();
+        let err = runtime.block_on(run).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Configuration);
+        err.to_string()
+    }
+    let keyed = || {
+        let source = MemorySource::new("seconds", vec![1_i64, 2]);
+        source.event_time(|second: &i64| at(*second), seconds(5)).key_by(|_| ())
+    };
+    let err = refused(keyed().deduplicate(seconds(0)));
+    assert!(err.contains("deduplicate within nothing"), "{err}");
+    let err = refused(keyed().scan(seconds(0), || 0, |_: &mut i64, n| Some(n)));
+    assert!(err.contains("a microsecond or more"), "{err}");
+}
+
+#[test]
+fn a_double_of_one_that_was_kept_before_another_is_left_out() {
+    let sink = MemorySink::new("laws");
+    let source = MemorySource::new("seconds", vec![0_i64, 15, 5, 9, 25, 20]).max_batch_rows(1);
+    let timed = source.event_time(|second: &i64| at(*second), seconds(60));
+    let kept = timed.key_by(|_| ()).deduplicate(seconds(10)).map(|timed| timed.value);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let summary = runtime.block_on(kept.to(sink.clone()).run()).unwrap();
+    assert_eq!(sink.values(), [0, 15, 25]);
+    assert_eq!(summary.counts.filtered, 3);
+}
+
+#[test]
+fn the_state_of_another_type_is_refused() {
+    let sink = MemorySink::new("laws");
+    let run = |values: Vec<i64>, signed| {
+        let source = MemorySource::new("seconds", values);
+        let keyed = source.event_time(|second: &i64| at(*second), seconds(5)).key_by(|_| ());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        match signed {
+            true => {
+                let last = |last: &mut i64, n| Some(std::mem::replace(last, n) as u64);
+                let scan = keyed.scan(seconds(60), || 0, last);
+                runtime.block_on(scan.map(|timed| timed.value).to(sink.clone()).run())
+            }
+            false => {
+                let last = |last: &mut u64, n: i64| Some(std::mem::replace(last, n as u64));
+                let scan = keyed.scan(seconds(60), || 0, last);
+                runtime.block_on(scan.map(|timed| timed.value).to(sink.clone()).run())
+            }
+        }
+    };
+    run(vec![1, 2], false).unwrap();
+    let err = run(vec![1, 2, 3], true).unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(err.to_string().contains("of other types"), "{err}");
+    run(vec![1, 2, 3], false).unwrap();
+    assert_eq!(sink.values(), [0, 1, 2]);
 }

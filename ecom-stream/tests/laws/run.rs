@@ -16,6 +16,8 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
+const SOURCES: [&str; 2] = ["laws", "other"];
+
 /// A record of the input.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry<T> {
@@ -183,7 +185,8 @@ fn number_and_reason(reject: &Reject) -> (usize, String) {
 
 /// The batches after the first `done` entries, each with the number of entries up to its end.
 fn batches<T: Clone>(input: &[Entry<T>], mut done: usize, sizes: &[usize]) -> Vec<(usize, Batch<T>)> {
-    let split = |number: usize| Split::new("laws", number.to_string());
+    // The last split is of another source.
+    let split = |number: usize| Split::new(SOURCES[number / 2], number.to_string());
     let mut sizes = sizes.iter().cycle();
     let mut batches = Vec::new();
     while done < input.len() {
@@ -223,15 +226,20 @@ fn batches<T: Clone>(input: &[Entry<T>], mut done: usize, sizes: &[usize]) -> Ve
 
 fn checkpoint(sink: &MemorySink<()>, is_last_run: bool) -> Checkpoint {
     let ledger = block_on(sink.clone().ledger(&Topology::default())).unwrap();
-    Arc::new(MaybeLast { ledger, is_last_run })
+    Arc::new(Run {
+        ledger,
+        is_last_run,
+        sources: SOURCES.map(str::to_owned),
+    })
 }
 
-struct MaybeLast {
+struct Run {
     ledger: Checkpoint,
     is_last_run: bool,
+    sources: [String; 2],
 }
 
-impl Ledger for MaybeLast {
+impl Ledger for Run {
     fn pipeline(&self) -> &str {
         self.ledger.pipeline()
     }
@@ -254,6 +262,10 @@ impl Ledger for MaybeLast {
 
     fn is_last_run(&self) -> bool {
         self.is_last_run
+    }
+
+    fn sources(&self) -> &[String] {
+        &self.sources
     }
 }
 

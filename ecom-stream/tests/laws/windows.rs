@@ -1,11 +1,12 @@
 //! Windows against a loop over all of the input.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ecom_stream::aggregate::{Collect, Count, Sum};
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{Firing, Window, WindowAggregate, Windowed, Windows, WithLate};
-use ecom_stream::{ErrorKind, SourceExt, Timed, Transform};
+use ecom_stream::{ErrorKind, SourceExt, Timed, Timestamp, Transform};
 use proptest::prelude::*;
 
 use crate::event::{Event, NEVER_LATE, at, cases, event_time, second_of, seconds, with_watermarks};
@@ -257,7 +258,7 @@ fn session_oracle(events: &[(Event, i64)], gap: i64, last: bool) -> (Vec<usize>,
 fn a_checkpoint_writes_what_changed() {
     const KEYS: i64 = 1_000;
     let event = |number: i64, key: i64| Entry {
-        split: 0,
+        split: if key % 2 == 0 { 0 } else { 2 },
         is_last: false,
         value: Event {
             second: number / 100,
@@ -282,10 +283,10 @@ fn a_checkpoint_writes_what_changed() {
             )
         };
         let seen = runs(&make, &input, &cuts, false);
-        // The keys, the clock, the watermark and that of the split.
-        assert_eq!(seen.changes[0], 250 + 3);
+        // The keys, the clock, the watermark, that of both splits, and in the first batch that of their sources.
+        assert_eq!(seen.changes[0], 250 + 4 + 2);
         assert!(
-            seen.changes[1..].iter().all(|changes| *changes <= 2 + 3),
+            seen.changes[1..].iter().all(|changes| *changes <= 2 + 4),
             "{:?}",
             seen.changes
         );
@@ -375,4 +376,72 @@ fn a_stop_closes_no_window() {
         assert!(sink.values().is_empty());
     }
     assert_eq!(run_until(&sink, 12, false), [10]);
+}
+
+#[test]
+fn windows_at_either_end_of_time_come_out() {
+    let sink = MemorySink::new("laws");
+    let times = vec![i64::MIN + 1, -1, 0, i64::MAX - 1];
+    let source = MemorySource::new("micros", times);
+    let timed = source.event_time(|micros: &i64| Timestamp::from_micros(*micros), Duration::MAX);
+    let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
+    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(pipeline.run()).unwrap();
+    assert_eq!(sink.values(), [1; 4]);
+}
+
+#[test]
+fn the_state_of_another_aggregate_is_refused() {
+    fn run<A>(aggregate: A, values: Vec<i64>, sink: &MemorySink<A::Out>) -> ecom_stream::Result<()>
+    where
+        A: ecom_stream::aggregate::Aggregate<i64> + 'static,
+    {
+        let source = MemorySource::new("seconds", values);
+        let timed = source.event_time(|second: &i64| at(*second), seconds(0));
+        let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(aggregate);
+        let pipeline = counts.map(|result| result.value).to(sink.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(pipeline.run()).map(drop)
+    }
+    let sink = MemorySink::<u64>::new("laws");
+    run(Count, vec![1, 2, 3, 4], &sink).unwrap();
+    // What it counted would be half of it as a sum.
+    struct Half;
+    impl ecom_stream::aggregate::Aggregate<i64> for Half {
+        type Acc = i64;
+        type Out = u64;
+
+        fn empty(&self) -> i64 {
+            0
+        }
+
+        fn add(&self, acc: &mut i64, _: &i64, _: Timestamp) {
+            *acc += 1;
+        }
+
+        fn merge(&self, acc: &mut i64, other: &i64) {
+            *acc += other;
+        }
+
+        fn result(&self, acc: &i64) -> u64 {
+            *acc as u64
+        }
+    }
+    let err = run(Half, vec![1, 2, 3, 4, 20], &sink).unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(
+        err.report()
+            .contains("was its key, its state or its aggregate changed?"),
+        "{}",
+        err.report()
+    );
+    run(Count, vec![1, 2, 3, 4, 20], &sink).unwrap();
+    assert_eq!(sink.values(), [4]);
 }
