@@ -38,6 +38,7 @@ pub struct CsvDirSource {
     columns: Columns,
     limits: CsvLimits,
     dialect: Dialect,
+    path_keys: Vec<String>,
     settle_for: Duration,
     rescan_every: Duration,
     available_now: bool,
@@ -56,6 +57,7 @@ impl CsvDirSource {
             columns: Event::columns(),
             limits: CsvLimits::default(),
             dialect: Dialect::default(),
+            path_keys: Vec::new(),
             settle_for: Duration::from_secs(2),
             rescan_every: Duration::from_secs(2),
             available_now: false,
@@ -86,7 +88,10 @@ impl CsvDirSource {
 
     /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
     /// [`Rules::mapping`](crate::Rules::mapping).
-    pub fn mapping(self, mapping: &Mapping) -> Self {
+    ///
+    /// Where a field is taken from the path, a file with the same bytes in a directory that says something else is no copy.
+    pub fn mapping(mut self, mapping: &Mapping) -> Self {
+        self.path_keys = mapping.path_keys().map(str::to_owned).collect();
         self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
 
@@ -196,6 +201,7 @@ pub(super) fn batches<D: Directory>(
 ) -> impl BatchStream<CsvRecord> {
     try_stream! {
         let reading = Reading {
+            layout: layout(&config.columns, &config.dialect),
             source: config.name.clone(),
             dir: dir.clone(),
             columns: config.columns.clone(),
@@ -212,6 +218,8 @@ pub(super) fn batches<D: Directory>(
             uncommitted,
             alike: Alike::default(),
             allow_copies: config.allow_copies,
+            path_keys: config.path_keys,
+            layout: reading.layout.clone(),
             watch: Watch::default(),
             watched: None,
             passed_over: PassedOver::default(),
@@ -290,6 +298,11 @@ pub(super) fn batches<D: Directory>(
             }
         }
     }
+}
+
+/// What tells one way to read headers from another.
+fn layout(columns: &Columns, dialect: &Dialect) -> String {
+    blake3::hash(format!("{columns:?} {dialect:?}").as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// An empty batch is sent after so long a silence, so that operators can tell it from a stall.

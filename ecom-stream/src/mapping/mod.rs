@@ -14,7 +14,8 @@ use std::collections::HashSet;
 
 pub use builder::MappingBuilder;
 pub use field::Field;
-pub(crate) use of_header::{MappingOfHeader, Values};
+use field::FieldSource;
+pub(crate) use of_header::{MappingOfHeader, Values, value_in_path};
 
 use crate::{Columns, Dialect, Event, TimeFormat};
 
@@ -76,8 +77,9 @@ pub enum Ids {
     /// a crash or into another table, gives the same ids; two rows are two events, even if they are alike.
     #[default]
     Position,
-    /// From the names and the values of all its fields, in whatever order the columns stand. Rows that are alike are one
-    /// event, in one file or in several: for files that are sent again with rows that were sent before.
+    /// From the names and the values of all its fields, in whatever order the columns stand, and what is taken from the path.
+    /// Rows that are alike are one event, in one file or in several: for files that are sent again with rows that were sent
+    /// before.
     Content,
 }
 
@@ -159,6 +161,14 @@ impl Mapping {
             notes.push("a purchase without a price is stored without one".into());
         }
         notes
+    }
+
+    /// What is asked of the directories of a file, in the order of the event's columns.
+    pub(crate) fn path_keys(&self) -> impl Iterator<Item = &str> {
+        self.fields().filter_map(|(_, field)| match &field.source {
+            FieldSource::Path(key) => Some(key.as_str()),
+            FieldSource::Column(_) | FieldSource::Constant(_) => None,
+        })
     }
 
     /// The columns of an event that come from somewhere.

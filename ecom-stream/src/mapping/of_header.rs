@@ -71,11 +71,8 @@ impl MappingOfHeader {
         };
         let has_paths = || self.fields.iter().any(|slot| matches!(slot, Slot::Path(_)));
         if self.paths.as_ref().is_none_or(|(of, _)| of != split) && has_paths() {
-            let keys = mapping.fields().filter_map(|(_, field)| match &field.source {
-                FieldSource::Path(key) => Some(value_in_path(split.path(), key)),
-                _ => None,
-            });
-            self.paths = Some((split.clone(), keys.collect()));
+            let values = mapping.path_keys().map(|key| value_in_path(split.path(), key));
+            self.paths = Some((split.clone(), values.collect()));
         }
     }
 
@@ -107,11 +104,15 @@ impl MappingOfHeader {
             (Ids::Position, Some(origin)) => absent_id(pipeline, origin),
             (Ids::Content, _) | (Ids::Position, None) => {
                 let names = record.header().names();
-                id_of_parts(
-                    self.by_name
-                        .iter()
-                        .flat_map(|&at| [names[at].as_str(), record.field(at).unwrap_or_default()]),
-                )
+                let columns = self
+                    .by_name
+                    .iter()
+                    .flat_map(|&at| [names[at].as_str(), record.field(at).unwrap_or_default()]);
+                // What the directories say is of the row as well: rows that are alike in two of them are two events.
+                let said = self.paths.iter().flat_map(|(_, values)| values);
+                let paths = mapping.path_keys().zip(said);
+                let paths = paths.flat_map(|(key, value)| [key, value.as_deref().unwrap_or_default()]);
+                id_of_parts(columns.chain(paths))
             }
         }
     }
@@ -155,7 +156,7 @@ fn json_text(text: &str) -> String {
 }
 
 /// What a directory in `path` says of `key`: `key=value`, with what is special to file systems in percents.
-fn value_in_path(path: &str, key: &str) -> Option<String> {
+pub(crate) fn value_in_path(path: &str, key: &str) -> Option<String> {
     let (directories, _) = path.rsplit_once('/')?;
     let value = directories
         .split('/')
