@@ -385,3 +385,46 @@ async fn a_file_that_was_set_aside_is_looked_at_again_by_another_mapping() {
     load_into(&sink, dir.path(), None).await;
     assert_eq!(sink.positions()[0].state, SplitState::Finished);
 }
+
+#[tokio::test]
+async fn a_file_without_a_header_that_was_set_aside_loses_no_row() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    put(
+        dir.path(),
+        "a.csv",
+        "2026-11-01T10:00:00Z,view,u,s,p\n2026-11-01T10:00:01Z,view,u,s,p\n",
+    );
+    load_into(&sink, dir.path(), None).await;
+    assert!(matches!(sink.positions()[0].state, SplitState::SetAside(_)));
+    let fields = Event::REQUIRED_COLUMNS.into_iter();
+    let mapping = fields
+        .fold(Mapping::builder(), |mapping, name| {
+            mapping.field(name, Field::column(name))
+        })
+        .dialect(Dialect::default().without_header(Event::REQUIRED_COLUMNS))
+        .build()
+        .unwrap();
+    load_into(&sink, dir.path(), Some(&mapping)).await;
+    assert_eq!(sink.values().len(), 2);
+    assert_eq!(sink.positions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_hides_no_open_quote() {
+    let columns = ["event_type", "event_time", "user_id", "session_id", "product_id"];
+    let fields = Event::REQUIRED_COLUMNS.into_iter();
+    let mapping = fields
+        .fold(Mapping::builder(), |mapping, name| {
+            mapping.field(name, Field::column(name))
+        })
+        .dialect(Dialect::default().without_header(columns))
+        .build()
+        .unwrap();
+    let good = "\u{feff}\"view\",2026-11-01T10:00:00Z,u,s,p\n";
+    assert_eq!(load(&mapping, &[("a.csv", good)]).await.values().len(), 1);
+    let sink = load(&mapping, &[("a.csv", "\u{feff}\"view,2026-11-01T10:00:00Z,u,s,p\n")]).await;
+    let refusal = sink.positions()[0].state.refusal().cloned().unwrap();
+    assert_eq!(refusal.reason, Reason::UNTERMINATED_QUOTE);
+    let sink = load(&mapping, &[("a.csv", "\u{feff}\"vi\"ew,2026-11-01T10:00:00Z,u,s,p\n")]).await;
+    assert_eq!(reasons(&sink), [Reason::TEXT_AFTER_QUOTE]);
+}

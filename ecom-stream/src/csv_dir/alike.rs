@@ -66,7 +66,7 @@ impl Alike {
         for (name, stamp) in &files {
             if Compression::of(name) != Compression::None {
                 // One that can't be read now stays unknown, and is asked about again.
-                if let Ok(Some(whole)) = digest_whole(known.dir, name, *stamp).await {
+                if let Ok(Some(whole)) = digest_whole(known.dir, name, *stamp, known.max_record_bytes).await {
                     wholes.insert(name.clone(), whole);
                 }
             }
@@ -93,7 +93,10 @@ impl Alike {
             let is_plain = Compression::of(&name) == Compression::None;
             let mut whole = wholes.remove(&name);
             if is_plain && seen.contains(&stamp.size) {
-                whole = digest_whole(known.dir, &name, stamp).await.ok().flatten();
+                whole = digest_whole(known.dir, &name, stamp, known.max_record_bytes)
+                    .await
+                    .ok()
+                    .flatten();
                 // One that can't be digested now stays unknown, and is asked about again.
                 if whole.is_none() {
                     continue;
@@ -165,4 +168,5 @@ pub(super) struct Known<'a, D> {
     pub(super) source: &'a str,
     pub(super) from: &'a Checkpoint,
     pub(super) uncommitted: &'a Uncommitted,
+    pub(super) max_record_bytes: usize,
 }

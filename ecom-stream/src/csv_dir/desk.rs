@@ -43,6 +43,7 @@ pub(super) struct Desk<D> {
     pub(super) path_keys: Vec<String>,
     /// How headers are read: a file that was set aside is looked at again when that has changed.
     pub(super) layout: String,
+    pub(super) max_record_bytes: usize,
     pub(super) watch: Watch,
     /// Device and inode of the directory that the watch listens to.
     pub(super) watched: Option<(u64, u64)>,
@@ -213,6 +214,7 @@ impl<D: Directory> Desk<D> {
                     source: &self.source,
                     from: &self.from,
                     uncommitted: &self.uncommitted,
+                    max_record_bytes: self.max_record_bytes,
                 };
                 self.alike.ask(files, &known).await?;
             }

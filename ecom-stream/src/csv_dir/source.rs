@@ -220,6 +220,7 @@ pub(super) fn batches<D: Directory>(
             allow_copies: config.allow_copies,
             path_keys: config.path_keys,
             layout: reading.layout.clone(),
+            max_record_bytes: config.limits.max_record_bytes,
             watch: Watch::default(),
             watched: None,
             passed_over: PassedOver::default(),
