@@ -53,6 +53,11 @@ pub(super) struct Chunk {
 const CHUNK_FILES: usize = 1_024;
 
 /// Whether a file of that name is to be read at all.
+pub(crate) fn is_to_be_read(name: &OsStr) -> bool {
+    judge_name(name).is_ok()
+}
+
+/// The same, and if not why.
 pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     let bytes = name.as_bytes();
     let ends_with =

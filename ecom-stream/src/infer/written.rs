@@ -19,6 +19,11 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
         sample.rows.len()
     ));
     line("# Look at it before you use it: names and values were seen, what they mean was guessed.".into());
+    if !sample.is_utf8 {
+        line(
+            "# It is not UTF-8, and what is not will be refused: convert it, as with iconv -f latin1 -t utf-8.".into(),
+        );
+    }
     let odd = sample
         .rows
         .iter()

@@ -143,7 +143,7 @@ impl MappingOfHeader {
 pub(crate) type Values<'a> = [Option<&'a str>; Event::COLUMNS.len()];
 
 impl Field {
-    fn meaning_of<'a>(&'a self, text: &'a str) -> &'a str {
+    pub(super) fn meaning_of<'a>(&'a self, text: &'a str) -> &'a str {
         match self.values.is_empty() {
             true => text,
             false => self.values.get(text).map_or(text, String::as_str),

@@ -118,7 +118,8 @@ fn shown(arg: &Arg, value: &str) -> String {
     if arg.is_hide_env_values_set() {
         return format!("{:?}", ecom_sink_pg::without_password(value));
     }
-    match value.parse::<i64>().is_ok() || value == "true" || value == "false" {
+    let is_number = value.parse::<i64>().is_ok_and(|number| number.to_string() == value);
+    match is_number || value == "true" || value == "false" {
         true => value.to_owned(),
         false => format!("{value:?}"),
     }
