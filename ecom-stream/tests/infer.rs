@@ -123,6 +123,19 @@ async fn layouts_that_are_often_met() {
                 0,2026-11-01T10:00:00Z,view,u,s,p\n1,2026-11-01T10:00:01Z,view,u,s,p\n";
     let (proposal, checked) = infer("pandas.csv", text).await;
     assert_eq!(checked.unwrap().accepted, 2, "{}", proposal.toml);
+    // With prices as they are written in Germany.
+    let text = "time;action;uid;visit;sku;price\n2026-11-01 10:00;view;u;s;p;12,50\n2026-11-01 10:00;purchase;u;s;p;9\n\
+                2026-11-01 10:00;view;u;s;p;1.200,00\n";
+    let (proposal, checked) = infer("shop.csv", text).await;
+    assert!(proposal.toml.contains("decimal = \",\"\n"), "{}", proposal.toml);
+    assert!(
+        proposal
+            .toml
+            .contains("# 1 row has a value that is no price, such as \"1.200,00\""),
+        "{}",
+        proposal.toml
+    );
+    assert_eq!(checked.unwrap().accepted, 2);
     // As spreadsheets write times.
     for (format, times) in [
         ("%m/%d/%Y %I:%M %p", ["11/1/2024 9:30 AM", "11/13/2024 9:30 PM"]),

@@ -428,3 +428,34 @@ async fn a_byte_order_mark_hides_no_open_quote() {
     let sink = load(&mapping, &[("a.csv", "\u{feff}\"vi\"ew,2026-11-01T10:00:00Z,u,s,p\n")]).await;
     assert_eq!(reasons(&sink), [Reason::TEXT_AFTER_QUOTE]);
 }
+
+#[tokio::test]
+async fn prices_with_a_comma() {
+    let mapping = Mapping::from_toml(
+        "delimiter = \";\"\ndecimal = \",\"\n[event]\nevent_time = \"t\"\nevent_type = \"k\"\nuser_id = \"u\"\n\
+         session_id = \"s\"\nproduct_id = \"p\"\nprice = \"e\"\n",
+    )
+    .unwrap();
+    let row = |price: &str| format!("2026-11-01T10:00:00Z;view;u;s;p;{price}\n");
+    let rows: String = ["12,50", "7", ",5", "12.50", "1.234,50", "1,234,5", "1,005"]
+        .map(row)
+        .concat();
+    let sink = load(&mapping, &[("a.csv", &format!("t;k;u;s;p;e\n{rows}"))]).await;
+    let prices: Vec<_> = sink.values().iter().map(|event| event.price.unwrap().cents()).collect();
+    assert_eq!(prices, [1_250, 700, 50]);
+    assert_eq!(
+        reasons(&sink),
+        [
+            Reason::PRICE_MALFORMED,
+            Reason::PRICE_MALFORMED,
+            Reason::PRICE_MALFORMED,
+            Reason::PRICE_INEXACT
+        ]
+    );
+    assert!(
+        Mapping::from_toml("decimal = \"'\"")
+            .unwrap_err()
+            .to_string()
+            .contains("line 1, column 11")
+    );
+}

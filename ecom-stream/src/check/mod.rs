@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio::fs::File;
 
 use crate::csv::{CsvReader, End, HeaderStep, Step};
-use crate::csv_dir::{Compression, Content, is_to_be_read};
+use crate::csv_dir::{Compression, Content, is_to_be_read, to_path};
 use crate::event::RulesOfHeader;
 use crate::{CsvLimits, Error, ErrorKind, Event, Mapping, Origin, Reason, Refusal, Result, Rules, Split};
 
@@ -121,7 +121,7 @@ impl Check {
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
         let content = open(path).await?;
         // A relative path has a slash before its file only where it has directories.
-        let split = Split::new("csv", path.to_string_lossy());
+        let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
             None => (Event::columns(), crate::Dialect::default()),

@@ -14,6 +14,7 @@ pub struct MappingBuilder {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    decimal_comma: bool,
 }
 
 impl MappingBuilder {
@@ -56,6 +57,12 @@ impl MappingBuilder {
     /// Lets purchases be without a price, for files that have none.
     pub fn price_optional(mut self) -> Self {
         self.price_optional = true;
+        self
+    }
+
+    /// Prices are written `12,50`: with a comma in front of the decimals, and no point.
+    pub fn decimal_comma(mut self) -> Self {
+        self.decimal_comma = true;
         self
     }
 
@@ -116,6 +123,7 @@ impl MappingBuilder {
             ids: self.ids,
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
+            decimal_comma: self.decimal_comma,
         })
     }
 }

@@ -68,6 +68,7 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    decimal_comma: bool,
 }
 
 /// Where the id of an event comes from whose file has none.
@@ -133,6 +134,11 @@ impl Mapping {
     /// Whether a purchase may be without a price.
     pub(crate) fn price_optional(&self) -> bool {
         self.price_optional
+    }
+
+    /// Whether prices have a comma in front of their decimals.
+    pub(crate) fn decimal_comma(&self) -> bool {
+        self.decimal_comma
     }
 
     /// What is not in the files and yet in the events, one line each: constants, defaults, made ids, assumed zones.

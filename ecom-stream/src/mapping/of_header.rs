@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
+use crate::csv_dir::from_path;
 use crate::event::{absent_id, id_of_parts};
 use crate::{CsvRecord, Event, Header, Origin, Split};
 
@@ -162,7 +163,11 @@ pub(crate) fn value_in_path(path: &str, key: &str) -> Option<String> {
         .split('/')
         .find_map(|name| name.strip_prefix(key)?.strip_prefix('='))?;
     // Hive's word for null.
-    (value != "__HIVE_DEFAULT_PARTITION__").then(|| percent_decoded(value).into_owned())
+    (value != "__HIVE_DEFAULT_PARTITION__").then(|| {
+        // As the directory is called, where that is a text.
+        let name = from_path(value).into_string();
+        percent_decoded(name.as_deref().unwrap_or(value)).into_owned()
+    })
 }
 
 fn percent_decoded(text: &str) -> Cow<'_, str> {
@@ -184,7 +189,9 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
             }
         };
     }
-    String::from_utf8(decoded).map_or(text.into(), Cow::Owned)
+    // No text of the database has a NUL.
+    let decoded = String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'));
+    decoded.map_or(text.into(), Cow::Owned)
 }
 
 #[cfg(test)]
@@ -196,7 +203,14 @@ mod tests {
         let path = "date=2026-11-01/hour=09%3A30/a=b/x=y.csv";
         assert_eq!(value_in_path(path, "date").as_deref(), Some("2026-11-01"));
         assert_eq!(value_in_path(path, "hour").as_deref(), Some("09:30"));
-        assert_eq!(value_in_path("d=%zz%/f.csv", "d").as_deref(), Some("%zz%"));
+        for (path, value) in [
+            ("d=%zz%/f.csv", "%zz%"),
+            ("d=%00/f.csv", "%00"),
+            ("d=a\\\\b/f.csv", "a\\b"),
+            ("d=\\xff/f.csv", "\\xff"),
+        ] {
+            assert_eq!(value_in_path(path, "d").as_deref(), Some(value));
+        }
         for none in ["x", "dat", "minute"] {
             assert_eq!(value_in_path(path, none), None, "{none}");
         }
