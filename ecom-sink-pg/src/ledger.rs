@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use ecom_stream::{
-    Alike, Error, ErrorKind, Ledger, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
+    Alike, Error, ErrorKind, Ledger, MAX_FINISHED, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState,
+    StateChange,
 };
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
@@ -46,7 +47,7 @@ const FINISHED: &str = "
         FROM ecom.ingest_split s
         WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size
           AND s.finished_digest_hash = hashtextextended(asked.digest COLLATE \"C\", 0) AND s.digest = asked.digest
-        LIMIT 1
+        ORDER BY s.split_id DESC LIMIT $5
     ) found";
 
 const STATE: &str = "SELECT key, format::int4, value FROM ecom.operator_state WHERE pipeline = $1 AND operator = $2";
@@ -91,7 +92,10 @@ impl Ledger for PgLedger {
             let digests: Vec<&str> = of.iter().map(|(_, digest)| digest.as_str()).collect();
             let rows = self
                 .0
-                .query(FINISHED, &[&self.0.pipeline(), &source, &sizes, &digests])
+                .query(
+                    FINISHED,
+                    &[&self.0.pipeline(), &source, &sizes, &digests, &(MAX_FINISHED as i64)],
+                )
                 .await?;
             rows.iter().map(position).collect()
         }

@@ -250,3 +250,26 @@ fn the_guide_shows_what_there_is() {
         assert!(output.status.success(), "{command}\n{}", said(&output));
     }
 }
+
+#[test]
+fn odd_values_are_printed_as_they_can_be_read_again() {
+    let file = config("[run]\ninput = \"da\\u0301ta\\n\\\"x\\\"\"\npipeline = \"007\"\n");
+    let text = print(&file, &[]);
+    assert_eq!(printed(&text, "pipeline").0, "\"007\"");
+    assert_eq!(print(&config(&text), &[]).lines().count(), text.lines().count());
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let file = config(FILE);
+    let empty = [("ECOM_INPUT", ""), ("ECOM_ONCE", ""), ("DATABASE_URL", "")];
+    let text = print(&file, &empty);
+    assert_eq!(printed(&text, "input").0, "\"/srv/shop\"");
+    assert!(printed(&text, "database_url").1.ends_with("line 1"), "{text}");
+    let output = program()
+        .args(["config", "print"])
+        .env("ECOM_CONFIG", "")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

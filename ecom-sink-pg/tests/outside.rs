@@ -130,6 +130,33 @@ async fn metrics_are_what_prometheus_wants_and_count_what_was_done() {
 }
 
 #[tokio::test]
+async fn clients_that_dawdle_hold_up_nobody_for_good() {
+    let (database, input, port) = (database().await, tempfile::tempdir().unwrap(), port());
+    let _ingest = Ingest::start(&database, &input, &["--listen", &port.to_string()]);
+    eventually("it is ready", async || {
+        get(port, "/readyz").is_some_and(|(code, _)| code == 200)
+    })
+    .await;
+    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let mut silent: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
+    // These ask on and on, and take no answer.
+    for stream in silent.iter_mut().take(20) {
+        stream.set_nonblocking(true).unwrap();
+        for _ in 0..10_000 {
+            if stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").is_err() {
+                break;
+            }
+        }
+    }
+    assert_eq!(get(port, "/livez").unwrap().0, 200);
+    let mut stream = connect();
+    let _ = stream.write_all(format!("GET /livez HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).as_bytes());
+    let mut said = Vec::new();
+    let _ = stream.read_to_end(&mut said);
+    assert!(!said.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
 async fn health_has_a_reason_and_follows_the_server() {
     let server = start_server().await;
     let database = database_on(&server).await;

@@ -58,9 +58,11 @@ async fn files_records_rejects_and_what_to_do_next() {
         "b.csv",
         format!("{HEADER}{}1,2\n{}\"open", line(1_001), line(1_002)),
     );
-    drop_in_text(input.path(), "c.csv", "what,ever\n1,2\n");
+    // Whoever writes the files writes to the terminal of whoever looks, too.
+    drop_in_text(input.path(), "c.csv", "what\x1b[2J,ever\n1,2\n");
     once(&database, &input).await;
     let text = status(&database, &[]);
+    assert!(!text.contains('\x1b') && text.contains("what\\u{1b}[2J"), "{text}");
     let place = input.path().canonicalize().unwrap();
     for part in [
         &format!("pipeline events: {}", place.display()),
@@ -74,6 +76,8 @@ async fn files_records_rejects_and_what_to_do_next() {
         "set aside c.csv: column_missing",
         "next      to load what comes: ecom-ingest run --input ",
         "next      to see what was refused and how to mend it: ecom-ingest rejects list",
+        "next      to load files of another layout: ecom-ingest infer c.csv proposes a mapping, for run --map",
+        "next      to have a file read that could not be: put it, mended and whole, in its place;",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
@@ -88,7 +92,25 @@ async fn files_records_rejects_and_what_to_do_next() {
         "{pipeline}"
     );
     assert_eq!(json(&database)["pipelines"].as_array().unwrap().len(), 1);
-    assert!(status(&database, &["--only", "other"]).starts_with("no pipeline"));
+    assert_eq!(
+        status(&database, &["--only", "other"]),
+        "no pipeline of the name \"other\" has run on this database yet\n"
+    );
+
+    // As it was told.
+    drop_in_text(
+        input.path(),
+        "b.csv",
+        format!("{HEADER}{}1,2\n{}{}", line(1_001), line(1_002), line(1_003)),
+    );
+    once(&database, &input).await;
+    let text = status(&database, &[]);
+    for part in [
+        "2 finished, 0 open, 0 damaged",
+        "1,004 read = 1,003 stored + 0 duplicates + 1 rejected",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }
 
 #[tokio::test]

@@ -23,8 +23,8 @@ pub trait Ledger: Send + Sync {
     /// What a split of `source` under a new path may turn out to be, where `sizes` are sizes of such splits.
     fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>>;
 
-    /// For each size and digest in `of` a finished split of `source` whose mark gives them as its `"size"` and `"digest"`,
-    /// where there is one.
+    /// For each size and digest in `of` the finished splits of `source` whose mark gives them as its `"size"` and `"digest"`; of
+    /// many the newest [`MAX_FINISHED`] will do.
     fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>>;
 
     /// Every entry of an operator's state, in no particular order.
@@ -47,6 +47,9 @@ pub trait Ledger: Send + Sync {
 
 /// How many unfinished splits [`Ledger::alike`] gives at most.
 pub const MAX_UNFINISHED: usize = 256;
+
+/// How many finished splits with the same bytes [`Ledger::finished`] needs to give.
+pub const MAX_FINISHED: usize = 16;
 
 /// What [`Ledger::alike`] gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -121,7 +121,7 @@ pub use event::{
     absent_id, id_of_text,
 };
 pub use event_time::{Timed, Timestamp};
-pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_UNFINISHED};
+pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_FINISHED, MAX_UNFINISHED};
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use pipeline::{Pipeline, Summary};
 pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};

@@ -33,13 +33,15 @@ impl Reason {
             "late" => "retry it as it is if it shall count after all",
             "value_refused" => "change the column of the table, or what is made for it",
             "column_missing" | "column_twice" | "wrong_delimiter" | "wrong_encoding" => {
-                "write the file again with another header or encoding, under a new name"
+                "write the file again with another header or encoding, or run with a mapping for it"
             }
-            "unterminated_quote" | "record_too_large" | "truncated" | "grew_mid_record" => {
-                "put the rest of the file, whole, under a new name"
+            // Under another name what was read of it would be read again.
+            "unterminated_quote" | "record_too_large" | "truncated" => {
+                "put the file, mended and whole, in its place: it is read on from there"
             }
+            "grew_mid_record" => "put the rest of the file, from the record that was cut, under a new name",
             "compressed_truncated" => "write the whole of it: the file is read on from where it ended",
-            "compressed_damaged" => "compress the file again, under a new name",
+            "compressed_damaged" => "put the file, compressed again, in its place: it is read on from there",
             code if code.starts_with("sqlstate_") => {
                 "see what the server said; where a rule there has changed, retry as it is"
             }

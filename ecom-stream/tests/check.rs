@@ -84,3 +84,17 @@ async fn by_a_mapping_and_compressed() {
     assert_eq!(found.rejected[&Reason::EVENT_TIME_MALFORMED].examples[0].line, 3);
     assert_eq!(found.rejected[&Reason::EVENT_TIME_OUT_OF_RANGE].examples[0].line, 2);
 }
+
+#[tokio::test]
+async fn a_name_that_a_run_passes_over_is_told() {
+    let text = "event_time,event_type,user_id,session_id,product_id\n";
+    for (name, is_read) in [
+        ("a.csv", true),
+        ("a.CSV", true),
+        ("a.txt", false),
+        (".a.csv", false),
+        ("a.csv.part", false),
+    ] {
+        assert_eq!(check(name, text, None).await.is_read_by_name, is_read, "{name}");
+    }
+}

@@ -258,7 +258,7 @@ async fn what_is_not_what_its_name_says_is_set_aside() {
 }
 
 #[tokio::test]
-async fn a_bomb_is_damage_and_takes_no_memory() {
+async fn a_bomb_is_damage_and_takes_neither_memory_nor_time() {
     let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
     let zeros = vec![b'0'; 64 << 20];
     let bomb = packed("gz", &[rows(0..5).as_bytes(), &zeros]).await;
@@ -270,4 +270,39 @@ async fn a_bomb_is_damage_and_takes_no_memory() {
     };
     assert_eq!(refusal.reason, Reason::RECORD_TOO_LARGE);
     assert_eq!(numbers(&sink), [0, 1, 2, 3, 4]);
+
+    // A frame of 256 GiB in 8 MB, which would take minutes to decompress.
+    let frame = packed("zst", &[&vec![b'0'; 64 << 20]]).await;
+    let bomb = [packed("zst", &[rows(10..15).as_bytes()]).await, frame.repeat(4_096)].concat();
+    put(&dir, "bomb.csv.zst", &bomb);
+    once(&dir, &sink).await;
+    assert_eq!(
+        position(&sink, "bomb.csv.zst").state.refusal().unwrap().reason,
+        Reason::RECORD_TOO_LARGE
+    );
+}
+
+#[tokio::test]
+async fn what_was_whole_without_a_line_end_and_got_half_a_member_more_is_damaged() {
+    for ending in ENDINGS {
+        let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
+        let name = format!("a.csv.{ending}");
+        let text = rows(0..10);
+        let first = packed(ending, &[text.trim_end().as_bytes()]).await;
+        put(&dir, &name, &first);
+        once(&dir, &sink).await;
+        assert_eq!(position(&sink, &name).state, SplitState::Finished);
+        let more = packed(ending, &[format!("\n{}", rows(10..20)).as_bytes()]).await;
+        put(&dir, &name, &[&first[..], &more[..more.len() / 2]].concat());
+        once(&dir, &sink).await;
+        let state = position(&sink, &name).state;
+        assert_eq!(
+            state.refusal().unwrap().reason,
+            Reason::COMPRESSED_TRUNCATED,
+            "{ending}"
+        );
+        put(&dir, &name, &[&first[..], &more].concat());
+        once(&dir, &sink).await;
+        assert_eq!(numbers(&sink), (0..20).collect::<Vec<_>>(), "{ending}");
+    }
 }

@@ -115,3 +115,80 @@ async fn what_can_not_be_told_apart_is_told() {
     assert!(infer_mapping(&path).await.unwrap_err().report().contains("has no rows"));
     assert!(infer_mapping(dir.path().join("none.csv")).await.is_err());
 }
+
+#[tokio::test]
+async fn layouts_that_are_often_met() {
+    // As pandas writes it, with the numbers of its rows.
+    let text = ",event_time,event_type,user_id,session_id,product_id\n\
+                0,2026-11-01T10:00:00Z,view,u,s,p\n1,2026-11-01T10:00:01Z,view,u,s,p\n";
+    let (proposal, checked) = infer("pandas.csv", text).await;
+    assert_eq!(checked.unwrap().accepted, 2, "{}", proposal.toml);
+    // With prices as they are written in Germany.
+    let text = "time;action;uid;visit;sku;price\n2026-11-01 10:00;view;u;s;p;12,50\n2026-11-01 10:00;purchase;u;s;p;9\n\
+                2026-11-01 10:00;view;u;s;p;1.200,00\n";
+    let (proposal, checked) = infer("shop.csv", text).await;
+    assert!(proposal.toml.contains("decimal = \",\"\n"), "{}", proposal.toml);
+    assert!(
+        proposal
+            .toml
+            .contains("# 1 row has a value that is no price, such as \"1.200,00\""),
+        "{}",
+        proposal.toml
+    );
+    assert_eq!(checked.unwrap().accepted, 2);
+    // As spreadsheets write times.
+    for (format, times) in [
+        ("%m/%d/%Y %I:%M %p", ["11/1/2024 9:30 AM", "11/13/2024 9:30 PM"]),
+        ("%m/%d/%y %H:%M", ["12/1/10 8:26", "12/13/10 18:26"]),
+        ("%d/%m/%y %H:%M", ["1/12/10 8:26", "13/12/10 18:26"]),
+        ("%d.%m.%y %H:%M", ["01.12.10 08:26", "13.12.10 18:26"]),
+    ] {
+        let text = format!(
+            "time\taction\tuid\tvisit\tsku\n{}\tview\tu\ts\tp\n{}\tview\tu\ts\tp\n",
+            times[0], times[1]
+        );
+        let (proposal, checked) = infer("sheet.csv", text).await;
+        assert!(
+            proposal.toml.contains(&format!("format = \"{format}\"")),
+            "{}",
+            proposal.toml
+        );
+        assert_eq!(checked.unwrap().accepted, 2);
+    }
+}
+
+#[tokio::test]
+async fn another_encoding_is_told() {
+    let text = b"time,action,customer,visit,sku\n2026-11-01 10:00,view,M\xfcller,s,p\n";
+    let (proposal, checked) = infer("latin.csv", text).await;
+    assert!(proposal.toml.contains("# It is not UTF-8,"), "{}", proposal.toml);
+    assert_eq!(checked.unwrap().rejected_count(), 1);
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("utf16.csv");
+    let utf16: Vec<u8> = "time,action\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&path, utf16).unwrap();
+    assert!(
+        infer_mapping(&path)
+            .await
+            .unwrap_err()
+            .report()
+            .contains("iconv -f utf-16")
+    );
+}
+
+#[tokio::test]
+async fn a_part_is_not_told_as_all() {
+    let row = "2026-11-01T10:00:00Z,view,u,s,p\n";
+    let text = format!(
+        "event_time,event_type,user_id,session_id,product_id\n{}",
+        row.repeat(6_000)
+    );
+    let (proposal, checked) = infer("a.csv", text).await;
+    assert!(
+        proposal.toml.contains("proposed from the first 4999 rows"),
+        "{}",
+        proposal.toml
+    );
+    assert_eq!(checked.unwrap().accepted, 6_000);
+}

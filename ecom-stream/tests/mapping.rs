@@ -290,3 +290,172 @@ async fn directories_say_what_their_files_have_in_common() {
     ];
     assert_eq!(found, expected);
 }
+
+/// Files of one directory after another, and what they are put in with.
+async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) {
+    let mut source = CsvDirSource::new(dir)
+        .recursive()
+        .settle_for(std::time::Duration::ZERO)
+        .available_now();
+    let mut rules = Rules::default();
+    if let Some(mapping) = mapping {
+        source = source.mapping(mapping);
+        rules = rules.mapping(mapping.clone());
+    }
+    source.validate(rules).to(sink.clone()).run().await.unwrap();
+}
+
+fn put(dir: &std::path::Path, name: &str, text: &str) {
+    let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+const BY_SHOP: &str = r#"
+[event]
+event_time = { path = "date", format = "%Y-%m-%d" }
+event_type = { constant = "purchase" }
+user_id = "customer"
+session_id = { path = "shop" }
+product_id = "sku"
+price = "price"
+"#;
+
+#[tokio::test]
+async fn the_same_bytes_under_another_date_are_other_events() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    let mapping = Mapping::from_toml(BY_SHOP).unwrap();
+    let text = "customer,sku,price\nc,s,1\n";
+    for date in ["2026-11-01", "2026-11-02"] {
+        put(dir.path(), &format!("date={date}/shop=north/a.csv"), text);
+    }
+    load_into(&sink, dir.path(), Some(&mapping)).await;
+    assert_eq!(sink.values().len(), 2);
+    // In the next run too; and where the directories say the same it is a copy.
+    put(dir.path(), "date=2026-11-03/shop=north/a.csv", text);
+    put(dir.path(), "date=2026-11-01/shop=north/b.csv", text);
+    load_into(&sink, dir.path(), Some(&mapping)).await;
+    let dates: Vec<_> = sink.values().iter().map(|event| event.event_time.day()).collect();
+    assert_eq!(dates, [1, 2, 3]);
+    // A directory that gets another name has been read.
+    let at = |date: &str| dir.path().join(format!("date={date}"));
+    std::fs::rename(at("2026-11-03"), at("2026-11-04")).unwrap();
+    load_into(&sink, dir.path(), Some(&mapping)).await;
+    assert_eq!(sink.values().len(), 3);
+}
+
+#[tokio::test]
+async fn rows_that_are_alike_in_two_shops_are_two_events() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    let mapping = Mapping::from_toml(&format!("ids = \"content\"\n{BY_SHOP}")).unwrap();
+    for shop in ["north", "south"] {
+        let text = format!("customer,sku,price\nc,s,1\nc,{shop},2\n");
+        put(dir.path(), &format!("date=2026-11-01/shop={shop}/a.csv"), &text);
+    }
+    // Sent again with what was sent before.
+    put(
+        dir.path(),
+        "date=2026-11-01/shop=south/b.csv",
+        "price,customer,sku\n1,c,s\n3,c,s\n",
+    );
+    load_into(&sink, dir.path(), Some(&mapping)).await;
+    let ids: std::collections::HashSet<_> = sink.values().iter().map(|event| event.event_id).collect();
+    assert_eq!((sink.values().len(), ids.len()), (6, 5));
+}
+
+#[tokio::test]
+async fn a_file_that_was_set_aside_is_looked_at_again_by_another_mapping() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    let text = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n\
+                2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde\n";
+    put(dir.path(), "oct.csv", text);
+    for _ in 0..2 {
+        load_into(&sink, dir.path(), None).await;
+        assert!(matches!(sink.positions()[0].state, SplitState::SetAside(_)));
+    }
+    let epochs = sink.positions().len();
+    let mapping = Mapping::named("rees46").unwrap();
+    for _ in 0..2 {
+        load_into(&sink, dir.path(), Some(&mapping)).await;
+        assert_eq!(sink.values().len(), 1);
+    }
+    assert_eq!(sink.positions().len(), epochs);
+    assert_eq!(sink.positions()[0].state, SplitState::Finished);
+    // What was read is not read again, whatever is asked of its header now.
+    load_into(&sink, dir.path(), None).await;
+    assert_eq!(sink.positions()[0].state, SplitState::Finished);
+}
+
+#[tokio::test]
+async fn a_file_without_a_header_that_was_set_aside_loses_no_row() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    put(
+        dir.path(),
+        "a.csv",
+        "2026-11-01T10:00:00Z,view,u,s,p\n2026-11-01T10:00:01Z,view,u,s,p\n",
+    );
+    load_into(&sink, dir.path(), None).await;
+    assert!(matches!(sink.positions()[0].state, SplitState::SetAside(_)));
+    let fields = Event::REQUIRED_COLUMNS.into_iter();
+    let mapping = fields
+        .fold(Mapping::builder(), |mapping, name| {
+            mapping.field(name, Field::column(name))
+        })
+        .dialect(Dialect::default().without_header(Event::REQUIRED_COLUMNS))
+        .build()
+        .unwrap();
+    load_into(&sink, dir.path(), Some(&mapping)).await;
+    assert_eq!(sink.values().len(), 2);
+    assert_eq!(sink.positions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_hides_no_open_quote() {
+    let columns = ["event_type", "event_time", "user_id", "session_id", "product_id"];
+    let fields = Event::REQUIRED_COLUMNS.into_iter();
+    let mapping = fields
+        .fold(Mapping::builder(), |mapping, name| {
+            mapping.field(name, Field::column(name))
+        })
+        .dialect(Dialect::default().without_header(columns))
+        .build()
+        .unwrap();
+    let good = "\u{feff}\"view\",2026-11-01T10:00:00Z,u,s,p\n";
+    assert_eq!(load(&mapping, &[("a.csv", good)]).await.values().len(), 1);
+    let sink = load(&mapping, &[("a.csv", "\u{feff}\"view,2026-11-01T10:00:00Z,u,s,p\n")]).await;
+    let refusal = sink.positions()[0].state.refusal().cloned().unwrap();
+    assert_eq!(refusal.reason, Reason::UNTERMINATED_QUOTE);
+    let sink = load(&mapping, &[("a.csv", "\u{feff}\"vi\"ew,2026-11-01T10:00:00Z,u,s,p\n")]).await;
+    assert_eq!(reasons(&sink), [Reason::TEXT_AFTER_QUOTE]);
+}
+
+#[tokio::test]
+async fn prices_with_a_comma() {
+    let mapping = Mapping::from_toml(
+        "delimiter = \";\"\ndecimal = \",\"\n[event]\nevent_time = \"t\"\nevent_type = \"k\"\nuser_id = \"u\"\n\
+         session_id = \"s\"\nproduct_id = \"p\"\nprice = \"e\"\n",
+    )
+    .unwrap();
+    let row = |price: &str| format!("2026-11-01T10:00:00Z;view;u;s;p;{price}\n");
+    let rows: String = ["12,50", "7", ",5", "12.50", "1.234,50", "1,234,5", "1,005"]
+        .map(row)
+        .concat();
+    let sink = load(&mapping, &[("a.csv", &format!("t;k;u;s;p;e\n{rows}"))]).await;
+    let prices: Vec<_> = sink.values().iter().map(|event| event.price.unwrap().cents()).collect();
+    assert_eq!(prices, [1_250, 700, 50]);
+    assert_eq!(
+        reasons(&sink),
+        [
+            Reason::PRICE_MALFORMED,
+            Reason::PRICE_MALFORMED,
+            Reason::PRICE_MALFORMED,
+            Reason::PRICE_INEXACT
+        ]
+    );
+    assert!(
+        Mapping::from_toml("decimal = \"'\"")
+            .unwrap_err()
+            .to_string()
+            .contains("line 1, column 11")
+    );
+}

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio::fs::File;
 
 use crate::csv::{CsvReader, End, HeaderStep, Step};
-use crate::csv_dir::{Compression, Content};
+use crate::csv_dir::{Compression, Content, is_to_be_read, to_path};
 use crate::event::RulesOfHeader;
 use crate::{CsvLimits, Error, ErrorKind, Event, Mapping, Origin, Reason, Refusal, Result, Rules, Split};
 
@@ -29,6 +29,8 @@ pub struct CheckedFile {
     pub events: Vec<Example<Event>>,
     /// Columns that would not be stored.
     pub ignored_columns: Vec<String>,
+    /// Whether a file of that name is read at all when it is in a directory.
+    pub is_read_by_name: bool,
 }
 
 /// What was refused for one reason.
@@ -96,7 +98,10 @@ pub async fn check_file(
         rules,
         now: OffsetDateTime::now_utc(),
         examples,
-        found: CheckedFile::default(),
+        found: CheckedFile {
+            is_read_by_name: path.file_name().is_some_and(is_to_be_read),
+            ..CheckedFile::default()
+        },
     };
     check.read(path, mapping).await.map_err(cant)?;
     let mut found = check.found;
@@ -116,7 +121,7 @@ impl Check {
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
         let content = open(path).await?;
         // A relative path has a slash before its file only where it has directories.
-        let split = Split::new("csv", path.to_string_lossy());
+        let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
             None => (Event::columns(), crate::Dialect::default()),

@@ -72,7 +72,14 @@ impl Columns {
             .collect()
         {
             Ok(names) => Vec::<&str>::into_iter(names).map(str::to_owned).collect(),
-            Err(_) => return Err(Refusal::new(Reason::WRONG_ENCODING, "the header is not UTF-8")),
+            Err(_) => {
+                let detail = match fields.as_slice() {
+                    [0x1f, 0x8b, ..] => "the file is compressed with gzip: name it .csv.gz",
+                    [0x28, 0xb5, 0x2f, 0xfd, ..] => "the file is compressed with zstd: name it .csv.zst",
+                    _ => "the header is not UTF-8",
+                };
+                return Err(Refusal::new(Reason::WRONG_ENCODING, detail));
+            }
         };
         if names.iter().any(|name| name.contains('\0')) {
             return Err(Refusal::new(
@@ -164,5 +171,7 @@ mod tests {
         assert_eq!(reason(&["e\0v\0"]), Reason::WRONG_ENCODING);
         let latin = Event::columns().check(&ByteRecord::from(vec![b"\xff\xfe".as_slice()]), b',');
         assert_eq!(latin.unwrap_err().reason, Reason::WRONG_ENCODING);
+        let gzip = Event::columns().check(&ByteRecord::from(vec![b"\x1f\x8b\x08".as_slice()]), b',');
+        assert!(gzip.unwrap_err().detail.contains("gzip"));
     }
 }

@@ -220,7 +220,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             if raw.len() > self.limits.max_record_bytes {
                 break Some(End::Damaged(record_too_large(&self.limits)));
             }
-            let quotes = self.quotes_of(raw);
+            let quotes = self.quotes_of(without_mark(raw, found.start));
             if !found.terminated || quotes == Quotes::Open {
                 break Some(End::Tail);
             }
@@ -244,7 +244,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             text_end: end,
             terminated: false,
         };
-        let quotes = self.quotes_of(&raw[blank.bytes as usize..]);
+        let quotes = self.quotes_of(without_mark(&raw[blank.bytes as usize..], found.start));
         if quotes == Quotes::Open {
             let detail = format!(
                 "the file ends inside quotes that begin in the record at byte {}",
@@ -350,6 +350,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.digest.update(&bytes);
         self.offset = end;
         bytes
+    }
+}
+
+/// A record without the byte order mark that the parser takes away at the start of a file.
+fn without_mark(raw: &[u8], start: u64) -> &[u8] {
+    match start {
+        0 => raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw),
+        _ => raw,
     }
 }
 

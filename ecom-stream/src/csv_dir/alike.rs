@@ -6,12 +6,12 @@ use super::directory::Directory;
 use super::identity::{Whole, digest_whole};
 use super::mark::{FileMark, Stamp};
 use super::uncommitted::Uncommitted;
-use crate::{Checkpoint, Position, Result, SplitState};
+use crate::{Checkpoint, MAX_FINISHED, Position, Result, SplitState};
 
 /// How many files that wait are asked about at once.
 pub(super) const ASKED_AT_ONCE: usize = 256;
 
-/// Splits that a file of a new name may turn out to be: those that are not finished, and one with the same bytes.
+/// Splits that a file of a new name may turn out to be: those that are not finished, and those with the same bytes.
 ///
 /// The ledger is asked about some files at a time, and a file is digested only where another has its size. Until the ledger
 /// is asked again, what this source reads is added: nobody else changes the ledger.
@@ -21,7 +21,7 @@ pub(super) struct Alike {
     asked: HashMap<OsString, Asked>,
     unfinished: Vec<Position>,
     /// Finished splits with the bytes of one of the files, by their digest.
-    finished: HashMap<String, Position>,
+    finished: HashMap<String, Vec<Position>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,11 @@ impl Alike {
     pub(super) fn to(&self, name: &OsStr) -> Vec<Position> {
         let digest = self.asked.get(name).and_then(|asked| asked.digest.as_ref());
         let copied = digest.and_then(|digest| self.finished.get(digest));
-        self.unfinished.iter().chain(copied).cloned().collect()
+        self.unfinished
+            .iter()
+            .chain(copied.into_iter().flatten())
+            .cloned()
+            .collect()
     }
 
     /// How much stands in a file, once it was asked about.
@@ -62,7 +66,7 @@ impl Alike {
         for (name, stamp) in &files {
             if Compression::of(name) != Compression::None {
                 // One that can't be read now stays unknown, and is asked about again.
-                if let Ok(Some(whole)) = digest_whole(known.dir, name, *stamp).await {
+                if let Ok(Some(whole)) = digest_whole(known.dir, name, *stamp, known.max_record_bytes).await {
                     wholes.insert(name.clone(), whole);
                 }
             }
@@ -89,7 +93,10 @@ impl Alike {
             let is_plain = Compression::of(&name) == Compression::None;
             let mut whole = wholes.remove(&name);
             if is_plain && seen.contains(&stamp.size) {
-                whole = digest_whole(known.dir, &name, stamp).await.ok().flatten();
+                whole = digest_whole(known.dir, &name, stamp, known.max_record_bytes)
+                    .await
+                    .ok()
+                    .flatten();
                 // One that can't be digested now stays unknown, and is asked about again.
                 if whole.is_none() {
                     continue;
@@ -121,7 +128,10 @@ impl Alike {
     pub(super) fn add(&mut self, position: Position) {
         self.unfinished.retain(|known| known.split != position.split);
         // One that goes on stands for those bytes no more: what was found like it is to be asked about again.
-        let went_on = self.finished.extract_if(|_, known| known.split == position.split);
+        let went_on = |known: &Position| {
+            known.split == position.split && (known.offset, &known.state) != (position.offset, &position.state)
+        };
+        let went_on = self.finished.extract_if(|_, known| known.iter().any(went_on));
         let stale: HashSet<String> = went_on.map(|(digest, _)| digest).collect();
         self.asked
             .retain(|_, asked| asked.digest.as_ref().is_none_or(|digest| !stale.contains(digest)));
@@ -139,7 +149,10 @@ impl Alike {
                     .values()
                     .any(|asked| asked.digest.as_ref() == Some(&mark.digest))
                 {
-                    self.finished.entry(mark.digest).or_insert(position);
+                    let same = self.finished.entry(mark.digest).or_default();
+                    if same.len() < MAX_FINISHED && same.iter().all(|known| known.split != position.split) {
+                        same.push(position);
+                    }
                 }
             }
             // Where no record was read there is no more than a header, and all files share that.
@@ -155,4 +168,5 @@ pub(super) struct Known<'a, D> {
     pub(super) source: &'a str,
     pub(super) from: &'a Checkpoint,
     pub(super) uncommitted: &'a Uncommitted,
+    pub(super) max_record_bytes: usize,
 }

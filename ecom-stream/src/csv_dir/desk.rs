@@ -16,6 +16,7 @@ use super::removal::Removal;
 use super::scan::{Found, Look, PassedOver};
 use super::uncommitted::Uncommitted;
 use super::watch::Watch;
+use crate::mapping::value_in_path;
 use crate::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
 
 /// A file that can't be read is tried again after so long, doubled each time.
@@ -38,6 +39,11 @@ pub(super) struct Desk<D> {
     pub(super) uncommitted: Uncommitted,
     pub(super) alike: Alike,
     pub(super) allow_copies: bool,
+    /// What the directories of a file say besides its bytes.
+    pub(super) path_keys: Vec<String>,
+    /// How headers are read: a file that was set aside is looked at again when that has changed.
+    pub(super) layout: String,
+    pub(super) max_record_bytes: usize,
     pub(super) watch: Watch,
     /// Device and inode of the directory that the watch listens to.
     pub(super) watched: Option<(u64, u64)>,
@@ -150,7 +156,10 @@ impl<D: Directory> Desk<D> {
         let wall_ns = self.dir.wall_ns();
         for (file, hint) in found {
             let known = known.remove(&to_path(&file.name));
-            match known.as_ref().filter(|position| is_unchanged(position, &file)) {
+            match known
+                .as_ref()
+                .filter(|position| is_unchanged(position, &file, &self.layout))
+            {
                 Some(position) => self.file_is_done(file, position.clone()).await,
                 None => self.inbox.offer(file, hint, known, Instant::now(), wall_ns),
             }
@@ -205,6 +214,7 @@ impl<D: Directory> Desk<D> {
                     source: &self.source,
                     from: &self.from,
                     uncommitted: &self.uncommitted,
+                    max_record_bytes: self.max_record_bytes,
                 };
                 self.alike.ask(files, &known).await?;
             }
@@ -214,12 +224,17 @@ impl<D: Directory> Desk<D> {
             }
             ready.alike = self.alike.to(&ready.name);
             ready.content_size = self.alike.size_of(&ready.name);
-            if self.allow_copies {
+            if self.allow_copies || !self.path_keys.is_empty() {
                 // What was renamed is no copy.
                 let is_it = |position: &Position| FileMark::of(position).is_some_and(|mark| mark.stamp == *stamp);
+                let said_in = |path: &str| -> Vec<Option<String>> {
+                    self.path_keys.iter().map(|key| value_in_path(path, key)).collect()
+                };
+                let said = said_in(&to_path(&ready.name));
+                let is_copy = |position: &Position| !self.allow_copies && said_in(position.split.path()) == said;
                 ready
                     .alike
-                    .retain(|position| position.state != SplitState::Finished || is_it(position));
+                    .retain(|position| position.state != SplitState::Finished || is_it(position) || is_copy(position));
             }
         }
         Ok(Some((ready, opened)))
@@ -291,7 +306,10 @@ impl<D: Directory> Desk<D> {
 /// A file as it was opened; `None` if it is gone.
 type Opened<D> = io::Result<Option<(<D as Directory>::File, Stamp)>>;
 
-fn is_unchanged(position: &Position, file: &Found) -> bool {
-    let is_like_it = |mark: FileMark| mark.stamp == file.stamp && !mark.changing && mark.renamed_to.is_none();
+fn is_unchanged(position: &Position, file: &Found, layout: &str) -> bool {
+    let is_like_it = |mark: FileMark| {
+        let may_be_fine = matches!(position.state, SplitState::SetAside(_)) && mark.layout.as_deref() != Some(layout);
+        mark.stamp == file.stamp && !mark.changing && mark.renamed_to.is_none() && !may_be_fine
+    };
     position.state != SplitState::Open && FileMark::of(position).is_some_and(is_like_it)
 }

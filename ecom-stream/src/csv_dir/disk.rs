@@ -269,6 +269,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_spark_may_give_up_is_no_file_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "_temporary/0/a.csv",
+            "date=1/_temporary/b.csv",
+            "date=1/.c/d.csv",
+            "date=1/e.csv",
+        ] {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let mut chunks = Disk::new(dir.path()).recursive(true).scan();
+        let chunk = chunks.recv().await.unwrap().unwrap();
+        let names: Vec<_> = chunk.found.iter().map(|found| found.name.to_str().unwrap()).collect();
+        assert_eq!(names, ["date=1/e.csv"]);
+    }
+
+    #[tokio::test]
     async fn many_files_come_in_chunks() {
         let dir = tempfile::tempdir().unwrap();
         for n in 0..2_500 {

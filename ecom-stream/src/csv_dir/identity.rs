@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 
+use memchr::memrchr2;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek};
 
 use super::compression::{Compression, Content};
@@ -70,6 +71,12 @@ pub(super) async fn identify<D: Directory>(
         None => Split::new(source, to_path(&ready.name)),
         Some(known) if known.offset == 0 => known.split.clone(),
         Some(known) => match best {
+            Some((position, ..))
+                if position.split == known.split && matches!(position.state, SplitState::SetAside(_)) =>
+            {
+                // It may be read in another way now, by which its first line is no header.
+                return Ok(Identity::new(position.split, true));
+            }
             Some((position, mark, digest)) if position.split == known.split => {
                 return Identity::resumed(position.split.clone(), &position, mark, digest, file).await;
             }
@@ -181,7 +188,12 @@ impl Identity {
         let mut next = [0];
         let grew_mid_record = mark.unterminated && {
             file.seek_to(at.offset).await?;
-            file.read(&mut next).await? == 1 && !matches!(next[0], b'\r' | b'\n')
+            let read = match file.read(&mut next).await {
+                // What follows is damaged, which is for the reader to tell.
+                Err(err) if is_damage(&err) => 0,
+                read => read?,
+            };
+            read == 1 && !matches!(next[0], b'\r' | b'\n')
         };
         Ok(Self {
             split,
@@ -214,14 +226,20 @@ pub(super) enum Whole {
     Damaged,
 }
 
-/// What stands in a file, if it is as `stamp` says.
-pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Stamp) -> io::Result<Option<Whole>> {
+/// What stands in a file, if it is as `stamp` says. A line of more than `max_record_bytes` counts as damage where the file is
+/// compressed: reading ends there.
+pub(super) async fn digest_whole<D: Directory>(
+    dir: &D,
+    name: &OsStr,
+    stamp: Stamp,
+    max_record_bytes: usize,
+) -> io::Result<Option<Whole>> {
     let opened = dir.open(name).await?;
     let Some((file, _)) = opened.filter(|(_, now)| *now == stamp) else {
         return Ok(None);
     };
     let mut content = Content::new(file, Compression::of(name));
-    let (mut digest, mut size) = (blake3::Hasher::new(), 0);
+    let (mut digest, mut size, mut line) = (blake3::Hasher::new(), 0, 0);
     let mut chunk = vec![0; CHUNK_BYTES.min(stamp.size.max(1)) as usize];
     loop {
         match content.read(&mut chunk).await {
@@ -229,8 +247,16 @@ pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Sta
             Ok(read) => {
                 digest.update(&chunk[..read]);
                 size += read as u64;
+                line = match memrchr2(b'\r', b'\n', &chunk[..read]) {
+                    Some(at) => read - at,
+                    None => line + read,
+                };
+                // A small file may blow up to more than anybody can wait for.
+                if line > max_record_bytes && content.is_compressed() {
+                    return Ok(Some(Whole::Damaged));
+                }
             }
-            Err(err) if err.get_ref().is_some_and(|inner| inner.is::<Unreadable>()) => return Ok(Some(Whole::Damaged)),
+            Err(err) if is_damage(&err) => return Ok(Some(Whole::Damaged)),
             Err(err) => return Err(err),
         }
     }
@@ -238,6 +264,10 @@ pub(super) async fn digest_whole<D: Directory>(dir: &D, name: &OsStr, stamp: Sta
     // A plain file that has another size by now is another.
     let is_it = content.is_compressed() || size == stamp.size;
     Ok(is_it.then_some(Whole::Sound { size, digest }))
+}
+
+fn is_damage(err: &io::Error) -> bool {
+    err.get_ref().is_some_and(|inner| inner.is::<Unreadable>())
 }
 
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -264,7 +294,7 @@ async fn digests(
                 // It is shorter, or became so meanwhile.
                 Ok(0) => return Ok(digests),
                 Ok(read) => read,
-                Err(err) if err.get_ref().is_some_and(|inner| inner.is::<Unreadable>()) => return Ok(digests),
+                Err(err) if is_damage(&err) => return Ok(digests),
                 Err(err) => return Err(err),
             };
             digest.update(&chunk[..read]);

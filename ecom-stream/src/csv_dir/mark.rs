@@ -34,6 +34,9 @@ pub(super) struct FileMark {
     /// The path under which reading went on.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) renamed_to: Option<String>,
+    /// Of a file that was set aside: how its header was read.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) layout: Option<String>,
     /// The names in its header, by which rejects of it can be mended when the file is gone.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) columns: Vec<String>,
@@ -113,6 +116,7 @@ mod tests {
             changing: true,
             copy_of: Some("b.csv".into()),
             renamed_to: Some("c.csv".into()),
+            layout: Some("ab".into()),
             columns: vec!["\"x\"".into(), "y".into()],
             ignored_columns: vec!["\"x\"".into()],
             mapped: true,

@@ -34,6 +34,8 @@ mod whole_file;
 pub use after_commit::{AfterCommit, CsvDirAck};
 pub(crate) use compression::{Compression, Content};
 pub use file_name::FileNames;
+pub(crate) use name::{from_path, to_path};
+pub(crate) use scan::is_to_be_read;
 pub use sink::CsvDirSink;
 pub use source::CsvDirSource;
 pub use whole_file::WholeFile;

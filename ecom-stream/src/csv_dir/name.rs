@@ -3,7 +3,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The path of a split for a file name, which may be any bytes: UTF-8 stays as it is, but control characters, invalid
 /// bytes and the backslash are escaped. No two names give the same path.
-pub(super) fn to_path(name: &OsStr) -> String {
+pub(crate) fn to_path(name: &OsStr) -> String {
     let mut path = String::with_capacity(name.len());
     for chunk in name.as_bytes().utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -28,7 +28,7 @@ fn escape(bytes: &[u8], path: &mut String) {
 }
 
 /// The file name that [`to_path`] made the path of.
-pub(super) fn from_path(path: &str) -> OsString {
+pub(crate) fn from_path(path: &str) -> OsString {
     let mut name = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     loop {

@@ -205,6 +205,7 @@ mod tests {
                 changing: false,
                 copy_of: None,
                 renamed_to: None,
+                layout: None,
                 columns: Vec::new(),
                 ignored_columns: Vec::new(),
                 mapped: false,

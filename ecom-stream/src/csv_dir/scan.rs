@@ -53,6 +53,11 @@ pub(super) struct Chunk {
 const CHUNK_FILES: usize = 1_024;
 
 /// Whether a file of that name is to be read at all.
+pub(crate) fn is_to_be_read(name: &OsStr) -> bool {
+    judge_name(name).is_ok()
+}
+
+/// The same, and if not why.
 pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     let bytes = name.as_bytes();
     let ends_with =
@@ -71,11 +76,12 @@ pub(super) fn judge_name(name: &OsStr) -> Result<(), Why> {
     }
 }
 
-/// Whether the name of a file, or of a directory on the way to it, begins with a dot.
+/// Whether the name of a file, or of a directory on the way to it, begins with a dot, or is the one in which Spark and Hadoop
+/// write what they may give up and write again.
 pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes()
         .split(|byte| *byte == b'/')
-        .any(|part| part.starts_with(b"."))
+        .any(|part| part.starts_with(b".") || part == b"_temporary")
 }
 
 /// Gathers what a scan finds into chunks.

@@ -39,6 +39,7 @@ pub struct CsvDirSource {
     limits: CsvLimits,
     dialect: Dialect,
     mapped: bool,
+    path_keys: Vec<String>,
     settle_for: Duration,
     rescan_every: Duration,
     available_now: bool,
@@ -58,6 +59,7 @@ impl CsvDirSource {
             limits: CsvLimits::default(),
             dialect: Dialect::default(),
             mapped: false,
+            path_keys: Vec::new(),
             settle_for: Duration::from_secs(2),
             rescan_every: Duration::from_secs(2),
             available_now: false,
@@ -88,8 +90,11 @@ impl CsvDirSource {
 
     /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
     /// [`Rules::mapping`](crate::Rules::mapping). The ledger keeps that it was so, for rejects that are mended.
+    ///
+    /// Where a field is taken from the path, a file with the same bytes in a directory that says something else is no copy.
     pub fn mapping(mut self, mapping: &Mapping) -> Self {
         self.mapped = true;
+        self.path_keys = mapping.path_keys().map(str::to_owned).collect();
         self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
 
@@ -199,6 +204,7 @@ pub(super) fn batches<D: Directory>(
 ) -> impl BatchStream<CsvRecord> {
     try_stream! {
         let reading = Reading {
+            layout: layout(&config.columns, &config.dialect),
             source: config.name.clone(),
             dir: dir.clone(),
             columns: config.columns.clone(),
@@ -216,6 +222,9 @@ pub(super) fn batches<D: Directory>(
             uncommitted,
             alike: Alike::default(),
             allow_copies: config.allow_copies,
+            path_keys: config.path_keys,
+            layout: reading.layout.clone(),
+            max_record_bytes: config.limits.max_record_bytes,
             watch: Watch::default(),
             watched: None,
             passed_over: PassedOver::default(),
@@ -294,6 +303,11 @@ pub(super) fn batches<D: Directory>(
             }
         }
     }
+}
+
+/// What tells one way to read headers from another.
+fn layout(columns: &Columns, dialect: &Dialect) -> String {
+    blake3::hash(format!("{columns:?} {dialect:?}").as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// An empty batch is sent after so long a silence, so that operators can tell it from a stall.

@@ -22,6 +22,8 @@ pub(super) struct Reading<D> {
     pub(super) limits: CsvLimits,
     pub(super) dialect: Dialect,
     pub(super) mapped: bool,
+    /// Tells this way to read headers from others.
+    pub(super) layout: String,
 }
 
 /// Reads one file, as it was opened, from where it was left. The last position says how it ended; a file that is gone, or is no plain file
@@ -54,6 +56,7 @@ pub(super) fn read<D: Directory>(
             changing: false,
             copy_of: identity.copy_of,
             renamed_from: identity.renamed_from,
+            layout: reading.layout.clone(),
             columns: Vec::new(),
             ignored_columns: Vec::new(),
             mapped: reading.mapped,
@@ -206,6 +209,7 @@ struct Progress {
     copy_of: Option<String>,
     /// Goes out once.
     renamed_from: Option<Position>,
+    layout: String,
     columns: Vec<String>,
     ignored_columns: Vec<String>,
     mapped: bool,
@@ -227,6 +231,7 @@ impl Progress {
             changing: self.changing,
             copy_of: self.copy_of.clone(),
             renamed_to: None,
+            layout: matches!(state, SplitState::SetAside(_)).then(|| self.layout.clone()),
             columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
             mapped: self.mapped,

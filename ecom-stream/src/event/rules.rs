@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::{Event, EventType, PriceError, TimeFormat, absent_id, id_of_text, to_microseconds};
+use super::{Event, EventType, Price, PriceError, TimeFormat, absent_id, id_of_text, to_microseconds};
 use crate::mapping::{MappingOfHeader, Values};
 use crate::{CsvRecord, Header, Mapping, Origin, Reason, Refusal};
 
@@ -85,6 +85,16 @@ impl Rules {
     /// What is in the events and not in the files; see [`Mapping::notes`].
     pub(crate) fn notes(&self) -> Vec<String> {
         self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
+    }
+
+    fn price(&self, text: &str) -> Result<Price, Refusal> {
+        let price = match self.mapping.as_ref().is_some_and(|mapping| mapping.decimal_comma()) {
+            false => text.parse(),
+            // A point may part thousands there, or decimals after all.
+            true if text.contains('.') => Err(PriceError::Malformed),
+            true => text.replace(',', ".").parse(),
+        };
+        price.map_err(|err| refuse(price_reason(err), text))
     }
 
     fn price_optional(&self) -> bool {
@@ -196,7 +206,7 @@ impl Rules {
         let category = text(category, Reason::CATEGORY_TOO_LONG)?;
         let brand = text(brand, Reason::BRAND_TOO_LONG)?;
         let price = match price {
-            Some(price) => Some(price.parse().map_err(|err| refuse(price_reason(err), price))?),
+            Some(price) => Some(self.price(price)?),
             None if event_type == EventType::Purchase && !self.price_optional() => {
                 return Err(absent(Reason::PRICE_MISSING));
             }
@@ -283,7 +293,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::Price;
 
     const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
     const GOOD: [(&str, &str); 11] = [

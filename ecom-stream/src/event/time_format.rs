@@ -3,7 +3,8 @@ use std::error::Error as StdError;
 use jiff::fmt::strtime::BrokenDownTime;
 use time::format_description::OwnedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::macros::datetime;
+use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::TimeZone;
 use super::time_zone::moment;
@@ -31,6 +32,8 @@ pub enum TimeFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeDescription {
     format: OwnedFormatItem,
+    /// Without hours.
+    is_date: bool,
     says_zone: bool,
     zone: Option<TimeZone>,
 }
@@ -39,6 +42,7 @@ pub struct TimeDescription {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimePattern {
     pattern: String,
+    says_zone: bool,
     zone: Option<TimeZone>,
 }
 
@@ -56,7 +60,9 @@ pub enum TimeFormatError {
         cause: Box<dyn StdError + Send + Sync>,
     },
     /// The pattern leaves open at which day or hour.
-    #[error("the time format {0:?} leaves the day open")]
+    #[error(
+        "the time format {0:?} leaves open which day it is, or which half of it (%I needs %p, an hour of twelve a period)"
+    )]
     Incomplete(String),
     /// It is neither a name nor a pattern.
     #[error(
@@ -68,26 +74,32 @@ pub enum TimeFormatError {
     #[error("there is no time zone {0:?}: it is UTC, a name such as Europe/Berlin, or an offset such as +02:00")]
     Zone(String),
     /// Such times have a zone of their own.
-    #[error("times in RFC 3339 and numbers since 1970 need no zone")]
+    #[error("these times need no zone: they say it, or count since 1970")]
     NeedsNoZone,
 }
 
 impl TimeFormat {
     /// A format described as in the `time` crate: `[year]-[month]-[day] [hour]:[minute]:[second] UTC`. A time without an
-    /// offset is taken as UTC, or in the [zone](Self::in_zone).
+    /// offset is taken as UTC, or in the [zone](Self::in_zone); without hours it is midnight.
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::Malformed`].
+    /// [`TimeFormatError::Malformed`] and [`TimeFormatError::Incomplete`].
     pub fn described(description: &str) -> Result<Self, TimeFormatError> {
-        match time::format_description::parse_owned::<2>(description) {
-            Ok(format) => Ok(Self::Described(TimeDescription {
-                format,
-                says_zone: says_utc(description) || ["[offset", "[unix"].iter().any(|part| description.contains(part)),
-                zone: None,
-            })),
-            Err(cause) => Err(malformed(description, cause)),
-        }
+        let format: OwnedFormatItem =
+            time::format_description::parse_owned::<2>(description).map_err(|cause| malformed(description, cause))?;
+        let written = SAMPLE.format(&format).map_err(|cause| malformed(description, cause))?;
+        let plain = description.replace(char::is_whitespace, "");
+        let has = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
+        let says_offset = has(&["[offset", "[unix"]);
+        let says_hours = has(&["[hour", "[minute", "[second", "[subsecond", "[period"]);
+        let described = Self::Described(TimeDescription {
+            is_date: !says_offset && !says_hours,
+            says_zone: says_utc(description) || says_offset,
+            format,
+            zone: None,
+        });
+        described.checked(description, &written)
     }
 
     /// A format with a pattern as `strptime` of the C library has them: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
@@ -100,18 +112,33 @@ impl TimeFormat {
     ///
     /// [`jiff::fmt::strtime`]: https://docs.rs/jiff/1/jiff/fmt/strtime/
     pub fn strptime(pattern: &str) -> Result<Self, TimeFormatError> {
-        let sample = jiff::civil::date(2001, 12, 31).at(23, 59, 58, 0);
-        let written = sample
+        let written = jiff::civil::date(2001, 12, 31)
+            .at(23, 59, 58, 0)
             .to_zoned_datetime(jiff::tz::TimeZone::UTC)
             .and_then(|sample| jiff::fmt::strtime::format(pattern, &sample))
             .map_err(|cause| malformed(pattern, cause))?;
         let read = BrokenDownTime::parse(pattern, &written).map_err(|cause| malformed(pattern, cause))?;
-        match read.to_timestamp().is_ok() || read.to_datetime().is_ok() {
-            true => Ok(Self::Strptime(TimePattern {
-                pattern: pattern.to_owned(),
-                zone: None,
-            })),
-            false => Err(TimeFormatError::Incomplete(pattern.to_owned())),
+        let says_its_own = read.offset().is_some() || read.timestamp().is_some() || read.iana_time_zone().is_some();
+        let format = Self::Strptime(TimePattern {
+            pattern: pattern.to_owned(),
+            says_zone: says_utc(pattern) || says_its_own,
+            zone: None,
+        });
+        format.checked(pattern, &written)
+    }
+
+    /// Itself, if it reads the sample that was `written` in it as that, but for parts that it does not have.
+    fn checked(self, format: &str, written: &str) -> Result<Self, TimeFormatError> {
+        let midnight = SAMPLE.replace_time(Time::MIDNIGHT);
+        let shortened = [
+            SAMPLE,
+            midnight + Duration::hours(23) + Duration::minutes(59),
+            midnight + Duration::hours(23),
+            midnight,
+        ];
+        match self.parse(written) {
+            Some(read) if shortened.contains(&read) => Ok(self),
+            _ => Err(TimeFormatError::Incomplete(format.to_owned())),
         }
     }
 
@@ -138,15 +165,15 @@ impl TimeFormat {
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::NeedsNoZone`] for RFC 3339 and for numbers since 1970.
+    /// [`TimeFormatError::NeedsNoZone`] for RFC 3339, for numbers since 1970, and for formats that say a zone.
     pub fn in_zone(self, zone: TimeZone) -> Result<Self, TimeFormatError> {
         let zone = Some(zone);
         match self {
-            Self::Described(description) => Ok(Self::Described(TimeDescription { zone, ..description })),
-            Self::Strptime(pattern) => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
-            Self::Rfc3339 | Self::UnixSeconds | Self::UnixMillis | Self::UnixMicros => {
-                Err(TimeFormatError::NeedsNoZone)
+            Self::Described(description) if !description.says_zone => {
+                Ok(Self::Described(TimeDescription { zone, ..description }))
             }
+            Self::Strptime(pattern) if !pattern.says_zone => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
+            _ => Err(TimeFormatError::NeedsNoZone),
         }
     }
 
@@ -157,22 +184,31 @@ impl TimeFormat {
             Self::UnixSeconds => OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok(),
             Self::UnixMillis => since_1970(text, 1_000_000),
             Self::UnixMicros => since_1970(text, 1_000),
-            Self::Described(TimeDescription { format, zone, .. }) => {
+            Self::Described(TimeDescription {
+                format, is_date, zone, ..
+            }) => {
                 if let Ok(time) = OffsetDateTime::parse(text, format) {
                     return Some(time);
                 }
-                let civil = PrimitiveDateTime::parse(text, format).ok()?;
+                let civil = match is_date {
+                    true => Date::parse(text, format).ok()?.midnight(),
+                    false => PrimitiveDateTime::parse(text, format).ok()?,
+                };
                 match zone {
                     None => Some(civil.assume_utc()),
                     Some(zone) => zone.moment(to_jiff(civil)?),
                 }
             }
-            Self::Strptime(TimePattern { pattern, zone }) => {
+            Self::Strptime(TimePattern { pattern, zone, .. }) => {
                 let read = BrokenDownTime::parse(pattern, text).ok()?;
                 if read.offset().is_some() || read.timestamp().is_some() {
                     return moment(read.to_timestamp().ok()?);
                 }
-                zone.as_ref().unwrap_or(&TimeZone::UTC).moment(read.to_datetime().ok()?)
+                let civil = read.to_datetime().ok()?;
+                match read.iana_time_zone() {
+                    Some(name) => TimeZone::named(name).ok()?.moment(civil),
+                    None => zone.as_ref().unwrap_or(&TimeZone::UTC).moment(civil),
+                }
             }
         }
     }
@@ -180,17 +216,19 @@ impl TimeFormat {
     /// Whether times say no zone, and nobody named one.
     pub(crate) fn assumes_utc(&self) -> bool {
         match self {
-            Self::Strptime(TimePattern { pattern, zone: None }) => {
-                let with_offset = ["%z", "%:z", "%s", "%Q", "%:Q"];
-                !says_utc(pattern) && !with_offset.iter().any(|specifier| pattern.contains(specifier))
-            }
-            Self::Described(TimeDescription {
+            Self::Strptime(TimePattern {
+                says_zone, zone: None, ..
+            })
+            | Self::Described(TimeDescription {
                 says_zone, zone: None, ..
             }) => !says_zone,
             _ => false,
         }
     }
 }
+
+/// What each format must be able to write and read again.
+const SAMPLE: OffsetDateTime = datetime!(2001-12-31 23:59:58 UTC);
 
 fn says_utc(format: &str) -> bool {
     format.contains("UTC") || format.ends_with('Z')
@@ -216,8 +254,6 @@ fn to_jiff(civil: PrimitiveDateTime) -> Option<jiff::civil::DateTime> {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
-
     use super::*;
 
     #[test]
@@ -266,10 +302,55 @@ mod tests {
 
     #[test]
     fn formats_that_can_not_be() {
-        for format in ["[nonsense]", "%Y-%m", "%H:%M", "%!", "%d-%m-%Y %Z", "iso", ""] {
+        for format in [
+            "[nonsense]",
+            "%Y-%m",
+            "%H:%M",
+            "%!",
+            "%d-%m-%Y %Z",
+            "iso",
+            "",
+            // Afternoons would be read as mornings.
+            "%d/%m/%Y %I:%M",
+            "[year]-[month]-[day] [hour repr:12]:[minute]",
+            // No record could be read.
+            "[hour]:[minute]",
+            "[year repr:last_two]-[month]-[day]",
+            "[year]-[month]-[day] [offset_hour]",
+        ] {
             assert!(TimeFormat::named(format).is_err(), "{format}");
         }
         assert!(TimeFormat::Rfc3339.in_zone(TimeZone::UTC).is_err());
+        for format in ["%Y-%m-%d %H:%M UTC", "%Y-%m-%d %H:%M%z", "%Y-%m-%d %H:%M %Q"] {
+            assert!(
+                TimeFormat::named(format).unwrap().in_zone(TimeZone::UTC).is_err(),
+                "{format}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_zone_that_is_named_in_each_time_is_heeded() {
+        let format = TimeFormat::named("%Y-%m-%d %H:%M %Q").unwrap();
+        for (text, time) in [
+            ("2026-07-01 12:00 Europe/Berlin", Some(datetime!(2026-07-01 10:00 UTC))),
+            ("2026-07-01 12:00 +0200", Some(datetime!(2026-07-01 10:00 UTC))),
+            ("2026-03-29 02:30 Europe/Berlin", None),
+            ("2026-07-01 12:00 Mars/Base", None),
+        ] {
+            assert_eq!(format.parse(text), time, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_midnight_in_their_zone() {
+        for format in ["[day].[month].[year]", "%d.%m.%Y"] {
+            let format = TimeFormat::named(format).unwrap();
+            assert_eq!(format.parse("01.07.2026"), Some(datetime!(2026-07-01 0:00 UTC)));
+            assert_eq!(format.parse("01.07.2026 12:00"), None);
+            let there = format.in_zone(TimeZone::named("Europe/Berlin").unwrap()).unwrap();
+            assert_eq!(there.parse("01.07.2026"), Some(datetime!(2026-06-30 22:00 UTC)));
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::times;
 use crate::check::open;
 
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;
+/// Where UTF-16 shows.
+const MAX_LOOKED_AT_BYTES: usize = 1_024;
 const MAX_ROWS: usize = 5_000;
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -25,12 +27,17 @@ pub(super) struct Sample {
     pub(super) rows: Vec<Vec<String>>,
     /// Whether there is more in the file.
     pub(super) is_part: bool,
+    pub(super) is_utf8: bool,
 }
 
 impl Sample {
     pub(super) async fn read(path: &Path) -> io::Result<Self> {
         let mut bytes = Vec::new();
         open(path).await?.take(MAX_SAMPLE_BYTES).read_to_end(&mut bytes).await?;
+        if bytes.iter().take(MAX_LOOKED_AT_BYTES).any(|byte| *byte == 0) {
+            let what = "it has NUL bytes, as UTF-16 has: convert it, as with iconv -f utf-16 -t utf-8";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
         let is_part = bytes.len() as u64 == MAX_SAMPLE_BYTES;
         if is_part {
             // The last line may be half a one.
@@ -48,6 +55,7 @@ impl Sample {
             }
         }
         let (_, delimiter, quote, mut rows) = best;
+        let is_part = is_part || rows.len() == MAX_ROWS;
         let has_header = rows.first().is_some_and(|first| is_header(first));
         let header = match has_header {
             true => rows.remove(0).iter().map(|name| name.trim().to_owned()).collect(),
@@ -62,6 +70,7 @@ impl Sample {
             has_header,
             rows,
             is_part,
+            is_utf8: std::str::from_utf8(&bytes).is_ok(),
         })
     }
 
@@ -116,13 +125,17 @@ fn score(rows: &[Vec<String>], quote: u8) -> usize {
         + usize::from(width > 0)
 }
 
-/// Whether a row names columns: no two alike, none empty, and none that is a number or a time.
+/// Whether a row names columns: no two alike, and none that is a number or a time. One may be empty among others, as pandas
+/// writes that of its row numbers.
 fn is_header(row: &[String]) -> bool {
     let mut names: Vec<&str> = row.iter().map(|name| name.trim()).collect();
     let is_value = |name: &str| {
         let is_number = name.parse::<f64>().is_ok();
-        name.is_empty() || is_number || times::guess(&[name.to_owned()]).is_some()
+        is_number || times::guess(&[name.to_owned()]).is_some()
     };
+    if names.iter().all(|name| name.is_empty()) {
+        return false;
+    }
     if names.iter().any(|name| is_value(name)) {
         return false;
     }

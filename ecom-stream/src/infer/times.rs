@@ -14,7 +14,7 @@ pub(super) struct Guess {
 }
 
 /// In the order in which they are believed.
-const FORMATS: [&str; 30] = [
+const FORMATS: [&str; 36] = [
     "rfc3339",
     "epoch_s",
     "epoch_ms",
@@ -39,11 +39,17 @@ const FORMATS: [&str; 30] = [
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %I:%M:%S %p",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M %p",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y %H:%M",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%d.%m.%Y",
+    "%d.%m.%y %H:%M",
     "%d/%b/%Y:%H:%M:%S %z",
 ];
 

@@ -46,6 +46,9 @@ const NAMES: [(&str, &[&str]); 11] = [
             "clientid",
             "shopper",
             "shopperid",
+            "uid",
+            "memberid",
+            "accountid",
         ],
     ),
     (

@@ -19,6 +19,11 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
         sample.rows.len()
     ));
     line("# Look at it before you use it: names and values were seen, what they mean was guessed.".into());
+    if !sample.is_utf8 {
+        line(
+            "# It is not UTF-8, and what is not will be refused: convert it, as with iconv -f latin1 -t utf-8.".into(),
+        );
+    }
     let odd = sample
         .rows
         .iter()
@@ -66,6 +71,10 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
     if let Some(why) = purchases_without_price(columns, guesses) {
         line(format!("# {why}"));
         line("price_optional = true".into());
+    }
+    let decimal_comma = guesses.of("price").is_some_and(|at| has_decimal_comma(&columns[at]));
+    if decimal_comma {
+        line("decimal = \",\"".into());
     }
     let unused: Vec<&Column> = (0..columns.len())
         .filter(|at| !guesses.has(*at))
@@ -119,7 +128,7 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
                 line(entry);
             }
             _ => {
-                line_of_misfits(name, &misfits(name, column), &mut line);
+                line_of_misfits(name, &misfits(name, column, decimal_comma), &mut line);
                 line(format!("{name} = {source}"));
             }
         }
@@ -163,13 +172,29 @@ fn seen(column: &Column) -> String {
 }
 
 /// Values that can't be what they should.
-fn misfits<'a>(name: &str, column: &'a Column) -> Vec<&'a String> {
+fn misfits<'a>(name: &str, column: &'a Column, decimal_comma: bool) -> Vec<&'a String> {
     let fits = |value: &String| match name {
+        "price" if decimal_comma => is_price_with_comma(value),
         "price" => value.parse::<Price>().is_ok(),
         "quantity" => value.parse::<i32>().is_ok_and(|n| n >= 1),
         _ => true,
     };
     column.values.iter().filter(|value| !fits(value)).collect()
+}
+
+fn is_price_with_comma(value: &str) -> bool {
+    !value.contains('.') && value.replace(',', ".").parse::<Price>().is_ok()
+}
+
+/// Whether more of the values are prices so than with a point.
+fn has_decimal_comma(column: &Column) -> bool {
+    let with_comma = column.values.iter().filter(|value| is_price_with_comma(value)).count();
+    let with_point = column
+        .values
+        .iter()
+        .filter(|value| value.parse::<Price>().is_ok())
+        .count();
+    with_comma > with_point
 }
 
 fn line_of_misfits(name: &str, misfits: &[&String], line: &mut impl FnMut(String)) {

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::{Field, Ids, Mapping};
-use crate::{Dialect, Error, ErrorKind, Event, Result, TimeFormat};
+use crate::{Dialect, Error, ErrorKind, Event, EventType, Result, TimeFormat};
 
 /// Puts a [`Mapping`] together; [`build`](Self::build) checks it.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,7 @@ pub struct MappingBuilder {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    decimal_comma: bool,
 }
 
 impl MappingBuilder {
@@ -59,14 +60,20 @@ impl MappingBuilder {
         self
     }
 
+    /// Prices are written `12,50`: with a comma in front of the decimals, and no point.
+    pub fn decimal_comma(mut self) -> Self {
+        self.decimal_comma = true;
+        self
+    }
+
     /// The mapping.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] when an event has no column of a name, or two fields for one; when `event_time`,
     /// `event_type`, `user_id`, `session_id` or `product_id` comes from nowhere; when files can't be written so, or are said
-    /// to have no header and a field is taken from a column that is not among theirs; when ids are to be made of the content
-    /// and come from a column too.
+    /// to have no header and a field is taken from a column that is not among theirs; when a word is to mean an `event_type` that
+    /// there is none of; when ids are to be made of the content and come from a column too.
     pub fn build(self) -> Result<Mapping> {
         let mut fields = [const { None }; Event::COLUMNS.len()];
         for (name, field) in self.fields {
@@ -84,6 +91,9 @@ impl MappingBuilder {
         if !absent.is_empty() {
             return Err(refused(format!("nothing says where {} comes from", absent.join(", ")))
                 .hint("name a column of the files, or a constant"));
+        }
+        if let Some(field) = column("event_type").and_then(|at| fields[at].as_ref()) {
+            check_event_types(field)?;
         }
         if self.ids == Ids::Content && is_mapped("event_id") {
             return Err(
@@ -113,7 +123,23 @@ impl MappingBuilder {
             ids: self.ids,
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
+            decimal_comma: self.decimal_comma,
         })
+    }
+}
+
+/// A word that is misspelled would have every record refused.
+fn check_event_types(field: &Field) -> Result<()> {
+    let constant = field.source.constant().map(|word| field.meaning_of(word));
+    let meanings = field.values.values().map(String::as_str);
+    let words = meanings.chain(constant).chain(field.default.as_deref());
+    let unknown = words.filter(|word| !word.is_empty() && EventType::from_name(word).is_none());
+    match unknown.min() {
+        None => Ok(()),
+        Some(word) => {
+            let known: Vec<&str> = EventType::ALL.iter().map(|of| of.as_str()).collect();
+            Err(refused(format!("there is no event_type {word:?}")).hint(format!("it is one of {}", known.join(", "))))
+        }
     }
 }
 
@@ -158,6 +184,19 @@ mod tests {
         assert!(refused(halves).starts_with("nothing says where event_type, session_id, product_id comes from"));
         let twice = complete().field("event_id", Field::column("id")).ids(Ids::Content);
         assert!(refused(twice).contains("content"));
+        let typo = Field::column("t").value("cart", "add_to_card");
+        let of_type = |field: Field| {
+            let others = Event::REQUIRED_COLUMNS.into_iter().filter(|name| *name != "event_type");
+            let builder = others.fold(Mapping::builder(), |builder, name| {
+                builder.field(name, Field::column(name))
+            });
+            builder.field("event_type", field)
+        };
+        assert!(refused(of_type(typo)).starts_with("there is no event_type \"add_to_card\""));
+        assert!(refused(of_type(Field::constant("Purchase"))).contains("view, add_to_cart"));
+        assert!(refused(of_type(Field::column("t").default_value("none"))).contains("none"));
+        assert!(of_type(Field::constant("buy").value("buy", "purchase")).build().is_ok());
+        assert!(of_type(Field::column("t").value("n/a", "")).build().is_ok());
         let headless = complete().dialect(Dialect::default().without_header(["event_time", "user_id"]));
         assert!(refused(headless).starts_with("the files have no column event_type, session_id, product_id"));
     }

@@ -27,6 +27,7 @@ struct MappingFile {
     extra: bool,
     #[serde(default)]
     price_optional: bool,
+    decimal: Option<Spanned<String>>,
     #[serde(default)]
     event: EventTable,
 }
@@ -147,6 +148,16 @@ impl MappingFile {
         }
         if self.price_optional {
             builder = builder.price_optional();
+        }
+        if let Some(decimal) = self.decimal {
+            builder = match decimal.as_ref().as_str() {
+                "." => builder,
+                "," => builder.decimal_comma(),
+                _ => {
+                    let what = "decimals begin with \".\" or \",\"";
+                    return Err(refused(text, Some(decimal.span()), what));
+                }
+            };
         }
         for (name, entry) in self.event.into_entries() {
             let Some(entry) = entry else { continue };

@@ -14,7 +14,8 @@ use std::collections::HashSet;
 
 pub use builder::MappingBuilder;
 pub use field::Field;
-pub(crate) use of_header::{MappingOfHeader, Values};
+use field::FieldSource;
+pub(crate) use of_header::{MappingOfHeader, Values, value_in_path};
 
 use crate::{Columns, Dialect, Event, TimeFormat};
 
@@ -67,6 +68,7 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    decimal_comma: bool,
 }
 
 /// Where the id of an event comes from whose file has none.
@@ -76,8 +78,9 @@ pub enum Ids {
     /// a crash or into another table, gives the same ids; two rows are two events, even if they are alike.
     #[default]
     Position,
-    /// From the names and the values of all its fields, in whatever order the columns stand. Rows that are alike are one
-    /// event, in one file or in several: for files that are sent again with rows that were sent before.
+    /// From the names and the values of all its fields, in whatever order the columns stand, and what is taken from the path.
+    /// Rows that are alike are one event, in one file or in several: for files that are sent again with rows that were sent
+    /// before.
     Content,
 }
 
@@ -133,6 +136,11 @@ impl Mapping {
         self.price_optional
     }
 
+    /// Whether prices have a comma in front of their decimals.
+    pub(crate) fn decimal_comma(&self) -> bool {
+        self.decimal_comma
+    }
+
     /// What is not in the files and yet in the events, one line each: constants, defaults, made ids, assumed zones.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -159,6 +167,14 @@ impl Mapping {
             notes.push("a purchase without a price is stored without one".into());
         }
         notes
+    }
+
+    /// What is asked of the directories of a file, in the order of the event's columns.
+    pub(crate) fn path_keys(&self) -> impl Iterator<Item = &str> {
+        self.fields().filter_map(|(_, field)| match &field.source {
+            FieldSource::Path(key) => Some(key.as_str()),
+            FieldSource::Column(_) | FieldSource::Constant(_) => None,
+        })
     }
 
     /// The columns of an event that come from somewhere.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
+use crate::csv_dir::from_path;
 use crate::event::{absent_id, id_of_parts};
 use crate::{CsvRecord, Event, Header, Origin, Split};
 
@@ -71,11 +72,8 @@ impl MappingOfHeader {
         };
         let has_paths = || self.fields.iter().any(|slot| matches!(slot, Slot::Path(_)));
         if self.paths.as_ref().is_none_or(|(of, _)| of != split) && has_paths() {
-            let keys = mapping.fields().filter_map(|(_, field)| match &field.source {
-                FieldSource::Path(key) => Some(value_in_path(split.path(), key)),
-                _ => None,
-            });
-            self.paths = Some((split.clone(), keys.collect()));
+            let values = mapping.path_keys().map(|key| value_in_path(split.path(), key));
+            self.paths = Some((split.clone(), values.collect()));
         }
     }
 
@@ -107,11 +105,15 @@ impl MappingOfHeader {
             (Ids::Position, Some(origin)) => absent_id(pipeline, origin),
             (Ids::Content, _) | (Ids::Position, None) => {
                 let names = record.header().names();
-                id_of_parts(
-                    self.by_name
-                        .iter()
-                        .flat_map(|&at| [names[at].as_str(), record.field(at).unwrap_or_default()]),
-                )
+                let columns = self
+                    .by_name
+                    .iter()
+                    .flat_map(|&at| [names[at].as_str(), record.field(at).unwrap_or_default()]);
+                // What the directories say is of the row as well: rows that are alike in two of them are two events.
+                let said = self.paths.iter().flat_map(|(_, values)| values);
+                let paths = mapping.path_keys().zip(said);
+                let paths = paths.flat_map(|(key, value)| [key, value.as_deref().unwrap_or_default()]);
+                id_of_parts(columns.chain(paths))
             }
         }
     }
@@ -142,7 +144,7 @@ impl MappingOfHeader {
 pub(crate) type Values<'a> = [Option<&'a str>; Event::COLUMNS.len()];
 
 impl Field {
-    fn meaning_of<'a>(&'a self, text: &'a str) -> &'a str {
+    pub(super) fn meaning_of<'a>(&'a self, text: &'a str) -> &'a str {
         match self.values.is_empty() {
             true => text,
             false => self.values.get(text).map_or(text, String::as_str),
@@ -155,13 +157,17 @@ fn json_text(text: &str) -> String {
 }
 
 /// What a directory in `path` says of `key`: `key=value`, with what is special to file systems in percents.
-fn value_in_path(path: &str, key: &str) -> Option<String> {
+pub(crate) fn value_in_path(path: &str, key: &str) -> Option<String> {
     let (directories, _) = path.rsplit_once('/')?;
     let value = directories
         .split('/')
         .find_map(|name| name.strip_prefix(key)?.strip_prefix('='))?;
     // Hive's word for null.
-    (value != "__HIVE_DEFAULT_PARTITION__").then(|| percent_decoded(value).into_owned())
+    (value != "__HIVE_DEFAULT_PARTITION__").then(|| {
+        // As the directory is called, where that is a text.
+        let name = from_path(value).into_string();
+        percent_decoded(name.as_deref().unwrap_or(value)).into_owned()
+    })
 }
 
 fn percent_decoded(text: &str) -> Cow<'_, str> {
@@ -183,7 +189,9 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
             }
         };
     }
-    String::from_utf8(decoded).map_or(text.into(), Cow::Owned)
+    // No text of the database has a NUL.
+    let decoded = String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'));
+    decoded.map_or(text.into(), Cow::Owned)
 }
 
 #[cfg(test)]
@@ -195,7 +203,14 @@ mod tests {
         let path = "date=2026-11-01/hour=09%3A30/a=b/x=y.csv";
         assert_eq!(value_in_path(path, "date").as_deref(), Some("2026-11-01"));
         assert_eq!(value_in_path(path, "hour").as_deref(), Some("09:30"));
-        assert_eq!(value_in_path("d=%zz%/f.csv", "d").as_deref(), Some("%zz%"));
+        for (path, value) in [
+            ("d=%zz%/f.csv", "%zz%"),
+            ("d=%00/f.csv", "%00"),
+            ("d=a\\\\b/f.csv", "a\\b"),
+            ("d=\\xff/f.csv", "\\xff"),
+        ] {
+            assert_eq!(value_in_path(path, "d").as_deref(), Some(value));
+        }
         for none in ["x", "dat", "minute"] {
             assert_eq!(value_in_path(path, none), None, "{none}");
         }

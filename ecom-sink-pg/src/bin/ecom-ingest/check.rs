@@ -82,6 +82,12 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
             );
         }
     }
+    if !checked.is_read_by_name {
+        let _ = writeln!(
+            text,
+            "  a run passes it over: its name is hidden, or ends in none of .csv, .csv.gz, .csv.zst"
+        );
+    }
     for (reason, found) in &checked.rejected {
         let _ = writeln!(text, "  refused: {} for {reason}", found.count);
         for Example {

@@ -1,12 +1,14 @@
 //! Records that were refused: to see, to mend, to put in again.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Retried};
 use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
-use crate::words::{count, in_short};
+use crate::words::{count, in_short, on_one_line};
 use crate::{Database, output};
 
 #[derive(Debug, Args)]
@@ -159,7 +161,7 @@ fn in_words(letter: &Letter) -> String {
         letter.id,
         in_short(age.try_into().unwrap_or_default()),
         letter.reason,
-        letter.detail,
+        on_one_line(&letter.detail),
     );
     if let Some(raw) = &letter.raw {
         text.push_str(&format!("  row    {}\n", readable(raw)));
@@ -189,18 +191,11 @@ fn by_mapping(is_mapped: bool) -> &'static str {
     if is_mapped { " --map MAPPING" } else { "" }
 }
 
-/// On one line, with nothing in it that a terminal would obey.
+/// The beginning, on one line.
 fn readable(raw: &[u8]) -> String {
     const MOST_CHARS: usize = 160;
     let text = String::from_utf8_lossy(raw);
-    let mut shown: String = text
-        .chars()
-        .take(MOST_CHARS)
-        .flat_map(|char| match char.is_control() {
-            true => char.escape_default().collect::<Vec<_>>(),
-            false => vec![char],
-        })
-        .collect();
+    let mut shown: String = on_one_line(&text.chars().take(MOST_CHARS).collect::<String>());
     if text.chars().nth(MOST_CHARS).is_some() {
         shown.push('…');
     }
@@ -313,7 +308,7 @@ fn told(file: &Path, retried: Retried) -> Retried {
 }
 
 async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Retried> {
-    let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{}", std::process::id()));
+    let dir = private_directory()?;
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {
         Ok(exported) => retry_all(console, exported, mapping).await,
@@ -324,6 +319,14 @@ async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&
     }
     warn_of_left_out(&exported?);
     retried
+}
+
+/// A new directory that nobody else can enter: others must neither read the rows nor change them on their way.
+fn private_directory() -> Result<PathBuf> {
+    let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{:032x}", rand::random::<u128>()));
+    let made = DirBuilder::new().mode(0o700).create(&dir);
+    made.map_err(|err| Error::new(ErrorKind::Sink, format!("can't make {}", dir.display())).caused_by(err))?;
+    Ok(dir)
 }
 
 async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {

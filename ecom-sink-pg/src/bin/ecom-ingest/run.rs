@@ -187,7 +187,7 @@ impl Run {
             0 => {}
             files => {
                 tracing::warn!(
-                    "files that can't be used, wholly or from some place on: {files}; see ecom-ingest status"
+                    "files that can't be used, wholly or from some place on: {files}; ecom-ingest status tells what to do"
                 );
             }
         }

@@ -1,6 +1,7 @@
 //! The run seen from outside, over HTTP: metrics, health and progress.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,14 +15,16 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::health::Health;
 
 /// More than any monitoring opens; others wait.
 const MOST_CONNECTIONS: usize = 32;
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// A connection is for one request, and ends after so long whoever dawdles: those that wait shall have their turn.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
+const MOST_HEADER_BYTES: usize = 16 << 10;
 /// So often samples of histograms are put into their buckets, where nobody asks.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -97,14 +100,11 @@ pub(crate) async fn serve(
                 site.metrics.run_upkeep();
                 continue;
             }
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &room) => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, permit)) = accepted else {
             // Such as too many open files: it passes.
             tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             continue;
         };
         let site = Arc::clone(&site);
@@ -114,13 +114,25 @@ pub(crate) async fn serve(
                 async move { Ok::<_, Infallible>(site.answer(&request)) }
             });
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-            if let Err(err) = http.serve_connection(TokioIo::new(stream), answer).await {
-                tracing::debug!("a request ended: {err}");
+            http.timer(TokioTimer::new())
+                .header_read_timeout(CONNECTION_WITHIN)
+                .max_buf_size(MOST_HEADER_BYTES)
+                .keep_alive(false);
+            let served = http.serve_connection(TokioIo::new(stream), answer);
+            match tokio::time::timeout(CONNECTION_WITHIN, served).await {
+                Ok(Ok(())) => {}
+                Ok(Err(err)) => tracing::debug!("a request ended: {err}"),
+                Err(_) => tracing::debug!("a request took too long"),
             }
             drop(permit);
         });
     }
+}
+
+/// The next connection, once there is room for it.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((listener.accept().await?.0, permit))
 }
 
 impl Site {

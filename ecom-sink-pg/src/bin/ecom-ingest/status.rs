@@ -5,13 +5,13 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use ecom_sink_pg::{Instance, PipelineStatus, Status as Found};
+use ecom_sink_pg::{Instance, PipelineStatus, Status as Found, UnusableFile};
 use ecom_stream::Result;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::words::{bytes, count, in_short};
+use crate::words::{bytes, count, in_short, on_one_line};
 use crate::{Database, output};
 
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ impl Status {
             let status = console.status(self.only.as_deref()).await?;
             let text = match self.json {
                 true => format!("{}\n", in_json(&status)),
-                false => in_words(&status),
+                false => in_words(&status, self.only.as_deref()),
             };
             let Some(every) = self.watch else {
                 return output::text(&text);
@@ -55,11 +55,12 @@ impl Status {
     }
 }
 
-fn in_words(status: &Found) -> String {
-    let mut text = String::new();
-    if status.pipelines.is_empty() {
-        text.push_str("no pipeline has run on this database yet: ecom-ingest run --input DIR starts one\n");
-    }
+fn in_words(status: &Found, only: Option<&str>) -> String {
+    let mut text = match (status.pipelines.is_empty(), only) {
+        (false, _) => String::new(),
+        (true, Some(name)) => format!("no pipeline of the name {name:?} has run on this database yet\n"),
+        (true, None) => "no pipeline has run on this database yet: ecom-ingest run --input DIR starts one\n".to_owned(),
+    };
     for pipeline in &status.pipelines {
         let _ = of_pipeline(&mut text, pipeline, status.at);
     }
@@ -141,7 +142,9 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
         writeln!(
             text,
             "  {state:<9} {}{place}: {}: {}",
-            file.path, file.reason, file.detail
+            file.path,
+            file.reason,
+            on_one_line(&file.detail)
         )?;
     }
     for next in next_steps(pipeline) {
@@ -156,16 +159,25 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     if let Instance::NotRunning { .. } = pipeline.instance {
         let input = pipeline.sources.first().map_or("DIR", |(_, location)| location);
         steps.push(format!(
-            "to load what comes: ecom-ingest run --input {input} --pipeline {}",
+            "to load what comes: ecom-ingest run --input {input} --pipeline {}, and --map where it had one",
             pipeline.name
         ));
     }
     if pipeline.refused.iter().any(|refused| refused.waiting > 0) {
         steps.push("to see what was refused and how to mend it: ecom-ingest rejects list".to_owned());
     }
+    let is_other_layout = |file: &&UnusableFile| ["column_missing", "wrong_delimiter"].contains(&&*file.reason);
+    if let Some(file) = pipeline.unusable.iter().find(is_other_layout) {
+        steps.push(format!(
+            "to load files of another layout: ecom-ingest infer {} proposes a mapping, for run --map",
+            file.path
+        ));
+    }
     if pipeline.files.damaged + pipeline.files.set_aside > 0 {
         steps.push(
-            "to have a file read that could not be: put it whole into the directory, under a new name".to_owned(),
+            "to have a file read that could not be: put it, mended and whole, in its place; it is read on from where it \
+             was left"
+                .to_owned(),
         );
     }
     if !pipeline.counts.is_balanced() {

@@ -24,12 +24,27 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+const DAY: u64 = 86_400;
+
+/// With nothing in it that a terminal would obey.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() {
+            true => shown.extend(char.escape_default()),
+            false => shown.push(char),
+        }
+    }
+    shown
+}
+
 pub(crate) fn in_short(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),
         1..60 => format!("{:.1} s", time.as_secs_f64()),
+        seconds if seconds >= 100 * DAY => format!("{} days", count(seconds / DAY)),
         seconds => {
-            let unit = [86_400, 3_600, 60, 1]
+            let unit = [3_600, 60, 1]
                 .into_iter()
                 .find(|unit| seconds >= 100 * unit)
                 .unwrap_or(1);
@@ -41,6 +56,25 @@ pub(crate) fn in_short(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let day = Duration::from_secs(DAY);
+        for (time, text) in [
+            (Duration::from_millis(90), "90 ms"),
+            (Duration::from_millis(2_340), "2.3 s"),
+            (Duration::from_secs(90), "1m 30s"),
+            (day * 3 + Duration::from_secs(7_260), "3days 2h"),
+            (day * 2_614, "2,614 days"),
+        ] {
+            assert_eq!(in_short(time), text);
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        assert_eq!(on_one_line("Mä\x1b[2J\nx"), "Mä\\u{1b}[2J\\nx");
+    }
 
     #[test]
     fn thousands_are_apart() {

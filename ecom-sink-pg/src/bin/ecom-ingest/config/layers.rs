@@ -1,5 +1,6 @@
 //! The layers below the flags: the environment, and the values of the file, which are the defaults of a command.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
@@ -32,15 +33,17 @@ pub(super) fn is_of_one_call(arg: &Arg) -> bool {
 /// also switch off what the file switches on.
 pub(crate) fn ask_environment(command: Command) -> Command {
     let command = command.mut_args(|arg| {
-        if !is_setting(&arg) {
-            return arg;
-        }
-        let arg = match arg.get_env() {
-            Some(_) => arg,
-            None => {
+        let arg = match (arg.get_env(), is_setting(&arg)) {
+            (Some(variable), _) if is_empty(variable) => arg.env(None),
+            (Some(_), _) => arg,
+            (None, true) => {
                 let variable = format!("ECOM_{}", arg.get_id().as_str().to_uppercase());
-                arg.env(variable).hide_env(true)
+                match is_empty(variable.as_ref()) {
+                    true => arg,
+                    false => arg.env(variable).hide_env(true),
+                }
             }
+            (None, false) => return arg,
         };
         match arg.get_action() {
             ArgAction::SetTrue => as_choice(arg),
@@ -48,6 +51,11 @@ pub(crate) fn ask_environment(command: Command) -> Command {
         }
     });
     command.mut_subcommands(ask_environment)
+}
+
+/// As scripts set what they leave open.
+fn is_empty(variable: &OsStr) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
 fn as_choice(switch: Arg) -> Arg {

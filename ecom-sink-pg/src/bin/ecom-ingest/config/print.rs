@@ -116,10 +116,16 @@ fn collect(
 fn shown(arg: &Arg, value: &str) -> String {
     // Options whose values in the environment are not shown are secret.
     if arg.is_hide_env_values_set() {
-        return format!("{:?}", ecom_sink_pg::without_password(value));
+        return text(&ecom_sink_pg::without_password(value));
     }
-    match value.parse::<i64>().is_ok() || value == "true" || value == "false" {
+    let is_number = value.parse::<i64>().is_ok_and(|number| number.to_string() == value);
+    match is_number || value == "true" || value == "false" {
         true => value.to_owned(),
-        false => format!("{value:?}"),
+        false => text(value),
     }
+}
+
+/// A text in TOML, whose basic strings are those of JSON.
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
