@@ -29,7 +29,8 @@ pub(crate) fn action(state: Option<&SqlState>) -> Action {
         (&SqlState::CHECK_VIOLATION, _) => Action::MakePartitions,
         // A column that must be given was added: that is the table's fault, not the rows'.
         (&SqlState::NOT_NULL_VIOLATION, _) => Action::Pause,
-        (_, "22" | "23") => Action::Bisect,
+        // 54: a row or a key of an index that is larger than the server can store.
+        (_, "22" | "23" | "54") => Action::Bisect,
         // The catalogue or the rights are not as they should be.
         (_, "42" | "28" | "3D" | "3F" | "0A" | "0L" | "0P") => Action::Pause,
         // Connections, resources, an operator's intervention, deadlocks, and whatever is not known.
@@ -41,7 +42,7 @@ pub(crate) fn action(state: Option<&SqlState>) -> Action {
 /// it was not: a server that is shut down during COMMIT may have done it, and says so with an error too.
 pub(crate) fn may_have_committed(state: Option<&SqlState>) -> bool {
     let class = state.and_then(|state| state.code().get(..2));
-    !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "55"))
+    !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "54" | "55"))
 }
 
 /// The kind of error that it is to the user, and what to do about it.
@@ -105,6 +106,7 @@ mod tests {
             ("53100", Action::Retry),
             ("53200", Action::Retry),
             ("53300", Action::Retry),
+            ("54000", Action::Bisect),
             ("55P03", Action::Retry),
             ("57014", Action::Retry),
             ("57P01", Action::Retry),

@@ -9,24 +9,35 @@ use crate::epoch::{Epoch, Fate};
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// What is checked at the end of the transaction otherwise would be found of no row.
-const BEGIN: &str = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE";
-
-/// Finds the rows that the server refuses for a reason like the one it gave, and leaves them out.
+/// Writes the rows of an epoch in halves, finds those that the server refuses, and leaves them out. What was written stays in the
+/// transaction, to be committed as it is: rows may be refused together that would each be taken alone, and the other way
+/// round, so that another try, all at once, could fail where the halves did not.
 ///
-/// All in one transaction that is rolled back with the session, so that rows are tried beside those before them: two may be
-/// refused together that would each be taken alone.
-pub(crate) async fn bisect(session: &Session, epoch: &mut Epoch, refused: Action) -> Result<(), Failure> {
-    session.control("beginning", BEGIN).await?;
+/// All tables one after the other, each merged at once. What is checked at the end of the transaction is of no row; where that
+/// failed it is checked `immediately`.
+pub(crate) async fn write_in_halves(session: &Session, epoch: &mut Epoch, how: Halves) -> Result<(), Failure> {
+    session.control("beginning", "BEGIN").await?;
+    if how.immediately {
+        session.control("beginning", "SET CONSTRAINTS ALL IMMEDIATE").await?;
+    }
     // What the table has already must not be taken for refused.
     session.look_up(epoch).await?;
     let tables: Vec<(usize, usize)> = epoch.tables().map(|(number, rows)| (number, rows.len())).collect();
     let events = (Rows::Events, epoch.len());
     let tables = tables.into_iter().map(|(number, rows)| (Rows::Of(number), rows));
     for (of, rows) in std::iter::once(events).chain(tables) {
-        bisect_rows(session, epoch, of, rows, refused).await?;
+        write_rows(session, epoch, of, rows, how.refused).await?;
     }
     Ok(())
+}
+
+/// How an epoch is written in halves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Halves {
+    /// What the refusal was that led to it.
+    pub(crate) refused: Action,
+    /// Whether constraints are checked at once that could wait for the end of the transaction.
+    pub(crate) immediately: bool,
 }
 
 /// Rows of which table.
@@ -36,7 +47,7 @@ enum Rows {
     Of(usize),
 }
 
-async fn bisect_rows(
+async fn write_rows(
     session: &Session,
     epoch: &mut Epoch,
     of: Rows,

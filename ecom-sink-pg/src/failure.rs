@@ -36,6 +36,9 @@ pub(crate) enum Failure {
     TableChanged { table: String },
 }
 
+const MISCOUNTED: &str =
+    "a trigger of the table leaves rows out: take it away, or filter in the pipeline, where it is counted";
+
 const LEDGER_REFUSES: &str = "a table of the ledger refuses it, not the one of the events: take away the rule that was added \
     to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; loading goes on by itself then";
 
@@ -90,6 +93,19 @@ impl Failure {
             {
                 Action::Bisect
             }
+            // We know neither the partitions nor the keys of tables of the user's own.
+            Self::Postgres(err)
+                if matches!(
+                    err.code(),
+                    Some(&SqlState::CHECK_VIOLATION | &SqlState::UNIQUE_VIOLATION)
+                ) && err
+                    .as_db_error()
+                    .and_then(|db| db.schema())
+                    .is_some_and(|schema| schema != "ecom") =>
+            {
+                Action::Bisect
+            }
+            Self::Miscounted { .. } => Action::Pause,
             // No row is to blame, and none may be left out for it.
             Self::Ledger(err) => match action(err.code()) {
                 Action::LookUpKeys | Action::MakePartitions | Action::Bisect => Action::Pause,
@@ -138,7 +154,8 @@ impl Failure {
                 refusal::verdict(err).unwrap_or_else(|| verdict(err.code()))
             }
             Self::Silence { .. } => verdict(None),
-            Self::Miscounted { .. } | Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
+            Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
+            Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };

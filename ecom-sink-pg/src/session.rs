@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ecom_stream::{Result, crash_point};
@@ -10,6 +11,7 @@ use futures::future::{OptionFuture, join, join5, try_join4};
 use futures::{Sink, SinkExt};
 use postgres_types::ToSql;
 use time::Date;
+use tokio::time::Instant;
 use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 
@@ -23,10 +25,15 @@ use crate::{duplicates, statements};
 /// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
 const DAYS_AT_ONCE: usize = 8;
 
+/// So long may a session keep stages. The server can't clean up after old transactions in temporary tables, and refuses to write
+/// at last.
+const OLD_AFTER: Duration = Duration::from_hours(1);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Connection,
+    since: Instant,
     deadline: Deadline,
     ensure_partitions: Statement,
     copy: Statement,
@@ -41,7 +48,7 @@ pub(crate) struct Session {
 
 /// The statements for a table of the user's own.
 #[derive(Debug)]
-struct Table {
+pub(crate) struct Table {
     name: String,
     copy: Statement,
     /// For one whose rows are staged first.
@@ -74,6 +81,7 @@ impl Session {
         let tables = prepare_tables(&connection, deadline, tables).await?;
         Ok(Self {
             connection,
+            since: Instant::now(),
             deadline,
             ensure_partitions,
             copy,
@@ -94,6 +102,11 @@ impl Session {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.connection.client.is_closed()
+    }
+
+    /// Whether another is to take its place.
+    pub(crate) fn is_old(&self) -> bool {
+        self.tables.iter().any(|table| table.merge.is_some()) && self.since.elapsed() > OLD_AFTER
     }
 
     /// Makes partitions for days that have none. Not within a transaction.
@@ -278,7 +291,7 @@ impl Session {
 }
 
 /// Prepares what writes tables of the user's own, if they are still as they were at the start.
-async fn prepare_tables(
+pub(crate) async fn prepare_tables(
     connection: &Connection,
     deadline: Deadline,
     tables: &[FoundTable],
@@ -288,8 +301,8 @@ async fn prepare_tables(
     for (number, table) in tables.iter().enumerate() {
         let name = table.spec.sql_name();
         let described = deadline.of("preparing", client.prepare(&table.spec.describe())).await?;
-        let types = table.columns.iter().map(|column| &column.column_type);
-        if !described.columns().iter().map(|column| column.type_()).eq(types) {
+        let types = table.columns.iter().map(|column| column.column_type.oid());
+        if !described.columns().iter().map(|column| column.type_().oid()).eq(types) {
             return Err(Failure::TableChanged { table: name });
         }
         let mut merge = None;

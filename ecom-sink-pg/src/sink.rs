@@ -117,7 +117,9 @@ impl<W> PgSink<W> {
     /// Writes to other tables than [`Events`]: to a [`Table`](crate::Table) of your own, with rows of any type, or for records
     /// that are [`Either`](ecom_stream::Either) of two to a pair of tables, all in one transaction.
     ///
-    /// Raw events beside their number by user and minute, both exactly once:
+    /// Raw events beside their number by user and minute, both exactly once. (An event that a producer sends twice is one event
+    /// in the table of events, and counts twice in the minute unless it is [deduplicated](ecom_stream::operators::KeyBy::deduplicate)
+    /// before.)
     ///
     /// ```
     /// use std::time::Duration;

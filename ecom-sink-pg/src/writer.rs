@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::action::Action;
 use crate::backoff::{PAUSE, delays};
-use crate::bisect::bisect;
+use crate::bisect::{Halves, write_in_halves};
 use crate::epoch::Epoch;
 use crate::failure::Failure;
 use crate::leader::{Leader, Outcome};
@@ -63,7 +63,8 @@ struct Tried {
     fruitless: u32,
     found: bool,
     made_partitions: bool,
-    bisected: bool,
+    /// Whether it is to be written in halves now.
+    halves: Option<Halves>,
 }
 
 impl Writer {
@@ -129,27 +130,13 @@ impl Writer {
                     continue;
                 }
                 // Of the unique violations, those of another key than ours.
-                Action::LookUpKeys | Action::Bisect if !tried.bisected => {
+                Action::LookUpKeys | Action::Bisect if tried.halves.is_none_or(|halves| !halves.immediately) => {
                     let said = failure.detail();
                     tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
-                    let mut backend_pid = None;
-                    let bisected = async {
-                        let session = Session::open(common.leader.connector(), &common.tables).await?;
-                        backend_pid = Some(session.backend_pid());
-                        bisect(&session, epoch, action).await
-                    };
-                    match bisected.await {
-                        Ok(()) => tried.bisected = true,
-                        Err(failure) => {
-                            // It may still have our keys.
-                            if let Some(pid) = backend_pid.filter(|_| failure.is_unknown_outcome()) {
-                                common.leader.end_backend(pid).await?;
-                            }
-                            common.partitions.lock().await.clear();
-                            tracing::warn!("trying again: {}", failure.into_error("copying").report());
-                            tokio::time::sleep(delays.next().unwrap_or_default()).await;
-                        }
-                    }
+                    tried.halves = Some(Halves {
+                        refused: action,
+                        immediately: tried.halves.is_some(),
+                    });
                     continue;
                 }
                 Action::StartOver => continue,
@@ -198,7 +185,7 @@ impl Writer {
             looks_up,
         } = &*self.common;
         let session = match &mut self.session {
-            Some(session) if !session.is_closed() => session,
+            Some(session) if !session.is_closed() && !session.is_old() => session,
             session => session.insert(Session::open(leader.connector(), tables).await?),
         };
         {
@@ -206,7 +193,11 @@ impl Writer {
             session.make_partitions(&mut known, epoch.days()).await?;
         }
         ended("begin");
-        if looks_up.load(Ordering::Relaxed) {
+        if let Some(halves) = tried.halves {
+            // It is its turn, so what older epochs could not store is known.
+            order.take_refused(epoch.number(), |key| epoch.take_place(key));
+            write_in_halves(session, epoch, halves).await?;
+        } else if looks_up.load(Ordering::Relaxed) {
             let found = session.begin_looking_up(epoch).await?;
             tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
             tried.found |= found > 0;
@@ -215,10 +206,11 @@ impl Writer {
             ended("look_up");
             crash_point!("keys.looked_up");
             session.copy(epoch, 0..epoch.len()).await?;
+            session.copy_tables(epoch).await?;
         } else {
             session.begin_and_copy(epoch).await?;
+            session.copy_tables(epoch).await?;
         }
-        session.copy_tables(epoch).await?;
         crash_point!("copy.finished");
         session.write_letters(epoch, leader.pipeline()).await?;
         ended("copy");

@@ -263,6 +263,77 @@ async fn a_row_that_the_server_refuses_is_a_dead_letter_and_its_neighbours_stay(
 }
 
 #[tokio::test]
+async fn rows_that_fail_together_and_pass_apart_are_stored() {
+    let database = database().await;
+    let make = "
+        CREATE TABLE orders (id int8 PRIMARY KEY, place int8 UNIQUE, total int4);
+        CREATE TABLE lines (order_id int8 REFERENCES orders, line int8);
+        INSERT INTO orders VALUES (1, 5, 0), (2, 6, 0), (3, 7, -2000000000)";
+    database.client.batch_execute(make).await.unwrap();
+    type Order = (i64, i64, i64);
+    type Line = (i64, i64);
+    let orders = Table::new("orders")
+        .column("id", |order: &Order| order.0)
+        .column("place", |order| order.1)
+        .merge("total", Merge::Add, |order| order.2)
+        .key(["id"]);
+    let lines = Table::new("lines")
+        .column("order_id", |line: &Line| line.0)
+        .column("line", |line| line.1);
+    let items: Vec<Either<Order, Line>> = vec![
+        // The lines are copied before the orders are merged.
+        Either::Left((10, 10, 1)),
+        Either::Right((10, 1)),
+        // In the order of the keys one would be in the place of the other.
+        Either::Left((2, 8, 1)),
+        Either::Left((1, 6, 1)),
+        // Too many together, but not with what is there.
+        Either::Left((3, 7, 1_500_000_000)),
+        Either::Left((3, 7, 1_500_000_000)),
+        // Of no order.
+        Either::Right((99, 2)),
+    ];
+    let source = MemorySource::new("items", items);
+    let summary = source.to(sink(&database, (orders, lines))).run().await.unwrap();
+    assert_eq!((summary.counts.stored, summary.counts.rejected), (6, 1));
+    let rows = database
+        .client
+        .query("SELECT id, place, total FROM orders ORDER BY id", &[])
+        .await
+        .unwrap();
+    let rows: Vec<(i64, i64, i32)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    assert_eq!(rows, [(1, 6, 1), (2, 8, 1), (3, 7, 1_000_000_000), (10, 10, 1)]);
+    let reasons = "SELECT reason FROM ecom.dead_letters";
+    assert_eq!(database.row(reasons).await.get::<_, String>(0), "sqlstate_23503");
+}
+
+#[tokio::test]
+async fn what_no_row_of_the_table_can_be_is_a_dead_letter() {
+    let database = database().await;
+    let make = "
+        CREATE TABLE texts (text text PRIMARY KEY, number int8) PARTITION BY RANGE (text);
+        CREATE TABLE texts_a PARTITION OF texts FOR VALUES FROM ('a') TO ('n')";
+    database.client.batch_execute(make).await.unwrap();
+    // Too large for an index, whatever it is compressed to; and of no partition.
+    let mut random = fastrand::Rng::with_seed(5);
+    let large = "a".to_owned()
+        + &std::iter::repeat_with(|| random.alphanumeric())
+            .take(20_000)
+            .collect::<String>();
+    let rows: Vec<(String, i64)> = vec![("b".into(), 1), (large, 2), ("z".into(), 3), ("c".into(), 4)];
+    let texts = Table::new("texts")
+        .column("text", |row: &(String, i64)| row.0.clone())
+        .column("number", |row| row.1);
+    let source = MemorySource::new("rows", rows);
+    let summary = source.to(sink(&database, texts)).run().await.unwrap();
+    assert_eq!((summary.counts.stored, summary.counts.rejected), (2, 2));
+    let sql = "SELECT reason FROM ecom.dead_letters ORDER BY record_no";
+    let reasons = database.client.query(sql, &[]).await.unwrap();
+    let reasons: Vec<String> = reasons.iter().map(|row| row.get(0)).collect();
+    assert_eq!(reasons, ["sqlstate_54000", "sqlstate_23514"]);
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_told_at_the_start() {
     let database = database().await;
     let make = "
@@ -271,7 +342,9 @@ async fn what_does_not_fit_is_told_at_the_start() {
         CREATE TABLE null_key (key int2 UNIQUE, sum int8);
         CREATE TABLE more (key int2 PRIMARY KEY, sum int8, other text NOT NULL);
         CREATE TABLE fewer (key int2 PRIMARY KEY);
-        CREATE ROLE reader LOGIN; CREATE TABLE closed (key int2 PRIMARY KEY, sum int8)";
+        CREATE TABLE computed (key int2 PRIMARY KEY, sum int8 GENERATED ALWAYS AS (key * 2) STORED);
+        CREATE TABLE truths (key int2 PRIMARY KEY, sum boolean);
+        CREATE TABLE closed (key int2 PRIMARY KEY, sum int8)";
     database.client.batch_execute(make).await.unwrap();
     let table = |name: &str| {
         Table::new(name)
@@ -305,6 +378,15 @@ async fn what_does_not_fit_is_told_at_the_start() {
             table("nowhere.made").key(["key"]).create_if_missing(),
             ErrorKind::Schema,
             "\"nowhere\".\"made\" can't be made",
+        ),
+        (table("computed").key(["key"]), ErrorKind::Schema, "\"sum\" is computed"),
+        (
+            Table::new("truths")
+                .merge("sum", Merge::Add, |_: &Entry| true)
+                .column("key", |entry| entry.0)
+                .key(["key"]),
+            ErrorKind::Schema,
+            "sum(boolean)",
         ),
         (table("no_key"), ErrorKind::Configuration, "has no key"),
         (

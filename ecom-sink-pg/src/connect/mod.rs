@@ -60,8 +60,9 @@ pub(crate) struct Connector {
 
 /// What holds for every session, whatever is set for the role or the database. Waiting for a lock of another session is given
 /// up so early because an older epoch that waits for a younger one's key would wait for ever, and the server sees no cycle.
+/// Statements here are short: compiling one takes longer than running it.
 const SETTINGS: &str = "
-    SET lock_timeout = '100ms'; SET statement_timeout = 0;
+    SET lock_timeout = '100ms'; SET statement_timeout = 0; SET jit = off;
     SELECT set_config(name, '0', false) FROM pg_settings
     WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';

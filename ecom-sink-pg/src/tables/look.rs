@@ -7,13 +7,17 @@ use super::spec::{FoundColumn, FoundTable, TableSpec};
 use crate::action::Action;
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};
+use crate::session::prepare_tables;
 
 /// One row for each column of the table, or none if there is no table.
 const COLUMNS: &str = "
     SELECT a.attname::text AS name,
-           a.attnotnull AS not_null,
-           a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given
+           a.attnotnull OR t.typnotnull AS not_null,
+           a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
+           a.attgenerated <> '' OR a.attidentity = 'a' AS is_computed,
+           c.relrowsecurity AS has_row_security
     FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
@@ -69,7 +73,11 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         match deadline.of(DOING, client.batch_execute(&spec.create())).await {
             Ok(()) => tracing::info!("made the table {table}"),
             // Another instance makes it at this moment.
-            Err(failure) if failure.state() == Some(&SqlState::UNIQUE_VIOLATION) => {}
+            Err(failure)
+                if matches!(
+                    failure.state(),
+                    Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE)
+                ) => {}
             Err(failure) if failure.action() == Action::Pause => {
                 let message = format!("the table {table} can't be made: {}", failure.detail());
                 return schema(message, format!("make it as a role that may: {}", spec.create()));
@@ -79,7 +87,10 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         columns = deadline.of(DOING, client.query(COLUMNS, &names)).await?;
     }
     if columns.is_empty() {
-        let hint = format!("make it, or say create_if_missing(): {}", spec.create());
+        let hint = format!(
+            "make it, or say create_if_missing(); a view will not do: {}",
+            spec.create()
+        );
         return schema(format!("there is no table {table}"), hint);
     }
 
@@ -94,6 +105,15 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         if !columns.iter().any(|found| found.get::<_, &str>("name") == column.name) {
             problems.push(format!("it has no column {:?} ({})", column.name, column.sql_type));
         }
+    }
+    for column in columns.iter().filter(|column| column.get("is_computed")) {
+        let name: &str = column.get("name");
+        if spec.columns.iter().any(|ours| ours.name == name) {
+            problems.push(format!("its column {name:?} is computed by the server"));
+        }
+    }
+    if columns.iter().any(|column| column.get("has_row_security")) {
+        problems.push("it has row level security, with which COPY doesn't work".to_owned());
     }
     if !problems.is_empty() {
         let hint = "change the table, or the columns that are named for it".to_owned();
@@ -162,8 +182,20 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         let hint = "change the table, or what is written to it".to_owned();
         return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
     }
-    Ok(Ok(FoundTable {
+    let found = FoundTable {
         spec: spec.clone(),
         columns: found,
-    }))
+    };
+    // What can't be merged, such as the sum of texts, is told now.
+    deadline.of(DOING, client.batch_execute("BEGIN")).await?;
+    let prepared = prepare_tables(connection, deadline, std::slice::from_ref(&found)).await;
+    deadline.of(DOING, client.batch_execute("ROLLBACK")).await?;
+    match prepared {
+        Ok(_) => Ok(Ok(found)),
+        Err(failure) if failure.action() == Action::Pause => {
+            let message = format!("rows can't be written to the table {table}: {}", failure.detail());
+            schema(message, "change the table, or what is written to it".to_owned())
+        }
+        Err(failure) => Err(failure),
+    }
 }

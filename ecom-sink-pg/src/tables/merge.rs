@@ -2,7 +2,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Merge {
-    /// The sum of both: `count = count + …`.
+    /// The sum of both: `count = count + …`. A CHECK of the column must hold for what is added too, since the server looks at it
+    /// before it knows that there is a row.
     Add,
     /// The smaller of both.
     Least,

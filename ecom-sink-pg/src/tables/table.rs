@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use ecom_stream::{Reason, Record, Refusal};
@@ -30,12 +31,17 @@ use crate::epoch::Adding;
 ///     .key(["user_id"]);
 /// ```
 ///
+/// Triggers and functions of the table run with `search_path = pg_catalog`: names in them need their schema. One that leaves rows
+/// out stops the loading.
+///
 /// A row that the server refuses (a constraint of the table, a number that is too large) becomes a dead letter. A null for a
 /// column that takes none does too.
 #[must_use = "a table is written by the sink that it is given to"]
 pub struct Table<T> {
     spec: TableSpec,
     encoders: Vec<Encoder<T>>,
+    /// The values in words.
+    shown: Vec<Shown<T>>,
     found: Option<FoundTable>,
     value: BytesMut,
 }
@@ -43,9 +49,11 @@ pub struct Table<T> {
 type Encoded = Result<IsNull, Box<dyn StdError + Send + Sync>>;
 type Encoder<T> = Box<dyn Fn(&T, &Type, &mut BytesMut) -> Encoded + Send>;
 
+type Shown<T> = Box<dyn Fn(&T) -> String + Send>;
+
 impl<T: 'static> Table<T> {
     /// The table of that name, `schema.table` or `table` in the schema `public`. Names are taken as they are written, case
-    /// and all.
+    /// and all; one with a dot in it needs its schema in front.
     pub fn new(name: &str) -> Self {
         let (schema, name) = name.split_once('.').unwrap_or(("public", name));
         Self {
@@ -57,19 +65,20 @@ impl<T: 'static> Table<T> {
                 create_if_missing: false,
             },
             encoders: Vec::new(),
+            shown: Vec::new(),
             found: None,
             value: BytesMut::new(),
         }
     }
 
     /// The column of that name gets what `value` makes of a row. Columns that are not named get their defaults.
-    pub fn column<V: ToColumn>(self, name: &str, value: impl Fn(&T) -> V + Send + 'static) -> Self {
+    pub fn column<V: ToColumn>(self, name: &str, value: impl Fn(&T) -> V + Send + Sync + 'static) -> Self {
         self.add(name, None, value)
     }
 
     /// The column of that name is merged from what it has and what `value` makes of a row, when a row comes whose key the
     /// table has. Needs a [key](Self::key).
-    pub fn merge<V: ToColumn>(self, name: &str, merge: Merge, value: impl Fn(&T) -> V + Send + 'static) -> Self {
+    pub fn merge<V: ToColumn>(self, name: &str, merge: Merge, value: impl Fn(&T) -> V + Send + Sync + 'static) -> Self {
         self.add(name, Some(merge), value)
     }
 
@@ -87,7 +96,12 @@ impl<T: 'static> Table<T> {
         self
     }
 
-    fn add<V: ToColumn>(mut self, name: &str, merge: Option<Merge>, value: impl Fn(&T) -> V + Send + 'static) -> Self {
+    fn add<V: ToColumn>(
+        mut self,
+        name: &str,
+        merge: Option<Merge>,
+        value: impl Fn(&T) -> V + Send + Sync + 'static,
+    ) -> Self {
         self.spec.columns.push(ColumnSpec {
             name: name.to_owned(),
             merge,
@@ -96,8 +110,11 @@ impl<T: 'static> Table<T> {
             is_nullable: V::IS_NULLABLE,
             accepts: V::accepts,
         });
+        let value = Arc::new(value);
+        let shown = value.clone();
         let encode = move |row: &T, column: &Type, to: &mut BytesMut| value(row).encode(column, to);
         self.encoders.push(Box::new(encode));
+        self.shown.push(Box::new(move |row| format!("{:?}", shown(row))));
         self
     }
 
@@ -116,7 +133,12 @@ impl<T: 'static> Table<T> {
         let columns = self.spec.columns.iter().zip(&found.columns);
         for ((column, found), encode) in columns.zip(&self.encoders) {
             let refused = |why: &dyn fmt::Display| {
-                let detail = format!("{}.{}: {why}", self.spec.name, column.name);
+                // A row that was computed stands in no file.
+                let values = self.spec.columns.iter().zip(&self.shown);
+                let values: Vec<_> = values
+                    .map(|(column, show)| format!("{} = {}", column.name, show(row)))
+                    .collect();
+                let detail = format!("{}.{}: {why}, in {}", self.spec.name, column.name, values.join(", "));
                 Refusal::new(Reason::VALUE_REFUSED, detail)
             };
             self.value.clear();

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::fmt;
 
 use bytes::BytesMut;
 use ecom_stream::{EventType, Price, Timestamp};
@@ -13,7 +14,7 @@ use super::numeric;
 ///
 /// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column can't hold is
 /// refused as a row, never cut. Texts go into text columns and enums. For a type of your own, hand over to one of these.
-pub trait ToColumn {
+pub trait ToColumn: fmt::Debug {
     /// The type of a column that is [made](super::Table::create_if_missing) for it.
     const SQL_TYPE: &'static str;
 
@@ -107,7 +108,9 @@ macro_rules! texts {
 
             fn accepts(column: &Type) -> bool {
                 let column = base(column);
-                <&str as ToSql>::accepts(column) || matches!(column.kind(), Kind::Enum(_))
+                matches!(*column, Type::TEXT | Type::VARCHAR | Type::BPCHAR)
+                    || column.name() == "citext"
+                    || matches!(column.kind(), Kind::Enum(_))
             }
 
             fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
@@ -136,8 +139,15 @@ impl ToColumn for Timestamp {
         *base(column) == Type::TIMESTAMPTZ
     }
 
-    fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
-        self.to_datetime().encode(column, to)
+    fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
+        const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
+        let micros = self.as_micros().checked_sub(FROM_1970_TO_2000);
+        let micros = micros.ok_or("the time is before all times that a column holds")?;
+        // The ends of what a timestamptz can be mean minus infinity and infinity.
+        match micros {
+            i64::MIN | i64::MAX => Err("the time is not one that a column holds".into()),
+            _ => micros.to_sql(&Type::INT8, to),
+        }
     }
 }
 

@@ -8,15 +8,19 @@ use async_stream::try_stream;
 use futures::{Stream, StreamExt};
 
 use crate::{
-    Batch, BatchStream, Checkpoint, Either, Position, Record, Result, Source, SplitCount, Topology, Transform,
+    Batch, BatchStream, Checkpoint, Either, Error, ErrorKind, Record, Result, Source, SplitCount, StateChange,
+    Topology, Transform,
 };
 
 /// Lets the records through, and beside them what a chain of operators makes of them; see
 /// [`SourceExt::beside`](crate::SourceExt::beside).
 ///
 /// Both leave in one batch, with the position that covers the records: so a sink commits both, or none. Each of the two keeps
-/// its order; how they interleave depends on the batches. What the chain leaves out
-/// is not counted as filtered, since the record itself goes on; what it rejects, such as late records, is a reject besides.
+/// its order; how they interleave depends on the batches.
+///
+/// Counts are those of the records: what the chain leaves out is not counted as filtered, since the record itself goes on, and what
+/// it makes is of no split. What it rejects, such as late records, is a reject besides: of a record that is stored too, so that
+/// more is accounted for than was read.
 #[derive(Debug)]
 pub struct Beside<S, In> {
     chain: S,
@@ -26,30 +30,43 @@ pub struct Beside<S, In> {
 /// The records, as the chain beside them gets them.
 pub struct Branch<In>(Arc<Shared<In>>);
 
-struct Shared<In>(Mutex<State<In>>);
+struct Shared<In> {
+    state: Mutex<State<In>>,
+    mark: Arc<str>,
+}
 
 type Input<In> = Pin<Box<dyn Stream<Item = Result<Batch<In>>> + Send>>;
 
 struct State<In> {
     input: Option<Input<In>>,
+    /// How many batches came in.
+    batches: u64,
     /// What the chain took and didn't give out yet.
     taken: VecDeque<Taken<In>>,
 }
 
 struct Taken<In> {
+    number: u64,
     records: Vec<Record<In>>,
-    positions: Vec<Position>,
     counts: Vec<SplitCount>,
 }
+
+/// The operator in whose name each batch carries its number through the chain, as a change of state: that passes all transforms
+/// as it is, with what it belongs to. It leaves the batch behind the chain.
+const MARK: &str = "\0beside";
 
 impl<S, In> Beside<S, In> {
     /// With the chain that `build` makes.
     pub fn new(build: impl FnOnce(Branch<In>) -> S) -> Self {
         let state = State {
             input: None,
+            batches: 0,
             taken: VecDeque::new(),
         };
-        let shared = Arc::new(Shared(Mutex::new(state)));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            mark: MARK.into(),
+        });
         Self {
             chain: build(Branch(shared.clone())),
             shared,
@@ -76,13 +93,14 @@ where
             let (made, ()) = chain.open(from);
             let mut made = pin!(made);
             while let Some(made) = made.next().await {
-                let made = made?;
-                let covered = shared.lock().covered_by(&made.positions);
-                yield joined(covered, made);
+                let mut made = made?;
+                let taken = shared.lock().taken_with(&mut made);
+                yield joined(taken, made);
             }
-            let rest: Vec<_> = shared.lock().taken.drain(..).collect();
-            if !rest.is_empty() {
-                yield joined(rest, Batch::default());
+            if !shared.lock().taken.is_empty() {
+                let message = "a chain of operators beside the records ended before them";
+                Err(Error::new(ErrorKind::Configuration, message)
+                    .hint("a transform in it stops early or keeps batches: each batch must come out, alone or with others"))?;
             }
         }
     }
@@ -99,22 +117,20 @@ fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, 
         bytes: made.bytes,
         times: made.times,
     };
-    for of in taken {
-        let records = of.records.into_iter();
-        batch.records.extend(records.map(|Record { value, origin }| Record {
-            value: Either::Left(value),
-            origin,
-        }));
-        for count in of.counts {
-            let all = batch.count_of(&count.split);
-            all.read += count.read;
-            all.filtered += count.filtered;
-        }
+    for count in taken.iter().flat_map(|of| &of.counts) {
+        let all = batch.count_of(&count.split);
+        all.read += count.read;
+        all.filtered += count.filtered;
     }
-    let records = made.records.into_iter();
+    let records = taken.into_iter().flat_map(|of| of.records);
     batch.records.extend(records.map(|Record { value, origin }| Record {
-        value: Either::Right(value),
+        value: Either::Left(value),
         origin,
+    }));
+    let made = made.records.into_iter();
+    batch.records.extend(made.map(|Record { value, .. }| Record {
+        value: Either::Right(value),
+        origin: None,
     }));
     batch
 }
@@ -122,17 +138,24 @@ fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, 
 impl<In> Shared<In> {
     fn lock(&self) -> std::sync::MutexGuard<'_, State<In>> {
         // Nothing is left half done in it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<In> State<In> {
-    /// Takes what the positions cover: the batches up to the last that one of them came in with. A chain keeps the order of
-    /// batches, but it may take some in advance, or merge them.
-    fn covered_by(&mut self, positions: &[Position]) -> Vec<Taken<In>> {
-        let came_with = |position| self.taken.iter().position(|of| of.positions.contains(position));
-        let last = positions.iter().filter_map(came_with).max();
-        self.taken.drain(..last.map_or(0, |last| last + 1)).collect()
+    /// Takes what came in with what a batch was made of, and the marks out of it. A chain keeps the order of batches, but it
+    /// may take some in advance, or merge them.
+    fn taken_with<Out>(&mut self, made: &mut Batch<Out>) -> Vec<Taken<In>> {
+        let mut last = None;
+        made.state.retain(|change| {
+            let is_mark = &*change.operator == MARK;
+            if is_mark && let Ok(number) = change.key.as_slice().try_into() {
+                last = last.max(Some(u64::from_be_bytes(number)));
+            }
+            !is_mark
+        });
+        let with = self.taken.iter().take_while(|of| Some(of.number) <= last).count();
+        self.taken.drain(..with).collect()
     }
 }
 
@@ -146,11 +169,14 @@ where
     fn describe(&self, _: &mut Topology) {}
 
     fn open(self, _: Checkpoint) -> (impl BatchStream<In>, ()) {
-        (self, ())
+        (Tapped(self.0), ())
     }
 }
 
-impl<In: Clone> Stream for Branch<In> {
+/// The input, with a copy of each batch kept aside.
+struct Tapped<In>(Arc<Shared<In>>);
+
+impl<In: Clone> Stream for Tapped<In> {
     type Item = Result<Batch<In>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -158,17 +184,22 @@ impl<In: Clone> Stream for Branch<In> {
         let Some(input) = &mut state.input else {
             return Poll::Ready(None);
         };
-        let came = input.as_mut().poll_next(cx);
-        match &came {
+        let mut came = input.as_mut().poll_next(cx);
+        match &mut came {
             Poll::Ready(Some(Ok(batch))) => {
-                let taken = Taken {
+                let number = state.batches;
+                state.batches += 1;
+                state.taken.push_back(Taken {
+                    number,
                     records: batch.records.clone(),
-                    positions: batch.positions.clone(),
                     counts: batch.counts.clone(),
-                };
-                if !(taken.records.is_empty() && taken.positions.is_empty() && taken.counts.is_empty()) {
-                    state.taken.push_back(taken);
-                }
+                });
+                batch.state.push(StateChange {
+                    operator: self.0.mark.clone(),
+                    key: number.to_be_bytes().to_vec(),
+                    format: 0,
+                    value: None,
+                });
             }
             Poll::Ready(None) => state.input = None,
             _ => {}
@@ -186,5 +217,82 @@ impl<In> fmt::Debug for Shared<In> {
 impl<In> fmt::Debug for Branch<In> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Branch").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{TryStreamExt, stream};
+
+    use super::*;
+    use crate::operators::{Filter, ParMap};
+    use crate::{EmptyLedger, Origin, SourceExt, Split};
+
+    fn origin(record: u64) -> Option<Origin> {
+        Some(Origin {
+            split: Split::new("numbers", "a"),
+            record,
+            byte_offset: 0,
+            raw: bytes::Bytes::new(),
+        })
+    }
+
+    /// As windows come out at the end of the last run: with what becomes of their state, and no position.
+    fn without_position(numbers: std::ops::Range<u64>) -> Result<Batch<u64>> {
+        let mut batch = Batch::default();
+        batch.state.push(StateChange {
+            operator: "windows".into(),
+            key: numbers.start.to_be_bytes().to_vec(),
+            format: 1,
+            value: None,
+        });
+        batch.records = numbers
+            .map(|value| Record {
+                value,
+                origin: origin(value),
+            })
+            .collect();
+        batch.count_of(&Split::new("numbers", "a")).read = batch.records.len() as u64;
+        Ok(batch)
+    }
+
+    #[tokio::test]
+    async fn records_leave_with_the_state_that_they_came_with() {
+        let chain = |all: Branch<u64>| all.then(ParMap::new(3, |n: u64| n)).then(Filter::new(|n: &u64| *n > 4));
+        let input = stream::iter([without_position(0..3), without_position(3..4), without_position(4..9)]);
+        let out = Beside::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
+        let out: Vec<Batch<Either<u64, u64>>> = out.try_collect().await.unwrap();
+        assert_eq!(out.len(), 3);
+        for (batch, lefts) in out.iter().zip([0..3_u64, 3..4, 4..9]) {
+            assert_eq!(batch.state.len(), 1);
+            assert_eq!(batch.state[0].key, lefts.start.to_be_bytes());
+            assert_eq!(
+                (batch.counts[0].read, batch.counts[0].filtered),
+                (lefts.end - lefts.start, 0)
+            );
+            let rights = lefts.clone().filter(|n| *n > 4).map(Either::Right);
+            let expected: Vec<_> = lefts.clone().map(Either::Left).chain(rights).collect();
+            let values: Vec<_> = batch.records.iter().map(|record| record.value).collect();
+            assert_eq!(values, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chain_that_stops_early_is_an_error() {
+        struct TakeOne;
+        impl Transform<u64> for TakeOne {
+            type Out = u64;
+            fn apply(self, input: impl BatchStream<u64> + 'static, _: Checkpoint) -> impl BatchStream<u64> {
+                // It takes a second, and gives the first.
+                input.try_chunks(2).map(|two| match two {
+                    Ok(two) => Ok(two.into_iter().next().unwrap_or_default()),
+                    Err(err) => Err(err.1),
+                })
+            }
+        }
+        let input = stream::iter([without_position(0..3), without_position(3..4)]);
+        let out = Beside::new(|all: Branch<u64>| all.then(TakeOne)).apply(input, Arc::new(EmptyLedger::new("test")));
+        let out: Result<Vec<Batch<_>>> = out.try_collect().await;
+        assert_eq!(out.unwrap_err().kind(), ErrorKind::Configuration);
     }
 }
