@@ -139,6 +139,17 @@ impl Refusal {
             detail: detail.into(),
         }
     }
+
+    /// A refusal that shows the value that was found, shortened: a detail is for reading, and the raw bytes are kept beside
+    /// it.
+    pub fn found(reason: impl Into<Reason>, value: &str) -> Self {
+        const MAX_SHOWN_CHARS: usize = 80;
+        let mut shown: String = value.chars().take(MAX_SHOWN_CHARS).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        Self::new(reason, format!("found {shown:?}"))
+    }
 }
 
 /// What a source needs to recognise a split again: a JSON object, opaque to the sink, which keeps it with the position
