@@ -8,6 +8,7 @@ mod time_format;
 mod time_zone;
 mod to_csv;
 
+use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ use crate::Columns;
 /// Something that a shopper did.
 ///
 /// Its identity is `(event_id, event_time)`: a producer that sends an event again sends the same of both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The identifier that the producer gave it.
     pub event_id: Uuid,
@@ -113,4 +114,30 @@ pub(crate) fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.checked_to_offset(UtcOffset::UTC).unwrap_or(time);
     let whole = time.microsecond() * 1_000;
     time.replace_nanosecond(whole).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn an_event_comes_back_from_a_checkpoint() {
+        let time = datetime!(2026-11-01 12:00:00.000_001 UTC);
+        let mut event = Event::new(Uuid::from_u128(7), time, EventType::Purchase, "ann", "s1", "lamp");
+        event.price = Price::from_cents(1_990);
+        event.processed_at = Some(time);
+        event.extra = Some(r#"{"colour": "red"}"#.into());
+        let bytes = postcard::to_allocvec(&event).unwrap();
+        assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), event);
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
+    }
+
+    #[test]
+    fn no_price_below_zero_comes_out_of_a_checkpoint() {
+        let refused = serde_json::from_str::<Price>("-1").unwrap_err().to_string();
+        assert!(refused.contains("-1 hundredths are no price"), "{refused}");
+    }
 }

@@ -1,8 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// An exact amount with two decimals, as PostgreSQL's `numeric(12,2)` holds it; never below zero.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
+#[serde(transparent)]
 pub struct Price(i64);
 
 /// Why a text is no [`Price`].
@@ -39,6 +43,14 @@ impl Price {
     /// The price in hundredths.
     pub const fn cents(self) -> i64 {
         self.0
+    }
+}
+
+/// In hundredths, as it is serialized.
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let cents = i64::deserialize(from)?;
+        Self::from_cents(cents).ok_or_else(|| D::Error::custom(format!("{cents} hundredths are no price")))
     }
 }
 
