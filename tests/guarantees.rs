@@ -1,26 +1,35 @@
-//! Every test that GUARANTEES.md names is there.
+//! Every test that GUARANTEES.md and docs/test-plan.md name is there.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::Path;
 
-#[test]
-fn every_guarantee_has_its_test() {
+/// The tests that a page names and that are not there; it must name more than `least`.
+fn missing(page: &str, least: usize) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(root.join("GUARANTEES.md")).unwrap();
+    let text = fs::read_to_string(root.join(page)).unwrap();
     let named: Vec<(&str, &str)> = text
         .split('`')
         .filter_map(|quoted| quoted.split_once(".rs::"))
         .collect();
-    assert!(named.len() > 50, "only {} are named", named.len());
-    let missing: Vec<String> = named
+    assert!(named.len() > least, "{page} names only {}", named.len());
+    named
         .into_iter()
         .filter(|(file, name)| {
             let source = fs::read_to_string(root.join(format!("{file}.rs"))).unwrap_or_default();
             !source.contains(&format!("fn {name}("))
         })
         .map(|(file, name)| format!("{file}.rs::{name}"))
-        .collect();
-    assert_eq!(missing, [""; 0]);
+        .collect()
+}
+
+#[test]
+fn every_guarantee_has_its_test() {
+    assert_eq!(missing("GUARANTEES.md", 50), [""; 0]);
+}
+
+#[test]
+fn every_case_of_the_test_plan_has_its_test() {
+    assert_eq!(missing("docs/test-plan.md", 150), [""; 0]);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::Stream;
+use serde::{Deserialize, Serialize};
 
 use crate::{Position, Refusal, Reject, Result, Split, Times};
 
@@ -58,7 +59,7 @@ pub struct Origin {
 }
 
 /// A change of one entry of an operator's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateChange {
     /// The name that the user gave the operator, unique in the pipeline.
     pub operator: Arc<str>,

@@ -7,7 +7,8 @@
 //! not at all, in one local transaction. So there is no two-phase commit, no checkpoint file, and no log of our own.
 //!
 //! A [`Source`] opens a stream of batches, a [`Transform`] turns one into another, a [`Sink`] turns it into a stream of
-//! commits. [`SourceExt`] chains them; [`SourceExt::to`] makes the [`Pipeline`] that runs.
+//! commits. [`SourceExt`] chains them; [`SourceExt::to`] makes the [`Pipeline`] that runs. The [`tutorial`] goes through it step
+//! by step, records of your own type included.
 //!
 //! ```no_run
 //! use ecom_stream::{CsvDirSource, Rules, SourceExt, memory::MemorySink, stop_signal};
@@ -103,6 +104,7 @@ pub mod testing;
 mod times;
 mod topology;
 mod transform;
+pub mod tutorial;
 mod window;
 
 // Types of theirs stand in the signatures here.
@@ -141,3 +143,7 @@ pub use transform::Transform;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeExamples;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/extending.md")]
+struct ExtendingExamples;

@@ -1,18 +1,20 @@
-//! A source and a sink in memory, for tests and for examples.
+//! A source, a sink and a ledger in memory, for tests, for examples, and for sinks of your own.
 
-use std::collections::{BTreeMap, HashMap};
+mod ledger;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_stream::try_stream;
 use bytes::Bytes;
 use futures::Stream;
-use futures::future::{BoxFuture, FutureExt};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::StreamExt;
 
 use crate::{
-    Alike, Batch, BatchStream, Checkpoint, Commit, Counts, Ledger, MAX_UNFINISHED, Mark, Origin, Position, Record,
-    Reject, Result, Sink, Source, Split, SplitState, StateChange, Topology,
+    Batch, BatchStream, Checkpoint, Commit, Counts, Mark, Origin, Position, Record, Reject, Result, Sink, Source,
+    Split, SplitState, Topology,
 };
+
+pub use ledger::MemoryLedger;
 
 /// Reads values from a vector, as one split whose offsets are indices.
 #[derive(Debug, Clone)]
@@ -95,7 +97,7 @@ impl<T: Send + 'static> Source for MemorySource<T> {
 /// another pipeline that goes on where the first ended.
 #[derive(Debug)]
 pub struct MemorySink<T> {
-    pipeline: Arc<str>,
+    ledger: MemoryLedger,
     durable: Arc<Mutex<Durable<T>>>,
 }
 
@@ -104,16 +106,13 @@ struct Durable<T> {
     epoch: u64,
     records: Vec<Record<T>>,
     rejects: Vec<Reject>,
-    /// By source and path, by generation.
-    positions: BTreeMap<(String, String), BTreeMap<u32, Position>>,
-    state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
     counts: Counts,
 }
 
 impl<T> Clone for MemorySink<T> {
     fn clone(&self) -> Self {
         Self {
-            pipeline: self.pipeline.clone(),
+            ledger: self.ledger.clone(),
             durable: self.durable.clone(),
         }
     }
@@ -123,13 +122,11 @@ impl<T> MemorySink<T> {
     /// An empty sink for the pipeline of that name.
     pub fn new(pipeline: impl Into<Arc<str>>) -> Self {
         Self {
-            pipeline: pipeline.into(),
+            ledger: MemoryLedger::new(pipeline),
             durable: Arc::new(Mutex::new(Durable {
                 epoch: 0,
                 records: Vec::new(),
                 rejects: Vec::new(),
-                positions: BTreeMap::new(),
-                state: HashMap::new(),
                 counts: Counts::default(),
             })),
         }
@@ -168,143 +165,34 @@ impl<T> MemorySink<T> {
 
     /// How far each split is durable, in the order of their names.
     pub fn positions(&self) -> Vec<Position> {
-        let mut positions: Vec<_> = self.durable(|durable| durable.newest().cloned().collect());
-        positions.sort_by(|a, b| a.split.cmp(&b.split));
-        positions
+        self.ledger.all_positions()
     }
 }
 
 impl<T> Durable<T> {
-    fn of_source(&self, source: &str) -> impl Iterator<Item = &Position> {
-        let positions = self.positions.values().flat_map(BTreeMap::values);
-        positions.filter(move |position| position.split.source() == source)
-    }
-
-    fn finished(&self, source: &str) -> impl Iterator<Item = (Likeness, &Position)> {
-        let finished = self
-            .of_source(source)
-            .filter(|position| position.state == SplitState::Finished);
-        finished.filter_map(|position| Some((serde_json::from_str(position.mark.as_json()?).ok()?, position)))
-    }
-
-    /// The last generation of each split.
-    fn newest(&self) -> impl Iterator<Item = &Position> {
-        self.positions
-            .values()
-            .filter_map(|generations| generations.values().last())
-    }
-
     fn commit(&mut self, batch: Batch<T>) -> Commit {
-        let mut counts = Counts {
-            stored: batch.records.len() as u64,
-            rejected: batch.rejects.len() as u64,
-            ..Counts::default()
-        };
-        for count in &batch.counts {
-            counts.read += count.read;
-            counts.filtered += count.filtered;
-        }
-        self.counts += counts;
+        self.epoch += 1;
+        let commit = Commit::of(self.epoch, &batch);
+        self.counts += commit.counts;
         self.records.extend(batch.records);
         self.rejects.extend(batch.rejects);
-        for position in &batch.positions {
-            let split = &position.split;
-            let generations = self.positions.entry((split.source().into(), split.path().into()));
-            generations.or_default().insert(split.generation(), position.clone());
-        }
-        for change in batch.state {
-            let entry = (change.operator.clone(), change.key.clone());
-            match change.value {
-                Some(_) => self.state.insert(entry, change),
-                None => self.state.remove(&entry),
-            };
-        }
-        self.epoch += 1;
-        let mut commit = Commit::new(self.epoch);
-        commit.positions = batch.positions;
-        commit.counts = counts;
-        commit.bytes = batch.bytes as u64;
-        commit.times = batch.times;
         commit
-    }
-}
-
-/// What a mark says for [`Ledger::alike`] and [`Ledger::finished`].
-#[derive(serde::Deserialize)]
-struct Likeness {
-    size: u64,
-    #[serde(default)]
-    digest: String,
-}
-
-impl<T: Send + 'static> Ledger for MemorySink<T> {
-    fn pipeline(&self) -> &str {
-        &self.pipeline
-    }
-
-    fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        async move {
-            Ok(self.durable(|durable| {
-                of.iter()
-                    .filter_map(|split| durable.positions.get(&(split.source().into(), split.path().into())))
-                    .filter_map(|generations| generations.values().last())
-                    .cloned()
-                    .collect()
-            }))
-        }
-        .boxed()
-    }
-
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
-        async move {
-            Ok(self.durable(|durable| {
-                let is_unfinished = |state: &SplitState| matches!(state, SplitState::Open | SplitState::Damaged(_));
-                let unfinished = durable
-                    .of_source(source)
-                    .filter(|position| is_unfinished(&position.state));
-                let finished = durable.finished(source).map(|(like, _)| like.size);
-                Alike {
-                    unfinished: unfinished.take(MAX_UNFINISHED).cloned().collect(),
-                    finished_sizes: finished.filter(|size| sizes.contains(size)).collect(),
-                }
-            }))
-        }
-        .boxed()
-    }
-
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        async move {
-            Ok(self.durable(|durable| {
-                let finished = durable.finished(source);
-                let same = finished.filter(|(like, _)| {
-                    of.iter()
-                        .any(|(size, digest)| (like.size, &like.digest) == (*size, digest))
-                });
-                same.map(|(_, position)| position.clone()).collect()
-            }))
-        }
-        .boxed()
-    }
-
-    fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
-        let entries: Vec<_> = self.durable(|durable| {
-            let of_operator = durable.state.values().filter(|entry| &*entry.operator == operator);
-            of_operator.cloned().map(Ok).collect()
-        });
-        stream::iter(entries).boxed()
     }
 }
 
 impl<T: Send + 'static> Sink<T> for MemorySink<T> {
     async fn ledger(&mut self, _: &Topology) -> Result<Checkpoint> {
-        Ok(Arc::new(self.clone()))
+        Ok(Arc::new(self.ledger.clone()))
     }
 
     fn commit(self, input: impl BatchStream<T> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         input.filter_map(move |batch| {
             let commit = match batch {
                 Ok(batch) if batch.is_empty() => None,
-                Ok(batch) => Some(Ok(self.durable(|durable| durable.commit(batch)))),
+                Ok(batch) => Some(Ok(self.durable(|durable| {
+                    self.ledger.commit(&batch.positions, &batch.state);
+                    durable.commit(batch)
+                }))),
                 Err(err) => Some(Err(err)),
             };
             async { commit }

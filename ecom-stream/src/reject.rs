@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Origin, Refusal};
 
 /// A record that can't be used. It travels in the batch with its neighbours and ends in the sink's dead letters.
@@ -25,7 +27,8 @@ impl Reject {
 }
 
 /// A reason code: a short word in snake case, stable across versions, to count and to group by.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Reason(Cow<'static, str>);
 
 macro_rules! reasons {

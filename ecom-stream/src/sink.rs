@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 
 use futures::Stream;
 
-use crate::{BatchStream, Checkpoint, Position, Result, Stages, Times, Topology};
+use crate::{Batch, BatchStream, Checkpoint, Position, Result, Stages, Times, Topology};
 
 /// Makes batches durable, in order, each whole or not at all.
 pub trait Sink<In: Send>: Send + Sized {
@@ -51,6 +51,17 @@ impl Commit {
             stages: Stages::default(),
         }
     }
+
+    /// The commit of a batch that was stored whole, with no duplicates in it.
+    pub fn of<T>(epoch: u64, batch: &Batch<T>) -> Self {
+        Self {
+            positions: batch.positions.clone(),
+            counts: Counts::of(batch),
+            bytes: batch.bytes as u64,
+            times: batch.times,
+            ..Self::new(epoch)
+        }
+    }
 }
 
 /// What became of records. Always *read = stored + duplicates + rejected + filtered*, as long as no transform makes
@@ -70,6 +81,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What becomes of the records of a batch that is stored whole, with no duplicates in it.
+    pub fn of<T>(batch: &Batch<T>) -> Self {
+        Self {
+            read: batch.counts.iter().map(|count| count.read).sum(),
+            stored: batch.records.len() as u64,
+            duplicates: 0,
+            rejected: batch.rejects.len() as u64,
+            filtered: batch.counts.iter().map(|count| count.filtered).sum(),
+        }
+    }
+
     /// Whether every record that was read is accounted for.
     pub fn is_balanced(&self) -> bool {
         self.read == self.stored + self.duplicates + self.rejected + self.filtered

@@ -3,16 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Reason;
 
 /// What a source reads in order and can resume, such as one CSV file. Cheap to clone.
 ///
 /// A file that is rewritten under its name is read again from the start as the next *generation* of the same path: to
 /// the sink that is another split, with counts of its own.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Split(Arc<Identity>);
 
-#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 struct Identity {
     source: Arc<str>,
     path: String,
@@ -73,7 +76,7 @@ impl fmt::Debug for Split {
 }
 
 /// How far a split was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The split.
     pub split: Split,
@@ -88,7 +91,8 @@ pub struct Position {
 }
 
 /// Whether a split has more to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SplitState {
     /// There may be more.
@@ -122,7 +126,7 @@ impl SplitState {
 }
 
 /// Why something can't be used: a reason code to group by, and a detail to read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Refusal {
     /// The code.
@@ -139,11 +143,23 @@ impl Refusal {
             detail: detail.into(),
         }
     }
+
+    /// A refusal that shows the value that was found, shortened: a detail is for reading, and the raw bytes are kept beside
+    /// it.
+    pub fn found(reason: impl Into<Reason>, value: &str) -> Self {
+        const MAX_SHOWN_CHARS: usize = 80;
+        let mut shown: String = value.chars().take(MAX_SHOWN_CHARS).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        Self::new(reason, format!("found {shown:?}"))
+    }
 }
 
 /// What a source needs to recognise a split again: a JSON object, opaque to the sink, which keeps it with the position
 /// and hands it back unchanged.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Mark(Option<Box<str>>);
 
 impl Mark {

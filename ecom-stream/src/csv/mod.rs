@@ -11,6 +11,7 @@ mod record;
 mod step;
 mod tee;
 mod to_csv;
+mod typed;
 
 pub use dialect::Dialect;
 pub(crate) use header::HeaderCheck;

@@ -238,13 +238,7 @@ impl Done {
         Self {
             epoch: 0,
             positions: batch.positions.clone(),
-            counts: Counts {
-                read: batch.counts.iter().map(|count| count.read).sum(),
-                stored: batch.records.len() as u64,
-                duplicates: 0,
-                rejected: batch.rejects.len() as u64,
-                filtered: batch.counts.iter().map(|count| count.filtered).sum(),
-            },
+            counts: Counts::of(batch),
             bytes: batch.bytes as u64,
             times: batch.times,
         }

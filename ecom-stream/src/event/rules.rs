@@ -191,14 +191,14 @@ impl Rules {
         let event_time = time.ok_or_else(|| absent(Reason::EVENT_TIME_MISSING))?;
         let event_time = match self.time_format.parse(event_time) {
             Some(parsed) => to_microseconds(parsed),
-            None => return Err(refuse(Reason::EVENT_TIME_MALFORMED, event_time)),
+            None => return Err(Refusal::found(Reason::EVENT_TIME_MALFORMED, event_time)),
         };
         if event_time < self.earliest || event_time > self.latest_at(now) {
-            return Err(refuse(Reason::EVENT_TIME_OUT_OF_RANGE, &event_time.to_string()));
+            return Err(Refusal::found(Reason::EVENT_TIME_OUT_OF_RANGE, &event_time.to_string()));
         }
         let event_type = kind.ok_or_else(|| absent(Reason::EVENT_TYPE_MISSING))?;
         let event_type =
-            EventType::from_name(event_type).ok_or_else(|| refuse(Reason::EVENT_TYPE_UNKNOWN, event_type))?;
+            EventType::from_name(event_type).ok_or_else(|| Refusal::found(Reason::EVENT_TYPE_UNKNOWN, event_type))?;
         let user_id = identifier(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG)?;
         let session_id = identifier(session, Reason::SESSION_ID_MISSING, Reason::SESSION_ID_TOO_LONG)?;
         let product_id = identifier(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?;
@@ -257,11 +257,11 @@ fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Re
 fn quantity(field: &str) -> Result<i32, Refusal> {
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(refuse(Reason::QUANTITY_MALFORMED, field));
+        return Err(Refusal::found(Reason::QUANTITY_MALFORMED, field));
     }
     match field.parse() {
         Ok(quantity) if quantity >= 1 => Ok(quantity),
-        _ => Err(refuse(Reason::QUANTITY_OUT_OF_RANGE, field)),
+        _ => Err(Refusal::found(Reason::QUANTITY_OUT_OF_RANGE, field)),
     }
 }
 
@@ -276,16 +276,6 @@ fn price_reason(err: PriceError) -> Reason {
 
 fn absent(reason: Reason) -> Refusal {
     Refusal::new(reason, "absent or empty")
-}
-
-/// The value that was found, shortened: details are for reading, and the raw bytes are kept beside them.
-fn refuse(reason: Reason, found: &str) -> Refusal {
-    const MAX_SHOWN_CHARS: usize = 80;
-    let mut shown: String = found.chars().take(MAX_SHOWN_CHARS).collect();
-    if shown.len() < found.len() {
-        shown.push('…');
-    }
-    Refusal::new(reason, format!("found {shown:?}"))
 }
 
 #[cfg(test)]

@@ -1,18 +1,16 @@
-//! The ledger of the checks: a sink in memory that keeps no records.
+//! The ledger of the checks.
 
 use std::sync::Arc;
 
-use futures::{StreamExt, stream};
-
-use crate::memory::MemorySink;
-use crate::{Batch, Checkpoint, Position, Sink};
+use crate::memory::MemoryLedger;
+use crate::{Batch, Checkpoint, Position};
 
 /// What the checks have "committed".
-pub(super) struct TestLedger(MemorySink<()>);
+pub(super) struct TestLedger(MemoryLedger);
 
 impl TestLedger {
     pub(super) fn new() -> Self {
-        Self(MemorySink::new("testing"))
+        Self(MemoryLedger::new("testing"))
     }
 
     pub(super) fn checkpoint(&self) -> Checkpoint {
@@ -20,20 +18,11 @@ impl TestLedger {
     }
 
     pub(super) fn positions(&self) -> Vec<Position> {
-        self.0.positions()
+        self.0.all_positions()
     }
 
     /// Makes what the batch says durable.
-    pub(super) async fn commit<T>(&self, batch: &Batch<T>) {
-        let kept = Batch {
-            state: batch.state.clone(),
-            positions: batch.positions.clone(),
-            ..Batch::default()
-        };
-        self.0
-            .clone()
-            .commit(stream::iter([Ok(kept)]))
-            .for_each(async |_| ())
-            .await;
+    pub(super) fn commit<T>(&self, batch: &Batch<T>) {
+        self.0.commit(&batch.positions, &batch.state);
     }
 }

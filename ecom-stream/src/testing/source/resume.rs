@@ -158,7 +158,7 @@ where
             cut.commit
         };
         for batch in batches.into_iter().take(committed) {
-            ledger.commit(&batch).await;
+            ledger.commit(&batch);
             seen.extend([batch]);
         }
         committed == usize::MAX

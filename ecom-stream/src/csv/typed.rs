@@ -1,0 +1,118 @@
+//! Fields as typed values, for records that are not events.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::CsvRecord;
+use crate::Refusal;
+
+impl CsvRecord {
+    /// The value of a column that must have one.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let header = Arc::new(Header::new(["sensor", "celsius", "Serial No."]));
+    /// let record = CsvRecord::new(header, ["kitchen", "warm", ""]).unwrap();
+    /// assert_eq!(record.parse::<String>("sensor").unwrap(), "kitchen");
+    ///
+    /// let refusal = record.parse::<f64>("celsius").unwrap_err();
+    /// assert_eq!(refusal.to_string(), r#"celsius_malformed: found "warm": invalid float literal"#);
+    /// assert_eq!(record.parse::<u64>("Serial No.").unwrap_err().reason.as_str(), "serial_no_missing");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A refusal with a reason code made of the column's name: `celsius_missing` where the field is empty or there is no such
+    /// column, `celsius_malformed` where its text is no such value. In a code a name is in lower case, and what is neither a
+    /// letter nor a digit is `_`.
+    pub fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, Refusal> {
+        self.parse_with(column, str::parse)
+    }
+
+    /// The value of a column that may be empty or not there, where it is `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), where there is a text and it is no such value.
+    pub fn parse_optional<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, Refusal> {
+        match self.get(column) {
+            None | Some("") => Ok(None),
+            Some(_) => self.parse(column).map(Some),
+        }
+    }
+
+    /// The value that `f` reads, of a column that must have one.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+    ///
+    /// # let header = Arc::new(Header::new(["at"]));
+    /// # let record = CsvRecord::new(header, ["2026-11-01T12:00:00Z"]).unwrap();
+    /// let at = record.parse_with("at", |text| OffsetDateTime::parse(text, &Rfc3339)).unwrap();
+    /// assert_eq!(at.hour(), 12);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_with<T, E: Display>(&self, column: &str, f: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Refusal> {
+        match self.get(column) {
+            None => Err(Refusal::new(code(column, "missing"), format!("no column {column}"))),
+            Some("") => Err(Refusal::new(code(column, "missing"), "the field is empty")),
+            Some(text) => f(text).map_err(|err| {
+                let refusal = Refusal::found(code(column, "malformed"), text);
+                Refusal {
+                    detail: format!("{}: {err}", refusal.detail),
+                    ..refusal
+                }
+            }),
+        }
+    }
+}
+
+/// A reason code for a column.
+fn code(column: &str, what: &str) -> String {
+    let mut code = String::with_capacity(column.len() + what.len() + 1);
+    for letter in column.chars().chain(['_']) {
+        match letter.is_alphanumeric() {
+            true => code.extend(letter.to_lowercase()),
+            false if code.ends_with('_') => {}
+            false => code.push('_'),
+        }
+    }
+    code + what
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Header, Price};
+
+    #[test]
+    fn each_failing_has_its_code_and_what_was_found() {
+        let header = Arc::new(Header::new(["unit price", "n", "note"]));
+        let record = CsvRecord::new(header, ["1.234", "", &"é".repeat(300)]).unwrap();
+        let refused = |refusal: Refusal| refusal.to_string();
+        assert_eq!(
+            refused(record.parse::<Price>("unit price").unwrap_err()),
+            r#"unit_price_malformed: found "1.234": more than two decimals"#
+        );
+        assert_eq!(
+            refused(record.parse::<u8>("n").unwrap_err()),
+            "n_missing: the field is empty"
+        );
+        assert_eq!(refused(record.parse::<u8>("m").unwrap_err()), "m_missing: no column m");
+        assert!(refused(record.parse::<u8>("note").unwrap_err()).len() < 400);
+        assert_eq!(record.parse_optional::<u8>("n").unwrap(), None);
+        assert_eq!(record.parse_optional::<u8>("m").unwrap(), None);
+        assert_eq!(
+            record.parse_optional::<u8>("note").unwrap_err().reason.as_str(),
+            "note_malformed"
+        );
+    }
+}

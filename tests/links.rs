@@ -1,0 +1,57 @@
+//! Links from one page of the documentation to another lead somewhere.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const DIRECTORIES: &[&str] = &["", "docs", "sql", "ecom-stream", "ecom-gen", "ecom-sink-pg"];
+
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = DIRECTORIES.iter().flat_map(|dir| fs::read_dir(root.join(dir)).unwrap());
+    let mut pages: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages
+}
+
+/// What a heading is called in a link, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let plain = heading.trim().to_lowercase();
+    let kept = plain
+        .chars()
+        .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn has_heading(page: &Path, wanted: &str) -> bool {
+    let text = fs::read_to_string(page).unwrap();
+    text.lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .any(|heading| anchor(heading.trim_start_matches('#')) == wanted)
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut followed = 0;
+    let mut broken = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains("::") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => page.clone(),
+                path => page.parent().unwrap().join(path),
+            };
+            followed += 1;
+            if !target.exists() || !(heading.is_empty() || has_heading(&target, heading)) {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(followed > 50, "only {followed}");
+    assert!(broken.is_empty(), "{broken:#?}");
+}
