@@ -114,6 +114,13 @@ async fn what_can_not_be_told_apart_is_told() {
     std::fs::write(&path, "only one thing\n").unwrap();
     assert!(infer_mapping(&path).await.unwrap_err().report().contains("has no rows"));
     assert!(infer_mapping(dir.path().join("none.csv")).await.is_err());
+    assert!(
+        infer_mapping(dir.path())
+            .await
+            .unwrap_err()
+            .report()
+            .contains("name a file in it")
+    );
 }
 
 #[tokio::test]

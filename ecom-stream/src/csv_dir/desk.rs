@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub(super) struct Desk<D> {
     pub(super) watched: Option<(u64, u64)>,
     pub(super) passed_over: PassedOver,
     pub(super) failures: HashMap<OsString, u32>,
+    /// What the last scan could not look at.
+    pub(super) unseen: HashSet<OsString>,
     /// Set with available-now, where trying has an end.
     pub(super) max_tries: Option<u32>,
 }
@@ -69,14 +71,22 @@ impl<D: Directory> Desk<D> {
     pub(super) async fn scan(&mut self) -> Result<()> {
         let mut chunks = self.dir.scan();
         let mut passed_over = PassedOver::default();
+        let mut unseen = HashSet::new();
         self.inbox.begin_scan();
         while let Some(chunk) = chunks.recv().await {
             match chunk {
                 Ok(chunk) => {
                     passed_over = chunk.passed_over;
-                    // Without an end to the run, the next scan looks again.
-                    let unseen = chunk.failed.into_iter().filter(|_| self.max_tries.is_some());
-                    self.failures.extend(unseen.map(|name| (name, 1)));
+                    for (name, err) in chunk.failed {
+                        // The next scan looks again, and is not to say it again.
+                        if !self.unseen.contains(&name) {
+                            tracing::warn!("can't look at {name:?}: {err}");
+                        }
+                        if self.max_tries.is_some() {
+                            self.failures.insert(name.clone(), 1);
+                        }
+                        unseen.insert(name);
+                    }
                     self.take_in(chunk.found.into_iter().map(|found| (found, None)).collect())
                         .await?;
                 }
@@ -95,6 +105,7 @@ impl<D: Directory> Desk<D> {
             }
         }
         self.inbox.end_scan(true);
+        self.unseen = unseen;
         if passed_over.lasting() != self.passed_over.lasting() {
             tracing::info!("passed over in {}: {passed_over}", self.dir.path().display());
         } else if passed_over != self.passed_over {

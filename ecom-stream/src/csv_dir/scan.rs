@@ -44,8 +44,8 @@ pub(super) struct PassedOver {
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) found: Vec<Found>,
-    /// Names that could not be looked at.
-    pub(super) failed: Vec<OsString>,
+    /// Names that could not be looked at, and why.
+    pub(super) failed: Vec<(OsString, io::Error)>,
     pub(super) passed_over: PassedOver,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn is_hidden(name: &OsStr) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct ChunkBuilder {
     found: Vec<Found>,
-    failed: Vec<OsString>,
+    failed: Vec<(OsString, io::Error)>,
     passed_over: PassedOver,
 }
 
@@ -100,10 +100,7 @@ impl ChunkBuilder {
             Ok(Look::PassedOver(why)) => self.passed_over.add(why),
             Ok(Look::Gone) => {}
             // One file must not hide the others.
-            Err(err) => {
-                tracing::warn!("can't look at {name:?}: {err}");
-                self.failed.push(name);
-            }
+            Err(err) => self.failed.push((name, err)),
         }
         (self.found.len() == CHUNK_FILES).then(|| Chunk {
             found: std::mem::take(&mut self.found),

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -229,6 +229,7 @@ pub(super) fn batches<D: Directory>(
             watched: None,
             passed_over: PassedOver::default(),
             failures: HashMap::new(),
+            unseen: HashSet::new(),
             max_tries: config.available_now.then_some(MAX_TRIES_AVAILABLE_NOW),
         };
         if let Err(err) = put_back(&desk.dir).await {

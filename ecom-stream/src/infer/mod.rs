@@ -11,6 +11,7 @@ mod times;
 mod words;
 mod written;
 
+use std::io;
 use std::path::Path;
 
 use guesses::Guesses;
@@ -37,9 +38,14 @@ pub struct Proposal {
 pub async fn infer_mapping(path: impl AsRef<Path>) -> Result<Proposal> {
     let path = path.as_ref();
     let shown = path.display();
-    let sample = Sample::read(path)
-        .await
-        .map_err(|err| Error::new(ErrorKind::Source, format!("can't read {shown}")).caused_by(err))?;
+    let sample = Sample::read(path).await.map_err(|err| {
+        let is_directory = err.kind() == io::ErrorKind::IsADirectory;
+        let err = Error::new(ErrorKind::Source, format!("can't read {shown}")).caused_by(err);
+        match is_directory {
+            true => err.hint("name a file in it"),
+            false => err,
+        }
+    })?;
     if sample.rows.is_empty() {
         return Err(Error::new(ErrorKind::Source, format!("{shown} has no rows to look at")));
     }

@@ -180,6 +180,11 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if pipeline.unusable.iter().any(|file| file.reason == "grew_mid_record") {
+        steps.push(
+            "but of one that is damaged for grew_mid_record, the rest from that record on, under a new name".to_owned(),
+        );
+    }
     if !pipeline.counts.is_balanced() {
         steps.push(
             "the counts do not add up, which is a bug unless a transform makes several records of one: see \
