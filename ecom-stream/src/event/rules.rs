@@ -94,7 +94,7 @@ impl Rules {
             true if text.contains('.') => Err(PriceError::Malformed),
             true => text.replace(',', ".").parse(),
         };
-        price.map_err(|err| refuse(price_reason(err), text))
+        price.map_err(|err| Refusal::found(price_reason(err), text))
     }
 
     fn price_optional(&self) -> bool {
