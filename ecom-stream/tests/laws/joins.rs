@@ -151,3 +151,31 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(err.to_string().contains("that is never"), "{err}");
 }
+
+/// As behind two watermarks that were merged: what the record would match is gone by another's.
+#[test]
+fn a_record_that_another_watermark_has_passed_is_late() {
+    use ecom_stream::SourceExt;
+    use ecom_stream::memory::{MemorySink, MemorySource};
+    let timed = |value, time, watermark| Timed {
+        value,
+        time: crate::event::at(time),
+        watermark: crate::event::at(watermark),
+    };
+    let records = vec![
+        timed(Either::Right(1), 10, 0),
+        timed(Either::Right(2), 200, 100),
+        timed(Either::Left(3), 10, 0),
+    ];
+    let key = |_: &i64| ();
+    let join = IntervalJoin::new(key, key, Duration::ZERO, Duration::seconds(30));
+    let sink = MemorySink::new("laws");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let run = MemorySource::new("records", records).then(join).to(sink.clone()).run();
+    runtime.block_on(run).unwrap();
+    assert!(sink.values().is_empty());
+    assert_eq!(sink.rejects().len(), 1);
+}
