@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ecom_gen::{Delivery, Pace, Rate, Shop, ShopSource};
 use ecom_sink_pg::server::PrivateServer;
-use ecom_sink_pg::{Events, PgSink, Table};
+use ecom_sink_pg::{EpochLimits, Events, PgSink, Table};
 use ecom_stream::aggregate::{Count, Sum};
 use ecom_stream::operators::Windowed;
 use ecom_stream::{Event, Price, SourceExt, Summary};
@@ -42,6 +42,9 @@ fn minutes() -> Table<Minute> {
 
 /// One run; after so many commits it is dropped, as by a crash. Says whether it came to its end.
 async fn run(url: &str, commits: u64) -> Option<Summary> {
+    // Small epochs: many moments to crash at.
+    let limits = EpochLimits::default().max_rows(1_000);
+    let sink = PgSink::from_url(url).unwrap().epoch_limits(limits);
     let pipeline = ShopSource::new(shop())
         .pace(Pace::AsFastAsPossible)
         .events(EVENTS)
@@ -52,7 +55,7 @@ async fn run(url: &str, commits: u64) -> Option<Summary> {
                 .tumbling(Duration::from_mins(1))
                 .aggregate((Count, Sum::of(cents)))
         })
-        .to(PgSink::from_url(url).unwrap().into_tables((Events, minutes())))
+        .to(sink.into_tables((Events, minutes())))
         .last_run();
     let mut progress = pipeline.subscribe();
     let crash = async {
