@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::fmt;
 
 use bytes::BytesMut;
 use postgres_types::{IsNull, Type};
@@ -19,7 +20,7 @@ use super::to_column::{ToColumn, base};
 ///     .column("category", |minute| minute.key.clone())
 ///     .column("revenue", |minute| Decimal::new(minute.value, 2));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Decimal {
     digits: i128,
     decimals: u8,
@@ -34,6 +35,22 @@ impl Decimal {
     #[must_use]
     pub const fn new(digits: i128, decimals: u8) -> Self {
         Self { digits, decimals }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = usize::from(self.decimals);
+        let digits = format!("{:0>1$}", self.digits.unsigned_abs(), decimals + 1);
+        let (units, behind) = digits.split_at(digits.len() - decimals);
+        let point = if behind.is_empty() { "" } else { "." };
+        f.pad_integral(self.digits >= 0, "", &format!("{units}{point}{behind}"))
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decimal({self})")
     }
 }
 
@@ -56,6 +73,13 @@ impl ToColumn for Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_reads_as_one() {
+        for (digits, decimals, text) in [(1_250, 2, "12.50"), (-7, 3, "-0.007"), (0, 1, "0.0"), (-30, 0, "-30")] {
+            assert_eq!(Decimal::new(digits, decimals).to_string(), text);
+        }
+    }
 
     #[test]
     fn any_number_of_decimals_is_written_or_refused() {
