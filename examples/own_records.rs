@@ -17,8 +17,8 @@ use std::error::Error;
 use std::fs;
 
 use ecom_sink_pg::{Decimal, Table};
-use ecom_stream::time::OffsetDateTime;
-use ecom_stream::{Columns, CsvDirSource, CsvRecord, Refusal, SourceExt, TimeFormat};
+use ecom_stream::time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use ecom_stream::{Columns, CsvDirSource, CsvRecord, Refusal, SourceExt};
 use shop_database::ShopDatabase;
 use text_table::print_query;
 
@@ -41,27 +41,18 @@ impl Delivery {
     }
 
     fn from_csv(record: CsvRecord) -> Result<Self, Refusal> {
-        let field = |name: &str| record.get(name).filter(|field| !field.is_empty());
-        let parcel = field("parcel").ok_or_else(|| Refusal::new("parcel_missing", "whose is it?"))?;
-        let grams = field("grams").unwrap_or_default();
-        let grams = grams
-            .parse()
-            .map_err(|err| Refusal::new("weight_malformed", format!("{grams:?}: {err}")))?;
+        let grams = record.parse("grams")?;
         if grams > MAX_GRAMS {
             return Err(Refusal::new(
                 "too_heavy",
                 format!("{grams} g; a van carries {MAX_GRAMS} g"),
             ));
         }
-        let at = field("delivered_at").unwrap_or_default();
-        let at = TimeFormat::Rfc3339
-            .parse(at)
-            .ok_or_else(|| Refusal::new("time_malformed", format!("{at:?}")))?;
         Ok(Self {
-            parcel: parcel.to_owned(),
-            depot: field("depot").map(str::to_owned),
+            parcel: record.parse("parcel")?,
+            depot: record.parse_optional("depot")?,
             grams,
-            delivered_at: at,
+            delivered_at: record.parse_with("delivered_at", |text| OffsetDateTime::parse(text, &Rfc3339))?,
         })
     }
 }
@@ -108,7 +99,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\nRefused:\n");
     print_query(
         &database.client,
-        "SELECT path, record_no, reason, detail, raw_text FROM ecom.dead_letters ORDER BY id",
+        "SELECT path, record_no, reason, detail, raw_text FROM ecom.dead_letters ORDER BY path, record_no",
     )
     .await?;
     let rows = database.same_rows("TABLE deliveries", DELIVERIES).await?;
@@ -129,6 +120,6 @@ const DELIVERIES: &str = "
 
 const REFUSED: &str = "
     VALUES ('1-monday.csv', 3::bigint, 'too_heavy', 'P3,90000,2026-11-02T10:15:00Z,north,ann'),
-           ('1-monday.csv', 4, 'weight_malformed', 'P4,heavy,2026-11-02T10:20:00Z,south,bob'),
+           ('1-monday.csv', 4, 'grams_malformed', 'P4,heavy,2026-11-02T10:20:00Z,south,bob'),
            ('1-monday.csv', 5, 'parcel_missing', ',300,2026-11-02T10:30:00Z,south,bob'),
-           ('2-tuesday.csv', 3, 'time_malformed', 'south,P6,yesterday,10')";
+           ('2-tuesday.csv', 3, 'delivered_at_malformed', 'south,P6,yesterday,10')";
