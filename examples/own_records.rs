@@ -15,6 +15,7 @@ mod text_table;
 
 use std::error::Error;
 use std::fs;
+use std::time::Duration;
 
 use ecom_sink_pg::{Decimal, Table};
 use ecom_stream::time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -89,6 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .key(["parcel"]);
     CsvDirSource::new(files.path())
         .columns(Delivery::columns())
+        .settle_for(Duration::ZERO) // nobody is writing to these files any more
         .available_now()
         .try_map(Delivery::from_csv)
         .to(database.sink()?.pipeline("deliveries").into_tables(deliveries))
