@@ -8,6 +8,8 @@
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
+mod text_table;
+
 use std::error::Error;
 use std::io::{IsTerminal, stderr, stdout};
 use std::path::PathBuf;
@@ -20,9 +22,10 @@ use ecom_sink_pg::server::PrivateServer;
 use ecom_stream::{CsvDirSink, CsvDirSource, ProgressReceiver, Rules, SourceExt, Summary, stop_signal};
 use futures::FutureExt;
 use indicatif::{HumanCount, ProgressBar};
+use text_table::print_query;
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls};
 
 /// The shop has been open for so long when the program starts, so that its sessions have a past.
 const OPEN_SINCE: Duration = Duration::from_secs(5 * 60);
@@ -189,7 +192,7 @@ async fn report(client: &Client, since: OffsetDateTime) -> Result<(), tokio_post
     ] {
         let sql = sql.replace('$', &format!("to_timestamp({since})"));
         println!("\n{title}");
-        print_table(&client.simple_query(&sql).await?);
+        print_query(client, &sql).await?;
     }
     Ok(())
 }
@@ -215,38 +218,5 @@ async fn check(client: &Client, run: &str, sold: Summary, ingested: [Summary; 2]
     match generated == read && generated == stored + duplicates + rejected && in_table == stored {
         true => Ok(()),
         false => Err(format!("that does not balance: {read} were read").into()),
-    }
-}
-
-fn print_table(messages: &[SimpleQueryMessage]) {
-    let rows = messages.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
-    let mut lines: Vec<Vec<String>> = Vec::new();
-    for row in rows {
-        if lines.is_empty() {
-            lines.push(row.columns().iter().map(|column| column.name().to_owned()).collect());
-        }
-        lines.push(
-            (0..row.len())
-                .map(|column| row.get(column).unwrap_or_default().to_owned())
-                .collect(),
-        );
-    }
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or_default()
-    };
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .enumerate()
-            .map(|(column, cell)| format!("{cell:<0$}", width(column)))
-            .collect();
-        println!("  {}", cells.join("  ").trim_end());
     }
 }

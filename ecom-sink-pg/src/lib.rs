@@ -1,7 +1,8 @@
 //! The PostgreSQL sink of [`ecom_stream`]: exactly once, by binary COPY, with the ledger in the same transaction.
 //!
 //! [`PgSink`] is the sink, [`Table`] a table of your own for rows of any type, [`Maintenance`] the upkeep of the events' table
-//! beside it, [`Console`] what an operator asks and does.
+//! beside it, [`Console`] what an operator asks and does. The [`tutorial`] goes from rows of your own to several tables in one
+//! transaction.
 //!
 //! # Features
 //!
@@ -42,6 +43,7 @@ mod split_ids;
 mod standing;
 mod statements;
 mod tables;
+pub mod tutorial;
 mod writer;
 
 // For its `Config` and `Client`.
@@ -57,7 +59,7 @@ pub use epoch::EpochLimits;
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
 pub use sink::PgSink;
 pub use standing::{Standing, StandingReceiver};
-pub use tables::{Events, Merge, Table, Tables, ToColumn};
+pub use tables::{Decimal, Events, Merge, Table, Tables, ToColumn};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

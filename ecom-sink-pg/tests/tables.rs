@@ -12,7 +12,7 @@ mod fixture;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use ecom_sink_pg::{EpochLimits, Events, Merge, PgSink, Table, Tables};
+use ecom_sink_pg::{Decimal, EpochLimits, Events, Merge, PgSink, Table, Tables};
 use ecom_stream::memory::MemorySource;
 use ecom_stream::{Either, Error, ErrorKind, Event, EventType, Price, SourceExt, Summary, Timestamp};
 use fixture::{Database, database};
@@ -40,6 +40,10 @@ struct Reading {
     kind: EventType,
 }
 
+fn grams(count: u64) -> Decimal {
+    Decimal::new(-7 * i128::from(count), 3)
+}
+
 fn readings() -> Table<Reading> {
     Table::new("plant.Readings \"raw\"")
         .column("sensor", |reading: &Reading| reading.sensor)
@@ -48,6 +52,7 @@ fn readings() -> Table<Reading> {
         .column("count", |reading| reading.count)
         .column("total", |reading| reading.total)
         .column("price", |reading| reading.price)
+        .column("kilograms", |reading| grams(reading.count))
         .column("words", |reading| reading.words.clone())
         .column("kind", |reading| reading.kind)
         .create_if_missing()
@@ -71,7 +76,7 @@ async fn rows_of_any_type_come_back() {
     let summary = source.to(sink(&database, readings())).run().await.unwrap();
     assert_eq!((summary.counts.read, summary.counts.stored), (1_000, 1_000));
 
-    let sql = "SELECT sensor, at, celsius, count, total::text, (price * 100)::int8, words, kind
+    let sql = "SELECT sensor, at, celsius, count, total::text, (price * 100)::int8, words, kind, kilograms::text
                FROM plant.\"Readings \"\"raw\"\"\" ORDER BY count";
     let rows = database.client.query(sql, &[]).await.unwrap();
     assert_eq!(rows.len(), 1_000);
@@ -85,6 +90,7 @@ async fn rows_of_any_type_come_back() {
         assert_eq!(row.get::<_, i64>(5), expected.price.cents());
         assert_eq!(row.get::<_, Vec<String>>(6), expected.words);
         assert_eq!(row.get::<_, String>(7), "purchase");
+        assert_eq!(row.get::<_, String>(8), grams(n).to_string());
     }
 }
 

@@ -52,6 +52,10 @@
 //! ```
 //!
 #![doc = include_str!("from_sql.md")]
+//!
+//! The repository's `examples/` have these at work: revenue per minute, a funnel by sessions, abandoned baskets, attribution,
+//! trending products.
+//!
 //! # Features
 //!
 //! None is on unless asked for.

@@ -1,5 +1,6 @@
 //! Where records are written: `ecom.events`, and tables of the user's own for rows of any type.
 
+mod decimal;
 mod look;
 mod merge;
 mod numeric;
@@ -12,6 +13,7 @@ pub(crate) use look::look;
 pub(crate) use spec::FoundTable;
 pub(crate) use writes::Writes;
 
+pub use decimal::Decimal;
 pub use merge::Merge;
 pub use table::Table;
 pub use to_column::ToColumn;

@@ -57,7 +57,7 @@ mod tests {
             .rev()
             .map(|power| format!("{:04}", group(power)))
             .collect();
-        let decimals: String = (1..=8).map(|power| format!("{:04}", group(-power))).collect();
+        let decimals: String = (1..=9).map(|power| format!("{:04}", group(-power))).collect();
         let units = units.trim_start_matches('0');
         let units = if units.is_empty() { "0" } else { units };
         let sign = if word(2) == 0x4000 { "-" } else { "" };
@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_is_read_as_it_was(value: i128, small in -100_000_i128..100_000, scale in 0_u16..7) {
+        fn a_number_is_read_as_it_was(value: i128, small in -100_000_i128..100_000, scale in 0_u16..=36) {
             for value in [value, small] {
                 let mut to = BytesMut::new();
                 put(value, scale, &mut to);

@@ -182,7 +182,7 @@ impl<V: ToColumn> ToColumn for Option<V> {
 }
 
 /// The type below a domain: that is what is sent.
-fn base(column: &Type) -> &Type {
+pub(super) fn base(column: &Type) -> &Type {
     match column.kind() {
         Kind::Domain(of) => base(of),
         _ => column,
