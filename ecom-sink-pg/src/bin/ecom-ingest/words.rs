@@ -1,4 +1,4 @@
-//! Numbers in words.
+//! Numbers, times and texts as they are shown.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ mod tests {
             (Duration::from_millis(90), "90 ms"),
             (Duration::from_millis(2_340), "2.3 s"),
             (Duration::from_secs(90), "1m 30s"),
-            (day * 3 + Duration::from_secs(7_260), "3days 2h"),
+            (day * 3 + Duration::from_secs(7_260), "3days 2h 1m"),
             (day * 2_614, "2,614 days"),
         ] {
             assert_eq!(in_short(time), text);
