@@ -1,5 +1,6 @@
 //! An epoch: the batches that one transaction commits, encoded as they come.
 
+mod adding;
 mod encoded;
 mod limits;
 mod table_rows;
@@ -10,25 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ecom_stream::{Batch, Counts, Event, Origin, Position, Reason, Record, Refusal, Reject, Split, StateChange, Times};
-use time::macros::date;
-use time::{Date, OffsetDateTime, UtcOffset};
+use ecom_stream::{Batch, Counts, Origin, Position, Refusal, Reject, Split, StateChange, Times};
+use time::{Date, OffsetDateTime};
 use tokio::time::Instant;
 
 use crate::in_flight::{InFlight, Key};
-use crate::row::RowOrigin;
 use crate::tables::Writes;
 use encoded::{Encoded, Place};
 
+pub(crate) use adding::Adding;
 pub use limits::EpochLimits;
 pub(crate) use table_rows::TableRows;
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
 pub(crate) const FULL_AT_DAYS: usize = 32;
-/// Partitions can be made for these.
-const FIRST_DAY: Date = date!(0001 - 01 - 01);
-const LAST_DAY: Date = date!(9999 - 12 - 30);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -444,71 +441,6 @@ impl Epoch {
             .collect::<Vec<_>>()
         };
         events.chain(self.tables.iter().flat_map(of_table))
-    }
-}
-
-/// What adds records to an epoch.
-pub struct Adding<'a> {
-    epoch: &'a mut Epoch,
-    split_id: &'a mut dyn FnMut(&Split) -> i64,
-    in_flight: &'a mut InFlight,
-    now: OffsetDateTime,
-}
-
-impl Adding<'_> {
-    fn refuse(&mut self, reject: Reject) {
-        self.epoch.refuse(reject, self.split_id);
-    }
-
-    pub(crate) fn add_event(&mut self, mut record: Record<Event>) {
-        let Self { epoch, in_flight, .. } = self;
-        // As the table keeps it: in UTC, in whole microseconds.
-        let time = record.value.event_time;
-        let in_utc = time.checked_to_offset(UtcOffset::UTC);
-        let Some(time) = in_utc.filter(|time| (FIRST_DAY..=LAST_DAY).contains(&time.date())) else {
-            let refusal = Refusal::new(Reason::EVENT_TIME_OUT_OF_RANGE, format!("no partition can hold {time}"));
-            return self.refuse(Reject::new(record.origin, refusal));
-        };
-        let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);
-        record.value.event_time = time;
-        let origin = record.origin.as_ref();
-        let split = origin.map(|origin| epoch.split(&origin.split, self.split_id));
-        let key = Key::new(record.value.event_id, time);
-        if in_flight.enter(key, epoch.number) {
-            epoch.days.insert(time.date());
-        } else {
-            epoch.fates.insert(epoch.rows.len(), Fate::Twin);
-        }
-        let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
-            split_id: epoch.splits[split].split_id,
-            record_no: origin.record as i64,
-        });
-        let place = epoch.encoded.add(&record.value, row_origin, self.now);
-        epoch.rows.push(Row {
-            key,
-            place,
-            split,
-            origin: record.origin,
-        });
-        epoch.bytes += place.len();
-    }
-
-    /// Adds a row that `encode` appends, being told its number in the epoch, to the table of that number.
-    pub(crate) fn add_row(
-        &mut self,
-        table: usize,
-        origin: Option<Origin>,
-        encode: impl FnOnce(usize, &mut Vec<u8>) -> Result<(), Refusal>,
-    ) {
-        let epoch = &mut *self.epoch;
-        let split = origin.as_ref().map(|origin| epoch.split(&origin.split, self.split_id));
-        match epoch.tables[table].add(split, origin, encode) {
-            Ok(bytes) => {
-                epoch.table_rows += 1;
-                epoch.bytes += bytes;
-            }
-            Err((origin, refusal)) => self.refuse(Reject::new(origin, refusal)),
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-use ecom_stream::{EventType, Record, SplitState};
+use ecom_stream::{Event, EventType, Record, SplitState};
 use time::Duration;
 use time::macros::datetime;
 use uuid::Uuid;
