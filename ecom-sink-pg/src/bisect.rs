@@ -40,6 +40,13 @@ pub(crate) struct Halves {
     pub(crate) immediately: bool,
 }
 
+impl Halves {
+    /// Whether another way could help after that.
+    pub(crate) fn may_change(self, refused: Action) -> bool {
+        !self.immediately || (refused == Action::LookUpKeys && self.refused != refused)
+    }
+}
+
 /// Rows of which table.
 #[derive(Debug, Clone, Copy)]
 enum Rows {

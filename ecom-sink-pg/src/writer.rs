@@ -120,6 +120,8 @@ impl Writer {
             let unknown = failure.is_unknown_outcome();
             match action {
                 Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
+                    // In halves they were looked up already.
+                    tried.fruitless += u32::from(tried.halves.is_some());
                     tracing::debug!(epoch = number, "some rows are in the table already: looking them up");
                     common.looks_up.store(true, Ordering::Relaxed);
                     continue;
@@ -130,7 +132,7 @@ impl Writer {
                     continue;
                 }
                 // Of the unique violations, those of another key than ours.
-                Action::LookUpKeys | Action::Bisect if tried.halves.is_none_or(|halves| !halves.immediately) => {
+                Action::LookUpKeys | Action::Bisect if tried.halves.is_none_or(|halves| halves.may_change(action)) => {
                     let said = failure.detail();
                     tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
                     tried.halves = Some(Halves {

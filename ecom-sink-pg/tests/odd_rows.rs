@@ -166,6 +166,32 @@ async fn a_row_whose_key_of_the_user_is_in_the_table_is_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn rows_that_are_refused_for_different_reasons_are_all_found() {
+    let database = database().await;
+    store(&database, "before", vec![event(1, "one")]).await;
+    let rules = "
+        CREATE UNIQUE INDEX ON ecom.events_y20261101 (user_id);
+        ALTER TABLE ecom.events ADD CHECK (user_id <> 'nobody')";
+    execute(&database, rules).await;
+    // The check is what the server complains of first, twice among others.
+    let events = [
+        (2, "nobody"),
+        (3, "two"),
+        (4, "one"),
+        (5, "nobody"),
+        (6, "two"),
+        (1, "one"),
+        (7, "three"),
+    ];
+    let events = events.map(|(n, user)| event(n, user)).to_vec();
+    let counts = store(&database, "after", events).await;
+    assert_eq!((counts.stored, counts.duplicates, counts.rejected), (2, 1, 4));
+    assert_eq!(letters(&database, "sqlstate_23505").await, 2);
+    assert_eq!(letters(&database, "sqlstate_23514").await, 2);
+    database.check_balance().await;
+}
+
+#[tokio::test]
 async fn a_row_that_is_refused_only_at_the_end_of_the_transaction_is_a_dead_letter() {
     let database = database().await;
     store(&database, "before", vec![event(1, "one")]).await;
