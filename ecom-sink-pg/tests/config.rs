@@ -203,6 +203,35 @@ fn every_shell_gets_completions() {
     }
 }
 
+#[test]
+fn bash_completes_below_the_first_word() {
+    let completions = program().args(["completions", "bash"]).output().unwrap().stdout;
+    let script = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&script, completions).unwrap();
+    let complete = |words: &[&str]| {
+        // As bash itself calls it: the program, the word at the cursor, the word before.
+        const CALL: &str = r#"
+            source "$1" && shift
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+            function=$(complete -p ecom-ingest | sed 's/.*-F \([^ ]*\) .*/\1/')
+            "$function" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[@]}""#;
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", CALL, "bash"])
+            .arg(script.path())
+            .arg("ecom-ingest");
+        String::from_utf8(bash.args(words).output().unwrap().stdout).unwrap()
+    };
+    for (words, expected) in [
+        (&["sta"][..], "status\n"),
+        (&["run", "--pro"], "--progress\n"),
+        (&["rejects", "r"], "retry\n"),
+        (&["rejects", "list", "--lim"], "--limit\n"),
+    ] {
+        assert_eq!(complete(words), expected, "{words:?}");
+    }
+}
+
 /// What the guide shows.
 fn guide() -> String {
     fs::read_to_string(format!("{}/../docs/operating.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
