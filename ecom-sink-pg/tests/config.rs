@@ -193,6 +193,13 @@ async fn the_file_alone_is_enough_to_run_and_a_flag_overrules_it() {
 }
 
 #[test]
+fn the_version_is_that_of_the_program() {
+    let output = program().arg("--version").output().unwrap();
+    let expected = concat!("ecom-ingest ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[test]
 fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let output = program().args(["completions", shell]).output().unwrap();
