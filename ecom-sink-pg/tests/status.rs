@@ -39,7 +39,7 @@ async fn files_records_rejects_and_what_to_do_next() {
         .unwrap();
     assert_eq!(output.status.code(), Some(4));
     assert!(
-        String::from_utf8_lossy(&output.stderr).contains("the schema ecom lacks V1__tables"),
+        String::from_utf8_lossy(&output.stderr).contains("there is no schema ecom in this database"),
         "{output:?}"
     );
     for (command, expected) in [("apply", "is up to date"), ("check", "is as it should be")] {

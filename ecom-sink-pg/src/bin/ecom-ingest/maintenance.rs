@@ -91,9 +91,10 @@ pub(crate) struct ChangeLayout {
 impl ChangeLayout {
     pub(crate) async fn run(self) -> Result<()> {
         let maintenance = self.database.maintenance()?;
-        let layout = maintenance
-            .change_layout(self.partition_width, self.index_profile)
-            .await?;
+        let layout = match (self.partition_width, self.index_profile) {
+            (None, None) => maintenance.layout().await?,
+            (width, profile) => maintenance.change_layout(width, profile).await?,
+        };
         let Layout {
             partition_width,
             index_profile,
