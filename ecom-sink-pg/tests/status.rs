@@ -159,6 +159,29 @@ async fn watching_shows_it_again_and_ends_when_nobody_reads_on() {
     assert!(status.unwrap().success());
 }
 
+#[tokio::test]
+async fn watching_ends_well_by_a_signal() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    use rustix::process::Signal;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut program = program();
+        program
+            .args(["status", "--watch=1h"])
+            .env("DATABASE_URL", &database.url);
+        let mut watching = Ingest::spawn(program.stdout(Stdio::piped()));
+        let mut first = String::new();
+        let mut shown = BufReader::new(watching.process.stdout.take().unwrap());
+        shown.read_line(&mut first).unwrap();
+        assert!(first.starts_with("pipeline events"), "{first}");
+        watching.signal(signal);
+        assert_eq!(watching.succeed().await, "");
+    }
+}
+
 /// Those who look need not be those who write.
 #[tokio::test]
 async fn the_role_of_dashboards_may_look() {

@@ -5,11 +5,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use ecom_sink_pg::{Instance, PipelineStatus, Status as Found, UnusableFile};
-use ecom_stream::Result;
+use ecom_sink_pg::{Console, Instance, PipelineStatus, Status as Found, UnusableFile};
+use ecom_stream::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::words::{bytes, count, in_short, on_one_line};
 use crate::{Database, output};
@@ -36,23 +37,41 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) async fn run(self) -> Result<()> {
         let console = self.database.console()?;
+        let Some(every) = self.watch else {
+            return output::text(&self.look(&console).await?);
+        };
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut terminate = listen(SignalKind::terminate())?;
+        tokio::select! {
+            watched = self.watch(&console, every) => watched,
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+
+    async fn watch(&self, console: &Console, every: Duration) -> Result<()> {
+        let clears = !self.json && std::io::stdout().is_terminal();
+        let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
         loop {
-            let status = console.status(self.only.as_deref()).await?;
-            let text = match self.json {
-                true => format!("{}\n", in_json(&status)),
-                false => in_words(&status, self.only.as_deref()),
-            };
-            let Some(every) = self.watch else {
-                return output::text(&text);
-            };
-            let clears = !self.json && std::io::stdout().is_terminal();
-            let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
+            let text = self.look(console).await?;
             if !output::show(&format!("{clear}{text}"))? {
                 return Ok(());
             }
             tokio::time::sleep(every).await;
         }
     }
+
+    async fn look(&self, console: &Console) -> Result<String> {
+        let status = console.status(self.only.as_deref()).await?;
+        Ok(match self.json {
+            true => format!("{}\n", in_json(&status)),
+            false => in_words(&status, self.only.as_deref()),
+        })
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "can't listen for signals").caused_by(err))
 }
 
 fn in_words(status: &Found, only: Option<&str>) -> String {
