@@ -146,9 +146,46 @@ fn what_no_option_has_is_refused_with_its_line() {
 }
 
 #[test]
+fn what_the_file_names_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display();
+    fs::write(dir.path().join("file"), "").unwrap();
+    fs::write(dir.path().join("bad.toml"), "[columns]\nnonsense = 1\n").unwrap();
+    for (text, expected) in [
+        (format!("input = '{place}'\nmap = 'rees46'"), None),
+        (
+            format!("\ninput = '{place}/nowhere'"),
+            Some(format!("line 2: input: {place}/nowhere is not there")),
+        ),
+        (
+            format!("[run]\ninput = '{place}/file'"),
+            Some(format!("line 2: input: {place}/file is no directory")),
+        ),
+        (format!("map = '{place}/no.toml'"), Some(format!("{place}/no.toml"))),
+        (format!("map = '{place}/bad.toml'"), Some(format!("{place}/bad.toml"))),
+    ] {
+        let file = config(&text);
+        let output = program()
+            .args(["config", "check", "--config"])
+            .arg(file.path())
+            .output()
+            .unwrap();
+        let said = said(&output);
+        match expected {
+            None => assert!(output.status.success(), "{text}\n{said}"),
+            Some(expected) => {
+                assert_eq!(output.status.code(), Some(3), "{text}");
+                assert!(said.contains(&expected) && said.contains(", line "), "{text}\n{said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_password_that_others_may_read_is_warned_of() {
     use std::os::unix::fs::PermissionsExt;
-    let file = config(FILE);
+    let input = tempfile::tempdir().unwrap();
+    let file = config(&FILE.replace("/srv/shop", &input.path().display().to_string()));
     for (mode, is_warned) in [(0o600, false), (0o640, true)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         let output = program()
