@@ -237,6 +237,20 @@ fn the_version_is_that_of_the_program() {
 }
 
 #[test]
+fn what_may_stand_in_the_file_is_not_shown_as_if_it_had_to_be_a_flag() {
+    for args in [&["run"][..], &["run", "--help"], &["retain"], &["retain", "--help"]] {
+        let output = program()
+            .args(args)
+            .env("DATABASE_URL", "postgresql://localhost")
+            .output()
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let usage = text.lines().find(|line| line.starts_with("Usage:")).unwrap();
+        assert_eq!(usage, format!("Usage: ecom-ingest {} [OPTIONS]", args[0]));
+    }
+}
+
+#[test]
 fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let output = program().args(["completions", shell]).output().unwrap();

@@ -64,7 +64,7 @@ async fn no_upkeep_makes_the_schema() {
 #[tokio::test]
 async fn the_layout_is_one_of_the_database() {
     let db = database_with_schema().await;
-    let log = ingest(&db, &["layout", "--partition-width", "hour"]).await;
+    let log = ingest(&db, &["layout", "--partition-width", "hour"]);
     assert!(
         log.contains("a new partition holds one hour and has lean indexes; there are 0, of which 0 are settled"),
         "{log}"

@@ -18,9 +18,9 @@ use crate::serve::{install_metrics, listen, serve};
 use crate::{AFTER_HELP, Database};
 
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = "ecom-ingest run [OPTIONS]")]
 pub(crate) struct Run {
-    /// The directory with the CSV files
+    /// The directory with the CSV files; it must be named, here, in the environment or in the file
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use time::{OffsetDateTime, UtcOffset};
+
 /// With commas between the thousands.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -62,6 +64,13 @@ pub(crate) fn in_shell(text: &str) -> String {
     quoted + "'"
 }
 
+/// In UTC.
+pub(crate) fn to_the_minute(time: OffsetDateTime) -> String {
+    let time = time.to_offset(UtcOffset::UTC);
+    let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+    format!("{date} {hour:02}:{minute:02} UTC")
+}
+
 pub(crate) fn in_short(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),
@@ -116,6 +125,13 @@ mod tests {
                 .unwrap();
             assert_eq!(String::from_utf8(printf.stdout).unwrap(), format!("{text}."));
         }
+    }
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        let moment = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_787_924_159);
+        let elsewhere = moment.to_offset(UtcOffset::from_hms(-5, 0, 0).unwrap());
+        assert_eq!(to_the_minute(elsewhere), "2026-08-28 13:35 UTC");
     }
 
     #[test]
