@@ -146,9 +146,46 @@ fn what_no_option_has_is_refused_with_its_line() {
 }
 
 #[test]
+fn what_the_file_names_must_be_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display();
+    fs::write(dir.path().join("file"), "").unwrap();
+    fs::write(dir.path().join("bad.toml"), "[columns]\nnonsense = 1\n").unwrap();
+    for (text, expected) in [
+        (format!("input = '{place}'\nmap = 'rees46'"), None),
+        (
+            format!("\ninput = '{place}/nowhere'"),
+            Some(format!("line 2: input: {place}/nowhere is not there")),
+        ),
+        (
+            format!("[run]\ninput = '{place}/file'"),
+            Some(format!("line 2: input: {place}/file is no directory")),
+        ),
+        (format!("map = '{place}/no.toml'"), Some(format!("{place}/no.toml"))),
+        (format!("map = '{place}/bad.toml'"), Some(format!("{place}/bad.toml"))),
+    ] {
+        let file = config(&text);
+        let output = program()
+            .args(["config", "check", "--config"])
+            .arg(file.path())
+            .output()
+            .unwrap();
+        let said = said(&output);
+        match expected {
+            None => assert!(output.status.success(), "{text}\n{said}"),
+            Some(expected) => {
+                assert_eq!(output.status.code(), Some(3), "{text}");
+                assert!(said.contains(&expected) && said.contains(", line "), "{text}\n{said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_password_that_others_may_read_is_warned_of() {
     use std::os::unix::fs::PermissionsExt;
-    let file = config(FILE);
+    let input = tempfile::tempdir().unwrap();
+    let file = config(&FILE.replace("/srv/shop", &input.path().display().to_string()));
     for (mode, is_warned) in [(0o600, false), (0o640, true)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         let output = program()
@@ -193,6 +230,27 @@ async fn the_file_alone_is_enough_to_run_and_a_flag_overrules_it() {
 }
 
 #[test]
+fn the_version_is_that_of_the_program() {
+    let output = program().arg("--version").output().unwrap();
+    let expected = concat!("ecom-ingest ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[test]
+fn what_may_stand_in_the_file_is_not_shown_as_if_it_had_to_be_a_flag() {
+    for args in [&["run"][..], &["run", "--help"], &["retain"], &["retain", "--help"]] {
+        let output = program()
+            .args(args)
+            .env("DATABASE_URL", "postgresql://localhost")
+            .output()
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let usage = text.lines().find(|line| line.starts_with("Usage:")).unwrap();
+        assert_eq!(usage, format!("Usage: ecom-ingest {} [OPTIONS]", args[0]));
+    }
+}
+
+#[test]
 fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let output = program().args(["completions", shell]).output().unwrap();
@@ -200,6 +258,35 @@ fn every_shell_gets_completions() {
         for word in ["ecom-ingest", "database-url", "settle-partitions", "completions"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
+    }
+}
+
+#[test]
+fn bash_completes_below_the_first_word() {
+    let completions = program().args(["completions", "bash"]).output().unwrap().stdout;
+    let script = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&script, completions).unwrap();
+    let complete = |words: &[&str]| {
+        // As bash itself calls it: the program, the word at the cursor, the word before.
+        const CALL: &str = r#"
+            source "$1" && shift
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+            function=$(complete -p ecom-ingest | sed 's/.*-F \([^ ]*\) .*/\1/')
+            "$function" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[@]}""#;
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", CALL, "bash"])
+            .arg(script.path())
+            .arg("ecom-ingest");
+        String::from_utf8(bash.args(words).output().unwrap().stdout).unwrap()
+    };
+    for (words, expected) in [
+        (&["sta"][..], "status\n"),
+        (&["run", "--pro"], "--progress\n"),
+        (&["rejects", "r"], "retry\n"),
+        (&["rejects", "list", "--lim"], "--limit\n"),
+    ] {
+        assert_eq!(complete(words), expected, "{words:?}");
     }
 }
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use ecom_sink_pg::PgSink;
 use ecom_stream::{CsvDirSource, Progress, Rules, SourceExt, Stages};
-use fixture::{Database, database, drop_in, eventually};
+use fixture::program::once;
+use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually};
 
 /// Loads one file in a pipeline of its own, and gives the last progress.
 async fn load(database: &Database, pipeline: &str) -> Arc<Progress> {
@@ -66,6 +67,24 @@ async fn each_stage_of_an_epoch_is_told() {
     assert_eq!((second.counts.duplicates, second.counts.rejected), (2, 1));
     let stages: Vec<_> = second.stages.iter().map(|(stage, _)| stage).collect();
     assert!(stages.contains(&"look_up"), "{stages:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_has_nothing_to_do_says_why() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let nothing = format!("there are no CSV files in {}", input.path().display());
+    let log = once(&database, &input).await;
+    assert!(log.contains(&nothing), "{log}");
+
+    drop_in(input.path(), "a.csv", 0..10);
+    drop_in_text(input.path(), "b.csv", format!("{HEADER}1,2\n"));
+    let log = once(&database, &input).await;
+    assert!(log.contains("how to mend it: ecom-ingest rejects list"), "{log}");
+    assert!(!log.contains("CSV files"), "{log}");
+
+    let log = once(&database, &input).await;
+    let before = format!("CSV files in {}: 2, all read before", input.path().display());
+    assert!(log.contains(&before) && !log.contains("rejects list"), "{log}");
 }
 
 #[tokio::test]

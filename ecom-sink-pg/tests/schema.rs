@@ -50,11 +50,16 @@ fn last_version() -> u32 {
 async fn applies_to_an_empty_database_and_again() {
     let mut db = database().await;
     let message = refused(check(&db.client).await);
+    let expected = "there is no schema ecom in this database (ecom-ingest schema apply makes it)";
+    assert_eq!(message, expected);
+    db.execute("CREATE SCHEMA ecom").await;
+    let message = refused(check(&db.client).await);
     let expected = format!(
         "the schema ecom lacks {} (run psql -f sql/setup.sql",
         migrations().join(", ")
     );
     assert!(message.starts_with(&expected), "{message}");
+    db.execute("DROP SCHEMA ecom").await;
 
     apply(&mut db.client).await.unwrap();
     check(&db.client).await.unwrap();

@@ -39,7 +39,7 @@ async fn files_records_rejects_and_what_to_do_next() {
         .unwrap();
     assert_eq!(output.status.code(), Some(4));
     assert!(
-        String::from_utf8_lossy(&output.stderr).contains("the schema ecom lacks V1__tables"),
+        String::from_utf8_lossy(&output.stderr).contains("there is no schema ecom in this database"),
         "{output:?}"
     );
     for (command, expected) in [("apply", "is up to date"), ("check", "is as it should be")] {
@@ -74,9 +74,15 @@ async fn files_records_rejects_and_what_to_do_next() {
         "refused   field_count              1 waiting, the last ",
         "damaged   b.csv behind record 3, byte ",
         "set aside c.csv: column_missing",
-        "next      to load what comes: ecom-ingest run --input ",
+        &format!(
+            "next      to load what comes: ecom-ingest run --input {} --pipeline events\n",
+            place.display()
+        ),
         "next      to see what was refused and how to mend it: ecom-ingest rejects list",
-        "next      to load files of another layout: ecom-ingest infer c.csv proposes a mapping, for run --map",
+        &format!(
+            "next      to load files of another layout: ecom-ingest infer {}/c.csv proposes a mapping, for run --map",
+            place.display()
+        ),
         "next      to have a file read that could not be: put it, mended and whole, in its place;",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
@@ -111,6 +117,25 @@ async fn files_records_rejects_and_what_to_do_next() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+}
+
+#[tokio::test]
+async fn what_was_read_by_a_mapping_goes_on_by_one() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    let text = status(&database, &[]);
+    assert!(text.contains("  commits   no commits yet\n"), "{text}");
+    drop_in_text(
+        input.path(),
+        "a.csv",
+        "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n\
+         2019-10-01 00:00:00 UTC,view,1,2,home.light,acme,1.50,3,s\n",
+    );
+    let log = Ingest::start(&database, &input, &["--once", "--map", "rees46"])
+        .succeed()
+        .await;
+    let text = status(&database, &[]);
+    assert!(text.contains(" --pipeline events --map MAPPING\n"), "{log}{text}");
 }
 
 #[tokio::test]
@@ -157,6 +182,29 @@ async fn watching_shows_it_again_and_ends_when_nobody_reads_on() {
     })
     .await;
     assert!(status.unwrap().success());
+}
+
+#[tokio::test]
+async fn watching_ends_well_by_a_signal() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    use rustix::process::Signal;
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut program = program();
+        program
+            .args(["status", "--watch=1h"])
+            .env("DATABASE_URL", &database.url);
+        let mut watching = Ingest::spawn(program.stdout(Stdio::piped()));
+        let mut first = String::new();
+        let mut shown = BufReader::new(watching.process.stdout.take().unwrap());
+        shown.read_line(&mut first).unwrap();
+        assert!(first.starts_with("pipeline events"), "{first}");
+        watching.signal(signal);
+        assert_eq!(watching.succeed().await, "");
+    }
 }
 
 /// Those who look need not be those who write.

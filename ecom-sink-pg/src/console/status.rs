@@ -38,6 +38,8 @@ pub struct PipelineStatus {
     pub committed_at: Option<OffsetDateTime>,
     /// Its files.
     pub files: Files,
+    /// Whether the last file that was read was read by a mapping.
+    pub is_mapped: bool,
     /// What became of the records.
     pub counts: Counts,
     /// About how many records a second were read over the last 1, 5 and 15 minutes: of a file that was begun before, the part
@@ -105,6 +107,8 @@ pub struct RefusedFor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableFile {
+    /// The name of its source.
+    pub source: String,
     /// Its path below the directory of the source.
     pub path: String,
     /// `damaged` or `set_aside`.
@@ -145,7 +149,9 @@ const FILES: &str = "
         percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(s.updated_at - s.mtime, interval '0'))::float8)
             FILTER (WHERE s.updated_at > now() - interval '15 min' AND s.mtime IS NOT NULL),
         max(extract(epoch FROM greatest(s.updated_at - s.mtime, interval '0'))::float8)
-            FILTER (WHERE s.updated_at > now() - interval '15 min')
+            FILTER (WHERE s.updated_at > now() - interval '15 min'),
+        coalesce((SELECT m.mark ->> 'mapped' = 'true' FROM ecom.ingest_split m
+                  WHERE m.pipeline = $1 AND m.state <> 'set_aside' ORDER BY m.updated_at DESC LIMIT 1), false)
     FROM ecom.ingest_split s WHERE s.pipeline = $1";
 
 const REFUSED: &str = "
@@ -153,7 +159,7 @@ const REFUSED: &str = "
     FROM ecom.dead_letters WHERE pipeline = $1 GROUP BY 1 ORDER BY 2 DESC, 1";
 
 const UNUSABLE: &str = "
-    SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset
+    SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset, source
     FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY updated_at DESC LIMIT 10";
 
 impl Console {
@@ -252,6 +258,7 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
         rows_per_s: std::array::from_fn(|at| rates.get(at).copied().unwrap_or_default()),
         lag_median: lag(11),
         lag_max: lag(12),
+        is_mapped: files.get(13),
         refused: refused
             .iter()
             .map(|row| RefusedFor {
@@ -270,6 +277,7 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
                 detail: row.get(3),
                 records: row.get::<_, i64>(4) as u64,
                 bytes: row.get::<_, i64>(5) as u64,
+                source: row.get(6),
             })
             .collect(),
         name,

@@ -49,7 +49,16 @@ impl Maintenance {
     /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
     /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
     pub async fn layout(&self) -> Result<Layout> {
-        self.change_layout(None, None).await
+        // The row may have been deleted: then the defaults hold.
+        const LOOK: &str = "
+            SELECT coalesce(s.partition_width, 'day'), coalesce(s.index_profile, 'lean'),
+                (SELECT count(*) FROM ecom.partitions), (SELECT count(*) FROM ecom.partitions WHERE is_settled)
+            FROM (VALUES (1)) AS one LEFT JOIN ecom.settings s ON true";
+        let connection = self.session().await?;
+        let looked = DEADLINE
+            .of("looking at the layout", connection.client.query_one(LOOK, &[]))
+            .await;
+        read(&looked.map_err(|failure| failure.into_error("looking at the layout"))?)
     }
 
     /// Changes how partitions are made from now on; `None` leaves as it is. The setting is one of the database, so that all
@@ -62,7 +71,6 @@ impl Maintenance {
     ///
     /// Those of [`layout`](Self::layout).
     pub async fn change_layout(&self, width: Option<PartitionWidth>, profile: Option<IndexProfile>) -> Result<Layout> {
-        // The row may have been deleted: then the defaults hold.
         const CHANGE: &str = "
             INSERT INTO ecom.settings AS s (partition_width, index_profile)
             VALUES (coalesce($1, 'day'), coalesce($2, 'lean'))

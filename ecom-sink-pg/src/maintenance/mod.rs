@@ -24,8 +24,8 @@ const LONG_DEADLINE: Deadline = Deadline(Duration::from_secs(6 * 3_600));
 /// What waits here for a lock holds up nobody else, and an epoch is over in no time; a dump is not.
 const PATIENCE: &str = "SET lock_timeout = '5min'";
 
-/// Looks after the table of the events: each method opens a session of its own, brings the schema up to date where that is
-/// needed, does its work and ends. The role must own the table.
+/// Looks after the table of the events: each method opens a session of its own, does its work and ends. The schema must be
+/// there and up to date, and the role must own the table.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -45,21 +45,37 @@ pub struct Maintenance {
 made_of_database!(Maintenance);
 
 impl Maintenance {
-    /// A session as the owner of the table.
+    /// A session as the owner of the table, whose schema is left as it is.
     async fn session(&self) -> Result<Connection> {
+        let connection = self.connect().await?;
+        schema::check(&connection.client).await?;
+        of_owner(connection).await
+    }
+
+    /// The same beside a run, which may be about to bring the schema up to date.
+    async fn session_beside_run(&self) -> Result<Connection> {
+        let mut connection = self.connect().await?;
+        schema::apply(&mut connection.client).await?;
+        of_owner(connection).await
+    }
+
+    async fn connect(&self) -> Result<Connection> {
         let connector = self.database.connector("maintenance", DEADLINE);
-        let mut connection = connector.connect_within(self.database.wait_for_server).await?;
+        let connection = connector.connect_within(self.database.wait_for_server).await?;
         preflight::check_sessions(&connection, &connector).await?;
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))
             .await;
         patient.map_err(|failure| failure.into_error("connecting to the server"))?;
-        schema::apply(&mut connection.client).await?;
-        match owns_the_table(&connection).await {
-            Ok(Ok(())) => Ok(connection),
-            Ok(Err(err)) => Err(err),
-            Err(failure) => Err(failure.into_error("looking at the table")),
-        }
+        Ok(connection)
+    }
+}
+
+async fn of_owner(connection: Connection) -> Result<Connection> {
+    match owns_the_table(&connection).await {
+        Ok(Ok(())) => Ok(connection),
+        Ok(Err(err)) => Err(err),
+        Err(failure) => Err(failure.into_error("looking at the table")),
     }
 }
 

@@ -58,20 +58,25 @@ impl Maintenance {
     /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
     /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
     pub async fn settle(&self, rested: Duration) -> Result<Settled> {
-        self.settle_those(rested, |_| true).await
+        settle_those(self.session().await?, rested, |_| true).await
     }
 
-    /// Settles as [`settle`](Self::settle) does, again and again, for as long as it is polled. A partition that has received
-    /// rows since the last look is left for later, whatever its time. Ends with an error that does not pass.
+    /// Settles as [`settle`](Self::settle) does, again and again, for as long as it is polled, beside a run: so it
+    /// brings the schema up to date as that does. A partition that has received rows since the last look is left for later,
+    /// whatever its time. Ends with an error that does not pass.
     pub async fn keep_settled(&self, rested: Duration) -> Error {
         let mut before = Inserted::new();
         loop {
             let mut now = Inserted::new();
-            let settled = self.settle_those(rested, |lacking| {
+            let is_at_rest = |lacking: &Lacking| {
                 now.insert(lacking.partition.clone(), lacking.rows_inserted);
                 before.get(&lacking.partition) == Some(&lacking.rows_inserted)
-            });
-            match settled.await {
+            };
+            let settled = match self.session_beside_run().await {
+                Ok(connection) => settle_those(connection, rested, is_at_rest).await,
+                Err(err) => Err(err),
+            };
+            match settled {
                 Ok(Settled { built, .. }) if !built.is_empty() => tracing::info!("settled: built {}", built.join(", ")),
                 Ok(_) => {}
                 Err(err) if err.kind() == ErrorKind::Unavailable => tracing::warn!("settling: {}", err.report()),
@@ -81,36 +86,39 @@ impl Maintenance {
             tokio::time::sleep(rested.clamp(LOOK_AT_MOST_EVERY, LOOK_EVERY)).await;
         }
     }
+}
 
-    async fn settle_those(&self, rested: Duration, mut which: impl FnMut(&Lacking) -> bool) -> Result<Settled> {
-        let connection = self.session().await?;
-        let mut settled = Settled::default();
-        let Some(lacking) = lacking(&connection, rested)
-            .await
-            .map_err(|err| err.into_error("settling"))?
-        else {
-            settled.is_busy = true;
-            return Ok(settled);
-        };
-        let lacking: Vec<Lacking> = lacking.into_iter().filter(|lacking| which(lacking)).collect();
-        for lacking in lacking {
-            let index = lacking.index.clone();
-            match build(&connection, &lacking).await {
-                Ok(()) => settled.built.push(index),
-                Err(failure) if connection.client.is_closed() => return Err(failure.into_error("building an index")),
-                // The next partition may be free.
-                Err(failure) => {
-                    tracing::warn!(
-                        index,
-                        "left for later: {}",
-                        failure.into_error("building an index").report()
-                    );
-                    settled.failed.push(index);
-                }
+async fn settle_those(
+    connection: Connection,
+    rested: Duration,
+    mut which: impl FnMut(&Lacking) -> bool,
+) -> Result<Settled> {
+    let mut settled = Settled::default();
+    let Some(lacking) = lacking(&connection, rested)
+        .await
+        .map_err(|err| err.into_error("settling"))?
+    else {
+        settled.is_busy = true;
+        return Ok(settled);
+    };
+    let lacking: Vec<Lacking> = lacking.into_iter().filter(|lacking| which(lacking)).collect();
+    for lacking in lacking {
+        let index = lacking.index.clone();
+        match build(&connection, &lacking).await {
+            Ok(()) => settled.built.push(index),
+            Err(failure) if connection.client.is_closed() => return Err(failure.into_error("building an index")),
+            // The next partition may be free.
+            Err(failure) => {
+                tracing::warn!(
+                    index,
+                    "left for later: {}",
+                    failure.into_error("building an index").report()
+                );
+                settled.failed.push(index);
             }
         }
-        Ok(settled)
     }
+    Ok(settled)
 }
 
 /// What is to be built, with the lock held; nothing if another holds it.

@@ -9,10 +9,11 @@ use time::format_description::well_known::Rfc3339;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::{failed, lacking, migrations, server_error};
+use super::{failed, migrations, server_error};
 
-pub(super) const HOW_TO_MIGRATE: &str =
+const HOW_TO_MIGRATE: &str =
     "run psql -f sql/setup.sql as the owner of the schema, or start this program once as that role";
+const HOW_TO_MAKE: &str = "ecom-ingest schema apply makes it";
 const ANOTHER_SCHEMA: &str = "use the program that it was made by, or another database";
 
 /// What there is in the database.
@@ -215,12 +216,30 @@ impl Found {
         Ok(pending)
     }
 
+    /// The error where nobody is to apply them.
+    pub(super) fn not_current(&self, pending: &[Migration]) -> Error {
+        let hint = if self.schema_exists {
+            HOW_TO_MIGRATE
+        } else {
+            HOW_TO_MAKE
+        };
+        Error::new(ErrorKind::Schema, self.lacking(pending)).hint(hint)
+    }
+
+    fn lacking(&self, pending: &[Migration]) -> String {
+        if !self.schema_exists {
+            return "there is no schema ecom in this database".to_owned();
+        }
+        let pending: Vec<String> = pending.iter().map(Migration::to_string).collect();
+        format!("the schema ecom lacks {}", pending.join(", "))
+    }
+
     pub(super) fn not_migrated(&self, pending: &[Migration], err: impl StdError + Send + Sync + 'static) -> Error {
         match server_error(&err) {
             Some(db) if *db.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
                 let message = format!(
-                    "{}, and the role {} may not apply it: {}",
-                    lacking(pending),
+                    "{}, and the role {} may not make it: {}",
+                    self.lacking(pending),
                     self.role,
                     db.message()
                 );

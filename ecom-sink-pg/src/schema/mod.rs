@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::DbError;
 
 use crate::action::verdict;
-use found::{Found, HOW_TO_MIGRATE};
+use found::Found;
 
 use ecom_stream::{Error, ErrorKind, Result, crash_point};
 
@@ -84,17 +84,18 @@ pub async fn check(client: &Client) -> Result<()> {
     let found = Found::look(client).await?;
     let pending = found.pending()?;
     if !pending.is_empty() {
-        return Err(Error::new(ErrorKind::Schema, lacking(&pending)).hint(HOW_TO_MIGRATE));
+        return Err(found.not_current(&pending));
     }
     found.judge()
 }
 
 /// Checks that all migrations were applied, for one who only reads.
 pub(crate) async fn check_migrations(client: &Client) -> Result<()> {
-    let pending = Found::look(client).await?.pending()?;
+    let found = Found::look(client).await?;
+    let pending = found.pending()?;
     match pending.is_empty() {
         true => Ok(()),
-        false => Err(Error::new(ErrorKind::Schema, lacking(&pending)).hint(HOW_TO_MIGRATE)),
+        false => Err(found.not_current(&pending)),
     }
 }
 
@@ -127,11 +128,6 @@ async fn migrate(client: &mut Client) -> Result<()> {
         }
         Err(err) => Err(found.not_migrated(&pending, err)),
     }
-}
-
-fn lacking(pending: &[Migration]) -> String {
-    let pending: Vec<String> = pending.iter().map(Migration::to_string).collect();
-    format!("the schema ecom lacks {}", pending.join(", "))
 }
 
 fn migrations() -> Result<Vec<Migration>> {

@@ -4,6 +4,7 @@ use ecom_sink_pg::{IndexProfile, Maintenance, PartitionWidth, Retention};
 use ecom_stream::ErrorKind;
 
 use crate::fixture::program::{Ingest, once, program};
+use crate::fixture::schema::database_with_schema;
 use crate::fixture::{database, drop_in};
 use crate::{HOUR, database_with_days, ingest, maintenance};
 
@@ -39,10 +40,31 @@ async fn the_table_is_its_owners_to_change() {
 }
 
 #[tokio::test]
-async fn the_layout_is_one_of_the_database() {
+async fn no_upkeep_makes_the_schema() {
     let db = database().await;
-    // Before anything else there is.
-    let log = ingest(&db, &["layout", "--partition-width", "hour"]).await;
+    for args in [
+        &["settle"][..],
+        &["retain", "--days", "7"],
+        &["retain", "--days", "7", "--dry-run"],
+        &["layout"],
+        &["layout", "--partition-width", "hour"],
+    ] {
+        let (status, log) = Ingest::spawn(program().args(args).env("DATABASE_URL", &db.url))
+            .end()
+            .await;
+        // As `status` ends.
+        assert_eq!(status.code(), Some(4), "{args:?}: {log}");
+        let expected = "there is no schema ecom in this database (ecom-ingest schema apply makes it)";
+        assert!(log.contains(expected), "{args:?}: {log}");
+    }
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ecom'";
+    assert_eq!(db.number(schemas).await, 0);
+}
+
+#[tokio::test]
+async fn the_layout_is_one_of_the_database() {
+    let db = database_with_schema().await;
+    let log = ingest(&db, &["layout", "--partition-width", "hour"]);
     assert!(
         log.contains("a new partition holds one hour and has lean indexes; there are 0, of which 0 are settled"),
         "{log}"
@@ -71,9 +93,10 @@ async fn the_layout_is_one_of_the_database() {
         log.contains("\"week\" is no width of partitions (hour, day or month)"),
         "{log}"
     );
-    // Without its row the defaults hold.
+    // Without its row the defaults hold, and a look does not make it.
     db.execute("DELETE FROM ecom.settings").await;
     let layout = maintenance(&db).layout().await.unwrap();
+    assert_eq!(db.number("SELECT count(*) FROM ecom.settings").await, 0);
     assert_eq!(
         (layout.partition_width, layout.index_profile),
         (PartitionWidth::Day, IndexProfile::Lean)

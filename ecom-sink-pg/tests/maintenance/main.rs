@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use ecom_sink_pg::Maintenance;
 use fixture::Database;
-use fixture::program::{Ingest, program};
+use fixture::program::program;
 use fixture::schema::database_with_schema;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
@@ -42,9 +42,9 @@ pub(crate) fn maintenance(db: &Database) -> Maintenance {
     Maintenance::from_url(&db.url).unwrap()
 }
 
-/// Runs a subcommand to its end.
-pub(crate) async fn ingest(db: &Database, args: &[&str]) -> String {
-    Ingest::spawn(program().args(args).env("DATABASE_URL", &db.url))
-        .succeed()
-        .await
+/// Runs a subcommand to its end, and gives its answer.
+pub(crate) fn ingest(db: &Database, args: &[&str]) -> String {
+    let output = program().args(args).env("DATABASE_URL", &db.url).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

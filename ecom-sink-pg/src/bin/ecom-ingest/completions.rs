@@ -22,6 +22,8 @@ impl Completions {
     pub(crate) fn run(self) -> Result<()> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "ecom-ingest", &mut text);
-        crate::output::text(&String::from_utf8_lossy(&text))
+        // Of a name with a hyphen clap_complete makes one label for bash where it goes down to a command, another where it is there.
+        let text = String::from_utf8_lossy(&text).replace("ecom__subcmd__ingest", "ecom__ingest");
+        crate::output::text(&text)
     }
 }

@@ -27,7 +27,7 @@ use ecom_stream::{Error, ErrorKind, Result};
 
 /// Loads CSV files of shop events into PostgreSQL as they appear: no row lost, none twice, through any crash.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP)]
+#[command(name = "ecom-ingest", version, after_help = AFTER_HELP)]
 struct Cli {
     /// A file with options, in TOML: `input = "/srv/shop"` at the top goes for every command, and below [run] for that one
     #[arg(long, value_name = "FILE", env = "ECOM_CONFIG", global = true)]
@@ -42,8 +42,9 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Every option may also stand in the environment (ECOM_INPUT for --input) or in the file (input). Flags come first, then the
-environment, then the file: `ecom-ingest config print` shows what holds. RUST_LOG says what is logged, such as debug.
+Every option may also stand in the environment (ECOM_INPUT for --input) or in the file (input).
+Flags come first, then the environment, then the file: `ecom-ingest config print` shows what holds.
+RUST_LOG says what is logged, such as debug.
 
 Exit codes:
   0    done, or stopped by SIGINT or SIGTERM after committing what was read

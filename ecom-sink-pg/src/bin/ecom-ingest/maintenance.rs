@@ -6,7 +6,8 @@ use clap::Args;
 use ecom_sink_pg::{IndexProfile, Layout, PartitionWidth, Retention, Settled};
 use ecom_stream::Result;
 
-use crate::Database;
+use crate::words::{count, to_the_minute};
+use crate::{Database, output};
 
 #[derive(Debug, Args)]
 pub(crate) struct Settle {
@@ -23,24 +24,22 @@ impl Settle {
         let Settled {
             built, failed, is_busy, ..
         } = self.database.maintenance()?.settle(self.rested).await?;
-        match (is_busy, built.len(), failed.len()) {
-            (true, ..) => tracing::info!("another session is settling: nothing to do here"),
-            (_, 0, 0) => tracing::info!("nothing to do: all partitions that rest are settled"),
-            (_, _, 0) => tracing::info!("built {}", built.join(", ")),
-            (_, 0, _) => tracing::warn!("could not build {}; run it again", failed.join(", ")),
-            _ => tracing::warn!(
-                "built {}; could not build {}; run it again",
-                built.join(", "),
-                failed.join(", ")
-            ),
+        if !failed.is_empty() {
+            tracing::warn!("could not build {}; run it again", failed.join(", "));
         }
-        Ok(())
+        match (is_busy, built.len(), failed.len()) {
+            (true, ..) => output::line("another session is settling: nothing to do here"),
+            (_, 0, 0) => output::line("nothing to do: all partitions that rest are settled"),
+            (_, 0, _) => Ok(()),
+            _ => output::line(&format!("built {}", built.join(", "))),
+        }
     }
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "ecom-ingest retain [OPTIONS]")]
 pub(crate) struct Retain {
-    /// How many days are kept, back from now
+    /// How many days are kept, back from now; it must be said, here, in the environment or in the file
     #[arg(long)]
     days: u16,
 
@@ -57,20 +56,18 @@ impl Retain {
         let retention = Retention::days(self.days).dry_run(self.dry_run);
         let retained = self.database.maintenance()?.retain(retention).await?;
         if retained.is_busy {
-            tracing::info!("another session is at it: nothing to do here");
-            return Ok(());
+            return output::line("another session is at it: nothing to do here");
         }
         let partitions = match &*retained.partitions {
             [] => "no partitions".to_owned(),
             partitions => format!("the partitions {}", partitions.join(", ")),
         };
         let done = if self.dry_run { "would drop" } else { "dropped" };
-        tracing::info!(
+        output::line(&format!(
             "older than {}: {done} {partitions}, and {} dead letters",
-            retained.cutoff,
-            retained.dead_letters
-        );
-        Ok(())
+            to_the_minute(retained.cutoff),
+            count(retained.dead_letters)
+        ))
     }
 }
 
@@ -91,9 +88,10 @@ pub(crate) struct ChangeLayout {
 impl ChangeLayout {
     pub(crate) async fn run(self) -> Result<()> {
         let maintenance = self.database.maintenance()?;
-        let layout = maintenance
-            .change_layout(self.partition_width, self.index_profile)
-            .await?;
+        let layout = match (self.partition_width, self.index_profile) {
+            (None, None) => maintenance.layout().await?,
+            (width, profile) => maintenance.change_layout(width, profile).await?,
+        };
         let Layout {
             partition_width,
             index_profile,
@@ -101,10 +99,9 @@ impl ChangeLayout {
             settled_partitions,
             ..
         } = layout;
-        tracing::info!(
+        output::line(&format!(
             "a new partition holds one {partition_width} and has {index_profile} indexes; there are {partitions}, of which \
              {settled_partitions} are settled"
-        );
-        Ok(())
+        ))
     }
 }

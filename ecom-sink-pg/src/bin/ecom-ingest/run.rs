@@ -13,14 +13,14 @@ use tokio::task::JoinSet;
 
 use crate::health::Health;
 use crate::notify::{self, keep_told};
-use crate::progress::{Form, Total, bytes_to_read, in_words, show};
+use crate::progress::{Form, Total, bytes_to_read, count_csv_files, in_words, show};
 use crate::serve::{install_metrics, listen, serve};
 use crate::{AFTER_HELP, Database};
 
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = "ecom-ingest run [OPTIONS]")]
 pub(crate) struct Run {
-    /// The directory with the CSV files
+    /// The directory with the CSV files; it must be named, here, in the environment or in the file
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
 
@@ -182,6 +182,15 @@ impl Run {
         let summary = summary?;
         let ended = if summary.stopped { "stopped" } else { "done" };
         tracing::info!("{ended}: {}", in_words(&summary.counts));
+        if summary.counts.rejected > 0 {
+            tracing::info!("what was refused, and how to mend it: ecom-ingest rejects list");
+        }
+        if self.once && !summary.stopped && progress.latest().is_none() {
+            match count_csv_files(&self.input, self.recursive) {
+                0 => tracing::warn!("there are no CSV files in {}", self.input.display()),
+                files => tracing::info!("CSV files in {}: {files}, all read before", self.input.display()),
+            }
+        }
         let splits = progress.latest().map(|last| last.splits).unwrap_or_default();
         match splits.damaged + splits.set_aside {
             0 => {}

@@ -5,13 +5,14 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use ecom_sink_pg::{Instance, PipelineStatus, Status as Found, UnusableFile};
-use ecom_stream::Result;
+use ecom_sink_pg::{Console, Instance, PipelineStatus, Status as Found, UnusableFile};
+use ecom_stream::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::words::{bytes, count, in_short, on_one_line};
+use crate::words::{bytes, count, in_shell, in_short, on_one_line};
 use crate::{Database, output};
 
 #[derive(Debug, Args)]
@@ -36,23 +37,41 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) async fn run(self) -> Result<()> {
         let console = self.database.console()?;
+        let Some(every) = self.watch else {
+            return output::text(&self.look(&console).await?);
+        };
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut terminate = listen(SignalKind::terminate())?;
+        tokio::select! {
+            watched = self.watch(&console, every) => watched,
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+
+    async fn watch(&self, console: &Console, every: Duration) -> Result<()> {
+        let clears = !self.json && std::io::stdout().is_terminal();
+        let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
         loop {
-            let status = console.status(self.only.as_deref()).await?;
-            let text = match self.json {
-                true => format!("{}\n", in_json(&status)),
-                false => in_words(&status, self.only.as_deref()),
-            };
-            let Some(every) = self.watch else {
-                return output::text(&text);
-            };
-            let clears = !self.json && std::io::stdout().is_terminal();
-            let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
+            let text = self.look(console).await?;
             if !output::show(&format!("{clear}{text}"))? {
                 return Ok(());
             }
             tokio::time::sleep(every).await;
         }
     }
+
+    async fn look(&self, console: &Console) -> Result<String> {
+        let status = console.status(self.only.as_deref()).await?;
+        Ok(match self.json {
+            true => format!("{}\n", in_json(&status)),
+            false => in_words(&status, self.only.as_deref()),
+        })
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "can't listen for signals").caused_by(err))
 }
 
 fn in_words(status: &Found, only: Option<&str>) -> String {
@@ -81,10 +100,10 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
         }
         _ => writeln!(text, "  runs      not at the moment")?,
     }
-    let committed = pipeline
-        .committed_at
-        .map_or_else(|| "none yet".to_owned(), |at| format!("{} ago", ago(at)));
-    writeln!(text, "  commits   {}, the last {committed}", count(pipeline.epoch))?;
+    match pipeline.committed_at {
+        Some(at) => writeln!(text, "  commits   {}, the last {} ago", count(pipeline.epoch), ago(at))?,
+        None => writeln!(text, "  commits   no commits yet")?,
+    }
     let left = match files.bytes_left {
         0 => String::new(),
         left => format!(" with {} to read", bytes(left)),
@@ -158,9 +177,11 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     let mut steps = Vec::new();
     if let Instance::NotRunning { .. } = pipeline.instance {
         let input = pipeline.sources.first().map_or("DIR", |(_, location)| location);
+        let map = if pipeline.is_mapped { " --map MAPPING" } else { "" };
         steps.push(format!(
-            "to load what comes: ecom-ingest run --input {input} --pipeline {}, and --map where it had one",
-            pipeline.name
+            "to load what comes: ecom-ingest run --input {} --pipeline {}{map}",
+            in_shell(input),
+            in_shell(&pipeline.name)
         ));
     }
     if pipeline.refused.iter().any(|refused| refused.waiting > 0) {
@@ -168,9 +189,14 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     }
     let is_other_layout = |file: &&UnusableFile| ["column_missing", "wrong_delimiter"].contains(&&*file.reason);
     if let Some(file) = pipeline.unusable.iter().find(is_other_layout) {
+        let source = pipeline.sources.iter().find(|(name, _)| *name == file.source);
+        let path = match source {
+            Some((_, location)) => format!("{}/{}", location.trim_end_matches('/'), file.path),
+            None => file.path.clone(),
+        };
         steps.push(format!(
             "to load files of another layout: ecom-ingest infer {} proposes a mapping, for run --map",
-            file.path
+            in_shell(&path)
         ));
     }
     if pipeline.files.damaged + pipeline.files.set_aside > 0 {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use time::{OffsetDateTime, UtcOffset};
+
 /// With commas between the thousands.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -36,6 +38,37 @@ pub(crate) fn on_one_line(text: &str) -> String {
         }
     }
     shown
+}
+
+/// As it can be given to a shell, whatever is in it.
+pub(crate) fn in_shell(text: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./:=@%+,".contains(char);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let mut quoted = "$'".to_owned();
+    for char in text.chars() {
+        match char {
+            '\'' | '\\' => quoted.extend(['\\', char]),
+            char if char.is_control() => {
+                let mut bytes = [0; 4];
+                let bytes = char.encode_utf8(&mut bytes).bytes();
+                quoted.extend(bytes.map(|byte| format!("\\x{byte:02x}")));
+            }
+            char => quoted.push(char),
+        }
+    }
+    quoted + "'"
+}
+
+/// In UTC.
+pub(crate) fn to_the_minute(time: OffsetDateTime) -> String {
+    let time = time.to_offset(UtcOffset::UTC);
+    let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+    format!("{date} {hour:02}:{minute:02} UTC")
 }
 
 pub(crate) fn in_short(time: Duration) -> String {
@@ -74,6 +107,31 @@ mod tests {
     #[test]
     fn a_terminal_is_told_nothing() {
         assert_eq!(on_one_line("Mä\x1b[2J\nx"), "Mä\\u{1b}[2J\\nx");
+    }
+
+    #[test]
+    fn a_shell_reads_what_was_meant() {
+        for (text, word) in [
+            ("/srv/shop/a-1.csv", "/srv/shop/a-1.csv"),
+            ("", "''"),
+            ("my $(rm) file", "'my $(rm) file'"),
+            ("l'été", r"'l'\''été'"),
+            ("a'\x1b[2J\n", r"$'a\'\x1b[2J\x0a'"),
+        ] {
+            assert_eq!(in_shell(text), word);
+            let printf = std::process::Command::new("bash")
+                .args(["-c", &format!("printf %s. {word}")])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(printf.stdout).unwrap(), format!("{text}."));
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        let moment = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_787_924_159);
+        let elsewhere = moment.to_offset(UtcOffset::from_hms(-5, 0, 0).unwrap());
+        assert_eq!(to_the_minute(elsewhere), "2026-08-28 13:35 UTC");
     }
 
     #[test]

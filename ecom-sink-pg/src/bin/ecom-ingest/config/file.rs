@@ -1,11 +1,12 @@
 //! The file: TOML, checked key by key and value by value against the options of the command line.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ErrorKind as Wrong};
 use clap::{Arg, Command};
 use ecom_sink_pg::{PgSink, without_password};
-use ecom_stream::{Error, ErrorKind, Result};
+use ecom_stream::{Error, ErrorKind, Mapping, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -91,6 +92,19 @@ impl ConfigFile {
             };
             self.check_value(owner, setting)?;
             self.check_rivals(owner, setting)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that what it names is there. Not at a start, where a flag may name another.
+    pub(super) fn check_places(&self) -> Result<()> {
+        for setting in &self.settings {
+            let checked = match &*setting.key {
+                "map" => Mapping::named(&setting.value).map(drop),
+                "input" => check_directory(Path::new(&setting.value)),
+                _ => Ok(()),
+            };
+            checked.map_err(|err| self.wrong(setting.line, &setting.key).caused_by(err))?;
         }
         Ok(())
     }
@@ -193,6 +207,16 @@ impl ConfigFile {
     pub(crate) fn wrong(&self, line: usize, what: &str) -> Error {
         let message = format!("{}, line {line}: {what}", self.path.display());
         Error::new(ErrorKind::Configuration, message)
+    }
+}
+
+fn check_directory(path: &Path) -> Result<()> {
+    let error = |what: &str| Error::new(ErrorKind::Configuration, format!("{} {what}", path.display()));
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(error("is no directory")),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Err(error("is not there").hint("mkdir makes it")),
+        Err(err) => Err(error("can't be looked at").caused_by(err)),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Checks the file: every key must be an option, every value one that it takes
+    /// Checks the file: every key must be an option, every value one that it takes, and mapping and input must be there
     Check,
     /// Prints every option with its value and where that comes from, as a file that can be used; secrets are hidden
     Print,
@@ -69,6 +69,7 @@ impl Config {
                 };
                 let file = ConfigFile::read(&path)?;
                 file.check(&command)?;
+                file.check_places()?;
                 file.warn_of_readers();
                 crate::output::line(&format!(
                     "{}: {} options, all good",

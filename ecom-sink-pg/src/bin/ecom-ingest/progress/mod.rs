@@ -12,7 +12,7 @@ use ecom_stream::{Counts, Progress, ProgressReceiver, QueryProgress};
 use crate::words::in_short;
 
 pub(crate) use live::{AroundTheLine, Live};
-pub(crate) use total::{Total, bytes_to_read};
+pub(crate) use total::{Total, bytes_to_read, count_csv_files};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {

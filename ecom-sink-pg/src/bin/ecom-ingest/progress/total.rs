@@ -21,7 +21,7 @@ pub(crate) async fn bytes_to_read(input: &Path, recursive: bool, console: &Conso
     let Ok(()) = files.look(input, "", recursive) else {
         return Total::Unknown;
     };
-    if files.any_compressed {
+    if files.compressed > 0 {
         return Total::Unknown;
     }
     // Before the first run there is no ledger.
@@ -29,12 +29,20 @@ pub(crate) async fn bytes_to_read(input: &Path, recursive: bool, console: &Conso
     Total::Bytes(files.bytes.saturating_sub(read))
 }
 
+/// How many CSV files there are, compressed ones too.
+pub(crate) fn count_csv_files(input: &Path, recursive: bool) -> usize {
+    let mut files = Files::default();
+    // What can't be read was told by the run.
+    let _ = files.look(input, "", recursive);
+    files.paths.len() + files.compressed
+}
+
 /// What the source will find, by the same names.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Files {
     paths: Vec<String>,
     bytes: u64,
-    any_compressed: bool,
+    compressed: usize,
 }
 
 impl Files {
@@ -56,7 +64,7 @@ impl Files {
                 self.bytes += file.len();
                 self.paths.push(path);
             } else if file.is_file() && (name.ends_with(".csv.gz") || name.ends_with(".csv.zst")) {
-                self.any_compressed = true;
+                self.compressed += 1;
             }
         }
         Ok(())
@@ -95,11 +103,13 @@ mod tests {
             let mut files = Files::default();
             files.look(dir.path(), "", recursive).unwrap();
             files.paths.sort();
-            (files.paths.join(" "), files.bytes, files.any_compressed)
+            (files.paths.join(" "), files.bytes, files.compressed)
         };
-        assert_eq!(found(false), ("B.CSV a.csv".to_owned(), 20, false));
-        assert_eq!(found(true), ("B.CSV a.csv day=1/hour=2/f.csv".to_owned(), 30, false));
+        assert_eq!(found(false), ("B.CSV a.csv".to_owned(), 20, 0));
+        assert_eq!(found(true), ("B.CSV a.csv day=1/hour=2/f.csv".to_owned(), 30, 0));
         put("day=1/h.csv.gz");
-        assert!(!found(false).2 && found(true).2);
+        assert_eq!((found(false).2, found(true).2), (0, 1));
+        let counted = |recursive| count_csv_files(dir.path(), recursive);
+        assert_eq!((counted(false), counted(true)), (2, 4));
     }
 }
