@@ -28,6 +28,7 @@ struct MappingFile {
     #[serde(default)]
     price_optional: bool,
     decimal: Option<Spanned<String>>,
+    thousands: Option<Spanned<String>>,
     #[serde(default)]
     event: EventTable,
 }
@@ -159,6 +160,16 @@ impl MappingFile {
                 }
             };
         }
+        if let Some(thousands) = self.thousands {
+            let Some(separator) = one_char(&thousands) else {
+                let what = "what parts thousands is one character";
+                return Err(refused(text, Some(thousands.span()), what));
+            };
+            builder = builder.thousands(separator);
+            builder
+                .check_thousands()
+                .map_err(|err| refused(text, Some(thousands.span()), err.to_string()))?;
+        }
         for (name, entry) in self.event.into_entries() {
             let Some(entry) = entry else { continue };
             let span = entry.span();
@@ -269,6 +280,11 @@ fn one_byte(text: &Spanned<String>) -> Option<u8> {
         [byte] if byte.is_ascii() => Some(*byte),
         _ => None,
     }
+}
+
+fn one_char(text: &Spanned<String>) -> Option<char> {
+    let mut chars = text.as_ref().chars();
+    chars.next().filter(|_| chars.next().is_none())
 }
 
 fn refused(text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Error {

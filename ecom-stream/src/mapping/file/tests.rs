@@ -21,6 +21,8 @@ fn every_key_is_read() {
             ids = "content"
             extra = true
             price_optional = true
+            decimal = ","
+            thousands = "."
 
             [event]
             event_time = { column = "t", format = "%d-%m-%Y %H:%M", zone = "Europe/London" }
@@ -50,6 +52,8 @@ fn every_key_is_read() {
         .ids(Ids::Content)
         .keep_extra()
         .price_optional()
+        .decimal_comma()
+        .thousands('.')
         .time_format(TimeFormat::strptime("%d-%m-%Y %H:%M").unwrap().in_zone(zone).unwrap())
         .field("event_time", Field::column("t"))
         .field(
@@ -89,6 +93,14 @@ fn mistakes_are_told_with_their_place() {
         (
             "ids = 'hash'".to_owned() + LEAST,
             "line 1, column 7: unknown variant `hash`",
+        ),
+        (
+            "thousands = '.'".to_owned() + LEAST,
+            "line 1, column 13: '.' can't part thousands where decimals begin with '.'",
+        ),
+        (
+            "thousands = ''".to_owned() + LEAST,
+            "line 1, column 13: what parts thousands is one character",
         ),
         (
             with("colour = 'c'"),
