@@ -78,6 +78,7 @@ async fn a_mapping_that_can_not_be_is_refused_at_the_start() {
         log.contains("line 9, column 1: unknown field `colour`, expected one of `event_id`"),
         "{log}"
     );
+    assert!(!log.contains("loading"), "{log}");
 }
 
 /// A file, and what the program says of it: exit code, standard output and log.

@@ -150,7 +150,7 @@ impl MappingBuilder {
 }
 
 /// A word that is misspelled would have every record refused.
-fn check_event_types(field: &Field) -> Result<()> {
+pub(super) fn check_event_types(field: &Field) -> Result<()> {
     let constant = field.source.constant().map(|word| field.meaning_of(word));
     let meanings = field.values.values().map(String::as_str);
     let words = meanings.chain(constant).chain(field.default.as_deref());

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::builder::check_event_types;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::{Dialect, Error, ErrorKind, Result, TimeFormat, TimeZone};
 
@@ -90,7 +91,12 @@ impl Mapping {
     pub fn from_toml(text: &str) -> Result<Self> {
         let file: MappingFile = toml::from_str(text).map_err(|err| {
             let message = err.message().replace('\n', ", ");
-            refused(text, err.span(), message)
+            let near = nearest(&message).map(|known| format!("did you mean {known}?"));
+            let refused = refused(text, err.span(), message);
+            match near {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            }
         })?;
         file.into_builder(text)?.build()
     }
@@ -181,12 +187,13 @@ impl MappingFile {
             } else if table.format.is_some() || table.zone.is_some() {
                 return Err(refused(text, Some(span), "only event_time has a format or a zone"));
             }
-            builder = builder.field(
-                name,
-                table
-                    .into_field()
-                    .map_err(|message| refused(text, Some(span), message))?,
-            );
+            let field = table
+                .into_field()
+                .map_err(|message| refused(text, Some(span.clone()), message))?;
+            if name == "event_type" {
+                check_event_types(&field).map_err(|err| refused(text, Some(span), err.to_string()))?;
+            }
+            builder = builder.field(name, field);
         }
         Ok(builder)
     }
@@ -273,6 +280,18 @@ impl<'de> Deserialize<'de> for FieldEntry {
 
         deserializer.deserialize_any(Entries)
     }
+}
+
+/// Of the names between backticks the one that is most like the first, which is unknown.
+fn nearest(message: &str) -> Option<&str> {
+    let unknown = message.strip_prefix("unknown ")?;
+    let mut names = unknown.split('`').skip(1).step_by(2);
+    let word = names.next()?;
+    names
+        .map(|known| (strsim::normalized_damerau_levenshtein(word, known), known))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }
 
 fn one_byte(text: &Spanned<String>) -> Option<u8> {

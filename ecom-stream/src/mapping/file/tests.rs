@@ -108,6 +108,10 @@ fn mistakes_are_told_with_their_place() {
         ),
         (with("user_id = 'c'"), "line 8, column 5: duplicate key"),
         (
+            LEAST.replace("\"k\"", "{ column = 'k', values = { a = 'vieew' } }"),
+            "line 4, column 22: there is no event_type \"vieew\" (it is one of view",
+        ),
+        (
             with("brand = { columm = 'c' }"),
             "line 8, column 15: unknown field `columm`",
         ),
@@ -144,5 +148,23 @@ fn mistakes_are_told_with_their_place() {
             err.to_string().starts_with(message),
             "{err}\nwhere\n{message}\nwas expected"
         );
+    }
+}
+
+#[test]
+fn the_nearest_key_is_named() {
+    for (text, near) in [
+        ("decimals = ','", Some("decimal")),
+        ("ids = 'contents'", Some("content")),
+        ("[event]\nuser = 'u'", None),
+        ("[event]\nuser-id = 'u'", Some("user_id")),
+        ("[event]\nbrand = { columm = 'c' }", Some("column")),
+        ("[event]\nbrand = { colour = 'c' }", None),
+    ] {
+        let told = Mapping::from_toml(text).unwrap_err().to_string();
+        match near {
+            Some(near) => assert!(told.ends_with(&format!(" (did you mean {near}?)")), "{told}"),
+            None => assert!(!told.contains("did you mean"), "{told}"),
+        }
     }
 }
