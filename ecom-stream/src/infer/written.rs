@@ -108,10 +108,7 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
                 ));
                 match guesses.likely_type.filter(|_| name == "event_type") {
                     Some(at) => {
-                        line(format!(
-                            "# It may be {}; which words mean what is to be filled in:",
-                            seen(&columns[at])
-                        ));
+                        line(format!("# It may be {}", seen(&columns[at])));
                         let (entry, _) = event_type(&columns[at], &mut line);
                         line(format!("# {entry}"));
                     }
