@@ -26,9 +26,14 @@ pub(super) fn format(column: &Column) -> PriceFormat {
     best.1
 }
 
-/// Whether most values are prices, and most have decimals: whole numbers may be anything.
+/// Whether most values are prices, and some have decimals: whole numbers alone may be anything.
 pub(super) fn look_like_prices(column: &Column) -> bool {
     let format = format(column);
-    let has_decimals = |value: &&String| value.contains(format.decimal) && format.parse(value).is_ok();
-    column.values.iter().filter(has_decimals).count() * 2 > column.values.len()
+    let prices = column.values.iter().filter(|value| format.parse(value).is_ok());
+    let (mut all, mut with_decimals) = (0, 0);
+    for price in prices {
+        all += 1;
+        with_decimals += usize::from(price.contains(format.decimal));
+    }
+    all * 2 > column.values.len() && with_decimals * 10 >= all
 }
