@@ -78,6 +78,7 @@ async fn a_mapping_that_can_not_be_is_refused_at_the_start() {
         log.contains("line 9, column 1: unknown field `colour`, expected one of `event_id`"),
         "{log}"
     );
+    assert!(!log.contains("loading"), "{log}");
 }
 
 /// A file, and what the program says of it: exit code, standard output and log.
@@ -108,7 +109,7 @@ fn check_tells_what_would_become_of_a_file_without_a_database() {
 event_id is made from file and record number: a row that comes again is stored again
 oct.csv: 2 to be stored, 1 refused
   refused: 1 for price_negative
-    oct.csv:4: found \"-1\", in \"2019-10-01 00:00:02 UTC,view,3900821,2053013552326770905,appliances,aqua,-1,554748717,9333dfbd\"
+    oct.csv:4: found \"-1\", in 2019-10-01 00:00:02 UTC,view,3900821,2053013552326770905,appliances,aqua,-1,554748717,9333dfbd
   columns that are not stored: category_id
   stored: oct.csv:2
     event_time   2019-10-01T00:00:00Z
@@ -132,7 +133,16 @@ oct.csv: 2 to be stored, 1 refused
         out.contains("nothing of it can be used: column_missing: no column session_id"),
         "{out}"
     );
+    assert!(
+        out.starts_with("oct.csv: nothing to be stored, 3 lines not read\n"),
+        "{out}"
+    );
+    assert!(out.contains("use --map rees46\n") && !out.contains("infer"), "{out}");
+    let (_, out, _) = told("oct.csv", &REES46.replace("brand", "marca"), &["check", "oct.csv"]);
     assert!(out.contains("ecom-ingest infer oct.csv proposes a mapping"), "{out}");
+    let quoted = REES46.replace(",aqua,-1", ",\"LAMPE, \"\"ROT\"\"\nNEU\",-1");
+    let (_, out, _) = told("oct.csv", &quoted, &["check", "oct.csv", "--map", "rees46"]);
+    assert!(out.contains(",appliances,\"LAMPE, \"\"ROT\"\"\\nNEU\",-1,"), "{out}");
 }
 
 #[test]

@@ -53,6 +53,14 @@ async fn what_would_be_stored_and_what_refused() {
 async fn files_that_can_not_be_used() {
     let found = check("a.csv", "a;b\n1;2\n", None).await;
     assert_eq!(found.unusable.unwrap().reason, Reason::WRONG_DELIMITER);
+    let found = check("a.csv", "a;b\n1;2\n3;4", None).await;
+    assert_eq!((found.unread_lines, found.ready_mapping), (2, None));
+    let retailrocket = "timestamp,visitorid,event,itemid,transactionid\n1433221332117,257597,view,355908,\n";
+    let found = check("a.csv", retailrocket, None).await;
+    assert_eq!((found.unread_lines, found.ready_mapping), (1, Some("retailrocket")));
+    let mapping = Mapping::named("rees46").unwrap();
+    let found = check("a.csv", retailrocket, Some(&mapping)).await;
+    assert!(found.unusable.is_some() && found.ready_mapping.is_none());
     let found = check("a.csv.gz", "a;b\n1;2\n", None).await;
     assert_eq!(found.unusable.unwrap().reason, Reason::COMPRESSED_DAMAGED);
     let found = check(

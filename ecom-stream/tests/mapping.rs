@@ -459,3 +459,23 @@ async fn prices_with_a_comma() {
             .contains("line 1, column 11")
     );
 }
+
+#[tokio::test]
+async fn prices_with_parted_thousands() {
+    let mapping = Mapping::from_toml(
+        "delimiter = \";\"\ndecimal = \",\"\nthousands = \".\"\n[event]\nevent_time = \"t\"\nevent_type = \"k\"\n\
+         user_id = \"u\"\nsession_id = \"s\"\nproduct_id = \"p\"\nprice = \"e\"\n",
+    )
+    .unwrap();
+    let row = |price: &str| format!("2026-11-01T10:00:00Z;view;u;s;p;{price}\n");
+    let rows: String = ["1.418,63", "1418,63", "1.000", "12.50", "1.2345", "1.418,635"]
+        .map(row)
+        .concat();
+    let sink = load(&mapping, &[("a.csv", &format!("t;k;u;s;p;e\n{rows}"))]).await;
+    let prices: Vec<_> = sink.values().iter().map(|event| event.price.unwrap().cents()).collect();
+    assert_eq!(prices, [141_863, 141_863, 100_000]);
+    assert_eq!(
+        reasons(&sink),
+        [Reason::PRICE_MALFORMED, Reason::PRICE_MALFORMED, Reason::PRICE_INEXACT]
+    );
+}

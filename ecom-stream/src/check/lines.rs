@@ -39,3 +39,15 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
     }
     Ok(())
 }
+
+/// How many lines a file has; of one that can't be decompressed to its end, those before.
+pub(super) async fn count(path: &Path) -> io::Result<u64> {
+    let mut content = open(path).await?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let (mut lines, mut is_open) = (0, false);
+    while let Ok(read @ 1..) = content.read(&mut chunk).await {
+        lines += memchr_iter(b'\n', &chunk[..read]).count() as u64;
+        is_open = chunk[read - 1] != b'\n';
+    }
+    Ok(lines + u64::from(is_open))
+}

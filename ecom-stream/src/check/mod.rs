@@ -25,6 +25,10 @@ pub struct CheckedFile {
     pub rejected: BTreeMap<Reason, RejectsOfReason>,
     /// Why the file would not be read, or not to its end.
     pub unusable: Option<Refusal>,
+    /// Lines below the header that are not read where the file is [`unusable`](Self::unusable) for its header.
+    pub unread_lines: u64,
+    /// The [ready mapping](Mapping::ready) that reads a file with this header, where it was checked by none.
+    pub ready_mapping: Option<&'static str>,
     /// The first events as they would be stored.
     pub events: Vec<Example<Event>>,
     /// Columns that would not be stored.
@@ -142,6 +146,10 @@ impl Check {
                 check: Err(refusal), ..
             } => {
                 self.found.unusable = Some(refusal);
+                self.found.unread_lines = lines::count(path).await?.saturating_sub(1);
+                if mapping.is_none() {
+                    self.found.ready_mapping = ready_for(path).await?;
+                }
                 return Ok(());
             }
         }
@@ -210,6 +218,23 @@ impl<T> Example<T> {
             byte_offset: origin.byte_offset,
         }
     }
+}
+
+/// The ready mapping whose columns a file has.
+async fn ready_for(path: &Path) -> io::Result<Option<&'static str>> {
+    for (name, text) in Mapping::ready() {
+        let Ok(mapping) = Mapping::from_toml(text) else {
+            continue;
+        };
+        let split = Split::new("csv", to_path(path.as_os_str()));
+        let content = open(path).await?;
+        let mut reader = CsvReader::new(content, split, CsvLimits::default(), mapping.dialect().clone());
+        let header = reader.read_header(&mapping.columns()).await?;
+        if matches!(header, HeaderStep::Found { check: Ok(_), .. }) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// What stands in a file, decompressed as its name says.

@@ -3,6 +3,7 @@
 mod event_type;
 mod id;
 mod price;
+mod price_format;
 mod rules;
 mod time_format;
 mod time_zone;
@@ -16,6 +17,7 @@ pub use event_type::EventType;
 pub(crate) use id::id_of_parts;
 pub use id::{absent_id, id_of_text};
 pub use price::{Price, PriceError};
+pub(crate) use price_format::PriceFormat;
 pub use rules::Rules;
 pub(crate) use rules::RulesOfHeader;
 pub use time_format::{TimeDescription, TimeFormat, TimeFormatError, TimePattern};

@@ -88,12 +88,8 @@ impl Rules {
     }
 
     fn price(&self, text: &str) -> Result<Price, Refusal> {
-        let price = match self.mapping.as_ref().is_some_and(|mapping| mapping.decimal_comma()) {
-            false => text.parse(),
-            // A point may part thousands there, or decimals after all.
-            true if text.contains('.') => Err(PriceError::Malformed),
-            true => text.replace(',', ".").parse(),
-        };
+        let format = self.mapping.as_ref().map(|mapping| mapping.price_format());
+        let price = format.unwrap_or_default().parse(text);
         price.map_err(|err| Refusal::found(price_reason(err), text))
     }
 

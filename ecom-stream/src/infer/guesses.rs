@@ -1,5 +1,5 @@
 use super::column::Column;
-use super::{times, words};
+use super::{prices, times, words};
 use crate::Event;
 
 /// Which column may be what of an event.
@@ -7,6 +7,9 @@ pub(super) struct Guesses {
     /// For each of [`Event::COLUMNS`].
     columns: [Option<usize>; Event::COLUMNS.len()],
     pub(super) time: Option<times::Guess>,
+    /// Columns whose names say nothing and whose values may be that: for a person to decide.
+    pub(super) likely_type: Option<usize>,
+    pub(super) likely_price: Option<usize>,
 }
 
 impl Guesses {
@@ -14,6 +17,8 @@ impl Guesses {
         let mut guesses = Self {
             columns: [None; Event::COLUMNS.len()],
             time: None,
+            likely_type: None,
+            likely_price: None,
         };
         // What values can prove comes first: a column called "event" may be a time or a kind.
         let mut times: Vec<(usize, times::Guess)> = columns
@@ -54,6 +59,15 @@ impl Guesses {
                 }
             }
         }
+        let unused = |guesses: &Self, is_like: fn(&Column) -> bool| {
+            (0..columns.len()).find(|at| !guesses.has(*at) && is_like(&columns[*at]))
+        };
+        if guesses.of("event_type").is_none() {
+            guesses.likely_type = unused(&guesses, has_few_words);
+        }
+        if guesses.of("price").is_none() {
+            guesses.likely_price = unused(&guesses, prices::look_like_prices);
+        }
         guesses
     }
 
@@ -74,4 +88,11 @@ impl Guesses {
     pub(super) fn has(&self, column: usize) -> bool {
         self.columns.contains(&Some(column))
     }
+}
+
+/// As a column of types has: two to six words that come again and again, without digits.
+fn has_few_words(column: &Column) -> bool {
+    let words: Vec<_> = column.distinct().collect();
+    let is_word = |word: &str| !word.contains(|c: char| c.is_numeric());
+    (2..=6).contains(&words.len()) && words.len() < column.values.len() && words.iter().all(|(word, _)| is_word(word))
 }

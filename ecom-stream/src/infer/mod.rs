@@ -6,6 +6,7 @@
 
 mod column;
 mod guesses;
+mod prices;
 mod sample;
 mod times;
 mod words;

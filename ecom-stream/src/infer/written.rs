@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::column::Column;
 use super::guesses::Guesses;
 use super::sample::Sample;
-use super::{Proposal, meaning, times};
-use crate::{Event, EventType, Price, TimeFormat};
+use super::{Proposal, meaning, prices, times};
+use crate::event::PriceFormat;
+use crate::{Event, EventType, TimeFormat};
+
+const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
+/// A column with more of them has something else in it, or is dirty.
+const MAX_UNKNOWN_WORDS: usize = 12;
 
 /// Writes down what was guessed, and what was seen.
 pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses: &Guesses) -> Proposal {
@@ -30,8 +34,9 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
         .filter(|row| row.len() != sample.header.len())
         .count();
     if odd > 0 {
+        let rows = if odd == 1 { "row has" } else { "rows have" };
         line(format!(
-            "# {odd} rows have another number of fields than {}, and will be refused.",
+            "# {odd} {rows} another number of fields than {}, and will be refused.",
             sample.header.len()
         ));
     }
@@ -57,7 +62,7 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
     if !nulls.is_empty() {
         let seen: Vec<String> = nulls
             .iter()
-            .map(|(word, count)| format!("{word} {count} times"))
+            .map(|(word, count)| format!("{word} {}", how_often(*count)))
             .collect();
         line(format!("# Seen: {}.", seen.join(", ")));
         let words: Vec<String> = nulls.keys().map(|word| text(word)).collect();
@@ -72,15 +77,20 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
         line(format!("# {why}"));
         line("price_optional = true".into());
     }
-    let decimal_comma = guesses.of("price").is_some_and(|at| has_decimal_comma(&columns[at]));
-    if decimal_comma {
-        line("decimal = \",\"".into());
+    let price = guesses.of("price").or(guesses.likely_price);
+    let price_format = price.map_or_else(PriceFormat::default, |at| prices::format(&columns[at]));
+    if price_format.decimal != '.' {
+        line(format!("decimal = {}", text(&price_format.decimal.to_string())));
+    }
+    if let Some(separator) = price_format.thousands {
+        line(format!("thousands = {}", text(&separator.to_string())));
     }
     let unused: Vec<&Column> = (0..columns.len())
         .filter(|at| !guesses.has(*at))
         .map(|at| &columns[at])
         .collect();
-    if !unused.is_empty() {
+    let has_unused = !unused.is_empty();
+    if has_unused {
         line("# These columns have no place in an event; with extra = true they are kept in ecom.events.extra:".into());
         for column in unused {
             line(format!("#   {}", seen(column)));
@@ -96,7 +106,22 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
                     "# TO BE FILLED IN: no column looks like {name}. {}",
                     advice(name)
                 ));
-                line(format!("# {name} = \"...\""));
+                match guesses.likely_type.filter(|_| name == "event_type") {
+                    Some(at) => {
+                        line(format!("# It may be {}", seen(&columns[at])));
+                        let (entry, _) = event_type(&columns[at], &mut line);
+                        line(format!("# {entry}"));
+                    }
+                    None => line(format!("# {name} = \"...\"")),
+                }
+            } else if name == "price"
+                && let Some(at) = guesses.likely_price
+            {
+                line("# TO BE FILLED IN: take away the # if these are prices:".into());
+                line(format!("# {}", seen(&columns[at])));
+                line(format!("# price = {}", text(&columns[at].name)));
+            } else if has_unused && name != "event_id" {
+                line(format!("# {name} = \"...\"  # TO BE FILLED IN if a column has it"));
             }
             continue;
         };
@@ -124,11 +149,14 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
                 }
             }
             "event_type" => {
-                let entry = event_type(column, &mut line);
+                let (entry, is_whole) = event_type(column, &mut line);
+                if !is_whole {
+                    missing.push(name);
+                }
                 line(entry);
             }
             _ => {
-                line_of_misfits(name, &misfits(name, column, decimal_comma), &mut line);
+                line_of_misfits(name, &misfits(name, column, price_format), &mut line);
                 line(format!("{name} = {source}"));
             }
         }
@@ -136,26 +164,51 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
     Proposal { toml, missing }
 }
 
-fn event_type(column: &Column, line: &mut impl FnMut(String)) -> String {
-    let mut values = String::new();
+/// The entry for a column of types, and whether it is whole: words that mean no type are to be given a meaning.
+fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) {
+    let mut values = Vec::new();
+    let mut unknown = 0;
     for (word, count) in column.distinct() {
-        match meaning(word) {
-            Some((_, true)) => {}
-            Some((event_type, false)) => {
-                let sep = if values.is_empty() { "" } else { ", " };
-                let _ = write!(values, "{sep}{} = {}", text(word), text(event_type.as_str()));
+        let meaning = match meaning(word) {
+            Some((_, true)) => continue,
+            Some((event_type, false)) => event_type.as_str(),
+            None if unknown < MAX_UNKNOWN_WORDS => {
+                unknown += 1;
+                TO_BE_FILLED_IN
             }
-            None => line(format!(
-                "# {word:?} (seen {count} times) is none of the types of an event, and will be refused."
-            )),
-        }
+            None => {
+                let seen = how_often(count);
+                line(format!(
+                    "# {word:?} (seen {seen}) is none of the types of an event, and will be refused."
+                ));
+                continue;
+            }
+        };
+        values.push(format!("{} = {}", text(word), text(meaning)));
     }
-    match values.is_empty() {
-        true => format!("event_type = {}", text(&column.name)),
+    if unknown > 0 {
+        let types: Vec<&str> = EventType::ALL.iter().map(|of| of.as_str()).collect();
+        line(format!(
+            "# {TO_BE_FILLED_IN}: what each word means, of {}.",
+            types.join(", ")
+        ));
+        line("# Rows with a word that is taken out here are refused.".into());
+    }
+    let source = text(&column.name);
+    let entry = match values.is_empty() {
+        true => format!("event_type = {source}"),
         false => format!(
-            "event_type = {{ column = {}, values = {{ {values} }} }}",
-            text(&column.name)
+            "event_type = {{ column = {source}, values = {{ {} }} }}",
+            values.join(", ")
         ),
+    };
+    (entry, unknown == 0)
+}
+
+fn how_often(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
     }
 }
 
@@ -172,29 +225,13 @@ fn seen(column: &Column) -> String {
 }
 
 /// Values that can't be what they should.
-fn misfits<'a>(name: &str, column: &'a Column, decimal_comma: bool) -> Vec<&'a String> {
+fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec<&'a String> {
     let fits = |value: &String| match name {
-        "price" if decimal_comma => is_price_with_comma(value),
-        "price" => value.parse::<Price>().is_ok(),
+        "price" => price_format.parse(value).is_ok(),
         "quantity" => value.parse::<i32>().is_ok_and(|n| n >= 1),
         _ => true,
     };
     column.values.iter().filter(|value| !fits(value)).collect()
-}
-
-fn is_price_with_comma(value: &str) -> bool {
-    !value.contains('.') && value.replace(',', ".").parse::<Price>().is_ok()
-}
-
-/// Whether more of the values are prices so than with a point.
-fn has_decimal_comma(column: &Column) -> bool {
-    let with_comma = column.values.iter().filter(|value| is_price_with_comma(value)).count();
-    let with_point = column
-        .values
-        .iter()
-        .filter(|value| value.parse::<Price>().is_ok())
-        .count();
-    with_comma > with_point
 }
 
 fn line_of_misfits(name: &str, misfits: &[&String], line: &mut impl FnMut(String)) {
@@ -216,7 +253,7 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     let sells = types
         .distinct()
         .any(|(word, _)| meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
-    match (sells, guesses.of("price")) {
+    match (sells, guesses.of("price").or(guesses.likely_price)) {
         (true, None) => Some("No column has prices: purchases are stored without one, and add nothing to sales."),
         _ => None,
     }

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::{Field, Ids, Mapping};
+use crate::event::PriceFormat;
 use crate::{Dialect, Error, ErrorKind, Event, EventType, Result, TimeFormat};
 
 /// Puts a [`Mapping`] together; [`build`](Self::build) checks it.
@@ -14,7 +15,7 @@ pub struct MappingBuilder {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
-    decimal_comma: bool,
+    price_format: PriceFormat,
 }
 
 impl MappingBuilder {
@@ -62,7 +63,13 @@ impl MappingBuilder {
 
     /// Prices are written `12,50`: with a comma in front of the decimals, and no point.
     pub fn decimal_comma(mut self) -> Self {
-        self.decimal_comma = true;
+        self.price_format.decimal = ',';
+        self
+    }
+
+    /// This may part the thousands of prices, as in `1.234,50`, in groups of three digits. Nothing may otherwise.
+    pub fn thousands(mut self, separator: char) -> Self {
+        self.price_format.thousands = Some(separator);
         self
     }
 
@@ -73,8 +80,9 @@ impl MappingBuilder {
     /// [`ErrorKind::Configuration`] when an event has no column of a name, or two fields for one; when `event_time`,
     /// `event_type`, `user_id`, `session_id` or `product_id` comes from nowhere; when files can't be written so, or are said
     /// to have no header and a field is taken from a column that is not among theirs; when a word is to mean an `event_type` that
-    /// there is none of; when ids are to be made of the content and come from a column too.
+    /// there is none of; when thousands are parted by what stands in front of decimals or in a number; when ids are to be made of the content and come from a column too.
     pub fn build(self) -> Result<Mapping> {
+        self.check_thousands()?;
         let mut fields = [const { None }; Event::COLUMNS.len()];
         for (name, field) in self.fields {
             let Some(at) = column(&name) else {
@@ -123,13 +131,26 @@ impl MappingBuilder {
             ids: self.ids,
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
-            decimal_comma: self.decimal_comma,
+            price_format: self.price_format,
         })
+    }
+
+    /// What parts thousands must not be taken for anything else.
+    pub(super) fn check_thousands(&self) -> Result<()> {
+        let format = self.price_format;
+        match format.thousands {
+            Some(separator) if !format.can_part_thousands(separator) => {
+                let decimal = format.decimal;
+                let message = format!("{separator:?} can't part thousands where decimals begin with {decimal:?}");
+                Err(refused(message).hint("thousands = \".\" goes with decimal = \",\""))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 /// A word that is misspelled would have every record refused.
-fn check_event_types(field: &Field) -> Result<()> {
+pub(super) fn check_event_types(field: &Field) -> Result<()> {
     let constant = field.source.constant().map(|word| field.meaning_of(word));
     let meanings = field.values.values().map(String::as_str);
     let words = meanings.chain(constant).chain(field.default.as_deref());
@@ -197,6 +218,9 @@ mod tests {
         assert!(refused(of_type(Field::column("t").default_value("none"))).contains("none"));
         assert!(of_type(Field::constant("buy").value("buy", "purchase")).build().is_ok());
         assert!(of_type(Field::column("t").value("n/a", "")).build().is_ok());
+        assert!(complete().decimal_comma().thousands('.').build().is_ok());
+        assert!(refused(complete().thousands('.')).starts_with("'.' can't part thousands"));
+        assert!(refused(complete().thousands('0')).starts_with("'0' can't part thousands"));
         let headless = complete().dialect(Dialect::default().without_header(["event_time", "user_id"]));
         assert!(refused(headless).starts_with("the files have no column event_type, session_id, product_id"));
     }

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::builder::check_event_types;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::{Dialect, Error, ErrorKind, Result, TimeFormat, TimeZone};
 
@@ -28,6 +29,7 @@ struct MappingFile {
     #[serde(default)]
     price_optional: bool,
     decimal: Option<Spanned<String>>,
+    thousands: Option<Spanned<String>>,
     #[serde(default)]
     event: EventTable,
 }
@@ -89,7 +91,12 @@ impl Mapping {
     pub fn from_toml(text: &str) -> Result<Self> {
         let file: MappingFile = toml::from_str(text).map_err(|err| {
             let message = err.message().replace('\n', ", ");
-            refused(text, err.span(), message)
+            let near = nearest(&message).map(|known| format!("did you mean {known}?"));
+            let refused = refused(text, err.span(), message);
+            match near {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            }
         })?;
         file.into_builder(text)?.build()
     }
@@ -159,6 +166,16 @@ impl MappingFile {
                 }
             };
         }
+        if let Some(thousands) = self.thousands {
+            let Some(separator) = one_char(&thousands) else {
+                let what = "what parts thousands is one character";
+                return Err(refused(text, Some(thousands.span()), what));
+            };
+            builder = builder.thousands(separator);
+            builder
+                .check_thousands()
+                .map_err(|err| refused(text, Some(thousands.span()), err.to_string()))?;
+        }
         for (name, entry) in self.event.into_entries() {
             let Some(entry) = entry else { continue };
             let span = entry.span();
@@ -170,12 +187,13 @@ impl MappingFile {
             } else if table.format.is_some() || table.zone.is_some() {
                 return Err(refused(text, Some(span), "only event_time has a format or a zone"));
             }
-            builder = builder.field(
-                name,
-                table
-                    .into_field()
-                    .map_err(|message| refused(text, Some(span), message))?,
-            );
+            let field = table
+                .into_field()
+                .map_err(|message| refused(text, Some(span.clone()), message))?;
+            if name == "event_type" {
+                check_event_types(&field).map_err(|err| refused(text, Some(span), err.to_string()))?;
+            }
+            builder = builder.field(name, field);
         }
         Ok(builder)
     }
@@ -264,11 +282,28 @@ impl<'de> Deserialize<'de> for FieldEntry {
     }
 }
 
+/// Of the names between backticks the one that is most like the first, which is unknown.
+fn nearest(message: &str) -> Option<&str> {
+    let unknown = message.strip_prefix("unknown ")?;
+    let mut names = unknown.split('`').skip(1).step_by(2);
+    let word = names.next()?;
+    names
+        .map(|known| (strsim::normalized_damerau_levenshtein(word, known), known))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
 fn one_byte(text: &Spanned<String>) -> Option<u8> {
     match text.as_ref().as_bytes() {
         [byte] if byte.is_ascii() => Some(*byte),
         _ => None,
     }
+}
+
+fn one_char(text: &Spanned<String>) -> Option<char> {
+    let mut chars = text.as_ref().chars();
+    chars.next().filter(|_| chars.next().is_none())
 }
 
 fn refused(text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Error {

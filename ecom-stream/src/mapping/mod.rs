@@ -17,6 +17,7 @@ pub use field::Field;
 use field::FieldSource;
 pub(crate) use of_header::{MappingOfHeader, Values, value_in_path};
 
+use crate::event::PriceFormat;
 use crate::{Columns, Dialect, Event, TimeFormat};
 
 /// What makes events of files that other programs wrote for other ends: other column names, words, times, delimiters.
@@ -68,7 +69,7 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
-    decimal_comma: bool,
+    price_format: PriceFormat,
 }
 
 /// Where the id of an event comes from whose file has none.
@@ -136,9 +137,9 @@ impl Mapping {
         self.price_optional
     }
 
-    /// Whether prices have a comma in front of their decimals.
-    pub(crate) fn decimal_comma(&self) -> bool {
-        self.decimal_comma
+    /// How prices are written.
+    pub(crate) fn price_format(&self) -> PriceFormat {
+        self.price_format
     }
 
     /// What is not in the files and yet in the events, one line each: constants, defaults, made ids, assumed zones.

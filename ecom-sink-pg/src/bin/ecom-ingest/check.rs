@@ -63,24 +63,31 @@ pub(crate) fn print(text: &str) -> Result<()> {
 
 /// What is to be told of a file.
 fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> String {
-    let mut text = format!(
-        "{file}: {} to be stored, {} refused\n",
-        checked.accepted,
-        checked.rejected_count()
-    );
+    let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
+    let mut text = match checked.unread_lines {
+        0 => format!("{file}: {stored} to be stored, {refused} refused\n"),
+        1 => format!("{file}: nothing to be stored, 1 line not read\n"),
+        lines => format!("{file}: nothing to be stored, {lines} lines not read\n"),
+    };
     if let Some(refusal) = &checked.unusable {
-        let part = match checked.accepted + checked.rejected_count() {
+        let part = match stored + refused {
             0 => "nothing of it can be used",
             _ => "what comes behind can't be used",
         };
         let _ = writeln!(text, "  {part}: {refusal}");
-        if mapping.is_none() && [Reason::COLUMN_MISSING, Reason::WRONG_DELIMITER].contains(&refusal.reason) {
-            let _ = writeln!(
+        let is_of_layout = [Reason::COLUMN_MISSING, Reason::WRONG_DELIMITER].contains(&refusal.reason);
+        let _ = match checked.ready_mapping {
+            Some(name) => writeln!(
+                text,
+                "  it has the columns of a mapping that is ready: use --map {name}"
+            ),
+            None if mapping.is_none() && is_of_layout => writeln!(
                 text,
                 "  ecom-ingest infer {file} proposes a mapping for it, to be used with --map"
-            );
-        }
+            ),
+            None => Ok(()),
+        };
     }
     if !checked.is_read_by_name {
         let _ = writeln!(
@@ -140,9 +147,18 @@ fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, St
     .filter_map(|(name, value)| Some((name, value?)))
 }
 
+/// As it stands in the file, to be copied; only what would break the line, or the terminal, is escaped.
 fn shortened(raw: &str) -> String {
-    const MAX_SHOWN_CHARS: usize = 120;
-    let shown: String = raw.chars().take(MAX_SHOWN_CHARS).collect();
-    let cut = if shown.len() < raw.len() { "…" } else { "" };
-    format!("{shown:?}{cut}")
+    const MAX_SHOWN_CHARS: usize = 400;
+    let mut shown = String::new();
+    for c in raw.chars().take(MAX_SHOWN_CHARS) {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    if raw.chars().nth(MAX_SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -98,6 +98,7 @@ fn address(text: &str) -> std::result::Result<SocketAddr, String> {
 
 impl Run {
     pub(crate) async fn run(self) -> Result<()> {
+        let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
         let until = if self.once {
             "what is there"
         } else {
@@ -109,8 +110,7 @@ impl Run {
             self.pipeline
         );
         let (mut source, mut rules) = (CsvDirSource::new(&self.input).settle_for(self.settle), Rules::default());
-        if let Some(map) = self.map {
-            let mapping = Mapping::named(&map)?;
+        if let Some(mapping) = mapping {
             source = source.mapping(&mapping);
             rules = rules.mapping(mapping);
         }

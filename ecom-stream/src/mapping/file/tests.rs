@@ -21,6 +21,8 @@ fn every_key_is_read() {
             ids = "content"
             extra = true
             price_optional = true
+            decimal = ","
+            thousands = "."
 
             [event]
             event_time = { column = "t", format = "%d-%m-%Y %H:%M", zone = "Europe/London" }
@@ -50,6 +52,8 @@ fn every_key_is_read() {
         .ids(Ids::Content)
         .keep_extra()
         .price_optional()
+        .decimal_comma()
+        .thousands('.')
         .time_format(TimeFormat::strptime("%d-%m-%Y %H:%M").unwrap().in_zone(zone).unwrap())
         .field("event_time", Field::column("t"))
         .field(
@@ -91,10 +95,22 @@ fn mistakes_are_told_with_their_place() {
             "line 1, column 7: unknown variant `hash`",
         ),
         (
+            "thousands = '.'".to_owned() + LEAST,
+            "line 1, column 13: '.' can't part thousands where decimals begin with '.'",
+        ),
+        (
+            "thousands = ''".to_owned() + LEAST,
+            "line 1, column 13: what parts thousands is one character",
+        ),
+        (
             with("colour = 'c'"),
             "line 8, column 5: unknown field `colour`, expected one of `event_id`",
         ),
         (with("user_id = 'c'"), "line 8, column 5: duplicate key"),
+        (
+            LEAST.replace("\"k\"", "{ column = 'k', values = { a = 'vieew' } }"),
+            "line 4, column 22: there is no event_type \"vieew\" (it is one of view",
+        ),
         (
             with("brand = { columm = 'c' }"),
             "line 8, column 15: unknown field `columm`",
@@ -132,5 +148,23 @@ fn mistakes_are_told_with_their_place() {
             err.to_string().starts_with(message),
             "{err}\nwhere\n{message}\nwas expected"
         );
+    }
+}
+
+#[test]
+fn the_nearest_key_is_named() {
+    for (text, near) in [
+        ("decimals = ','", Some("decimal")),
+        ("ids = 'contents'", Some("content")),
+        ("[event]\nuser = 'u'", None),
+        ("[event]\nuser-id = 'u'", Some("user_id")),
+        ("[event]\nbrand = { columm = 'c' }", Some("column")),
+        ("[event]\nbrand = { colour = 'c' }", None),
+    ] {
+        let told = Mapping::from_toml(text).unwrap_err().to_string();
+        match near {
+            Some(near) => assert!(told.ends_with(&format!(" (did you mean {near}?)")), "{told}"),
+            None => assert!(!told.contains("did you mean"), "{told}"),
+        }
     }
 }
