@@ -34,6 +34,8 @@ pub struct Letter {
     pub raw: Option<Vec<u8>>,
     /// Whether its file was read by a mapping: then it must be retried by one.
     pub is_mapped: bool,
+    /// The [fingerprint](ecom_stream::Mapping::fingerprint) of that mapping, where the ledger has it.
+    pub mapping: Option<String>,
     pub(super) split_id: Option<i64>,
     /// The header of its file, where the ledger has it.
     pub(super) columns: Option<Vec<String>>,
@@ -97,7 +99,8 @@ const LETTERS: &str = "
     SELECT d.id, d.pipeline, s.source, s.path, s.generation, d.record_no, d.byte_offset, d.reason, d.detail, d.rejected_at,
         d.resolved_at, d.raw, d.split_id, d.path,
         CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END,
-        coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote'
+        coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote',
+        s.mark ->> 'mapping'
     FROM ecom.dead_letters d
     LEFT JOIN ecom.ingest_split s ON s.split_id = d.split_id
     WHERE ($1::text IS NULL OR d.pipeline = $1) AND ($2::text IS NULL OR d.reason = $2)
@@ -182,6 +185,7 @@ fn letter(row: &Row) -> Letter {
         split_id: row.get(12),
         columns: row.get(14),
         is_mapped: row.get(15),
+        mapping: row.get(18),
         written,
     }
 }

@@ -99,7 +99,7 @@ const PATIENCE: &str = "SET lock_timeout = '10s'";
 impl Console {
     /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `mapping`
     /// and `rules` as if it stood in its first file, and gets the same id where it has none. A row whose first file was read by
-    /// a mapping is refused without one, and the other way round.
+    /// a mapping is refused without one, and the other way round; a warning says so where it was another mapping.
     ///
     /// In the ledger a row that goes in counts as stored, or as a duplicate, and as rejected no more. One whose letter was
     /// settled before, by this file or another, changes nothing.
@@ -109,8 +109,9 @@ impl Console {
     /// As [`status`](Self::status); [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
     /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
-        let judge = Judge {
-            is_mapped: mapping.is_some(),
+        let mut judge = Judge {
+            fingerprint: mapping.map(Mapping::fingerprint),
+            warned_of: HashSet::new(),
             rules: match mapping {
                 Some(mapping) => rules.mapping(mapping.clone()),
                 None => rules,
@@ -134,7 +135,7 @@ impl Console {
                 });
             }
             for records in batch.records.chunks(AT_ONCE) {
-                let mended = mended(&connection, records, &judge, &mut retried).await?;
+                let mended = mended(&connection, records, &mut judge, &mut retried).await?;
                 self.store(&mut connection, mended, &mut retried).await?;
             }
         }
@@ -203,7 +204,7 @@ impl Retried {
 async fn mended(
     connection: &Connection,
     records: &[Record<CsvRecord>],
-    judge: &Judge,
+    judge: &mut Judge,
     retried: &mut Retried,
 ) -> Result<Vec<Mended>> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
@@ -250,12 +251,15 @@ async fn mended(
 /// What makes events of mended records.
 struct Judge {
     rules: Rules,
-    is_mapped: bool,
+    /// Of the mapping, where there is one.
+    fingerprint: Option<String>,
+    /// Files that were read by another mapping.
+    warned_of: HashSet<String>,
 }
 
 impl Judge {
-    fn event(&self, row: &CsvRecord, letter: &Letter) -> Result<Event, Refusal> {
-        match (letter.is_mapped, self.is_mapped) {
+    fn event(&mut self, row: &CsvRecord, letter: &Letter) -> Result<Event, Refusal> {
+        match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
                 let detail = "its file was read by a mapping: retry it by that one, --map";
                 return Err(Refusal::new("mapping_missing", detail));
@@ -264,7 +268,8 @@ impl Judge {
                 let detail = "its file was read without a mapping: retry it without one";
                 return Err(Refusal::new("mapping_unknown", detail));
             }
-            (true, true) | (false, false) => {}
+            (true, true) => self.warn_of_another_mapping(letter),
+            (false, false) => {}
         }
         // Where it stood at first, so that an event without an id gets the one that it would have had.
         let origin = letter.split.clone().zip(letter.record).map(|(split, record)| Origin {
@@ -274,6 +279,20 @@ impl Judge {
             raw: Default::default(),
         });
         self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
+    }
+
+    /// It may be mended since, so it is not refused.
+    fn warn_of_another_mapping(&mut self, letter: &Letter) {
+        if letter.mapping.is_none() || letter.mapping == self.fingerprint {
+            return;
+        }
+        let path = letter.split.as_ref().map_or("", |split| split.path());
+        if self.warned_of.insert(path.to_owned()) {
+            tracing::warn!(
+                "this is not the mapping that {path} was read by: what is stored of it gets the zone, the words and the columns \
+                 of this one; right if the mapping was mended since, wrong if it is that of another shop"
+            );
+        }
     }
 }
 

@@ -141,3 +141,51 @@ async fn those_of_files_without_one_are_not_checked_by_one() {
     assert!(said.log.contains(refused), "{}", said.log);
     assert_eq!(waiting(&database).await, 1);
 }
+
+#[tokio::test]
+async fn another_mapping_than_that_of_the_file_is_warned_of_once_a_file_and_stores() {
+    let (dir, reject) = (tempfile::tempdir().unwrap(), "01.07.2026 09:00;ada;lamp;dear;red\n");
+    let map = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let right = map("right.toml", SHOP);
+    let wrong = map("wrong.toml", &SHOP.replace("Europe/Berlin", "America/New_York"));
+    let text = format!("When;Who;What;Price;Colour\n{reject}{reject}");
+    let (database, _input) = loaded("july.csv", &text, &right).await;
+    let args = ["--once", "--map", &wrong, "--pipeline", "other"];
+    let other = tempfile::tempdir().unwrap();
+    drop_in_text(other.path(), "elsewhere.csv", format!("{text}{reject}"));
+    Ingest::start(&database, &other, &args).succeed().await;
+    assert_eq!(waiting(&database).await, 5);
+
+    // The same header, and another mapping: another file.
+    let to = dir.path().join("exported");
+    let said = ecom(&database, &["rejects", "export", "--to", to.to_str().unwrap()]);
+    for part in [
+        "rejects.csv --map MAPPING\n",
+        "mend the rows of other, leave",
+        "rejects-2.csv --map MAPPING\n",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+    let mend = |name: &str| {
+        let file = to.join(name);
+        let exported = fs::read_to_string(&file).unwrap();
+        fs::write(&file, exported.replace(",dear,", ",9.50,")).unwrap();
+        file
+    };
+    let said = retry_by(&database, &mend("rejects-2.csv"), &wrong);
+    assert_eq!(
+        (said.code, said.log.contains("not the mapping")),
+        (0, false),
+        "{}",
+        said.log
+    );
+    let said = retry_by(&database, &mend("rejects.csv"), &wrong);
+    assert_eq!(said.code, 0, "{}", said.log);
+    let warning = "this is not the mapping that july.csv was read by";
+    assert_eq!(said.log.matches(warning).count(), 1, "{}", said.log);
+    check_balance(&database).await;
+}

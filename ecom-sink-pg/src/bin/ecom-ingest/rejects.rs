@@ -215,8 +215,12 @@ impl Export {
             letters => format!("{} rejects in {}\n", count(letters), self.to.display()),
         };
         for file in &exported.files {
+            let of = match exported.files.len() {
+                1 => String::new(),
+                _ => format!(" of {}", Vec::from_iter(file.pipelines.clone()).join(", ")),
+            };
             text.push_str(&format!(
-                "mend the rows, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
+                "mend the rows{of}, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
                 file.path.display(),
                 by_mapping(file.is_mapped)
             ));
