@@ -36,7 +36,9 @@ async fn they_are_checked_by_that_mapping_and_never_without_one() {
     assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
     let said = ecom(&database, &["rejects", "list"]);
     for part in [
-        "mend   give the event that id, in the words of its mapping\n",
+        "mend   give the event that id\n",
+        "mend   write it as its mapping says\n",
+        "rejects retry DIR/rejects.csv --map MAPPING. A row",
         "rejects retry reject-1/rejects.csv --map MAPPING\n",
     ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);

@@ -138,17 +138,24 @@ impl List {
                     true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
                     false => "\n".to_owned(),
                 };
-                letters.iter().map(in_words).chain([last + HOW_TO_RETRY]).collect()
+                letters
+                    .iter()
+                    .map(in_words)
+                    .chain([last + &how_to_retry(&letters)])
+                    .collect()
             }
         };
         output::text(&text)
     }
 }
 
-const HOW_TO_RETRY: &str = "\
-To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then
-ecom-ingest rejects retry DIR/rejects.csv. A row that goes in counts once, however often the file is retried.
-";
+fn how_to_retry(letters: &[Letter]) -> String {
+    let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
+    format!(
+        "To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then\n\
+         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. A row that goes in counts once, however often the file is retried.\n"
+    )
+}
 
 fn in_words(letter: &Letter) -> String {
     let place = match (&letter.split, letter.record, letter.byte_offset) {
@@ -170,13 +177,8 @@ fn in_words(letter: &Letter) -> String {
         text.push_str("  done   retried, and in the table\n");
         return text;
     }
-    if let Some(remedy) = Reason::from(letter.reason.clone()).remedy() {
-        let of_mapping = if letter.is_mapped {
-            ", in the words of its mapping"
-        } else {
-            ""
-        };
-        text.push_str(&format!("  mend   {remedy}{of_mapping}\n"));
+    if let Some(remedy) = remedy(&Reason::from(letter.reason.clone()), letter.is_mapped) {
+        text.push_str(&format!("  mend   {remedy}\n"));
     }
     let id = letter.id;
     text.push_str(&format!(
@@ -185,6 +187,13 @@ fn in_words(letter: &Letter) -> String {
         by_mapping(letter.is_mapped)
     ));
     text
+}
+
+fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
+    match is_mapped {
+        true => reason.remedy_by_mapping(),
+        false => reason.remedy(),
+    }
 }
 
 fn by_mapping(is_mapped: bool) -> &'static str {
