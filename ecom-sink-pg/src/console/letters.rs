@@ -107,7 +107,27 @@ const LETTERS: &str = "
         AND ($3::text IS NULL OR d.path = $3) AND ($4::int8[] IS NULL OR d.id = ANY ($4))
         AND ($5 OR d.resolved_at IS NULL)";
 
+const REASONS: &str = "
+    SELECT reason, count(*) FILTER (WHERE resolved_at IS NULL) FROM ecom.dead_letters GROUP BY reason ORDER BY reason";
+
 impl Console {
+    /// How many letters wait for each reason that there ever was, 0 where all were mended.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn reasons(&self) -> Result<Vec<(String, u64)>> {
+        let connection = self.session().await?;
+        let rows = DEADLINE
+            .of("counting the dead letters", connection.client.query(REASONS, &[]))
+            .await;
+        let rows = rows.map_err(|failure| failure.into_error("counting the dead letters"))?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get::<_, i64>(1) as u64))
+            .collect())
+    }
+
     /// The last letters, the newest first, at most `limit` of them.
     ///
     /// # Errors

@@ -45,8 +45,39 @@ async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
     }
     let said = ecom(&database, &["rejects", "list", "--reason", "price_missing"]);
     assert_eq!(said.out.matches("why ").count(), 1, "{}", said.out);
-    let said = ecom(&database, &["rejects", "list", "--file", "b.csv"]);
-    assert_eq!(said.out, "nothing that was refused waits\n");
+}
+
+#[tokio::test]
+async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
+    let (database, _input) = with_rejects().await;
+    let to = tempfile::tempdir().unwrap();
+    let to = to.path().to_str().unwrap();
+    for choice in [
+        ["--file", "b.csv"],
+        ["--only", "nix"],
+        ["--id", "999"],
+        ["--reason", "late"],
+        ["--reason", "sqlstate_23514"],
+    ] {
+        for command in [&["list"][..], &["export", "--to", to], &["retry"]] {
+            let said = ecom(&database, &[&["rejects"], command, &choice].concat());
+            assert_eq!(
+                (said.code, said.out.as_str()),
+                (0, "none of those; 3 others wait\n"),
+                "{}",
+                said.log
+            );
+        }
+    }
+    let said = ecom(&database, &["rejects", "list", "--reason", "price_mising"]);
+    assert_ne!(said.code, 0);
+    let expected = "no such reason: price_mising (did you mean price_missing?)";
+    assert!(said.log.contains(expected), "{}", said.log);
+
+    let own = "UPDATE ecom.dead_letters SET reason = 'too_dear', resolved_at = now()";
+    database.client.batch_execute(own).await.unwrap();
+    let said = ecom(&database, &["rejects", "list", "--reason", "too_dear"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "nothing that was refused waits\n"));
 }
 
 #[tokio::test]

@@ -49,16 +49,50 @@ struct Choice {
 }
 
 impl Choice {
-    fn filter(self) -> LetterFilter {
+    fn filter(&self) -> LetterFilter {
         let filter = LetterFilter::waiting()
-            .reason(self.reason)
-            .path(self.file)
-            .pipeline(self.only);
+            .reason(self.reason.clone())
+            .path(self.file.clone())
+            .pipeline(self.only.clone());
         match self.id.is_empty() {
             true => filter,
-            false => filter.ids(self.id),
+            false => filter.ids(self.id.clone()),
         }
     }
+
+    /// What is to be said where nothing was found: the all-clear only where nothing waits at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] where there is no such reason.
+    async fn none_found(&self, console: &Console) -> Result<String> {
+        let reasons = console.reasons().await?;
+        if let Some(reason) = &self.reason {
+            let known = Reason::ALL.iter().map(Reason::as_str);
+            let known: Vec<&str> = known.chain(reasons.iter().map(|(reason, _)| reason.as_str())).collect();
+            if !known.contains(&reason.as_str()) && !reason.starts_with("sqlstate_") {
+                return Err(no_such_reason(reason, &known));
+            }
+        }
+        Ok(match reasons.iter().map(|(_, waiting)| waiting).sum() {
+            0 => "nothing that was refused waits\n".to_owned(),
+            1 => "none of those; 1 other waits\n".to_owned(),
+            others => format!("none of those; {} others wait\n", count(others)),
+        })
+    }
+}
+
+fn no_such_reason(reason: &str, known: &[&str]) -> Error {
+    let near = known
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(reason, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.6);
+    let hint = match near {
+        Some((_, near)) => format!("did you mean {near}?"),
+        None => "ecom-ingest status counts what was refused, by reason".to_owned(),
+    };
+    Error::new(ErrorKind::Configuration, format!("no such reason: {reason}")).hint(hint)
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +166,7 @@ impl List {
         let filter = self.choice.filter().with_resolved(self.all);
         let letters = console.letters(&filter, self.limit).await?;
         let text = match letters.len() {
-            0 => "nothing that was refused waits\n".to_owned(),
+            0 => self.choice.none_found(&console).await?,
             shown => {
                 let last = match shown as u32 == self.limit {
                     true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
@@ -220,7 +254,7 @@ impl Export {
         let left_out = exported.headless.len() + exported.unprintable.len();
         let mut text = match exported.letters {
             0 if left_out > 0 => "nothing was exported\n".to_owned(),
-            0 => "nothing that was refused waits\n".to_owned(),
+            0 => self.choice.none_found(&console).await?,
             letters => format!("{} rejects in {}\n", count(letters), self.to.display()),
         };
         for file in &exported.files {
@@ -274,7 +308,10 @@ impl Retry {
         let console = self.database.console()?;
         let retried = match self.mended {
             Some(file) => retry(&console, &file, mapping.as_ref()).await?,
-            None => as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await?,
+            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
+                Some(retried) => retried,
+                None => return output::text(&self.choice.none_found(&console).await?),
+            },
         };
         output::line(&format!(
             "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
@@ -320,7 +357,8 @@ fn told(file: &Path, retried: Retried) -> Retried {
     retried
 }
 
-async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Retried> {
+/// Nothing where there are none of those.
+async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Option<Retried>> {
     let dir = private_directory()?;
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {
@@ -330,8 +368,11 @@ async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&
     if let Err(err) = std::fs::remove_dir_all(&dir) {
         tracing::warn!("can't remove {}: {err}", dir.display());
     }
-    warn_of_left_out(&exported?);
-    retried
+    let exported = exported?;
+    warn_of_left_out(&exported);
+    let retried = retried?;
+    let is_none = exported.letters == 0 && exported.headless.is_empty() && exported.unprintable.is_empty();
+    Ok((!is_none).then_some(retried))
 }
 
 /// A new directory that nobody else can enter: others must neither read the rows nor change them on their way.
