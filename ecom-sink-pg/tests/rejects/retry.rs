@@ -109,7 +109,8 @@ async fn what_was_mended_goes_in_once_and_the_balance_stays() {
         "2 stored, 0 duplicates, 0 were retried before, 1 can't be used yet\n"
     );
     assert!(said.log.contains("rejects.csv record 1"), "{}", said.log);
-    assert!(said.log.contains("field_count"), "{}", said.log);
+    let line = "rejects.csv record 1, reject_id 1: field_count: 4 fields where the header has 11";
+    assert!(said.log.contains(line), "{}", said.log);
     assert_eq!((database.rows().await, waiting(&database).await), (5, 1));
     check_balance(&database).await;
 
@@ -159,6 +160,33 @@ async fn database_of_mended(input: &TempDir) -> Database {
     drop_in_text(mended.path(), "a.csv", text.replace("c,b,,1", "c,b,9.90,1"));
     once(&other, &mended).await;
     other
+}
+
+#[tokio::test]
+async fn those_that_are_retried_as_they_are_are_told_by_where_they_stood_in_the_order_of_their_numbers() {
+    let (database, input) = with_rejects().await;
+    let other = HEADER.replace("brand,", "maker,brand,");
+    drop_in_text(
+        input.path(),
+        "b.csv",
+        format!("{other},2026-11-01T12:00:00Z,wish,u,s,p,,,,,,\n"),
+    );
+    once(&database, &input).await;
+    let said = ecom(&database, &["rejects", "retry", "--all"]);
+    assert_eq!(said.code, 1);
+    let told: Vec<usize> = [
+        "a.csv record 5, reject_id 1: field_count: 4 fields where the header has 11 (",
+        "a.csv record 2, reject_id 2: price_missing: absent or empty (give the purchase its price)",
+        "a.csv record 4, reject_id 3: event_type_unknown: found \"wish\" (",
+        "b.csv record 1, reject_id 4: event_type_unknown: found \"wish\" (",
+        "4 rows still can't be used (ecom-ingest rejects export --to DIR writes them",
+    ]
+    .iter()
+    .map(|part| said.log.find(part).unwrap_or_else(|| panic!("{part}\n{}", said.log)))
+    .collect();
+    assert!(told.is_sorted(), "{}", said.log);
+    assert!(!said.log.contains("ecom-ingest-retry-"), "{}", said.log);
+    assert_eq!(waiting(&database).await, 4);
 }
 
 #[tokio::test]

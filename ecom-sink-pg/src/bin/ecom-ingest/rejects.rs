@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Retried};
+use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Refused, Retried};
 use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use crate::words::{count, in_short, on_one_line};
@@ -306,13 +306,23 @@ impl Retry {
         }
         let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
         let console = self.database.console()?;
-        let retried = match self.mended {
-            Some(file) => retry(&console, &file, mapping.as_ref()).await?,
+        let (retried, how_to_mend) = match &self.mended {
+            Some(file) => {
+                let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
+                (
+                    retried,
+                    "mend them in the file and retry it: rows that went in are passed over",
+                )
+            }
             None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
-                Some(retried) => retried,
+                Some(retried) => (
+                    retried,
+                    "ecom-ingest rejects export --to DIR writes them to files, to be mended and retried",
+                ),
                 None => return output::text(&self.choice.none_found(&console).await?),
             },
         };
+        tell(self.mended.as_deref(), &retried.refused, mapping.is_some());
         output::line(&format!(
             "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
             count(retried.stored),
@@ -322,39 +332,32 @@ impl Retry {
         ))?;
         match retried.refused.len() {
             0 => Ok(()),
-            left => Err(
-                Error::new(ErrorKind::Source, format!("{left} rows still can't be used"))
-                    .hint("mend them in the file and retry it: rows that went in are passed over"),
-            ),
+            left => {
+                let rows = if left == 1 { "row" } else { "rows" };
+                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still can't be used")).hint(how_to_mend))
+            }
         }
     }
 }
 
-async fn retry(console: &Console, file: &Path, mapping: Option<&Mapping>) -> Result<Retried> {
-    Ok(told(file, console.retry(file, mapping, Rules::default()).await?))
-}
-
-/// Tells of each row that still can't be used.
-fn told(file: &Path, retried: Retried) -> Retried {
+/// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
+fn tell(mended: Option<&Path>, refused: &[Refused], is_mapped: bool) {
     const MOST_TOLD: usize = 20;
-    for refused in retried.refused.iter().take(MOST_TOLD) {
-        let id = refused.id.map_or_else(String::new, |id| format!(", reject_id {id}"));
-        let remedy = refused
-            .refusal
-            .reason
-            .remedy()
-            .map_or_else(String::new, |remedy| format!(" ({remedy})"));
-        tracing::warn!(
-            "{} record {}{id}: {}{remedy}",
-            file.display(),
-            refused.record,
-            refused.refusal
-        );
+    for refused in refused.iter().take(MOST_TOLD) {
+        let id = refused.id.map(|id| format!("reject_id {id}"));
+        let place = match (mended, &refused.first) {
+            (Some(file), _) => Some(format!("{} record {}", file.display(), refused.record)),
+            (None, Some((path, record))) => Some(format!("{path} record {record}")),
+            (None, None) => None,
+        };
+        let what = Vec::from_iter([place, id].into_iter().flatten()).join(", ");
+        let remedy =
+            remedy(&refused.refusal.reason, is_mapped).map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        tracing::warn!("{what}: {}{remedy}", refused.refusal);
     }
-    if retried.refused.len() > MOST_TOLD {
-        tracing::warn!("and {} more", retried.refused.len() - MOST_TOLD);
+    if refused.len() > MOST_TOLD {
+        tracing::warn!("and {} more", refused.len() - MOST_TOLD);
     }
-    retried
 }
 
 /// Nothing where there are none of those.
@@ -386,11 +389,12 @@ fn private_directory() -> Result<PathBuf> {
 async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {
-        let retried = retry(console, &file.path, mapping).await?;
+        let retried = console.retry(&file.path, mapping, Rules::default()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
         all.settled_before += retried.settled_before;
         all.refused.extend(retried.refused);
     }
+    all.refused.sort_by_key(|refused| refused.id);
     Ok(all)
 }
