@@ -121,10 +121,12 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status); [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
+    /// As [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names columns that the file doesn't have;
+    /// [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
     /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
         let mut judge = Judge {
+            columns: mapping.map(Mapping::columns),
             fingerprint: mapping.map(Mapping::fingerprint),
             warned_of: HashSet::new(),
             rules: match mapping {
@@ -331,6 +333,7 @@ async fn mended(
             retried.settled_before += 1;
             continue;
         }
+        judge.check_columns(value.header(), &letter)?;
         match judge.event(value, &letter) {
             Ok(event) => mended.push(Mended { record, letter, event }),
             Err(refusal) => retried.refused.push(Refused::of(record, &letter, refusal)),
@@ -342,6 +345,8 @@ async fn mended(
 /// What makes events of mended records.
 struct Judge {
     rules: Rules,
+    /// What the mapping needs.
+    columns: Option<Columns>,
     /// Of the mapping, where there is one.
     fingerprint: Option<String>,
     /// Files that were read by another mapping.
@@ -370,6 +375,22 @@ impl Judge {
             raw: Default::default(),
         });
         self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
+    }
+
+    /// All rows of a file have its columns, so nothing of it was stored before.
+    fn check_columns(&self, header: &Header, letter: &Letter) -> Result<()> {
+        let of_mapped = self.columns.as_ref().filter(|_| letter.is_mapped);
+        let missing = of_mapped.map(|columns| columns.missing_in(header)).unwrap_or_default();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let path = letter.split.as_ref().map_or("the file", |split| split.path());
+        let message = format!(
+            "the mapping names columns that {path} does not have: {}",
+            missing.join(", ")
+        );
+        Err(Error::new(ErrorKind::Configuration, message)
+            .hint("wrong --map? of several shops, retry those of each by its own: --only NAME --map MAPPING"))
     }
 
     /// It may be mended since, so it is not refused.

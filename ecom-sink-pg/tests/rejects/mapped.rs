@@ -191,3 +191,21 @@ async fn another_mapping_than_that_of_the_file_is_warned_of_once_a_file_and_stor
     assert_eq!(said.log.matches(warning).count(), 1, "{}", said.log);
     check_balance(&database).await;
 }
+
+#[tokio::test]
+async fn a_mapping_of_other_columns_is_refused_once() {
+    let (database, _input) = loaded("oct.csv", REES46, "rees46").await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, dir.path(), &[]);
+    for said in [
+        retry_by(&database, &file, "retailrocket"),
+        ecom(&database, &["rejects", "retry", "--all", "--map", "retailrocket"]),
+    ] {
+        assert_ne!(said.code, 0);
+        let refused = "the mapping names columns that oct.csv does not have: timestamp, event, visitorid";
+        assert_eq!(said.log.matches(refused).count(), 1, "{}", said.log);
+        assert!(said.log.contains("(wrong --map?"), "{}", said.log);
+        assert!(!said.log.contains("event_time_missing"), "{}", said.log);
+    }
+    assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
+}
