@@ -241,9 +241,11 @@ async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
     once(&database, &input).await;
     assert_eq!((database.rows().await, waiting(&database).await), (4, 1));
 
-    let said = ecom(&database, &["rejects", "retry", "--all"]);
-    assert_eq!(said.code, 1);
-    assert!(said.log.contains("sqlstate_23514"), "{}", said.log);
+    for choice in [&["--all"][..], &["--all", "--reason", "sqlstate_23514"]] {
+        let said = ecom(&database, &[&["rejects", "retry"], choice].concat());
+        assert_eq!(said.code, 1);
+        assert!(said.log.contains("sqlstate_23514"), "{}", said.log);
+    }
     check_balance(&database).await;
 
     database

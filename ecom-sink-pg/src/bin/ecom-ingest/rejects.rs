@@ -138,8 +138,8 @@ struct Retry {
     #[command(flatten)]
     choice: Choice,
 
-    /// All that wait, as they are; after a rule has changed, say
-    #[arg(long, conflicts_with_all = ["mended", "choice"])]
+    /// All that wait, or all of those that are chosen, as they are; after a rule has changed, say
+    #[arg(long, conflicts_with = "mended")]
     all: bool,
 
     /// The mapping that their files were read by: one in TOML, or a ready one, rees46 or retailrocket
