@@ -293,6 +293,10 @@ async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
     assert!(said.log.contains("can't open /nonexistent.csv"), "{}", said.log);
     assert_eq!((database.rows().await, waiting(&database).await), (3, 3));
 
+    let to = dir.path().join("one").display().to_string();
+    let said = ecom(&database, &["rejects", "export", "--id", "1", "--to", &to]);
+    assert!(said.out.starts_with(&format!("1 reject in {to}\n")), "{}", said.out);
+
     // A file that is there is not overwritten.
     export(&database, dir.path(), &[]);
     let said = ecom(&database, &["rejects", "export", "--to", dir.path().to_str().unwrap()]);

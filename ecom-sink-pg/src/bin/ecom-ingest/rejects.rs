@@ -255,7 +255,7 @@ impl Export {
         let mut text = match exported.letters {
             0 if left_out > 0 => "nothing was exported\n".to_owned(),
             0 => self.choice.none_found(&console).await?,
-            letters => format!("{} rejects in {}\n", count(letters), self.to.display()),
+            letters => format!("{} in {}\n", rejects(letters), self.to.display()),
         };
         for file in &exported.files {
             let of = match exported.files.len() {
@@ -272,11 +272,19 @@ impl Export {
     }
 }
 
+fn rejects(number: u64) -> String {
+    match number {
+        1 => "1 reject".to_owned(),
+        _ => format!("{} rejects", count(number)),
+    }
+}
+
 fn warn_of_left_out(exported: &Exported) {
     let ids = |ids: &[i64]| {
         let shown: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
         let more = if ids.len() > 10 { " …" } else { "" };
-        format!("{} rejects were left out ({}{more})", ids.len(), shown.join(", "))
+        let left_out = rejects(ids.len() as u64);
+        format!("{left_out} left out ({}{more})", shown.join(", "))
     };
     if !exported.headless.is_empty() {
         tracing::warn!(
