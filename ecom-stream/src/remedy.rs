@@ -48,6 +48,24 @@ impl Reason {
             _ => return None,
         })
     }
+
+    /// The [`remedy`](Self::remedy) for a record of a file that is read by a mapping: it has its own formats and delimiter.
+    ///
+    /// ```
+    /// use ecom_stream::Reason;
+    ///
+    /// assert_eq!(Reason::EVENT_TIME_MALFORMED.remedy_by_mapping(), Some("write it as its mapping says"));
+    /// assert_eq!(Reason::PRICE_MISSING.remedy_by_mapping(), Reason::PRICE_MISSING.remedy());
+    /// ```
+    pub fn remedy_by_mapping(&self) -> Option<&'static str> {
+        match self.as_str() {
+            "event_time_malformed" | "event_type_unknown" | "price_malformed" | "quantity_malformed" => {
+                Some("write it as its mapping says")
+            }
+            "field_count" => Some("give the record as many fields as the header has"),
+            _ => self.remedy(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Letters as CSV files that can be mended and put in again.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use super::{Console, retry};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
-    /// The files, one for each header; another where files with that header were read by a mapping too.
+    /// The files, one for each header and mapping.
     pub files: Vec<ExportedFile>,
     /// How many letters they hold.
     pub letters: u64,
@@ -33,6 +33,42 @@ pub struct ExportedFile {
     pub path: PathBuf,
     /// Whether its records come from files that were read by a mapping: then it must be retried by one.
     pub is_mapped: bool,
+    /// The pipelines whose records it has.
+    pub pipelines: BTreeSet<String>,
+}
+
+/// What the letters in a file have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    header: Vec<String>,
+    read_by: ReadBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum ReadBy {
+    TheirColumns,
+    /// Of that fingerprint.
+    Mapping(String),
+    /// The ledger has no fingerprint of it.
+    SomeMappingOf(String),
+}
+
+impl ReadBy {
+    fn of(letter: &Letter) -> Self {
+        match (&letter.mapping, letter.is_mapped) {
+            (Some(fingerprint), true) => Self::Mapping(fingerprint.clone()),
+            (None, true) => Self::SomeMappingOf(letter.pipeline.clone()),
+            (_, false) => Self::TheirColumns,
+        }
+    }
+}
+
+/// A file that is written.
+struct Begun {
+    path: PathBuf,
+    is_mapped: bool,
+    file: WholeFile,
+    pipelines: BTreeSet<String>,
 }
 
 /// Stand in front of the columns of the original.
@@ -48,7 +84,8 @@ pub(super) const COLUMNS: [&str; 5] = [
 const MOST_KEPT_BYTES: usize = 64 << 10;
 
 impl Console {
-    /// Writes letters to files in the directory `to`, which is made: `rejects.csv`, and another for each further header.
+    /// Writes letters to files in the directory `to`, which is made: `rejects.csv`, and another for each further
+    /// header or mapping.
     ///
     /// A line has the number of the letter, why it was refused and where it stood, then the record byte by byte as it was; one
     /// of a file with other delimiters or quotes is written anew, field by field, so that all files have commas and double quotes.
@@ -62,8 +99,8 @@ impl Console {
         let connection = self.session().await?;
         fs::create_dir_all(to).map_err(|err| Error::cant("make", to, err))?;
         let mut exported = Exported::default();
-        let mut files: HashMap<(Vec<String>, bool), WholeFile> = HashMap::new();
-        let mut names = Vec::new();
+        let mut files: Vec<Begun> = Vec::new();
+        let mut places: HashMap<Kind, usize> = HashMap::new();
         let mut last = 0;
         loop {
             let letters = after(&connection.client, filter, last).await;
@@ -79,30 +116,37 @@ impl Console {
                     exported.unprintable.push(letter.id);
                     continue;
                 };
-                let kind = (header, letter.is_mapped);
-                if !files.contains_key(&kind) {
-                    let name = match files.len() {
-                        0 => to.join("rejects.csv"),
-                        n => to.join(format!("rejects-{}.csv", n + 1)),
-                    };
-                    let file = begun(&name, &kind.0).await?;
-                    names.push((name, kind.clone()));
-                    files.insert(kind.clone(), file);
-                }
-                if let Some(file) = files.get_mut(&kind) {
-                    file.write(&line)?;
+                let kind = Kind {
+                    header,
+                    read_by: ReadBy::of(letter),
+                };
+                let place = match places.get(&kind) {
+                    Some(place) => *place,
+                    None => {
+                        let place = files.len();
+                        files.push(begun(to, place, &kind).await?);
+                        places.insert(kind, place);
+                        place
+                    }
+                };
+                if let Some(file) = files.get_mut(place) {
+                    file.file.write(&line)?;
+                    if !file.pipelines.contains(&letter.pipeline) {
+                        file.pipelines.insert(letter.pipeline.clone());
+                    }
                 }
                 exported.letters += 1;
             }
         }
-        for (path, kind) in names {
-            if let Some(mut file) = files.remove(&kind) {
-                if !file.appear(&path)? {
-                    return Err(there_already(&path));
-                }
-                let is_mapped = kind.1;
-                exported.files.push(ExportedFile { path, is_mapped });
+        for mut file in files {
+            if !file.file.appear(&file.path)? {
+                return Err(there_already(&file.path));
             }
+            exported.files.push(ExportedFile {
+                path: file.path,
+                is_mapped: file.is_mapped,
+                pipelines: file.pipelines,
+            });
         }
         Ok(exported)
     }
@@ -113,15 +157,24 @@ fn there_already(name: &Path) -> Error {
     Error::new(ErrorKind::Sink, message).hint("name another directory, or move the file away")
 }
 
-async fn begun(name: &Path, header: &[String]) -> Result<WholeFile> {
-    if name.exists() {
-        return Err(there_already(name));
+async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
+    let path = match place {
+        0 => to.join("rejects.csv"),
+        n => to.join(format!("rejects-{}.csv", n + 1)),
+    };
+    if path.exists() {
+        return Err(there_already(&path));
     }
-    let mut file = WholeFile::create(name.with_extension("csv.tmp"))?.ok_or_else(|| there_already(name))?;
-    let names = COLUMNS.into_iter().chain(header.iter().map(String::as_str));
+    let mut file = WholeFile::create(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
+    let names = COLUMNS.into_iter().chain(kind.header.iter().map(String::as_str));
     let text = encoded(names.map(str::as_bytes)).await;
     file.write(&text)?;
-    Ok(file)
+    Ok(Begun {
+        path,
+        is_mapped: kind.read_by != ReadBy::TheirColumns,
+        file,
+        pipelines: BTreeSet::new(),
+    })
 }
 
 /// The line of a letter; nothing where its bytes are not one record.

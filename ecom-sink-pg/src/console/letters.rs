@@ -34,6 +34,8 @@ pub struct Letter {
     pub raw: Option<Vec<u8>>,
     /// Whether its file was read by a mapping: then it must be retried by one.
     pub is_mapped: bool,
+    /// The [fingerprint](ecom_stream::Mapping::fingerprint) of that mapping, where the ledger has it.
+    pub mapping: Option<String>,
     pub(super) split_id: Option<i64>,
     /// The header of its file, where the ledger has it.
     pub(super) columns: Option<Vec<String>>,
@@ -97,14 +99,35 @@ const LETTERS: &str = "
     SELECT d.id, d.pipeline, s.source, s.path, s.generation, d.record_no, d.byte_offset, d.reason, d.detail, d.rejected_at,
         d.resolved_at, d.raw, d.split_id, d.path,
         CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END,
-        coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote'
+        coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote',
+        s.mark ->> 'mapping'
     FROM ecom.dead_letters d
     LEFT JOIN ecom.ingest_split s ON s.split_id = d.split_id
     WHERE ($1::text IS NULL OR d.pipeline = $1) AND ($2::text IS NULL OR d.reason = $2)
         AND ($3::text IS NULL OR d.path = $3) AND ($4::int8[] IS NULL OR d.id = ANY ($4))
         AND ($5 OR d.resolved_at IS NULL)";
 
+const REASONS: &str = "
+    SELECT reason, count(*) FILTER (WHERE resolved_at IS NULL) FROM ecom.dead_letters GROUP BY reason ORDER BY reason";
+
 impl Console {
+    /// How many letters wait for each reason that there ever was, 0 where all were mended.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn reasons(&self) -> Result<Vec<(String, u64)>> {
+        let connection = self.session().await?;
+        let rows = DEADLINE
+            .of("counting the dead letters", connection.client.query(REASONS, &[]))
+            .await;
+        let rows = rows.map_err(|failure| failure.into_error("counting the dead letters"))?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get::<_, i64>(1) as u64))
+            .collect())
+    }
+
     /// The last letters, the newest first, at most `limit` of them.
     ///
     /// # Errors
@@ -182,6 +205,7 @@ fn letter(row: &Row) -> Letter {
         split_id: row.get(12),
         columns: row.get(14),
         is_mapped: row.get(15),
+        mapping: row.get(18),
         written,
     }
 }

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
+use ecom_stream::csv_async::{AsyncReaderBuilder, ByteRecord};
 use ecom_stream::{
-    Columns, CsvRecord, Error, ErrorKind, Event, Header, Mapping, Origin, Record, Refusal, Result, Rules, Split,
-    crash_point, read_csv,
+    Columns, CsvRecord, Error, ErrorKind, Event, Header, Mapping, Origin, Reason, Record, Refusal, Reject, Result,
+    Rules, Split, crash_point, read_csv,
 };
 use futures::StreamExt;
 use postgres_types::ToSql;
@@ -38,7 +39,7 @@ pub struct Retried {
     pub duplicates: u64,
     /// Rows whose letter had been settled before: nothing was done for them.
     pub settled_before: u64,
-    /// Rows that still can't be used.
+    /// Rows that still can't be used, in the order of the file.
     pub refused: Vec<Refused>,
 }
 
@@ -50,8 +51,22 @@ pub struct Refused {
     pub record: u64,
     /// The number of its letter, where the row has one.
     pub id: Option<i64>,
+    /// Where the record stood at first, where the ledger has it: the file, and its number there.
+    pub first: Option<(String, u64)>,
     /// Why.
     pub refusal: Refusal,
+}
+
+impl Refused {
+    fn of(record: u64, letter: &Letter, refusal: Refusal) -> Self {
+        let first = letter.split.as_ref().zip(letter.record);
+        Self {
+            record,
+            id: Some(letter.id),
+            first: first.map(|(split, record)| (split.path().to_owned(), record)),
+            refusal,
+        }
+    }
 }
 
 /// A row, and the letter that it is of.
@@ -99,45 +114,43 @@ const PATIENCE: &str = "SET lock_timeout = '10s'";
 impl Console {
     /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `mapping`
     /// and `rules` as if it stood in its first file, and gets the same id where it has none. A row whose first file was read by
-    /// a mapping is refused without one, and the other way round.
+    /// a mapping is refused without one, and the other way round; a warning says so where it was another mapping.
     ///
     /// In the ledger a row that goes in counts as stored, or as a duplicate, and as rejected no more. One whose letter was
     /// settled before, by this file or another, changes nothing.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status); [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
+    /// As [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names columns that the file doesn't have;
+    /// [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
     /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
-        let judge = Judge {
-            is_mapped: mapping.is_some(),
+        let mut judge = Judge {
+            columns: mapping.map(Mapping::columns),
+            fingerprint: mapping.map(Mapping::fingerprint),
+            warned_of: HashSet::new(),
             rules: match mapping {
                 Some(mapping) => rules.mapping(mapping.clone()),
                 None => rules,
             },
         };
-        let input = tokio::fs::File::open(file)
-            .await
-            .map_err(|err| Error::new(ErrorKind::Source, format!("can't open {}", file.display())).caused_by(err))?;
+        let input = tokio::fs::File::open(file).await.map_err(|err| cant_open(file, err))?;
         let mut connection = self.session_to_write().await?;
         let split = Split::new("file", file.display().to_string());
         let mut rows = pin!(read_csv(input, split, Columns::any()));
+        let header = header(file).await?;
         let mut retried = Retried::default();
         while let Some(batch) = rows.next().await {
             let batch = batch?;
-            for reject in batch.rejects {
-                let record = reject.origin.map_or(0, |origin| origin.record);
-                retried.refused.push(Refused {
-                    record,
-                    id: None,
-                    refusal: reject.refusal,
-                });
-            }
+            retried
+                .refused
+                .extend(unreadable(&connection, batch.rejects, &header).await?);
             for records in batch.records.chunks(AT_ONCE) {
-                let mended = mended(&connection, records, &judge, &mut retried).await?;
+                let mended = mended(&connection, records, &mut judge, &mut retried).await?;
                 self.store(&mut connection, mended, &mut retried).await?;
             }
         }
+        retried.refused.sort_by_key(|refused| refused.record);
         Ok(retried)
     }
 
@@ -168,7 +181,7 @@ impl Console {
             return Err(retrying(failure));
         }
         for one in mended {
-            let (record, id) = (one.record, Some(one.letter.id));
+            let (record, letter) = (one.record, one.letter.clone());
             match try_store(&connection.client, &[one]).await {
                 Ok(done) => retried.add(done),
                 Err(failure) if matches!(failure.action(), Action::Bisect | Action::LookUpKeys) => {
@@ -177,7 +190,7 @@ impl Console {
                         .map(|state| state.code().to_lowercase())
                         .unwrap_or_default();
                     let refusal = Refusal::new(format!("sqlstate_{code}"), failure.detail());
-                    retried.refused.push(Refused { record, id, refusal });
+                    retried.refused.push(Refused::of(record, &letter, refusal));
                     *connection = self.session_to_write().await?;
                 }
                 Err(failure) => return Err(retrying(failure)),
@@ -199,11 +212,89 @@ impl Retried {
     }
 }
 
+/// The names in the file's first line.
+async fn header(file: &Path) -> Result<Header> {
+    let input = tokio::fs::File::open(file).await.map_err(|err| cant_open(file, err))?;
+    let mut names = ByteRecord::new();
+    let mut reader = AsyncReaderBuilder::new().has_headers(false).create_reader(input);
+    reader
+        .read_byte_record(&mut names)
+        .await
+        .map_err(|err| Error::new(ErrorKind::Source, format!("can't read {}", file.display())).caused_by(err))?;
+    let header = Header::new(names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()));
+    if header.index_of(ID).is_none() {
+        return Err(Error::new(ErrorKind::Source, format!("the file has no column {ID}"))
+            .hint("ecom-ingest rejects export writes files that can be mended and retried"));
+    }
+    Ok(header)
+}
+
+fn cant_open(file: &Path, err: std::io::Error) -> Error {
+    Error::new(ErrorKind::Source, format!("can't open {}", file.display())).caused_by(err)
+}
+
+/// Rows that no fields could be read of, with their letters.
+async fn unreadable(connection: &Connection, rejects: Vec<Reject>, header: &Header) -> Result<Vec<Refused>> {
+    let mut rows = Vec::with_capacity(rejects.len());
+    for Reject { origin, refusal } in rejects {
+        let fields = match &origin {
+            Some(origin) => fields(&origin.raw).await,
+            None => ByteRecord::new(),
+        };
+        let id = header.index_of(ID).and_then(|at| fields.get(at));
+        let id: Option<i64> = id.and_then(|id| std::str::from_utf8(id).ok()?.trim().parse().ok());
+        let record = origin.map_or(0, |origin| origin.record);
+        rows.push((record, id, counted_as_original(refusal, &fields, header)));
+    }
+    let filter = LetterFilter::waiting().ids(rows.iter().filter_map(|(_, id, _)| *id).collect());
+    let letters = among(&connection.client, &filter.with_resolved(true))
+        .await
+        .map_err(retrying)?;
+    let letters: HashMap<i64, Letter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
+    let refused = rows
+        .into_iter()
+        .map(|(record, id, refusal)| match id.and_then(|id| letters.get(&id)) {
+            Some(letter) => Refused::of(record, letter, refusal),
+            None => Refused {
+                record,
+                id: None,
+                first: None,
+                refusal,
+            },
+        });
+    Ok(refused.collect())
+}
+
+/// The fields of a row, as far as they can be told apart.
+async fn fields(raw: &[u8]) -> ByteRecord {
+    let mut fields = ByteRecord::new();
+    let mut reader = AsyncReaderBuilder::new().has_headers(false).create_reader(raw);
+    // From memory nothing fails.
+    let _ = reader.read_byte_record(&mut fields).await;
+    fields
+}
+
+/// Fields are counted without what was put in front of them.
+fn counted_as_original(refusal: Refusal, fields: &ByteRecord, header: &Header) -> Refusal {
+    if refusal.reason != Reason::FIELD_COUNT {
+        return refusal;
+    }
+    let in_front = export::COLUMNS
+        .iter()
+        .filter(|name| header.index_of(name).is_some())
+        .count();
+    let (found, expected) = (fields.len().saturating_sub(in_front), header.names().len() - in_front);
+    Refusal::new(
+        Reason::FIELD_COUNT,
+        format!("{found} fields where the header has {expected}"),
+    )
+}
+
 /// The events of records, with their letters.
 async fn mended(
     connection: &Connection,
     records: &[Record<CsvRecord>],
-    judge: &Judge,
+    judge: &mut Judge,
     retried: &mut Retried,
 ) -> Result<Vec<Mended>> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
@@ -214,13 +305,16 @@ async fn mended(
     let mut mended = Vec::new();
     let mut seen = HashSet::new();
     for Record { value, origin } in records {
-        if value.header().index_of(ID).is_none() {
-            return Err(Error::new(ErrorKind::Source, format!("the file has no column {ID}"))
-                .hint("ecom-ingest rejects export writes files that can be mended and retried"));
-        }
         let record = origin.as_ref().map_or(0, |origin| origin.record);
         let id = id_of(value);
-        let mut refuse = |refusal| retried.refused.push(Refused { record, id, refusal });
+        let mut refuse = |refusal| {
+            retried.refused.push(Refused {
+                record,
+                id,
+                first: None,
+                refusal,
+            });
+        };
         if id.is_some_and(|id| !seen.insert(id)) {
             refuse(Refusal::new(
                 "reject_twice",
@@ -239,9 +333,10 @@ async fn mended(
             retried.settled_before += 1;
             continue;
         }
+        judge.check_columns(value.header(), &letter)?;
         match judge.event(value, &letter) {
             Ok(event) => mended.push(Mended { record, letter, event }),
-            Err(refusal) => refuse(refusal),
+            Err(refusal) => retried.refused.push(Refused::of(record, &letter, refusal)),
         }
     }
     Ok(mended)
@@ -250,12 +345,17 @@ async fn mended(
 /// What makes events of mended records.
 struct Judge {
     rules: Rules,
-    is_mapped: bool,
+    /// What the mapping needs.
+    columns: Option<Columns>,
+    /// Of the mapping, where there is one.
+    fingerprint: Option<String>,
+    /// Files that were read by another mapping.
+    warned_of: HashSet<String>,
 }
 
 impl Judge {
-    fn event(&self, row: &CsvRecord, letter: &Letter) -> Result<Event, Refusal> {
-        match (letter.is_mapped, self.is_mapped) {
+    fn event(&mut self, row: &CsvRecord, letter: &Letter) -> Result<Event, Refusal> {
+        match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
                 let detail = "its file was read by a mapping: retry it by that one, --map";
                 return Err(Refusal::new("mapping_missing", detail));
@@ -264,7 +364,8 @@ impl Judge {
                 let detail = "its file was read without a mapping: retry it without one";
                 return Err(Refusal::new("mapping_unknown", detail));
             }
-            (true, true) | (false, false) => {}
+            (true, true) => self.warn_of_another_mapping(letter),
+            (false, false) => {}
         }
         // Where it stood at first, so that an event without an id gets the one that it would have had.
         let origin = letter.split.clone().zip(letter.record).map(|(split, record)| Origin {
@@ -274,6 +375,36 @@ impl Judge {
             raw: Default::default(),
         });
         self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
+    }
+
+    /// All rows of a file have its columns, so nothing of it was stored before.
+    fn check_columns(&self, header: &Header, letter: &Letter) -> Result<()> {
+        let of_mapped = self.columns.as_ref().filter(|_| letter.is_mapped);
+        let missing = of_mapped.map(|columns| columns.missing_in(header)).unwrap_or_default();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let path = letter.split.as_ref().map_or("the file", |split| split.path());
+        let message = format!(
+            "the mapping names columns that {path} does not have: {}",
+            missing.join(", ")
+        );
+        Err(Error::new(ErrorKind::Configuration, message)
+            .hint("wrong --map? of several shops, retry those of each by its own: --only NAME --map MAPPING"))
+    }
+
+    /// It may be mended since, so it is not refused.
+    fn warn_of_another_mapping(&mut self, letter: &Letter) {
+        if letter.mapping.is_none() || letter.mapping == self.fingerprint {
+            return;
+        }
+        let path = letter.split.as_ref().map_or("", |split| split.path());
+        if self.warned_of.insert(path.to_owned()) {
+            tracing::warn!(
+                "this is not the mapping that {path} was read by: what is stored of it gets the zone, the words and the columns \
+                 of this one; right if the mapping was mended since, wrong if it is that of another shop"
+            );
+        }
     }
 }
 

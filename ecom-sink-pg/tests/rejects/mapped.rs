@@ -36,7 +36,9 @@ async fn they_are_checked_by_that_mapping_and_never_without_one() {
     assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
     let said = ecom(&database, &["rejects", "list"]);
     for part in [
-        "mend   give the event that id, in the words of its mapping\n",
+        "mend   give the event that id\n",
+        "mend   write it as its mapping says\n",
+        "rejects retry DIR/rejects.csv --map MAPPING. A row",
         "rejects retry reject-1/rejects.csv --map MAPPING\n",
     ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);
@@ -140,4 +142,70 @@ async fn those_of_files_without_one_are_not_checked_by_one() {
     let refused = "mapping_unknown: its file was read without a mapping: retry it without one";
     assert!(said.log.contains(refused), "{}", said.log);
     assert_eq!(waiting(&database).await, 1);
+}
+
+#[tokio::test]
+async fn another_mapping_than_that_of_the_file_is_warned_of_once_a_file_and_stores() {
+    let (dir, reject) = (tempfile::tempdir().unwrap(), "01.07.2026 09:00;ada;lamp;dear;red\n");
+    let map = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let right = map("right.toml", SHOP);
+    let wrong = map("wrong.toml", &SHOP.replace("Europe/Berlin", "America/New_York"));
+    let text = format!("When;Who;What;Price;Colour\n{reject}{reject}");
+    let (database, _input) = loaded("july.csv", &text, &right).await;
+    let args = ["--once", "--map", &wrong, "--pipeline", "other"];
+    let other = tempfile::tempdir().unwrap();
+    drop_in_text(other.path(), "elsewhere.csv", format!("{text}{reject}"));
+    Ingest::start(&database, &other, &args).succeed().await;
+    assert_eq!(waiting(&database).await, 5);
+
+    // The same header, and another mapping: another file.
+    let to = dir.path().join("exported");
+    let said = ecom(&database, &["rejects", "export", "--to", to.to_str().unwrap()]);
+    for part in [
+        "rejects.csv --map MAPPING\n",
+        "mend the rows of other, leave",
+        "rejects-2.csv --map MAPPING\n",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+    let mend = |name: &str| {
+        let file = to.join(name);
+        let exported = fs::read_to_string(&file).unwrap();
+        fs::write(&file, exported.replace(",dear,", ",9.50,")).unwrap();
+        file
+    };
+    let said = retry_by(&database, &mend("rejects-2.csv"), &wrong);
+    assert_eq!(
+        (said.code, said.log.contains("not the mapping")),
+        (0, false),
+        "{}",
+        said.log
+    );
+    let said = retry_by(&database, &mend("rejects.csv"), &wrong);
+    assert_eq!(said.code, 0, "{}", said.log);
+    let warning = "this is not the mapping that july.csv was read by";
+    assert_eq!(said.log.matches(warning).count(), 1, "{}", said.log);
+    check_balance(&database).await;
+}
+
+#[tokio::test]
+async fn a_mapping_of_other_columns_is_refused_once() {
+    let (database, _input) = loaded("oct.csv", REES46, "rees46").await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, dir.path(), &[]);
+    for said in [
+        retry_by(&database, &file, "retailrocket"),
+        ecom(&database, &["rejects", "retry", "--all", "--map", "retailrocket"]),
+    ] {
+        assert_ne!(said.code, 0);
+        let refused = "the mapping names columns that oct.csv does not have: timestamp, event, visitorid";
+        assert_eq!(said.log.matches(refused).count(), 1, "{}", said.log);
+        assert!(said.log.contains("(wrong --map?"), "{}", said.log);
+        assert!(!said.log.contains("event_time_missing"), "{}", said.log);
+    }
+    assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
 }

@@ -45,8 +45,39 @@ async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
     }
     let said = ecom(&database, &["rejects", "list", "--reason", "price_missing"]);
     assert_eq!(said.out.matches("why ").count(), 1, "{}", said.out);
-    let said = ecom(&database, &["rejects", "list", "--file", "b.csv"]);
-    assert_eq!(said.out, "nothing that was refused waits\n");
+}
+
+#[tokio::test]
+async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
+    let (database, _input) = with_rejects().await;
+    let to = tempfile::tempdir().unwrap();
+    let to = to.path().to_str().unwrap();
+    for choice in [
+        ["--file", "b.csv"],
+        ["--only", "nix"],
+        ["--id", "999"],
+        ["--reason", "late"],
+        ["--reason", "sqlstate_23514"],
+    ] {
+        for command in [&["list"][..], &["export", "--to", to], &["retry"]] {
+            let said = ecom(&database, &[&["rejects"], command, &choice].concat());
+            assert_eq!(
+                (said.code, said.out.as_str()),
+                (0, "none of those; 3 others wait\n"),
+                "{}",
+                said.log
+            );
+        }
+    }
+    let said = ecom(&database, &["rejects", "list", "--reason", "price_mising"]);
+    assert_ne!(said.code, 0);
+    let expected = "no such reason: price_mising (did you mean price_missing?)";
+    assert!(said.log.contains(expected), "{}", said.log);
+
+    let own = "UPDATE ecom.dead_letters SET reason = 'too_dear', resolved_at = now()";
+    database.client.batch_execute(own).await.unwrap();
+    let said = ecom(&database, &["rejects", "list", "--reason", "too_dear"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "nothing that was refused waits\n"));
 }
 
 #[tokio::test]
@@ -78,7 +109,8 @@ async fn what_was_mended_goes_in_once_and_the_balance_stays() {
         "2 stored, 0 duplicates, 0 were retried before, 1 can't be used yet\n"
     );
     assert!(said.log.contains("rejects.csv record 1"), "{}", said.log);
-    assert!(said.log.contains("field_count"), "{}", said.log);
+    let line = "rejects.csv record 1, reject_id 1: field_count: 4 fields where the header has 11";
+    assert!(said.log.contains(line), "{}", said.log);
     assert_eq!((database.rows().await, waiting(&database).await), (5, 1));
     check_balance(&database).await;
 
@@ -128,6 +160,33 @@ async fn database_of_mended(input: &TempDir) -> Database {
     drop_in_text(mended.path(), "a.csv", text.replace("c,b,,1", "c,b,9.90,1"));
     once(&other, &mended).await;
     other
+}
+
+#[tokio::test]
+async fn those_that_are_retried_as_they_are_are_told_by_where_they_stood_in_the_order_of_their_numbers() {
+    let (database, input) = with_rejects().await;
+    let other = HEADER.replace("brand,", "maker,brand,");
+    drop_in_text(
+        input.path(),
+        "b.csv",
+        format!("{other},2026-11-01T12:00:00Z,wish,u,s,p,,,,,,\n"),
+    );
+    once(&database, &input).await;
+    let said = ecom(&database, &["rejects", "retry", "--all"]);
+    assert_eq!(said.code, 1);
+    let told: Vec<usize> = [
+        "a.csv record 5, reject_id 1: field_count: 4 fields where the header has 11 (",
+        "a.csv record 2, reject_id 2: price_missing: absent or empty (give the purchase its price)",
+        "a.csv record 4, reject_id 3: event_type_unknown: found \"wish\" (",
+        "b.csv record 1, reject_id 4: event_type_unknown: found \"wish\" (",
+        "4 rows still can't be used (ecom-ingest rejects export --to DIR writes them",
+    ]
+    .iter()
+    .map(|part| said.log.find(part).unwrap_or_else(|| panic!("{part}\n{}", said.log)))
+    .collect();
+    assert!(told.is_sorted(), "{}", said.log);
+    assert!(!said.log.contains("ecom-ingest-retry-"), "{}", said.log);
+    assert_eq!(waiting(&database).await, 4);
 }
 
 #[tokio::test]
@@ -182,9 +241,11 @@ async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
     once(&database, &input).await;
     assert_eq!((database.rows().await, waiting(&database).await), (4, 1));
 
-    let said = ecom(&database, &["rejects", "retry", "--all"]);
-    assert_eq!(said.code, 1);
-    assert!(said.log.contains("sqlstate_23514"), "{}", said.log);
+    for choice in [&["--all"][..], &["--all", "--reason", "sqlstate_23514"]] {
+        let said = ecom(&database, &[&["rejects", "retry"], choice].concat());
+        assert_eq!(said.code, 1);
+        assert!(said.log.contains("sqlstate_23514"), "{}", said.log);
+    }
     check_balance(&database).await;
 
     database
@@ -231,6 +292,10 @@ async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
     let said = retry(&database, Path::new("/nonexistent.csv"));
     assert!(said.log.contains("can't open /nonexistent.csv"), "{}", said.log);
     assert_eq!((database.rows().await, waiting(&database).await), (3, 3));
+
+    let to = dir.path().join("one").display().to_string();
+    let said = ecom(&database, &["rejects", "export", "--id", "1", "--to", &to]);
+    assert!(said.out.starts_with(&format!("1 reject in {to}\n")), "{}", said.out);
 
     // A file that is there is not overwritten.
     export(&database, dir.path(), &[]);

@@ -59,6 +59,15 @@ impl Columns {
         self
     }
 
+    /// Those that are required and not in the header.
+    pub fn missing_in(&self, header: &Header) -> Vec<&str> {
+        let required = self.required.iter().map(String::as_str);
+        let mut seen = HashSet::new();
+        required
+            .filter(|name| header.index_of(name).is_none() && seen.insert(*name))
+            .collect()
+    }
+
     /// Any header will do: for records that are not events.
     pub fn any() -> Self {
         Self::default()
@@ -97,12 +106,7 @@ impl Columns {
                 ));
             }
         }
-        let missing: Vec<&str> = self
-            .required
-            .iter()
-            .filter(|name| header.index_of(name).is_none())
-            .map(String::as_str)
-            .collect();
+        let missing = self.missing_in(&header);
         if !missing.is_empty() {
             if let Some(other) = other_delimiter(&header) {
                 let expected = char::from(delimiter);

@@ -46,6 +46,9 @@ pub(super) struct FileMark {
     /// Whether a mapping makes events of its records: then nothing else may, when a reject of it is mended.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) mapped: bool,
+    /// The fingerprint of that mapping, by which another is noticed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) mapping: Option<String>,
     /// How rejects of it are to be taken apart; the default says nothing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) written: Option<Written>,
@@ -120,6 +123,7 @@ mod tests {
             columns: vec!["\"x\"".into(), "y".into()],
             ignored_columns: vec!["\"x\"".into()],
             mapped: true,
+            mapping: Some("cd".into()),
             written: Written::of(&Dialect::default().delimiter(b'\t').quote(None)),
         };
         let position = Position {

@@ -209,6 +209,7 @@ mod tests {
                 columns: Vec::new(),
                 ignored_columns: Vec::new(),
                 mapped: false,
+                mapping: None,
                 written: None,
             };
             Position {

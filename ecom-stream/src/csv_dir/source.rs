@@ -38,7 +38,8 @@ pub struct CsvDirSource {
     columns: Columns,
     limits: CsvLimits,
     dialect: Dialect,
-    mapped: bool,
+    /// The fingerprint of the mapping.
+    mapping: Option<String>,
     path_keys: Vec<String>,
     settle_for: Duration,
     rescan_every: Duration,
@@ -58,7 +59,7 @@ impl CsvDirSource {
             columns: Event::columns(),
             limits: CsvLimits::default(),
             dialect: Dialect::default(),
-            mapped: false,
+            mapping: None,
             path_keys: Vec::new(),
             settle_for: Duration::from_secs(2),
             rescan_every: Duration::from_secs(2),
@@ -89,11 +90,11 @@ impl CsvDirSource {
     }
 
     /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
-    /// [`Rules::mapping`](crate::Rules::mapping). The ledger keeps that it was so, for rejects that are mended.
+    /// [`Rules::mapping`](crate::Rules::mapping). The ledger keeps by which, for rejects that are mended.
     ///
     /// Where a field is taken from the path, a file with the same bytes in a directory that says something else is no copy.
     pub fn mapping(mut self, mapping: &Mapping) -> Self {
-        self.mapped = true;
+        self.mapping = Some(mapping.fingerprint());
         self.path_keys = mapping.path_keys().map(str::to_owned).collect();
         self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
@@ -210,7 +211,7 @@ pub(super) fn batches<D: Directory>(
             columns: config.columns.clone(),
             limits: config.limits,
             dialect: config.dialect.clone(),
-            mapped: config.mapped,
+            mapping: config.mapping.clone(),
         };
         let mut desk = Desk {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),

@@ -21,7 +21,8 @@ pub(super) struct Reading<D> {
     pub(super) columns: Columns,
     pub(super) limits: CsvLimits,
     pub(super) dialect: Dialect,
-    pub(super) mapped: bool,
+    /// The fingerprint of the mapping.
+    pub(super) mapping: Option<String>,
     /// Tells this way to read headers from others.
     pub(super) layout: String,
 }
@@ -59,7 +60,7 @@ pub(super) fn read<D: Directory>(
             layout: reading.layout.clone(),
             columns: Vec::new(),
             ignored_columns: Vec::new(),
-            mapped: reading.mapped,
+            mapping: reading.mapping.clone(),
             written: Written::of(&reading.dialect),
         };
 
@@ -212,7 +213,7 @@ struct Progress {
     layout: String,
     columns: Vec<String>,
     ignored_columns: Vec<String>,
-    mapped: bool,
+    mapping: Option<String>,
     written: Option<Written>,
 }
 
@@ -234,7 +235,8 @@ impl Progress {
             layout: matches!(state, SplitState::SetAside(_)).then(|| self.layout.clone()),
             columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
-            mapped: self.mapped,
+            mapped: self.mapping.is_some(),
+            mapping: self.mapping.clone(),
             written: self.written.clone(),
         };
         let position = Position {

@@ -31,6 +31,7 @@ pub enum TimeFormat {
 /// The description of a time format; see [`TimeFormat::described`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeDescription {
+    description: String,
     format: OwnedFormatItem,
     /// Without hours.
     is_date: bool,
@@ -94,6 +95,7 @@ impl TimeFormat {
         let says_offset = has(&["[offset", "[unix"]);
         let says_hours = has(&["[hour", "[minute", "[second", "[subsecond", "[period"]);
         let described = Self::Described(TimeDescription {
+            description: description.to_owned(),
             is_date: !says_offset && !says_hours,
             says_zone: says_utc(description) || says_offset,
             format,
@@ -125,6 +127,19 @@ impl TimeFormat {
             zone: None,
         });
         format.checked(pattern, &written)
+    }
+
+    /// The format and its zone, as they were given.
+    pub(crate) fn said(&self) -> [String; 2] {
+        let (format, zone) = match self {
+            Self::Rfc3339 => ("rfc3339", &None),
+            Self::UnixSeconds => ("epoch_s", &None),
+            Self::UnixMillis => ("epoch_ms", &None),
+            Self::UnixMicros => ("epoch_us", &None),
+            Self::Described(TimeDescription { description, zone, .. }) => (description.as_str(), zone),
+            Self::Strptime(TimePattern { pattern, zone, .. }) => (pattern.as_str(), zone),
+        };
+        [format.to_owned(), zone.as_ref().map(TimeZone::said).unwrap_or_default()]
     }
 
     /// Itself, if it reads the sample that was `written` in it as that, but for parts that it does not have.

@@ -32,6 +32,17 @@ impl TimeZone {
         zone.map(Self).map_err(|_| TimeFormatError::Zone(name.to_owned()))
     }
 
+    /// Its name, or its offset.
+    pub(super) fn said(&self) -> String {
+        match self.0.iana_name() {
+            Some(name) => name.to_owned(),
+            None => self
+                .0
+                .to_fixed_offset()
+                .map_or_else(|_| String::new(), |offset| offset.to_string()),
+        }
+    }
+
     /// The moment at which clocks there showed `civil`: of two, when they are set back, the first; `None` for one that they
     /// leapt over.
     pub(super) fn moment(&self, civil: DateTime) -> Option<OffsetDateTime> {

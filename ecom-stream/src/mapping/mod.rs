@@ -7,6 +7,7 @@
 mod builder;
 mod field;
 mod file;
+mod fingerprint;
 mod of_header;
 mod ready;
 

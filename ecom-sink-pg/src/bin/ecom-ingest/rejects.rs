@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Retried};
+use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Refused, Retried};
 use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use crate::words::{count, in_short, on_one_line};
@@ -49,16 +49,50 @@ struct Choice {
 }
 
 impl Choice {
-    fn filter(self) -> LetterFilter {
+    fn filter(&self) -> LetterFilter {
         let filter = LetterFilter::waiting()
-            .reason(self.reason)
-            .path(self.file)
-            .pipeline(self.only);
+            .reason(self.reason.clone())
+            .path(self.file.clone())
+            .pipeline(self.only.clone());
         match self.id.is_empty() {
             true => filter,
-            false => filter.ids(self.id),
+            false => filter.ids(self.id.clone()),
         }
     }
+
+    /// What is to be said where nothing was found: the all-clear only where nothing waits at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] where there is no such reason.
+    async fn none_found(&self, console: &Console) -> Result<String> {
+        let reasons = console.reasons().await?;
+        if let Some(reason) = &self.reason {
+            let known = Reason::ALL.iter().map(Reason::as_str);
+            let known: Vec<&str> = known.chain(reasons.iter().map(|(reason, _)| reason.as_str())).collect();
+            if !known.contains(&reason.as_str()) && !reason.starts_with("sqlstate_") {
+                return Err(no_such_reason(reason, &known));
+            }
+        }
+        Ok(match reasons.iter().map(|(_, waiting)| waiting).sum() {
+            0 => "nothing that was refused waits\n".to_owned(),
+            1 => "none of those; 1 other waits\n".to_owned(),
+            others => format!("none of those; {} others wait\n", count(others)),
+        })
+    }
+}
+
+fn no_such_reason(reason: &str, known: &[&str]) -> Error {
+    let near = known
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(reason, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.6);
+    let hint = match near {
+        Some((_, near)) => format!("did you mean {near}?"),
+        None => "ecom-ingest status counts what was refused, by reason".to_owned(),
+    };
+    Error::new(ErrorKind::Configuration, format!("no such reason: {reason}")).hint(hint)
 }
 
 #[derive(Debug, Args)]
@@ -104,8 +138,8 @@ struct Retry {
     #[command(flatten)]
     choice: Choice,
 
-    /// All that wait, as they are; after a rule has changed, say
-    #[arg(long, conflicts_with_all = ["mended", "choice"])]
+    /// All that wait, or all of those that are chosen, as they are; after a rule has changed, say
+    #[arg(long, conflicts_with = "mended")]
     all: bool,
 
     /// The mapping that their files were read by: one in TOML, or a ready one, rees46 or retailrocket
@@ -132,23 +166,30 @@ impl List {
         let filter = self.choice.filter().with_resolved(self.all);
         let letters = console.letters(&filter, self.limit).await?;
         let text = match letters.len() {
-            0 => "nothing that was refused waits\n".to_owned(),
+            0 => self.choice.none_found(&console).await?,
             shown => {
                 let last = match shown as u32 == self.limit {
                     true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
                     false => "\n".to_owned(),
                 };
-                letters.iter().map(in_words).chain([last + HOW_TO_RETRY]).collect()
+                letters
+                    .iter()
+                    .map(in_words)
+                    .chain([last + &how_to_retry(&letters)])
+                    .collect()
             }
         };
         output::text(&text)
     }
 }
 
-const HOW_TO_RETRY: &str = "\
-To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then
-ecom-ingest rejects retry DIR/rejects.csv. A row that goes in counts once, however often the file is retried.
-";
+fn how_to_retry(letters: &[Letter]) -> String {
+    let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
+    format!(
+        "To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then\n\
+         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. A row that goes in counts once, however often the file is retried.\n"
+    )
+}
 
 fn in_words(letter: &Letter) -> String {
     let place = match (&letter.split, letter.record, letter.byte_offset) {
@@ -170,13 +211,8 @@ fn in_words(letter: &Letter) -> String {
         text.push_str("  done   retried, and in the table\n");
         return text;
     }
-    if let Some(remedy) = Reason::from(letter.reason.clone()).remedy() {
-        let of_mapping = if letter.is_mapped {
-            ", in the words of its mapping"
-        } else {
-            ""
-        };
-        text.push_str(&format!("  mend   {remedy}{of_mapping}\n"));
+    if let Some(remedy) = remedy(&Reason::from(letter.reason.clone()), letter.is_mapped) {
+        text.push_str(&format!("  mend   {remedy}\n"));
     }
     let id = letter.id;
     text.push_str(&format!(
@@ -185,6 +221,13 @@ fn in_words(letter: &Letter) -> String {
         by_mapping(letter.is_mapped)
     ));
     text
+}
+
+fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
+    match is_mapped {
+        true => reason.remedy_by_mapping(),
+        false => reason.remedy(),
+    }
 }
 
 fn by_mapping(is_mapped: bool) -> &'static str {
@@ -211,12 +254,16 @@ impl Export {
         let left_out = exported.headless.len() + exported.unprintable.len();
         let mut text = match exported.letters {
             0 if left_out > 0 => "nothing was exported\n".to_owned(),
-            0 => "nothing that was refused waits\n".to_owned(),
-            letters => format!("{} rejects in {}\n", count(letters), self.to.display()),
+            0 => self.choice.none_found(&console).await?,
+            letters => format!("{} in {}\n", rejects(letters), self.to.display()),
         };
         for file in &exported.files {
+            let of = match exported.files.len() {
+                1 => String::new(),
+                _ => format!(" of {}", Vec::from_iter(file.pipelines.clone()).join(", ")),
+            };
             text.push_str(&format!(
-                "mend the rows, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
+                "mend the rows{of}, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
                 file.path.display(),
                 by_mapping(file.is_mapped)
             ));
@@ -225,11 +272,19 @@ impl Export {
     }
 }
 
+fn rejects(number: u64) -> String {
+    match number {
+        1 => "1 reject".to_owned(),
+        _ => format!("{} rejects", count(number)),
+    }
+}
+
 fn warn_of_left_out(exported: &Exported) {
     let ids = |ids: &[i64]| {
         let shown: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
         let more = if ids.len() > 10 { " …" } else { "" };
-        format!("{} rejects were left out ({}{more})", ids.len(), shown.join(", "))
+        let left_out = rejects(ids.len() as u64);
+        format!("{left_out} left out ({}{more})", shown.join(", "))
     };
     if !exported.headless.is_empty() {
         tracing::warn!(
@@ -259,10 +314,23 @@ impl Retry {
         }
         let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
         let console = self.database.console()?;
-        let retried = match self.mended {
-            Some(file) => retry(&console, &file, mapping.as_ref()).await?,
-            None => as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await?,
+        let (retried, how_to_mend) = match &self.mended {
+            Some(file) => {
+                let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
+                (
+                    retried,
+                    "mend them in the file and retry it: rows that went in are passed over",
+                )
+            }
+            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
+                Some(retried) => (
+                    retried,
+                    "ecom-ingest rejects export --to DIR writes them to files, to be mended and retried",
+                ),
+                None => return output::text(&self.choice.none_found(&console).await?),
+            },
         };
+        tell(self.mended.as_deref(), &retried.refused, mapping.is_some());
         output::line(&format!(
             "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
             count(retried.stored),
@@ -272,42 +340,36 @@ impl Retry {
         ))?;
         match retried.refused.len() {
             0 => Ok(()),
-            left => Err(
-                Error::new(ErrorKind::Source, format!("{left} rows still can't be used"))
-                    .hint("mend them in the file and retry it: rows that went in are passed over"),
-            ),
+            left => {
+                let rows = if left == 1 { "row" } else { "rows" };
+                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still can't be used")).hint(how_to_mend))
+            }
         }
     }
 }
 
-async fn retry(console: &Console, file: &Path, mapping: Option<&Mapping>) -> Result<Retried> {
-    Ok(told(file, console.retry(file, mapping, Rules::default()).await?))
-}
-
-/// Tells of each row that still can't be used.
-fn told(file: &Path, retried: Retried) -> Retried {
+/// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
+fn tell(mended: Option<&Path>, refused: &[Refused], is_mapped: bool) {
     const MOST_TOLD: usize = 20;
-    for refused in retried.refused.iter().take(MOST_TOLD) {
-        let id = refused.id.map_or_else(String::new, |id| format!(", reject_id {id}"));
-        let remedy = refused
-            .refusal
-            .reason
-            .remedy()
-            .map_or_else(String::new, |remedy| format!(" ({remedy})"));
-        tracing::warn!(
-            "{} record {}{id}: {}{remedy}",
-            file.display(),
-            refused.record,
-            refused.refusal
-        );
+    for refused in refused.iter().take(MOST_TOLD) {
+        let id = refused.id.map(|id| format!("reject_id {id}"));
+        let place = match (mended, &refused.first) {
+            (Some(file), _) => Some(format!("{} record {}", file.display(), refused.record)),
+            (None, Some((path, record))) => Some(format!("{path} record {record}")),
+            (None, None) => None,
+        };
+        let what = Vec::from_iter([place, id].into_iter().flatten()).join(", ");
+        let remedy =
+            remedy(&refused.refusal.reason, is_mapped).map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        tracing::warn!("{what}: {}{remedy}", refused.refusal);
     }
-    if retried.refused.len() > MOST_TOLD {
-        tracing::warn!("and {} more", retried.refused.len() - MOST_TOLD);
+    if refused.len() > MOST_TOLD {
+        tracing::warn!("and {} more", refused.len() - MOST_TOLD);
     }
-    retried
 }
 
-async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Retried> {
+/// Nothing where there are none of those.
+async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Option<Retried>> {
     let dir = private_directory()?;
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {
@@ -317,8 +379,11 @@ async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&
     if let Err(err) = std::fs::remove_dir_all(&dir) {
         tracing::warn!("can't remove {}: {err}", dir.display());
     }
-    warn_of_left_out(&exported?);
-    retried
+    let exported = exported?;
+    warn_of_left_out(&exported);
+    let retried = retried?;
+    let is_none = exported.letters == 0 && exported.headless.is_empty() && exported.unprintable.is_empty();
+    Ok((!is_none).then_some(retried))
 }
 
 /// A new directory that nobody else can enter: others must neither read the rows nor change them on their way.
@@ -332,11 +397,12 @@ fn private_directory() -> Result<PathBuf> {
 async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {
-        let retried = retry(console, &file.path, mapping).await?;
+        let retried = console.retry(&file.path, mapping, Rules::default()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
         all.settled_before += retried.settled_before;
         all.refused.extend(retried.refused);
     }
+    all.refused.sort_by_key(|refused| refused.id);
     Ok(all)
 }

@@ -1,0 +1,87 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::field::FieldSource;
+use super::{Field, Ids, Mapping};
+
+impl Mapping {
+    /// Tells it from mappings that say something else: 16 hex digits, the same in every run for what is said in other words or
+    /// another order. The ledger keeps it with each file, so that another mapping is noticed when a reject is retried.
+    ///
+    /// ```
+    /// use ecom_stream::Mapping;
+    ///
+    /// assert_eq!(Mapping::named("rees46")?.fingerprint(), Mapping::named("rees46")?.fingerprint());
+    /// assert_ne!(Mapping::named("rees46")?.fingerprint(), Mapping::named("retailrocket")?.fingerprint());
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
+    pub fn fingerprint(&self) -> String {
+        let fields: BTreeMap<_, _> = self.fields().map(|(name, field)| (name, field.said())).collect();
+        let nulls: BTreeSet<_> = self.nulls.iter().collect();
+        let Self { dialect, .. } = self;
+        let by_content = self.ids == Ids::Content;
+        // Lists, since their order is fixed.
+        let said = json!([
+            [dialect.delimiter, dialect.quote, dialect.columns],
+            fields,
+            self.time_format.said(),
+            nulls,
+            [by_content, self.keeps_extra, self.price_optional, self.decimal_comma],
+        ]);
+        blake3::hash(said.to_string().as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+impl Field {
+    fn said(&self) -> serde_json::Value {
+        let (kind, name) = match &self.source {
+            FieldSource::Column(name) => ("column", name),
+            FieldSource::Path(key) => ("path", key),
+            FieldSource::Constant(value) => ("constant", value),
+        };
+        let values: BTreeMap<_, _> = self.values.iter().collect();
+        json!([kind, name, values, self.default, self.optional])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOP: &str = r#"
+        nulls = ["-", "null", "none"]
+        [event]
+        event_time = { column = "When", format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
+        event_type = { column = "What", values = { cart = "add_to_cart", buy = "purchase", look = "view" } }
+        user_id = "Who"
+        session_id = "Who"
+        product_id = "Item"
+    "#;
+
+    fn of(text: &str) -> String {
+        Mapping::from_toml(text).unwrap().fingerprint()
+    }
+
+    #[test]
+    fn it_is_the_same_in_every_run_and_another_where_anything_else_is_said() {
+        // Ledgers have it: it must stay.
+        assert_eq!(of(SHOP), "bbeef0793b000f75");
+        let reordered = SHOP.replace(r#""-", "null""#, r#""null", "-""#);
+        assert_eq!(of(&reordered), of(SHOP));
+        for (from, to) in [
+            ("Europe/Berlin", "UTC"),
+            ("Europe/Berlin", "+01:00"),
+            ("%H:%M", "%H.%M"),
+            ("%d.%m.%Y %H:%M", "[day].[month].[year] [hour]:[minute]"),
+            ("\"add_to_cart\"", "\"view\""),
+            ("\"Who\"", "\"Client\""),
+            ("\"none\"", "\"nil\""),
+            ("[event]", "delimiter = ';'\n[event]"),
+            ("[event]", "extra = true\n[event]"),
+        ] {
+            let other = SHOP.replacen(from, to, 1);
+            assert_ne!(of(&other), of(SHOP), "{other}");
+        }
+    }
+}
