@@ -2,6 +2,7 @@
 
 mod export;
 mod letters;
+mod mended_file;
 mod retry;
 mod status;
 

@@ -1,0 +1,90 @@
+//! The file with rows that were mended: its header, and rows of it that can't be read.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use ecom_stream::csv_async::{AsyncReaderBuilder, ByteRecord};
+use ecom_stream::{Error, ErrorKind, Header, Reason, Refusal, Reject, Result};
+
+use super::export;
+use super::letters::{Letter, LetterFilter, among};
+use super::retry::{ID, Refused, retrying};
+use crate::connect::Connection;
+
+/// The names in the file's first line.
+pub(super) async fn header(file: &Path) -> Result<Header> {
+    let input = tokio::fs::File::open(file).await.map_err(|err| cant_open(file, err))?;
+    let mut names = ByteRecord::new();
+    let mut reader = AsyncReaderBuilder::new().has_headers(false).create_reader(input);
+    reader
+        .read_byte_record(&mut names)
+        .await
+        .map_err(|err| Error::new(ErrorKind::Source, format!("can't read {}", file.display())).caused_by(err))?;
+    let header = Header::new(names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()));
+    if header.index_of(ID).is_none() {
+        return Err(Error::new(ErrorKind::Source, format!("the file has no column {ID}"))
+            .hint("ecom-ingest rejects export writes files that can be mended and retried"));
+    }
+    Ok(header)
+}
+
+pub(super) fn cant_open(file: &Path, err: std::io::Error) -> Error {
+    Error::new(ErrorKind::Source, format!("can't open {}", file.display())).caused_by(err)
+}
+
+/// Rows that no fields could be read of, with their letters.
+pub(super) async fn unreadable(connection: &Connection, rejects: Vec<Reject>, header: &Header) -> Result<Vec<Refused>> {
+    let mut rows = Vec::with_capacity(rejects.len());
+    for Reject { origin, refusal } in rejects {
+        let fields = match &origin {
+            Some(origin) => fields(&origin.raw).await,
+            None => ByteRecord::new(),
+        };
+        let id = header.index_of(ID).and_then(|at| fields.get(at));
+        let id: Option<i64> = id.and_then(|id| std::str::from_utf8(id).ok()?.trim().parse().ok());
+        let record = origin.map_or(0, |origin| origin.record);
+        rows.push((record, id, counted_as_original(refusal, &fields, header)));
+    }
+    let filter = LetterFilter::waiting().ids(rows.iter().filter_map(|(_, id, _)| *id).collect());
+    let letters = among(&connection.client, &filter.with_resolved(true))
+        .await
+        .map_err(retrying)?;
+    let letters: HashMap<i64, Letter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
+    let refused = rows
+        .into_iter()
+        .map(|(record, id, refusal)| match id.and_then(|id| letters.get(&id)) {
+            Some(letter) => Refused::of(record, letter, refusal),
+            None => Refused {
+                record,
+                id: None,
+                first: None,
+                refusal,
+            },
+        });
+    Ok(refused.collect())
+}
+
+/// The fields of a row, as far as they can be told apart.
+async fn fields(raw: &[u8]) -> ByteRecord {
+    let mut fields = ByteRecord::new();
+    let mut reader = AsyncReaderBuilder::new().has_headers(false).create_reader(raw);
+    // From memory nothing fails.
+    let _ = reader.read_byte_record(&mut fields).await;
+    fields
+}
+
+/// Fields are counted without what was put in front of them.
+fn counted_as_original(refusal: Refusal, fields: &ByteRecord, header: &Header) -> Refusal {
+    if refusal.reason != Reason::FIELD_COUNT {
+        return refusal;
+    }
+    let in_front = export::COLUMNS
+        .iter()
+        .filter(|name| header.index_of(name).is_some())
+        .count();
+    let (found, expected) = (fields.len().saturating_sub(in_front), header.names().len() - in_front);
+    Refusal::new(
+        Reason::FIELD_COUNT,
+        format!("{found} fields where the header has {expected}"),
+    )
+}
