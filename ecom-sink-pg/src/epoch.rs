@@ -426,21 +426,14 @@ impl Epoch {
             };
             (row.split, outcome)
         });
-        let of_table = move |table: &'_ TableRows| {
+        let of_tables = self.tables.iter().flat_map(move |table| {
             let rows = table.rows.iter().enumerate();
-            rows.map(move |(at, row)| {
-                (
-                    row.split,
-                    if table.refused.contains_key(&at) {
-                        rejected
-                    } else {
-                        stored
-                    },
-                )
+            rows.map(move |(at, row)| match table.refused.contains_key(&at) {
+                true => (row.split, rejected),
+                false => (row.split, stored),
             })
-            .collect::<Vec<_>>()
-        };
-        events.chain(self.tables.iter().flat_map(of_table))
+        });
+        events.chain(of_tables)
     }
 }
 

@@ -10,6 +10,9 @@
 mod fixture;
 
 use ecom_sink_pg::schema::apply;
+use ecom_sink_pg::{PgSink, Table};
+use ecom_stream::SourceExt;
+use ecom_stream::memory::MemorySource;
 use fixture::calls::{CALLS, VIEWS, Values};
 use fixture::program::once;
 use fixture::schema::{ask, current, psql, refused, said, setup};
@@ -234,4 +237,35 @@ async fn an_owner_without_rights_on_the_database_is_enough() {
         .execute("DROP SCHEMA ecom CASCADE; CREATE SCHEMA ecom; GRANT USAGE, CREATE ON SCHEMA ecom TO an_owner")
         .await;
     apply(&mut owner).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_needs_no_more_for_tables_of_the_users_own_than_it_does_with_them() {
+    let (admin, _, _) = database_with_roles().await;
+    let make = "
+        CREATE TABLE added (word text);
+        CREATE TABLE replaced (word text PRIMARY KEY);
+        CREATE TABLE secured (word text); ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+        GRANT INSERT ON added, replaced, secured TO ecom_writer";
+    admin.execute(make).await;
+    let url = as_role(&admin, "ecom_writer");
+    let run = async |pipeline: &str, table: Table<String>| {
+        let sink = PgSink::from_url(&url).unwrap().pipeline(pipeline).into_tables(table);
+        let words = vec!["one".to_owned(), "two".to_owned()];
+        MemorySource::new("words", words).to(sink).run().await
+    };
+    let table = |name: &str| Table::new(name).column("word", String::clone);
+    assert_eq!(run("added", table("added")).await.unwrap().counts.stored, 2);
+    let err = run("secured", table("secured")).await.unwrap_err();
+    assert!(
+        err.to_string().contains("row level security holds for this role"),
+        "{err}"
+    );
+    let err = run("replaced", table("replaced").key(["word"])).await.unwrap_err();
+    let grant = "GRANT SELECT, UPDATE ON \"public\".\"replaced\" TO ecom_writer";
+    let lacking = format!("the role ecom_writer may not SELECT, UPDATE on \"public\".\"replaced\" ({grant})");
+    assert_eq!(err.to_string(), lacking);
+    admin.execute(grant).await;
+    let summary = run("replaced", table("replaced").key(["word"])).await.unwrap();
+    assert_eq!(summary.counts.stored, 2);
 }

@@ -421,7 +421,8 @@ async fn what_does_not_fit_is_told_at_the_start() {
 #[tokio::test]
 async fn a_table_is_not_made_over_one_that_is_there() {
     let database = database().await;
-    let make = "CREATE TABLE totals (key int8 PRIMARY KEY, sum numeric, least int8, greatest int8, last int8, more text DEFAULT 'x')";
+    let make = "CREATE TABLE totals (key int8 PRIMARY KEY, sum numeric, least int8, greatest int8, last int8, more text DEFAULT 'x');
+        ALTER TABLE totals ENABLE ROW LEVEL SECURITY";
     database.client.batch_execute(make).await.unwrap();
     let source = MemorySource::new("entries", vec![(1, 2, 3), (1, 5, 4)]);
     source.to(sink(&database, totals())).run().await.unwrap();

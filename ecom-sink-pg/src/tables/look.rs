@@ -15,7 +15,7 @@ const COLUMNS: &str = "
            a.attnotnull OR t.typnotnull AS not_null,
            a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
            a.attgenerated <> '' OR a.attidentity = 'a' AS is_computed,
-           c.relrowsecurity AS has_row_security
+           row_security_active(c.oid) AS has_row_security
     FROM pg_catalog.pg_attribute a
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -113,7 +113,7 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         }
     }
     if columns.iter().any(|column| column.get("has_row_security")) {
-        problems.push("it has row level security, with which COPY doesn't work".to_owned());
+        problems.push("row level security holds for this role, and COPY doesn't work with that".to_owned());
     }
     if !problems.is_empty() {
         let hint = "change the table, or the columns that are named for it".to_owned();
@@ -122,7 +122,7 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
 
     let rights: &[&str] = match spec.is_keyed() {
         true => &["INSERT", "SELECT", "UPDATE"],
-        false => &["INSERT", "SELECT"],
+        false => &["INSERT"],
     };
     let row = deadline
         .of(DOING, client.query_one(RIGHTS, &[&spec.schema, &spec.name, &rights]))
