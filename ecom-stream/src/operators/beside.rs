@@ -52,7 +52,8 @@ struct Taken<In> {
 }
 
 /// The operator in whose name each batch carries its number through the chain, as a change of state: that passes all transforms
-/// as it is, with what it belongs to. It leaves the batch behind the chain.
+/// as it is, with what it belongs to. It leaves the batch behind the chain. Each [`Beside`] knows its own by their pointer, for a
+/// chain may have another within.
 const MARK: &str = "\0beside";
 
 impl<S, In> Beside<S, In> {
@@ -94,7 +95,7 @@ where
             let mut made = pin!(made);
             while let Some(made) = made.next().await {
                 let mut made = made?;
-                let taken = shared.lock().taken_with(&mut made);
+                let taken = shared.lock().taken_with(&shared.mark, &mut made);
                 yield joined(taken, made);
             }
             if !shared.lock().taken.is_empty() {
@@ -145,10 +146,10 @@ impl<In> Shared<In> {
 impl<In> State<In> {
     /// Takes what came in with what a batch was made of, and the marks out of it. A chain keeps the order of batches, but it
     /// may take some in advance, or merge them.
-    fn taken_with<Out>(&mut self, made: &mut Batch<Out>) -> Vec<Taken<In>> {
+    fn taken_with<Out>(&mut self, mark: &Arc<str>, made: &mut Batch<Out>) -> Vec<Taken<In>> {
         let mut last = None;
         made.state.retain(|change| {
-            let is_mark = &*change.operator == MARK;
+            let is_mark = Arc::ptr_eq(&change.operator, mark);
             if is_mark && let Ok(number) = change.key.as_slice().try_into() {
                 last = last.max(Some(u64::from_be_bytes(number)));
             }
@@ -275,6 +276,30 @@ mod tests {
             let values: Vec<_> = batch.records.iter().map(|record| record.value).collect();
             assert_eq!(values, expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_chain_may_have_one_of_its_own() {
+        let doubled = |all: Branch<u64>| all.map(|n| n * 2);
+        let chain = |all: Branch<u64>| all.filter(|n| n % 2 == 0).beside(doubled);
+        let input = stream::iter([without_position(0..3), without_position(3..5)]);
+        let out = Beside::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
+        let out: Vec<Batch<_>> = out.try_collect().await.unwrap();
+        let values: Vec<Vec<_>> = out
+            .into_iter()
+            .map(|batch| {
+                assert_eq!(batch.state.len(), 1);
+                batch.records.into_iter().map(|record| record.value).collect()
+            })
+            .collect();
+        let own = |n| Either::Right(Either::Left(n));
+        let twice = |n| Either::Right(Either::Right(n));
+        let left = Either::Left;
+        assert_eq!(
+            values[0],
+            [left(0), left(1), left(2), own(0), own(2), twice(0), twice(4)]
+        );
+        assert_eq!(values[1], [left(3), left(4), own(4), twice(8)]);
     }
 
     #[tokio::test]
