@@ -51,7 +51,7 @@
 //! # Ok(()) }
 //! ```
 //!
-#![doc = include_str!("from_sql.md")]
+#![doc = include_str!("operators/from_sql.md")]
 //!
 //! The repository's `examples/` have these at work: revenue per minute, a funnel by sessions, abandoned baskets, attribution,
 //! trending products.
@@ -66,83 +66,45 @@
 //! | `testing` | the module of that name: checks of the contract for sources, transforms and sinks of your own |
 //! | `crash-points` | for the tests of these crates: points at which the program can be made to crash |
 
-mod activity;
-pub mod aggregate;
-mod batch;
-pub mod check;
+mod connectors;
+mod contract;
 #[cfg(not(feature = "crash-points"))]
 mod crash;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub mod crash;
 mod csv;
-mod csv_dir;
-mod either;
-mod error;
 mod event;
-mod event_time;
-pub mod infer;
-mod join;
-mod keyed;
-mod ledger;
-mod mapping;
-pub mod memory;
-#[cfg(feature = "metrics")]
-pub mod metrics;
 pub mod operators;
-mod pipeline;
-mod progress;
-mod query_progress;
-mod queue;
-mod reject;
-mod remedy;
-mod signal;
-mod sink;
-mod source;
-mod source_ext;
-mod split;
-mod stages;
-mod state;
+mod run;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod times;
-mod topology;
-mod transform;
 pub mod tutorial;
-mod window;
 
 // Types of theirs stand in the signatures here.
 #[doc(no_inline)]
 pub use {bytes, csv_async, time, uuid};
 
-pub use activity::Activity;
-pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
-pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
-
-pub use csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
-pub use either::Either;
-pub use error::{Error, ErrorKind, Result};
-pub use event::{
-    Event, EventType, Price, PriceError, Rules, TimeDescription, TimeFormat, TimeFormatError, TimePattern, TimeZone,
-    absent_id, id_of_text,
+pub use connectors::csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
+pub use connectors::memory;
+pub use contract::{
+    Alike, Batch, BatchStream, Checkpoint, Commit, Committed, Counts, Either, EmptyLedger, Error, ErrorKind, Ledger,
+    MAX_FINISHED, MAX_UNFINISHED, Mark, Origin, Position, Reason, Record, Refusal, Reject, Result, Sink, Source,
+    SourceInfo, Split, SplitCount, SplitState, Stages, StateChange, Times, Topology, Transform,
 };
-pub use event_time::{Timed, Timestamp};
-pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_FINISHED, MAX_UNFINISHED};
-pub use mapping::{Field, Ids, Mapping, MappingBuilder};
-pub use pipeline::{Pipeline, Summary};
-pub use progress::{EndedSplits, Lag, Progress, ProgressReceiver, RowsPerSecond};
-pub use query_progress::QueryProgress;
-pub use queue::QueueLimits;
-pub use reject::{Reason, Reject};
-pub use signal::{ABORTED, stop_signal};
-pub use sink::{Commit, Counts, Sink};
-pub use source::{Committed, Source};
-pub use source_ext::SourceExt;
-pub use split::{Mark, Position, Refusal, Split, SplitState};
-pub use stages::Stages;
-pub use times::Times;
-pub use topology::{SourceInfo, Topology};
-pub use transform::Transform;
+pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
+pub use event::{
+    Event, EventType, Field, Ids, Mapping, MappingBuilder, Price, PriceError, Rules, TimeDescription, TimeFormat,
+    TimeFormatError, TimePattern, TimeZone, absent_id, check, id_of_text, infer,
+};
+pub use operators::aggregate;
+pub use operators::{SourceExt, Timed, Timestamp};
+#[cfg(feature = "metrics")]
+pub use run::metrics;
+pub use run::{
+    ABORTED, Activity, EndedSplits, Lag, Pipeline, Progress, ProgressReceiver, QueryProgress, QueueLimits,
+    RowsPerSecond, Summary, stop_signal,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

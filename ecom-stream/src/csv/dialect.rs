@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use crate::{Error, ErrorKind, Result};
+use crate::contract::{Error, ErrorKind, Result};
 
 /// How CSV files are written: what parts their fields, what quotes them, and whether they name their columns.
 ///

@@ -5,7 +5,7 @@ use csv_async::ByteRecord;
 
 use super::step::{Found, Step};
 use super::{CsvRows, Header};
-use crate::{Origin, Reason, Record, Refusal, Reject, Split};
+use crate::contract::{Origin, Reason, Record, Refusal, Reject, Split};
 
 /// The most of a rejected record that is kept.
 pub(super) const MAX_REJECT_BYTES: usize = 64 << 10;

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use csv_async::ByteRecord;
 
-use crate::{Reason, Refusal};
+use crate::contract::{Reason, Refusal};
 
 /// The names in the first line of a CSV file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn other_delimiter(header: &Header) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
+    use crate::event::Event;
 
     fn check(names: &[&str]) -> Result<HeaderCheck, Refusal> {
         Event::columns().check(&ByteRecord::from(names.to_vec()), b',')

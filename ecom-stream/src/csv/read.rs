@@ -5,7 +5,7 @@ use futures::Stream;
 use tokio::io::AsyncRead;
 
 use super::{Columns, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
-use crate::{Batch, Error, ErrorKind, Refusal, Result, Split};
+use crate::contract::{Batch, Error, ErrorKind, Refusal, Result, Split};
 
 /// Reads CSV text once, header first, with all the checks that a file in a directory gets: what can't be used is among the
 /// rejects. `split` is what records and errors call it.

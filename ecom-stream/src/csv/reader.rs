@@ -11,7 +11,7 @@ use super::quotes::{self, Quotes};
 use super::step::{End, Found, Step};
 use super::tee::{RecordTooLarge, Tee};
 use super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
-use crate::{Reason, Refusal, Split};
+use crate::contract::{Reason, Refusal, Split};
 
 /// A third of the CPU time of the parser's default of 8 KiB.
 const BUFFER_BYTES: usize = 256 << 10;

@@ -1,5 +1,5 @@
 use super::CsvRecord;
-use crate::{Record, Refusal, Reject};
+use crate::contract::{Record, Refusal, Reject};
 
 /// What one call of [`CsvReader::step`](super::CsvReader::step) read: no more than a batch.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::CsvRecord;
-use crate::Refusal;
+use crate::contract::Refusal;
 
 impl CsvRecord {
     /// The value of a column that must have one.
@@ -91,7 +91,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Header, Price};
+    use crate::csv::Header;
+    use crate::event::Price;
 
     #[test]
     fn each_failing_has_its_code_and_what_was_found() {

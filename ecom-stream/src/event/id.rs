@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use crate::Origin;
+use crate::contract::Origin;
 
 /// The namespace of the identifiers that are made here. Changing it would make every event of the past another one.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5b1f_3c0e_7a3d_5e52_9d0c_0d7a_4f2e_61c8);
@@ -40,7 +40,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::Split;
+    use crate::contract::Split;
 
     #[test]
     fn every_part_of_the_place_counts() {

@@ -1,9 +1,13 @@
 //! The event of a shop: its fields, its rules, and how it is read from CSV and written to it.
 
+pub mod check;
 mod event_type;
 mod id;
+pub mod infer;
+pub(crate) mod mapping;
 mod price;
 mod price_format;
+mod remedy;
 mod rules;
 mod time_format;
 mod time_zone;
@@ -16,6 +20,7 @@ use uuid::Uuid;
 pub use event_type::EventType;
 pub(crate) use id::id_of_parts;
 pub use id::{absent_id, id_of_text};
+pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;
 pub use rules::Rules;
@@ -23,7 +28,7 @@ pub(crate) use rules::RulesOfHeader;
 pub use time_format::{TimeDescription, TimeFormat, TimeFormatError, TimePattern};
 pub use time_zone::TimeZone;
 
-use crate::Columns;
+use crate::csv::Columns;
 
 /// Something that a shopper did.
 ///

@@ -6,8 +6,9 @@ use time::macros::datetime;
 use uuid::Uuid;
 
 use super::{Event, EventType, Price, PriceError, TimeFormat, absent_id, id_of_text, to_microseconds};
-use crate::mapping::{MappingOfHeader, Values};
-use crate::{CsvRecord, Header, Mapping, Origin, Reason, Refusal};
+use crate::contract::{Origin, Reason, Refusal};
+use crate::csv::{CsvRecord, Header};
+use crate::event::mapping::{Mapping, MappingOfHeader, Values};
 
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 256;

@@ -3,7 +3,7 @@ use time::UtcOffset;
 use uuid::fmt::Hyphenated;
 
 use super::Event;
-use crate::ToCsv;
+use crate::csv::ToCsv;
 
 /// `processed_at` is not written: it is the stamp of the pipeline that reads, not of the shop that writes. `extra` is not
 /// either, since its columns differ from event to event.
@@ -102,7 +102,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{EventType, Price};
+    use crate::event::{EventType, Price};
 
     proptest! {
         #[test]

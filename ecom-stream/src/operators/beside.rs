@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use async_stream::try_stream;
 use futures::{Stream, StreamExt};
 
-use crate::{
+use crate::contract::{
     Batch, BatchStream, Checkpoint, Either, Error, ErrorKind, Record, Result, Source, SplitCount, StateChange,
     Topology, Transform,
 };
@@ -226,8 +226,10 @@ mod tests {
     use futures::{TryStreamExt, stream};
 
     use super::*;
-    use crate::operators::{Filter, ParMap};
-    use crate::{EmptyLedger, Origin, SourceExt, Split};
+    use crate::contract::{EmptyLedger, Origin, Split};
+    use crate::operators::filter::Filter;
+    use crate::operators::par_map::ParMap;
+    use crate::operators::source_ext::SourceExt;
 
     fn origin(record: u64) -> Option<Origin> {
         Some(Origin {

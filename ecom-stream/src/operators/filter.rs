@@ -1,6 +1,6 @@
 use futures::TryStreamExt;
 
-use crate::{BatchStream, Checkpoint, Transform};
+use crate::contract::{BatchStream, Checkpoint, Transform};
 
 /// Keeps the records that a predicate holds for; see [`SourceExt::filter`](crate::SourceExt::filter).
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 use futures::TryStreamExt;
 
-use crate::{Batch, BatchStream, Checkpoint, Record, Transform};
+use crate::contract::{Batch, BatchStream, Checkpoint, Record, Transform};
 
 /// Turns each record into any number of others; see [`SourceExt::flat_map`](crate::SourceExt::flat_map).
 #[derive(Debug, Clone)]

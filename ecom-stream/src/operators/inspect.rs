@@ -1,6 +1,6 @@
 use futures::TryStreamExt;
 
-use crate::{Batch, BatchStream, Checkpoint, Transform};
+use crate::contract::{Batch, BatchStream, Checkpoint, Transform};
 
 /// Shows each batch to a closure; see [`SourceExt::inspect`](crate::SourceExt::inspect).
 #[derive(Debug, Clone)]

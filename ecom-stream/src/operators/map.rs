@@ -1,6 +1,6 @@
 use futures::TryStreamExt;
 
-use crate::{BatchStream, Checkpoint, Transform};
+use crate::contract::{BatchStream, Checkpoint, Transform};
 
 /// Turns each record into another; see [`SourceExt::map`](crate::SourceExt::map).
 #[derive(Debug, Clone)]

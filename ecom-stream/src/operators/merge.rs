@@ -1,6 +1,6 @@
 use futures::stream;
 
-use crate::{BatchStream, Checkpoint, Result, Source, Topology};
+use crate::contract::{BatchStream, Checkpoint, Result, Source, Topology};
 
 /// Two sources as one; see [`SourceExt::merge`](crate::SourceExt::merge).
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use crate::pipeline::{AbortOnDrop, panicked};
-use crate::{BatchStream, Checkpoint, Transform};
+use crate::contract::{BatchStream, Checkpoint, Transform};
+use crate::run::{AbortOnDrop, panicked};
 
 /// Turns each record into another, several batches at a time; see [`SourceExt::par_map`](crate::SourceExt::par_map).
 #[derive(Debug, Clone)]
@@ -46,8 +46,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use crate::memory::{MemorySink, MemorySource};
-    use crate::{ErrorKind, SourceExt};
+    use crate::connectors::memory::{MemorySink, MemorySource};
+    use crate::contract::ErrorKind;
+    use crate::operators::source_ext::SourceExt;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn the_order_stays_though_some_take_longer() {

@@ -1,6 +1,6 @@
 use futures::TryStreamExt;
 
-use crate::{BatchStream, Checkpoint, Either, Transform};
+use crate::contract::{BatchStream, Checkpoint, Either, Transform};
 
 /// Tells records apart by a predicate; see [`SourceExt::split`](crate::SourceExt::split).
 #[derive(Debug, Clone)]

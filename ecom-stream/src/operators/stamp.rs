@@ -1,8 +1,8 @@
 use futures::TryStreamExt;
 use time::OffsetDateTime;
 
-use crate::event::to_microseconds;
-use crate::{BatchStream, Checkpoint, Event, Transform};
+use crate::contract::{BatchStream, Checkpoint, Transform};
+use crate::event::{Event, to_microseconds};
 
 /// Puts the processing time on each event; see [`SourceExt::stamp`](crate::SourceExt::stamp).
 #[derive(Debug, Clone)]

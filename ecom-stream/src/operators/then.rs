@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use crate::ledger::Run;
-use crate::{BatchStream, Checkpoint, Result, Source, Topology, Transform};
+use crate::contract::{BatchStream, Checkpoint, Result, Run, Source, Topology, Transform};
 
 /// A source followed by a transform; see [`SourceExt::then`](crate::SourceExt::then).
 #[derive(Debug, Clone)]
@@ -58,8 +57,10 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use crate::memory::MemorySource;
-    use crate::{EmptyLedger, Source, SourceExt, Timed, Timestamp};
+    use crate::connectors::memory::MemorySource;
+    use crate::contract::{EmptyLedger, Source};
+    use crate::operators::event_time::{Timed, Timestamp};
+    use crate::operators::source_ext::SourceExt;
 
     #[test]
     fn a_long_chain_takes_no_more_of_the_stack_than_a_short_one() {

@@ -1,6 +1,6 @@
 use futures::TryStreamExt;
 
-use crate::{BatchStream, Checkpoint, Refusal, Transform};
+use crate::contract::{BatchStream, Checkpoint, Refusal, Transform};
 
 /// Turns each record into another or refuses it; see [`SourceExt::try_map`](crate::SourceExt::try_map).
 #[derive(Debug, Clone)]

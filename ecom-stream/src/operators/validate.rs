@@ -3,8 +3,9 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use time::OffsetDateTime;
 
-use crate::event::RulesOfHeader;
-use crate::{BatchStream, Checkpoint, CsvRecord, Event, Header, Rules, Transform};
+use crate::contract::{BatchStream, Checkpoint, Transform};
+use crate::csv::{CsvRecord, Header};
+use crate::event::{Event, Rules, RulesOfHeader};
 
 /// Makes events of CSV records; see [`SourceExt::validate`](crate::SourceExt::validate).
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use super::law::Law;
-use crate::Timestamp;
-use crate::aggregate::Aggregate;
+use crate::operators::Timestamp;
+use crate::operators::aggregate::Aggregate;
 
 /// Checks an [`Aggregate`] with `values`, a dozen or more: that it makes no difference where they are cut into accumulators that
 /// are merged, nor that an accumulator was in a checkpoint.
@@ -63,7 +63,7 @@ fn stored<In, A: Aggregate<In>>(acc: &A::Acc) -> A::Acc {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::{Collect, First, TopK};
+    use crate::operators::aggregate::{Collect, First, TopK};
 
     #[test]
     fn those_of_the_library_keep_the_laws() {

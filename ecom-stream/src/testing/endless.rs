@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures::stream;
 
-use crate::{Batch, BatchStream, Mark, Origin, Position, Record, Split, SplitState};
+use crate::contract::{Batch, BatchStream, Mark, Origin, Position, Record, Split, SplitState};
 
 const BYTES_PER_ROW: u64 = 10;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::memory::MemoryLedger;
-use crate::{Batch, Checkpoint, Position};
+use crate::connectors::memory::MemoryLedger;
+use crate::contract::{Batch, Checkpoint, Position};
 
 /// What the checks have "committed".
 pub(super) struct TestLedger(MemoryLedger);

@@ -9,7 +9,8 @@ use super::law::Law;
 use super::polls::{counting_polls, for_polls};
 use super::seen::difference_in_any_order;
 use super::store::Store;
-use crate::{Source, SourceExt};
+use crate::contract::Source;
+use crate::operators::SourceExt;
 
 /// The checks of a pipeline: `make` gives its source, with the transforms behind it, each time it is called, `new_store`
 /// an empty [`Store`] for its sink. It is run without a cut, and then cut anywhere and run again until it ends: the

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
-use crate::{
+use crate::contract::{
     Batch, BatchStream, Checkpoint, Error, ErrorKind, Mark, Origin, Position, Record, Refusal, Reject, Source, Split,
     SplitState, StateChange, Topology,
 };

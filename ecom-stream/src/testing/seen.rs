@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::sync::Arc;
 
-use crate::{Batch, Position, Record, Reject, Split, SplitState, StateChange};
+use crate::contract::{Batch, Position, Record, Reject, Split, SplitState, StateChange};
 
 /// What the batches of a run add up to.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::future::{Future, ready};
 
-use crate::Sink;
-use crate::memory::MemorySink;
+use crate::connectors::memory::MemorySink;
+use crate::contract::Sink;
 
 /// What a sink writes to, in a test: gives instances of the sink and says what is there.
 pub trait Store {

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 
+use crate::contract::{Sink, Source, Topology};
 use crate::testing::endless::endless;
 use crate::testing::law::Law;
 use crate::testing::polls::{at_rest, for_polls};
 use crate::testing::script::Script;
 use crate::testing::store::Store;
-use crate::{Sink, Source, Topology};
 
 /// Writes without an end: first nobody takes the commits, then the store stalls.
 pub(super) async fn check_bounded<St: Store>(store: &St, values: Vec<St::Item>, most: u64, at: &dyn Display) {

@@ -6,11 +6,11 @@ use std::pin::pin;
 
 use futures::{StreamExt, TryStreamExt};
 
+use crate::contract::{Checkpoint, Commit, Counts, Error, Position, Sink, Source, Split, StateChange};
 use crate::testing::law::Law;
 use crate::testing::script::{OPERATOR, Script, Tally};
 use crate::testing::seen::difference_in_any_order;
 use crate::testing::store::Store;
-use crate::{Checkpoint, Commit, Counts, Error, Position, Sink, Source, Split, StateChange};
 
 /// A store, what is written to it, and what is known of it by now. A run may be dropped at any moment, and another one
 /// started.

@@ -6,9 +6,9 @@ use std::pin::pin;
 
 use futures::StreamExt;
 
+use crate::contract::{Commit, Committed, Position, Source, Split, SplitState};
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
-use crate::{Commit, Committed, Position, Source, Split, SplitState};
 
 /// Reads everything while commits are held back, then tells of them one by one. `acted_on` says whether what a position
 /// leads to has happened, `positions` are those at the end of a whole run.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
+use crate::contract::{Batch, Origin, Position, Split};
 use crate::testing::law::Law;
-use crate::{Batch, Origin, Position, Split};
 
 /// Watches the batches of one run.
 #[derive(Debug)]

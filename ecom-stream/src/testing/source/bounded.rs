@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{Stream, stream};
 
+use crate::contract::{Batch, BatchStream, Checkpoint, Commit, EmptyLedger, Result, Sink, Source, Topology};
+use crate::operators::SourceExt;
+use crate::run::QueueLimits;
 use crate::testing::law::Law;
 use crate::testing::polls::at_rest;
-use crate::{
-    Batch, BatchStream, Checkpoint, Commit, EmptyLedger, QueueLimits, Result, Sink, Source, SourceExt, Topology,
-};
 
 /// Runs a pipeline into a sink that takes nothing. `largest_bytes` is what the records of the largest batch take.
 pub(super) async fn check_bounded<S: Source + 'static>(source: S, largest_bytes: u64, at: &dyn Display) {

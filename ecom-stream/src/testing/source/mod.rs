@@ -13,7 +13,7 @@ use bounded::{check_bounded, raw_bytes};
 use resume::Reading;
 
 use super::law::Law;
-use crate::{Position, Source, Split, Topology};
+use crate::contract::{Position, Source, Split, Topology};
 
 type Outside = Box<dyn Fn() -> String>;
 type ActedOn = Box<dyn Fn(&Position) -> bool>;

@@ -10,10 +10,10 @@ use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::batches::Watch;
+use crate::contract::{Batch, Source, Topology};
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
 use crate::testing::seen::Seen;
-use crate::{Batch, Source, Topology};
 
 /// How runs of a source are read, and which law says that a cut makes no difference.
 pub(in crate::testing) struct Reading<'a, F> {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 
+use crate::contract::{Batch, Origin, Reject};
 use crate::testing::law::Law;
 use crate::testing::script::{OPERATOR, Script};
 use crate::testing::seen::{Seen, difference_in_any_order};
-use crate::{Batch, Origin, Reject};
 
 /// Nothing that came in is missing, apart from the records: what becomes of these is the transform's affair.
 pub(super) fn check_kept<In: Clone, Out: PartialEq + Debug>(

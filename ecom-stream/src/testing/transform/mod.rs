@@ -12,7 +12,8 @@ use super::law::Law;
 use super::script::{Batching, OPERATOR, Script};
 use super::seen::Seen;
 use super::source::resume::Reading;
-use crate::{SourceExt, Topology, Transform};
+use crate::contract::{Topology, Transform};
+use crate::operators::SourceExt;
 
 /// The checks of a transform; `make` gives another one each time it is called, `values` go through it: a dozen or more.
 ///

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
 
+use crate::contract::{Batch, Source, Transform};
 use crate::testing::endless::endless;
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
 use crate::testing::polls::at_rest;
 use crate::testing::script::{Batching, Script};
 use crate::testing::seen::Seen;
-use crate::{Batch, Source, Transform};
 
 pub(super) async fn check_error<In, T>(script: Script<In>, transform: T, at: &dyn Display)
 where

@@ -1,0 +1,105 @@
+use std::fs::File;
+
+use csv_async::{AsyncWriter, AsyncWriterBuilder, ByteRecord};
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use super::file_name::FileNames;
+use super::whole_file::WholeFile;
+use crate::contract::{Error, ErrorKind, Result};
+
+/// Larger writes were not faster when measured.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A file that is being written. Dropped before [`finish`](Self::finish), it is removed.
+pub(super) struct OpenFile {
+    writer: AsyncWriter<tokio::fs::File>,
+    whole: WholeFile,
+    sequence: u64,
+    rows: u64,
+    roll_at: Option<Instant>,
+}
+
+impl OpenFile {
+    /// Opens the file with the first free number from `sequence` on and writes the header.
+    pub(super) async fn create(
+        names: &FileNames,
+        sequence: u64,
+        columns: &[&str],
+        roll_at: Option<Instant>,
+    ) -> Result<Self> {
+        let names = names.clone();
+        let (sequence, whole, file) = blocking(move || create(&names, sequence)).await?;
+        let mut writer = AsyncWriterBuilder::new()
+            .buffer_capacity(BUFFER_BYTES)
+            .create_writer(tokio::fs::File::from_std(file));
+        crate::crash_point!("csv_sink.created");
+        let header = writer.write_record(columns).await;
+        header.map_err(|err| Error::cant("write", whole.temporary(), err.into()))?;
+        Ok(Self {
+            writer,
+            whole,
+            sequence,
+            rows: 0,
+            roll_at,
+        })
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(super) fn roll_at(&self) -> Option<Instant> {
+        self.roll_at
+    }
+
+    pub(super) async fn write(&mut self, record: &ByteRecord) -> Result<()> {
+        let written = self.writer.write_byte_record(record).await;
+        written.map_err(|err| Error::cant("write", self.whole.temporary(), err.into()))?;
+        self.rows += 1;
+        crate::crash_point!("csv_sink.row_written");
+        Ok(())
+    }
+
+    /// Gives the file its name, or the next one that is free, and says which number that was.
+    pub(super) async fn finish(mut self, names: &FileNames, sync: bool) -> Result<u64> {
+        let flushed = self.writer.flush().await;
+        flushed.map_err(|err| Error::cant("write", self.whole.temporary(), err))?;
+        let names = names.clone();
+        let (mut whole, mut sequence) = (self.whole, self.sequence);
+        blocking(move || {
+            if sync {
+                whole.sync()?;
+            }
+            crate::crash_point!("csv_sink.before_rename");
+            while !whole.appear(&names.whole(sequence))? {
+                sequence += 1;
+            }
+            crate::crash_point!("csv_sink.renamed");
+            if sync {
+                names.sync()?;
+            }
+            Ok(sequence)
+        })
+        .await
+    }
+}
+
+/// Creates the file with the first number from `sequence` on that no other sink is at work on.
+fn create(names: &FileNames, mut sequence: u64) -> Result<(u64, WholeFile, File)> {
+    loop {
+        if let Some(whole) = WholeFile::create(names.temporary(sequence))? {
+            let file = whole.file().try_clone();
+            let file = file.map_err(|err| Error::cant("open", whole.temporary(), err))?;
+            return Ok((sequence, whole, file));
+        }
+        sequence += 1;
+    }
+}
+
+pub(super) async fn blocking<R: Send + 'static>(f: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
+    match spawn_blocking(f).await {
+        Ok(result) => result,
+        Err(err) => Err(Error::new(ErrorKind::Panicked, "writing a CSV file panicked or was given up").caused_by(err)),
+    }
+}

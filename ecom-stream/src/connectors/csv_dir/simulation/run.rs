@@ -1,0 +1,258 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::{sleep, timeout};
+
+use super::super::after_commit::FileAck;
+use super::super::removal::{Destination, Removal};
+use super::super::source::batches;
+use super::super::uncommitted::Uncommitted;
+use super::directory::SimDirectory;
+use super::model;
+use super::shop::Shop;
+use super::sink::SimSink;
+use super::world::{ARCHIVE, DATA, Faults, Shared, World, lock};
+use crate::connectors::csv_dir::CsvDirSource;
+use crate::connectors::memory::MemorySink;
+use crate::contract::{BatchStream, Checkpoint, Result, Source, Topology};
+use crate::csv::{CsvLimits, CsvRecord};
+use crate::operators::SourceExt;
+use crate::run::Summary;
+
+/// What is the same in all runs of one history.
+#[derive(Clone)]
+struct Settings {
+    config: CsvDirSource,
+    to: Option<Destination>,
+    world: Shared,
+    sink: SimSink,
+}
+
+/// The source of one process.
+struct SimSource {
+    config: CsvDirSource,
+    dir: SimDirectory,
+    to: Option<Destination>,
+}
+
+impl Source for SimSource {
+    type Item = CsvRecord;
+    type Ack = FileAck<SimDirectory>;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_source("csv", DATA);
+    }
+
+    fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, Self::Ack) {
+        let uncommitted = Uncommitted::default();
+        let dir = self.dir.clone();
+        let removal = self.to.map(|to| Removal { dir, to });
+        let ack = FileAck {
+            source: "csv".into(),
+            uncommitted: uncommitted.clone(),
+            removal: removal.clone(),
+        };
+        (batches(self.config, self.dir, Ok(removal), from, uncommitted), ack)
+    }
+}
+
+/// How a history went.
+pub(super) struct Outcome {
+    pub(super) broken_laws: Vec<String>,
+    pub(super) trace: Vec<String>,
+}
+
+/// Lives through the history of a seed.
+pub(super) fn live(seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(history(seed))
+}
+
+async fn history(seed: u64) -> Outcome {
+    let mut rng = Rng::with_seed(seed);
+    let settings = settings(&mut rng);
+    let world = settings.world.clone();
+
+    let pace = [20, 300, 3_000][rng.usize(..3)];
+    let shop = tokio::spawn({
+        let (world, mut rng) = (world.clone(), rng.fork());
+        async move {
+            loop {
+                sleep(Duration::from_millis(rng.u64(1..pace))).await;
+                let mut world = lock(&world);
+                if world.shop.is_done() {
+                    return;
+                }
+                world.act();
+            }
+        }
+    });
+    while !lock(&world).shop.is_done() {
+        some_run(&settings, &mut rng).await;
+    }
+    let _ = shop.await;
+    for _ in 0..rng.u32(..2) {
+        some_run(&settings, &mut rng).await;
+    }
+
+    last_runs(settings, &mut rng).await;
+    let mut world = lock(&world);
+    Outcome {
+        broken_laws: std::mem::take(&mut world.broken_laws),
+        trace: std::mem::take(&mut world.trace),
+    }
+}
+
+fn settings(rng: &mut Rng) -> Settings {
+    let one_in = |rng: &mut Rng, choices: &[u32]| choices[rng.usize(..choices.len())];
+    let faults = Faults {
+        io_errors: one_in(rng, &[0, 0, 60, 15]),
+        lost_hints: one_in(rng, &[0, 3, 1]),
+        late_hints: one_in(rng, &[0, 3]),
+        interleaving: one_in(rng, &[0, 30, 6]),
+    };
+    let shop = Shop::new(rng);
+    let mtime_step_ns = [1, 10_000_000, 2_000_000_000][rng.usize(..3)];
+    let world: Shared = Arc::new(Mutex::new(World::new(rng.fork(), shop, faults, mtime_step_ns)));
+    let mut config = CsvDirSource::new(DATA)
+        .columns(model::columns())
+        .settle_for(Duration::from_millis([100, 2_000][rng.usize(..2)]))
+        .rescan_every(Duration::from_millis([200, 2_000][rng.usize(..2)]))
+        .limits(CsvLimits {
+            max_batch_rows: rng.usize(1..6),
+            ..CsvLimits::default()
+        });
+    let allow_copies = rng.u32(..4) == 0;
+    if allow_copies {
+        config = config.allow_copies();
+    }
+    if rng.u32(..4) == 0 {
+        config = config.without_notifications();
+    }
+    let to = match rng.u32(..4) {
+        0 => Some(Destination::Archive(PathBuf::from(ARCHIVE))),
+        1 => Some(Destination::Nowhere),
+        _ => None,
+    };
+    lock(&world).note(format!(
+        "{faults:?}, copies allowed: {allow_copies}, after commit: {to:?}"
+    ));
+    let sink = SimSink {
+        store: MemorySink::new("simulation"),
+        books: Arc::default(),
+        world: world.clone(),
+        process: 0,
+        fails: one_in(rng, &[0, 20]),
+        epoch_batches: rng.usize(1..5),
+        allow_copies,
+    };
+    Settings {
+        config,
+        to,
+        world,
+        sink,
+    }
+}
+
+/// A run that is stopped, crashes, or drains what is there.
+async fn some_run(settings: &Settings, rng: &mut Rng) {
+    let longest_ms = [300, 5_000, 60_000][rng.usize(..3)];
+    let for_long = Duration::from_millis(rng.u64(1..longest_ms));
+    let mut settings = settings.clone();
+    let is_continuous = rng.u32(..4) > 0;
+    if !is_continuous {
+        settings.config = settings.config.available_now();
+    }
+    let crashes = rng.u32(..2) == 0;
+    {
+        let mut world = lock(&settings.world);
+        world.note(format!(
+            "-- a run{}",
+            if is_continuous { "" } else { " of what is there" }
+        ));
+        world.crash_after_calls = (crashes && rng.bool()).then(|| rng.u64(1..300));
+    }
+    let stop = match is_continuous && !crashes {
+        true => Some(for_long),
+        false => None,
+    };
+    let crashed = lock(&settings.world).crashed.clone();
+    let world = settings.world.clone();
+    let outcome = tokio::select! {
+        outcome = run(settings, stop) => Some(outcome),
+        () = crashed.notified() => None,
+        () = sleep(for_long), if crashes => {
+            lock(&world).crash();
+            crashed.notified().await;
+            None
+        }
+    };
+    let mut world = lock(&world);
+    world.crash_after_calls = None;
+    match outcome {
+        Some(Some(Ok(summary))) => world.note(format!("-- ended: {summary:?}")),
+        Some(Some(Err(err))) => world.note(format!("-- failed: {}", err.report())),
+        Some(None) => world.broken("the run does not end"),
+        None => {}
+    }
+    // What it left behind is dead.
+    world.process += 1;
+}
+
+/// Runs that nothing disturbs: after them everything is as it must be.
+async fn last_runs(mut settings: Settings, rng: &mut Rng) {
+    {
+        let mut world = lock(&settings.world);
+        world.note("-- from now on nothing happens");
+        world.faults = Faults::default();
+        if let Some(files) = world.unmounted.take() {
+            world.data = files;
+        }
+    }
+    settings.sink.fails = 0;
+    if rng.bool() {
+        let _ = run(settings.clone(), Some(Duration::from_secs(100))).await;
+        lock(&settings.world).process += 1;
+    }
+    settings.config = settings.config.available_now();
+    for last in [false, true] {
+        lock(&settings.world).note("-- a last run");
+        let outcome = run(settings.clone(), None).await;
+        let mut world = lock(&settings.world);
+        world.process += 1;
+        match outcome {
+            Some(Ok(summary)) if last && summary.counts.read > 0 => world.broken("there was more to read"),
+            Some(Ok(_)) => {}
+            Some(Err(err)) => world.broken(format!("the last run failed: {}", err.report())),
+            None => world.broken("the last run does not end"),
+        }
+    }
+    model::check(&settings.sink, settings.to.is_some()).await;
+}
+
+/// One process; `None` if it does not end in time.
+async fn run(settings: Settings, stop_after: Option<Duration>) -> Option<Result<Summary>> {
+    const LONGEST: Duration = Duration::from_secs(1_200);
+    let mut sink = settings.sink;
+    sink.process = lock(&settings.world).process;
+    let source = SimSource {
+        config: settings.config,
+        dir: SimDirectory {
+            world: settings.world,
+            process: sink.process,
+        },
+        to: settings.to,
+    };
+    let pipeline = source.to(sink);
+    match stop_after {
+        Some(after) => timeout(LONGEST, pipeline.run_until(sleep(after))).await.ok(),
+        // One that never ends by itself is crashed from outside.
+        None => timeout(LONGEST, pipeline.run()).await.ok(),
+    }
+}

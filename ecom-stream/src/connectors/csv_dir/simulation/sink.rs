@@ -1,0 +1,293 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_stream::try_stream;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use tokio::time::sleep;
+
+use super::super::mark::FileMark;
+use super::world::{Shared, World, lock};
+use crate::connectors::memory::MemorySink;
+use crate::contract::{
+    Alike, Batch, BatchStream, Checkpoint, Commit, Counts, Error, ErrorKind, Ledger, Position, Result, Sink, Split,
+    SplitState, StateChange, Topology,
+};
+use crate::csv::CsvRecord;
+
+/// A [`MemorySink`] that is slow, fails before, in and after its commits, and watches what it is given.
+#[derive(Clone)]
+pub(super) struct SimSink {
+    pub(super) store: MemorySink<CsvRecord>,
+    pub(super) books: Arc<Mutex<Books>>,
+    pub(super) world: Shared,
+    pub(super) process: u64,
+    /// One commit in so many fails, each way.
+    pub(super) fails: u32,
+    /// At most so many batches make a commit.
+    pub(super) epoch_batches: usize,
+    pub(super) allow_copies: bool,
+}
+
+/// What is durable, generation by generation.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pub(super) last: BTreeMap<Split, Position>,
+    first: HashMap<Split, First>,
+}
+
+/// What was so when the first position of a split came.
+#[derive(Debug)]
+struct First {
+    mark: FileMark,
+    /// The digests of files that were finished then.
+    finished: BTreeSet<String>,
+}
+
+impl First {
+    fn new(books: &Books, mark: &FileMark) -> Self {
+        let finished = books.last.values().filter(|known| known.state == SplitState::Finished);
+        Self {
+            mark: mark.clone(),
+            finished: finished
+                .filter_map(FileMark::of)
+                .filter(|mark| mark.renamed_to.is_none())
+                .map(|mark| mark.digest)
+                .collect(),
+        }
+    }
+}
+
+struct SimLedger {
+    sink: SimSink,
+    inner: Checkpoint,
+}
+
+impl SimSink {
+    async fn pause(&self, most_ms: u64) {
+        let ms = {
+            let mut world = lock(&self.world);
+            match world.one_in(3) {
+                true => world.rng.u64(..most_ms),
+                false => 0,
+            }
+        };
+        if ms > 0 {
+            sleep(Duration::from_millis(ms)).await;
+        }
+    }
+
+    fn fault(&self, when: &str) -> Result<()> {
+        let mut world = lock(&self.world);
+        if world.process != self.process {
+            return Err(Error::new(ErrorKind::Sink, "the process is dead"));
+        }
+        match world.one_in(self.fails) {
+            true => {
+                world.note(format!("  the sink fails {when} a commit"));
+                Err(Error::new(ErrorKind::Sink, format!("failed {when} a commit")))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Checks the batch against what is durable, and keeps the books.
+    fn enter(&self, batch: &Batch<CsvRecord>) {
+        let mut world = lock(&self.world);
+        let mut books = self.books.lock().unwrap();
+        let ended = batch.positions.iter().rev().skip(1).next_back();
+        for position in &batch.positions {
+            let (split, mark) = (&position.split, FileMark::of(position).unwrap());
+            world.note(format!(
+                "  durable: {split} {} at {} record {}, of {} bytes, inode {}{}",
+                position.state.as_str(),
+                position.offset,
+                position.record,
+                mark.stamp.size,
+                mark.stamp.inode,
+                mark.copy_of
+                    .as_ref()
+                    .map(|of| format!(", copy of {of}"))
+                    .unwrap_or_default(),
+            ));
+            let before = books.last.get(split).cloned();
+            if let Some(before) = &before
+                && (position.offset < before.offset && before.record > 0 || position.record < before.record)
+            {
+                world.broken(format!("{split} goes back from {before:?} to {position:?}"));
+            }
+            let newer = books.last.keys().any(|known| {
+                known.path() == split.path() && known.generation() > split.generation() && mark.renamed_to.is_none()
+            });
+            if newer {
+                world.broken(format!("{split} is read although there is a newer generation"));
+            }
+
+            let numbers = batch.records.iter().filter_map(|record| record.origin.as_ref());
+            let numbers = numbers.chain(batch.rejects.iter().filter_map(|reject| reject.origin.as_ref()));
+            let mut numbers: Vec<u64> = numbers
+                .filter(|origin| origin.split == *split)
+                .map(|origin| origin.record)
+                .collect();
+            numbers.sort_unstable();
+            let from = match (&before, ended) {
+                (Some(before), _) if before.record > 0 => before.record,
+                (_, Some(ended)) if ended.split != *split => ended.record,
+                _ if mark.copy_of.is_some() => position.record - numbers.len() as u64,
+                _ => 0,
+            };
+            let counted: u64 = batch
+                .counts
+                .iter()
+                .filter(|count| count.split == *split)
+                .map(|count| count.read)
+                .sum();
+            if !numbers.iter().copied().eq(from + 1..=position.record) || counted != numbers.len() as u64 {
+                world.broken(format!(
+                    "{split} has {numbers:?} after {from} where it stands at {} and counts {counted}",
+                    position.record
+                ));
+            }
+
+            if before.as_ref().is_none_or(|before| before.record == 0) {
+                self.excuse_growth_after_renaming(&mut world, &books, position, &mark);
+                let first = First::new(&books, &mark);
+                books.first.insert(split.clone(), first);
+            }
+            books.last.insert(split.clone(), position.clone());
+            if position.state == SplitState::Finished {
+                self.check_copy(&mut world, &books, position, &mark);
+                world.finished.insert(mark.digest);
+            }
+        }
+    }
+
+    /// A file that was finished, or taken in the middle of a record, and was renamed and grew between two looks is known
+    /// neither by its name nor by its size: the one case in which a file is read twice by design. Where copies are allowed,
+    /// being finished is enough.
+    fn excuse_growth_after_renaming(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
+        let before = books.last.values().filter(|known| {
+            let is_unknown = |before: FileMark| {
+                let is_past = known.state == SplitState::Finished || before.unterminated;
+                before.renamed_to.is_none() && is_past && (known.offset < mark.stamp.size || self.allow_copies)
+            };
+            known.split != position.split && FileMark::of(known).is_some_and(is_unknown)
+        });
+        let before: Vec<&str> = before.map(|known| known.split.path()).collect();
+        for node in &world.nodes {
+            let was = |path: &str| node.paths.contains(path);
+            let is_it = node.inode == mark.stamp.inode && was(position.split.path());
+            if is_it && before.iter().any(|path| was(path)) {
+                let read = node.past.iter().chain([&node.content]);
+                read.for_each(|content| world.contents[*content].excused += 1);
+            }
+        }
+    }
+
+    /// What had the bytes of a finished file from the start to the end of its reading is a copy, and not read.
+    fn check_copy(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
+        let first = &books.first[&position.split];
+        let path = position.split.path();
+        let is_whole = first.mark.stamp == mark.stamp && mark.stamp.size == position.offset;
+        let opened = world
+            .opened
+            .iter()
+            .filter(|(name, stamp)| name == path && stamp.inode == mark.stamp.inode);
+        let is_one = opened.map(|(_, stamp)| stamp).all(|stamp| *stamp == mark.stamp);
+        let is_new = position.record > 0 && mark.copy_of.is_none() && mark.renamed_to.is_none();
+        if !self.allow_copies
+            && is_new
+            && is_whole
+            && first.finished.contains(&mark.digest)
+            && !world.is_mixed(path)
+            && is_one
+        {
+            world.broken(format!("{} is a copy of a finished file and was read", position.split));
+        }
+    }
+}
+
+impl Ledger for SimLedger {
+    fn pipeline(&self) -> &str {
+        self.inner.pipeline()
+    }
+
+    fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async {
+            self.sink.pause(20).await;
+            let positions = self.inner.positions(of).await;
+            self.sink.pause(20).await;
+            positions
+        }
+        .boxed()
+    }
+
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+        async {
+            self.sink.pause(20).await;
+            let alike = self.inner.alike(source, sizes).await;
+            self.sink.pause(20).await;
+            alike
+        }
+        .boxed()
+    }
+
+    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async {
+            self.sink.pause(20).await;
+            let positions = self.inner.finished(source, of).await;
+            self.sink.pause(20).await;
+            positions
+        }
+        .boxed()
+    }
+
+    fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
+        self.inner.state(operator)
+    }
+}
+
+impl Sink<CsvRecord> for SimSink {
+    async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
+        let inner = self.store.ledger(topology).await?;
+        let sink = self.clone();
+        Ok(Arc::new(SimLedger { sink, inner }))
+    }
+
+    fn commit(self, input: impl BatchStream<CsvRecord> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
+        try_stream! {
+            let mut input = Box::pin(input).ready_chunks(self.epoch_batches);
+            while let Some(batches) = input.next().await {
+                let batches: Vec<_> = batches.into_iter().collect::<Result<_>>()?;
+                self.fault("before")?;
+                self.pause(400).await;
+                self.fault("in")?;
+                // From here on nothing waits: all of it becomes durable, or the process was dead before.
+                let (mut epoch, mut counts) = (0, Counts::default());
+                let mut positions: Vec<Position> = Vec::new();
+                for batch in batches {
+                    self.enter(&batch);
+                    let committed = self.store.clone().commit(stream::iter([Ok(batch)]));
+                    for commit in committed.collect::<Vec<_>>().now_or_never().unwrap_or_default() {
+                        let commit = commit?;
+                        epoch = commit.epoch;
+                        counts += commit.counts;
+                        // Of each split the last.
+                        positions.retain(|known| commit.positions.iter().all(|new| new.split != known.split));
+                        positions.extend(commit.positions);
+                    }
+                }
+                self.fault("after")?;
+                self.pause(100).await;
+                if epoch > 0 {
+                    let mut commit = Commit::new(epoch);
+                    commit.positions = positions;
+                    commit.counts = counts;
+                    yield commit;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use fastrand::Rng;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::super::hints::{Hint, Hints};
+use super::super::mark::Stamp;
+use super::shop::Shop;
+use crate::csv::is_to_be_read;
+
+/// Where the simulated files lie.
+pub(super) const DATA: &str = "/sim/data";
+pub(super) const ARCHIVE: &str = "/sim/archive";
+
+const FIRST_WALL_NS: i64 = 1_800_000_000_000_000_000;
+/// More calls than any history needs: something goes round in circles.
+const MOST_CALLS: u64 = 300_000;
+
+/// What lies in a file from one rewriting to the next: it only grows. The unit of the laws.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    /// Every length that it had.
+    pub(super) lengths: BTreeSet<usize>,
+    /// How often it may be read in excess of once.
+    pub(super) excused: usize,
+}
+
+/// A file, whatever its name: it outlives it while somebody has it open.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) inode: u64,
+    pub(super) content: usize,
+    /// What it had before.
+    pub(super) past: Vec<usize>,
+    pub(super) mtime_ns: i64,
+    /// How often the source has it open.
+    pub(super) readers: usize,
+    pub(super) is_linked: bool,
+    /// Every name under which it was to be read.
+    pub(super) paths: BTreeSet<String>,
+    /// It was changed other than by appending while it was open: what was read then may be of two contents.
+    pub(super) is_mixed: bool,
+}
+
+/// What goes wrong, and how often: one in so many times, 0 for never.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Faults {
+    pub(super) io_errors: u32,
+    pub(super) lost_hints: u32,
+    pub(super) late_hints: u32,
+    /// The shop acts in the middle of what the source does.
+    pub(super) interleaving: u32,
+}
+
+#[derive(Debug)]
+struct Listener {
+    hints: Weak<Hints>,
+    directory: u64,
+}
+
+/// Everything outside the source: the file system, the time, the shop that writes the files.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) rng: Rng,
+    pub(super) shop: Shop,
+    pub(super) faults: Faults,
+    pub(super) nodes: Vec<Node>,
+    pub(super) contents: Vec<Content>,
+    pub(super) data: BTreeMap<String, usize>,
+    pub(super) archive: BTreeMap<String, usize>,
+    /// What was in the directory before it was unmounted.
+    pub(super) unmounted: Option<BTreeMap<String, usize>>,
+    /// Inode of the directory.
+    pub(super) directory: u64,
+    started: Instant,
+    pub(super) skew_ns: i64,
+    pub(super) mtime_step_ns: i64,
+    listeners: Vec<Listener>,
+    late: Vec<(String, Hint)>,
+    /// The process that is alive; calls of earlier ones fail and do nothing.
+    pub(super) process: u64,
+    pub(super) crash_after_calls: Option<u64>,
+    pub(super) crashed: Arc<Notify>,
+    calls: u64,
+    /// Contents by stamp: one that stood for two can't be told apart by looking.
+    stamps: HashMap<Stamp, u64>,
+    pub(super) ambiguous: BTreeSet<(u64, u64, i64)>,
+    pub(super) looks_failed: bool,
+    /// What the source opened.
+    pub(super) opened: Vec<(String, Stamp)>,
+    /// Contents as they are under a name that ends in .gz, by their place and length.
+    packed: HashMap<(usize, usize), Arc<[u8]>>,
+    /// BLAKE3 of all that is committed as finished.
+    pub(super) finished: BTreeSet<String>,
+    /// What was archived or deleted, and whether all its bytes were committed by then.
+    pub(super) taken: Vec<(Vec<u8>, bool)>,
+    pub(super) trace: Vec<String>,
+    pub(super) broken_laws: Vec<String>,
+}
+
+pub(super) type Shared = Arc<Mutex<World>>;
+
+pub(super) fn lock(world: &Shared) -> MutexGuard<'_, World> {
+    world.lock().unwrap()
+}
+
+impl World {
+    pub(super) fn new(rng: Rng, shop: Shop, faults: Faults, mtime_step_ns: i64) -> Self {
+        Self {
+            rng,
+            shop,
+            faults,
+            nodes: Vec::new(),
+            contents: Vec::new(),
+            data: BTreeMap::new(),
+            archive: BTreeMap::new(),
+            unmounted: None,
+            directory: 1,
+            started: Instant::now(),
+            skew_ns: 0,
+            mtime_step_ns,
+            listeners: Vec::new(),
+            late: Vec::new(),
+            process: 0,
+            crash_after_calls: None,
+            crashed: Arc::default(),
+            calls: 0,
+            stamps: HashMap::new(),
+            ambiguous: BTreeSet::new(),
+            looks_failed: false,
+            opened: Vec::new(),
+            packed: HashMap::new(),
+            finished: BTreeSet::new(),
+            taken: Vec::new(),
+            trace: Vec::new(),
+            broken_laws: Vec::new(),
+        }
+    }
+
+    pub(super) fn note(&mut self, what: impl Into<String>) {
+        let at = self.started.elapsed().as_millis();
+        self.trace.push(format!("{at:>8} ms  {}", what.into()));
+    }
+
+    pub(super) fn broken(&mut self, law: impl Into<String>) {
+        let law = law.into();
+        self.note(format!("LAW BROKEN: {law}"));
+        self.broken_laws.push(law);
+    }
+
+    /// True one in `n` times; never for 0.
+    pub(super) fn one_in(&mut self, n: u32) -> bool {
+        n > 0 && self.rng.u32(..n) == 0
+    }
+
+    /// Counts a call of `process`; the shop may act first, or the process die here.
+    pub(super) fn call(&mut self, process: u64) -> io::Result<()> {
+        self.calls += 1;
+        if self.calls == MOST_CALLS {
+            self.broken("it goes round in circles");
+        }
+        if process == self.process
+            && let Some(left) = &mut self.crash_after_calls
+        {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.crash();
+            }
+        }
+        if process != self.process || self.calls >= MOST_CALLS {
+            return Err(io::Error::other("the process is dead"));
+        }
+        if self.one_in(self.faults.interleaving) {
+            self.act();
+        }
+        Ok(())
+    }
+
+    /// An error of the hardware, now and then.
+    pub(super) fn fault(&mut self, kind: io::ErrorKind, what: &str) -> io::Result<()> {
+        match self.one_in(self.faults.io_errors) {
+            true => {
+                self.note(format!("fault: {what}: {kind}"));
+                Err(kind.into())
+            }
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn crash(&mut self) {
+        self.process += 1;
+        self.crash_after_calls = None;
+        self.listeners.clear();
+        self.note("-- the process dies");
+        self.crashed.notify_one();
+    }
+
+    /// The shop does something.
+    pub(super) fn act(&mut self) {
+        for (name, hint) in std::mem::take(&mut self.late) {
+            self.tell(&name, hint);
+        }
+        let mut shop = std::mem::take(&mut self.shop);
+        shop.act(self);
+        self.shop = shop;
+    }
+
+    pub(super) fn wall_ns(&self) -> i64 {
+        FIRST_WALL_NS + self.started.elapsed().as_nanos() as i64 + self.skew_ns
+    }
+
+    pub(super) fn stamp(&self, node: usize) -> Stamp {
+        let node = &self.nodes[node];
+        Stamp {
+            size: self.contents[node.content].bytes.len() as u64,
+            mtime_ns: node.mtime_ns,
+            inode: node.inode,
+        }
+    }
+
+    pub(super) fn bytes(&self, node: usize) -> &[u8] {
+        &self.contents[self.nodes[node].content].bytes
+    }
+
+    /// What is read under a name that ends in .gz: each part that was written is a member.
+    pub(super) fn packed(&mut self, node: usize) -> Arc<[u8]> {
+        let at = self.nodes[node].content;
+        let content = &self.contents[at];
+        let packed = self.packed.entry((at, content.bytes.len())).or_insert_with(|| {
+            let mut packed = Vec::new();
+            let mut from = 0;
+            for &to in &content.lengths {
+                if to > from {
+                    let mut encoder = GzEncoder::new(&mut packed, Compression::fast());
+                    encoder.write_all(&content.bytes[from..to]).unwrap();
+                    encoder.finish().unwrap();
+                    from = to;
+                }
+            }
+            packed.into()
+        });
+        packed.clone()
+    }
+
+    /// Whether what was read under that name may be of two contents.
+    pub(super) fn is_mixed(&self, path: &str) -> bool {
+        self.nodes.iter().any(|node| node.is_mixed && node.paths.contains(path))
+    }
+
+    pub(super) fn is_ambiguous(&self, stamp: Stamp) -> bool {
+        self.ambiguous.contains(&(stamp.inode, stamp.size, stamp.mtime_ns))
+    }
+
+    pub(super) fn listen(&mut self, hints: &Arc<Hints>) {
+        self.listeners = vec![Listener {
+            hints: Arc::downgrade(hints),
+            directory: self.directory,
+        }];
+    }
+
+    fn hint(&mut self, name: &str, hint: Hint) {
+        if self.one_in(self.faults.lost_hints) {
+            if self.rng.u32(..8) == 0 {
+                self.listeners
+                    .iter()
+                    .filter_map(|listener| listener.hints.upgrade())
+                    .for_each(|hints| hints.lost());
+            }
+            return;
+        }
+        if self.one_in(self.faults.late_hints) {
+            self.late.push((name.to_owned(), hint));
+        } else {
+            self.tell(name, hint);
+        }
+    }
+
+    fn tell(&mut self, name: &str, hint: Hint) {
+        for listener in &self.listeners {
+            if let Some(hints) = listener.hints.upgrade()
+                && listener.directory == self.directory
+            {
+                hints.note(name.into(), hint);
+            }
+        }
+    }
+
+    fn touched(&mut self, node: usize) {
+        let wall = self.wall_ns();
+        self.nodes[node].mtime_ns = wall - wall.rem_euclid(self.mtime_step_ns);
+        self.remember_stamp(node);
+        let names: Vec<String> = self.names_of(node);
+        for name in names {
+            self.hint(&name, Hint::Touched);
+        }
+    }
+
+    fn remember_stamp(&mut self, node: usize) {
+        let mut hasher = DefaultHasher::new();
+        self.bytes(node).hash(&mut hasher);
+        let (stamp, content) = (self.stamp(node), hasher.finish());
+        if *self.stamps.entry(stamp).or_insert(content) != content {
+            self.ambiguous.insert((stamp.inode, stamp.size, stamp.mtime_ns));
+        }
+    }
+
+    fn names_of(&self, node: usize) -> Vec<String> {
+        let names = self.data.iter().filter(|(_, of)| **of == node);
+        names.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn named(&mut self, name: &str, node: usize) {
+        self.data.insert(name.to_owned(), node);
+        if is_to_be_read(name.as_ref()) {
+            self.nodes[node].paths.insert(name.to_owned());
+        }
+    }
+
+    fn new_content(&mut self, bytes: Vec<u8>) -> usize {
+        self.contents.push(Content {
+            lengths: [bytes.len()].into(),
+            bytes,
+            excused: 0,
+        });
+        self.contents.len() - 1
+    }
+
+    /// Makes a file, or empties the one that is there, as `File::create` does.
+    pub(super) fn create(&mut self, name: &str) -> usize {
+        self.note(format!("create {name}"));
+        if let Some(&node) = self.data.get(name) {
+            self.rewrite(node, Vec::new());
+            return node;
+        }
+        let in_use: BTreeSet<u64> = self
+            .nodes
+            .iter()
+            .filter(|node| node.is_linked || node.readers > 0)
+            .map(|node| node.inode)
+            .collect();
+        // The lowest that is free, as file systems do.
+        let inode = (10..).find(|inode| !in_use.contains(inode)).unwrap();
+        let content = self.new_content(Vec::new());
+        self.nodes.push(Node {
+            inode,
+            content,
+            past: Vec::new(),
+            mtime_ns: 0,
+            readers: 0,
+            is_linked: true,
+            paths: BTreeSet::new(),
+            is_mixed: false,
+        });
+        let node = self.nodes.len() - 1;
+        self.named(name, node);
+        self.touched(node);
+        node
+    }
+
+    pub(super) fn append(&mut self, node: usize, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.note(format!("append to {} {text:?}", self.call_it(node)));
+        let content = &mut self.contents[self.nodes[node].content];
+        content.bytes.extend_from_slice(bytes);
+        content.lengths.insert(content.bytes.len());
+        self.touched(node);
+    }
+
+    /// Gives a file other content in place.
+    pub(super) fn rewrite(&mut self, node: usize, bytes: Vec<u8>) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.note(format!("rewrite {} as {text:?}", self.call_it(node)));
+        let content = self.new_content(bytes);
+        // What is being read of it may be read once more, as a new generation.
+        if self.nodes[node].readers > 0 {
+            self.nodes[node].is_mixed = true;
+            self.contents[content].excused += 1;
+        }
+        let past = std::mem::replace(&mut self.nodes[node].content, content);
+        self.nodes[node].past.push(past);
+        self.touched(node);
+    }
+
+    pub(super) fn closed(&mut self, node: usize) {
+        for name in self.names_of(node) {
+            self.hint(&name, Hint::Closed);
+        }
+    }
+
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let Some(node) = self.data.remove(from) else { return };
+        self.note(format!("rename {from} to {to}"));
+        if let Some(replaced) = self.data.remove(to) {
+            self.nodes[replaced].is_linked = false;
+        }
+        self.named(to, node);
+        self.hint(to, Hint::Renamed);
+    }
+
+    pub(super) fn unlink(&mut self, name: &str) {
+        if let Some(node) = self.data.remove(name) {
+            self.note(format!("delete {name}"));
+            self.nodes[node].is_linked = false;
+        }
+    }
+
+    pub(super) fn set_mtime(&mut self, node: usize, mtime_ns: i64) {
+        self.note(format!("touch {}", self.call_it(node)));
+        self.nodes[node].mtime_ns = mtime_ns;
+        self.remember_stamp(node);
+    }
+
+    /// Names of files that are there to be read.
+    pub(super) fn visible(&self) -> Vec<String> {
+        let names = self.data.keys().filter(|name| is_to_be_read(name.as_ref()));
+        names.cloned().collect()
+    }
+
+    fn call_it(&self, node: usize) -> String {
+        let names = self.names_of(node);
+        format!("{}(inode {})", names.join("="), self.nodes[node].inode)
+    }
+}

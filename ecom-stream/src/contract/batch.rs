@@ -1,0 +1,157 @@
+//! The batch: everything that must become true together.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::error::Result;
+use super::reject::Reject;
+use super::split::{Position, Refusal, Split};
+use super::times::Times;
+
+/// A stream of batches; implemented for every stream of that item.
+pub trait BatchStream<T>: Stream<Item = Result<Batch<T>>> + Send {}
+
+impl<T, S: Stream<Item = Result<Batch<T>>> + Send> BatchStream<T> for S {}
+
+/// Everything that must become true together: records, the records that had to be refused, the operator state that
+/// changed, and how far the source has read.
+///
+/// A sink makes a batch durable whole or not at all. Transforms may merge batches but never split one, since half of it
+/// could commit. An empty batch is fine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch<T> {
+    /// The records.
+    pub records: Vec<Record<T>>,
+    /// The records that can't be used.
+    pub rejects: Vec<Reject>,
+    /// What operators have to remember from here on.
+    pub state: Vec<StateChange>,
+    /// How far each split is read once this batch is durable.
+    pub positions: Vec<Position>,
+    /// How many records were read and filtered out, per split.
+    pub counts: Vec<SplitCount>,
+    /// About how many bytes of input the batch stands for; queues are bounded by it.
+    pub bytes: usize,
+    /// How old its data are.
+    pub times: Times,
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was read; `None` for a value that a transform made of several.
+    pub origin: Option<Origin>,
+}
+
+/// The place in the input that a record was read from. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The split.
+    pub split: Split,
+    /// The number of the record in the split; the first has number 1.
+    pub record: u64,
+    /// The byte offset of the record in the split.
+    pub byte_offset: u64,
+    /// The record's bytes as they stand there, without the terminator.
+    pub raw: Bytes,
+}
+
+/// A change of one entry of an operator's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateChange {
+    /// The name that the user gave the operator, unique in the pipeline.
+    pub operator: Arc<str>,
+    /// The key of the entry.
+    pub key: Vec<u8>,
+    /// The version of the format of `value`, so that a later version of the operator can read it.
+    pub format: u16,
+    /// The new value, or `None` to forget the entry.
+    pub value: Option<Vec<u8>>,
+}
+
+/// How many records of one split a batch stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitCount {
+    /// The split.
+    pub split: Split,
+    /// Records read, whatever became of them.
+    pub read: u64,
+    /// Records that a transform left out on purpose.
+    pub filtered: u64,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            rejects: Vec::new(),
+            state: Vec::new(),
+            positions: Vec::new(),
+            counts: Vec::new(),
+            bytes: 0,
+            times: Times::default(),
+        }
+    }
+}
+
+impl<T> Batch<T> {
+    /// Whether nothing has to become durable.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+            && self.rejects.is_empty()
+            && self.state.is_empty()
+            && self.positions.is_empty()
+            && self.counts.is_empty()
+    }
+
+    /// The same batch with each record turned into what `f` makes of it: a value, a refusal, or nothing, which counts it
+    /// as filtered.
+    ///
+    /// All transforms of one record to at most one other are built on this, so that the balance
+    /// *read = stored + duplicates + rejected + filtered* is kept in one place.
+    pub fn try_filter_map<U>(self, mut f: impl FnMut(T, Option<&Origin>) -> Result<Option<U>, Refusal>) -> Batch<U> {
+        let mut out = Batch {
+            records: Vec::with_capacity(self.records.len()),
+            rejects: self.rejects,
+            state: self.state,
+            positions: self.positions,
+            counts: self.counts,
+            bytes: self.bytes,
+            times: self.times,
+        };
+        for Record { value, origin } in self.records {
+            match f(value, origin.as_ref()) {
+                Ok(Some(value)) => out.records.push(Record { value, origin }),
+                Ok(None) => {
+                    if let Some(origin) = &origin {
+                        out.count_of(&origin.split).filtered += 1;
+                    }
+                }
+                Err(refusal) => out.rejects.push(Reject::new(origin, refusal)),
+            }
+        }
+        out
+    }
+
+    /// The counts of a split in this batch, added if it has none yet.
+    pub fn count_of(&mut self, split: &Split) -> &mut SplitCount {
+        // A batch is of one split, rarely of a few: looking from the end is faster than a map.
+        let at = match self.counts.iter().rposition(|count| count.split == *split) {
+            Some(at) => at,
+            None => {
+                self.counts.push(SplitCount {
+                    split: split.clone(),
+                    read: 0,
+                    filtered: 0,
+                });
+                self.counts.len() - 1
+            }
+        };
+        &mut self.counts[at]
+    }
+}

@@ -1,0 +1,192 @@
+//! The error of the library: a kind to branch on, a message, where it happened, and the cause.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use super::split::Split;
+
+/// The result of this library's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong, where, and what to do next.
+///
+/// A bad *record* is never an error: it becomes a [`Reject`](crate::Reject) and the stream goes on. An error ends the
+/// pipeline; everything that was committed before it stays.
+// Boxed so that a `Result` stays small in the hot paths.
+#[derive(thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, thiserror::Error)]
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    place: Option<Place>,
+    hint: Option<Cow<'static, str>>,
+    #[source]
+    cause: Option<Cause>,
+}
+
+#[derive(Debug)]
+struct Place {
+    split: Split,
+    offset: u64,
+}
+
+/// What kind of failure an [`Error`] is, to branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The pipeline was put together or configured in a way that can't work. Trying again does not help.
+    Configuration,
+    /// The source could not read.
+    Source,
+    /// The sink could not write.
+    Sink,
+    /// The target of the sink is not as the sink needs it: a table or a column is missing, a right was not granted.
+    Schema,
+    /// The target of the sink can't be reached.
+    Unavailable,
+    /// Another instance of the same pipeline has taken over; this one must not write any more.
+    Fenced,
+    /// A task of the pipeline panicked, which is a bug.
+    Panicked,
+}
+
+/// The [`report`](Error::report): what a `main` prints that returns the error, and what `expect` panics with.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
+    }
+}
+
+impl Error {
+    /// An error with a message that says what went wrong, without a capital and without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            place: None,
+            hint: None,
+            cause: None,
+        }))
+    }
+
+    /// The error for what a sink could not do to the file or directory at `path`, with what helps against it: can't
+    /// `act` `path`.
+    pub fn cant(act: &str, path: &Path, cause: io::Error) -> Self {
+        let hint = match cause.kind() {
+            io::ErrorKind::StorageFull => Some("the disk is full: free some space and start again"),
+            io::ErrorKind::QuotaExceeded => Some("the disk quota is used up: free some space and start again"),
+            io::ErrorKind::PermissionDenied => Some("the user of this process must be allowed to write there"),
+            io::ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only: choose another directory"),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Some("a file is in the way: choose another directory")
+            }
+            _ => None,
+        };
+        let err = Self::new(ErrorKind::Sink, format!("can't {act} {}", path.display())).caused_by(cause);
+        match hint {
+            Some(hint) => err.hint(hint),
+            None => err,
+        }
+    }
+
+    /// Adds where in the input it happened: the byte `offset` in `split`.
+    #[must_use]
+    pub fn at(mut self, split: &Split, offset: u64) -> Self {
+        self.0.place = Some(Place {
+            split: split.clone(),
+            offset,
+        });
+        self
+    }
+
+    /// Adds what the reader of the message can do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the error that led to this one; [`source`](StdError::source) gives it back.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The split and the byte offset where it happened, if it happened at one.
+    pub fn position(&self) -> Option<(&Split, u64)> {
+        self.0.place.as_ref().map(|p| (&p.split, p.offset))
+    }
+
+    /// The message with every cause behind it, on one line: what a program prints before it ends.
+    pub fn report(&self) -> String {
+        let mut line = self.0.headline();
+        let mut cause = StdError::source(self);
+        while let Some(err) = cause {
+            let text = err.to_string();
+            // Drivers often repeat their cause in their own message.
+            if !line.ends_with(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
+            cause = err.source();
+        }
+        if let Some(hint) = &self.0.hint {
+            line.push_str(" (");
+            line.push_str(hint);
+            line.push(')');
+        }
+        line
+    }
+}
+
+impl Inner {
+    fn headline(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{} at byte {} of {}", self.message, place.offset, place.split),
+            None => self.message.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_has_place_causes_and_what_to_do() {
+        let split = Split::new("csv", "a.csv");
+        let err = Error::new(ErrorKind::Source, "can't read")
+            .at(&split, 7)
+            .hint("try again")
+            .caused_by(io::Error::other("broken"));
+        assert_eq!(err.to_string(), "can't read at byte 7 of csv:a.csv (try again)");
+        assert_eq!(err.report(), "can't read at byte 7 of csv:a.csv: broken (try again)");
+        assert_eq!(format!("{err:?}"), err.report());
+        assert_eq!(err.position(), Some((&split, 7)));
+        assert_eq!(StdError::source(&err).unwrap().to_string(), "broken");
+    }
+}

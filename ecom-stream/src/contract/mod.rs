@@ -1,0 +1,28 @@
+//! What sources, transforms and sinks promise to each other: the three traits, and the types in their signatures.
+
+mod batch;
+mod either;
+mod error;
+mod ledger;
+mod reject;
+mod sink;
+mod source;
+mod split;
+mod stages;
+mod times;
+mod topology;
+mod transform;
+
+pub use batch::{Batch, BatchStream, Origin, Record, SplitCount, StateChange};
+pub use either::Either;
+pub use error::{Error, ErrorKind, Result};
+pub(crate) use ledger::Run;
+pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_FINISHED, MAX_UNFINISHED};
+pub use reject::{Reason, Reject};
+pub use sink::{Commit, Counts, Sink};
+pub use source::{Committed, Source};
+pub use split::{Mark, Position, Refusal, Split, SplitState};
+pub use stages::Stages;
+pub use times::Times;
+pub use topology::{SourceInfo, Topology};
+pub use transform::Transform;

@@ -1,0 +1,311 @@
+use std::ffi::OsStr;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, BufReader, ReadBuf};
+
+use super::file_name::ends_with;
+use super::reader::Unreadable;
+use crate::contract::{Reason, Refusal};
+
+/// How a file is compressed, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+const BUFFER_BYTES: usize = 64 << 10;
+/// What a file may make its reader keep in memory: 32 MiB, enough for zstd --ultra -20.
+const MAX_WINDOW_LOG: u32 = 25;
+
+impl Compression {
+    pub(crate) fn of(name: &OsStr) -> Self {
+        if ends_with(name, ".gz") {
+            Self::Gzip
+        } else if ends_with(name, ".zst") {
+            Self::Zstd
+        } else {
+            Self::None
+        }
+    }
+
+    /// The word for it in a message.
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    fn decoder<F: AsyncRead + Unpin>(self, file: F) -> Decoder<F> {
+        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, Packed(file));
+        match self {
+            Self::None => Decoder::None(file),
+            Self::Gzip => {
+                let mut decoder = GzipDecoder::new(buffered(file));
+                decoder.multiple_members(true);
+                Decoder::Gzip(Box::new(decoder))
+            }
+            Self::Zstd => {
+                let limits = [DParameter::window_log_max(MAX_WINDOW_LOG)];
+                let mut decoder = ZstdDecoder::with_params(buffered(file), &limits);
+                decoder.multiple_members(true);
+                Decoder::Zstd(Box::new(decoder))
+            }
+        }
+    }
+}
+
+/// What stands in a file, decompressed as it is read. Offsets are those in that; going back decompresses again.
+#[derive(Debug)]
+pub(crate) struct Content<F> {
+    compression: Compression,
+    /// `None` only while it is moved.
+    decoder: Option<Decoder<F>>,
+    at: u64,
+}
+
+#[derive(Debug)]
+enum Decoder<F> {
+    None(F),
+    Gzip(Box<GzipDecoder<BufReader<Packed<F>>>>),
+    Zstd(Box<ZstdDecoder<BufReader<Packed<F>>>>),
+}
+
+/// A compressed file: marks its errors, so that they are told from those of the decoder.
+#[derive(Debug)]
+struct Packed<F>(F);
+
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct FileError(io::Error);
+
+impl<F: AsyncRead + Unpin> AsyncRead for Packed<F> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.0).poll_read(cx, buf);
+        read.map_err(|err| io::Error::new(err.kind(), FileError(err)))
+    }
+}
+
+impl<F: AsyncRead + Unpin> Decoder<F> {
+    fn file(&self) -> &F {
+        match self {
+            Self::None(file) => file,
+            Self::Gzip(decoder) => &decoder.get_ref().get_ref().0,
+            Self::Zstd(decoder) => &decoder.get_ref().get_ref().0,
+        }
+    }
+
+    fn into_file(self) -> F {
+        match self {
+            Self::None(file) => file,
+            Self::Gzip(decoder) => decoder.into_inner().into_inner().0,
+            Self::Zstd(decoder) => decoder.into_inner().into_inner().0,
+        }
+    }
+}
+
+impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
+    /// What stands in `file`, which is at its start.
+    pub(crate) fn new(file: F, compression: Compression) -> Self {
+        Self {
+            compression,
+            decoder: Some(compression.decoder(file)),
+            at: 0,
+        }
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.compression != Compression::None
+    }
+
+    pub(crate) fn file(&self) -> io::Result<&F> {
+        self.decoder.as_ref().map(Decoder::file).ok_or_else(lost)
+    }
+
+    /// Goes to an offset; where the content ends before that, to its end.
+    pub(crate) async fn seek_to(&mut self, offset: u64) -> io::Result<()> {
+        if let Some(Decoder::None(file)) = &mut self.decoder {
+            file.seek(io::SeekFrom::Start(offset)).await?;
+            return Ok(());
+        }
+        if offset < self.at {
+            let mut file = self.decoder.take().ok_or_else(lost)?.into_file();
+            file.rewind().await?;
+            *self = Self::new(file, self.compression);
+        }
+        let ahead = offset - self.at;
+        tokio::io::copy(&mut self.take(ahead), &mut tokio::io::sink()).await?;
+        Ok(())
+    }
+}
+
+impl<F: AsyncRead + Unpin> AsyncRead for Content<F> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = match &mut self.decoder {
+            Some(Decoder::None(file)) => return Pin::new(file).poll_read(cx, buf),
+            Some(Decoder::Gzip(decoder)) => ready!(Pin::new(decoder).poll_read(cx, buf)),
+            Some(Decoder::Zstd(decoder)) => ready!(Pin::new(decoder).poll_read(cx, buf)),
+            None => Err(lost()),
+        };
+        self.at += (buf.filled().len() - before) as u64;
+        Poll::Ready(read.map_err(|err| unreadable(err, self.compression)))
+    }
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the file was lost while it was rewound")
+}
+
+/// Tells damage in what was compressed from trouble with the disk, which passes.
+fn unreadable(err: io::Error, compression: Compression) -> io::Error {
+    let err = match err.downcast::<FileError>() {
+        Ok(FileError(err)) => return err,
+        Err(err) => err,
+    };
+    let name = compression.name();
+    let refusal = match err.kind() {
+        io::ErrorKind::UnexpectedEof => Refusal::new(
+            Reason::COMPRESSED_TRUNCATED,
+            format!("the {name} data end in the middle: the file was cut off"),
+        ),
+        _ => {
+            let detail = match err.to_string() {
+                message if message.contains("Frame requires too much memory") => {
+                    "it needs a window of more than 32 MiB: compress it without --long and --ultra".to_owned()
+                }
+                message => format!("the {name} data can't be decompressed: {message}"),
+            };
+            Refusal::new(Reason::COMPRESSED_DAMAGED, detail)
+        }
+    };
+    io::Error::new(err.kind(), Unreadable(refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    async fn packed(compression: Compression, text: &[u8]) -> Vec<u8> {
+        let mut packed = Vec::new();
+        match compression {
+            Compression::None => packed.extend_from_slice(text),
+            Compression::Gzip => {
+                let mut encoder = GzipEncoder::new(&mut packed);
+                encoder.write_all(text).await.unwrap();
+                encoder.shutdown().await.unwrap();
+            }
+            Compression::Zstd => {
+                let mut encoder = ZstdEncoder::new(&mut packed);
+                encoder.write_all(text).await.unwrap();
+                encoder.shutdown().await.unwrap();
+            }
+        }
+        packed
+    }
+
+    fn text() -> Vec<u8> {
+        (0..60_000_u32)
+            .flat_map(|n| format!("{},{}\n", n, n.wrapping_mul(2_654_435_761)).into_bytes())
+            .collect()
+    }
+
+    async fn read(bytes: Vec<u8>, compression: Compression) -> (Vec<u8>, io::Result<usize>) {
+        let mut out = Vec::new();
+        let read = Content::new(Cursor::new(bytes), compression)
+            .read_to_end(&mut out)
+            .await;
+        (out, read)
+    }
+
+    fn reason(err: &io::Error) -> Option<Reason> {
+        let inner = err.get_ref()?.downcast_ref::<Unreadable>()?;
+        Some(inner.0.reason.clone())
+    }
+
+    #[tokio::test]
+    async fn offsets_are_those_of_the_content() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let text = text();
+            // Of several members, as appending makes them.
+            let mut bytes = packed(compression, &text[..1_000]).await;
+            bytes.extend(packed(compression, &text[1_000..]).await);
+            let mut content = Content::new(Cursor::new(bytes), compression);
+            for offset in [0, 999, 1_000, 500_000, 7] {
+                content.seek_to(offset).await.unwrap();
+                let mut next = [0; 100];
+                content.read_exact(&mut next).await.unwrap();
+                assert_eq!(next, text[offset as usize..][..100], "{compression:?} {offset}");
+            }
+            content.seek_to(text.len() as u64 + 9).await.unwrap();
+            assert_eq!(content.read(&mut [0; 9]).await.unwrap(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_off_or_damaged_is_told_as_such() {
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let (text, whole) = (text(), packed(compression, &text()).await);
+            for cut in [1, 5, whole.len() / 2, whole.len() - 1] {
+                let (out, err) = read(whole[..cut].to_vec(), compression).await;
+                assert_eq!(
+                    reason(&err.unwrap_err()),
+                    Some(Reason::COMPRESSED_TRUNCATED),
+                    "{compression:?} {cut}"
+                );
+                assert!(text.starts_with(&out));
+            }
+            let (_, err) = read(text.clone(), compression).await;
+            assert_eq!(reason(&err.unwrap_err()), Some(Reason::COMPRESSED_DAMAGED));
+            let mut flipped = whole.clone();
+            let at = flipped.len() - 6;
+            flipped[at] ^= 0x55;
+            let (_, err) = read(flipped, compression).await;
+            assert_eq!(
+                reason(&err.unwrap_err()),
+                Some(Reason::COMPRESSED_DAMAGED),
+                "{compression:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_window_that_needs_too_much_memory_is_refused() {
+        use async_compression::Level;
+        use async_compression::zstd::CParameter;
+
+        let mut bytes = Vec::new();
+        let params = [CParameter::window_log(27)];
+        let mut encoder = ZstdEncoder::with_quality_and_params(&mut bytes, Level::Fastest, &params);
+        encoder.write_all(&text()).await.unwrap();
+        encoder.shutdown().await.unwrap();
+        let (_, err) = read(bytes, Compression::Zstd).await;
+        let message = err.unwrap_err().to_string();
+        assert!(message.contains("32 MiB"), "{message}");
+    }
+
+    #[test]
+    fn names() {
+        for (name, compression) in [
+            ("a.csv", Compression::None),
+            ("a.csv.gz", Compression::Gzip),
+            ("a.CSV.GZ", Compression::Gzip),
+            ("a.csv.zst", Compression::Zstd),
+            ("gz", Compression::None),
+        ] {
+            assert_eq!(Compression::of(OsStr::new(name)), compression, "{name}");
+        }
+    }
+}

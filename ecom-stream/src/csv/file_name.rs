@@ -1,0 +1,36 @@
+//! Which files are read, by their names alone.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// The endings of names of files that are read, in any case.
+const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
+
+/// Whether a file of that name is read when it is in the directory of a source.
+pub(crate) fn is_to_be_read(name: &OsStr) -> bool {
+    !is_hidden(name) && !is_temporary(name) && is_csv(name)
+}
+
+/// Whether the name of a file, or of a directory on the way to it, begins with a dot, or is the one in which Spark and Hadoop
+/// write what they may give up and write again.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes()
+        .split(|byte| *byte == b'/')
+        .any(|part| part.starts_with(b".") || part == b"_temporary")
+}
+
+/// Whether the name says that the file is still being written.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    ends_with(name, ".tmp") || ends_with(name, ".part")
+}
+
+/// Whether the name is that of a CSV file, compressed or not.
+pub(crate) fn is_csv(name: &OsStr) -> bool {
+    ENDINGS.iter().any(|ending| ends_with(name, ending))
+}
+
+/// Whether `name` ends with `ending`, in any case.
+pub(crate) fn ends_with(name: &OsStr, ending: &str) -> bool {
+    let name = name.as_bytes();
+    name.len() >= ending.len() && name[name.len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())
+}

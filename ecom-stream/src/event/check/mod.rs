@@ -1,0 +1,252 @@
+//! What would become of a file, without a database: which events it would give, and what would be refused and why.
+
+mod lines;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::fs::File;
+
+use crate::contract::{Error, ErrorKind, Origin, Reason, Refusal, Result, Split};
+use crate::csv::CsvLimits;
+use crate::csv::{Compression, Content, is_to_be_read, to_path};
+use crate::csv::{CsvReader, End, HeaderStep, Step};
+use crate::event::RulesOfHeader;
+use crate::event::mapping::Mapping;
+use crate::event::{Event, Rules};
+
+/// What would become of a file.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CheckedFile {
+    /// Records that would be stored, but for those that the table has already.
+    pub accepted: u64,
+    /// Records that would be refused, by reason.
+    pub rejected: BTreeMap<Reason, RejectsOfReason>,
+    /// Why the file would not be read, or not to its end.
+    pub unusable: Option<Refusal>,
+    /// Lines below the header that are not read where the file is [`unusable`](Self::unusable) for its header.
+    pub unread_lines: u64,
+    /// The [ready mapping](Mapping::ready) that reads a file with this header, where it was checked by none.
+    pub ready_mapping: Option<&'static str>,
+    /// The first events as they would be stored.
+    pub events: Vec<Example<Event>>,
+    /// Columns that would not be stored.
+    pub ignored_columns: Vec<String>,
+    /// Whether a file of that name is read at all when it is in a directory.
+    pub is_read_by_name: bool,
+}
+
+/// What was refused for one reason.
+#[derive(Debug, Clone, Default)]
+pub struct RejectsOfReason {
+    /// How often.
+    pub count: u64,
+    /// The first ones: what was found, and their bytes.
+    pub examples: Vec<Example<(String, String)>>,
+}
+
+/// Something in a file, and where.
+#[derive(Debug, Clone)]
+pub struct Example<T> {
+    /// The line on which its record begins; the first has number 1.
+    pub line: u64,
+    /// The number of the record; the first has number 1.
+    pub record: u64,
+    /// What it is.
+    pub value: T,
+    byte_offset: u64,
+}
+
+impl CheckedFile {
+    /// How many records would be refused.
+    pub fn rejected_count(&self) -> u64 {
+        self.rejected.values().map(|found| found.count).sum()
+    }
+
+    /// Whether all of it would be stored.
+    pub fn is_clean(&self) -> bool {
+        self.rejected.is_empty() && self.unusable.is_none()
+    }
+}
+
+/// Reads a file as a pipeline would that has this mapping and these rules, and keeps the first `examples` events and as many
+/// refused records of each reason. Memory is bounded, whatever the size of the file.
+///
+/// That the same event comes twice is not seen: that is for the database to tell.
+///
+/// # Errors
+///
+/// When the file can't be read. What stands in it is never an error.
+pub async fn check_file(
+    path: impl AsRef<Path>,
+    mapping: Option<&Mapping>,
+    rules: Rules,
+    examples: usize,
+) -> Result<CheckedFile> {
+    let path = path.as_ref();
+    let cant = |err: io::Error| {
+        let message = format!("can't read {}", path.display());
+        let is_directory = err.kind() == io::ErrorKind::IsADirectory;
+        let err = Error::new(ErrorKind::Source, message).caused_by(err);
+        match is_directory {
+            true => err.hint("name the files in it"),
+            false => err,
+        }
+    };
+    let rules = match mapping {
+        Some(mapping) => rules.mapping(mapping.clone()),
+        None => rules,
+    };
+    let mut check = Check {
+        rules,
+        now: OffsetDateTime::now_utc(),
+        examples,
+        found: CheckedFile {
+            is_read_by_name: path.file_name().is_some_and(is_to_be_read),
+            ..CheckedFile::default()
+        },
+    };
+    check.read(path, mapping).await.map_err(cant)?;
+    let mut found = check.found;
+    lines::number(path, &mut found).await.map_err(cant)?;
+    Ok(found)
+}
+
+/// A file that is being checked.
+struct Check {
+    rules: Rules,
+    now: OffsetDateTime,
+    examples: usize,
+    found: CheckedFile,
+}
+
+impl Check {
+    async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
+        let content = open(path).await?;
+        // A relative path has a slash before its file only where it has directories.
+        let split = Split::new("csv", to_path(path.as_os_str()));
+        let (columns, dialect) = match mapping {
+            Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
+            None => (Event::columns(), crate::csv::Dialect::default()),
+        };
+        let mut reader = CsvReader::new(content, split, CsvLimits::default(), dialect);
+        match reader.read_header(&columns).await? {
+            HeaderStep::Empty => return Ok(()),
+            HeaderStep::Found {
+                check: Ok(check),
+                whole,
+            } => {
+                self.found.ignored_columns = check.ignored;
+                if !whole {
+                    return Ok(());
+                }
+            }
+            HeaderStep::Found {
+                check: Err(refusal), ..
+            } => {
+                self.found.unusable = Some(refusal);
+                self.found.unread_lines = lines::count(path).await?.saturating_sub(1);
+                if mapping.is_none() {
+                    self.found.ready_mapping = ready_for(path).await?;
+                }
+                return Ok(());
+            }
+        }
+        let mut of_header = RulesOfHeader::new(&self.rules, &Arc::clone(reader.header()));
+        loop {
+            let mut step = reader.step().await?;
+            let end = step.end.take();
+            self.judge(step, &mut of_header);
+            match end {
+                None => {}
+                Some(End::Clean) => return Ok(()),
+                Some(End::Tail) => {
+                    let mut tail = reader.take_tail();
+                    if let Some(End::Damaged(refusal)) = tail.end.take() {
+                        self.found.unusable = Some(refusal);
+                    }
+                    self.judge(tail, &mut of_header);
+                    return Ok(());
+                }
+                Some(End::Damaged(refusal)) => {
+                    self.found.unusable = Some(refusal);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, step: Step, of_header: &mut RulesOfHeader) {
+        for reject in step.rejects {
+            self.refused(reject.origin.as_ref(), reject.refusal);
+        }
+        for record in step.records {
+            let origin = record.origin.as_ref();
+            match of_header.event(&self.rules, &record.value, origin, "", self.now) {
+                Ok(event) => {
+                    self.found.accepted += 1;
+                    if self.found.events.len() < self.examples
+                        && let Some(origin) = origin
+                    {
+                        self.found.events.push(Example::new(origin, event));
+                    }
+                }
+                Err(refusal) => self.refused(origin, refusal),
+            }
+        }
+    }
+
+    fn refused(&mut self, origin: Option<&Origin>, refusal: Refusal) {
+        let found = self.found.rejected.entry(refusal.reason).or_default();
+        found.count += 1;
+        if found.examples.len() < self.examples
+            && let Some(origin) = origin
+        {
+            let raw = String::from_utf8_lossy(&origin.raw).into_owned();
+            found.examples.push(Example::new(origin, (refusal.detail, raw)));
+        }
+    }
+}
+
+impl<T> Example<T> {
+    fn new(origin: &Origin, value: T) -> Self {
+        Self {
+            line: 0,
+            record: origin.record,
+            value,
+            byte_offset: origin.byte_offset,
+        }
+    }
+}
+
+/// The ready mapping whose columns a file has.
+async fn ready_for(path: &Path) -> io::Result<Option<&'static str>> {
+    for (name, text) in Mapping::ready() {
+        let Ok(mapping) = Mapping::from_toml(text) else {
+            continue;
+        };
+        let split = Split::new("csv", to_path(path.as_os_str()));
+        let content = open(path).await?;
+        let mut reader = CsvReader::new(content, split, CsvLimits::default(), mapping.dialect().clone());
+        let header = reader.read_header(&mapping.columns()).await?;
+        if matches!(header, HeaderStep::Found { check: Ok(_), .. }) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// What stands in a file, decompressed as its name says.
+pub(crate) async fn open(path: &Path) -> io::Result<Content<File>> {
+    let file = File::open(path).await?;
+    let is_empty = file.metadata().await?.len() == 0;
+    let compression = match is_empty {
+        true => Compression::None,
+        false => Compression::of(path.as_os_str()),
+    };
+    Ok(Content::new(file, compression))
+}

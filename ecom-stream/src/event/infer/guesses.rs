@@ -1,0 +1,98 @@
+use super::column::Column;
+use super::{prices, times, words};
+use crate::event::Event;
+
+/// Which column may be what of an event.
+pub(super) struct Guesses {
+    /// For each of [`Event::COLUMNS`].
+    columns: [Option<usize>; Event::COLUMNS.len()],
+    pub(super) time: Option<times::Guess>,
+    /// Columns whose names say nothing and whose values may be that: for a person to decide.
+    pub(super) likely_type: Option<usize>,
+    pub(super) likely_price: Option<usize>,
+}
+
+impl Guesses {
+    pub(super) fn new(columns: &[Column]) -> Self {
+        let mut guesses = Self {
+            columns: [None; Event::COLUMNS.len()],
+            time: None,
+            likely_type: None,
+            likely_price: None,
+        };
+        // What values can prove comes first: a column called "event" may be a time or a kind.
+        let mut times: Vec<(usize, times::Guess)> = columns
+            .iter()
+            .enumerate()
+            .filter_map(|(at, column)| Some((at, times::guess(&column.values)?)))
+            .collect();
+        times.sort_by_key(|(at, guess)| {
+            (
+                words::rank("event_time", &columns[*at].name).unwrap_or(99),
+                guess.is_number,
+            )
+        });
+        // A number may be anything, unless its name says that it is a time.
+        times.retain(|(at, guess)| !guess.is_number || words::rank("event_time", &columns[*at].name).is_some());
+        if let Some((at, guess)) = times.into_iter().next() {
+            guesses.set("event_time", at);
+            guesses.time = Some(guess);
+        }
+        let kinds = |column: &Column| {
+            column
+                .distinct()
+                .filter(|(word, _)| words::event_type(word).is_some())
+                .count()
+        };
+        let by_kinds = (0..columns.len()).filter(|at| !guesses.has(*at) && kinds(&columns[*at]) > 0);
+        if let Some(at) = by_kinds.max_by_key(|at| kinds(&columns[*at])) {
+            guesses.set("event_type", at);
+        }
+        for name in Event::COLUMNS {
+            if guesses.of(name).is_none() && name != "event_time" {
+                let named = (0..columns.len()).filter(|at| !guesses.has(*at));
+                let best = named
+                    .filter_map(|at| Some((words::rank(name, &columns[at].name)?, at)))
+                    .min();
+                if let Some((_, at)) = best {
+                    guesses.set(name, at);
+                }
+            }
+        }
+        let unused = |guesses: &Self, is_like: fn(&Column) -> bool| {
+            (0..columns.len()).find(|at| !guesses.has(*at) && is_like(&columns[*at]))
+        };
+        if guesses.of("event_type").is_none() {
+            guesses.likely_type = unused(&guesses, has_few_words);
+        }
+        if guesses.of("price").is_none() {
+            guesses.likely_price = unused(&guesses, prices::look_like_prices);
+        }
+        guesses
+    }
+
+    fn place(name: &str) -> Option<usize> {
+        Event::COLUMNS.iter().position(|column| *column == name)
+    }
+
+    fn set(&mut self, name: &str, column: usize) {
+        if let Some(at) = Self::place(name) {
+            self.columns[at] = Some(column);
+        }
+    }
+
+    pub(super) fn of(&self, name: &str) -> Option<usize> {
+        self.columns[Self::place(name)?]
+    }
+
+    pub(super) fn has(&self, column: usize) -> bool {
+        self.columns.contains(&Some(column))
+    }
+}
+
+/// As a column of types has: two to six words that come again and again, without digits.
+fn has_few_words(column: &Column) -> bool {
+    let words: Vec<_> = column.distinct().collect();
+    let is_word = |word: &str| !word.contains(|c: char| c.is_numeric());
+    (2..=6).contains(&words.len()) && words.len() < column.values.len() && words.iter().all(|(word, _)| is_word(word))
+}

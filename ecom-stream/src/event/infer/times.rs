@@ -1,0 +1,94 @@
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+use crate::event::TimeFormat;
+
+/// How a column of times is written.
+#[derive(Debug, Clone)]
+pub(super) struct Guess {
+    pub(super) format: &'static str,
+    /// Others that read all the values too.
+    pub(super) others: Vec<&'static str>,
+    /// Numbers may be anything.
+    pub(super) is_number: bool,
+}
+
+/// In the order in which they are believed.
+const FORMATS: [&str; 36] = [
+    "rfc3339",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_us",
+    "%Y-%m-%d %H:%M:%S UTC",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f UTC",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f%:z",
+    "%Y-%m-%d %H:%M:%S%.f %z",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%z",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+    "%Y/%m/%d %H:%M:%S",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y %H:%M:%S",
+    "%m-%d-%Y %H:%M",
+    "%m-%d-%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M %p",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y %H:%M",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%d.%m.%y %H:%M",
+    "%d/%b/%Y:%H:%M:%S %z",
+];
+
+/// The format in which most values are times of our days, if there is one.
+pub(super) fn guess(values: &[String]) -> Option<Guess> {
+    const MAX_LOOKED_AT: usize = 1_000;
+    let values = &values[..values.len().min(MAX_LOOKED_AT)];
+    let days = datetime!(2000-01-01 00:00 UTC)..OffsetDateTime::now_utc() + Duration::days(1);
+    let fitting = |format: &'static str| {
+        let parser = TimeFormat::named(format).ok()?;
+        let fits = |value: &&String| parser.parse(value).is_some_and(|time| days.contains(&time));
+        Some((format, values.iter().filter(fits).count()))
+    };
+    let fitting: Vec<_> = FORMATS.into_iter().filter_map(fitting).collect();
+    let most = fitting
+        .iter()
+        .map(|(_, fits)| *fits)
+        .max()
+        .filter(|most| most * 2 > values.len())?;
+    let mut best = fitting
+        .into_iter()
+        .filter(|(_, fits)| *fits == most)
+        .map(|(format, _)| format);
+    let format = best.next()?;
+    Some(Guess {
+        format,
+        is_number: format.starts_with("epoch_"),
+        // Only day and month may be taken for each other.
+        others: best.filter(|other| is_swapped(format, other)).collect(),
+    })
+}
+
+/// Values that are no times in a format.
+pub(super) fn misfits<'a>(format: &str, values: &'a [String]) -> Vec<&'a String> {
+    let format = TimeFormat::named(format).unwrap_or_default();
+    values.iter().filter(|value| format.parse(value).is_none()).collect()
+}
+
+fn is_swapped(format: &str, other: &str) -> bool {
+    let swapped = format.replace("%d", "\0").replace("%m", "%d").replace('\0', "%m");
+    swapped == other
+}

@@ -1,0 +1,275 @@
+use std::collections::BTreeMap;
+
+use super::column::Column;
+use super::guesses::Guesses;
+use super::sample::Sample;
+use super::{Proposal, meaning, prices, times};
+use crate::event::{Event, EventType, PriceFormat, TimeFormat};
+
+const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
+/// A column with more of them has something else in it, or is dirty.
+const MAX_UNKNOWN_WORDS: usize = 12;
+
+/// Writes down what was guessed, and what was seen.
+pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses: &Guesses) -> Proposal {
+    let mut toml = String::new();
+    let mut missing = Vec::new();
+    let part = if sample.is_part { "the first" } else { "all" };
+    // Writing to a string does not fail.
+    let mut line = |text: String| toml.push_str(&(text + "\n"));
+    line(format!(
+        "# A mapping for files like {path:?}, proposed from {part} {} rows.",
+        sample.rows.len()
+    ));
+    line("# Look at it before you use it: names and values were seen, what they mean was guessed.".into());
+    if !sample.is_utf8 {
+        line(
+            "# It is not UTF-8, and what is not will be refused: convert it, as with iconv -f latin1 -t utf-8.".into(),
+        );
+    }
+    let odd = sample
+        .rows
+        .iter()
+        .filter(|row| row.len() != sample.header.len())
+        .count();
+    if odd > 0 {
+        let rows = if odd == 1 { "row has" } else { "rows have" };
+        line(format!(
+            "# {odd} {rows} another number of fields than {}, and will be refused.",
+            sample.header.len()
+        ));
+    }
+    line(String::new());
+    if sample.delimiter != b',' {
+        line(format!(
+            "delimiter = {}",
+            text(&char::from(sample.delimiter).to_string())
+        ));
+    }
+    if sample.quote != b'"' {
+        line(format!("quote = {}", text(&char::from(sample.quote).to_string())));
+    }
+    if !sample.has_header {
+        line("# The first line is no header: these names were made up, and can be changed here and below.".into());
+        let names: Vec<String> = sample.header.iter().map(|name| text(name)).collect();
+        line(format!("header = [{}]", names.join(", ")));
+    }
+    let mut nulls: BTreeMap<&str, usize> = BTreeMap::new();
+    for (word, count) in columns.iter().flat_map(|column| &column.null_words) {
+        *nulls.entry(word).or_default() += count;
+    }
+    if !nulls.is_empty() {
+        let seen: Vec<String> = nulls
+            .iter()
+            .map(|(word, count)| format!("{word} {}", how_often(*count)))
+            .collect();
+        line(format!("# Seen: {}.", seen.join(", ")));
+        let words: Vec<String> = nulls.keys().map(|word| text(word)).collect();
+        line(format!("nulls = [{}]", words.join(", ")));
+    }
+    if guesses.of("event_id").is_none() {
+        line("# No column has ids. By position a row that comes again, in another file, is stored again; by content rows".into());
+        line("# that are alike are one event.".into());
+        line("ids = \"position\"".into());
+    }
+    if let Some(why) = purchases_without_price(columns, guesses) {
+        line(format!("# {why}"));
+        line("price_optional = true".into());
+    }
+    let price = guesses.of("price").or(guesses.likely_price);
+    let price_format = price.map_or_else(PriceFormat::default, |at| prices::format(&columns[at]));
+    if price_format.decimal != '.' {
+        line(format!("decimal = {}", text(&price_format.decimal.to_string())));
+    }
+    if let Some(separator) = price_format.thousands {
+        line(format!("thousands = {}", text(&separator.to_string())));
+    }
+    let unused: Vec<&Column> = (0..columns.len())
+        .filter(|at| !guesses.has(*at))
+        .map(|at| &columns[at])
+        .collect();
+    let has_unused = !unused.is_empty();
+    if has_unused {
+        line("# These columns have no place in an event; with extra = true they are kept in ecom.events.extra:".into());
+        for column in unused {
+            line(format!("#   {}", seen(column)));
+        }
+        line("extra = false".into());
+    }
+    line("\n[event]".into());
+    for name in Event::COLUMNS {
+        let Some(column) = guesses.of(name).map(|at| &columns[at]) else {
+            if Event::REQUIRED_COLUMNS.contains(&name) {
+                missing.push(name);
+                line(format!(
+                    "# TO BE FILLED IN: no column looks like {name}. {}",
+                    advice(name)
+                ));
+                match guesses.likely_type.filter(|_| name == "event_type") {
+                    Some(at) => {
+                        line(format!("# It may be {}", seen(&columns[at])));
+                        let (entry, _) = event_type(&columns[at], &mut line);
+                        line(format!("# {entry}"));
+                    }
+                    None => line(format!("# {name} = \"...\"")),
+                }
+            } else if name == "price"
+                && let Some(at) = guesses.likely_price
+            {
+                line("# TO BE FILLED IN: take away the # if these are prices:".into());
+                line(format!("# {}", seen(&columns[at])));
+                line(format!("# price = {}", text(&columns[at].name)));
+            } else if has_unused && name != "event_id" {
+                line(format!("# {name} = \"...\"  # TO BE FILLED IN if a column has it"));
+            }
+            continue;
+        };
+        line(format!("# {}", seen(column)));
+        if Event::REQUIRED_COLUMNS.contains(&name) && column.nulls_percent() > 0.0 {
+            line("# Rows without a value will be refused, unless a default is given.".into());
+        }
+        let source = text(&column.name);
+        match name {
+            "event_time" => {
+                if let Some(guess) = &guesses.time {
+                    line_of_misfits(name, &times::misfits(guess.format, &column.values), &mut line);
+                    for other in &guess.others {
+                        line(format!(
+                            "# Every value that was seen fits {other:?} too: look which is meant."
+                        ));
+                    }
+                    if TimeFormat::named(guess.format).is_ok_and(|format| format.assumes_utc()) {
+                        line("# Times have no zone, so UTC is assumed; zone = \"Europe/Berlin\" says another.".into());
+                    }
+                    line(format!(
+                        "event_time = {{ column = {source}, format = {} }}",
+                        text(guess.format)
+                    ));
+                }
+            }
+            "event_type" => {
+                let (entry, is_whole) = event_type(column, &mut line);
+                if !is_whole {
+                    missing.push(name);
+                }
+                line(entry);
+            }
+            _ => {
+                line_of_misfits(name, &misfits(name, column, price_format), &mut line);
+                line(format!("{name} = {source}"));
+            }
+        }
+    }
+    Proposal { toml, missing }
+}
+
+/// The entry for a column of types, and whether it is whole: words that mean no type are to be given a meaning.
+fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) {
+    let mut values = Vec::new();
+    let mut unknown = 0;
+    for (word, count) in column.distinct() {
+        let meaning = match meaning(word) {
+            Some((_, true)) => continue,
+            Some((event_type, false)) => event_type.as_str(),
+            None if unknown < MAX_UNKNOWN_WORDS => {
+                unknown += 1;
+                TO_BE_FILLED_IN
+            }
+            None => {
+                let seen = how_often(count);
+                line(format!(
+                    "# {word:?} (seen {seen}) is none of the types of an event, and will be refused."
+                ));
+                continue;
+            }
+        };
+        values.push(format!("{} = {}", text(word), text(meaning)));
+    }
+    if unknown > 0 {
+        let types: Vec<&str> = EventType::ALL.iter().map(|of| of.as_str()).collect();
+        line(format!(
+            "# {TO_BE_FILLED_IN}: what each word means, of {}.",
+            types.join(", ")
+        ));
+        line("# Rows with a word that is taken out here are refused.".into());
+    }
+    let source = text(&column.name);
+    let entry = match values.is_empty() {
+        true => format!("event_type = {source}"),
+        false => format!(
+            "event_type = {{ column = {source}, values = {{ {} }} }}",
+            values.join(", ")
+        ),
+    };
+    (entry, unknown == 0)
+}
+
+fn how_often(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+/// What was seen of a column, on one line.
+fn seen(column: &Column) -> String {
+    let nulls = match column.nulls_percent() {
+        0.0 => String::new(),
+        percent => format!("; {percent:.1} % without a value"),
+    };
+    match column.samples() {
+        samples if samples.is_empty() => format!("{}: no values were seen", text(&column.name)),
+        samples => format!("{}: {samples}{nulls}", text(&column.name)),
+    }
+}
+
+/// Values that can't be what they should.
+fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec<&'a String> {
+    let fits = |value: &String| match name {
+        "price" => price_format.parse(value).is_ok(),
+        "quantity" => value.parse::<i32>().is_ok_and(|n| n >= 1),
+        _ => true,
+    };
+    column.values.iter().filter(|value| !fits(value)).collect()
+}
+
+fn line_of_misfits(name: &str, misfits: &[&String], line: &mut impl FnMut(String)) {
+    if let Some(first) = misfits.first() {
+        let rows = if misfits.len() == 1 {
+            "row has a value that is"
+        } else {
+            "rows have values that are"
+        };
+        line(format!(
+            "# {} {rows} no {name}, such as {first:?}, and will be refused.",
+            misfits.len()
+        ));
+    }
+}
+
+fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'static str> {
+    let types = &columns[guesses.of("event_type")?];
+    let sells = types
+        .distinct()
+        .any(|(word, _)| meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
+    match (sells, guesses.of("price").or(guesses.likely_price)) {
+        (true, None) => Some("No column has prices: purchases are stored without one, and add nothing to sales."),
+        _ => None,
+    }
+}
+
+fn advice(name: &str) -> &'static str {
+    match name {
+        "event_time" => "Name one, with its format: { column = \"...\", format = \"%d-%m-%Y %H:%M\" }.",
+        "event_type" => "Name one, or say what all rows are: { constant = \"purchase\" }.",
+        "session_id" => {
+            "Name one; the column of the user makes all that a user does one session; or { constant = \"none\" }."
+        }
+        _ => "Name one, or a value for all rows: { constant = \"...\" }.",
+    }
+}
+
+/// A text in TOML, whose basic strings are those of JSON.
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

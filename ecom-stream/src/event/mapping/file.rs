@@ -1,0 +1,328 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::builder::check_event_types;
+use super::{Field, Ids, Mapping, MappingBuilder};
+use crate::contract::{Error, ErrorKind, Result};
+use crate::csv::Dialect;
+use crate::event::{TimeFormat, TimeZone};
+
+/// A mapping as it stands in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MappingFile {
+    delimiter: Option<Spanned<String>>,
+    quote: Option<Spanned<String>>,
+    header: Option<Vec<String>>,
+    #[serde(default)]
+    nulls: Vec<String>,
+    #[serde(default)]
+    ids: IdsWord,
+    #[serde(default)]
+    extra: bool,
+    #[serde(default)]
+    price_optional: bool,
+    decimal: Option<Spanned<String>>,
+    thousands: Option<Spanned<String>>,
+    #[serde(default)]
+    event: EventTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum IdsWord {
+    #[default]
+    Position,
+    Content,
+}
+
+/// The columns of [`Event::COLUMNS`](crate::Event::COLUMNS).
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventTable {
+    event_id: Option<Entry>,
+    event_time: Option<Entry>,
+    event_type: Option<Entry>,
+    user_id: Option<Entry>,
+    session_id: Option<Entry>,
+    product_id: Option<Entry>,
+    product_name: Option<Entry>,
+    category: Option<Entry>,
+    brand: Option<Entry>,
+    price: Option<Entry>,
+    quantity: Option<Entry>,
+}
+
+type Entry = Spanned<FieldEntry>;
+
+/// The name of a column, or a table.
+#[derive(Debug)]
+struct FieldEntry(FieldTable);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldTable {
+    column: Option<String>,
+    path: Option<String>,
+    constant: Option<String>,
+    #[serde(default)]
+    values: BTreeMap<String, String>,
+    default: Option<String>,
+    #[serde(default)]
+    optional: bool,
+    /// Of `event_time` alone.
+    format: Option<Spanned<String>>,
+    zone: Option<Spanned<String>>,
+}
+
+impl Mapping {
+    /// The mapping that a text in TOML describes. `docs/files.md` lists the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] with line and column when the text is no TOML, has a key that there is none of, or a value
+    /// that can't be; and those of [`MappingBuilder::build`].
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let file: MappingFile = toml::from_str(text).map_err(|err| {
+            let message = err.message().replace('\n', ", ");
+            let near = nearest(&message).map(|known| format!("did you mean {known}?"));
+            let refused = refused(text, err.span(), message);
+            match near {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            }
+        })?;
+        file.into_builder(text)?.build()
+    }
+
+    /// Reads the mapping in a file of TOML.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read, and those of [`from_toml`](Self::from_toml).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let refused = |what: &str| {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("can't {what} the mapping {}", path.display()),
+            )
+        };
+        let text = fs::read_to_string(path).map_err(|err| refused("read").caused_by(err))?;
+        Self::from_toml(&text).map_err(|err| refused("use").caused_by(err))
+    }
+}
+
+impl MappingFile {
+    fn into_builder(self, text: &str) -> Result<MappingBuilder> {
+        let mut dialect = Dialect::default();
+        if let Some(delimiter) = self.delimiter {
+            let byte = one_byte(&delimiter)
+                .ok_or_else(|| refused(text, Some(delimiter.span()), "a delimiter is one ASCII character"))?;
+            dialect = dialect.delimiter(byte);
+        }
+        if let Some(quote) = self.quote {
+            let byte = match quote.as_ref().as_str() {
+                "" => None,
+                _ => Some(one_byte(&quote).ok_or_else(|| {
+                    refused(
+                        text,
+                        Some(quote.span()),
+                        "a quote is one ASCII character, or empty where nothing quotes",
+                    )
+                })?),
+            };
+            dialect = dialect.quote(byte);
+        }
+        if let Some(names) = self.header {
+            dialect = dialect.without_header(names);
+        }
+        let mut builder = Mapping::builder()
+            .dialect(dialect)
+            .nulls(self.nulls)
+            .ids(match self.ids {
+                IdsWord::Position => Ids::Position,
+                IdsWord::Content => Ids::Content,
+            });
+        if self.extra {
+            builder = builder.keep_extra();
+        }
+        if self.price_optional {
+            builder = builder.price_optional();
+        }
+        if let Some(decimal) = self.decimal {
+            builder = match decimal.as_ref().as_str() {
+                "." => builder,
+                "," => builder.decimal_comma(),
+                _ => {
+                    let what = "decimals begin with \".\" or \",\"";
+                    return Err(refused(text, Some(decimal.span()), what));
+                }
+            };
+        }
+        if let Some(thousands) = self.thousands {
+            let Some(separator) = one_char(&thousands) else {
+                let what = "what parts thousands is one character";
+                return Err(refused(text, Some(thousands.span()), what));
+            };
+            builder = builder.thousands(separator);
+            builder
+                .check_thousands()
+                .map_err(|err| refused(text, Some(thousands.span()), err.to_string()))?;
+        }
+        for (name, entry) in self.event.into_entries() {
+            let Some(entry) = entry else { continue };
+            let span = entry.span();
+            let FieldEntry(table) = entry.into_inner();
+            if name == "event_time" {
+                if let Some(format) = table.time_format(text)? {
+                    builder = builder.time_format(format);
+                }
+            } else if table.format.is_some() || table.zone.is_some() {
+                return Err(refused(text, Some(span), "only event_time has a format or a zone"));
+            }
+            let field = table
+                .into_field()
+                .map_err(|message| refused(text, Some(span.clone()), message))?;
+            if name == "event_type" {
+                check_event_types(&field).map_err(|err| refused(text, Some(span), err.to_string()))?;
+            }
+            builder = builder.field(name, field);
+        }
+        Ok(builder)
+    }
+}
+
+impl EventTable {
+    fn into_entries(self) -> [(&'static str, Option<Entry>); 11] {
+        [
+            ("event_id", self.event_id),
+            ("event_time", self.event_time),
+            ("event_type", self.event_type),
+            ("user_id", self.user_id),
+            ("session_id", self.session_id),
+            ("product_id", self.product_id),
+            ("product_name", self.product_name),
+            ("category", self.category),
+            ("brand", self.brand),
+            ("price", self.price),
+            ("quantity", self.quantity),
+        ]
+    }
+}
+
+impl FieldTable {
+    fn time_format(&self, text: &str) -> Result<Option<TimeFormat>> {
+        let format = self.format.as_ref().map(|format| {
+            let named = TimeFormat::named(format.as_ref());
+            named.map_err(|err| refused(text, Some(format.span()), err.to_string()).caused_by(err))
+        });
+        let mut format = format.transpose()?;
+        if let Some(zone) = &self.zone {
+            let in_zone = TimeZone::named(zone.as_ref()).and_then(|zone| format.unwrap_or_default().in_zone(zone));
+            format = Some(in_zone.map_err(|err| refused(text, Some(zone.span()), err.to_string()))?);
+        }
+        Ok(format)
+    }
+
+    fn into_field(self) -> Result<Field, &'static str> {
+        let mut field = match (self.column, self.path, self.constant) {
+            (Some(column), None, None) => Field::column(column),
+            (None, Some(key), None) => Field::path(key),
+            (None, None, Some(value)) => Field::constant(value),
+            // A value for files that have none at all.
+            (None, None, None) if self.default.is_some() => {
+                return Err("a value for every event is a constant, not a default");
+            }
+            _ => return Err("it takes one of column, path and constant"),
+        };
+        for (theirs, ours) in self.values {
+            field = field.value(theirs, ours);
+        }
+        if let Some(value) = self.default {
+            field = field.default_value(value);
+        }
+        Ok(match self.optional {
+            true => field.optional(),
+            false => field,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = FieldEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a column, or a table such as { column = \"price\", default = \"0\" }")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<FieldEntry, E> {
+                Ok(FieldEntry(FieldTable {
+                    column: Some(name.to_owned()),
+                    ..FieldTable::default()
+                }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FieldEntry, A::Error> {
+                FieldTable::deserialize(MapAccessDeserializer::new(map)).map(FieldEntry)
+            }
+        }
+
+        deserializer.deserialize_any(Entries)
+    }
+}
+
+/// Of the names between backticks the one that is most like the first, which is unknown.
+fn nearest(message: &str) -> Option<&str> {
+    let unknown = message.strip_prefix("unknown ")?;
+    let mut names = unknown.split('`').skip(1).step_by(2);
+    let word = names.next()?;
+    names
+        .map(|known| (strsim::normalized_damerau_levenshtein(word, known), known))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+fn one_byte(text: &Spanned<String>) -> Option<u8> {
+    match text.as_ref().as_bytes() {
+        [byte] if byte.is_ascii() => Some(*byte),
+        _ => None,
+    }
+}
+
+fn one_char(text: &Spanned<String>) -> Option<char> {
+    let mut chars = text.as_ref().chars();
+    chars.next().filter(|_| chars.next().is_none())
+}
+
+fn refused(text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Error {
+    let message = message.into();
+    let before = span.and_then(|span| text.get(..span.start));
+    Error::new(
+        ErrorKind::Configuration,
+        match before {
+            Some(before) => {
+                let line = before.matches('\n').count() + 1;
+                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                format!("line {line}, column {column}: {message}")
+            }
+            None => message,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;

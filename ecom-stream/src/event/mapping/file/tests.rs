@@ -1,0 +1,170 @@
+use super::*;
+use crate::csv::Columns;
+
+const LEAST: &str = "
+        [event]
+        event_time = \"t\"
+        event_type = \"k\"
+        user_id = \"u\"
+        session_id = { constant = \"none\" }
+        product_id = \"p\"
+    ";
+
+#[test]
+fn every_key_is_read() {
+    let mapping = Mapping::from_toml(
+        r##"
+            delimiter = ";"
+            quote = "'"
+            header = ["t", "k", "u", "s", "p", "c"]
+            nulls = ["NA", "-"]
+            ids = "content"
+            extra = true
+            price_optional = true
+            decimal = ","
+            thousands = "."
+
+            [event]
+            event_time = { column = "t", format = "%d-%m-%Y %H:%M", zone = "Europe/London" }
+            user_id = "u"
+            session_id = { path = "visit" }
+            product_id = { constant = "P1" }
+            brand = { column = "b", optional = true }
+            category = { column = "c", default = "none" }
+
+            [event.event_type]
+            column = "k"
+            values = { cart = "add_to_cart", Purchase = "purchase" }
+            "##
+        .replace("brand = { column = \"b\", optional = true }\n", "")
+        .as_str(),
+    )
+    .unwrap();
+    let zone = TimeZone::named("Europe/London").unwrap();
+    let built = Mapping::builder()
+        .dialect(
+            Dialect::default()
+                .delimiter(b';')
+                .quote(Some(b'\''))
+                .without_header(["t", "k", "u", "s", "p", "c"]),
+        )
+        .nulls(["NA", "-"])
+        .ids(Ids::Content)
+        .keep_extra()
+        .price_optional()
+        .decimal_comma()
+        .thousands('.')
+        .time_format(TimeFormat::strptime("%d-%m-%Y %H:%M").unwrap().in_zone(zone).unwrap())
+        .field("event_time", Field::column("t"))
+        .field(
+            "event_type",
+            Field::column("k")
+                .value("cart", "add_to_cart")
+                .value("Purchase", "purchase"),
+        )
+        .field("user_id", Field::column("u"))
+        .field("session_id", Field::path("visit"))
+        .field("product_id", Field::constant("P1"))
+        .field("category", Field::column("c").default_value("none"));
+    assert_eq!(mapping, built.build().unwrap());
+}
+
+#[test]
+fn what_a_file_must_have() {
+    let mapping = Mapping::from_toml(&format!("{LEAST}\nbrand = {{ column = \"b\", optional = true }}")).unwrap();
+    assert_eq!(
+        mapping.columns(),
+        Columns::new(["t", "k", "u", "p", "b"], ["t", "k", "u", "p"])
+    );
+}
+
+#[test]
+fn mistakes_are_told_with_their_place() {
+    let with = |line: &str| format!("{LEAST}{line}");
+    for (text, message) in [
+        (
+            "delimiter = ';;'".to_owned() + LEAST,
+            "line 1, column 13: a delimiter is one ASCII character",
+        ),
+        (
+            "quotes = ''".to_owned() + LEAST,
+            "line 1, column 1: unknown field `quotes`, expected one of",
+        ),
+        (
+            "ids = 'hash'".to_owned() + LEAST,
+            "line 1, column 7: unknown variant `hash`",
+        ),
+        (
+            "thousands = '.'".to_owned() + LEAST,
+            "line 1, column 13: '.' can't part thousands where decimals begin with '.'",
+        ),
+        (
+            "thousands = ''".to_owned() + LEAST,
+            "line 1, column 13: what parts thousands is one character",
+        ),
+        (
+            with("colour = 'c'"),
+            "line 8, column 5: unknown field `colour`, expected one of `event_id`",
+        ),
+        (with("user_id = 'c'"), "line 8, column 5: duplicate key"),
+        (
+            LEAST.replace("\"k\"", "{ column = 'k', values = { a = 'vieew' } }"),
+            "line 4, column 22: there is no event_type \"vieew\" (it is one of view",
+        ),
+        (
+            with("brand = { columm = 'c' }"),
+            "line 8, column 15: unknown field `columm`",
+        ),
+        (
+            with("brand = 7"),
+            "line 8, column 13: invalid type: integer `7`, expected the name of a column",
+        ),
+        (
+            with("brand = { }"),
+            "line 8, column 13: it takes one of column, path and constant",
+        ),
+        (
+            with("price = { column = 'p', zone = 'UTC' }"),
+            "line 8, column 13: only event_time has a format",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = 'iso' }"),
+            "line 3, column 47: \"iso\" is no time format",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = '%d.%m.%y', zone = 'Mars' }"),
+            "line 3, column 66: there is no time zone \"Mars\"",
+        ),
+        (
+            "[event]\nuser_id = 'u'".to_owned(),
+            "nothing says where event_time, event_type, session_id, product_id comes from",
+        ),
+        (String::new(), "nothing says where"),
+        ("[event".to_owned(), "line 1, column 7: "),
+    ] {
+        let err = Mapping::from_toml(&text).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Configuration);
+        assert!(
+            err.to_string().starts_with(message),
+            "{err}\nwhere\n{message}\nwas expected"
+        );
+    }
+}
+
+#[test]
+fn the_nearest_key_is_named() {
+    for (text, near) in [
+        ("decimals = ','", Some("decimal")),
+        ("ids = 'contents'", Some("content")),
+        ("[event]\nuser = 'u'", None),
+        ("[event]\nuser-id = 'u'", Some("user_id")),
+        ("[event]\nbrand = { columm = 'c' }", Some("column")),
+        ("[event]\nbrand = { colour = 'c' }", None),
+    ] {
+        let told = Mapping::from_toml(text).unwrap_err().to_string();
+        match near {
+            Some(near) => assert!(told.ends_with(&format!(" (did you mean {near}?)")), "{told}"),
+            None => assert!(!told.contains("did you mean"), "{told}"),
+        }
+    }
+}

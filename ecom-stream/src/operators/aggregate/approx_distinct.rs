@@ -1,0 +1,112 @@
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use hyperloglogplus::{HyperLogLog, HyperLogLogPlus};
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
+use super::Aggregate;
+use crate::operators::event_time::Timestamp;
+
+const PRECISION: u8 = 12;
+
+/// About how many different values a function gives: SQL's `approx_count_distinct(x)`, by HyperLogLog++.
+///
+/// Up to some hundred values it is nearly exact; beyond, two times of three it is off by less than 1.6 %, and it takes 3 kB for
+/// each key and window however many there are.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, ApproxDistinct};
+///
+/// let users = ApproxDistinct::of(|user: &&str| user.to_string());
+/// assert_eq!(users.of_all(["ann", "bob", "ann"]), 2);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct ApproxDistinct<F>(F);
+
+impl<F> ApproxDistinct<F> {
+    /// Counts the different values that `f` gives.
+    pub fn of<In, V: Hash>(f: F) -> Self
+    where
+        F: Fn(&In) -> V,
+    {
+        Self(f)
+    }
+}
+
+/// Hashes of values; those have been mixed, so that they are taken as they are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct HashedAlready;
+
+/// See [`HashedAlready`].
+#[derive(Debug, Clone, Default)]
+pub struct Taken(u64);
+
+impl BuildHasher for HashedAlready {
+    type Hasher = Taken;
+
+    fn build_hasher(&self) -> Taken {
+        Taken::default()
+    }
+}
+
+impl Hasher for Taken {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+type Sketch = HyperLogLogPlus<u64, HashedAlready>;
+
+/// The same in every run, since what is in the checkpoint was hashed by it.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = SipHasher13::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl<In, V, F> Aggregate<In> for ApproxDistinct<F>
+where
+    V: Hash,
+    F: Fn(&In) -> V + Send,
+{
+    type Acc = Option<Sketch>;
+    type Out = u64;
+
+    fn empty(&self) -> Option<Sketch> {
+        None
+    }
+
+    fn add(&self, acc: &mut Option<Sketch>, value: &In, _: Timestamp) {
+        if acc.is_none() {
+            // It fails only for a precision that there is not.
+            *acc = Sketch::new(PRECISION, HashedAlready).ok();
+        }
+        if let Some(sketch) = acc {
+            sketch.insert(&hash(&self.0(value)));
+        }
+    }
+
+    fn merge(&self, acc: &mut Option<Sketch>, other: &Option<Sketch>) {
+        match (&mut *acc, other) {
+            // It fails only for two precisions, and there is one.
+            (Some(sketch), Some(other)) => drop(sketch.merge(other)),
+            (None, Some(_)) => acc.clone_from(other),
+            (_, None) => {}
+        }
+    }
+
+    fn result(&self, acc: &Option<Sketch>) -> u64 {
+        // Counting rearranges the sketch, and must not change what goes into the checkpoint.
+        acc.clone().map_or(0, |mut sketch| sketch.count().round() as u64)
+    }
+}

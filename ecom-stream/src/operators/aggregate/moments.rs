@@ -1,0 +1,169 @@
+use serde::{Deserialize, Serialize};
+
+use super::Aggregate;
+use crate::operators::event_time::Timestamp;
+
+/// Number, mean and spread of numbers, kept so that neither large numbers nor many lose the small differences: by Welford one
+/// at a time, by Chan when two are merged.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Moments {
+    count: u64,
+    mean: f64,
+    /// The sum of the squares of the differences from the mean.
+    squares: f64,
+}
+
+impl Moments {
+    /// Adds a number.
+    pub fn add(&mut self, x: f64) {
+        self.count += 1;
+        let from_old = x - self.mean;
+        self.mean += from_old / self.count as f64;
+        self.squares += from_old * (x - self.mean);
+    }
+
+    /// Adds all numbers of another.
+    pub fn merge(&mut self, other: &Self) {
+        if self.count == 0 || other.count == 0 {
+            if self.count == 0 {
+                *self = *other;
+            }
+            return;
+        }
+        let (ours, theirs) = (self.count as f64, other.count as f64);
+        let apart = other.mean - self.mean;
+        self.count += other.count;
+        let all = self.count as f64;
+        self.mean += apart * theirs / all;
+        self.squares += other.squares + apart * apart * ours * theirs / all;
+    }
+
+    /// How many numbers there were.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their mean; `None` if there were none.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then_some(self.mean)
+    }
+
+    /// The variance of a sample; `None` of fewer than two numbers.
+    pub fn sample_variance(&self) -> Option<f64> {
+        (self.count > 1).then(|| self.squares / (self.count - 1) as f64)
+    }
+
+    /// The variance of a whole population; `None` if there were no numbers.
+    pub fn population_variance(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.squares / self.count as f64)
+    }
+}
+
+/// The mean of what a function gives: SQL's `avg(x)`. Of numbers with a NaN it is NaN.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, Mean};
+///
+/// assert_eq!(Mean::of(|n: &i32| *n).of_all([1, 2, 6]), Some(3.0));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Mean<F>(F);
+
+impl<F> Mean<F> {
+    /// The mean of what `f` gives.
+    pub fn of<In, N: Into<f64>>(f: F) -> Self
+    where
+        F: Fn(&In) -> N,
+    {
+        Self(f)
+    }
+}
+
+/// The variance of what a function gives: SQL's `var_samp(x)`, or `var_pop(x)`. Of numbers with a NaN it is NaN.
+///
+/// ```
+/// use ecom_stream::aggregate::{Aggregate, Variance};
+///
+/// let variance = Variance::of(|n: &i32| *n);
+/// assert_eq!(variance.of_all([1, 2, 3]), Some(1.0));
+/// assert_eq!(variance.of_population().of_all([1, 3]), Some(1.0));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Variance<F> {
+    f: F,
+    of_population: bool,
+}
+
+impl<F> Variance<F> {
+    /// The variance of what `f` gives, taken as a sample.
+    pub fn of<In, N: Into<f64>>(f: F) -> Self
+    where
+        F: Fn(&In) -> N,
+    {
+        Self {
+            f,
+            of_population: false,
+        }
+    }
+
+    /// The numbers are all there are, not a sample.
+    #[must_use]
+    pub fn of_population(mut self) -> Self {
+        self.of_population = true;
+        self
+    }
+}
+
+impl<In, N, F> Aggregate<In> for Mean<F>
+where
+    N: Into<f64>,
+    F: Fn(&In) -> N + Send,
+{
+    type Acc = Moments;
+    type Out = Option<f64>;
+
+    fn empty(&self) -> Moments {
+        Moments::default()
+    }
+
+    fn add(&self, acc: &mut Moments, value: &In, _: Timestamp) {
+        acc.add(self.0(value).into());
+    }
+
+    fn merge(&self, acc: &mut Moments, other: &Moments) {
+        acc.merge(other);
+    }
+
+    fn result(&self, acc: &Moments) -> Option<f64> {
+        acc.mean()
+    }
+}
+
+impl<In, N, F> Aggregate<In> for Variance<F>
+where
+    N: Into<f64>,
+    F: Fn(&In) -> N + Send,
+{
+    type Acc = Moments;
+    type Out = Option<f64>;
+
+    fn empty(&self) -> Moments {
+        Moments::default()
+    }
+
+    fn add(&self, acc: &mut Moments, value: &In, _: Timestamp) {
+        acc.add((self.f)(value).into());
+    }
+
+    fn merge(&self, acc: &mut Moments, other: &Moments) {
+        acc.merge(other);
+    }
+
+    fn result(&self, acc: &Moments) -> Option<f64> {
+        if self.of_population {
+            acc.population_variance()
+        } else {
+            acc.sample_variance()
+        }
+    }
+}

@@ -1,0 +1,68 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Aggregate;
+use crate::operators::event_time::Timestamp;
+
+/// The greatest few of what a function gives, the greatest first: SQL's `ORDER BY x DESC LIMIT k`. Of equal values those that
+/// came first.
+///
+/// To rank things by a number, give a tuple with the number first.
+///
+/// ```
+/// use ecom_stream::Event;
+/// use ecom_stream::aggregate::{Aggregate, TopK};
+///
+/// let dearest = TopK::of(10, |event: &Event| (event.price, event.product_id.clone()));
+/// assert_eq!(TopK::of(2, |n: &i32| *n).of_all([3, 9, 5]), [9, 5]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct TopK<F> {
+    k: usize,
+    f: F,
+}
+
+impl<F> TopK<F> {
+    /// The `k` greatest of what `f` gives.
+    pub fn of<In, V: Ord>(k: usize, f: F) -> Self
+    where
+        F: Fn(&In) -> V,
+    {
+        Self { k, f }
+    }
+
+    fn insert<V: Ord>(&self, acc: &mut Vec<V>, value: V) {
+        let at = acc.partition_point(|better| *better >= value);
+        if at < self.k {
+            acc.truncate(self.k - 1);
+            acc.insert(at, value);
+        }
+    }
+}
+
+impl<In, V, F> Aggregate<In> for TopK<F>
+where
+    V: Ord + Clone + Serialize + DeserializeOwned + Send + 'static,
+    F: Fn(&In) -> V + Send,
+{
+    type Acc = Vec<V>;
+    type Out = Vec<V>;
+
+    fn empty(&self) -> Vec<V> {
+        Vec::new()
+    }
+
+    fn add(&self, acc: &mut Vec<V>, value: &In, _: Timestamp) {
+        self.insert(acc, (self.f)(value));
+    }
+
+    fn merge(&self, acc: &mut Vec<V>, other: &Vec<V>) {
+        for value in other {
+            self.insert(acc, value.clone());
+        }
+    }
+
+    fn result(&self, acc: &Vec<V>) -> Vec<V> {
+        acc.clone()
+    }
+}

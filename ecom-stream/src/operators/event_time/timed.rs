@@ -1,0 +1,33 @@
+use serde::{Deserialize, Serialize};
+
+use crate::operators::event_time::Timestamp;
+
+/// A value with the time at which it happened, and how far event time had come when it was read.
+///
+/// [`event_time`](crate::SourceExt::event_time) makes these; whatever works by event time takes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timed<T> {
+    /// The value.
+    pub value: T,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The watermark, with this record: no event older than this is expected any more. It never goes back from one record
+    /// to the next.
+    pub watermark: Timestamp,
+}
+
+impl<T> Timed<T> {
+    /// Whether it is older than the watermark.
+    pub fn is_late(&self) -> bool {
+        self.time < self.watermark
+    }
+
+    /// The same time and watermark with another value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Timed<U> {
+        Timed {
+            value: f(self.value),
+            time: self.time,
+            watermark: self.watermark,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a join holds of one side: records by key and time, until nothing can match them.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::contract::{Result, StateChange};
+use crate::operators::state::{Changes, Timers, decode_value};
+
+/// The time of a record in microseconds, and its number among those that are held.
+pub(super) type Place = (i64, u64);
+
+/// The key of an entry of the state: which side, and which record.
+pub(super) type Key = (u8, Place);
+
+#[derive(Debug)]
+pub(super) struct Held<K, V> {
+    side: u8,
+    /// The records of a key, by time.
+    keys: HashMap<K, VecDeque<(Place, Record<V>)>>,
+    timers: Timers<(Place, K)>,
+    changed: Vec<(Place, K)>,
+    /// What is in the state and is held no more.
+    gone: Vec<Place>,
+}
+
+#[derive(Debug)]
+pub(super) struct Record<V> {
+    pub(super) value: V,
+    pub(super) is_matched: bool,
+    /// Since it was saved last.
+    changed: bool,
+    /// Whether it is in the state.
+    stored: bool,
+}
+
+impl<K, V> Held<K, V>
+where
+    K: Ord + Hash + Clone,
+    V: Clone + Serialize + DeserializeOwned,
+{
+    pub(super) fn new(side: u8) -> Self {
+        Self {
+            side,
+            keys: HashMap::new(),
+            timers: Timers::default(),
+            changed: Vec::new(),
+            gone: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Takes in an entry of the state. `due` says until when it is held.
+    pub(super) fn load(
+        &mut self,
+        entry: &StateChange,
+        place: Place,
+        key: impl FnOnce(&V) -> K,
+        due: impl FnOnce(i64) -> i64,
+    ) -> Result<()> {
+        let (is_matched, value): (bool, V) = decode_value(entry)?;
+        let key = key(&value);
+        self.timers.set(due(place.0), (place, key.clone()));
+        let record = Record {
+            value,
+            is_matched,
+            changed: false,
+            stored: true,
+        };
+        self.insert(key, place, record);
+        Ok(())
+    }
+
+    /// Holds a record until `due`.
+    pub(super) fn hold(&mut self, key: K, place: Place, value: V, is_matched: bool, due: i64) {
+        self.timers.set(due, (place, key.clone()));
+        self.changed.push((place, key.clone()));
+        let record = Record {
+            value,
+            is_matched,
+            changed: true,
+            stored: false,
+        };
+        self.insert(key, place, record);
+    }
+
+    fn insert(&mut self, key: K, place: Place, record: Record<V>) {
+        let records = self.keys.entry(key).or_insert_with(|| VecDeque::with_capacity(1));
+        // Most come in order, and go at the back.
+        let at = records.partition_point(|(before, _)| *before < place);
+        records.insert(at, (place, record));
+    }
+
+    /// Shows `f` the records of a key whose times lie between the two, by time. With `mark` they are matched from then on.
+    pub(super) fn matching(&mut self, key: &K, from: i64, to: i64, mark: bool, mut f: impl FnMut(i64, &V)) -> bool {
+        let Some(records) = self.keys.get_mut(key).filter(|_| from <= to) else {
+            return false;
+        };
+        let first = records.partition_point(|(place, _)| *place < (from, 0));
+        let behind = records.partition_point(|(place, _)| *place <= (to, u64::MAX));
+        for (place, record) in records.range_mut(first..behind) {
+            f(place.0, &record.value);
+            if mark && !std::mem::replace(&mut record.is_matched, true) && !std::mem::replace(&mut record.changed, true)
+            {
+                self.changed.push((*place, key.clone()));
+            }
+        }
+        first < behind
+    }
+
+    /// Takes the next record that is held no more at `now`, with its time.
+    pub(super) fn take_due(&mut self, now: i64) -> Option<(i64, Record<V>)> {
+        let (_, (place, key)) = self.timers.take_due(now)?;
+        let records = self.keys.get_mut(&key)?;
+        let at = position(records, place)?;
+        let (_, record) = records.remove(at)?;
+        if records.is_empty() {
+            self.keys.remove(&key);
+        }
+        if record.stored {
+            self.gone.push(place);
+        }
+        Some((place.0, record))
+    }
+
+    /// Writes what changed.
+    pub(super) fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        changes.reserve(self.gone.len() + self.changed.len());
+        for place in self.gone.drain(..) {
+            changes.forget(&(self.side, place))?;
+        }
+        for (place, key) in self.changed.drain(..) {
+            // It may be gone by now.
+            let Some(records) = self.keys.get_mut(&key) else {
+                continue;
+            };
+            let record = position(records, place).and_then(|at| records.get_mut(at));
+            let Some((_, record)) = record else { continue };
+            changes.keep(&(self.side, place), &(record.is_matched, &record.value))?;
+            (record.changed, record.stored) = (false, true);
+        }
+        Ok(())
+    }
+}
+
+fn position<V>(records: &VecDeque<(Place, Record<V>)>, place: Place) -> Option<usize> {
+    records.binary_search_by_key(&place, |(place, _)| *place).ok()
+}

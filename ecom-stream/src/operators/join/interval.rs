@@ -1,0 +1,381 @@
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use time::Duration;
+
+use super::held::{Held, Key, Place};
+use crate::contract::{
+    BatchStream, Checkpoint, Either, Error, ErrorKind, Position, Record, Result, StateChange, Topology, Transform,
+};
+use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed, Timestamp, let_out_late};
+use crate::operators::state::{Changes, Header, Operator, Output, check_layout, decode_key, layout_of, run};
+
+/// Joins records of two kinds that have the same key and happened within some time of each other; see
+/// [`SourceExt::join_within`](crate::SourceExt::join_within).
+///
+/// A pair comes out with the later of the two records, at that record's time. With [`keep_left`](Self::keep_left) a left record that
+/// has found no right one comes out alone once none can come any more, that is, when the watermark has passed the interval behind
+/// it: a cart without a purchase. A record that is older than the watermark is late, since what it would match may be gone: a
+/// reject with reason `late`.
+///
+/// What comes out can be put in windows: the watermark behind a join that lets records out alone is behind by as much as they are
+/// held.
+///
+/// Baskets that were abandoned, a cart without a purchase within half an hour:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use ecom_stream::operators::{IntervalJoin, Joined};
+/// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}, time};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// type Click = (i64, String, bool);
+/// let click = |minute, user: &str, bought| (minute, user.to_owned(), bought);
+/// let clicks = vec![click(1, "ann", false), click(2, "bob", false), click(9, "ann", true)];
+///
+/// let user = |click: &Click| click.1.clone();
+/// let sink = MemorySink::new("doc");
+/// MemorySource::new("clicks", clicks)
+///     .event_time(|click: &Click| Timestamp::from_micros(click.0 * 60_000_000), Duration::ZERO)
+///     .map(|timed| timed.map(|click| if click.2 { Either::Right(click) } else { Either::Left(click) }))
+///     .then(IntervalJoin::new(user, user, time::Duration::ZERO, time::Duration::minutes(30)).keep_left())
+///     .filter(|joined| matches!(joined.value, Joined::Left(_)))
+///     .map(|cart| cart.value)
+///     .to(sink.clone())
+///     .last_run()
+///     .run()
+///     .await?;
+/// assert_eq!(sink.values(), [Joined::Left(click(2, "bob", false))]);
+/// # Ok(()) }
+/// ```
+///
+/// # Cost
+///
+/// Each record is held until nothing can match it: in memory with its key twice and some 170 bytes, in the state as an entry of
+/// itself and some 15 bytes. A batch writes its own records, and those that are matched for the first time if they may come out
+/// alone. A record costs as much as it finds matches.
+#[derive(Debug, Clone)]
+pub struct IntervalJoin<KL, KR, Late = RejectLate> {
+    left_key: KL,
+    right_key: KR,
+    name: Arc<str>,
+    from: i64,
+    to: i64,
+    keep_left: bool,
+    keep_right: bool,
+    late: PhantomData<Late>,
+}
+
+/// What a join lets out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Joined<L, R> {
+    /// A pair.
+    Both(L, R),
+    /// A left record that matched none.
+    Left(L),
+    /// A right record that matched none.
+    Right(R),
+}
+
+impl<L, R> Joined<L, R> {
+    /// The pair, if it is one.
+    pub fn both(self) -> Option<(L, R)> {
+        match self {
+            Self::Both(left, right) => Some((left, right)),
+            Self::Left(_) | Self::Right(_) => None,
+        }
+    }
+}
+
+impl<KL, KR> IntervalJoin<KL, KR> {
+    /// Pairs a left record with each right one of the same key that happened between `from` and `to` after it; both may be
+    /// negative, and both ends count.
+    pub fn new(left_key: KL, right_key: KR, from: Duration, to: Duration) -> Self {
+        let micros = |duration: Duration| {
+            let micros = duration.whole_microseconds();
+            // So that times stay far from where they would overflow.
+            micros.clamp(-i128::from(i64::MAX / 8), i128::from(i64::MAX / 8)) as i64
+        };
+        Self {
+            left_key,
+            right_key,
+            name: "join".into(),
+            from: micros(from),
+            to: micros(to),
+            keep_left: false,
+            keep_right: false,
+            late: PhantomData,
+        }
+    }
+}
+
+impl<KL, KR, Late> IntervalJoin<KL, KR, Late> {
+    /// The name under which it keeps its state, in place of `join`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Left records that match none come out alone: SQL's `LEFT JOIN`, and with [`keep_right`](Self::keep_right) its `FULL JOIN`.
+    #[must_use]
+    pub fn keep_left(mut self) -> Self {
+        self.keep_left = true;
+        self
+    }
+
+    /// Right records that match none come out alone: SQL's `RIGHT JOIN`.
+    #[must_use]
+    pub fn keep_right(mut self) -> Self {
+        self.keep_right = true;
+        self
+    }
+
+    /// Lets late records come out beside the results, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    #[must_use]
+    pub fn late_beside(self) -> IntervalJoin<KL, KR, LateBeside> {
+        IntervalJoin {
+            left_key: self.left_key,
+            right_key: self.right_key,
+            name: self.name,
+            from: self.from,
+            to: self.to,
+            keep_left: self.keep_left,
+            keep_right: self.keep_right,
+            late: PhantomData,
+        }
+    }
+
+    /// The watermark at which nothing matches a left record of that time any more.
+    fn left_due(&self, time: i64) -> i64 {
+        time.saturating_add(self.to).saturating_add(1)
+    }
+
+    /// The same of a right record.
+    fn right_due(&self, time: i64) -> i64 {
+        time.saturating_sub(self.from).saturating_add(1)
+    }
+
+    /// The watermark behind the join.
+    fn watermark(&self, watermark: i64) -> Timestamp {
+        let left = if self.keep_left { self.to } else { 0 };
+        let right = if self.keep_right { -self.from } else { 0 };
+        let held = left.max(right).max(0);
+        match watermark {
+            i64::MAX => Timestamp::MAX,
+            _ => Timestamp::from_micros(watermark.saturating_sub(held)),
+        }
+    }
+}
+
+impl<L, R, K, KL, KR, Late> Transform<Timed<Either<L, R>>> for IntervalJoin<KL, KR, Late>
+where
+    Late: LatePolicy<Either<L, R>>,
+    L: Clone + Serialize + DeserializeOwned + Send + 'static,
+    R: Clone + Serialize + DeserializeOwned + Send + 'static,
+    K: Ord + Hash + Clone + Send + 'static,
+    KL: Fn(&L) -> K + Send,
+    KR: Fn(&R) -> K + Send,
+{
+    type Out = Late::Out<Timed<Joined<L, R>>>;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator(&*self.name);
+    }
+
+    fn apply(
+        self,
+        input: impl BatchStream<Timed<Either<L, R>>> + 'static,
+        from: Checkpoint,
+    ) -> impl BatchStream<Self::Out> {
+        let name = self.name.clone();
+        let joining = Joining {
+            join: self,
+            left: Held::<K, L>::new(LEFT),
+            right: Held::<K, R>::new(RIGHT),
+            clock: Clock {
+                watermark: i64::MIN,
+                next: 0,
+            },
+            layout: layout_of::<(L, R)>(),
+            header: Header::default(),
+        };
+        run(joining, name, input, from)
+    }
+}
+
+const LEFT: u8 = 0;
+const RIGHT: u8 = 1;
+const CLOCK: Key = (2, (0, 0));
+
+struct Joining<KL, KR, K, L, R, Late> {
+    join: IntervalJoin<KL, KR, Late>,
+    left: Held<K, L>,
+    right: Held<K, R>,
+    clock: Clock,
+    layout: u64,
+    header: Header<(Clock, u64)>,
+}
+
+/// What the state says of the operator, as long as a record is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Clock {
+    watermark: i64,
+    /// The number of the next record that is held; it begins anew when none is.
+    next: u64,
+}
+
+type Out<L, R, Late> = Output<<Late as LatePolicy<Either<L, R>>>::Out<Timed<Joined<L, R>>>>;
+
+impl<L, R, K, KL, KR, Late> Operator<Timed<Either<L, R>>> for Joining<KL, KR, K, L, R, Late>
+where
+    Late: LatePolicy<Either<L, R>>,
+    L: Clone + Serialize + DeserializeOwned + Send + 'static,
+    R: Clone + Serialize + DeserializeOwned + Send + 'static,
+    K: Ord + Hash + Clone + Send + 'static,
+    KL: Fn(&L) -> K + Send,
+    KR: Fn(&R) -> K + Send,
+{
+    type Out = Late::Out<Timed<Joined<L, R>>>;
+
+    const FORMAT: u16 = 2;
+
+    fn check(&self) -> Result<()> {
+        let (from, to) = (self.join.from, self.join.to);
+        if from <= to {
+            return Ok(());
+        }
+        let (from, to) = (Duration::microseconds(from), Duration::microseconds(to));
+        let message = format!("a join of what happened between {from} and {to} after it: that is never");
+        Err(Error::new(ErrorKind::Configuration, message).hint("the first must not be more than the second"))
+    }
+
+    fn load(&mut self, entry: &StateChange) -> Result<()> {
+        let (side, place): Key = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
+        let join = &self.join;
+        match side {
+            LEFT => self.left.load(entry, place, &join.left_key, |time| join.left_due(time)),
+            RIGHT => self
+                .right
+                .load(entry, place, &join.right_key, |time| join.right_due(time)),
+            _ => {
+                let (clock, layout) = self.header.load(entry)?;
+                self.clock = clock;
+                check_layout(entry, layout, self.layout)
+            }
+        }
+    }
+
+    fn process(&mut self, records: Vec<Record<Timed<Either<L, R>>>>, _: &[Position], out: &mut Out<L, R, Late>) {
+        for Record { value: timed, origin } in records {
+            self.advance(timed.watermark.as_micros(), out);
+            // By the watermark that others were let go by, should this record's be another.
+            let (time, watermark) = (timed.time.as_micros(), self.clock.watermark);
+            if time < watermark {
+                let_out_late::<_, _, Late>(timed, origin, watermark, out);
+                continue;
+            }
+            match timed.value {
+                Either::Left(left) => self.add_left(time, left, out),
+                Either::Right(right) => self.add_right(time, right, out),
+            }
+        }
+    }
+
+    fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        self.left.save(changes)?;
+        self.right.save(changes)?;
+        let is_empty = self.left.is_empty() && self.right.is_empty();
+        let header = (self.clock, self.layout);
+        self.header.save(&CLOCK, (!is_empty).then_some(header), changes)
+    }
+
+    fn end(&mut self, out: &mut Out<L, R, Late>) {
+        self.advance(i64::MAX, out);
+    }
+}
+
+impl<KL, KR, K, L, R, Late> Joining<KL, KR, K, L, R, Late>
+where
+    L: Clone + Serialize + DeserializeOwned + Send + 'static,
+    R: Clone + Serialize + DeserializeOwned + Send + 'static,
+    K: Ord + Hash + Clone,
+    Late: LatePolicy<Either<L, R>>,
+{
+    fn add_left(&mut self, time: i64, left: L, out: &mut Out<L, R, Late>)
+    where
+        KL: Fn(&L) -> K,
+    {
+        let (from, to) = (time.saturating_add(self.join.from), time.saturating_add(self.join.to));
+        let (key, watermark) = ((self.join.left_key)(&left), self.join.watermark(self.clock.watermark));
+        let is_matched = self.right.matching(&key, from, to, self.join.keep_right, |at, right| {
+            push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
+        });
+        let due = self.join.left_due(time);
+        if due > self.clock.watermark {
+            let place = self.place(time);
+            self.left.hold(key, place, left, is_matched, due);
+        } else if self.join.keep_left && !is_matched {
+            push::<L, R, Late>(time, watermark, Joined::Left(left), out);
+        }
+    }
+
+    fn add_right(&mut self, time: i64, right: R, out: &mut Out<L, R, Late>)
+    where
+        KR: Fn(&R) -> K,
+    {
+        let (from, to) = (time.saturating_sub(self.join.to), time.saturating_sub(self.join.from));
+        let (key, watermark) = ((self.join.right_key)(&right), self.join.watermark(self.clock.watermark));
+        let is_matched = self.left.matching(&key, from, to, self.join.keep_left, |at, left| {
+            push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
+        });
+        let due = self.join.right_due(time);
+        if due > self.clock.watermark {
+            let place = self.place(time);
+            self.right.hold(key, place, right, is_matched, due);
+        } else if self.join.keep_right && !is_matched {
+            push::<L, R, Late>(time, watermark, Joined::Right(right), out);
+        }
+    }
+
+    fn place(&mut self, time: i64) -> Place {
+        let number = self.clock.next;
+        self.clock.next += 1;
+        (time, number)
+    }
+
+    /// Moves event time on: what nothing can match any more goes, or comes out alone.
+    fn advance(&mut self, to: i64, out: &mut Out<L, R, Late>) {
+        if to <= self.clock.watermark {
+            return;
+        }
+        // What comes out now is older than the new watermark.
+        let before = self.join.watermark(self.clock.watermark);
+        while let Some((time, left)) = self.left.take_due(to) {
+            if self.join.keep_left && !left.is_matched {
+                push::<L, R, Late>(time, before, Joined::Left(left.value), out);
+            }
+        }
+        while let Some((time, right)) = self.right.take_due(to) {
+            if self.join.keep_right && !right.is_matched {
+                push::<L, R, Late>(time, before, Joined::Right(right.value), out);
+            }
+        }
+        self.clock.watermark = to;
+        if self.left.is_empty() && self.right.is_empty() {
+            self.clock.next = 0;
+        }
+    }
+}
+
+fn push<L, R, Late>(time: i64, watermark: Timestamp, value: Joined<L, R>, out: &mut Out<L, R, Late>)
+where
+    L: Send + 'static,
+    R: Send + 'static,
+    Late: LatePolicy<Either<L, R>>,
+{
+    let time = Timestamp::from_micros(time);
+    out.push(Late::result(Timed { value, time, watermark }), None);
+}

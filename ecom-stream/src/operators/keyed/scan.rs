@@ -1,0 +1,150 @@
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::store::{Store, check_time};
+use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
+use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed, let_out_late, micros};
+use crate::operators::state::{Changes, Operator, Output, run};
+
+/// Turns each record into another, or leaves it out, with a state of its own for each key; see [`KeyBy::scan`](super::KeyBy::scan).
+///
+/// A key is forgotten when the watermark is a time to live behind its newest record, and then begins anew. A record that would
+/// be forgotten at once is late: a reject with reason `late`.
+///
+/// # Cost
+///
+/// Memory holds for each key its state, the key up to three times and some 100 bytes; the state has an entry of both and some 10
+/// bytes. A batch writes those of the keys it has records of.
+#[derive(Debug, Clone)]
+pub struct Scan<K, N, F, L = RejectLate> {
+    key: K,
+    time_to_live: Duration,
+    name: Arc<str>,
+    new: N,
+    f: F,
+    late: PhantomData<L>,
+}
+
+impl<K, N, F> Scan<K, N, F> {
+    /// Gives what `f` makes of each record and the state of its `key`, which `new` makes when the key is not known.
+    pub fn new(key: K, time_to_live: Duration, new: N, f: F) -> Self {
+        Self {
+            key,
+            time_to_live,
+            name: "scan".into(),
+            new,
+            f,
+            late: PhantomData,
+        }
+    }
+}
+
+impl<K, N, F, L> Scan<K, N, F, L> {
+    /// The name under which it keeps its state, in place of `scan`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    #[must_use]
+    pub fn late_beside(self) -> Scan<K, N, F, LateBeside> {
+        Scan {
+            key: self.key,
+            time_to_live: self.time_to_live,
+            name: self.name,
+            new: self.new,
+            f: self.f,
+            late: PhantomData,
+        }
+    }
+}
+
+impl<T, K, V, Out, KeyOf, N, F, L> Transform<Timed<T>> for Scan<KeyOf, N, F, L>
+where
+    L: LatePolicy<T>,
+    T: Send + 'static,
+    K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+    V: Serialize + DeserializeOwned + Send + 'static,
+    Out: Send + 'static,
+    KeyOf: Fn(&T) -> K + Send,
+    N: Fn() -> V + Send,
+    F: FnMut(&mut V, T) -> Option<Out> + Send,
+{
+    type Out = L::Out<Timed<Out>>;
+
+    fn describe(&self, topology: &mut Topology) {
+        topology.add_operator(&*self.name);
+    }
+
+    fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
+        let name = self.name.clone();
+        let scanning = Scanning {
+            scan: self,
+            store: Store::<K, V>::new(),
+        };
+        run(scanning, name, input, from)
+    }
+}
+
+struct Scanning<KeyOf, N, F, L, K, V> {
+    scan: Scan<KeyOf, N, F, L>,
+    store: Store<K, V>,
+}
+
+impl<T, K, V, Out, KeyOf, N, F, L> Operator<Timed<T>> for Scanning<KeyOf, N, F, L, K, V>
+where
+    L: LatePolicy<T>,
+    T: Send + 'static,
+    K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
+    V: Serialize + DeserializeOwned + Send + 'static,
+    Out: Send + 'static,
+    KeyOf: Fn(&T) -> K + Send,
+    N: Fn() -> V + Send,
+    F: FnMut(&mut V, T) -> Option<Out> + Send,
+{
+    type Out = L::Out<Timed<Out>>;
+
+    const FORMAT: u16 = 2;
+
+    fn check(&self) -> Result<()> {
+        check_time("scan with a time to live of", micros(self.scan.time_to_live))
+    }
+
+    fn load(&mut self, entry: &StateChange) -> Result<()> {
+        self.store.load(entry, <Self as Operator<Timed<T>>>::FORMAT)
+    }
+
+    fn process(&mut self, records: Vec<Record<Timed<T>>>, _: &[Position], out: &mut Output<Self::Out>) {
+        out.reserve(records.len());
+        for Record { value: timed, origin } in records {
+            let now = timed.watermark.as_micros();
+            self.store.forget(now);
+            let until = timed.time.as_micros().saturating_add(micros(self.scan.time_to_live));
+            if until <= now {
+                let_out_late::<_, _, L>(timed, origin, now, out);
+                continue;
+            }
+            let Timed { value, time, watermark } = timed;
+            let state = self.store.update((self.scan.key)(&value), until, &self.scan.new);
+            match (self.scan.f)(state, value) {
+                Some(value) => out.push(L::result(Timed { value, time, watermark }), origin),
+                None => out.filter(origin),
+            }
+        }
+    }
+
+    fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
+        self.store.save(changes)
+    }
+
+    fn end(&mut self, _: &mut Output<Self::Out>) {
+        self.store.clear();
+    }
+}

@@ -1,0 +1,456 @@
+//! The operators, as methods of every source.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::contract::{Batch, Either, Refusal, Result, Sink, Source, Transform};
+use crate::csv::CsvRecord;
+use crate::event::{Event, Rules};
+use crate::operators::beside::{Beside, Branch};
+use crate::operators::event_time::{EventTime, Timed, Timestamp};
+use crate::operators::filter::Filter;
+use crate::operators::flat_map::FlatMap;
+use crate::operators::inspect::Inspect;
+use crate::operators::join::{IntervalJoin, LookupJoin};
+use crate::operators::keyed::KeyBy;
+use crate::operators::map::Map;
+use crate::operators::merge::Merge;
+use crate::operators::par_map::ParMap;
+use crate::operators::split_by::SplitBy;
+use crate::operators::stamp::Stamp;
+use crate::operators::then::Then;
+use crate::operators::try_map::TryMap;
+use crate::operators::validate::Validate;
+use crate::run::Pipeline;
+
+/// The operators, as methods of every source. Each is one line over [`then`](Self::then).
+pub trait SourceExt: Source {
+    /// The source followed by a transform, which is a source again.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::{BatchStream, Checkpoint, SourceExt, Transform};
+    /// use futures::TryStreamExt;
+    ///
+    /// /// A transform of your own.
+    /// struct Double;
+    ///
+    /// impl Transform<i64> for Double {
+    ///     type Out = i64;
+    ///
+    ///     fn apply(self, input: impl BatchStream<i64> + 'static, _: Checkpoint) -> impl BatchStream<i64> {
+    ///         input.map_ok(|batch| batch.try_filter_map(|n, _| Ok(Some(n * 2))))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).then(Double).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [2, 4, 6]);
+    /// # Ok(()) }
+    /// ```
+    fn then<T: Transform<Self::Item>>(self, transform: T) -> Then<Self, T> {
+        Then::new(self, transform)
+    }
+
+    /// Turns each record into another.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).map(|n: i64| n * n).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn map<F, Out>(self, f: F) -> Then<Self, Map<F>>
+    where
+        F: FnMut(Self::Item) -> Out + Send,
+        Out: Send + 'static,
+    {
+        self.then(Map::new(f))
+    }
+
+    /// Keeps the records for which `predicate` holds; the others are counted as filtered.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// let summary = MemorySource::new("numbers", vec![1, 2, 3]).filter(|n| n % 2 == 1).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 3]);
+    /// assert_eq!(summary.counts.filtered, 1);
+    /// # Ok(()) }
+    /// ```
+    fn filter<F>(self, predicate: F) -> Then<Self, Filter<F>>
+    where
+        F: FnMut(&Self::Item) -> bool + Send,
+    {
+        self.then(Filter::new(predicate))
+    }
+
+    /// Turns each record into another, or refuses it: a refusal becomes a reject, with the bytes that the record was
+    /// read from.
+    ///
+    /// ```
+    /// # use ecom_stream::{Refusal, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("words", vec!["7", "x"])
+    ///     .try_map(|word: &str| word.parse::<i64>().map_err(|err| Refusal::new("not_a_number", err.to_string())))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [7]);
+    /// assert_eq!(sink.rejects()[0].refusal.reason.as_str(), "not_a_number");
+    /// # Ok(()) }
+    /// ```
+    fn try_map<F, Out>(self, f: F) -> Then<Self, TryMap<F>>
+    where
+        F: FnMut(Self::Item) -> Result<Out, Refusal> + Send,
+        Out: Send + 'static,
+    {
+        self.then(TryMap::new(f))
+    }
+
+    /// Turns each record into any number of others, all with the place that it was read from. One that becomes nothing is counted
+    /// as filtered; one that becomes several is read once and stored several times.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("lines", vec!["a b", "", "c"])
+    ///     .flat_map(|line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), ["a", "b", "c"]);
+    /// # Ok(()) }
+    /// ```
+    fn flat_map<F, Out>(self, f: F) -> Then<Self, FlatMap<F>>
+    where
+        F: FnMut(Self::Item) -> Out + Send,
+        Out: IntoIterator<Item: Send + 'static>,
+    {
+        self.then(FlatMap::new(f))
+    }
+
+    /// Turns each record into another as [`map`](Self::map) does, with up to so many batches at a time, each in a task of its own:
+    /// for work that takes a core's time. The order stays.
+    ///
+    /// Needs a runtime with several threads to be any faster. A panic of `f` ends the pipeline with
+    /// [`ErrorKind::Panicked`](crate::ErrorKind::Panicked).
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).par_map(4, |n: i64| n * n).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [1, 4, 9]);
+    /// # Ok(()) }
+    /// ```
+    fn par_map<F, Out>(self, batches: usize, f: F) -> Then<Self, ParMap<F>>
+    where
+        F: Fn(Self::Item) -> Out + Send + Sync + 'static,
+        Out: Send + 'static,
+    {
+        self.then(ParMap::new(batches, f))
+    }
+
+    /// Tells records apart: those for which `predicate` holds are [`Either::Left`], the others [`Either::Right`]. They stay in
+    /// one stream, in order, to be treated each in its way, or for a sink that writes them to different places.
+    ///
+    /// ```
+    /// # use ecom_stream::{Either, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3]).split(|n: &i64| n % 2 == 1).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [Either::Left(1), Either::Right(2), Either::Left(3)]);
+    /// # Ok(()) }
+    /// ```
+    fn split<F>(self, predicate: F) -> Then<Self, SplitBy<F>>
+    where
+        F: FnMut(&Self::Item) -> bool + Send,
+    {
+        self.then(SplitBy::new(predicate))
+    }
+
+    /// Lets the records through as [`Either::Left`], and beside them, as [`Either::Right`], what a chain of operators makes of
+    /// them: so one pass stores the events and what they add up to, both or neither. See [`Beside`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{Either, SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 9, 70])
+    ///     .beside(|all| {
+    ///         all.event_time(seconds, Duration::ZERO)
+    ///             .key_by(|_| ())
+    ///             .tumbling(Duration::from_mins(1))
+    ///             .aggregate(Count)
+    ///             .map(|minute| minute.value)
+    ///     })
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// let (left, right) = (Either::Left, Either::Right);
+    /// assert_eq!(sink.values(), [left(3), left(9), left(70), right(2)]);
+    /// # Ok(()) }
+    /// ```
+    fn beside<F, S>(self, chain: F) -> Then<Self, Beside<S, Self::Item>>
+    where
+        F: FnOnce(Branch<Self::Item>) -> S,
+        S: Source<Ack = ()> + 'static,
+        Self::Item: Clone,
+    {
+        self.then(Beside::new(chain))
+    }
+
+    /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use std::sync::atomic::{AtomicUsize, Ordering};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// static SEEN: AtomicUsize = AtomicUsize::new(0);
+    /// MemorySource::new("numbers", vec![1, 2, 3])
+    ///     .inspect(|batch| { SEEN.fetch_add(batch.records.len(), Ordering::Relaxed); })
+    ///     .to(MemorySink::new("doc"))
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(SEEN.load(Ordering::Relaxed), 3);
+    /// # Ok(()) }
+    /// ```
+    fn inspect<F>(self, f: F) -> Then<Self, Inspect<F>>
+    where
+        F: FnMut(&Batch<Self::Item>) + Send,
+    {
+        self.then(Inspect::new(f))
+    }
+
+    /// Makes events of CSV records by the [`Rules`]; a record that breaks one becomes a reject with a reason code.
+    /// Nothing is invented: no value is replaced by a default that the rules don't name.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header, Reason, Rules, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let good = CsvRecord::new(header.clone(), ["2026-11-01T12:00:00Z", "view", "u1", "s1", "p1"])?;
+    /// let bad = CsvRecord::new(header, ["yesterday", "view", "u1", "s1", "p1"])?;
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("records", vec![good, bad]).validate(Rules::default()).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values()[0].user_id, "u1");
+    /// assert_eq!(sink.rejects()[0].refusal.reason, Reason::EVENT_TIME_MALFORMED);
+    /// # Ok(()) }
+    /// ```
+    fn validate(self, rules: Rules) -> Then<Self, Validate>
+    where
+        Self: Source<Item = CsvRecord>,
+    {
+        self.then(Validate::new(rules))
+    }
+
+    /// Puts the processing time on each event, read from the system's clock once a batch. [`Stamp::new`] takes another
+    /// clock.
+    ///
+    /// ```
+    /// # use ecom_stream::{Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use time::OffsetDateTime;
+    /// # use uuid::Uuid;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let event = Event::new(Uuid::nil(), OffsetDateTime::UNIX_EPOCH, EventType::View, "user", "session", "product");
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("events", vec![event]).stamp().to(sink.clone()).run().await?;
+    /// assert!(sink.values()[0].processed_at.is_some());
+    /// # Ok(()) }
+    /// ```
+    fn stamp(self) -> Then<Self, Stamp>
+    where
+        Self: Source<Item = Event>,
+    {
+        self.then(Stamp::default())
+    }
+
+    /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
+    /// order by `lateness`; what comes later than that is late.
+    ///
+    /// Nothing is left out yet: what works by event time behind it says which records are late for it. The watermark goes with
+    /// the records, so that one that is [filtered](Self::filter) out behind it closes no window: filter before it. It keeps its state as
+    /// `event_time`; [`EventTime`] has another name, the rule, and options for files that overlap and splits that fall silent.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![100, 130, 95])
+    ///     .event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), Duration::from_secs(30))
+    ///     .map(|timed| (timed.value, timed.is_late()))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(100, false), (130, false), (95, true)]);
+    /// # Ok(()) }
+    /// ```
+    fn event_time<F, Time>(self, time: F, lateness: Duration) -> Then<Self, EventTime<F>>
+    where
+        F: Fn(&Self::Item) -> Time + Send,
+        Time: Into<Timestamp>,
+    {
+        self.then(EventTime::new(time, lateness))
+    }
+
+    /// Joins records of two kinds: a left one with each right one of the same key that happened at that time or up to `within` after
+    /// it. Both kinds come in one stream, so that one watermark is that of both: [`map`](Self::map) each into its side of
+    /// [`Either`] and [`merge`](Self::merge) them, or [`split`](Self::split) one, before [`event_time`](Self::event_time).
+    ///
+    /// [`IntervalJoin`] has other intervals, and lets out alone what finds no match.
+    ///
+    /// Which view a purchase came of, from one stream of events:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::{Either, Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
+    /// # use ecom_stream::time::{OffsetDateTime, ext::NumericalDuration};
+    /// # use ecom_stream::uuid::Uuid;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// use EventType::{Purchase, View};
+    ///
+    /// let event = |minute: i64, event_type, user: &str| {
+    ///     let time = OffsetDateTime::UNIX_EPOCH + minute.minutes();
+    ///     Event::new(Uuid::nil(), time, event_type, user, "session", "product")
+    /// };
+    /// let events = vec![event(0, View, "ann"), event(5, View, "bob"), event(10, Purchase, "ann"), event(90, Purchase, "bob")];
+    ///
+    /// let user_and_product = |event: &Event| (event.user_id.clone(), event.product_id.clone());
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("events", events)
+    ///     .filter(|event| matches!(event.event_type, View | Purchase))
+    ///     .split(|event| event.event_type == View)
+    ///     .event_time(|event: &Either<Event, Event>| event.as_inner().event_time, Duration::from_mins(5))
+    ///     .join_within(Duration::from_mins(30), user_and_product, user_and_product)
+    ///     .map(|joined| joined.value.both())
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// // The state has whole events: views until half an hour behind them, purchases until the watermark has passed them.
+    /// assert_eq!(sink.values(), [Some((event(0, View, "ann"), event(10, Purchase, "ann")))]);
+    /// # Ok(()) }
+    /// ```
+    fn join_within<L, R, K, KL, KR>(self, within: Duration, left: KL, right: KR) -> Then<Self, IntervalJoin<KL, KR>>
+    where
+        Self: Source<Item = Timed<Either<L, R>>>,
+        L: Clone + Serialize + DeserializeOwned + Send + 'static,
+        R: Clone + Serialize + DeserializeOwned + Send + 'static,
+        K: Ord + Hash + Clone + Send + 'static,
+        KL: Fn(&L) -> K + Send,
+        KR: Fn(&R) -> K + Send,
+    {
+        let within = time::Duration::try_from(within).unwrap_or(time::Duration::MAX);
+        self.then(IntervalJoin::new(left, right, time::Duration::ZERO, within))
+    }
+
+    /// Puts beside each record what `lookup` finds under its key, in a table or a service: up to 16 keys are looked up at a time,
+    /// answers are kept for a minute, and the order stays. [`LookupJoin`] has other limits.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// async fn price(product: String) -> ecom_stream::Result<Option<u32>> {
+    ///     // A query, in earnest.
+    ///     Ok((product == "book").then_some(500))
+    /// }
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("products", vec!["book", "toy"])
+    ///     .lookup_join(|product: &&str| product.to_string(), price)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [("book", Some(500)), ("toy", None)]);
+    /// # Ok(()) }
+    /// ```
+    fn lookup_join<K, V, KeyOf, F, Answer>(self, key: KeyOf, lookup: F) -> Then<Self, LookupJoin<KeyOf, F>>
+    where
+        K: Hash + Eq + Clone + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        KeyOf: Fn(&Self::Item) -> K + Send,
+        F: Fn(K) -> Answer + Send + Sync,
+        Answer: Future<Output = Result<Option<V>>> + Send,
+    {
+        self.then(LookupJoin::new(key, lookup))
+    }
+
+    /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for
+    /// what can follow. Behind [`event_time`](Self::event_time); `|_| ()` is one key for all.
+    ///
+    /// What each category sold in each minute:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::{Count, Sum};
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// struct Sale { second: i64, category: &'static str, cents: i64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sale = |second, category, cents| Sale { second, category, cents };
+    /// let sales = vec![sale(3, "books", 500), sale(50, "toys", 900), sale(40, "books", 700), sale(95, "toys", 100)];
+    ///
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("sales", sales)
+    ///     .event_time(|sale: &Sale| Timestamp::from_micros(sale.second * 1_000_000), Duration::from_secs(30))
+    ///     .key_by(|sale: &Sale| sale.category.to_owned())
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .aggregate((Count, Sum::of(|sale: &Sale| sale.cents)))
+    ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.key, result.value))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// // The second minute is not over, and waits in the checkpoint for the next run.
+    /// assert_eq!(sink.values(), [(0, "books".to_owned(), (2, 1_200)), (0, "toys".to_owned(), (1, 900))]);
+    /// # Ok(()) }
+    /// ```
+    fn key_by<T, K, F>(self, key: F) -> KeyBy<Self, F>
+    where
+        Self: Source<Item = Timed<T>>,
+        F: Fn(&T) -> K,
+    {
+        KeyBy::new(self, key)
+    }
+
+    /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.
+    /// This is SQL's `UNION ALL`.
+    ///
+    /// Merge before [`event_time`](Self::event_time), not behind it: one watermark must be that of both.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("a", vec![1]).merge(MemorySource::new("b", vec![2])).to(sink.clone()).run().await?;
+    /// let mut values = sink.values();
+    /// values.sort();
+    /// assert_eq!(values, [1, 2]);
+    /// # Ok(()) }
+    /// ```
+    fn merge<S: Source<Item = Self::Item>>(self, other: S) -> Merge<Self, S> {
+        Merge::new(self, other)
+    }
+
+    /// Hands the source to a sink. Only the [`Pipeline`] that comes of it can run; it refuses to if two of its sources or
+    /// two of its operators share a name.
+    fn to<K: Sink<Self::Item>>(self, sink: K) -> Pipeline<Self, K> {
+        Pipeline::new(self, sink)
+    }
+}
+
+impl<S: Source> SourceExt for S {}

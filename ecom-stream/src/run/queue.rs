@@ -1,0 +1,235 @@
+//! The bounded queue between the task that reads and the sink.
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_stream::stream;
+use futures::{Stream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+
+use crate::contract::{Batch, BatchStream, Result, Stages};
+use crate::crash_point;
+
+/// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueLimits {
+    /// Records.
+    pub max_rows: u32,
+    /// Bytes of input.
+    pub max_bytes: u32,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            max_rows: 4_096,
+            max_bytes: 1 << 20,
+        }
+    }
+}
+
+impl QueueLimits {
+    /// The same limits with another [`max_rows`](field@Self::max_rows).
+    #[must_use]
+    pub fn max_rows(mut self, rows: u32) -> Self {
+        self.max_rows = rows;
+        self
+    }
+
+    /// The same limits with another [`max_bytes`](field@Self::max_bytes).
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u32) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+}
+
+struct Queued<T> {
+    item: Result<Batch<T>>,
+    since: Instant,
+    // Given back when the batch leaves the queue.
+    room: [OwnedSemaphorePermit; 2],
+}
+
+/// Drains `input` into the queue until it ends, or until the other end of the queue is dropped.
+pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender<T>, times: Arc<ReaderTimes>) {
+    let mut input = std::pin::pin!(input);
+    loop {
+        let item = tokio::select! {
+            biased;
+            () = queue.sender.closed() => return,
+            item = times.next(&mut input) => item,
+        };
+        let Some(item) = item else { return };
+        let since = Instant::now();
+        if queue.send(item).await.is_none() {
+            return;
+        }
+        add(&times.backpressure, since.elapsed());
+        crash_point!("queue.filled");
+    }
+}
+
+/// What the time of the task that reads goes into.
+#[derive(Debug, Default)]
+pub(crate) struct ReaderTimes {
+    input: AtomicU64,
+    read: AtomicU64,
+    backpressure: AtomicU64,
+}
+
+fn add(nanoseconds: &AtomicU64, time: Duration) {
+    nanoseconds.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+}
+
+impl ReaderTimes {
+    /// The next item. While a poll lasts, the source and the operators work; between two of them they wait.
+    fn next<S: Stream + Unpin>(&self, input: &mut S) -> impl Future<Output = Option<S::Item>> {
+        let mut waits_since = None;
+        poll_fn(move |context| {
+            let began = Instant::now();
+            if let Some(since) = waits_since.take() {
+                add(&self.input, began - since);
+            }
+            let polled = input.poll_next_unpin(context);
+            let ended = Instant::now();
+            add(&self.read, ended - began);
+            if polled.is_pending() {
+                waits_since = Some(ended);
+            }
+            polled
+        })
+    }
+
+    /// The stages so far; a wait counts when it is over.
+    pub(crate) fn stages(&self) -> Stages {
+        let mut stages = Stages::default();
+        for (stage, nanoseconds) in [
+            (Stages::INPUT, &self.input),
+            (Stages::READ, &self.read),
+            (Stages::BACKPRESSURE, &self.backpressure),
+        ] {
+            stages.add(stage, Duration::from_nanos(nanoseconds.load(Ordering::Relaxed)));
+        }
+        stages
+    }
+}
+
+pub(crate) struct QueueSender<T> {
+    limits: QueueLimits,
+    rows: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    sender: mpsc::UnboundedSender<Queued<T>>,
+}
+
+impl<T> QueueSender<T> {
+    async fn send(&self, item: Result<Batch<T>>) -> Option<()> {
+        let (rows, bytes) = match &item {
+            Ok(batch) => (batch.records.len() + batch.rejects.len(), batch.bytes),
+            Err(_) => (0, 0),
+        };
+        // An empty batch takes a little room too: the number of batches is bounded as well.
+        let rows = (rows as u64).clamp(1, self.limits.max_rows.into()) as u32;
+        let bytes = (bytes as u64).clamp(1, self.limits.max_bytes.into()) as u32;
+        tokio::select! {
+            () = self.sender.closed() => None,
+            room = async {
+                let rows = self.rows.clone().acquire_many_owned(rows).await.ok()?;
+                let bytes = self.bytes.clone().acquire_many_owned(bytes).await.ok()?;
+                Some([rows, bytes])
+            } => self.sender.send(Queued { item, since: Instant::now(), room: room? }).ok(),
+        }
+    }
+}
+
+/// A queue: where to put batches in, and the stream on which they come out.
+pub(crate) fn queue<T: Send + 'static>(limits: QueueLimits) -> (QueueSender<T>, impl BatchStream<T> + 'static) {
+    // Unbounded as a channel, since the semaphores bound it by what it holds.
+    let (sender, mut receiver) = mpsc::unbounded_channel::<Queued<T>>();
+    let limits = QueueLimits {
+        max_rows: limits.max_rows.max(1),
+        max_bytes: limits.max_bytes.max(1),
+    };
+    let sender = QueueSender {
+        limits,
+        rows: Arc::new(Semaphore::new(limits.max_rows as usize)),
+        bytes: Arc::new(Semaphore::new(limits.max_bytes as usize)),
+        sender,
+    };
+    let receiver = stream! {
+        while let Some(Queued { mut item, since, room }) = receiver.recv().await {
+            if let Ok(batch) = &mut item {
+                batch.times.longest_queued = since.elapsed();
+            }
+            // So that reading goes on while the sink is at this one.
+            drop(room);
+            yield item;
+        }
+    };
+    (sender, receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::stream;
+
+    use super::*;
+    use crate::contract::Record;
+
+    fn batch(rows: usize, bytes: usize) -> Result<Batch<usize>> {
+        let records = (0..rows).map(|value| Record { value, origin: None }).collect();
+        Ok(Batch {
+            records,
+            bytes,
+            ..Batch::default()
+        })
+    }
+
+    async fn taken_unread(limits: QueueLimits, rows: usize, bytes: usize) -> usize {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = taken.clone();
+        let input = stream::repeat_with(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            batch(rows, bytes)
+        });
+        let (sender, receiver) = queue(limits);
+        let filler = tokio::spawn(fill(input, sender, Arc::default()));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        drop(receiver);
+        filler.await.unwrap();
+        taken.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn rows_and_bytes_bound_what_waits() {
+        let limits = QueueLimits {
+            max_rows: 100,
+            max_bytes: 1_000,
+        };
+        // The one that has no room yet has been taken too.
+        assert_eq!(taken_unread(limits, 10, 1).await, 11);
+        assert_eq!(taken_unread(limits, 1, 500).await, 3);
+        assert_eq!(taken_unread(limits, 0, 0).await, 101);
+        assert_eq!(taken_unread(limits, 5_000, 5_000).await, 2);
+    }
+
+    #[tokio::test]
+    async fn everything_comes_out_in_order() {
+        let (sender, receiver) = queue(QueueLimits {
+            max_rows: 3,
+            max_bytes: 1,
+        });
+        let filler = tokio::spawn(fill(stream::iter((0..50).map(|n| batch(n, n))), sender, Arc::default()));
+        let sizes: Vec<usize> = receiver.map(|item| item.unwrap().bytes).collect().await;
+        assert_eq!(sizes, (0..50).collect::<Vec<_>>());
+        filler.await.unwrap();
+    }
+}

@@ -1,0 +1,21 @@
+//! Tasks of a pipeline: they end with whoever waits for them, and a panic in one becomes an error.
+
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::contract::{Error, ErrorKind};
+
+/// A task that is aborted when it is dropped.
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The error of a task that panicked.
+pub(crate) fn panicked(err: JoinError) -> Error {
+    Error::new(ErrorKind::Panicked, "a task of the pipeline panicked")
+        .hint("this is a bug: please report it; what was committed is safe")
+        .caused_by(err)
+}
