@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::error::Result;
+use super::origin::Origin;
+use super::refusal::Refusal;
 use super::reject::Reject;
-use super::split::{Position, Refusal, Split};
+use super::split::{Position, Split};
 use super::times::Times;
 
 /// A stream of batches; implemented for every stream of that item.
@@ -46,19 +47,6 @@ pub struct Record<T> {
     pub value: T,
     /// Where it was read; `None` for a value that a transform made of several.
     pub origin: Option<Origin>,
-}
-
-/// The place in the input that a record was read from. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The split.
-    pub split: Split,
-    /// The number of the record in the split; the first has number 1.
-    pub record: u64,
-    /// The byte offset of the record in the split.
-    pub byte_offset: u64,
-    /// The record's bytes as they stand there, without the terminator.
-    pub raw: Bytes,
 }
 
 /// A change of one entry of an operator's state.

@@ -1,10 +1,12 @@
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
+use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, BufReader, ReadBuf};
 
 use super::file_name::ends_with;
@@ -108,6 +110,19 @@ impl<F: AsyncRead + Unpin> Decoder<F> {
             Self::Gzip(decoder) => decoder.into_inner().into_inner().0,
             Self::Zstd(decoder) => decoder.into_inner().into_inner().0,
         }
+    }
+}
+
+impl Content<File> {
+    /// What stands in the file at `path`, decompressed as its name says.
+    pub(crate) async fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path).await?;
+        let is_empty = file.metadata().await?.len() == 0;
+        let compression = match is_empty {
+            true => Compression::None,
+            false => Compression::of(path.as_os_str()),
+        };
+        Ok(Self::new(file, compression))
     }
 }
 

@@ -10,6 +10,7 @@ mod price_format;
 mod remedy;
 mod rules;
 mod time_format;
+mod time_format_error;
 mod time_zone;
 mod to_csv;
 
@@ -25,7 +26,8 @@ pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;
 pub use rules::Rules;
 pub(crate) use rules::RulesOfHeader;
-pub use time_format::{TimeDescription, TimeFormat, TimeFormatError, TimePattern};
+pub use time_format::{TimeDescription, TimeFormat, TimePattern};
+pub use time_format_error::TimeFormatError;
 pub use time_zone::TimeZone;
 
 use crate::csv::Columns;

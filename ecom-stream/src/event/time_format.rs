@@ -6,8 +6,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
-use super::TimeZone;
-use super::time_zone::moment;
+use super::time_format_error::TimeFormatError;
+use super::time_zone::{TimeZone, moment};
 
 /// How times are written in the input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,38 +45,6 @@ pub struct TimePattern {
     pattern: String,
     says_zone: bool,
     zone: Option<TimeZone>,
-}
-
-/// A time format that can't be.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TimeFormatError {
-    /// The description or the pattern can't be read.
-    #[error("can't read the time format {format:?}")]
-    Malformed {
-        /// As it was given.
-        format: String,
-        /// What is wrong with it.
-        #[source]
-        cause: Box<dyn StdError + Send + Sync>,
-    },
-    /// The pattern leaves open at which day or hour.
-    #[error(
-        "the time format {0:?} leaves open which day it is, or which half of it (%I needs %p, an hour of twelve a period)"
-    )]
-    Incomplete(String),
-    /// It is neither a name nor a pattern.
-    #[error(
-        "{0:?} is no time format: it is rfc3339, epoch_s, epoch_ms, epoch_us, or a pattern such as \
-         \"%d-%m-%Y %H:%M\" or \"[day]-[month]-[year] [hour]:[minute]\""
-    )]
-    Unknown(String),
-    /// There is no such time zone.
-    #[error("there is no time zone {0:?}: it is UTC, a name such as Europe/Berlin, or an offset such as +02:00")]
-    Zone(String),
-    /// Such times have a zone of their own.
-    #[error("these times need no zone: they say it, or count since 1970")]
-    NeedsNoZone,
 }
 
 impl TimeFormat {

@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
 use time::OffsetDateTime;
 
-use super::TimeFormatError;
+use super::time_format_error::TimeFormatError;
 
 /// The time zone of times that are written without one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use super::progress::Lag;
+use super::lag::Lag;
 use crate::contract::{Commit, SplitState};
 
 const COMMITS: &str = "ecom_commits_total";

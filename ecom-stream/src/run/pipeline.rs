@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use super::activity::Activity;
 use super::progress::{ProgressReceiver, ProgressSender, Tally};
 use super::queue::{QueueLimits, ReaderTimes, fill, queue};
+use super::summary::Summary;
 use super::task::{AbortOnDrop, panicked};
-use crate::contract::{Commit, Committed, Counts, Error, ErrorKind, Result, Run, Sink, Source, Topology};
+use crate::contract::{Commit, Committed, Error, ErrorKind, Result, Run, Sink, Source, Topology};
 use crate::crash_point;
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
@@ -28,18 +29,6 @@ pub struct Pipeline<S, K> {
     last_run: bool,
     progress: ProgressSender,
     activity: Activity,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// How many epochs were committed.
-    pub epochs: u64,
-    /// What became of the records.
-    pub counts: Counts,
-    /// Whether the run was stopped; otherwise the source was exhausted.
-    pub stopped: bool,
 }
 
 impl<S, K> std::fmt::Debug for Pipeline<S, K> {

@@ -4,7 +4,8 @@ use std::path::Path;
 use memchr::memchr_iter;
 use tokio::io::AsyncReadExt;
 
-use super::{CheckedFile, open};
+use super::checked_file::CheckedFile;
+use crate::csv::Content;
 
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -20,7 +21,7 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
     wanted.sort_by_key(|(offset, _)| *offset);
     let mut wanted = wanted.into_iter().peekable();
 
-    let mut content = open(path).await?;
+    let mut content = Content::open(path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let (mut at, mut line) = (0, 1);
     while wanted.peek().is_some() {
@@ -42,7 +43,7 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
 
 /// How many lines a file has; of one that can't be decompressed to its end, those before.
 pub(super) async fn count(path: &Path) -> io::Result<u64> {
-    let mut content = open(path).await?;
+    let mut content = Content::open(path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let (mut lines, mut is_open) = (0, false);
     while let Ok(read @ 1..) = content.read(&mut chunk).await {

@@ -1,77 +1,23 @@
 //! What would become of a file, without a database: which events it would give, and what would be refused and why.
 
+mod checked_file;
 mod lines;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
-use tokio::fs::File;
 
-use crate::contract::{Error, ErrorKind, Origin, Reason, Refusal, Result, Split};
+pub use checked_file::{CheckedFile, Example, RejectsOfReason};
+
+use crate::contract::{Error, ErrorKind, Origin, Refusal, Result, Split};
 use crate::csv::CsvLimits;
-use crate::csv::{Compression, Content, is_to_be_read, to_path};
+use crate::csv::{Content, is_to_be_read, to_path};
 use crate::csv::{CsvReader, End, HeaderStep, Step};
 use crate::event::RulesOfHeader;
 use crate::event::mapping::Mapping;
 use crate::event::{Event, Rules};
-
-/// What would become of a file.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct CheckedFile {
-    /// Records that would be stored, but for those that the table has already.
-    pub accepted: u64,
-    /// Records that would be refused, by reason.
-    pub rejected: BTreeMap<Reason, RejectsOfReason>,
-    /// Why the file would not be read, or not to its end.
-    pub unusable: Option<Refusal>,
-    /// Lines below the header that are not read where the file is [`unusable`](Self::unusable) for its header.
-    pub unread_lines: u64,
-    /// The [ready mapping](Mapping::ready) that reads a file with this header, where it was checked by none.
-    pub ready_mapping: Option<&'static str>,
-    /// The first events as they would be stored.
-    pub events: Vec<Example<Event>>,
-    /// Columns that would not be stored.
-    pub ignored_columns: Vec<String>,
-    /// Whether a file of that name is read at all when it is in a directory.
-    pub is_read_by_name: bool,
-}
-
-/// What was refused for one reason.
-#[derive(Debug, Clone, Default)]
-pub struct RejectsOfReason {
-    /// How often.
-    pub count: u64,
-    /// The first ones: what was found, and their bytes.
-    pub examples: Vec<Example<(String, String)>>,
-}
-
-/// Something in a file, and where.
-#[derive(Debug, Clone)]
-pub struct Example<T> {
-    /// The line on which its record begins; the first has number 1.
-    pub line: u64,
-    /// The number of the record; the first has number 1.
-    pub record: u64,
-    /// What it is.
-    pub value: T,
-    byte_offset: u64,
-}
-
-impl CheckedFile {
-    /// How many records would be refused.
-    pub fn rejected_count(&self) -> u64 {
-        self.rejected.values().map(|found| found.count).sum()
-    }
-
-    /// Whether all of it would be stored.
-    pub fn is_clean(&self) -> bool {
-        self.rejected.is_empty() && self.unusable.is_none()
-    }
-}
 
 /// Reads a file as a pipeline would that has this mapping and these rules, and keeps the first `examples` events and as many
 /// refused records of each reason. Memory is bounded, whatever the size of the file.
@@ -126,7 +72,7 @@ struct Check {
 
 impl Check {
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
-        let content = open(path).await?;
+        let content = Content::open(path).await?;
         // A relative path has a slash before its file only where it has directories.
         let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
@@ -230,7 +176,7 @@ async fn ready_for(path: &Path) -> io::Result<Option<&'static str>> {
             continue;
         };
         let split = Split::new("csv", to_path(path.as_os_str()));
-        let content = open(path).await?;
+        let content = Content::open(path).await?;
         let mut reader = CsvReader::new(content, split, CsvLimits::default(), mapping.dialect().clone());
         let header = reader.read_header(&mapping.columns()).await?;
         if matches!(header, HeaderStep::Found { check: Ok(_), .. }) {
@@ -238,15 +184,4 @@ async fn ready_for(path: &Path) -> io::Result<Option<&'static str>> {
         }
     }
     Ok(None)
-}
-
-/// What stands in a file, decompressed as its name says.
-pub(crate) async fn open(path: &Path) -> io::Result<Content<File>> {
-    let file = File::open(path).await?;
-    let is_empty = file.metadata().await?.len() == 0;
-    let compression = match is_empty {
-        true => Compression::None,
-        false => Compression::of(path.as_os_str()),
-    };
-    Ok(Content::new(file, compression))
 }

@@ -1,12 +1,12 @@
 use super::column::Column;
-use super::{prices, times, words};
+use super::{prices, synonyms, time_formats};
 use crate::event::Event;
 
 /// Which column may be what of an event.
 pub(super) struct Guesses {
     /// For each of [`Event::COLUMNS`].
     columns: [Option<usize>; Event::COLUMNS.len()],
-    pub(super) time: Option<times::Guess>,
+    pub(super) time: Option<time_formats::Guess>,
     /// Columns whose names say nothing and whose values may be that: for a person to decide.
     pub(super) likely_type: Option<usize>,
     pub(super) likely_price: Option<usize>,
@@ -21,19 +21,19 @@ impl Guesses {
             likely_price: None,
         };
         // What values can prove comes first: a column called "event" may be a time or a kind.
-        let mut times: Vec<(usize, times::Guess)> = columns
+        let mut times: Vec<(usize, time_formats::Guess)> = columns
             .iter()
             .enumerate()
-            .filter_map(|(at, column)| Some((at, times::guess(&column.values)?)))
+            .filter_map(|(at, column)| Some((at, time_formats::guess(&column.values)?)))
             .collect();
         times.sort_by_key(|(at, guess)| {
             (
-                words::rank("event_time", &columns[*at].name).unwrap_or(99),
+                synonyms::rank("event_time", &columns[*at].name).unwrap_or(99),
                 guess.is_number,
             )
         });
         // A number may be anything, unless its name says that it is a time.
-        times.retain(|(at, guess)| !guess.is_number || words::rank("event_time", &columns[*at].name).is_some());
+        times.retain(|(at, guess)| !guess.is_number || synonyms::rank("event_time", &columns[*at].name).is_some());
         if let Some((at, guess)) = times.into_iter().next() {
             guesses.set("event_time", at);
             guesses.time = Some(guess);
@@ -41,7 +41,7 @@ impl Guesses {
         let kinds = |column: &Column| {
             column
                 .distinct()
-                .filter(|(word, _)| words::event_type(word).is_some())
+                .filter(|(word, _)| synonyms::event_type(word).is_some())
                 .count()
         };
         let by_kinds = (0..columns.len()).filter(|at| !guesses.has(*at) && kinds(&columns[*at]) > 0);
@@ -52,7 +52,7 @@ impl Guesses {
             if guesses.of(name).is_none() && name != "event_time" {
                 let named = (0..columns.len()).filter(|at| !guesses.has(*at));
                 let best = named
-                    .filter_map(|at| Some((words::rank(name, &columns[at].name)?, at)))
+                    .filter_map(|at| Some((synonyms::rank(name, &columns[at].name)?, at)))
                     .min();
                 if let Some((_, at)) = best {
                     guesses.set(name, at);

@@ -1,35 +1,25 @@
 //! What a mapping for a file may look like, proposed from what stands in it.
 //!
-//! A bounded `sample` is read and taken apart, each `column` is looked at, and `guesses` are made of what `words` and `times`
-//! say that it may mean. The proposal is `written` as TOML for a person to read: with what was seen, and what nobody could
+//! A bounded `sample` is read and taken apart, each `column` is looked at, and `guesses` are made of what `synonyms` and `time_formats`
+//! say that it may mean. The `proposal` is written as TOML for a person to read: with what was seen, and what nobody could
 //! tell.
 
 mod column;
 mod guesses;
 mod prices;
+mod proposal;
 mod sample;
-mod times;
-mod words;
-mod written;
+mod synonyms;
+mod time_formats;
 
 use std::io;
 use std::path::Path;
 
 use guesses::Guesses;
+pub use proposal::Proposal;
 use sample::Sample;
 
 use crate::contract::{Error, ErrorKind, Result};
-use crate::event::EventType;
-
-/// A mapping that is proposed for a file.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Proposal {
-    /// The mapping in TOML, with comments. [`Mapping::from_toml`](crate::Mapping::from_toml) takes it if nothing is missing.
-    pub toml: String,
-    /// The columns of an event that need to be filled in by hand.
-    pub missing: Vec<&'static str>,
-}
 
 /// Proposes a mapping for a file from the first MiB of what stands in it; compressed files are decompressed as their name
 /// says.
@@ -53,11 +43,5 @@ pub async fn infer_mapping(path: impl AsRef<Path>) -> Result<Proposal> {
     }
     let columns = sample.columns();
     let guesses = Guesses::new(&columns);
-    Ok(written::proposal(&shown.to_string(), &sample, &columns, &guesses))
-}
-
-/// The type that a word means, and whether it is the type's own name.
-fn meaning(word: &str) -> Option<(EventType, bool)> {
-    let event_type = words::event_type(word)?;
-    Some((event_type, event_type.as_str() == word))
+    Ok(proposal::propose(&shown.to_string(), &sample, &columns, &guesses))
 }

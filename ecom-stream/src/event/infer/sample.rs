@@ -6,8 +6,8 @@ use futures::StreamExt;
 use tokio::io::AsyncReadExt;
 
 use super::column::Column;
-use super::times;
-use crate::event::check::open;
+use super::time_formats;
+use crate::csv::Content;
 
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;
 /// Where UTF-16 shows.
@@ -33,7 +33,11 @@ pub(super) struct Sample {
 impl Sample {
     pub(super) async fn read(path: &Path) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        open(path).await?.take(MAX_SAMPLE_BYTES).read_to_end(&mut bytes).await?;
+        Content::open(path)
+            .await?
+            .take(MAX_SAMPLE_BYTES)
+            .read_to_end(&mut bytes)
+            .await?;
         if bytes.iter().take(MAX_LOOKED_AT_BYTES).any(|byte| *byte == 0) {
             let what = "it has NUL bytes, as UTF-16 has: convert it, as with iconv -f utf-16 -t utf-8";
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -131,7 +135,7 @@ fn is_header(row: &[String]) -> bool {
     let mut names: Vec<&str> = row.iter().map(|name| name.trim()).collect();
     let is_value = |name: &str| {
         let is_number = name.parse::<f64>().is_ok();
-        is_number || times::guess(&[name.to_owned()]).is_some()
+        is_number || time_formats::guess(&[name.to_owned()]).is_some()
     };
     if names.iter().all(|name| name.is_empty()) {
         return false;

@@ -10,7 +10,6 @@ use super::{Deduplicate, Scan};
 use crate::contract::Source;
 use crate::operators::aggregate::Aggregate;
 use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed};
-use crate::operators::source_ext::SourceExt;
 use crate::operators::then::Then;
 use crate::operators::window::{WindowAggregate, Windows};
 
@@ -154,10 +153,11 @@ impl<S, F> KeyBy<S, F> {
         G: FnMut(&mut V, T) -> Option<Out> + Send,
     {
         let scan = Scan::new(self.key, time_to_live, new, f);
-        self.source.then(match self.name {
+        let scan = match self.name {
             Some(name) => scan.named(name),
             None => scan,
-        })
+        };
+        Then::new(self.source, scan)
     }
 
     /// Keeps the first record of each key within a time (of events), and counts the others as filtered. See [`Deduplicate`].
@@ -186,10 +186,11 @@ impl<S, F> KeyBy<S, F> {
         F: Fn(&T) -> K + Send,
     {
         let deduplicate = Deduplicate::new(self.key, within);
-        self.source.then(match self.name {
+        let deduplicate = match self.name {
             Some(name) => deduplicate.named(name),
             None => deduplicate,
-        })
+        };
+        Then::new(self.source, deduplicate)
     }
 
     /// In the given windows.
@@ -326,9 +327,10 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     {
         let KeyBy { source, key, name } = self.of;
         let windows = WindowAggregate::with_late(self.windows, key, aggregate);
-        source.then(match name {
+        let windows = match name {
             Some(name) => windows.named(name),
             None => windows,
-        })
+        };
+        Then::new(source, windows)
     }
 }

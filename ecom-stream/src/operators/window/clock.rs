@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::spec::Windows;
+use super::spec::{Shape, Windows};
 use crate::contract::{Result, StateChange};
 use crate::operators::state::{Changes, Header, check_layout};
 
@@ -11,9 +11,6 @@ pub(super) struct Clock {
     layout: u64,
     header: Header<(i64, Shape, u64)>,
 }
-
-/// What must be the same in the next run for the state to mean the same.
-pub(super) type Shape = (u8, i64, i64, i64);
 
 impl Clock {
     pub(super) fn new(layout: u64) -> Self {

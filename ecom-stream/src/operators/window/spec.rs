@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::clock::Shape;
 use super::slices::Slices;
 use crate::contract::{Error, ErrorKind, Result, StateChange};
 use crate::operators::event_time::micros;
@@ -20,6 +19,9 @@ pub struct Windows {
     pub(super) allowed_lateness: Duration,
     pub(super) early: Option<Duration>,
 }
+
+/// What must be the same in the next run for the state to mean the same.
+pub(super) type Shape = (u8, i64, i64, i64);
 
 /// Of hopping windows, so many may be open at one time, and one may be made of so many slices.
 const MAX_OVERLAP: i64 = 10_000;

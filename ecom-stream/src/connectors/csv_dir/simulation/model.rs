@@ -223,10 +223,10 @@ fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
 
 /// Each row is there at most as often as it was written, and once more for what `Content::excused` says.
 fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
-    let mut allowed = vec![0; world.shop.rows.len()];
+    let mut allowed = vec![0; world.rows.len()];
     for content in &world.contents {
         for (id, row) in rows_in(&content.bytes) {
-            if row.starts_with(world.shop.rows[id].as_bytes()) {
+            if row.starts_with(world.rows[id].as_bytes()) {
                 allowed[id] += 1 + content.excused;
             }
         }
@@ -234,7 +234,7 @@ fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
     let mut found: Vec<Vec<String>> = vec![Vec::new(); allowed.len()];
     for origin in origins {
         if let Some(id) = row_id(&origin.raw)
-            && origin.raw == world.shop.rows[id].as_bytes()
+            && origin.raw == world.rows[id].as_bytes()
             && stood(world, origin)
         {
             found[id].push(format!("{} record {}", origin.split, origin.record));
@@ -245,7 +245,7 @@ fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
         if found[id].len() > allowed[id] && !world.looks_failed {
             world.broken(format!(
                 "{:?} is stored {} times and was written {}: {:?}",
-                world.shop.rows[id],
+                world.rows[id],
                 found[id].len(),
                 allowed[id],
                 found[id]

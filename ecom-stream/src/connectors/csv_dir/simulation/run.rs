@@ -86,14 +86,14 @@ async fn history(seed: u64) -> Outcome {
             loop {
                 sleep(Duration::from_millis(rng.u64(1..pace))).await;
                 let mut world = lock(&world);
-                if world.shop.is_done() {
+                if world.is_done() {
                     return;
                 }
                 world.act();
             }
         }
     });
-    while !lock(&world).shop.is_done() {
+    while !lock(&world).is_done() {
         some_run(&settings, &mut rng).await;
     }
     let _ = shop.await;

@@ -1,15 +1,13 @@
 use std::collections::VecDeque;
 
-use super::world::World;
+use super::world::{Actor, World};
 
 pub(super) const HEADER: &str = "id,check,note";
 
 /// Who writes the files, and does with them whatever may be done.
 #[derive(Debug, Default)]
 pub(super) struct Shop {
-    /// Every row that was ever written, without its line end.
-    pub(super) rows: Vec<String>,
-    pub(super) actions_left: u32,
+    actions_left: u32,
     /// What this shop does at all: some histories are of few kinds of events, many times.
     habits: Vec<Habit>,
     writers: Vec<Writer>,
@@ -71,6 +69,23 @@ const HABITS: [Habit; 18] = [
 const NAMES: [&str; 5] = ["a.csv", "b.csv.gz", "c.csv", "d.csv.gz", "1.a.csv"];
 const SECOND_NS: i64 = 1_000_000_000;
 
+impl Actor for Shop {
+    fn act(&mut self, world: &mut World) {
+        let begins = self.actions_left > 0 && (self.writers.is_empty() || world.one_in(3));
+        if begins {
+            self.actions_left -= 1;
+            self.begin(world);
+        } else if !self.writers.is_empty() {
+            let writer = world.rng.usize(..self.writers.len());
+            self.write(world, writer);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.actions_left == 0 && self.writers.is_empty()
+    }
+}
+
 impl Shop {
     pub(super) fn new(rng: &mut fastrand::Rng) -> Self {
         let share = rng.u32(1..=4);
@@ -80,22 +95,6 @@ impl Shop {
             actions_left: rng.u32(3..40),
             habits,
             ..Self::default()
-        }
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.actions_left == 0 && self.writers.is_empty()
-    }
-
-    /// Takes one step, if there is any left to take.
-    pub(super) fn act(&mut self, world: &mut World) {
-        let begins = self.actions_left > 0 && (self.writers.is_empty() || world.one_in(3));
-        if begins {
-            self.actions_left -= 1;
-            self.begin(world);
-        } else if !self.writers.is_empty() {
-            let writer = world.rng.usize(..self.writers.len());
-            self.write(world, writer);
         }
     }
 
@@ -182,7 +181,7 @@ impl Shop {
                     }
                 }
                 // Those rows stand for the new ones from now on.
-                self.adopt(&bytes);
+                world.adopt(&bytes);
                 world.rewrite(node, bytes);
             }
             (Habit::Rename, Some(some)) => world.rename_unless_same(&some, name),
@@ -315,12 +314,14 @@ impl Shop {
 
     fn row(&mut self, world: &mut World, note: Option<String>) -> String {
         let note = note.unwrap_or_else(|| "x".repeat(world.rng.usize(..8)));
-        let id = self.rows.len();
+        let id = world.rows.len();
         let row = format!("r{id:06},{},{note}", check(id));
-        self.rows.push(row.clone());
+        world.rows.push(row.clone());
         row
     }
+}
 
+impl World {
     /// Takes over rows whose beginning was replaced.
     fn adopt(&mut self, bytes: &[u8]) {
         for line in String::from_utf8_lossy(bytes).lines() {
@@ -332,9 +333,7 @@ impl Shop {
             }
         }
     }
-}
 
-impl World {
     fn rename_unless_same(&mut self, from: &str, to: &str) {
         if from != to {
             self.rename(from, to);

@@ -1,5 +1,6 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -12,7 +13,6 @@ use tokio::time::Instant;
 
 use super::super::hints::{Hint, Hints};
 use super::super::mark::Stamp;
-use super::shop::Shop;
 use crate::csv::is_to_be_read;
 
 /// Where the simulated files lie.
@@ -66,11 +66,21 @@ struct Listener {
     directory: u64,
 }
 
+/// Somebody who acts in the world.
+pub(super) trait Actor: Debug + Send {
+    /// Takes one step, if there is any left to take.
+    fn act(&mut self, world: &mut World);
+
+    fn is_done(&self) -> bool;
+}
+
 /// Everything outside the source: the file system, the time, the shop that writes the files.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) rng: Rng,
-    pub(super) shop: Shop,
+    shop: Option<Box<dyn Actor>>,
+    /// Every row that was ever written, without its line end.
+    pub(super) rows: Vec<String>,
     pub(super) faults: Faults,
     pub(super) nodes: Vec<Node>,
     pub(super) contents: Vec<Content>,
@@ -113,10 +123,11 @@ pub(super) fn lock(world: &Shared) -> MutexGuard<'_, World> {
 }
 
 impl World {
-    pub(super) fn new(rng: Rng, shop: Shop, faults: Faults, mtime_step_ns: i64) -> Self {
+    pub(super) fn new(rng: Rng, shop: impl Actor + 'static, faults: Faults, mtime_step_ns: i64) -> Self {
         Self {
             rng,
-            shop,
+            shop: Some(Box::new(shop)),
+            rows: Vec::new(),
             faults,
             nodes: Vec::new(),
             contents: Vec::new(),
@@ -203,14 +214,20 @@ impl World {
         self.crashed.notify_one();
     }
 
+    /// Whether the shop has nothing left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.shop.as_ref().is_none_or(|shop| shop.is_done())
+    }
+
     /// The shop does something.
     pub(super) fn act(&mut self) {
         for (name, hint) in std::mem::take(&mut self.late) {
             self.tell(&name, hint);
         }
-        let mut shop = std::mem::take(&mut self.shop);
-        shop.act(self);
-        self.shop = shop;
+        if let Some(mut shop) = self.shop.take() {
+            shop.act(self);
+            self.shop = Some(shop);
+        }
     }
 
     pub(super) fn wall_ns(&self) -> i64 {

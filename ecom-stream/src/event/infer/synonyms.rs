@@ -154,6 +154,12 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
+/// The type that a word means, and whether it is the type's own name.
+pub(super) fn meaning(word: &str) -> Option<(EventType, bool)> {
+    let event_type = event_type(word)?;
+    Some((event_type, event_type.as_str() == word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,15 +3,25 @@ use std::collections::BTreeMap;
 use super::column::Column;
 use super::guesses::Guesses;
 use super::sample::Sample;
-use super::{Proposal, meaning, prices, times};
+use super::{prices, synonyms, time_formats};
 use crate::event::{Event, EventType, PriceFormat, TimeFormat};
 
 const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
 /// A column with more of them has something else in it, or is dirty.
 const MAX_UNKNOWN_WORDS: usize = 12;
 
+/// A mapping that is proposed for a file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Proposal {
+    /// The mapping in TOML, with comments. [`Mapping::from_toml`](crate::Mapping::from_toml) takes it if nothing is missing.
+    pub toml: String,
+    /// The columns of an event that need to be filled in by hand.
+    pub missing: Vec<&'static str>,
+}
+
 /// Writes down what was guessed, and what was seen.
-pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses: &Guesses) -> Proposal {
+pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: &Guesses) -> Proposal {
     let mut toml = String::new();
     let mut missing = Vec::new();
     let part = if sample.is_part { "the first" } else { "all" };
@@ -132,7 +142,7 @@ pub(super) fn proposal(path: &str, sample: &Sample, columns: &[Column], guesses:
         match name {
             "event_time" => {
                 if let Some(guess) = &guesses.time {
-                    line_of_misfits(name, &times::misfits(guess.format, &column.values), &mut line);
+                    line_of_misfits(name, &time_formats::misfits(guess.format, &column.values), &mut line);
                     for other in &guess.others {
                         line(format!(
                             "# Every value that was seen fits {other:?} too: look which is meant."
@@ -168,7 +178,7 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
     let mut values = Vec::new();
     let mut unknown = 0;
     for (word, count) in column.distinct() {
-        let meaning = match meaning(word) {
+        let meaning = match synonyms::meaning(word) {
             Some((_, true)) => continue,
             Some((event_type, false)) => event_type.as_str(),
             None if unknown < MAX_UNKNOWN_WORDS => {
@@ -251,7 +261,7 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     let types = &columns[guesses.of("event_type")?];
     let sells = types
         .distinct()
-        .any(|(word, _)| meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
+        .any(|(word, _)| synonyms::meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
     match (sells, guesses.of("price").or(guesses.likely_price)) {
         (true, None) => Some("No column has prices: purchases are stored without one, and add nothing to sales."),
         _ => None,
