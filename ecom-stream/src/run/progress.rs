@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::lag::Lag;
 use super::queue::ReaderTimes;
 use super::summary::Summary;
-use crate::contract::{Commit, Counts, SplitState, Stages, Times};
+use crate::contract::{Commit, Counts, SplitState, Stages};
 
 /// What a run has done so far, as of a commit.
 ///
@@ -229,6 +229,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::contract::Times;
 
     #[test]
     fn a_lag_is_never_negative_and_tells_that_clocks_differ() {
