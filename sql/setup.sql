@@ -44,7 +44,7 @@ $$;
 -- The time in the form that refinery reads, RFC 3339; it panics at any other.
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS applied_on \gset
 
-\set checksum 5546283333476318399
+\set checksum 10243144775223379780
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 1 \gset
 \if :differs
@@ -54,104 +54,74 @@ FROM ecom.schema_history WHERE version = 1 \gset
     INSERT INTO ecom.schema_history VALUES (1, 'tables', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 3062037769682270757
+\set checksum 16054965788557201403
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 2 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V2__views was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V2__ledger was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V2__views.sql
-    INSERT INTO ecom.schema_history VALUES (2, 'views', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V2__ledger.sql
+    INSERT INTO ecom.schema_history VALUES (2, 'ledger', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 11309637743096356340
+\set checksum 17453351348941975562
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 3 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V3__identity was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V3__partitions was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V3__identity.sql
-    INSERT INTO ecom.schema_history VALUES (3, 'identity', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V3__partitions.sql
+    INSERT INTO ecom.schema_history VALUES (3, 'partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 16723427004592063586
+\set checksum 7584549054198764214
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 4 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V4__partitions was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V4__views_sales was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V4__partitions.sql
-    INSERT INTO ecom.schema_history VALUES (4, 'partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V4__views_sales.sql
+    INSERT INTO ecom.schema_history VALUES (4, 'views_sales', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 3941003681796307407
+\set checksum 7899426932134473075
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 5 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V5__sales was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V5__views_products was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V5__sales.sql
-    INSERT INTO ecom.schema_history VALUES (5, 'sales', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V5__views_products.sql
+    INSERT INTO ecom.schema_history VALUES (5, 'views_products', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 10567413536075262002
+\set checksum 4921778565770856777
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 6 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V6__products was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V6__views_shoppers was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V6__products.sql
-    INSERT INTO ecom.schema_history VALUES (6, 'products', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V6__views_shoppers.sql
+    INSERT INTO ecom.schema_history VALUES (6, 'views_shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 13424256625506927930
+\set checksum 13978803084626768557
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 7 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V7__shoppers was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V7__views_ingest was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V7__shoppers.sql
-    INSERT INTO ecom.schema_history VALUES (7, 'shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V7__views_ingest.sql
+    INSERT INTO ecom.schema_history VALUES (7, 'views_ingest', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 14670314947935384375
+\set checksum 4967918402495958118
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 8 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V8__operations was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V8__views_quality was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V8__operations.sql
-    INSERT INTO ecom.schema_history VALUES (8, 'operations', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
-\endif
-
-\set checksum 11351898000183320388
-SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 9 \gset
-\if :differs
-    DO $$ BEGIN RAISE 'migration V9__extra was applied here in another form than this file has'; END $$;
-\elif :pending
-    \ir migrations/V9__extra.sql
-    INSERT INTO ecom.schema_history VALUES (9, 'extra', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
-\endif
-
-\set checksum 12059157460212443939
-SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 10 \gset
-\if :differs
-    DO $$ BEGIN RAISE 'migration V10__rejects was applied here in another form than this file has'; END $$;
-\elif :pending
-    \ir migrations/V10__rejects.sql
-    INSERT INTO ecom.schema_history VALUES (10, 'rejects', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
-\endif
-
-\set checksum 14516895520423478177
-SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 11 \gset
-\if :differs
-    DO $$ BEGIN RAISE 'migration V11__mended was applied here in another form than this file has'; END $$;
-\elif :pending
-    \ir migrations/V11__mended.sql
-    INSERT INTO ecom.schema_history VALUES (11, 'mended', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V8__views_quality.sql
+    INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset

@@ -1,7 +1,93 @@
--- What was sold, and when: orders, revenue over time, hours of the week. Any number of runs leave the same result.
+-- What was sold, and when.
 --
--- As everywhere, a span of time includes its start and not its end, and a function reads only the partitions of its span.
--- An order is the purchases of one session at one instant: the lines of one checkout share it.
+--     events_per_minute, events_by_type   all events, by time and by type
+--     orders, sales_over_time             orders and revenue
+--     hour_by_weekday                     busy hours of the week
+--     buckets                             divides a span of time, for the functions by bucket
+--
+-- Here and in the files that follow, each question is a function of a span of time. The span includes its start and not
+-- its end, so that adjacent spans count no event twice. A function reads only the partitions of its span. PostgreSQL
+-- inlines functions in SQL, so that a query is planned as if their text stood in it. Some functions have a view of the
+-- same name, for all time. Such a view reads all partitions, even if a query has a condition on its columns: PostgreSQL
+-- cannot see through date_trunc, and most of these views have no column of time.
+--
+-- Running this file again changes nothing.
+
+CREATE OR REPLACE FUNCTION ecom.events_per_minute(
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (
+    minute timestamptz, events bigint, views bigint, adds bigint, removes bigint, purchases bigint, revenue numeric
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT
+        date_trunc('minute', e.event_time) AS minute,
+        count(*) AS events,
+        count(*) FILTER (WHERE e.event_type = 'view') AS views,
+        count(*) FILTER (WHERE e.event_type = 'add_to_cart') AS adds,
+        count(*) FILTER (WHERE e.event_type = 'remove_from_cart') AS removes,
+        count(*) FILTER (WHERE e.event_type = 'purchase') AS purchases,
+        coalesce(sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'purchase'), 0) AS revenue
+    FROM ecom.events e
+    WHERE e.event_time >= since AND e.event_time < until
+    GROUP BY date_trunc('minute', e.event_time)
+$$;
+
+COMMENT ON FUNCTION ecom.events_per_minute(timestamptz, timestamptz) IS
+    'Events and revenue of each minute of a span of time; minutes without events are left out. Reads only the '
+    'partitions of the span.';
+
+
+CREATE OR REPLACE VIEW ecom.events_per_minute AS
+SELECT * FROM ecom.events_per_minute('-infinity', 'infinity');
+
+COMMENT ON VIEW ecom.events_per_minute IS
+    'Events and revenue of each minute, of all time; minutes without events are left out. For a span of time, which is '
+    'quicker: SELECT * FROM ecom.events_per_minute(now() - interval ''1 hour'').';
+COMMENT ON COLUMN ecom.events_per_minute.minute IS 'Start of the minute.';
+COMMENT ON COLUMN ecom.events_per_minute.events IS 'Number of events.';
+COMMENT ON COLUMN ecom.events_per_minute.views IS 'How many of these were views of a product.';
+COMMENT ON COLUMN ecom.events_per_minute.adds IS 'How many of these put a product into the cart.';
+COMMENT ON COLUMN ecom.events_per_minute.removes IS 'How many of these took a product out of the cart.';
+COMMENT ON COLUMN ecom.events_per_minute.purchases IS 'How many of these were purchases.';
+COMMENT ON COLUMN ecom.events_per_minute.revenue IS
+    'Sum of price times quantity over the purchases, in the currency of the shop.';
+
+
+CREATE OR REPLACE FUNCTION ecom.events_by_type(
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (event_type text, events bigint, share numeric, revenue numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT
+        e.event_type,
+        count(*) AS events,
+        round(count(*) / sum(count(*)) OVER (), 4) AS share,
+        coalesce(sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'purchase'), 0) AS revenue
+    FROM ecom.events e
+    WHERE e.event_time >= since AND e.event_time < until
+    GROUP BY e.event_type
+    ORDER BY events DESC, e.event_type
+$$;
+
+COMMENT ON FUNCTION ecom.events_by_type(timestamptz, timestamptz) IS
+    'Events and revenue of each type in a span of time. Reads only the partitions of the span.';
+
+
+CREATE OR REPLACE VIEW ecom.events_by_type AS
+SELECT * FROM ecom.events_by_type('-infinity', 'infinity');
+
+COMMENT ON VIEW ecom.events_by_type IS
+    'Events and revenue of each type, of all time. For a span of time: '
+    'SELECT * FROM ecom.events_by_type(now() - interval ''1 day'').';
+COMMENT ON COLUMN ecom.events_by_type.event_type IS 'The type: view, add_to_cart, remove_from_cart, purchase.';
+COMMENT ON COLUMN ecom.events_by_type.events IS 'Number of events of it.';
+COMMENT ON COLUMN ecom.events_by_type.share IS 'These as a share of all events, 0 to 1.';
+COMMENT ON COLUMN ecom.events_by_type.revenue IS
+    'Sum of price times quantity, in the currency of the shop; 0 for all types but purchase.';
+
 
 CREATE OR REPLACE FUNCTION ecom.buckets(since timestamptz, until timestamptz, bucket interval)
 RETURNS timestamptz[]
@@ -33,6 +119,7 @@ COMMENT ON FUNCTION ecom.buckets(timestamptz, timestamptz, interval) IS
     'by the end. Days and months are those of the session''s time zone.';
 
 
+-- Events have no order number. The lines of one checkout have the same session and the same time.
 CREATE OR REPLACE FUNCTION ecom.orders(
     since timestamptz DEFAULT '-infinity',
     until timestamptz DEFAULT 'infinity'

@@ -1,5 +1,12 @@
--- How ecom.events is laid out: how wide its partitions are, and which indexes they have while they receive rows and once
--- they rest. Any number of runs leave the same result.
+-- The partitions of ecom.events: how much time each covers, which indexes it has, and how it is made.
+--
+--     settings             width and indexes of new partitions
+--     ensure_partitions    makes the partitions of given days
+--     settled_indexes      indexes that a partition gets once it no longer receives rows
+--     partition_indexes    which of these indexes each partition has
+--     partitions           all partitions, with their size
+--
+-- Running this file again changes nothing.
 
 CREATE TABLE IF NOT EXISTS ecom.settings (
     only_row        boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -20,9 +27,7 @@ COMMENT ON COLUMN ecom.settings.index_profile IS
     'ingest slower.';
 
 
--- What there is ------------------------------------------------------------------------------------------------------
-
--- The settings pin how bounds are printed and read, whatever the session has.
+-- The SET clauses fix how bounds are printed and read, whatever the settings of the session are.
 CREATE OR REPLACE FUNCTION ecom.partition_bounds()
 RETURNS TABLE (partition oid, starts timestamptz, ends timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -40,14 +45,15 @@ AS $$
         pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \(''?(.*?)''?\) TO \(''?(.*?)''?\)$'
     ) AS bound
     WHERE i.inhparent = 'ecom.events'::regclass
-      -- Half detached it takes no rows. Through jsonb because PostgreSQL 13 does not have this column yet.
+      -- A partition that is being detached takes no rows. PostgreSQL 13 does not have this column, hence jsonb.
       AND coalesce(to_jsonb(i) ->> 'inhdetachpending', 'false') = 'false'
 $$;
 
 COMMENT ON FUNCTION ecom.partition_bounds() IS
     'The partitions of ecom.events and the time that each holds: its start, and its end, which is not included.';
 
--- On the partitions alone: on ecom.events too, each new partition would get them at once.
+
+-- These indexes are on the partitions only. If ecom.events had them too, each new partition would start with them.
 CREATE OR REPLACE VIEW ecom.settled_indexes AS
 SELECT *
 FROM (
@@ -63,71 +69,10 @@ COMMENT ON COLUMN ecom.settled_indexes.name IS 'What stands behind the name of t
 COMMENT ON COLUMN ecom.settled_indexes.definition IS 'What is indexed, as SQL.';
 COMMENT ON COLUMN ecom.settled_indexes.purpose IS 'What it is good for.';
 
-CREATE OR REPLACE VIEW ecom.partition_indexes AS
-SELECT
-    c.relname AS partition,
-    b.starts,
-    b.ends,
-    n.index,
-    CASE
-        WHEN x.indexrelid IS NULL THEN 'missing'
-        WHEN x.indisvalid THEN 'valid'
-        WHEN EXISTS (
-            SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid
-        ) THEN 'building'
-        -- A CREATE INDEX CONCURRENTLY that was interrupted leaves one that costs and does not serve.
-        ELSE 'invalid'
-    END AS state,
-    format('CREATE INDEX CONCURRENTLY %I ON ecom.%I %s', n.index, c.relname, s.definition) AS build,
-    format('DROP INDEX CONCURRENTLY IF EXISTS ecom.%I', n.index) AS clear
-FROM ecom.partition_bounds() b
-JOIN pg_catalog.pg_class c ON c.oid = b.partition AND c.relkind = 'r'
-CROSS JOIN ecom.settled_indexes s
-CROSS JOIN LATERAL (SELECT left(c.relname, 50) || '_' || s.name AS index) n
-LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = c.relnamespace AND i.relname = n.index AND i.relkind = 'i'
-LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid AND x.indrelid = c.oid;
 
-COMMENT ON VIEW ecom.partition_indexes IS
-    'Which of ecom.settled_indexes each partition of ecom.events has. Settling by hand, in psql: '
-    'SELECT build FROM ecom.partition_indexes WHERE state = ''missing'' AND ends < now() - interval ''1 hour'' \gexec';
-COMMENT ON COLUMN ecom.partition_indexes.partition IS 'Name of the partition.';
-COMMENT ON COLUMN ecom.partition_indexes.starts IS 'Start of the time that the partition holds.';
-COMMENT ON COLUMN ecom.partition_indexes.ends IS 'End of the time that the partition holds, not included.';
-COMMENT ON COLUMN ecom.partition_indexes.index IS 'Name of the index.';
-COMMENT ON COLUMN ecom.partition_indexes.state IS
-    'missing, building, valid, or invalid: left over from a build that was interrupted.';
-COMMENT ON COLUMN ecom.partition_indexes.build IS 'The statement that builds it while others write.';
-COMMENT ON COLUMN ecom.partition_indexes.clear IS 'The statement that clears an invalid one away.';
-
-CREATE OR REPLACE VIEW ecom.partitions AS
-SELECT
-    c.relname AS partition,
-    b.starts,
-    b.ends,
-    -- -1 stands for unknown.
-    greatest(c.reltuples, 0)::bigint AS rows,
-    pg_catalog.pg_table_size(c.oid) AS table_bytes,
-    pg_catalog.pg_indexes_size(c.oid) AS index_bytes,
-    NOT EXISTS (
-        SELECT FROM ecom.partition_indexes x WHERE x.partition = c.relname AND x.state <> 'valid'
-    ) AS is_settled
-FROM ecom.partition_bounds() b
-JOIN pg_catalog.pg_class c ON c.oid = b.partition;
-
-COMMENT ON VIEW ecom.partitions IS 'The partitions of ecom.events: what time they hold, how large they are.';
-COMMENT ON COLUMN ecom.partitions.partition IS 'Name of the partition.';
-COMMENT ON COLUMN ecom.partitions.starts IS 'Start of the time that it holds.';
-COMMENT ON COLUMN ecom.partitions.ends IS 'End of the time that it holds, not included.';
-COMMENT ON COLUMN ecom.partitions.rows IS 'About how many rows it has, as of its last ANALYZE or VACUUM.';
-COMMENT ON COLUMN ecom.partitions.table_bytes IS 'How much room its rows take.';
-COMMENT ON COLUMN ecom.partitions.index_bytes IS 'How much room its indexes take.';
-COMMENT ON COLUMN ecom.partitions.is_settled IS 'Whether it has all of ecom.settled_indexes.';
-
-
--- Making partitions --------------------------------------------------------------------------------------------------
-
--- Runs with the rights of its owner, so that a role that may only insert can have partitions made, and no others than
--- these. The settings pin what names mean and how bounds are printed, whatever the session has.
+-- Runs with the privileges of its owner (SECURITY DEFINER), so that a role that may only insert can have partitions made,
+-- and no other tables. The SET clauses fix what names mean and how bounds are printed, whatever the settings of the
+-- session are.
 CREATE OR REPLACE FUNCTION ecom.ensure_partitions(days date[]) RETURNS integer
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -149,7 +94,7 @@ BEGIN
         RAISE EXCEPTION 'ecom.ensure_partitions takes 1000 days at a time, not %', cardinality(days)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- The quick look, without a lock. Partitions share no time, so those of a day add up to it or leave a gap.
+    -- A fast check without a lock. Partitions do not overlap, so those of a day add up to 24 hours unless one is missing.
     missing := ARRAY(
         WITH taken AS MATERIALIZED (SELECT b.starts, b.ends FROM ecom.partition_bounds() b)
         SELECT DISTINCT d.day
@@ -174,12 +119,12 @@ BEGIN
 
     PERFORM pg_advisory_xact_lock(hashtextextended('ecom.ensure_partitions', 0));
     SELECT * INTO settings FROM ecom.settings;
-    -- Once more: another session may have been first.
+    -- Look again with the lock: another session may have made some of them.
     taken := ARRAY(SELECT tstzrange(b.starts, b.ends) FROM ecom.partition_bounds() b);
 
     FOREACH day IN ARRAY missing LOOP
-        -- Of the width that is set where that is free, else of the next smaller one, so that the width can be changed at
-        -- any time; at last the hours that no partition holds.
+        -- Use the width of ecom.settings if nothing of that span is taken, else the next smaller one. So the width can be
+        -- changed at any time. With hours, only those that no partition covers are made.
         FOR span IN
             WITH widths (rank, unit, width, label) AS (
                 VALUES (1, 'month', interval '1 month', 'YYYYMM'), (2, 'day', '1 day', 'YYYYMMDD'),
@@ -214,7 +159,7 @@ BEGIN
                               '(%L), or rename it, or finish its detaching.', name, span.starts, span.ends);
             END IF;
 
-            -- Made apart and then attached, which lets others read and write meanwhile; PARTITION OF would lock them out.
+            -- CREATE, then ATTACH: others can read and write meanwhile. CREATE TABLE ... PARTITION OF would block them.
             EXECUTE format(
                 'CREATE TABLE ecom.%I (LIKE ecom.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)',
                 name);
@@ -239,12 +184,72 @@ BEGIN
 END
 $$;
 
+REVOKE EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) FROM PUBLIC;
+
 COMMENT ON FUNCTION ecom.ensure_partitions(date[]) IS
     'Makes the partitions of ecom.events that those days (UTC, at most 1000) lack, as ecom.settings has it, and returns '
     'how many it made. Call it in a transaction of its own, at READ COMMITTED, before the COPY that needs them: a COPY '
     'that has begun does not see them, and other callers wait until the transaction ends. Readers and writers do not '
     'wait.';
 
-COMMENT ON TABLE ecom.events IS
-    'What shoppers did, one row an event. Partitioned by event_time, by day unless ecom.settings has another width; see '
-    'ecom.partitions and ecom.ensure_partitions.';
+
+CREATE OR REPLACE VIEW ecom.partition_indexes AS
+SELECT
+    c.relname AS partition,
+    b.starts,
+    b.ends,
+    n.index,
+    CASE
+        WHEN x.indexrelid IS NULL THEN 'missing'
+        WHEN x.indisvalid THEN 'valid'
+        WHEN EXISTS (
+            SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid
+        ) THEN 'building'
+        -- An interrupted CREATE INDEX CONCURRENTLY leaves an index that slows down writes and serves no query.
+        ELSE 'invalid'
+    END AS state,
+    format('CREATE INDEX CONCURRENTLY %I ON ecom.%I %s', n.index, c.relname, s.definition) AS build,
+    format('DROP INDEX CONCURRENTLY IF EXISTS ecom.%I', n.index) AS clear
+FROM ecom.partition_bounds() b
+JOIN pg_catalog.pg_class c ON c.oid = b.partition AND c.relkind = 'r'
+CROSS JOIN ecom.settled_indexes s
+CROSS JOIN LATERAL (SELECT left(c.relname, 50) || '_' || s.name AS index) n
+LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = c.relnamespace AND i.relname = n.index AND i.relkind = 'i'
+LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid AND x.indrelid = c.oid;
+
+COMMENT ON VIEW ecom.partition_indexes IS
+    'Which of ecom.settled_indexes each partition of ecom.events has. Settling by hand, in psql: '
+    'SELECT build FROM ecom.partition_indexes WHERE state = ''missing'' AND ends < now() - interval ''1 hour'' \gexec';
+COMMENT ON COLUMN ecom.partition_indexes.partition IS 'Name of the partition.';
+COMMENT ON COLUMN ecom.partition_indexes.starts IS 'Start of the time that the partition holds.';
+COMMENT ON COLUMN ecom.partition_indexes.ends IS 'End of the time that the partition holds, not included.';
+COMMENT ON COLUMN ecom.partition_indexes.index IS 'Name of the index.';
+COMMENT ON COLUMN ecom.partition_indexes.state IS
+    'missing, building, valid, or invalid: left over from a build that was interrupted.';
+COMMENT ON COLUMN ecom.partition_indexes.build IS 'The statement that builds it while others write.';
+COMMENT ON COLUMN ecom.partition_indexes.clear IS 'The statement that clears an invalid one away.';
+
+
+CREATE OR REPLACE VIEW ecom.partitions AS
+SELECT
+    c.relname AS partition,
+    b.starts,
+    b.ends,
+    -- reltuples is -1 while the number is unknown.
+    greatest(c.reltuples, 0)::bigint AS rows,
+    pg_catalog.pg_table_size(c.oid) AS table_bytes,
+    pg_catalog.pg_indexes_size(c.oid) AS index_bytes,
+    NOT EXISTS (
+        SELECT FROM ecom.partition_indexes x WHERE x.partition = c.relname AND x.state <> 'valid'
+    ) AS is_settled
+FROM ecom.partition_bounds() b
+JOIN pg_catalog.pg_class c ON c.oid = b.partition;
+
+COMMENT ON VIEW ecom.partitions IS 'The partitions of ecom.events: what time they hold, how large they are.';
+COMMENT ON COLUMN ecom.partitions.partition IS 'Name of the partition.';
+COMMENT ON COLUMN ecom.partitions.starts IS 'Start of the time that it holds.';
+COMMENT ON COLUMN ecom.partitions.ends IS 'End of the time that it holds, not included.';
+COMMENT ON COLUMN ecom.partitions.rows IS 'About how many rows it has, as of its last ANALYZE or VACUUM.';
+COMMENT ON COLUMN ecom.partitions.table_bytes IS 'How much room its rows take.';
+COMMENT ON COLUMN ecom.partitions.index_bytes IS 'How much room its indexes take.';
+COMMENT ON COLUMN ecom.partitions.is_settled IS 'Whether it has all of ecom.settled_indexes.';

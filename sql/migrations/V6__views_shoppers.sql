@@ -1,5 +1,115 @@
--- What shoppers do: sessions, funnels, baskets, who comes back, and what each is worth. Any number of runs leave the same
--- result.
+-- What shoppers do.
+--
+--     conversion_funnel, conversion_funnel_by_user      how far sessions and users get
+--     session_summary                                   one row per session
+--     basket_abandonment                                baskets that were not purchased
+--     user_timeline                                     the events of one user
+--     lifetime_value                                    orders and revenue per user
+--     active_users, users_over_time, cohort_retention   how many users there are, and who comes back
+--
+-- Running this file again changes nothing.
+
+CREATE OR REPLACE FUNCTION ecom.conversion_funnel(
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (step_no integer, step text, sessions bigint, share_of_first numeric, share_of_previous numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    WITH visits AS (
+        SELECT
+            bool_or(e.event_type = 'view') AS viewed,
+            bool_or(e.event_type = 'add_to_cart') AS added,
+            bool_or(e.event_type = 'purchase') AS purchased
+        FROM ecom.events e
+        WHERE e.event_time >= since AND e.event_time < until
+        GROUP BY e.session_id
+    ),
+    reached AS (
+        SELECT
+            count(*) FILTER (WHERE v.viewed) AS first,
+            count(*) FILTER (WHERE v.viewed AND v.added) AS second,
+            count(*) FILTER (WHERE v.viewed AND v.added AND v.purchased) AS third
+        FROM visits v
+    )
+    SELECT
+        s.step_no,
+        s.step,
+        s.sessions,
+        round(s.sessions::numeric / nullif(r.first, 0), 4) AS share_of_first,
+        round(s.sessions::numeric / nullif(s.previous, 0), 4) AS share_of_previous
+    FROM reached r
+    CROSS JOIN LATERAL (
+        VALUES
+            (1, 'view', r.first, NULL),
+            (2, 'add_to_cart', r.second, r.first),
+            (3, 'purchase', r.third, r.second)
+    ) AS s (step_no, step, sessions, previous)
+    ORDER BY s.step_no
+$$;
+
+COMMENT ON FUNCTION ecom.conversion_funnel(timestamptz, timestamptz) IS
+    'How many sessions went how far towards a purchase in a span of time. A session reaches a step when it did that '
+    'and all steps before it within the span. Reads only the partitions of the span.';
+
+
+CREATE OR REPLACE VIEW ecom.conversion_funnel AS
+SELECT * FROM ecom.conversion_funnel('-infinity', 'infinity');
+
+COMMENT ON VIEW ecom.conversion_funnel IS
+    'How many sessions went how far towards a purchase, of all time, one row a step. A session reaches a step when it '
+    'did that and all steps before it. For a span of time: '
+    'SELECT * FROM ecom.conversion_funnel(''2026-11-23'', ''2026-11-24'').';
+COMMENT ON COLUMN ecom.conversion_funnel.step_no IS 'Number of the step, from 1.';
+COMMENT ON COLUMN ecom.conversion_funnel.step IS 'The step: view, add_to_cart, purchase.';
+COMMENT ON COLUMN ecom.conversion_funnel.sessions IS 'Number of sessions that reached it.';
+COMMENT ON COLUMN ecom.conversion_funnel.share_of_first IS
+    'These as a share of the first step, 0 to 1; null without any session.';
+COMMENT ON COLUMN ecom.conversion_funnel.share_of_previous IS
+    'These as a share of the step before, 0 to 1; null for the first step and when none reached the step before.';
+
+
+CREATE OR REPLACE FUNCTION ecom.conversion_funnel_by_user(
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (step_no integer, step text, users bigint, share_of_first numeric, share_of_previous numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    WITH shoppers AS (
+        SELECT
+            bool_or(e.event_type = 'view') AS viewed,
+            bool_or(e.event_type = 'add_to_cart') AS added,
+            bool_or(e.event_type = 'purchase') AS purchased
+        FROM ecom.events e
+        WHERE e.event_time >= since AND e.event_time < until
+        GROUP BY e.user_id
+    ),
+    reached AS (
+        SELECT
+            count(*) FILTER (WHERE s.viewed) AS first,
+            count(*) FILTER (WHERE s.viewed AND s.added) AS second,
+            count(*) FILTER (WHERE s.viewed AND s.added AND s.purchased) AS third
+        FROM shoppers s
+    )
+    SELECT
+        s.step_no,
+        s.step,
+        s.users,
+        round(s.users::numeric / nullif(r.first, 0), 4) AS share_of_first,
+        round(s.users::numeric / nullif(s.previous, 0), 4) AS share_of_previous
+    FROM reached r
+    CROSS JOIN LATERAL (
+        VALUES
+            (1, 'view', r.first, NULL),
+            (2, 'add_to_cart', r.second, r.first),
+            (3, 'purchase', r.third, r.second)
+    ) AS s (step_no, step, users, previous)
+    ORDER BY s.step_no
+$$;
+
+COMMENT ON FUNCTION ecom.conversion_funnel_by_user(timestamptz, timestamptz) IS
+    'How many users went how far towards a purchase in a span of time, in whatever sessions: as ecom.conversion_funnel, '
+    'which goes by session.';
+
 
 CREATE OR REPLACE FUNCTION ecom.session_summary(
     since timestamptz DEFAULT '-infinity',
@@ -57,47 +167,53 @@ COMMENT ON FUNCTION ecom.session_summary(timestamptz, timestamptz) IS
     'there.';
 
 
-CREATE OR REPLACE FUNCTION ecom.conversion_funnel_by_user(
-    since timestamptz DEFAULT '-infinity',
-    until timestamptz DEFAULT 'infinity'
-) RETURNS TABLE (step_no integer, step text, users bigint, share_of_first numeric, share_of_previous numeric)
+CREATE OR REPLACE FUNCTION ecom.basket_abandonment(
+    since timestamptz,
+    until timestamptz DEFAULT now(),
+    bucket interval DEFAULT '1 day'
+) RETURNS TABLE (
+    bucket_start timestamptz, baskets bigint, purchased bigint, abandoned bigint, abandonment numeric,
+    abandoned_value numeric
+)
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    WITH shoppers AS (
+    WITH baskets AS (
         SELECT
-            bool_or(e.event_type = 'view') AS viewed,
-            bool_or(e.event_type = 'add_to_cart') AS added,
-            bool_or(e.event_type = 'purchase') AS purchased
+            min(e.event_time) FILTER (WHERE e.event_type = 'add_to_cart') AS first_add,
+            bool_or(e.event_type = 'purchase') AS purchased,
+            coalesce(sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'add_to_cart'), 0)
+                - coalesce(sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'remove_from_cart'), 0) AS value
         FROM ecom.events e
-        WHERE e.event_time >= since AND e.event_time < until
-        GROUP BY e.user_id
+        WHERE e.event_type IN ('add_to_cart', 'remove_from_cart', 'purchase')
+          AND e.event_time >= since AND e.event_time < until
+        GROUP BY e.session_id
+        HAVING bool_or(e.event_type = 'add_to_cart')
     ),
-    reached AS (
+    counted AS (
         SELECT
-            count(*) FILTER (WHERE s.viewed) AS first,
-            count(*) FILTER (WHERE s.viewed AND s.added) AS second,
-            count(*) FILTER (WHERE s.viewed AND s.added AND s.purchased) AS third
-        FROM shoppers s
+            width_bucket(b.first_add, (SELECT ecom.buckets(since, until, bucket))) AS bucket_no,
+            count(*) AS baskets,
+            count(*) FILTER (WHERE b.purchased) AS purchased,
+            sum(greatest(b.value, 0)) FILTER (WHERE NOT b.purchased) AS abandoned_value
+        FROM baskets b
+        GROUP BY 1
     )
     SELECT
-        s.step_no,
-        s.step,
-        s.users,
-        round(s.users::numeric / nullif(r.first, 0), 4) AS share_of_first,
-        round(s.users::numeric / nullif(s.previous, 0), 4) AS share_of_previous
-    FROM reached r
-    CROSS JOIN LATERAL (
-        VALUES
-            (1, 'view', r.first, NULL),
-            (2, 'add_to_cart', r.second, r.first),
-            (3, 'purchase', r.third, r.second)
-    ) AS s (step_no, step, users, previous)
-    ORDER BY s.step_no
+        b.bucket_start,
+        coalesce(c.baskets, 0) AS baskets,
+        coalesce(c.purchased, 0) AS purchased,
+        coalesce(c.baskets - c.purchased, 0) AS abandoned,
+        round((c.baskets - c.purchased)::numeric / c.baskets, 4) AS abandonment,
+        coalesce(c.abandoned_value, 0) AS abandoned_value
+    FROM unnest((SELECT ecom.buckets(since, until, bucket))) WITH ORDINALITY AS b (bucket_start, bucket_no)
+    LEFT JOIN counted c ON c.bucket_no = b.bucket_no
+    ORDER BY b.bucket_start
 $$;
 
-COMMENT ON FUNCTION ecom.conversion_funnel_by_user(timestamptz, timestamptz) IS
-    'How many users went how far towards a purchase in a span of time, in whatever sessions: as ecom.conversion_funnel, '
-    'which goes by session.';
+COMMENT ON FUNCTION ecom.basket_abandonment(timestamptz, timestamptz, interval) IS
+    'Sessions in which something was put into the cart within a span of time, by the bucket in which that first happened, '
+    'and how many of them bought nothing within the span; abandoned_value is what was put in and not taken out again, at '
+    'the price of that moment.';
 
 
 CREATE OR REPLACE FUNCTION ecom.user_timeline(
@@ -148,8 +264,6 @@ COMMENT ON FUNCTION ecom.lifetime_value(timestamptz, timestamptz) IS
     'What each user who bought something was worth, in a span of time or, without one, since there are events; the most '
     'valuable first.';
 
-
--- Who comes, and comes back ------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION ecom.active_users(
     as_of timestamptz DEFAULT now()
@@ -261,52 +375,3 @@ $$;
 COMMENT ON FUNCTION ecom.cohort_retention(timestamptz, timestamptz, interval) IS
     'Of the users who came for the first time within a span of time in a bucket (the cohort): how many came in the same '
     'bucket, the next, and so on up to the end of the span, also where none did.';
-
-
-CREATE OR REPLACE FUNCTION ecom.basket_abandonment(
-    since timestamptz,
-    until timestamptz DEFAULT now(),
-    bucket interval DEFAULT '1 day'
-) RETURNS TABLE (
-    bucket_start timestamptz, baskets bigint, purchased bigint, abandoned bigint, abandonment numeric,
-    abandoned_value numeric
-)
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    WITH baskets AS (
-        SELECT
-            min(e.event_time) FILTER (WHERE e.event_type = 'add_to_cart') AS first_add,
-            bool_or(e.event_type = 'purchase') AS purchased,
-            coalesce(sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'add_to_cart'), 0)
-                - coalesce(sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'remove_from_cart'), 0) AS value
-        FROM ecom.events e
-        WHERE e.event_type IN ('add_to_cart', 'remove_from_cart', 'purchase')
-          AND e.event_time >= since AND e.event_time < until
-        GROUP BY e.session_id
-        HAVING bool_or(e.event_type = 'add_to_cart')
-    ),
-    counted AS (
-        SELECT
-            width_bucket(b.first_add, (SELECT ecom.buckets(since, until, bucket))) AS bucket_no,
-            count(*) AS baskets,
-            count(*) FILTER (WHERE b.purchased) AS purchased,
-            sum(greatest(b.value, 0)) FILTER (WHERE NOT b.purchased) AS abandoned_value
-        FROM baskets b
-        GROUP BY 1
-    )
-    SELECT
-        b.bucket_start,
-        coalesce(c.baskets, 0) AS baskets,
-        coalesce(c.purchased, 0) AS purchased,
-        coalesce(c.baskets - c.purchased, 0) AS abandoned,
-        round((c.baskets - c.purchased)::numeric / c.baskets, 4) AS abandonment,
-        coalesce(c.abandoned_value, 0) AS abandoned_value
-    FROM unnest((SELECT ecom.buckets(since, until, bucket))) WITH ORDINALITY AS b (bucket_start, bucket_no)
-    LEFT JOIN counted c ON c.bucket_no = b.bucket_no
-    ORDER BY b.bucket_start
-$$;
-
-COMMENT ON FUNCTION ecom.basket_abandonment(timestamptz, timestamptz, interval) IS
-    'Sessions in which something was put into the cart within a span of time, by the bucket in which that first happened, '
-    'and how many of them bought nothing within the span; abandoned_value is what was put in and not taken out again, at '
-    'the price of that moment.';

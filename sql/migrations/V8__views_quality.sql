@@ -1,9 +1,11 @@
--- How well the events come in: lag, quality by day and by file, and all of it at a glance. Any number of runs leave the same
--- result.
-
--- Letters are only ever added, so their times are in order: next to nothing to keep up.
-CREATE INDEX IF NOT EXISTS dead_letters_rejected_at ON ecom.dead_letters USING brin (rejected_at);
-
+-- How good the data is.
+--
+--     lag_over_time          how late events arrive
+--     quality_by_day         missing values and rejected records per day
+--     quality_by_file        shares of stored, duplicate and rejected records per file
+--     ids_at_several_times   identifiers that producers used more than once
+--
+-- Running this file again changes nothing.
 
 CREATE OR REPLACE FUNCTION ecom.lag_over_time(
     since timestamptz,
@@ -19,7 +21,7 @@ AS $$
     WITH lags AS (
         SELECT
             width_bucket(e.event_time, (SELECT ecom.buckets(since, until, bucket))) AS bucket_no,
-            -- Clocks of two machines may differ.
+            -- The clocks of two machines may differ.
             greatest(date_part('epoch', e.processed_at - e.event_time), 0) AS lag_s
         FROM ecom.events e
         WHERE e.event_time >= since AND e.event_time < until
@@ -51,31 +53,6 @@ COMMENT ON FUNCTION ecom.lag_over_time(timestamptz, timestamptz, interval, inter
     'lag_p50, 99 of 100 at most lag_p99), and how many took longer than late_after.';
 
 
-CREATE OR REPLACE FUNCTION ecom.ids_at_several_times(
-    since timestamptz,
-    until timestamptz DEFAULT 'infinity'
-) RETURNS TABLE (event_id uuid, times bigint, first_time timestamptz, last_time timestamptz)
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    SELECT e.event_id, count(*) AS times, min(e.event_time) AS first_time, max(e.event_time) AS last_time
-    FROM ecom.events e
-    WHERE e.event_time >= since AND e.event_time < until
-    GROUP BY e.event_id
-    HAVING count(*) > 1
-$$;
-
-COMMENT ON FUNCTION ecom.ids_at_several_times(timestamptz, timestamptz) IS
-    'Identifiers that producers gave to events at more than one time within a span of it. Such events are all stored, since '
-    'the pipeline can''t know whether it is one event or several.';
-
-CREATE OR REPLACE VIEW ecom.ids_at_several_times AS
-SELECT * FROM ecom.ids_at_several_times('-infinity', 'infinity');
-
-COMMENT ON VIEW ecom.ids_at_several_times IS
-    'Identifiers that producers gave to events at more than one time, of all time. For a span of time, which is quicker: '
-    'SELECT * FROM ecom.ids_at_several_times(now() - interval ''1 day'').';
-
-
 CREATE OR REPLACE FUNCTION ecom.quality_by_day(
     since timestamptz DEFAULT '-infinity',
     until timestamptz DEFAULT 'infinity'
@@ -101,7 +78,7 @@ AS $$
     refused AS (
         SELECT (d.rejected_at AT TIME ZONE 'UTC')::date AS day, count(*) AS records
         FROM ecom.dead_letters d
-        WHERE d.rejected_at >= since AND d.rejected_at < until
+        WHERE d.rejected_at >= since AND d.rejected_at < until AND d.resolved_at IS NULL
         GROUP BY 1
     )
     SELECT
@@ -120,7 +97,7 @@ $$;
 
 COMMENT ON FUNCTION ecom.quality_by_day(timestamptz, timestamptz) IS
     'What is missing in the events of each day (UTC) of a span of time, how many happened later than the clock of the '
-    'pipeline had it, and how many records were refused on that day, whatever their own time.';
+    'pipeline had it, and how many records were refused on that day, whatever their own time, and wait to be mended.';
 
 
 CREATE OR REPLACE VIEW ecom.quality_by_file AS
@@ -141,7 +118,10 @@ SELECT
     CASE WHEN s.rejected > 0 THEN (
         SELECT jsonb_object_agg(r.reason, r.records)
         FROM (
-            SELECT d.reason, count(*) AS records FROM ecom.dead_letters d WHERE d.split_id = s.split_id GROUP BY d.reason
+            SELECT d.reason, count(*) AS records
+            FROM ecom.dead_letters d
+            WHERE d.split_id = s.split_id AND d.resolved_at IS NULL
+            GROUP BY d.reason
         ) r
     ) END AS reasons,
     s.ignored_columns
@@ -159,62 +139,43 @@ COMMENT ON COLUMN ecom.quality_by_file.state IS 'open, finished, damaged or set_
 COMMENT ON COLUMN ecom.quality_by_file.read IS 'Records that were read so far.';
 COMMENT ON COLUMN ecom.quality_by_file.stored IS 'Records of these that were stored.';
 COMMENT ON COLUMN ecom.quality_by_file.duplicates IS 'Records of these that had been stored before.';
-COMMENT ON COLUMN ecom.quality_by_file.rejected IS 'Records of these that are in ecom.dead_letters.';
+COMMENT ON COLUMN ecom.quality_by_file.rejected IS 'Records of these that wait in ecom.dead_letters.';
 COMMENT ON COLUMN ecom.quality_by_file.filtered IS 'Records of these that the pipeline left out on purpose.';
 COMMENT ON COLUMN ecom.quality_by_file.stored_share IS 'Those stored as a share of those read, 0 to 1; null without any.';
 COMMENT ON COLUMN ecom.quality_by_file.duplicate_share IS 'Duplicates as a share of those read; null without any.';
 COMMENT ON COLUMN ecom.quality_by_file.rejected_share IS 'Those rejected as a share of those read; null without any.';
 COMMENT ON COLUMN ecom.quality_by_file.reasons IS
-    'Why records were rejected: an object of reason to number. Null without rejects, and when their letters were deleted.';
+    'Why records were rejected that wait to be mended: an object of reason to number. Null without any, and when their '
+    'letters were deleted.';
 COMMENT ON COLUMN ecom.quality_by_file.ignored_columns IS
     'Columns of the file that the schema does not know, as a JSON array of names.';
 
 
-CREATE OR REPLACE VIEW ecom.pulse AS
-SELECT
-    now() AS at,
-    recent.events AS events_last_minute,
-    recent.users AS users_last_minute,
-    recent.newest AS newest_event,
-    now() - recent.newest AS event_lag,
-    sold.orders AS orders_last_hour,
-    sold.revenue AS revenue_last_hour,
-    pipelines.epochs,
-    now() - pipelines.committed_at AS since_commit,
-    files.open AS files_open,
-    files.damaged AS files_damaged,
-    letters.records AS rejected_last_hour
-FROM (
-    SELECT count(*) AS events, count(DISTINCT e.user_id) AS users, max(e.event_time) AS newest
+CREATE OR REPLACE FUNCTION ecom.ids_at_several_times(
+    since timestamptz,
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (event_id uuid, times bigint, first_time timestamptz, last_time timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT e.event_id, count(*) AS times, min(e.event_time) AS first_time, max(e.event_time) AS last_time
     FROM ecom.events e
-    WHERE e.event_time >= now() - interval '1 minute' AND e.event_time < now() + interval '1 minute'
-) recent
-CROSS JOIN (
-    SELECT count(*) AS orders, coalesce(sum(o.revenue), 0) AS revenue
-    FROM ecom.orders(now() - interval '1 hour', now() + interval '1 minute') o
-) sold
-CROSS JOIN (
-    SELECT coalesce(sum(p.epoch), 0)::bigint AS epochs, max(p.committed_at) AS committed_at FROM ecom.ingest_pipeline p
-) pipelines
-CROSS JOIN (
-    SELECT count(*) FILTER (WHERE s.state = 'open') AS open, count(*) FILTER (WHERE s.state = 'damaged') AS damaged
-    FROM ecom.ingest_split s
-    WHERE s.state IN ('open', 'damaged')
-) files
-CROSS JOIN (
-    SELECT count(*) AS records FROM ecom.dead_letters d WHERE d.rejected_at >= now() - interval '1 hour'
-) letters;
+    WHERE e.event_time >= since AND e.event_time < until
+    GROUP BY e.event_id
+    HAVING count(*) > 1
+$$;
 
-COMMENT ON VIEW ecom.pulse IS 'How it goes just now, in one row: SELECT * FROM ecom.pulse \watch 1';
-COMMENT ON COLUMN ecom.pulse.at IS 'Now, by the clock of the server.';
-COMMENT ON COLUMN ecom.pulse.events_last_minute IS 'Events that happened in the last minute.';
-COMMENT ON COLUMN ecom.pulse.users_last_minute IS 'How many users they are of.';
-COMMENT ON COLUMN ecom.pulse.newest_event IS 'When the newest of them happened; null without any.';
-COMMENT ON COLUMN ecom.pulse.event_lag IS 'How long ago that is.';
-COMMENT ON COLUMN ecom.pulse.orders_last_hour IS 'Orders of the last hour.';
-COMMENT ON COLUMN ecom.pulse.revenue_last_hour IS 'Their sum of price times quantity, in the currency of the shop.';
-COMMENT ON COLUMN ecom.pulse.epochs IS 'Number of transactions that all pipelines have committed.';
-COMMENT ON COLUMN ecom.pulse.since_commit IS 'How long ago the last of them was.';
-COMMENT ON COLUMN ecom.pulse.files_open IS 'Files that may have more to read.';
-COMMENT ON COLUMN ecom.pulse.files_damaged IS 'Files that were read up to damage.';
-COMMENT ON COLUMN ecom.pulse.rejected_last_hour IS 'Records that were refused in the last hour.';
+COMMENT ON FUNCTION ecom.ids_at_several_times(timestamptz, timestamptz) IS
+    'Identifiers that producers gave to events at more than one time within a span of it. Such events are all stored, since '
+    'the pipeline can''t know whether it is one event or several.';
+
+
+CREATE OR REPLACE VIEW ecom.ids_at_several_times AS
+SELECT * FROM ecom.ids_at_several_times('-infinity', 'infinity');
+
+COMMENT ON VIEW ecom.ids_at_several_times IS
+    'Identifiers that producers gave to events at more than one time, of all time. For a span of time, which is quicker: '
+    'SELECT * FROM ecom.ids_at_several_times(now() - interval ''1 day'').';
+COMMENT ON COLUMN ecom.ids_at_several_times.event_id IS 'The identifier.';
+COMMENT ON COLUMN ecom.ids_at_several_times.times IS 'Number of times that events with it have.';
+COMMENT ON COLUMN ecom.ids_at_several_times.first_time IS 'The earliest of these times.';
+COMMENT ON COLUMN ecom.ids_at_several_times.last_time IS 'The latest of these times.';

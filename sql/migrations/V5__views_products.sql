@@ -1,6 +1,81 @@
--- What sells: products, brands, categories, prices, and what is bought together. Any number of runs leave the same result.
+-- What sells: products, brands, categories, prices, and what is bought together.
 --
--- The measures are those of ecom.top_products, and revenue is what they are sorted by. ORDER BY asks for any other.
+--     top_products, top_brands, top_categories   views, purchases and revenue of each
+--     category_tree, products_of_category        a category with all that is below it
+--     price_bands                                by price
+--     product_pairs                              purchased in the same order
+--     product_timeline                           the events of one product
+--
+-- All but the last two have the same measures, from views to conversion. Most are sorted by revenue: use ORDER BY to sort
+-- by another measure. Running this file again changes nothing.
+
+CREATE OR REPLACE FUNCTION ecom.top_products(
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (
+    product_id text, product_name text, category text, brand text,
+    views bigint, adds bigint, purchases bigint, units bigint, revenue numeric, conversion numeric
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    -- A product has few different descriptions. Grouping by them first makes it cheap to find the latest one.
+    WITH forms AS (
+        SELECT
+            e.product_id,
+            e.product_name,
+            e.category,
+            e.brand,
+            max(e.event_time) AS last_seen,
+            count(*) FILTER (WHERE e.event_type = 'view') AS views,
+            count(*) FILTER (WHERE e.event_type = 'add_to_cart') AS adds,
+            count(*) FILTER (WHERE e.event_type = 'purchase') AS purchases,
+            sum(e.quantity) FILTER (WHERE e.event_type = 'purchase') AS units,
+            sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'purchase') AS revenue
+        FROM ecom.events e
+        WHERE e.event_time >= since AND e.event_time < until
+        GROUP BY e.product_id, e.product_name, e.category, e.brand
+    )
+    SELECT
+        f.product_id,
+        (array_agg(f.product_name ORDER BY f.last_seen DESC, f.product_name)
+            FILTER (WHERE f.product_name IS NOT NULL))[1] AS product_name,
+        (array_agg(f.category ORDER BY f.last_seen DESC, f.category)
+            FILTER (WHERE f.category IS NOT NULL))[1] AS category,
+        (array_agg(f.brand ORDER BY f.last_seen DESC, f.brand)
+            FILTER (WHERE f.brand IS NOT NULL))[1] AS brand,
+        sum(f.views)::bigint AS views,
+        sum(f.adds)::bigint AS adds,
+        sum(f.purchases)::bigint AS purchases,
+        coalesce(sum(f.units), 0)::bigint AS units,
+        coalesce(sum(f.revenue), 0) AS revenue,
+        round(sum(f.purchases) / nullif(sum(f.views), 0), 4) AS conversion
+    FROM forms f
+    GROUP BY f.product_id
+    ORDER BY revenue DESC, purchases DESC, views DESC, f.product_id
+$$;
+
+COMMENT ON FUNCTION ecom.top_products(timestamptz, timestamptz) IS
+    'What became of each product in a span of time, the highest revenue first. Reads only the partitions of the span.';
+
+
+CREATE OR REPLACE VIEW ecom.top_products AS
+SELECT * FROM ecom.top_products('-infinity', 'infinity');
+
+COMMENT ON VIEW ecom.top_products IS
+    'What became of each product, of all time, the highest revenue first. For a span of time: '
+    'SELECT * FROM ecom.top_products(now() - interval ''1 day'') LIMIT 10.';
+COMMENT ON COLUMN ecom.top_products.product_id IS 'Identifier of the product.';
+COMMENT ON COLUMN ecom.top_products.product_name IS 'Its latest known name.';
+COMMENT ON COLUMN ecom.top_products.category IS 'Its latest known category.';
+COMMENT ON COLUMN ecom.top_products.brand IS 'Its latest known brand.';
+COMMENT ON COLUMN ecom.top_products.views IS 'How often it was viewed.';
+COMMENT ON COLUMN ecom.top_products.adds IS 'How often it was put into a cart.';
+COMMENT ON COLUMN ecom.top_products.purchases IS 'How often it was purchased.';
+COMMENT ON COLUMN ecom.top_products.units IS 'How many pieces were purchased.';
+COMMENT ON COLUMN ecom.top_products.revenue IS
+    'Sum of price times quantity over the purchases, in the currency of the shop.';
+COMMENT ON COLUMN ecom.top_products.conversion IS 'Purchases a view; null for a product without views.';
+
 
 CREATE OR REPLACE FUNCTION ecom.top_brands(
     since timestamptz DEFAULT '-infinity',
@@ -117,7 +192,8 @@ AS $$
             sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'purchase') AS revenue
         FROM ecom.events e
         WHERE e.event_time >= since AND e.event_time < until
-          -- All that starts with the category and a dot: a slash is what comes next. In the terms of the index.
+          -- The category itself, or what starts with it and a dot. A slash is the next character after the dot. The
+          -- operators are those of the index on the category (text_pattern_ops).
           AND (e.category = for_category OR e.category ~>=~ (for_category || '.') AND e.category ~<~ (for_category || '/'))
         GROUP BY e.product_id, e.product_name, e.brand
     )
@@ -155,7 +231,7 @@ AS $$
     WITH sorted AS MATERIALIZED (
         SELECT coalesce(array_agg(DISTINCT b ORDER BY b), '{}') AS bounds FROM unnest(bounds) AS b WHERE b IS NOT NULL
     ),
-    -- First by price, of which there are few.
+    -- There are few different prices. Grouping by them first leaves few rows to put into bands.
     prices AS (
         SELECT
             e.price,
