@@ -1,13 +1,14 @@
--- Sets the schema "ecom" up, or brings it up to date:
+-- Creates the schema "ecom", or upgrades it:
 --
 --     psql -d DATABASE -f sql/setup.sql
 --
--- Run it as the role that shall own the schema; that needs the right to CREATE in the database, no more. ecom-ingest
--- does the same at its start where its role may. Run again it changes nothing. All of it happens in one transaction.
+-- Run it as the role that shall own the schema. The role needs the CREATE privilege on the database, and nothing else.
+-- ecom-ingest does the same at its start if its role may. Running this file again changes nothing. Everything happens in
+-- one transaction.
 --
--- sql/roles.sql then makes a role that may only ingest and one that may only read.
+-- sql/roles.sql then creates a role that may only ingest and one that may only read.
 --
--- Where something was dropped or changed by hand, this runs all migrations again, which makes what is missing:
+-- If objects were dropped or changed by hand, run all migrations again. This creates what is missing:
 --
 --     psql -d DATABASE -v again=on -f sql/setup.sql
 
@@ -23,7 +24,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = pg_catalog;
 
--- The lock that ecom-ingest takes for the same work. The table is made here as refinery would, since it is asked next.
+-- ecom-ingest takes the same lock to migrate. The table is the one that refinery, which ecom-ingest uses, would create.
 DO $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ecom.schema_history', 0));
@@ -41,10 +42,10 @@ BEGIN
 END
 $$;
 
--- The time in the form that refinery reads, RFC 3339; it panics at any other.
+-- refinery reads times in RFC 3339 only.
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS applied_on \gset
 
-\set checksum 10243144775223379780
+\set checksum 3759378583773727497
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 1 \gset
 \if :differs
@@ -54,7 +55,7 @@ FROM ecom.schema_history WHERE version = 1 \gset
     INSERT INTO ecom.schema_history VALUES (1, 'tables', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 16054965788557201403
+\set checksum 12380404944827451532
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 2 \gset
 \if :differs
@@ -64,7 +65,7 @@ FROM ecom.schema_history WHERE version = 2 \gset
     INSERT INTO ecom.schema_history VALUES (2, 'ledger', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 17453351348941975562
+\set checksum 1791941481552389396
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 3 \gset
 \if :differs
@@ -74,7 +75,7 @@ FROM ecom.schema_history WHERE version = 3 \gset
     INSERT INTO ecom.schema_history VALUES (3, 'partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 7584549054198764214
+\set checksum 11896986880361958075
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 4 \gset
 \if :differs
@@ -84,7 +85,7 @@ FROM ecom.schema_history WHERE version = 4 \gset
     INSERT INTO ecom.schema_history VALUES (4, 'views_sales', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 7899426932134473075
+\set checksum 2431971119956879999
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 5 \gset
 \if :differs
@@ -94,7 +95,7 @@ FROM ecom.schema_history WHERE version = 5 \gset
     INSERT INTO ecom.schema_history VALUES (5, 'views_products', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 4921778565770856777
+\set checksum 4893106057262104958
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 6 \gset
 \if :differs
@@ -104,7 +105,7 @@ FROM ecom.schema_history WHERE version = 6 \gset
     INSERT INTO ecom.schema_history VALUES (6, 'views_shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 13978803084626768557
+\set checksum 481913930765093524
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 7 \gset
 \if :differs
@@ -114,7 +115,7 @@ FROM ecom.schema_history WHERE version = 7 \gset
     INSERT INTO ecom.schema_history VALUES (7, 'views_ingest', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 4967918402495958118
+\set checksum 13495165454981456936
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 8 \gset
 \if :differs

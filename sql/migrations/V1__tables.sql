@@ -32,11 +32,12 @@ CREATE TABLE IF NOT EXISTS ecom.schema_history (
     checksum   varchar(255)
 );
 
-COMMENT ON TABLE ecom.schema_history IS 'The migrations that were applied to this schema.';
+COMMENT ON TABLE ecom.schema_history IS 'The migrations that were applied to this schema, one row per migration.';
 COMMENT ON COLUMN ecom.schema_history.version IS 'Number of the migration, as in the name of its file.';
 COMMENT ON COLUMN ecom.schema_history.name IS 'Name of the migration, as in the name of its file.';
-COMMENT ON COLUMN ecom.schema_history.applied_on IS 'When it was applied, in RFC 3339.';
-COMMENT ON COLUMN ecom.schema_history.checksum IS 'SipHash-1-3 of name, number and text of the migration, in decimal.';
+COMMENT ON COLUMN ecom.schema_history.applied_on IS 'Time at which the migration was applied, in the format of RFC 3339.';
+COMMENT ON COLUMN ecom.schema_history.checksum IS
+    'SipHash-1-3 of the name, number and text of the migration, as a decimal number.';
 
 
 -- The order of the columns avoids padding between them. There are no CHECK constraints, since the pipeline has checked
@@ -65,29 +66,33 @@ CREATE INDEX IF NOT EXISTS events_event_time_brin ON ecom.events USING brin (eve
 CREATE INDEX IF NOT EXISTS events_purchases ON ecom.events (event_time) WHERE event_type = 'purchase';
 
 COMMENT ON TABLE ecom.events IS
-    'What shoppers did, one row an event. Partitioned by event_time, by day unless ecom.settings has another width; see '
-    'ecom.partitions and ecom.ensure_partitions.';
-COMMENT ON COLUMN ecom.events.event_time IS 'When it happened, to the microsecond.';
-COMMENT ON COLUMN ecom.events.processed_at IS 'When the pipeline processed it.';
+    'What shoppers did, one row per event. The table is partitioned by event_time, by day unless ecom.settings has '
+    'another width. See ecom.partitions and ecom.ensure_partitions.';
+COMMENT ON COLUMN ecom.events.event_time IS 'Time at which the event happened, to the microsecond.';
+COMMENT ON COLUMN ecom.events.processed_at IS 'Time at which the pipeline processed the event.';
 COMMENT ON COLUMN ecom.events.split_id IS
-    'The file that it came from, in ecom.ingest_split; null for an event that a transform made.';
+    'The file that the event was read from: the key of its row in ecom.ingest_split. Null if a transform made the '
+    'event.';
 COMMENT ON COLUMN ecom.events.record_no IS
-    'Number of its record in that file, the first is 1; null for an event that a transform made.';
+    'Number of the record in that file. The first record has number 1. Null if a transform made the event.';
 COMMENT ON COLUMN ecom.events.event_id IS
-    'Identifier that the producer gave. Together with event_time it is unique: the first copy is kept.';
-COMMENT ON COLUMN ecom.events.quantity IS 'How many pieces, at least 1.';
-COMMENT ON COLUMN ecom.events.event_type IS 'view, add_to_cart, remove_from_cart or purchase.';
-COMMENT ON COLUMN ecom.events.user_id IS 'Who did it, in the terms of the shop.';
-COMMENT ON COLUMN ecom.events.session_id IS 'In which visit, in the terms of the shop.';
-COMMENT ON COLUMN ecom.events.product_id IS 'To which product, in the terms of the shop.';
-COMMENT ON COLUMN ecom.events.product_name IS 'Name of the product at that time.';
-COMMENT ON COLUMN ecom.events.category IS 'Dotted category of the product, such as electronics.smartphone.';
+    'Identifier that the producer gave to the event. It is unique together with event_time: the first copy is stored, '
+    'later ones are counted as duplicates.';
+COMMENT ON COLUMN ecom.events.quantity IS 'Number of units, at least 1.';
+COMMENT ON COLUMN ecom.events.event_type IS 'Type of the event: view, add_to_cart, remove_from_cart or purchase.';
+COMMENT ON COLUMN ecom.events.user_id IS 'Identifier of the user, as the shop assigns it.';
+COMMENT ON COLUMN ecom.events.session_id IS 'Identifier of the session, as the shop assigns it.';
+COMMENT ON COLUMN ecom.events.product_id IS 'Identifier of the product, as the shop assigns it.';
+COMMENT ON COLUMN ecom.events.product_name IS 'Name of the product at the time of the event.';
+COMMENT ON COLUMN ecom.events.category IS
+    'Category of the product, with dots between its levels, such as electronics.smartphone.';
 COMMENT ON COLUMN ecom.events.brand IS 'Brand of the product.';
 COMMENT ON COLUMN ecom.events.price IS
-    'Price of one piece, in the currency of the shop; there for a purchase, unless the mapping of the pipeline lets it be absent.';
+    'Price of one unit, in the currency of the shop. A purchase always has a price, unless the mapping of the pipeline '
+    'makes it optional.';
 COMMENT ON COLUMN ecom.events.extra IS
-    'What its file says besides, by the names of the columns there; null unless the mapping of the pipeline keeps it. '
-    'SELECT extra ->> ''colour'' FROM ecom.events.';
+    'Further columns of the file, as an object of column name to value: SELECT extra ->> ''colour'' FROM ecom.events. '
+    'Null unless the mapping of the pipeline keeps such columns.';
 
 
 CREATE TABLE IF NOT EXISTS ecom.dead_letters (
@@ -114,23 +119,26 @@ CREATE INDEX IF NOT EXISTS dead_letters_reason ON ecom.dead_letters (reason);
 CREATE INDEX IF NOT EXISTS dead_letters_rejected_at ON ecom.dead_letters USING brin (rejected_at);
 
 COMMENT ON TABLE ecom.dead_letters IS
-    'Records that can''t be used, with all that is needed to mend them. They may hold personal data: delete them when '
-    'done.';
-COMMENT ON COLUMN ecom.dead_letters.id IS 'Number of the entry; later entries have higher ones.';
+    'Records that were rejected, one row per record, with everything that is needed to repair and retry them. They may '
+    'contain personal data: delete them when you no longer need them.';
+COMMENT ON COLUMN ecom.dead_letters.id IS 'Number of the dead letter. A later one has a higher number.';
 COMMENT ON COLUMN ecom.dead_letters.split_id IS
-    'The file that it came from, in ecom.ingest_split; null for a record that a transform made.';
-COMMENT ON COLUMN ecom.dead_letters.record_no IS 'Number of the record in that file, the first is 1.';
-COMMENT ON COLUMN ecom.dead_letters.byte_offset IS 'Where the record starts in that file, in bytes from its start.';
-COMMENT ON COLUMN ecom.dead_letters.epoch IS 'The transaction of the pipeline that entered it.';
-COMMENT ON COLUMN ecom.dead_letters.rejected_at IS 'When it was entered.';
+    'The file that the record was read from: the key of its row in ecom.ingest_split. Null if a transform made the '
+    'record.';
+COMMENT ON COLUMN ecom.dead_letters.record_no IS 'Number of the record in that file. The first record has number 1.';
+COMMENT ON COLUMN ecom.dead_letters.byte_offset IS 'Offset in bytes at which the record starts in that file.';
+COMMENT ON COLUMN ecom.dead_letters.epoch IS
+    'Number of the transaction (epoch) of the pipeline that stored the dead letter.';
+COMMENT ON COLUMN ecom.dead_letters.rejected_at IS 'Time at which the record was rejected.';
 COMMENT ON COLUMN ecom.dead_letters.pipeline IS 'Name of the pipeline.';
-COMMENT ON COLUMN ecom.dead_letters.path IS 'Name of that file, so that the entry can be read alone.';
-COMMENT ON COLUMN ecom.dead_letters.reason IS 'Why it was refused: a code to group by.';
-COMMENT ON COLUMN ecom.dead_letters.detail IS 'Why it was refused, in words.';
-COMMENT ON COLUMN ecom.dead_letters.raw IS 'The record byte by byte as it stood in the file.';
-COMMENT ON COLUMN ecom.dead_letters.raw_text IS 'The record to read: bytes that are not text are replaced.';
+COMMENT ON COLUMN ecom.dead_letters.path IS 'Path of that file, as in ecom.ingest_split.';
+COMMENT ON COLUMN ecom.dead_letters.reason IS 'Why the record was rejected, as a code to group by.';
+COMMENT ON COLUMN ecom.dead_letters.detail IS 'Why the record was rejected, as a message to read.';
+COMMENT ON COLUMN ecom.dead_letters.raw IS 'The bytes of the record, exactly as the file has them.';
+COMMENT ON COLUMN ecom.dead_letters.raw_text IS 'The record as text. Bytes that are not valid text are replaced.';
 COMMENT ON COLUMN ecom.dead_letters.resolved_at IS
-    'When a repaired form of it went in again, in the transaction that stored the row; null while it waits.';
+    'Time at which the repaired record was loaded (ecom-ingest rejects retry). It is set in the transaction that loads '
+    'the record, and null while the record waits for repair.';
 COMMENT ON COLUMN ecom.dead_letters.resolution IS
-    'What became of the repaired form: stored, or duplicate where the table had the event already. In the ledger the record '
-    'then counts as that, and as rejected no more.';
+    'What became of the repaired record: stored, or duplicate if the table already had the event. The ledger then '
+    'counts the record as that, and no longer as rejected.';

@@ -23,22 +23,23 @@ CREATE TABLE IF NOT EXISTS ecom.ingest_pipeline (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE ecom.ingest_pipeline IS
-    'The pipelines that write here, one row each. Every transaction of a pipeline ends with a checked update of its '
-    'row.';
+    'The pipelines that write to this schema, one row per pipeline. Each transaction of a pipeline ends with an update '
+    'of its row, and is rolled back if another instance has taken over.';
 COMMENT ON COLUMN ecom.ingest_pipeline.pipeline IS 'Name of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_pipeline.pipeline_id IS
-    'Number of the pipeline; its splits have numbers from this times 10^12 on.';
+    'Number of the pipeline. The numbers of its splits start at this number times 10^12.';
 COMMENT ON COLUMN ecom.ingest_pipeline.sources IS
-    'Where its sources read, as an object: name of the source to location.';
+    'Where the sources of the pipeline read, as an object of source name to location.';
 COMMENT ON COLUMN ecom.ingest_pipeline.fence IS
-    'Goes up by one when an instance takes over; an instance that knows an older number can''t commit any more.';
-COMMENT ON COLUMN ecom.ingest_pipeline.epoch IS 'Number of the last transaction that was committed.';
-COMMENT ON COLUMN ecom.ingest_pipeline.started_at IS 'When the instance that works, or the last that did, took over.';
-COMMENT ON COLUMN ecom.ingest_pipeline.committed_at IS 'When the last transaction was committed.';
+    'Fencing token. It increases by one when an instance takes over. An instance that has an older number can no '
+    'longer commit.';
+COMMENT ON COLUMN ecom.ingest_pipeline.epoch IS 'Number of the last transaction (epoch) that the pipeline committed.';
+COMMENT ON COLUMN ecom.ingest_pipeline.started_at IS 'Time at which the current or last leading instance took over.';
+COMMENT ON COLUMN ecom.ingest_pipeline.committed_at IS 'Time of the last commit of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_pipeline.holder IS
-    'The instance that works, or the last that did: its application_name, as in pg_stat_activity.';
+    'The current or last leading instance: its application_name, as in pg_stat_activity.';
 COMMENT ON COLUMN ecom.ingest_pipeline.owns IS
-    'Locations of its sources that it takes files away from: no other pipeline may read there.';
+    'Locations from which the pipeline moves or deletes files that it has read. No other pipeline may read there.';
 
 
 -- Progress changes no indexed column, and the fill factor leaves room on the page: it is a heap-only update (HOT).
@@ -95,43 +96,50 @@ ON ecom.ingest_split (pipeline, source, finished_size, finished_digest_hash)
 WHERE finished_size IS NOT NULL;
 
 COMMENT ON TABLE ecom.ingest_split IS
-    'The ledger: how far each file was read, and what became of its records. It changes in the transaction that stores '
-    'the records, so it is never ahead of them nor behind. Always read = stored + duplicates + rejected + filtered.';
-COMMENT ON COLUMN ecom.ingest_split.split_id IS
-    'Number of the split, that is of one generation of a file; ecom.events and ecom.dead_letters refer to it.';
+    'The ledger: how far each file has been read, and what became of its records. One row per split, that is per '
+    'generation of a file. The row changes in the transaction that stores the records, so both always agree: read = '
+    'stored + duplicates + rejected + filtered.';
+COMMENT ON COLUMN ecom.ingest_split.split_id IS 'Number of the split. ecom.events and ecom.dead_letters refer to it.';
 COMMENT ON COLUMN ecom.ingest_split.read_offset IS
-    'Reading resumes here: the number of bytes before it, all of them committed.';
-COMMENT ON COLUMN ecom.ingest_split.record_no IS 'Number of the last record that was read; the first of a file is 1.';
-COMMENT ON COLUMN ecom.ingest_split.read IS 'Records that were read so far.';
-COMMENT ON COLUMN ecom.ingest_split.stored IS 'Records of these that were stored.';
-COMMENT ON COLUMN ecom.ingest_split.duplicates IS 'Records of these that had been stored before.';
-COMMENT ON COLUMN ecom.ingest_split.rejected IS 'Records of these that can''t be used and are in ecom.dead_letters.';
-COMMENT ON COLUMN ecom.ingest_split.filtered IS 'Records of these that the pipeline left out on purpose.';
-COMMENT ON COLUMN ecom.ingest_split.first_seen_at IS 'When it was entered here.';
-COMMENT ON COLUMN ecom.ingest_split.updated_at IS 'When this row last changed.';
-COMMENT ON COLUMN ecom.ingest_split.finished_at IS 'When it was read to its end, or given up; null while it is open.';
+    'Offset in bytes at which reading resumes. All records before it are committed.';
+COMMENT ON COLUMN ecom.ingest_split.record_no IS
+    'Number of the last record that was read. The first record of a file has number 1.';
+COMMENT ON COLUMN ecom.ingest_split.read IS 'Number of records that have been read.';
+COMMENT ON COLUMN ecom.ingest_split.stored IS 'How many of the records read were stored.';
+COMMENT ON COLUMN ecom.ingest_split.duplicates IS 'How many of the records read had already been stored before.';
+COMMENT ON COLUMN ecom.ingest_split.rejected IS
+    'How many of the records read were rejected and wait in ecom.dead_letters.';
+COMMENT ON COLUMN ecom.ingest_split.filtered IS 'How many of the records read were left out by a filter of the pipeline.';
+COMMENT ON COLUMN ecom.ingest_split.first_seen_at IS 'Time at which the split was added to the ledger.';
+COMMENT ON COLUMN ecom.ingest_split.updated_at IS 'Time of the last change of this row.';
+COMMENT ON COLUMN ecom.ingest_split.finished_at IS
+    'Time at which the file was read to its end or given up. Null while the state is open.';
 COMMENT ON COLUMN ecom.ingest_split.generation IS
-    'How often the path had been given new content before; 0 for the first.';
+    'How many times the path had received new content before. The first content has generation 0.';
 COMMENT ON COLUMN ecom.ingest_split.pipeline IS 'Name of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_split.source IS 'Name of the source in the pipeline.';
-COMMENT ON COLUMN ecom.ingest_split.path IS 'What the source calls it: the name of the file below its directory.';
+COMMENT ON COLUMN ecom.ingest_split.path IS 'Path of the file, relative to the directory of the source.';
 COMMENT ON COLUMN ecom.ingest_split.state IS
-    'open: there may be more to read; finished: read to its end, or gone on with under another name; damaged: read up to '
-    'damage; set_aside: nothing can be used.';
-COMMENT ON COLUMN ecom.ingest_split.reason IS 'Why it is damaged or set aside: a code to group by.';
-COMMENT ON COLUMN ecom.ingest_split.detail IS 'Why it is damaged or set aside, in words.';
-COMMENT ON COLUMN ecom.ingest_split.mark IS 'What the source recognises the split by; its own affair.';
-COMMENT ON COLUMN ecom.ingest_split.size IS 'From the mark: size of the file when it was last read, in bytes.';
-COMMENT ON COLUMN ecom.ingest_split.mtime IS 'From the mark: when the file was last written to, to the microsecond.';
-COMMENT ON COLUMN ecom.ingest_split.digest IS 'From the mark: digest of all that was read, in hexadecimal digits.';
+    'open: there may be more to read. finished: the file was read to its end, or is read on under another name. '
+    'damaged: the file was read up to the damage. set_aside: the file cannot be used.';
+COMMENT ON COLUMN ecom.ingest_split.reason IS 'Why the file is damaged or set aside, as a code to group by.';
+COMMENT ON COLUMN ecom.ingest_split.detail IS 'Why the file is damaged or set aside, as a message to read.';
+COMMENT ON COLUMN ecom.ingest_split.mark IS
+    'What the source needs to recognize the file again. Its format belongs to the source.';
+COMMENT ON COLUMN ecom.ingest_split.size IS 'Size of the file in bytes when it was last read. Taken from the mark.';
+COMMENT ON COLUMN ecom.ingest_split.mtime IS
+    'Time of the last modification of the file, to the microsecond. Taken from the mark.';
+COMMENT ON COLUMN ecom.ingest_split.digest IS
+    'Digest of all bytes that were read, in hexadecimal digits. Taken from the mark.';
 COMMENT ON COLUMN ecom.ingest_split.ignored_columns IS
-    'From the mark: columns of the file that the schema does not know, as a JSON array of names.';
+    'Columns of the file that are ignored, as a JSON array of names. Taken from the mark.';
 COMMENT ON COLUMN ecom.ingest_split.finished_size IS
-    'Its size once it is finished: files of the same size may have the same bytes.';
-COMMENT ON COLUMN ecom.ingest_split.finished_digest_hash IS 'A short form of its digest once it is finished.';
+    'Size of the file in bytes once it is finished. Copies of a file are looked up by size and digest.';
+COMMENT ON COLUMN ecom.ingest_split.finished_digest_hash IS 'Hash of the digest once the file is finished.';
 COMMENT ON COLUMN ecom.ingest_split.copy_of IS
-    'Path of the file that had the same bytes and was read already: nothing was read of this one.';
-COMMENT ON COLUMN ecom.ingest_split.renamed_to IS 'Path that the file got while it was not finished: reading went on there.';
+    'Path of a finished file that has the same bytes. Such a copy is not read. Taken from the mark.';
+COMMENT ON COLUMN ecom.ingest_split.renamed_to IS
+    'New path of a file that was renamed before it was finished. It is read on under that path. Taken from the mark.';
 
 
 CREATE TABLE IF NOT EXISTS ecom.operator_state (
@@ -145,10 +153,12 @@ CREATE TABLE IF NOT EXISTS ecom.operator_state (
 ) WITH (fillfactor = 70);
 
 COMMENT ON TABLE ecom.operator_state IS
-    'What transforms must remember from one batch to the next. It changes in the transaction that stores the records.';
-COMMENT ON COLUMN ecom.operator_state.epoch IS 'The transaction of the pipeline that last changed it.';
-COMMENT ON COLUMN ecom.operator_state.format IS 'Version of the format of key and value; the transform''s own affair.';
+    'What transforms remember from one batch to the next, one row per entry. The rows change in the transaction that '
+    'stores the records.';
+COMMENT ON COLUMN ecom.operator_state.epoch IS
+    'Number of the transaction (epoch) of the pipeline that last changed the entry.';
+COMMENT ON COLUMN ecom.operator_state.format IS 'Version of the format of key and value. It belongs to the transform.';
 COMMENT ON COLUMN ecom.operator_state.pipeline IS 'Name of the pipeline.';
 COMMENT ON COLUMN ecom.operator_state.operator IS 'Name of the transform in the pipeline.';
-COMMENT ON COLUMN ecom.operator_state.key IS 'What the entry is about; the transform''s own affair.';
-COMMENT ON COLUMN ecom.operator_state.value IS 'What is remembered; the transform''s own affair.';
+COMMENT ON COLUMN ecom.operator_state.key IS 'Key of the entry, in a format that belongs to the transform.';
+COMMENT ON COLUMN ecom.operator_state.value IS 'Value of the entry, in a format that belongs to the transform.';

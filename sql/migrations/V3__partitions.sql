@@ -17,14 +17,14 @@ CREATE TABLE IF NOT EXISTS ecom.settings (
 INSERT INTO ecom.settings DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 COMMENT ON TABLE ecom.settings IS
-    'How partitions of ecom.events are made from now on, in one row; those that are there stay as they are. '
-    'ecom-ingest layout changes it, or UPDATE.';
-COMMENT ON COLUMN ecom.settings.only_row IS 'Always true: there is one row.';
-COMMENT ON COLUMN ecom.settings.partition_width IS 'How much time a new partition holds: hour, day or month, of UTC.';
+    'How new partitions of ecom.events are made. One row. A change does not affect partitions that exist. Change it '
+    'with ecom-ingest layout, or with UPDATE.';
+COMMENT ON COLUMN ecom.settings.only_row IS 'Always true, so that the table has one row at most.';
+COMMENT ON COLUMN ecom.settings.partition_width IS 'How much time a new partition covers, in UTC: hour, day or month.';
 COMMENT ON COLUMN ecom.settings.index_profile IS
-    'lean: a new partition has the key, a BRIN index on time and a small index of purchases, and gets those of '
-    'ecom.settled_indexes once it rests (ecom-ingest settle). full: it has all of them from the start, which makes '
-    'ingest slower.';
+    'Which indexes a new partition has. lean: the primary key, a BRIN index on time and a small index of purchases; '
+    'those of ecom.settled_indexes are built once the partition no longer receives rows (ecom-ingest settle). full: '
+    'all of them from the start, which makes ingest slower.';
 
 
 -- The SET clauses fix how bounds are printed and read, whatever the settings of the session are.
@@ -50,7 +50,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.partition_bounds() IS
-    'The partitions of ecom.events and the time that each holds: its start, and its end, which is not included.';
+    'The partitions of ecom.events and the time that each covers. The start is included, the end is not.';
 
 
 -- These indexes are on the partitions only. If ecom.events had them too, each new partition would start with them.
@@ -64,10 +64,11 @@ FROM (
 ) AS i (name, definition, purpose);
 
 COMMENT ON VIEW ecom.settled_indexes IS
-    'The indexes that a partition of ecom.events gets once it rests, or from the start with the index profile full.';
-COMMENT ON COLUMN ecom.settled_indexes.name IS 'What stands behind the name of the partition in that of its index.';
-COMMENT ON COLUMN ecom.settled_indexes.definition IS 'What is indexed, as SQL.';
-COMMENT ON COLUMN ecom.settled_indexes.purpose IS 'What it is good for.';
+    'The indexes that a partition of ecom.events gets once it no longer receives rows (ecom-ingest settle), or from '
+    'the start if the index profile is full.';
+COMMENT ON COLUMN ecom.settled_indexes.name IS 'Suffix of the name of the index. It follows the name of the partition.';
+COMMENT ON COLUMN ecom.settled_indexes.definition IS 'Columns of the index, as SQL.';
+COMMENT ON COLUMN ecom.settled_indexes.purpose IS 'Which queries the index is for.';
 
 
 -- Runs with the privileges of its owner (SECURITY DEFINER), so that a role that may only insert can have partitions made,
@@ -187,10 +188,10 @@ $$;
 REVOKE EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) FROM PUBLIC;
 
 COMMENT ON FUNCTION ecom.ensure_partitions(date[]) IS
-    'Makes the partitions of ecom.events that those days (UTC, at most 1000) lack, as ecom.settings has it, and returns '
-    'how many it made. Call it in a transaction of its own, at READ COMMITTED, before the COPY that needs them: a COPY '
-    'that has begun does not see them, and other callers wait until the transaction ends. Readers and writers do not '
-    'wait.';
+    'Makes the partitions of ecom.events that are missing for the given days (UTC, at most 1000), as ecom.settings '
+    'says, and returns how many it made. Call it in a transaction of its own, at READ COMMITTED, before the COPY that '
+    'needs the partitions: a COPY that is running does not see them. Other callers wait until the transaction ends. '
+    'Readers and writers of the table do not wait.';
 
 
 CREATE OR REPLACE VIEW ecom.partition_indexes AS
@@ -218,16 +219,18 @@ LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = c.relnamespace AND i.relname
 LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid AND x.indrelid = c.oid;
 
 COMMENT ON VIEW ecom.partition_indexes IS
-    'Which of ecom.settled_indexes each partition of ecom.events has. Settling by hand, in psql: '
-    'SELECT build FROM ecom.partition_indexes WHERE state = ''missing'' AND ends < now() - interval ''1 hour'' \gexec';
+    'Which of ecom.settled_indexes each partition of ecom.events has, and the statements that build what is missing. '
+    'To build them in psql: SELECT build FROM ecom.partition_indexes WHERE state = ''missing'' AND ends < now() - '
+    'interval ''1 hour'' \gexec';
 COMMENT ON COLUMN ecom.partition_indexes.partition IS 'Name of the partition.';
-COMMENT ON COLUMN ecom.partition_indexes.starts IS 'Start of the time that the partition holds.';
-COMMENT ON COLUMN ecom.partition_indexes.ends IS 'End of the time that the partition holds, not included.';
+COMMENT ON COLUMN ecom.partition_indexes.starts IS 'Start of the time that the partition covers.';
+COMMENT ON COLUMN ecom.partition_indexes.ends IS 'End of the time that the partition covers. Not included.';
 COMMENT ON COLUMN ecom.partition_indexes.index IS 'Name of the index.';
 COMMENT ON COLUMN ecom.partition_indexes.state IS
-    'missing, building, valid, or invalid: left over from a build that was interrupted.';
-COMMENT ON COLUMN ecom.partition_indexes.build IS 'The statement that builds it while others write.';
-COMMENT ON COLUMN ecom.partition_indexes.clear IS 'The statement that clears an invalid one away.';
+    'State of the index: missing, building, valid or invalid. An index is invalid if its build was interrupted.';
+COMMENT ON COLUMN ecom.partition_indexes.build IS
+    'Statement that builds the index. Rows can be read and written meanwhile.';
+COMMENT ON COLUMN ecom.partition_indexes.clear IS 'Statement that drops the index if it is invalid.';
 
 
 CREATE OR REPLACE VIEW ecom.partitions AS
@@ -245,11 +248,11 @@ SELECT
 FROM ecom.partition_bounds() b
 JOIN pg_catalog.pg_class c ON c.oid = b.partition;
 
-COMMENT ON VIEW ecom.partitions IS 'The partitions of ecom.events: what time they hold, how large they are.';
+COMMENT ON VIEW ecom.partitions IS 'The partitions of ecom.events: which time they cover and how large they are.';
 COMMENT ON COLUMN ecom.partitions.partition IS 'Name of the partition.';
-COMMENT ON COLUMN ecom.partitions.starts IS 'Start of the time that it holds.';
-COMMENT ON COLUMN ecom.partitions.ends IS 'End of the time that it holds, not included.';
-COMMENT ON COLUMN ecom.partitions.rows IS 'About how many rows it has, as of its last ANALYZE or VACUUM.';
-COMMENT ON COLUMN ecom.partitions.table_bytes IS 'How much room its rows take.';
-COMMENT ON COLUMN ecom.partitions.index_bytes IS 'How much room its indexes take.';
-COMMENT ON COLUMN ecom.partitions.is_settled IS 'Whether it has all of ecom.settled_indexes.';
+COMMENT ON COLUMN ecom.partitions.starts IS 'Start of the time that the partition covers.';
+COMMENT ON COLUMN ecom.partitions.ends IS 'End of the time that the partition covers. Not included.';
+COMMENT ON COLUMN ecom.partitions.rows IS 'Estimated number of rows, as of the last ANALYZE or VACUUM.';
+COMMENT ON COLUMN ecom.partitions.table_bytes IS 'Size of the rows on disk, in bytes.';
+COMMENT ON COLUMN ecom.partitions.index_bytes IS 'Size of the indexes on disk, in bytes.';
+COMMENT ON COLUMN ecom.partitions.is_settled IS 'Whether the partition has all of ecom.settled_indexes.';

@@ -35,22 +35,22 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.events_per_minute(timestamptz, timestamptz) IS
-    'Events and revenue of each minute of a span of time; minutes without events are left out. Reads only the '
-    'partitions of the span.';
+    'Number of events and revenue per minute, within a span of time. Minutes without events have no row. Reads only '
+    'the partitions of the span.';
 
 
 CREATE OR REPLACE VIEW ecom.events_per_minute AS
 SELECT * FROM ecom.events_per_minute('-infinity', 'infinity');
 
 COMMENT ON VIEW ecom.events_per_minute IS
-    'Events and revenue of each minute, of all time; minutes without events are left out. For a span of time, which is '
-    'quicker: SELECT * FROM ecom.events_per_minute(now() - interval ''1 hour'').';
+    'Number of events and revenue per minute, of all time. Minutes without events have no row. The function is faster, '
+    'since it reads only a span of time: SELECT * FROM ecom.events_per_minute(now() - interval ''1 hour'').';
 COMMENT ON COLUMN ecom.events_per_minute.minute IS 'Start of the minute.';
 COMMENT ON COLUMN ecom.events_per_minute.events IS 'Number of events.';
-COMMENT ON COLUMN ecom.events_per_minute.views IS 'How many of these were views of a product.';
-COMMENT ON COLUMN ecom.events_per_minute.adds IS 'How many of these put a product into the cart.';
-COMMENT ON COLUMN ecom.events_per_minute.removes IS 'How many of these took a product out of the cart.';
-COMMENT ON COLUMN ecom.events_per_minute.purchases IS 'How many of these were purchases.';
+COMMENT ON COLUMN ecom.events_per_minute.views IS 'Number of events that are product views.';
+COMMENT ON COLUMN ecom.events_per_minute.adds IS 'Number of events that put a product into the cart.';
+COMMENT ON COLUMN ecom.events_per_minute.removes IS 'Number of events that take a product out of the cart.';
+COMMENT ON COLUMN ecom.events_per_minute.purchases IS 'Number of events that are purchases.';
 COMMENT ON COLUMN ecom.events_per_minute.revenue IS
     'Sum of price times quantity over the purchases, in the currency of the shop.';
 
@@ -73,20 +73,20 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.events_by_type(timestamptz, timestamptz) IS
-    'Events and revenue of each type in a span of time. Reads only the partitions of the span.';
+    'Number of events and revenue per event type, within a span of time. Reads only the partitions of the span.';
 
 
 CREATE OR REPLACE VIEW ecom.events_by_type AS
 SELECT * FROM ecom.events_by_type('-infinity', 'infinity');
 
 COMMENT ON VIEW ecom.events_by_type IS
-    'Events and revenue of each type, of all time. For a span of time: '
-    'SELECT * FROM ecom.events_by_type(now() - interval ''1 day'').';
-COMMENT ON COLUMN ecom.events_by_type.event_type IS 'The type: view, add_to_cart, remove_from_cart, purchase.';
-COMMENT ON COLUMN ecom.events_by_type.events IS 'Number of events of it.';
-COMMENT ON COLUMN ecom.events_by_type.share IS 'These as a share of all events, 0 to 1.';
+    'Number of events and revenue per event type, of all time. For a span of time: SELECT * FROM '
+    'ecom.events_by_type(now() - interval ''1 day'').';
+COMMENT ON COLUMN ecom.events_by_type.event_type IS 'The event type: view, add_to_cart, remove_from_cart or purchase.';
+COMMENT ON COLUMN ecom.events_by_type.events IS 'Number of events of this type.';
+COMMENT ON COLUMN ecom.events_by_type.share IS 'Share of this type among all events, from 0 to 1.';
 COMMENT ON COLUMN ecom.events_by_type.revenue IS
-    'Sum of price times quantity, in the currency of the shop; 0 for all types but purchase.';
+    'Sum of price times quantity, in the currency of the shop. 0 for all types but purchase.';
 
 
 CREATE OR REPLACE FUNCTION ecom.buckets(since timestamptz, until timestamptz, bucket interval)
@@ -115,8 +115,8 @@ END
 $$;
 
 COMMENT ON FUNCTION ecom.buckets(timestamptz, timestamptz, interval) IS
-    'Where the buckets of a span of time start: the first at its start, each the next later by a bucket, the last cut off '
-    'by the end. Days and months are those of the session''s time zone.';
+    'Starts of the buckets that a span of time is divided into. The first bucket starts at the start of the span, and '
+    'the last one ends with the span. Days and months are those of the time zone of the session.';
 
 
 -- Events have no order number. The lines of one checkout have the same session and the same time.
@@ -141,8 +141,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.orders(timestamptz, timestamptz) IS
-    'The orders of a span of time, in no order: the purchases of one session at one instant, with the number of lines and '
-    'pieces, and the sum of price times quantity.';
+    'The orders of a span of time, not sorted: the purchases of one session at the same time, with the number of lines '
+    'and units and the revenue (sum of price times quantity).';
 
 
 CREATE OR REPLACE FUNCTION ecom.sales_over_time(
@@ -177,8 +177,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.sales_over_time(timestamptz, timestamptz, interval) IS
-    'Orders, buyers, pieces and revenue of a span of time, bucket by bucket from its start on, with those in which nothing '
-    'was sold: SELECT * FROM ecom.sales_over_time(date_trunc(''day'', now()), bucket => ''15 minutes'').';
+    'Orders, buyers, units and revenue per bucket, within a span of time. Buckets without sales have a row too: SELECT '
+    '* FROM ecom.sales_over_time(date_trunc(''day'', now()), bucket => ''15 minutes'').';
 
 
 CREATE OR REPLACE FUNCTION ecom.hour_by_weekday(
@@ -212,5 +212,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.hour_by_weekday(timestamptz, timestamptz, text) IS
-    'When in the week things happen, in a span of time: one row for each hour (0 to 23) of each weekday (1 is Monday), in '
-    'the time zone that is given, also where nothing happened.';
+    'Events, purchases and revenue by hour of the week, within a span of time. One row for each hour (0 to 23) of each '
+    'weekday (1 is Monday), in the given time zone. Hours without events have a row too.';

@@ -55,26 +55,27 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.top_products(timestamptz, timestamptz) IS
-    'What became of each product in a span of time, the highest revenue first. Reads only the partitions of the span.';
+    'Views, purchases and revenue per product, within a span of time, highest revenue first. Reads only the partitions '
+    'of the span.';
 
 
 CREATE OR REPLACE VIEW ecom.top_products AS
 SELECT * FROM ecom.top_products('-infinity', 'infinity');
 
 COMMENT ON VIEW ecom.top_products IS
-    'What became of each product, of all time, the highest revenue first. For a span of time: '
-    'SELECT * FROM ecom.top_products(now() - interval ''1 day'') LIMIT 10.';
+    'Views, purchases and revenue per product, of all time, highest revenue first. For a span of time: SELECT * FROM '
+    'ecom.top_products(now() - interval ''1 day'') LIMIT 10.';
 COMMENT ON COLUMN ecom.top_products.product_id IS 'Identifier of the product.';
-COMMENT ON COLUMN ecom.top_products.product_name IS 'Its latest known name.';
-COMMENT ON COLUMN ecom.top_products.category IS 'Its latest known category.';
-COMMENT ON COLUMN ecom.top_products.brand IS 'Its latest known brand.';
-COMMENT ON COLUMN ecom.top_products.views IS 'How often it was viewed.';
-COMMENT ON COLUMN ecom.top_products.adds IS 'How often it was put into a cart.';
-COMMENT ON COLUMN ecom.top_products.purchases IS 'How often it was purchased.';
-COMMENT ON COLUMN ecom.top_products.units IS 'How many pieces were purchased.';
+COMMENT ON COLUMN ecom.top_products.product_name IS 'Latest known name of the product.';
+COMMENT ON COLUMN ecom.top_products.category IS 'Latest known category of the product.';
+COMMENT ON COLUMN ecom.top_products.brand IS 'Latest known brand of the product.';
+COMMENT ON COLUMN ecom.top_products.views IS 'How many times the product was viewed.';
+COMMENT ON COLUMN ecom.top_products.adds IS 'How many times the product was put into a cart.';
+COMMENT ON COLUMN ecom.top_products.purchases IS 'How many times the product was purchased.';
+COMMENT ON COLUMN ecom.top_products.units IS 'Number of units purchased.';
 COMMENT ON COLUMN ecom.top_products.revenue IS
     'Sum of price times quantity over the purchases, in the currency of the shop.';
-COMMENT ON COLUMN ecom.top_products.conversion IS 'Purchases a view; null for a product without views.';
+COMMENT ON COLUMN ecom.top_products.conversion IS 'Purchases per view. Null for a product without views.';
 
 
 CREATE OR REPLACE FUNCTION ecom.top_brands(
@@ -103,8 +104,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.top_brands(timestamptz, timestamptz) IS
-    'What became of each brand in a span of time, the highest revenue first; brand is null for products without one. '
-    'By another measure: SELECT * FROM ecom.top_brands(now() - interval ''1 day'') ORDER BY views DESC LIMIT 10.';
+    'Views, purchases and revenue per brand, within a span of time, highest revenue first. The brand is null for '
+    'products without one. To sort by another column: SELECT * FROM ecom.top_brands(now() - interval ''1 day'') ORDER '
+    'BY views DESC LIMIT 10.';
 
 
 CREATE OR REPLACE FUNCTION ecom.top_categories(
@@ -133,8 +135,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.top_categories(timestamptz, timestamptz) IS
-    'What became of each category in a span of time, as the events have it, the highest revenue first; category is null '
-    'for products without one. With those above: ecom.category_tree.';
+    'Views, purchases and revenue per category, within a span of time, highest revenue first. Categories are as the '
+    'events have them, without those above. The category is null for products without one. For totals of the '
+    'categories above, use ecom.category_tree.';
 
 
 CREATE OR REPLACE FUNCTION ecom.category_tree(
@@ -164,9 +167,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.category_tree(timestamptz, timestamptz) IS
-    'What became of each category in a span of time, with all below it: electronics has what electronics.smartphone has. '
-    'level is 1 at the top. In the order of the tree; of one level alone: WHERE level = 1. Events without a category are '
-    'left out.';
+    'Views, purchases and revenue per category, including all categories below it, within a span of time: electronics '
+    'includes electronics.smartphone. level is 1 at the top. Sorted as a tree. For one level: WHERE level = 1. Events '
+    'without a category are not counted.';
 
 
 CREATE OR REPLACE FUNCTION ecom.products_of_category(
@@ -214,8 +217,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.products_of_category(text, timestamptz, timestamptz) IS
-    'What became of each product of a category, and of those below it, in a span of time, the highest revenue first; names '
-    'and brands are the latest known. Quick where partitions are settled.';
+    'Views, purchases and revenue per product of a category and of the categories below it, within a span of time, '
+    'highest revenue first. Names and brands are the latest known. Fast on partitions that are settled (ecom-ingest '
+    'settle).';
 
 
 CREATE OR REPLACE FUNCTION ecom.price_bands(
@@ -270,9 +274,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.price_bands(timestamptz, timestamptz, numeric[]) IS
-    'What became of products of which price in a span of time, band by band, also those in which nothing happened. A band '
-    'includes its lower bound and not its upper one; the first has no lower, the last no upper. Events without a price are '
-    'left out.';
+    'Views, purchases and revenue per price band, within a span of time. Bands without events have a row too. A band '
+    'includes its lower bound and not its upper bound. The first band has no lower bound, the last one no upper bound. '
+    'Events without a price are not counted.';
 
 
 CREATE OR REPLACE FUNCTION ecom.product_pairs(
@@ -319,8 +323,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.product_pairs(timestamptz, timestamptz, bigint) IS
-    'Products that were bought in the same order in a span of time, the most frequent pairs first. b_given_a is the share '
-    'of the orders of a that have b too; lift is how much more often they come together than by chance (1).';
+    'Pairs of products that were purchased in the same order, within a span of time, most frequent pairs first. '
+    'b_given_a is the share of the orders with product a that also have product b. lift is how many times more often '
+    'both occur together than by chance.';
 
 
 CREATE OR REPLACE FUNCTION ecom.product_timeline(
@@ -339,4 +344,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.product_timeline(text, timestamptz, timestamptz) IS
-    'What happened to one product in a span of time, the oldest first. Quick where partitions are settled.';
+    'Events of one product, within a span of time, oldest first. Fast on partitions that are settled (ecom-ingest '
+    'settle).';

@@ -48,24 +48,25 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.conversion_funnel(timestamptz, timestamptz) IS
-    'How many sessions went how far towards a purchase in a span of time. A session reaches a step when it did that '
-    'and all steps before it within the span. Reads only the partitions of the span.';
+    'How many sessions reached each step towards a purchase, within a span of time. A session reaches a step if it has '
+    'an event of that step and of all steps before it within the span. Reads only the partitions of the span.';
 
 
 CREATE OR REPLACE VIEW ecom.conversion_funnel AS
 SELECT * FROM ecom.conversion_funnel('-infinity', 'infinity');
 
 COMMENT ON VIEW ecom.conversion_funnel IS
-    'How many sessions went how far towards a purchase, of all time, one row a step. A session reaches a step when it '
-    'did that and all steps before it. For a span of time: '
-    'SELECT * FROM ecom.conversion_funnel(''2026-11-23'', ''2026-11-24'').';
-COMMENT ON COLUMN ecom.conversion_funnel.step_no IS 'Number of the step, from 1.';
-COMMENT ON COLUMN ecom.conversion_funnel.step IS 'The step: view, add_to_cart, purchase.';
-COMMENT ON COLUMN ecom.conversion_funnel.sessions IS 'Number of sessions that reached it.';
+    'How many sessions reached each step towards a purchase, of all time, one row per step. A session reaches a step '
+    'if it has an event of that step and of all steps before it. For a span of time: SELECT * FROM '
+    'ecom.conversion_funnel(''2026-11-23'', ''2026-11-24'').';
+COMMENT ON COLUMN ecom.conversion_funnel.step_no IS 'Number of the step, starting at 1.';
+COMMENT ON COLUMN ecom.conversion_funnel.step IS 'The step: view, add_to_cart or purchase.';
+COMMENT ON COLUMN ecom.conversion_funnel.sessions IS 'Number of sessions that reached the step.';
 COMMENT ON COLUMN ecom.conversion_funnel.share_of_first IS
-    'These as a share of the first step, 0 to 1; null without any session.';
+    'These sessions as a share of those of the first step, from 0 to 1. Null if no session reached the first step.';
 COMMENT ON COLUMN ecom.conversion_funnel.share_of_previous IS
-    'These as a share of the step before, 0 to 1; null for the first step and when none reached the step before.';
+    'These sessions as a share of those of the previous step, from 0 to 1. Null for the first step, and if no session '
+    'reached the previous step.';
 
 
 CREATE OR REPLACE FUNCTION ecom.conversion_funnel_by_user(
@@ -107,8 +108,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.conversion_funnel_by_user(timestamptz, timestamptz) IS
-    'How many users went how far towards a purchase in a span of time, in whatever sessions: as ecom.conversion_funnel, '
-    'which goes by session.';
+    'How many users reached each step towards a purchase, within a span of time. The same as ecom.conversion_funnel, '
+    'but the steps of a user may be in different sessions.';
 
 
 CREATE OR REPLACE FUNCTION ecom.session_summary(
@@ -163,8 +164,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.session_summary(timestamptz, timestamptz) IS
-    'What happened in each session within a span of time, in no order. A session that reaches beyond the span is cut off '
-    'there.';
+    'One row per session with its events, orders and revenue, within a span of time, not sorted. Events outside the '
+    'span are not counted, even if they belong to a session of the span.';
 
 
 CREATE OR REPLACE FUNCTION ecom.basket_abandonment(
@@ -211,9 +212,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.basket_abandonment(timestamptz, timestamptz, interval) IS
-    'Sessions in which something was put into the cart within a span of time, by the bucket in which that first happened, '
-    'and how many of them bought nothing within the span; abandoned_value is what was put in and not taken out again, at '
-    'the price of that moment.';
+    'Sessions that put something into the cart within a span of time, per bucket of their first such event, and how '
+    'many of them purchased nothing within the span. abandoned_value is the value of what was put into the cart and '
+    'not taken out, at the prices of those events.';
 
 
 CREATE OR REPLACE FUNCTION ecom.user_timeline(
@@ -235,7 +236,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.user_timeline(text, timestamptz, timestamptz) IS
-    'What one user did in a span of time, the oldest first. Quick where partitions are settled.';
+    'Events of one user, within a span of time, oldest first. Fast on partitions that are settled (ecom-ingest '
+    'settle).';
 
 
 CREATE OR REPLACE FUNCTION ecom.lifetime_value(
@@ -261,8 +263,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.lifetime_value(timestamptz, timestamptz) IS
-    'What each user who bought something was worth, in a span of time or, without one, since there are events; the most '
-    'valuable first.';
+    'Orders and revenue per user, within a span of time or of all time, highest revenue first. Users without orders '
+    'have no row.';
 
 
 CREATE OR REPLACE FUNCTION ecom.active_users(
@@ -285,7 +287,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.active_users(timestamptz) IS
-    'How many users did something in the 5 minutes, 24 hours, 7 and 30 days before a moment.';
+    'Number of users with an event in the 5 minutes, 24 hours, 7 days and 30 days before a given time.';
 
 
 CREATE OR REPLACE FUNCTION ecom.users_over_time(
@@ -330,8 +332,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.users_over_time(timestamptz, timestamptz, interval) IS
-    'How many users did something in each bucket of a span of time, how many of them for the first time within the span, '
-    'how many had been there in an earlier bucket of it, and how many bought something.';
+    'Number of users per bucket, within a span of time: all users, those with their first event of the span in this '
+    'bucket, those with events in an earlier bucket of the span, and those with a purchase.';
 
 
 CREATE OR REPLACE FUNCTION ecom.cohort_retention(
@@ -373,5 +375,6 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.cohort_retention(timestamptz, timestamptz, interval) IS
-    'Of the users who came for the first time within a span of time in a bucket (the cohort): how many came in the same '
-    'bucket, the next, and so on up to the end of the span, also where none did.';
+    'How many users come back, within a span of time. A cohort is the users whose first event of the span is in the '
+    'same bucket. One row per cohort and bucket, from the bucket of the cohort to the last of the span, with the '
+    'number of its users that have an event there. Buckets without such users have a row too.';

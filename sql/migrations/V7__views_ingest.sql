@@ -46,20 +46,21 @@ CROSS JOIN (
     WHERE d.rejected_at >= now() - interval '1 hour' AND d.resolved_at IS NULL
 ) letters;
 
-COMMENT ON VIEW ecom.pulse IS 'How it goes just now, in one row: SELECT * FROM ecom.pulse \watch 1';
-COMMENT ON COLUMN ecom.pulse.at IS 'Now, by the clock of the server.';
-COMMENT ON COLUMN ecom.pulse.events_last_minute IS 'Events that happened in the last minute.';
-COMMENT ON COLUMN ecom.pulse.users_last_minute IS 'How many users they are of.';
-COMMENT ON COLUMN ecom.pulse.newest_event IS 'When the newest of them happened; null without any.';
-COMMENT ON COLUMN ecom.pulse.event_lag IS 'How long ago that is.';
-COMMENT ON COLUMN ecom.pulse.orders_last_hour IS 'Orders of the last hour.';
-COMMENT ON COLUMN ecom.pulse.revenue_last_hour IS 'Their sum of price times quantity, in the currency of the shop.';
-COMMENT ON COLUMN ecom.pulse.epochs IS 'Number of transactions that all pipelines have committed.';
-COMMENT ON COLUMN ecom.pulse.since_commit IS 'How long ago the last of them was.';
-COMMENT ON COLUMN ecom.pulse.files_open IS 'Files that may have more to read.';
-COMMENT ON COLUMN ecom.pulse.files_damaged IS 'Files that were read up to damage.';
+COMMENT ON VIEW ecom.pulse IS 'The current state of ingest and sales, in one row: SELECT * FROM ecom.pulse \watch 1';
+COMMENT ON COLUMN ecom.pulse.at IS 'Current time of the server.';
+COMMENT ON COLUMN ecom.pulse.events_last_minute IS 'Number of events that happened in the last minute.';
+COMMENT ON COLUMN ecom.pulse.users_last_minute IS 'Number of users with an event in the last minute.';
+COMMENT ON COLUMN ecom.pulse.newest_event IS 'Time of the newest of these events. Null if there are none.';
+COMMENT ON COLUMN ecom.pulse.event_lag IS 'Age of the newest of these events.';
+COMMENT ON COLUMN ecom.pulse.orders_last_hour IS 'Number of orders in the last hour.';
+COMMENT ON COLUMN ecom.pulse.revenue_last_hour IS
+    'Revenue of these orders: sum of price times quantity, in the currency of the shop.';
+COMMENT ON COLUMN ecom.pulse.epochs IS 'Number of transactions (epochs) that all pipelines have committed.';
+COMMENT ON COLUMN ecom.pulse.since_commit IS 'Time since the last commit of any pipeline.';
+COMMENT ON COLUMN ecom.pulse.files_open IS 'Number of files that may have more to read.';
+COMMENT ON COLUMN ecom.pulse.files_damaged IS 'Number of files that were read up to damage.';
 COMMENT ON COLUMN ecom.pulse.rejected_last_hour IS
-    'Records that were refused in the last hour and wait to be mended.';
+    'Number of records that were rejected in the last hour and wait for repair.';
 
 
 CREATE OR REPLACE VIEW ecom.ingest_balance AS
@@ -83,22 +84,24 @@ FROM ecom.ingest_pipeline p
 LEFT JOIN ecom.ingest_split s ON s.pipeline = p.pipeline
 GROUP BY p.pipeline, p.epoch, p.committed_at;
 
-COMMENT ON VIEW ecom.ingest_balance IS 'What became of all files and records of each pipeline.';
+COMMENT ON VIEW ecom.ingest_balance IS 'Totals of files and records per pipeline.';
 COMMENT ON COLUMN ecom.ingest_balance.pipeline IS 'Name of the pipeline.';
-COMMENT ON COLUMN ecom.ingest_balance.files IS 'Number of files, each generation counted.';
-COMMENT ON COLUMN ecom.ingest_balance.files_open IS 'Files of these that may have more to read.';
-COMMENT ON COLUMN ecom.ingest_balance.files_finished IS 'Files of these that were read to their end.';
-COMMENT ON COLUMN ecom.ingest_balance.files_damaged IS 'Files of these that were read up to damage.';
-COMMENT ON COLUMN ecom.ingest_balance.files_set_aside IS 'Files of these that nothing could be used of.';
-COMMENT ON COLUMN ecom.ingest_balance.read IS 'Records that were read so far.';
-COMMENT ON COLUMN ecom.ingest_balance.stored IS 'Records of these that were stored.';
-COMMENT ON COLUMN ecom.ingest_balance.duplicates IS 'Records of these that had been stored before.';
-COMMENT ON COLUMN ecom.ingest_balance.rejected IS 'Records of these that wait in ecom.dead_letters.';
-COMMENT ON COLUMN ecom.ingest_balance.filtered IS 'Records of these that the pipeline left out on purpose.';
+COMMENT ON COLUMN ecom.ingest_balance.files IS 'Number of files. Each generation of a file is counted.';
+COMMENT ON COLUMN ecom.ingest_balance.files_open IS 'Number of files that may have more to read.';
+COMMENT ON COLUMN ecom.ingest_balance.files_finished IS 'Number of files that were read to their end.';
+COMMENT ON COLUMN ecom.ingest_balance.files_damaged IS 'Number of files that were read up to damage.';
+COMMENT ON COLUMN ecom.ingest_balance.files_set_aside IS 'Number of files that cannot be used.';
+COMMENT ON COLUMN ecom.ingest_balance.read IS 'Number of records that have been read.';
+COMMENT ON COLUMN ecom.ingest_balance.stored IS 'How many of the records read were stored.';
+COMMENT ON COLUMN ecom.ingest_balance.duplicates IS 'How many of the records read had already been stored before.';
+COMMENT ON COLUMN ecom.ingest_balance.rejected IS
+    'How many of the records read were rejected and wait in ecom.dead_letters.';
+COMMENT ON COLUMN ecom.ingest_balance.filtered IS
+    'How many of the records read were left out by a filter of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_balance.balance_ok IS
-    'Whether read = stored + duplicates + rejected + filtered in every single file.';
-COMMENT ON COLUMN ecom.ingest_balance.epoch IS 'Number of the last transaction that was committed.';
-COMMENT ON COLUMN ecom.ingest_balance.committed_at IS 'When that was.';
+    'Whether read = stored + duplicates + rejected + filtered holds for each single file.';
+COMMENT ON COLUMN ecom.ingest_balance.epoch IS 'Number of the last transaction (epoch) that the pipeline committed.';
+COMMENT ON COLUMN ecom.ingest_balance.committed_at IS 'Time of the last commit of the pipeline.';
 
 
 CREATE OR REPLACE VIEW ecom.ingest_status AS
@@ -132,35 +135,38 @@ SELECT
     CASE WHEN s.mtime > s.updated_at THEN interval '0' ELSE s.updated_at - s.mtime END AS lag
 FROM ecom.ingest_split s;
 
-COMMENT ON VIEW ecom.ingest_status IS 'How far each file was read, and what became of its records.';
+COMMENT ON VIEW ecom.ingest_status IS 'How far each file has been read, and what became of its records.';
 COMMENT ON COLUMN ecom.ingest_status.split_id IS 'Number of the split, that is of one generation of a file.';
 COMMENT ON COLUMN ecom.ingest_status.pipeline IS 'Name of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_status.source IS 'Name of the source in the pipeline.';
-COMMENT ON COLUMN ecom.ingest_status.path IS 'Name of the file below the directory of the source.';
+COMMENT ON COLUMN ecom.ingest_status.path IS 'Path of the file, relative to the directory of the source.';
 COMMENT ON COLUMN ecom.ingest_status.generation IS
-    'How often the path had been given new content before; 0 for the first.';
-COMMENT ON COLUMN ecom.ingest_status.state IS 'open, finished, damaged or set_aside.';
-COMMENT ON COLUMN ecom.ingest_status.reason IS 'Why it is damaged or set aside: a code.';
-COMMENT ON COLUMN ecom.ingest_status.detail IS 'Why it is damaged or set aside, in words.';
+    'How many times the path had received new content before. The first content has generation 0.';
+COMMENT ON COLUMN ecom.ingest_status.state IS 'State of the file: open, finished, damaged or set_aside.';
+COMMENT ON COLUMN ecom.ingest_status.reason IS 'Why the file is damaged or set aside, as a code to group by.';
+COMMENT ON COLUMN ecom.ingest_status.detail IS 'Why the file is damaged or set aside, as a message to read.';
 COMMENT ON COLUMN ecom.ingest_status.size IS
-    'Size of the file when it was last read, in bytes; null if the source does not say.';
-COMMENT ON COLUMN ecom.ingest_status.bytes_read IS 'Bytes of it that were read and committed.';
-COMMENT ON COLUMN ecom.ingest_status.percent IS 'These as a percentage of the size, 0 to 100.';
-COMMENT ON COLUMN ecom.ingest_status.read IS 'Records that were read so far.';
-COMMENT ON COLUMN ecom.ingest_status.stored IS 'Records of these that were stored.';
-COMMENT ON COLUMN ecom.ingest_status.duplicates IS 'Records of these that had been stored before.';
-COMMENT ON COLUMN ecom.ingest_status.rejected IS 'Records of these that wait in ecom.dead_letters.';
-COMMENT ON COLUMN ecom.ingest_status.filtered IS 'Records of these that the pipeline left out on purpose.';
+    'Size of the file in bytes when it was last read. Null if the source does not report it.';
+COMMENT ON COLUMN ecom.ingest_status.bytes_read IS 'Number of bytes that were read and committed.';
+COMMENT ON COLUMN ecom.ingest_status.percent IS 'Bytes read as a percentage of the size, from 0 to 100.';
+COMMENT ON COLUMN ecom.ingest_status.read IS 'Number of records that have been read.';
+COMMENT ON COLUMN ecom.ingest_status.stored IS 'How many of the records read were stored.';
+COMMENT ON COLUMN ecom.ingest_status.duplicates IS 'How many of the records read had already been stored before.';
+COMMENT ON COLUMN ecom.ingest_status.rejected IS
+    'How many of the records read were rejected and wait in ecom.dead_letters.';
+COMMENT ON COLUMN ecom.ingest_status.filtered IS
+    'How many of the records read were left out by a filter of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_status.balance_ok IS
-    'Whether read = stored + duplicates + rejected + filtered. False is a bug, unless a transform makes one '
-    'record of several.';
-COMMENT ON COLUMN ecom.ingest_status.ignored_columns IS
-    'Columns of the file that the schema does not know, as a JSON array of names.';
-COMMENT ON COLUMN ecom.ingest_status.mtime IS 'When the file was last written to.';
-COMMENT ON COLUMN ecom.ingest_status.first_seen_at IS 'When it was entered into the ledger.';
-COMMENT ON COLUMN ecom.ingest_status.updated_at IS 'When its last records were committed.';
-COMMENT ON COLUMN ecom.ingest_status.finished_at IS 'When it was read to its end, or given up; null while it is open.';
-COMMENT ON COLUMN ecom.ingest_status.lag IS 'Time from the last write to the file to the last commit of its records.';
+    'Whether read = stored + duplicates + rejected + filtered. False is a bug, unless a transform combines several '
+    'records into one.';
+COMMENT ON COLUMN ecom.ingest_status.ignored_columns IS 'Columns of the file that are ignored, as a JSON array of names.';
+COMMENT ON COLUMN ecom.ingest_status.mtime IS 'Time of the last modification of the file.';
+COMMENT ON COLUMN ecom.ingest_status.first_seen_at IS 'Time at which the file was added to the ledger.';
+COMMENT ON COLUMN ecom.ingest_status.updated_at IS 'Time of the last commit of records of the file.';
+COMMENT ON COLUMN ecom.ingest_status.finished_at IS
+    'Time at which the file was read to its end or given up. Null while the state is open.';
+COMMENT ON COLUMN ecom.ingest_status.lag IS
+    'Time from the last modification of the file to the last commit of its records.';
 
 
 CREATE OR REPLACE VIEW ecom.ingest_aliases AS
@@ -176,17 +182,18 @@ FROM ecom.ingest_split s
 WHERE s.copy_of IS NOT NULL OR s.renamed_to IS NOT NULL;
 
 COMMENT ON VIEW ecom.ingest_aliases IS
-    'Files of which nothing, or nothing more, was read because they are others under another name.';
+    'Files that are known under another path: copies of a file that was already read, and files that were renamed '
+    'while they were read.';
 COMMENT ON COLUMN ecom.ingest_aliases.pipeline IS 'Name of the pipeline.';
 COMMENT ON COLUMN ecom.ingest_aliases.source IS 'Name of the source in the pipeline.';
-COMMENT ON COLUMN ecom.ingest_aliases.path IS 'Name of the file below the directory of the source.';
+COMMENT ON COLUMN ecom.ingest_aliases.path IS 'Path of the file, relative to the directory of the source.';
 COMMENT ON COLUMN ecom.ingest_aliases.generation IS
-    'How often the path had been given new content before; 0 for the first.';
+    'How many times the path had received new content before. The first content has generation 0.';
 COMMENT ON COLUMN ecom.ingest_aliases.copy_of IS
-    'Path of the file that had the same bytes and was read already; null if it was renamed.';
+    'Path of a finished file that has the same bytes. Null if the file was renamed.';
 COMMENT ON COLUMN ecom.ingest_aliases.renamed_to IS
-    'Path that the file got while it was not finished, where reading went on; null if it is a copy.';
-COMMENT ON COLUMN ecom.ingest_aliases.finished_at IS 'When that was found.';
+    'New path of the file, under which it is read on. Null if the file is a copy.';
+COMMENT ON COLUMN ecom.ingest_aliases.finished_at IS 'Time at which this was found.';
 
 
 CREATE OR REPLACE VIEW ecom.dead_letter_summary AS
@@ -218,17 +225,20 @@ JOIN ecom.dead_letters e ON e.id = s.example_id
 ORDER BY s.records DESC, s.pipeline, s.reason;
 
 COMMENT ON VIEW ecom.dead_letter_summary IS
-    'Why records were refused that wait to be mended, how often, and an example of each, the most frequent first.';
+    'The rejected records that wait for repair, per pipeline and reason, with an example of each. Most frequent reason '
+    'first.';
 COMMENT ON COLUMN ecom.dead_letter_summary.pipeline IS 'Name of the pipeline.';
-COMMENT ON COLUMN ecom.dead_letter_summary.reason IS 'Why: a code.';
-COMMENT ON COLUMN ecom.dead_letter_summary.records IS 'Number of records that were refused for it and wait.';
-COMMENT ON COLUMN ecom.dead_letter_summary.first_at IS 'When the first of them was entered.';
-COMMENT ON COLUMN ecom.dead_letter_summary.last_at IS 'When the last of them was entered.';
-COMMENT ON COLUMN ecom.dead_letter_summary.example_id IS 'The last one in ecom.dead_letters, as an example.';
-COMMENT ON COLUMN ecom.dead_letter_summary.example_path IS 'The file that the example came from.';
-COMMENT ON COLUMN ecom.dead_letter_summary.example_record_no IS 'Number of its record in that file.';
-COMMENT ON COLUMN ecom.dead_letter_summary.example_detail IS 'Why the example was refused, in words.';
-COMMENT ON COLUMN ecom.dead_letter_summary.example_text IS 'The example to read, at most its first 200 characters.';
+COMMENT ON COLUMN ecom.dead_letter_summary.reason IS 'Why the records were rejected, as a code.';
+COMMENT ON COLUMN ecom.dead_letter_summary.records IS
+    'Number of records that were rejected for this reason and wait for repair.';
+COMMENT ON COLUMN ecom.dead_letter_summary.first_at IS 'Time at which the first of them was rejected.';
+COMMENT ON COLUMN ecom.dead_letter_summary.last_at IS 'Time at which the last of them was rejected.';
+COMMENT ON COLUMN ecom.dead_letter_summary.example_id IS
+    'Number in ecom.dead_letters of the last of them, which is the example.';
+COMMENT ON COLUMN ecom.dead_letter_summary.example_path IS 'Path of the file that the example was read from.';
+COMMENT ON COLUMN ecom.dead_letter_summary.example_record_no IS 'Number of the record of the example in that file.';
+COMMENT ON COLUMN ecom.dead_letter_summary.example_detail IS 'Why the example was rejected, as a message to read.';
+COMMENT ON COLUMN ecom.dead_letter_summary.example_text IS 'The example as text, at most the first 200 characters.';
 
 
 CREATE OR REPLACE VIEW ecom.reject_outcomes AS
@@ -246,13 +256,16 @@ GROUP BY d.pipeline, d.reason
 ORDER BY waiting DESC, refused DESC, d.pipeline, d.reason;
 
 COMMENT ON VIEW ecom.reject_outcomes IS
-    'What became of records that were refused, by reason: how many wait, and how many were mended and went in again. Letters '
-    'that ecom-ingest retain deleted are not in it.';
+    'What became of rejected records, per pipeline and reason: how many wait for repair, and how many were repaired '
+    'and retried. Dead letters that ecom-ingest retain has deleted are not counted.';
 COMMENT ON COLUMN ecom.reject_outcomes.pipeline IS 'Name of the pipeline.';
-COMMENT ON COLUMN ecom.reject_outcomes.reason IS 'Why: a code.';
-COMMENT ON COLUMN ecom.reject_outcomes.refused IS 'Records that were refused for it, whatever became of them.';
-COMMENT ON COLUMN ecom.reject_outcomes.waiting IS 'Records of these that nobody has mended yet.';
-COMMENT ON COLUMN ecom.reject_outcomes.stored IS 'Records of these that were mended and stored.';
-COMMENT ON COLUMN ecom.reject_outcomes.duplicates IS 'Records of these that were mended and had been stored before.';
-COMMENT ON COLUMN ecom.reject_outcomes.last_refused_at IS 'When the last of them was refused.';
-COMMENT ON COLUMN ecom.reject_outcomes.last_mended_at IS 'When the last of them went in again; null while none has.';
+COMMENT ON COLUMN ecom.reject_outcomes.reason IS 'Why the records were rejected, as a code.';
+COMMENT ON COLUMN ecom.reject_outcomes.refused IS
+    'Number of records that were rejected for this reason, repaired or not.';
+COMMENT ON COLUMN ecom.reject_outcomes.waiting IS 'How many of them wait for repair.';
+COMMENT ON COLUMN ecom.reject_outcomes.stored IS 'How many of them were repaired and stored.';
+COMMENT ON COLUMN ecom.reject_outcomes.duplicates IS
+    'How many of them were repaired and turned out to be stored already.';
+COMMENT ON COLUMN ecom.reject_outcomes.last_refused_at IS 'Time at which the last of them was rejected.';
+COMMENT ON COLUMN ecom.reject_outcomes.last_mended_at IS
+    'Time at which the last repaired record was loaded. Null if none was repaired.';

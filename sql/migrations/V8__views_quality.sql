@@ -49,8 +49,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.lag_over_time(timestamptz, timestamptz, interval, interval) IS
-    'How long events of each bucket of a span of time took from happening to being processed (half of them at most '
-    'lag_p50, 99 of 100 at most lag_p99), and how many took longer than late_after.';
+    'Time from event_time to processed_at per bucket, within a span of time: median (lag_p50), 99th percentile '
+    '(lag_p99), maximum, and how many events took longer than late_after.';
 
 
 CREATE OR REPLACE FUNCTION ecom.quality_by_day(
@@ -96,8 +96,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.quality_by_day(timestamptz, timestamptz) IS
-    'What is missing in the events of each day (UTC) of a span of time, how many happened later than the clock of the '
-    'pipeline had it, and how many records were refused on that day, whatever their own time, and wait to be mended.';
+    'Missing values per day (UTC), within a span of time: events without a name, category, brand or price, and events '
+    'with an event_time after processed_at. rejected is the number of records that were rejected on that day and wait '
+    'for repair, whatever their event_time.';
 
 
 CREATE OR REPLACE VIEW ecom.quality_by_file AS
@@ -128,27 +129,32 @@ SELECT
 FROM ecom.ingest_split s;
 
 COMMENT ON VIEW ecom.quality_by_file IS
-    'What share of each file could be used, and why the rest could not: SELECT * FROM ecom.quality_by_file WHERE rejected > '
-    '0 ORDER BY rejected_share DESC.';
+    'Share of the records of each file that were stored, duplicates or rejected, and why they were rejected: SELECT * '
+    'FROM ecom.quality_by_file WHERE rejected > 0 ORDER BY rejected_share DESC.';
 COMMENT ON COLUMN ecom.quality_by_file.split_id IS 'Number of the split, that is of one generation of a file.';
 COMMENT ON COLUMN ecom.quality_by_file.pipeline IS 'Name of the pipeline.';
-COMMENT ON COLUMN ecom.quality_by_file.path IS 'Name of the file below the directory of the source.';
+COMMENT ON COLUMN ecom.quality_by_file.path IS 'Path of the file, relative to the directory of the source.';
 COMMENT ON COLUMN ecom.quality_by_file.generation IS
-    'How often the path had been given new content before; 0 for the first.';
-COMMENT ON COLUMN ecom.quality_by_file.state IS 'open, finished, damaged or set_aside.';
-COMMENT ON COLUMN ecom.quality_by_file.read IS 'Records that were read so far.';
-COMMENT ON COLUMN ecom.quality_by_file.stored IS 'Records of these that were stored.';
-COMMENT ON COLUMN ecom.quality_by_file.duplicates IS 'Records of these that had been stored before.';
-COMMENT ON COLUMN ecom.quality_by_file.rejected IS 'Records of these that wait in ecom.dead_letters.';
-COMMENT ON COLUMN ecom.quality_by_file.filtered IS 'Records of these that the pipeline left out on purpose.';
-COMMENT ON COLUMN ecom.quality_by_file.stored_share IS 'Those stored as a share of those read, 0 to 1; null without any.';
-COMMENT ON COLUMN ecom.quality_by_file.duplicate_share IS 'Duplicates as a share of those read; null without any.';
-COMMENT ON COLUMN ecom.quality_by_file.rejected_share IS 'Those rejected as a share of those read; null without any.';
+    'How many times the path had received new content before. The first content has generation 0.';
+COMMENT ON COLUMN ecom.quality_by_file.state IS 'State of the file: open, finished, damaged or set_aside.';
+COMMENT ON COLUMN ecom.quality_by_file.read IS 'Number of records that have been read.';
+COMMENT ON COLUMN ecom.quality_by_file.stored IS 'How many of the records read were stored.';
+COMMENT ON COLUMN ecom.quality_by_file.duplicates IS 'How many of the records read had already been stored before.';
+COMMENT ON COLUMN ecom.quality_by_file.rejected IS
+    'How many of the records read were rejected and wait in ecom.dead_letters.';
+COMMENT ON COLUMN ecom.quality_by_file.filtered IS
+    'How many of the records read were left out by a filter of the pipeline.';
+COMMENT ON COLUMN ecom.quality_by_file.stored_share IS
+    'Share of the records read that were stored, from 0 to 1. Null if none were read.';
+COMMENT ON COLUMN ecom.quality_by_file.duplicate_share IS
+    'Share of the records read that were duplicates, from 0 to 1. Null if none were read.';
+COMMENT ON COLUMN ecom.quality_by_file.rejected_share IS
+    'Share of the records read that were rejected and wait for repair, from 0 to 1. Null if none were read.';
 COMMENT ON COLUMN ecom.quality_by_file.reasons IS
-    'Why records were rejected that wait to be mended: an object of reason to number. Null without any, and when their '
-    'letters were deleted.';
+    'Why the records that wait for repair were rejected, as an object of reason to number. Null if there are none, and '
+    'if their dead letters were deleted.';
 COMMENT ON COLUMN ecom.quality_by_file.ignored_columns IS
-    'Columns of the file that the schema does not know, as a JSON array of names.';
+    'Columns of the file that are ignored, as a JSON array of names.';
 
 
 CREATE OR REPLACE FUNCTION ecom.ids_at_several_times(
@@ -165,17 +171,17 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.ids_at_several_times(timestamptz, timestamptz) IS
-    'Identifiers that producers gave to events at more than one time within a span of it. Such events are all stored, since '
-    'the pipeline can''t know whether it is one event or several.';
+    'Identifiers that producers gave to events with different times, within a span of time. All of these events are '
+    'stored, since the pipeline cannot know whether they are one event or several.';
 
 
 CREATE OR REPLACE VIEW ecom.ids_at_several_times AS
 SELECT * FROM ecom.ids_at_several_times('-infinity', 'infinity');
 
 COMMENT ON VIEW ecom.ids_at_several_times IS
-    'Identifiers that producers gave to events at more than one time, of all time. For a span of time, which is quicker: '
-    'SELECT * FROM ecom.ids_at_several_times(now() - interval ''1 day'').';
+    'Identifiers that producers gave to events with different times, of all time. The function is faster, since it '
+    'reads only a span of time: SELECT * FROM ecom.ids_at_several_times(now() - interval ''1 day'').';
 COMMENT ON COLUMN ecom.ids_at_several_times.event_id IS 'The identifier.';
-COMMENT ON COLUMN ecom.ids_at_several_times.times IS 'Number of times that events with it have.';
-COMMENT ON COLUMN ecom.ids_at_several_times.first_time IS 'The earliest of these times.';
-COMMENT ON COLUMN ecom.ids_at_several_times.last_time IS 'The latest of these times.';
+COMMENT ON COLUMN ecom.ids_at_several_times.times IS 'Number of events with this identifier.';
+COMMENT ON COLUMN ecom.ids_at_several_times.first_time IS 'Earliest time of these events.';
+COMMENT ON COLUMN ecom.ids_at_several_times.last_time IS 'Latest time of these events.';
