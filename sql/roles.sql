@@ -1,13 +1,13 @@
--- Makes two roles with few rights, or brings them up to date:
+-- Creates two roles with few privileges, or updates their privileges:
 --
 --     psql -d DATABASE -f sql/roles.sql
 --
--- ecom_writer may ingest and no more: it reads of the events their keys alone, changes and deletes none, and makes no tables
--- but by ecom.ensure_partitions. ecom_reader may look at everything that dashboards show, and at nothing for longer than 30
--- seconds at a time. Both can log in, once they have a password (\password ecom_writer) or pg_hba.conf lets them in.
+-- ecom_writer may ingest and nothing else: of the events it may read the keys only, it may not change or delete any, and it
+-- may create tables only through ecom.ensure_partitions. ecom_reader may read everything that dashboards show, for at most
+-- 30 seconds per statement. Both can log in once they have a password (\password ecom_writer) or pg_hba.conf lets them.
 --
--- Run it after sql/setup.sql, as the owner of the schema, who needs the right to make roles (CREATEROLE) for that; and again
--- after an upgrade. What belongs to the owner alone: migrations, ecom-ingest settle, retain and layout.
+-- Run it after sql/setup.sql, and again after each upgrade, as the owner of the schema. The owner needs CREATEROLE to create
+-- the roles. Only the owner may run migrations, ecom-ingest settle, retain and layout.
 
 \set was_quiet :QUIET
 \set QUIET on
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 
--- What older forms of this file gave goes, so that what stands here is what they have.
+-- Revoke what earlier versions of this file granted, so that the roles have exactly the privileges below.
 REVOKE ALL ON ALL TABLES IN SCHEMA ecom FROM ecom_writer, ecom_reader;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ecom FROM ecom_writer, ecom_reader;
 REVOKE ALL ON SCHEMA ecom FROM ecom_writer, ecom_reader;
@@ -45,7 +45,7 @@ GRANT USAGE ON SCHEMA ecom TO ecom_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecom TO ecom_reader;
 REVOKE ALL ON ecom.operator_state FROM ecom_reader;
 
--- For this database only: a role is one of all databases.
+-- A role belongs to all databases, so these settings are limited to this one.
 ALTER ROLE ecom_reader IN DATABASE :"DBNAME" SET statement_timeout = '30s';
 ALTER ROLE ecom_reader IN DATABASE :"DBNAME" SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE ecom_reader IN DATABASE :"DBNAME" SET default_transaction_read_only = on;

@@ -1,13 +1,14 @@
--- Sets the schema "ecom" up, or brings it up to date:
+-- Creates the schema "ecom", or upgrades it:
 --
 --     psql -d DATABASE -f sql/setup.sql
 --
--- Run it as the role that shall own the schema; that needs the right to CREATE in the database, no more. ecom-ingest
--- does the same at its start where its role may. Run again it changes nothing. All of it happens in one transaction.
+-- Run it as the role that shall own the schema. The role needs the CREATE privilege on the database, and nothing else.
+-- ecom-ingest does the same at its start if its role may. Running this file again changes nothing. Everything happens in
+-- one transaction.
 --
--- sql/roles.sql then makes a role that may only ingest and one that may only read.
+-- sql/roles.sql then creates a role that may only ingest and one that may only read.
 --
--- Where something was dropped or changed by hand, this runs all migrations again, which makes what is missing:
+-- If objects were dropped or changed by hand, run all migrations again. This creates what is missing:
 --
 --     psql -d DATABASE -v again=on -f sql/setup.sql
 
@@ -23,7 +24,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = pg_catalog;
 
--- The lock that ecom-ingest takes for the same work. The table is made here as refinery would, since it is asked next.
+-- ecom-ingest takes the same lock to migrate. The table is the one that refinery, which ecom-ingest uses, would create.
 DO $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ecom.schema_history', 0));
@@ -41,10 +42,10 @@ BEGIN
 END
 $$;
 
--- The time in the form that refinery reads, RFC 3339; it panics at any other.
+-- refinery reads times in RFC 3339 only.
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS applied_on \gset
 
-\set checksum 5546283333476318399
+\set checksum 3759378583773727497
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 1 \gset
 \if :differs
@@ -54,104 +55,74 @@ FROM ecom.schema_history WHERE version = 1 \gset
     INSERT INTO ecom.schema_history VALUES (1, 'tables', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 3062037769682270757
+\set checksum 12380404944827451532
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 2 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V2__views was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V2__ledger was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V2__views.sql
-    INSERT INTO ecom.schema_history VALUES (2, 'views', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V2__ledger.sql
+    INSERT INTO ecom.schema_history VALUES (2, 'ledger', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 11309637743096356340
+\set checksum 1791941481552389396
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 3 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V3__identity was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V3__partitions was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V3__identity.sql
-    INSERT INTO ecom.schema_history VALUES (3, 'identity', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V3__partitions.sql
+    INSERT INTO ecom.schema_history VALUES (3, 'partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 16723427004592063586
+\set checksum 11896986880361958075
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 4 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V4__partitions was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V4__views_sales was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V4__partitions.sql
-    INSERT INTO ecom.schema_history VALUES (4, 'partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V4__views_sales.sql
+    INSERT INTO ecom.schema_history VALUES (4, 'views_sales', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 3941003681796307407
+\set checksum 2431971119956879999
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 5 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V5__sales was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V5__views_products was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V5__sales.sql
-    INSERT INTO ecom.schema_history VALUES (5, 'sales', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V5__views_products.sql
+    INSERT INTO ecom.schema_history VALUES (5, 'views_products', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 10567413536075262002
+\set checksum 4893106057262104958
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 6 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V6__products was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V6__views_shoppers was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V6__products.sql
-    INSERT INTO ecom.schema_history VALUES (6, 'products', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V6__views_shoppers.sql
+    INSERT INTO ecom.schema_history VALUES (6, 'views_shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 13424256625506927930
+\set checksum 481913930765093524
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 7 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V7__shoppers was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V7__views_ingest was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V7__shoppers.sql
-    INSERT INTO ecom.schema_history VALUES (7, 'shoppers', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V7__views_ingest.sql
+    INSERT INTO ecom.schema_history VALUES (7, 'views_ingest', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 14670314947935384375
+\set checksum 13495165454981456936
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 8 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V8__operations was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V8__views_quality was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V8__operations.sql
-    INSERT INTO ecom.schema_history VALUES (8, 'operations', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
-\endif
-
-\set checksum 11351898000183320388
-SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 9 \gset
-\if :differs
-    DO $$ BEGIN RAISE 'migration V9__extra was applied here in another form than this file has'; END $$;
-\elif :pending
-    \ir migrations/V9__extra.sql
-    INSERT INTO ecom.schema_history VALUES (9, 'extra', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
-\endif
-
-\set checksum 12059157460212443939
-SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 10 \gset
-\if :differs
-    DO $$ BEGIN RAISE 'migration V10__rejects was applied here in another form than this file has'; END $$;
-\elif :pending
-    \ir migrations/V10__rejects.sql
-    INSERT INTO ecom.schema_history VALUES (10, 'rejects', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
-\endif
-
-\set checksum 14516895520423478177
-SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 11 \gset
-\if :differs
-    DO $$ BEGIN RAISE 'migration V11__mended was applied here in another form than this file has'; END $$;
-\elif :pending
-    \ir migrations/V11__mended.sql
-    INSERT INTO ecom.schema_history VALUES (11, 'mended', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V8__views_quality.sql
+    INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset

@@ -14,25 +14,31 @@ use fixture::schema::{ask, current, database_with_schema, migrations, psql, refu
 use fixture::{connect, database};
 use tokio_postgres::Client;
 
-/// All that the catalogue says of the schema, with the identity of every object.
+/// All that the catalogue says of relations, functions and columns, with the identity of every object.
+async fn parts(client: &Client) -> [Vec<String>; 3] {
+    let relations = "
+        SELECT c.oid, c.relname, c.relkind, c.reloptions, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'), c.relacl
+        FROM pg_class c WHERE c.relnamespace = 'ecom'::regnamespace ORDER BY c.oid";
+    let functions = "
+        SELECT p.oid, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), p.proacl
+        FROM pg_proc p WHERE p.pronamespace = 'ecom'::regnamespace ORDER BY p.oid";
+    let columns = "
+        SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+            col_description(a.attrelid, a.attnum)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'ecom'::regnamespace AND a.attnum > 0 ORDER BY a.attrelid, a.attnum";
+    [
+        ask(client, relations).await,
+        ask(client, functions).await,
+        ask(client, columns).await,
+    ]
+}
+
+/// The same of a schema that is complete.
 async fn catalogue(client: &Client) -> Vec<String> {
-    let mut all = Vec::new();
-    for sql in [
-        "SELECT c.oid, c.relname, c.relkind, c.reloptions, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),
-                c.relacl
-         FROM pg_class c WHERE c.relnamespace = 'ecom'::regnamespace ORDER BY c.oid",
-        "SELECT p.oid, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), p.proacl
-         FROM pg_proc p WHERE p.pronamespace = 'ecom'::regnamespace ORDER BY p.oid",
-        "SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                col_description(a.attrelid, a.attnum)
-         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-         WHERE c.relnamespace = 'ecom'::regnamespace AND a.attnum > 0 ORDER BY a.attrelid, a.attnum",
-    ] {
-        let part = ask(client, sql).await;
-        assert!(!part.is_empty(), "{sql}");
-        all.extend(part);
-    }
-    all
+    let parts = parts(client).await;
+    assert!(parts.iter().all(|part| !part.is_empty()), "{parts:?}");
+    parts.concat()
 }
 
 async fn history(client: &Client) -> Vec<String> {
@@ -124,7 +130,7 @@ async fn setup_refuses_another_form_of_a_migration() {
         .await;
     let output = psql(&db.url, "setup.sql", &[]);
     assert!(!output.status.success());
-    let expected = "migration V2__views was applied here in another form than this file has";
+    let expected = "migration V2__ledger was applied here in another form than this file has";
     assert!(said(&output).contains(expected), "{}", said(&output));
 }
 
@@ -137,9 +143,9 @@ async fn migrations_run_twice_change_nothing() {
             assert!(output.status.success(), "{}", said(&output));
         };
         run();
-        let before = catalogue(&db.client).await;
+        let before = parts(&db.client).await;
         run();
-        assert_eq!(catalogue(&db.client).await, before, "{file}");
+        assert_eq!(parts(&db.client).await, before, "{file}");
     }
 
     let before = catalogue(&db.client).await;
@@ -161,6 +167,11 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
             "ALTER TABLE ecom.events DROP COLUMN brand",
             "ecom.events has no column brand (text)",
             "add the column again as sql/migrations/V1__tables.sql has it",
+        ),
+        (
+            "ALTER TABLE ecom.ingest_pipeline DROP COLUMN owns",
+            "ecom.ingest_pipeline has no column owns (text[])",
+            "add the column again as sql/migrations/V2__ledger.sql has it",
         ),
         (
             "ALTER TABLE ecom.events ALTER COLUMN price TYPE numeric(14, 3)",
@@ -234,7 +245,7 @@ async fn says_when_the_schema_is_newer_or_another_one() {
         ),
         (
             "UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2",
-            "the schema ecom is another one: V2__views was applied with another text than V2__views has here",
+            "the schema ecom is another one: V2__ledger was applied with another text than V2__ledger has here",
         ),
         (
             &format!(

@@ -5,7 +5,6 @@ use super::tables::{TABLES, Table};
 
 const MAKE_TABLES: &str =
     "run psql -v again=on -f sql/setup.sql as the owner of the schema, which makes what is missing";
-const RESTORE_COLUMN: &str = "add the column again as sql/migrations/V1__tables.sql has it";
 const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which makes it anew";
 
 impl Found {
@@ -56,7 +55,7 @@ impl Table {
             match found.columns.get(*column) {
                 None => problems.add(
                     format!("ecom.{name} has no column {column} ({sql_type})"),
-                    RESTORE_COLUMN,
+                    format!("add the column again as sql/migrations/{}.sql has it", self.migration),
                 ),
                 Some(found) if found.sql_type != *sql_type => problems.add(
                     format!("ecom.{name}.{column} is {}, not {sql_type}", found.sql_type),

@@ -1,6 +1,8 @@
 /// A table as the sink needs it.
 pub(super) struct Table {
     pub(super) name: &'static str,
+    /// The migration that creates it.
+    pub(super) migration: &'static str,
     pub(super) kind: &'static str,
     /// Columns that are unique together, in alphabetical order.
     pub(super) keys: &'static [&'static str],
@@ -16,6 +18,7 @@ const TIME: &str = "timestamp with time zone";
 pub(super) const TABLES: &[Table] = &[
     Table {
         name: "events",
+        migration: "V1__tables",
         kind: "partitioned table",
         keys: &["event_id, event_time"],
         rights: &["INSERT"],
@@ -40,6 +43,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "dead_letters",
+        migration: "V1__tables",
         kind: "table",
         keys: &[],
         rights: &["INSERT"],
@@ -63,6 +67,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "ingest_split",
+        migration: "V2__ledger",
         kind: "table",
         keys: &["split_id", "generation, path, pipeline, source"],
         rights: &["SELECT", "INSERT", "UPDATE"],
@@ -99,6 +104,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "ingest_pipeline",
+        migration: "V2__ledger",
         kind: "table",
         keys: &["pipeline"],
         rights: &["SELECT", "INSERT", "UPDATE"],
@@ -117,6 +123,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "operator_state",
+        migration: "V2__ledger",
         kind: "table",
         keys: &["key, operator, pipeline"],
         rights: &["SELECT", "INSERT", "UPDATE", "DELETE"],

@@ -1,6 +1,82 @@
--- What sells: products, brands, categories, prices, and what is bought together. Any number of runs leave the same result.
+-- What sells: products, brands, categories, prices, and what is bought together.
 --
--- The measures are those of ecom.top_products, and revenue is what they are sorted by. ORDER BY asks for any other.
+--     top_products, top_brands, top_categories   views, purchases and revenue of each
+--     category_tree, products_of_category        a category with all that is below it
+--     price_bands                                by price
+--     product_pairs                              purchased in the same order
+--     product_timeline                           the events of one product
+--
+-- All but the last two have the same measures, from views to conversion. Most are sorted by revenue: use ORDER BY to sort
+-- by another measure. Running this file again changes nothing.
+
+CREATE OR REPLACE FUNCTION ecom.top_products(
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (
+    product_id text, product_name text, category text, brand text,
+    views bigint, adds bigint, purchases bigint, units bigint, revenue numeric, conversion numeric
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    -- A product has few different descriptions. Grouping by them first makes it cheap to find the latest one.
+    WITH forms AS (
+        SELECT
+            e.product_id,
+            e.product_name,
+            e.category,
+            e.brand,
+            max(e.event_time) AS last_seen,
+            count(*) FILTER (WHERE e.event_type = 'view') AS views,
+            count(*) FILTER (WHERE e.event_type = 'add_to_cart') AS adds,
+            count(*) FILTER (WHERE e.event_type = 'purchase') AS purchases,
+            sum(e.quantity) FILTER (WHERE e.event_type = 'purchase') AS units,
+            sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'purchase') AS revenue
+        FROM ecom.events e
+        WHERE e.event_time >= since AND e.event_time < until
+        GROUP BY e.product_id, e.product_name, e.category, e.brand
+    )
+    SELECT
+        f.product_id,
+        (array_agg(f.product_name ORDER BY f.last_seen DESC, f.product_name)
+            FILTER (WHERE f.product_name IS NOT NULL))[1] AS product_name,
+        (array_agg(f.category ORDER BY f.last_seen DESC, f.category)
+            FILTER (WHERE f.category IS NOT NULL))[1] AS category,
+        (array_agg(f.brand ORDER BY f.last_seen DESC, f.brand)
+            FILTER (WHERE f.brand IS NOT NULL))[1] AS brand,
+        sum(f.views)::bigint AS views,
+        sum(f.adds)::bigint AS adds,
+        sum(f.purchases)::bigint AS purchases,
+        coalesce(sum(f.units), 0)::bigint AS units,
+        coalesce(sum(f.revenue), 0) AS revenue,
+        round(sum(f.purchases) / nullif(sum(f.views), 0), 4) AS conversion
+    FROM forms f
+    GROUP BY f.product_id
+    ORDER BY revenue DESC, purchases DESC, views DESC, f.product_id
+$$;
+
+COMMENT ON FUNCTION ecom.top_products(timestamptz, timestamptz) IS
+    'Views, purchases and revenue per product, within a span of time, highest revenue first. Reads only the partitions '
+    'of the span.';
+
+
+CREATE OR REPLACE VIEW ecom.top_products AS
+SELECT * FROM ecom.top_products('-infinity', 'infinity');
+
+COMMENT ON VIEW ecom.top_products IS
+    'Views, purchases and revenue per product, of all time, highest revenue first. For a span of time: SELECT * FROM '
+    'ecom.top_products(now() - interval ''1 day'') LIMIT 10.';
+COMMENT ON COLUMN ecom.top_products.product_id IS 'Identifier of the product.';
+COMMENT ON COLUMN ecom.top_products.product_name IS 'Latest known name of the product.';
+COMMENT ON COLUMN ecom.top_products.category IS 'Latest known category of the product.';
+COMMENT ON COLUMN ecom.top_products.brand IS 'Latest known brand of the product.';
+COMMENT ON COLUMN ecom.top_products.views IS 'How many times the product was viewed.';
+COMMENT ON COLUMN ecom.top_products.adds IS 'How many times the product was put into a cart.';
+COMMENT ON COLUMN ecom.top_products.purchases IS 'How many times the product was purchased.';
+COMMENT ON COLUMN ecom.top_products.units IS 'Number of units purchased.';
+COMMENT ON COLUMN ecom.top_products.revenue IS
+    'Sum of price times quantity over the purchases, in the currency of the shop.';
+COMMENT ON COLUMN ecom.top_products.conversion IS 'Purchases per view. Null for a product without views.';
+
 
 CREATE OR REPLACE FUNCTION ecom.top_brands(
     since timestamptz DEFAULT '-infinity',
@@ -28,8 +104,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.top_brands(timestamptz, timestamptz) IS
-    'What became of each brand in a span of time, the highest revenue first; brand is null for products without one. '
-    'By another measure: SELECT * FROM ecom.top_brands(now() - interval ''1 day'') ORDER BY views DESC LIMIT 10.';
+    'Views, purchases and revenue per brand, within a span of time, highest revenue first. The brand is null for '
+    'products without one. To sort by another column: SELECT * FROM ecom.top_brands(now() - interval ''1 day'') ORDER '
+    'BY views DESC LIMIT 10.';
 
 
 CREATE OR REPLACE FUNCTION ecom.top_categories(
@@ -58,8 +135,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.top_categories(timestamptz, timestamptz) IS
-    'What became of each category in a span of time, as the events have it, the highest revenue first; category is null '
-    'for products without one. With those above: ecom.category_tree.';
+    'Views, purchases and revenue per category, within a span of time, highest revenue first. Categories are as the '
+    'events have them, without those above. The category is null for products without one. For totals of the '
+    'categories above, use ecom.category_tree.';
 
 
 CREATE OR REPLACE FUNCTION ecom.category_tree(
@@ -89,9 +167,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.category_tree(timestamptz, timestamptz) IS
-    'What became of each category in a span of time, with all below it: electronics has what electronics.smartphone has. '
-    'level is 1 at the top. In the order of the tree; of one level alone: WHERE level = 1. Events without a category are '
-    'left out.';
+    'Views, purchases and revenue per category, including all categories below it, within a span of time: electronics '
+    'includes electronics.smartphone. level is 1 at the top. Sorted as a tree. For one level: WHERE level = 1. Events '
+    'without a category are not counted.';
 
 
 CREATE OR REPLACE FUNCTION ecom.products_of_category(
@@ -117,7 +195,8 @@ AS $$
             sum(e.price * e.quantity) FILTER (WHERE e.event_type = 'purchase') AS revenue
         FROM ecom.events e
         WHERE e.event_time >= since AND e.event_time < until
-          -- All that starts with the category and a dot: a slash is what comes next. In the terms of the index.
+          -- The category itself, or what starts with it and a dot. A slash is the next character after the dot. The
+          -- operators are those of the index on the category (text_pattern_ops).
           AND (e.category = for_category OR e.category ~>=~ (for_category || '.') AND e.category ~<~ (for_category || '/'))
         GROUP BY e.product_id, e.product_name, e.brand
     )
@@ -138,8 +217,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.products_of_category(text, timestamptz, timestamptz) IS
-    'What became of each product of a category, and of those below it, in a span of time, the highest revenue first; names '
-    'and brands are the latest known. Quick where partitions are settled.';
+    'Views, purchases and revenue per product of a category and of the categories below it, within a span of time, '
+    'highest revenue first. Names and brands are the latest known. Fast on partitions that are settled (ecom-ingest '
+    'settle).';
 
 
 CREATE OR REPLACE FUNCTION ecom.price_bands(
@@ -155,7 +235,7 @@ AS $$
     WITH sorted AS MATERIALIZED (
         SELECT coalesce(array_agg(DISTINCT b ORDER BY b), '{}') AS bounds FROM unnest(bounds) AS b WHERE b IS NOT NULL
     ),
-    -- First by price, of which there are few.
+    -- There are few different prices. Grouping by them first leaves few rows to put into bands.
     prices AS (
         SELECT
             e.price,
@@ -194,9 +274,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.price_bands(timestamptz, timestamptz, numeric[]) IS
-    'What became of products of which price in a span of time, band by band, also those in which nothing happened. A band '
-    'includes its lower bound and not its upper one; the first has no lower, the last no upper. Events without a price are '
-    'left out.';
+    'Views, purchases and revenue per price band, within a span of time. Bands without events have a row too. A band '
+    'includes its lower bound and not its upper bound. The first band has no lower bound, the last one no upper bound. '
+    'Events without a price are not counted.';
 
 
 CREATE OR REPLACE FUNCTION ecom.product_pairs(
@@ -243,8 +323,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.product_pairs(timestamptz, timestamptz, bigint) IS
-    'Products that were bought in the same order in a span of time, the most frequent pairs first. b_given_a is the share '
-    'of the orders of a that have b too; lift is how much more often they come together than by chance (1).';
+    'Pairs of products that were purchased in the same order, within a span of time, most frequent pairs first. '
+    'b_given_a is the share of the orders with product a that also have product b. lift is how many times more often '
+    'both occur together than by chance.';
 
 
 CREATE OR REPLACE FUNCTION ecom.product_timeline(
@@ -263,4 +344,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION ecom.product_timeline(text, timestamptz, timestamptz) IS
-    'What happened to one product in a span of time, the oldest first. Quick where partitions are settled.';
+    'Events of one product, within a span of time, oldest first. Fast on partitions that are settled (ecom-ingest '
+    'settle).';

@@ -1,0 +1,290 @@
+//! A database with data gets a further migration, as the next version would bring one, and keeps every row.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too"
+)]
+
+mod fixture;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use ecom_sink_pg::PgSink;
+use ecom_sink_pg::schema::{apply, check, texts};
+use ecom_stream::{CsvDirSource, Rules, SourceExt, Summary};
+use fixture::schema::{SQL, current, database_with_schema, dump, psql, psql_file, refused, said, setup};
+use fixture::{Database, database, drop_in, drop_in_text, line};
+use refinery::{Migration, Runner};
+use tempfile::TempDir;
+
+/// What a further migration may do: new columns, also with values in them, a new version of a function, an index, a view.
+const FURTHER: &str = "
+    ALTER TABLE ecom.events ADD COLUMN IF NOT EXISTS currency text NOT NULL DEFAULT 'EUR';
+    COMMENT ON COLUMN ecom.events.currency IS 'Currency of the price.';
+    ALTER TABLE ecom.ingest_split ADD COLUMN IF NOT EXISTS owner text GENERATED ALWAYS AS (mark ->> 'owner') STORED;
+    COMMENT ON COLUMN ecom.ingest_split.owner IS 'Owner of the file.';
+    ALTER TABLE ecom.settings ADD COLUMN IF NOT EXISTS keep_days integer;
+    COMMENT ON COLUMN ecom.settings.keep_days IS 'Age at which partitions are dropped.';
+    CREATE INDEX IF NOT EXISTS dead_letters_path ON ecom.dead_letters (path);
+    CREATE OR REPLACE FUNCTION ecom.orders(
+        since timestamptz DEFAULT '-infinity',
+        until timestamptz DEFAULT 'infinity'
+    ) RETURNS TABLE (
+        session_id text, ordered_at timestamptz, user_id text, lines bigint, units bigint, revenue numeric
+    )
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT session_id, event_time, user_id, 1, quantity, 0 FROM ecom.events WHERE event_type = 'purchase' $$;
+    CREATE OR REPLACE VIEW ecom.currencies AS SELECT currency, count(*) AS events FROM ecom.events GROUP BY currency;
+    COMMENT ON VIEW ecom.currencies IS 'Number of events per currency.';
+";
+
+/// The files of `sql/` with a further migration, as the next version would have them.
+struct NextVersion {
+    files: TempDir,
+    migrations: Vec<Migration>,
+}
+
+impl NextVersion {
+    fn with(text: &str) -> Self {
+        let number = texts().count() + 1;
+        let mut migrations: Vec<Migration> = texts()
+            .map(|(name, text)| Migration::unapplied(name, text).unwrap())
+            .collect();
+        let last = migrations.last().unwrap().clone();
+        let further = Migration::unapplied(&format!("V{number}__currency"), text).unwrap();
+
+        let files = tempfile::tempdir().unwrap();
+        let folder = files.path().join("migrations");
+        fs::create_dir(&folder).unwrap();
+        for (name, text) in texts() {
+            fs::write(folder.join(format!("{name}.sql")), text).unwrap();
+        }
+        fs::write(folder.join(format!("{further}.sql")), text).unwrap();
+        // The step of the last migration once more, for this one.
+        let setup = fs::read_to_string(format!("{SQL}/setup.sql")).unwrap();
+        let from = setup.find(&format!("\\set checksum {}\n", last.checksum())).unwrap();
+        let to = from + setup[from..].find("\\endif\n").unwrap() + "\\endif\n".len();
+        let step = setup[from..to]
+            .replace(&last.checksum().to_string(), &further.checksum().to_string())
+            .replace(&last.to_string(), &further.to_string())
+            .replace(
+                &format!("version = {}", last.version()),
+                &format!("version = {}", further.version()),
+            )
+            .replace(
+                &format!("({}, '{}'", last.version(), last.name()),
+                &format!("({}, '{}'", further.version(), further.name()),
+            );
+        let setup = format!("{}\n{step}{}", &setup[..to], &setup[to..]);
+        fs::write(files.path().join("setup.sql"), setup).unwrap();
+        migrations.push(further);
+        Self { files, migrations }
+    }
+
+    fn name(&self) -> String {
+        self.migrations.last().unwrap().to_string()
+    }
+
+    /// Upgrades as `psql -f sql/setup.sql` of that version does.
+    fn setup(&self, url: &str, more: &[&str]) -> Result<(), String> {
+        let output = psql_file(url, &self.files.path().join("setup.sql"), more);
+        let newest = format!("The schema ecom is at {}\n", self.name());
+        let said = said(&output);
+        match output.status.success() {
+            true => assert_eq!(said, newest),
+            false => return Err(said),
+        }
+        Ok(())
+    }
+
+    /// Upgrades as the program of that version does.
+    async fn apply(&self, db: &mut Database) -> Result<(), refinery::Error> {
+        let mut runner = Runner::new(&self.migrations).set_grouped(true);
+        runner.set_migration_table_name("ecom.schema_history");
+        runner.run_async(&mut db.client).await.map(drop)
+    }
+}
+
+async fn load(db: &Database, input: &Path) -> Summary {
+    let source = CsvDirSource::new(input).settle_for(Duration::from_millis(100));
+    let sink = PgSink::from_url(&db.url).unwrap();
+    let pipeline = source.available_now().validate(Rules::default()).stamp().to(sink);
+    pipeline.run().await.unwrap()
+}
+
+/// Fills every table: events in six partitions of two widths, dead letters that wait and one that was repaired, a ledger of
+/// files of all kinds, operator state, settings. Gives the directory with the files.
+async fn fill(db: &Database) -> TempDir {
+    let input = tempfile::tempdir().unwrap();
+    drop_in(input.path(), "a.csv", 0..100);
+    drop_in(input.path(), "copy.csv", 0..100);
+    drop_in(input.path(), "b.csv", 50..150);
+    drop_in_text(input.path(), "other.csv", "no,header,of,ours\n1,2,3,4\n");
+    let bad = format!("{}not,an,event\nnor,this\n{}", fixture::HEADER, line(150));
+    drop_in_text(input.path(), "bad.csv", bad);
+    let counts = load(db, input.path()).await.counts;
+    assert_eq!((counts.stored, counts.duplicates, counts.rejected), (151, 50, 2));
+    db.execute(
+        "UPDATE ecom.settings SET partition_width = 'month', index_profile = 'full';
+         SELECT ecom.ensure_partitions(ARRAY['2026-12-24']::date[]);
+         INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id, product_id,
+             price, extra)
+         VALUES ('2026-12-24 18:00Z', now(), gen_random_uuid(), 1, 'purchase', 'u', 's', 'p', 9.99, '{\"colour\": \"red\"}');
+         INSERT INTO ecom.operator_state VALUES (1, 1, 'events', 'sessions', 'key', 'value'), (2, 1, 'events', 'sums', '', '');
+         UPDATE ecom.dead_letters SET resolved_at = now(), resolution = 'stored'
+         WHERE id = (SELECT min(id) FROM ecom.dead_letters);
+         UPDATE ecom.ingest_split SET rejected = rejected - 1, stored = stored + 1 WHERE path = 'bad.csv'",
+    )
+    .await;
+    assert_eq!(
+        db.ask("SELECT count(DISTINCT tableoid) FROM ecom.events").await,
+        ["6"],
+        "partitions"
+    );
+    input
+}
+
+/// The tables that hold data, and their columns.
+async fn columns(db: &Database) -> Vec<(String, String)> {
+    let sql = "
+        SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = 'ecom'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND c.relname <> 'schema_history'
+        GROUP BY c.relname ORDER BY c.relname";
+    let lines = db.ask(sql).await;
+    let split = |line: &String| {
+        line.split_once('|')
+            .map(|(table, columns)| (table.into(), columns.into()))
+    };
+    lines.iter().filter_map(split).collect()
+}
+
+/// Every row of every table in those columns, with the partition that it is in.
+async fn rows(db: &Database, columns: &[(String, String)]) -> Vec<String> {
+    let mut all = Vec::new();
+    for (table, columns) in columns {
+        let sql = format!("SELECT tableoid::regclass, ROW({columns}) FROM ecom.{table} ORDER BY 1::text, 2::text");
+        let rows = db.ask(&sql).await;
+        assert!(!rows.is_empty(), "{table} has no rows");
+        all.extend(rows);
+    }
+    all
+}
+
+async fn history(db: &Database) -> Vec<String> {
+    db.ask("SELECT * FROM ecom.schema_history ORDER BY version").await
+}
+
+#[tokio::test]
+async fn a_further_migration_keeps_every_row() {
+    let next = NextVersion::with(FURTHER);
+    let mut schemas = Vec::new();
+    for by_psql in [true, false] {
+        let mut db = database_with_schema().await;
+        let input = fill(&db).await;
+        let columns = columns(&db).await;
+        let before = (rows(&db, &columns).await, history(&db).await);
+        match by_psql {
+            true => next.setup(&db.url, &[]).unwrap(),
+            false => next.apply(&mut db).await.unwrap(),
+        }
+        let upgraded = history(&db).await;
+        let (last, older) = upgraded.split_last().unwrap();
+        assert_eq!((rows(&db, &columns).await, older), (before.0.clone(), &before.1[..]));
+        assert!(last.starts_with(&format!("{}|currency|", before.1.len() + 1)), "{last}");
+
+        // What is new is there, also for the rows that were there before, and in partitions that are made from now on.
+        assert_eq!(db.ask("SELECT * FROM ecom.currencies").await, ["EUR|152"]);
+        db.execute("BEGIN; SELECT ecom.ensure_partitions(ARRAY['2027-01-01']::date[])")
+            .await;
+        let new =
+            "INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id,
+                       product_id, currency)
+                   VALUES ('2027-01-01 12:00Z', now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p', 'CHF')
+                   RETURNING tableoid::regclass, currency";
+        assert_eq!(db.ask(new).await, ["ecom.events_y202701|CHF"]);
+        db.execute("ROLLBACK").await;
+        let balance = "SELECT stored, balance_ok FROM ecom.ingest_balance";
+        assert_eq!(db.ask(balance).await, ["152|t"]);
+        assert!(psql(&db.url, "roles.sql", &[]).status.success());
+        let right = "SELECT has_table_privilege('ecom_reader', 'ecom.currencies', 'SELECT')";
+        assert_eq!(db.ask(right).await, ["t"]);
+
+        // Once more, in all ways: nothing changes.
+        let schema = dump(&db.url);
+        next.apply(&mut db).await.unwrap();
+        next.setup(&db.url, &[]).unwrap();
+        next.setup(&db.url, &["-v", "again=on"]).unwrap();
+        assert_eq!(rows(&db, &columns).await, before.0);
+        assert_eq!(history(&db).await, upgraded);
+        assert_eq!(dump(&db.url), schema);
+        schemas.push(schema);
+
+        // The older program leaves it alone.
+        let expected = format!("the schema ecom is newer than this program: it has {}", next.name());
+        for message in [refused(check(&db.client).await), refused(apply(&mut db.client).await)] {
+            assert!(message.starts_with(&expected), "{message}");
+        }
+        drop(input);
+    }
+    assert_eq!(schemas[0], schemas[1], "psql and the program");
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_changes_nothing() {
+    let fails = format!("{FURTHER} UPDATE ecom.events SET quantity = 0; DELETE FROM ecom.dead_letters; SELECT 1 / 0;");
+    let next = NextVersion::with(&fails);
+    let mut db = database_with_schema().await;
+    let _input = fill(&db).await;
+    let columns = columns(&db).await;
+    let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+    for by_psql in [true, false] {
+        let message = match by_psql {
+            true => next.setup(&db.url, &[]).unwrap_err(),
+            false => format!("{:?}", next.apply(&mut db).await.unwrap_err()),
+        };
+        assert!(message.contains("division by zero"), "{message}");
+        let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+        assert_eq!(after, before);
+        check(&db.client).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_with_data_is_found_current_and_keeps_it() {
+    for by_psql in [true, false] {
+        let mut db = database().await;
+        match by_psql {
+            true => drop(setup(&db.url)),
+            false => apply(&mut db.client).await.unwrap(),
+        }
+        let input = fill(&db).await;
+        let columns = columns(&db).await;
+        let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+        check(&db.client).await.unwrap();
+        apply(&mut db.client).await.unwrap();
+        for more in [&[][..], &["-v", "again=on"]] {
+            assert_eq!(said(&psql(&db.url, "setup.sql", more)), current());
+            check(&db.client).await.unwrap();
+            let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+            assert_eq!(after, before);
+        }
+
+        // What was dropped by hand comes back, and the rows stay.
+        db.execute("DROP VIEW ecom.pulse; DROP FUNCTION ecom.ensure_partitions; DROP INDEX ecom.ingest_split_bytes")
+            .await;
+        assert_eq!(said(&psql(&db.url, "setup.sql", &["-v", "again=on"])), current());
+        let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+        assert_eq!(after, before);
+
+        // Ingest goes on where it was.
+        drop_in(input.path(), "c.csv", 200..210);
+        let counts = load(&db, input.path()).await.counts;
+        assert_eq!((counts.read, counts.stored), (10, 10));
+    }
+}
