@@ -4,8 +4,8 @@
 use ecom_stream::Reason;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-use crate::action::Action;
 use crate::epoch::Letter;
+use crate::failure::Action;
 
 const FAILURES: &str = "ecom_postgres_failures_total";
 const LEADS: &str = "ecom_leading";

@@ -5,7 +5,7 @@ use postgres_types::ToSql;
 use time::OffsetDateTime;
 use tokio_postgres::{Client, Row};
 
-use super::{Console, DEADLINE};
+use super::console::{Console, DEADLINE};
 use crate::failure::Failure;
 
 /// A record that was refused.

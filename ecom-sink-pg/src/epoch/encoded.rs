@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ecom_stream::Event;
 use time::OffsetDateTime;
 
-use crate::row::{self, RowOrigin, encode};
+use super::row::{self, RowOrigin, encode};
 
 /// About so large is a piece.
 const PIECE_BYTES: usize = 64 << 10;

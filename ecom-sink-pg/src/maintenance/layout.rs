@@ -5,7 +5,7 @@ use ecom_stream::{Error, ErrorKind, Result};
 use postgres_types::ToSql;
 use tokio_postgres::Row;
 
-use super::{DEADLINE, Maintenance};
+use super::maintenance::{DEADLINE, Maintenance};
 
 /// How much time a new partition of `ecom.events` holds, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

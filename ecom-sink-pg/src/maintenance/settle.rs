@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result, crash_point};
 
-use super::{DEADLINE, LONG_DEADLINE, Maintenance};
+use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance};
 use crate::connect::Connection;
 use crate::failure::Failure;
 

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use super::Shutdown;
 use super::child::OwnedChild;
 use super::cleaner::Cleaner;
 use super::error::ServerError;
 use super::log::Log;
+use super::shutdown::Shutdown;
 use super::user::User;
 
 /// Runs the program "$2…" and sends it the signal $1 when the pipe closes, or

@@ -3,11 +3,10 @@
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::error::SqlState;
 
+use super::prepare::prepare_tables;
 use super::spec::{FoundColumn, FoundTable, TableSpec};
-use crate::action::Action;
 use crate::connect::Connection;
-use crate::failure::{Deadline, Failure};
-use crate::session::prepare_tables;
+use crate::failure::{Action, Deadline, Failure};
 
 /// One row for each column of the table, or none if there is no table.
 const COLUMNS: &str = "

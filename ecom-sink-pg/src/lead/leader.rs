@@ -9,12 +9,10 @@ use postgres_types::ToSql;
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::{Row, Statement};
 
-use crate::action::Action;
-use crate::backoff::{PAUSE, delays};
+use super::lock::try_lock;
+use super::standing::{Standing, Teller};
 use crate::connect::{BY_KEY, Connection, Connector};
-use crate::failure::Failure;
-use crate::lock::try_lock;
-use crate::standing::{Standing, Teller};
+use crate::failure::{Action, Failure, PAUSE, delays};
 
 /// How often a leader looks whether it still holds its lock.
 const PING_EVERY: Duration = Duration::from_secs(1);

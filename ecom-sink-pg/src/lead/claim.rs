@@ -7,14 +7,12 @@ use ecom_stream::{Error, ErrorKind, Result, Topology, crash_point};
 use postgres_types::ToSql;
 use tokio_postgres::error::SqlState;
 
-use crate::action::Action;
-use crate::backoff::delays;
+use super::leader::Leader;
+use super::lock::{Holder, holder, try_lock};
+use super::ownership;
+use super::standing::{Standing, Teller};
 use crate::connect::{Connection, Connector};
-use crate::failure::{Deadline, Failure};
-use crate::leader::Leader;
-use crate::lock::{Holder, holder, try_lock};
-use crate::ownership;
-use crate::standing::{Standing, Teller};
+use crate::failure::{Action, Deadline, Failure, delays};
 
 /// How often a pipeline that stands by looks whether it is its turn.
 const STAND_BY_POLL: Duration = Duration::from_millis(500);

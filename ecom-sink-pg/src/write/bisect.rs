@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use ecom_stream::{Refusal, crash_point};
 
-use crate::action::Action;
+use super::session::Session;
 use crate::epoch::{Epoch, Fate};
-use crate::failure::Failure;
-use crate::session::Session;
+use crate::failure::{Action, Failure};
 
 /// Writes the rows of an epoch in halves, finds those that the server refuses, and leaves them out. What was written stays in the
 /// transaction, to be committed as it is: rows may be refused together that would each be taken alone, and the other way

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ecom_stream::{Batch, Result, Split, SplitState};
 
-use crate::leader::Leader;
+use super::leader::Leader;
 
 /// See the [module](self).
 #[derive(Debug)]

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+#[cfg(feature = "metrics")]
+use crate::metrics;
+
 /// Where an instance of a pipeline stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,7 +86,7 @@ impl Teller {
 
     pub(crate) fn stands(&self, phase: Standing) {
         #[cfg(feature = "metrics")]
-        crate::metrics::leads(phase == Standing::Leading);
+        metrics::leads(phase == Standing::Leading);
         self.change(|known| known.phase = phase);
     }
 

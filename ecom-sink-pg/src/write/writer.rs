@@ -11,14 +11,14 @@ use time::Date;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::action::Action;
-use crate::backoff::{PAUSE, delays};
-use crate::bisect::{Halves, write_in_halves};
+use super::bisect::{Halves, write_in_halves};
+use super::order::Order;
+use super::session::Session;
 use crate::epoch::Epoch;
-use crate::failure::Failure;
-use crate::leader::{Leader, Outcome};
-use crate::order::Order;
-use crate::session::Session;
+use crate::failure::{Action, Failure, PAUSE, delays};
+use crate::lead::{Leader, Outcome};
+#[cfg(feature = "metrics")]
+use crate::metrics;
 use crate::tables::FoundTable;
 
 /// What all writers of a pipeline know.
@@ -116,7 +116,7 @@ impl Writer {
             order.turn_of(number).await;
             let action = failure.action();
             #[cfg(feature = "metrics")]
-            crate::metrics::failed(action);
+            metrics::failed(action);
             let unknown = failure.is_unknown_outcome();
             match action {
                 Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
@@ -165,7 +165,7 @@ impl Writer {
         order.committed(number, epoch.refused_keys());
         common.leader.teller().writing_fails(None);
         #[cfg(feature = "metrics")]
-        crate::metrics::refused(&epoch.letters());
+        metrics::refused(&epoch.letters());
         stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);

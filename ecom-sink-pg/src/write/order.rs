@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::watch;
 
-use crate::in_flight::Key;
+use crate::epoch::Key;
 
 /// See the [module](self).
 #[derive(Debug)]

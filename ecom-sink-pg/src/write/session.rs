@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 
+use super::{duplicates, statements};
 use crate::connect::{BY_KEY, Connection, Connector};
 use crate::epoch::{Epoch, TableRows};
 use crate::failure::{Deadline, Failure};
-use crate::leader::Leader;
-use crate::tables::FoundTable;
-use crate::{duplicates, statements};
+use crate::lead::Leader;
+use crate::tables::{FoundTable, PreparedTable, prepare_tables};
 
 /// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
 const DAYS_AT_ONCE: usize = 8;
@@ -43,16 +43,7 @@ pub(crate) struct Session {
     keep_state: Statement,
     splits: Statement,
     advance: Statement,
-    tables: Vec<Table>,
-}
-
-/// The statements for a table of the user's own.
-#[derive(Debug)]
-pub(crate) struct Table {
-    name: String,
-    copy: Statement,
-    /// For one whose rows are staged first.
-    merge: Option<Statement>,
+    tables: Vec<PreparedTable>,
 }
 
 impl Session {
@@ -288,37 +279,6 @@ impl Session {
         let executed = self.deadline.of("writing the ledger", executed).await;
         executed.map_err(Failure::of_the_ledger)
     }
-}
-
-/// Prepares what writes tables of the user's own, if they are still as they were at the start.
-pub(crate) async fn prepare_tables(
-    connection: &Connection,
-    deadline: Deadline,
-    tables: &[FoundTable],
-) -> Result<Vec<Table>, Failure> {
-    let client = &connection.client;
-    let mut prepared = Vec::new();
-    for (number, table) in tables.iter().enumerate() {
-        let name = table.spec.sql_name();
-        let described = deadline.of("preparing", client.prepare(&table.spec.describe())).await?;
-        let types = table.columns.iter().map(|column| column.column_type.oid());
-        if !described.columns().iter().map(|column| column.type_().oid()).eq(types) {
-            return Err(Failure::TableChanged { table: name });
-        }
-        let mut merge = None;
-        if table.spec.is_keyed() {
-            let stage = table.create_stage(number);
-            deadline.of("making a stage", client.batch_execute(&stage)).await?;
-            merge = Some(
-                deadline
-                    .of("preparing", client.prepare(&table.merge_stage(number)))
-                    .await?,
-            );
-        }
-        let copy = deadline.of("preparing", client.prepare(&table.copy(number))).await?;
-        prepared.push(Table { name, copy, merge });
-    }
-    Ok(prepared)
 }
 
 async fn send(

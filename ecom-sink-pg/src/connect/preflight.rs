@@ -3,9 +3,8 @@
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::Row;
 
-use crate::connect::{Connection, Connector};
-use crate::failure::Failure;
-use crate::refusal::POOLER;
+use super::connection::{Connection, Connector};
+use crate::failure::{Failure, POOLER};
 
 /// Checks that statements of one connection are answered by one session, which a pooler that works by transaction does not
 /// give: locks would be lost, settings would be those of others.

@@ -1,27 +1,20 @@
 //! An epoch: the batches that one transaction commits, encoded as they come.
 
-mod adding;
-mod encoded;
-mod limits;
-mod table_rows;
-
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ecom_stream::{Batch, Counts, Origin, Position, Refusal, Reject, Split, StateChange, Times};
-use time::{Date, OffsetDateTime};
+use ecom_stream::{Counts, Origin, Position, Refusal, Reject, Split, StateChange, Times};
+use time::Date;
 use tokio::time::Instant;
 
-use crate::in_flight::{InFlight, Key};
-use crate::tables::Writes;
-use encoded::{Encoded, Place};
+use super::in_flight::Key;
 
-pub(crate) use adding::Adding;
-pub use limits::EpochLimits;
-pub(crate) use table_rows::TableRows;
+use super::encoded::{Encoded, Place};
+use super::limits::EpochLimits;
+use super::table_rows::TableRows;
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
@@ -30,32 +23,32 @@ pub(crate) const FULL_AT_DAYS: usize = 32;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Epoch {
-    number: i64,
-    limits: EpochLimits,
-    encoded: Encoded,
-    rows: Vec<Row>,
-    fates: HashMap<usize, Fate>,
-    refused: Vec<Key>,
+    pub(super) number: i64,
+    pub(super) limits: EpochLimits,
+    pub(super) encoded: Encoded,
+    pub(super) rows: Vec<Row>,
+    pub(super) fates: HashMap<usize, Fate>,
+    pub(super) refused: Vec<Key>,
     /// Those of the user's own.
-    tables: Vec<TableRows>,
-    table_rows: usize,
-    rejects: Vec<Letter>,
-    state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
-    splits: Vec<Progress>,
-    by_split: HashMap<Split, usize>,
-    days: BTreeSet<Date>,
-    bytes: usize,
-    since: Option<Instant>,
-    input_bytes: u64,
-    times: Times,
+    pub(super) tables: Vec<TableRows>,
+    pub(super) table_rows: usize,
+    pub(super) rejects: Vec<Letter>,
+    pub(super) state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
+    pub(super) splits: Vec<Progress>,
+    pub(super) by_split: HashMap<Split, usize>,
+    pub(super) days: BTreeSet<Date>,
+    pub(super) bytes: usize,
+    pub(super) since: Option<Instant>,
+    pub(super) input_bytes: u64,
+    pub(super) times: Times,
 }
 
 #[derive(Debug)]
-struct Row {
-    key: Key,
-    place: Place,
-    split: Option<usize>,
-    origin: Option<Origin>,
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) place: Place,
+    pub(super) split: Option<usize>,
+    pub(super) origin: Option<Origin>,
 }
 
 /// Why a row is not copied.
@@ -149,79 +142,6 @@ impl Epoch {
             || self.days.len() >= FULL_AT_DAYS;
         // Whatever the limits, an epoch takes a batch.
         is_full && !self.is_empty()
-    }
-
-    /// Takes in a batch. `split_id` is asked for each split of it.
-    pub(crate) fn add<T, W: Writes<T>>(
-        &mut self,
-        batch: Batch<T>,
-        writes: &mut W,
-        mut split_id: impl FnMut(&Split) -> i64,
-        in_flight: &mut InFlight,
-        now: OffsetDateTime,
-    ) {
-        self.since.get_or_insert_with(Instant::now);
-        self.input_bytes += batch.bytes as u64;
-        self.times.merge(&batch.times);
-        self.tables.resize_with(W::TABLES, TableRows::default);
-        for count in &batch.counts {
-            let at = self.split(&count.split, &mut split_id);
-            let counts = &mut self.splits[at].counts;
-            counts.read += count.read;
-            counts.filtered += count.filtered;
-        }
-        for position in batch.positions {
-            let at = self.split(&position.split, &mut split_id);
-            self.splits[at].position = Some(position);
-        }
-        for change in batch.state {
-            self.bytes += state_bytes(&change);
-            self.state.insert((change.operator.clone(), change.key.clone()), change);
-        }
-        let mut adding = Adding {
-            epoch: self,
-            split_id: &mut split_id,
-            in_flight,
-            now,
-        };
-        for reject in batch.rejects {
-            adding.refuse(reject);
-        }
-        for record in batch.records {
-            writes.add(record, 0, &mut adding);
-        }
-    }
-
-    fn refuse(&mut self, reject: Reject, split_id: &mut dyn FnMut(&Split) -> i64) {
-        let split = reject.origin.as_ref().map(|origin| self.split(&origin.split, split_id));
-        if let Some(split) = split {
-            self.splits[split].counts.rejected += 1;
-        }
-        self.bytes += reject.origin.as_ref().map_or(0, |origin| origin.raw.len());
-        self.rejects.push(Letter {
-            split_id: split.map(|split| self.splits[split].split_id),
-            reject,
-        });
-    }
-
-    fn split(&mut self, split: &Split, split_id: &mut dyn FnMut(&Split) -> i64) -> usize {
-        // Records come in runs of one split: most often it is the last.
-        if let Some(last) = self.splits.last()
-            && last.split == *split
-        {
-            return self.splits.len() - 1;
-        }
-        if let Some(&at) = self.by_split.get(split) {
-            return at;
-        }
-        self.splits.push(Progress {
-            split: split.clone(),
-            split_id: split_id(split),
-            position: None,
-            counts: Counts::default(),
-        });
-        self.by_split.insert(split.clone(), self.splits.len() - 1);
-        self.splits.len() - 1
     }
 
     /// To be called when all is added, before [`pieces`](Self::pieces).
@@ -337,34 +257,6 @@ impl Epoch {
         self.state.values()
     }
 
-    /// The letters to write: the rejects of the batches, and the rows that the server refused.
-    pub(crate) fn letters(&self) -> Vec<Letter> {
-        let clone = |letter: &Letter| Letter {
-            reject: letter.reject.clone(),
-            split_id: letter.split_id,
-        };
-        let mut letters: Vec<Letter> = self.rejects.iter().map(clone).collect();
-        for (&at, fate) in &self.fates {
-            if let Fate::Refused(refusal) = fate {
-                let row = &self.rows[at];
-                letters.push(Letter {
-                    reject: Reject::new(row.origin.clone(), refusal.clone()),
-                    split_id: row.split.map(|split| self.splits[split].split_id),
-                });
-            }
-        }
-        for table in &self.tables {
-            for (&at, refusal) in &table.refused {
-                let row = &table.rows[at];
-                letters.push(Letter {
-                    reject: Reject::new(row.origin.clone(), refusal.clone()),
-                    split_id: row.split.map(|split| self.splits[split].split_id),
-                });
-            }
-        }
-        letters
-    }
-
     /// How long ago its first batch came.
     pub(crate) fn age(&self) -> Duration {
         self.since.map(|since| since.elapsed()).unwrap_or_default()
@@ -379,63 +271,4 @@ impl Epoch {
     pub(crate) fn times(&self) -> Times {
         self.times
     }
-
-    /// What the epoch does to each split, with the fates of the rows counted in.
-    pub(crate) fn progress(&self) -> Vec<Progress> {
-        let mut progress: Vec<Progress> = self
-            .splits
-            .iter()
-            .map(|of| Progress {
-                split: of.split.clone(),
-                split_id: of.split_id,
-                position: of.position.clone(),
-                counts: of.counts,
-            })
-            .collect();
-        for (split, outcome) in self.outcomes() {
-            if let Some(split) = split {
-                *outcome(&mut progress[split].counts) += 1;
-            }
-        }
-        progress
-    }
-
-    /// What became of what is of no split, such as the rows of aggregates.
-    pub(crate) fn counts_of_no_split(&self) -> Counts {
-        let rejected = self.rejects.iter().filter(|letter| letter.split_id.is_none());
-        let mut counts = Counts {
-            rejected: rejected.count() as u64,
-            ..Counts::default()
-        };
-        for (_, outcome) in self.outcomes().filter(|(split, _)| split.is_none()) {
-            *outcome(&mut counts) += 1;
-        }
-        counts
-    }
-
-    /// For each row its split, and which count it is in.
-    fn outcomes(&self) -> impl Iterator<Item = (Option<usize>, fn(&mut Counts) -> &mut u64)> {
-        let stored: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.stored;
-        let rejected: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.rejected;
-        let duplicate: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.duplicates;
-        let events = self.rows.iter().enumerate().map(move |(at, row)| {
-            let outcome = match self.fates.get(&at) {
-                None => stored,
-                Some(Fate::Duplicate | Fate::Twin) => duplicate,
-                Some(Fate::Refused(_)) => rejected,
-            };
-            (row.split, outcome)
-        });
-        let of_tables = self.tables.iter().flat_map(move |table| {
-            let rows = table.rows.iter().enumerate();
-            rows.map(move |(at, row)| match table.refused.contains_key(&at) {
-                true => (row.split, rejected),
-                false => (row.split, stored),
-            })
-        });
-        events.chain(of_tables)
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
-use crate::action::{Action, action, may_have_committed, verdict};
-use crate::refusal::{self, is_of_tls};
+use super::connection_error::{self, is_of_tls};
+use super::sqlstate::{Action, action, may_have_committed, verdict};
 
 /// Why one try failed.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +151,7 @@ impl Failure {
                 (ErrorKind::Schema, Some(LEDGER_REFUSES))
             }
             Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => {
-                refusal::verdict(err).unwrap_or_else(|| verdict(err.code()))
+                connection_error::verdict(err).unwrap_or_else(|| verdict(err.code()))
             }
             Self::Silence { .. } => verdict(None),
             Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),

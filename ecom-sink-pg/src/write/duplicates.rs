@@ -3,9 +3,8 @@
 use postgres_types::ToSql;
 use tokio_postgres::Client;
 
-use crate::epoch::{Epoch, Fate};
+use crate::epoch::{Epoch, Fate, Key};
 use crate::failure::{Deadline, Failure};
-use crate::in_flight::Key;
 
 /// One look into the key's index for each key, by the settings of the session. LIMIT keeps the server from turning the
 /// look-up round. The range lets it pass partitions over.

@@ -11,13 +11,10 @@ use futures::stream::{Stream, StreamExt};
 use time::{Date, OffsetDateTime};
 use tokio::task::JoinHandle;
 
-use crate::claim::Claim;
-use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS, state_bytes};
-use crate::in_flight::InFlight;
-use crate::leader::Leader;
-use crate::split_ids::{SplitIds, is_over};
+use super::writer::{Common, Writer};
+use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS, InFlight, state_bytes};
+use crate::lead::{Claim, Leader, SplitIds, is_over};
 use crate::tables::{FoundTable, Writes};
-use crate::writer::{Common, Writer};
 
 /// So many rows wait to be encoded: then they need less memory.
 const MAX_TAKEN_ROWS: usize = 2_048;

@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
 use tokio_postgres::Row;
 
-use crate::leader::Leader;
+use super::leader::Leader;
 
 /// The ledger of one pipeline.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use crate::epoch::{Letter, Progress};
 
 pub(crate) const ENSURE_PARTITIONS: &str = "SELECT ecom.ensure_partitions($1::date[])";
 
-/// The columns are those of [`row::COLUMNS`](crate::row::COLUMNS).
+/// The columns are those of `COLUMNS` in `epoch/row.rs`.
 pub(crate) const COPY: &str = "
     COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
                       session_id, product_id, product_name, category, brand, price)
@@ -246,6 +246,7 @@ impl<'a> Splits<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epoch::COLUMNS;
 
     #[test]
     fn rows_are_copied_into_the_columns_that_they_are_encoded_for() {
@@ -253,8 +254,8 @@ mod tests {
             let listed = copy.split(['(', ')']).nth(1).unwrap();
             listed.split(',').map(str::trim).collect()
         };
-        assert_eq!(listed(COPY), crate::row::COLUMNS);
-        let with_extra: Vec<&str> = crate::row::COLUMNS.into_iter().chain(["extra"]).collect();
+        assert_eq!(listed(COPY), COLUMNS);
+        let with_extra: Vec<&str> = COLUMNS.into_iter().chain(["extra"]).collect();
         assert_eq!(listed(COPY_WITH_EXTRA), with_extra);
     }
 }
