@@ -6,10 +6,11 @@
 //!
 //! # Features
 //!
+//! None is on by default. The program `ecom-ingest` is in the crate of that name.
+//!
 //! | feature | |
 //! |---|---|
-//! | `cli`, on by default | the program `ecom-ingest` and what it needs; the library alone wants `default-features = false` |
-//! | `metrics`, part of `cli` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
+//! | `metrics` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
 //! | `server` | the module of that name: a private PostgreSQL server from installed programs, for try-outs and tests |
 
 mod connect;
