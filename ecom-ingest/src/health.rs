@@ -1,4 +1,4 @@
-//! Whether the run is alive, and whether it is ready, with reasons.
+//! The health of a run: whether it is alive and whether it is ready, with reasons.
 
 use std::time::Duration;
 

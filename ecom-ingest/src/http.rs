@@ -1,4 +1,4 @@
-//! The page of a run, over HTTP: metrics, health and progress.
+//! The HTTP page of a run: metrics, health and progress.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,5 +1,7 @@
-//! What the program `ecom-ingest` puts around a pipeline: its progress on a terminal, in the log or as JSON; a page with
-//! metrics, health and progress over HTTP; readiness and a watchdog for systemd; the log.
+//! What the program `ecom-ingest` adds to a pipeline: progress, an HTTP page, systemd and the log.
+//!
+//! Progress is shown on a terminal, in the log or as JSON. The HTTP page has metrics, health and progress. systemd is told of
+//! readiness and status, and its watchdog is fed.
 //!
 //! [`Service`] runs a pipeline with all of these. Each is here by itself too: [`progress`], [`Page`], [`Health`], [`systemd`],
 //! [`logging`]. The pipeline itself is made of [`ecom_stream`] and [`ecom_sink_pg`], which need none of this.

@@ -1,4 +1,4 @@
-//! The log, on standard error.
+//! The log of the program, on standard error.
 
 use std::io::IsTerminal;
 

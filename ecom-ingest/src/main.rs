@@ -1,4 +1,4 @@
-//! `ecom-ingest`: loads the CSV files of a directory into PostgreSQL, exactly once, and looks after the table.
+//! The program `ecom-ingest`, which loads the CSV files of a directory into PostgreSQL, exactly once.
 
 mod commands;
 

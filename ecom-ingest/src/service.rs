@@ -1,4 +1,4 @@
-//! A pipeline as a service: what goes on beside it while it runs.
+//! Runs a pipeline as a service: with progress, an HTTP page, systemd and maintenance beside it.
 
 use std::time::Duration;
 

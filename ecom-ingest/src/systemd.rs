@@ -1,4 +1,4 @@
-//! What systemd is told: that it is ready, how it goes, and that it is alive.
+//! Notifies systemd of readiness, status and shutdown, and feeds its watchdog.
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
-//! What the sink tells to the facade [`metrics`](https://docs.rs/metrics), behind the feature `metrics`. [`describe`] gives the
-//! names their help texts, for whoever installs a recorder; the pipeline's own are in [`ecom_stream::metrics`].
+//! The metrics of the sink, for the facade [`metrics`](https://docs.rs/metrics), behind the feature `metrics`.
+//!
+//! [`describe`] gives the names their help texts, for whoever installs a recorder. Those of the pipeline itself are in
+//! [`ecom_stream::metrics`].
 
 use ecom_stream::Reason;
 use metrics::{counter, describe_counter, describe_gauge, gauge};

@@ -1,4 +1,4 @@
-//! The sink.
+//! The sink: its options, and its implementation of the contract.
 
 use std::num::NonZeroUsize;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! What would become of files.
+//! The command `check`: shows what of files would be stored and what refused.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

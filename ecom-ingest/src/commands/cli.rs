@@ -1,4 +1,4 @@
-//! The command line as a whole: the commands, what all of them take, and how the program ends.
+//! The command line as a whole: the commands, the options that all of them take, and the exit codes.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

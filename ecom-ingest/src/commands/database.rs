@@ -1,4 +1,4 @@
-//! The options that name the database, which most commands have.
+//! The options that name the database, shared by most commands.
 
 use std::time::Duration;
 

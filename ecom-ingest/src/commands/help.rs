@@ -1,4 +1,4 @@
-//! What stands below the help of the program and of some commands.
+//! The text below the help of the program: how options are given, and the exit codes.
 
 pub(super) const AFTER_HELP: &str = "\
 Every option may also stand in the environment (ECOM_INPUT for --input) or in the file (input).

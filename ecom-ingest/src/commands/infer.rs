@@ -1,4 +1,4 @@
-//! Mappings that are proposed.
+//! The command `infer`: proposes a mapping for a file.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The upkeep of the table.
+//! The commands `settle`, `retain` and `layout`, which maintain the table.
 
 use std::time::Duration;
 

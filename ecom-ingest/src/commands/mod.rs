@@ -1,4 +1,4 @@
-//! The commands of the program, a file each. They parse their arguments, call the libraries and print.
+//! The commands of the program: each parses its arguments, calls the libraries and prints.
 
 mod check;
 mod cli;

@@ -1,4 +1,4 @@
-//! Records that were refused: to see, to mend, to put in again.
+//! The command `rejects`: lists and exports records that were refused, and retries corrected ones.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

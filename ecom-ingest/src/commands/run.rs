@@ -1,4 +1,4 @@
-//! Loading.
+//! The command `run`: loads the files of a directory.
 
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};

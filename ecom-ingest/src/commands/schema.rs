@@ -1,4 +1,4 @@
-//! The schema of the database.
+//! The command `schema`: applies, checks or prints the migrations.
 
 use clap::{Args, Subcommand};
 use ecom_ingest::output;

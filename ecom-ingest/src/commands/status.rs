@@ -1,4 +1,4 @@
-//! How it goes.
+//! The command `status`: shows files, lag, rates and what was refused.
 
 use std::fmt::Write;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! One line on a terminal that is drawn again and again; log lines go above it.
+//! A live line on a terminal; lines of the log appear above it.
 
 use std::io::{self, Write};
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! What is told while a pipeline runs: lines, or one live line on a terminal, or JSON.
+//! The progress of a run: lines in the log, a live line on a terminal, or JSON.
 
 mod live;
 mod show;

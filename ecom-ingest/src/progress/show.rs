@@ -1,4 +1,4 @@
-//! What is told while it loads: lines, or one live line on a terminal, or JSON.
+//! Shows the progress of a run in the form that was chosen.
 
 use std::io::IsTerminal;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How much there is to read.
+//! How much there is to read: the size of the CSV files in a directory.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Progress in words.
+//! Progress and counts as text.
 
 use ecom_stream::{Counts, Progress};
 

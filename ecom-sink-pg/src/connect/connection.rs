@@ -1,4 +1,4 @@
-//! Connections: how they are opened, and what is set for every session.
+//! Connections: how they are opened, and the settings of every session.
 
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The database that the console and the maintenance connect to.
+
 use std::time::Duration;
 
 use ecom_stream::Result;

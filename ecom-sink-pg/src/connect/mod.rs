@@ -1,4 +1,4 @@
-//! Connecting to the server: URLs, the environment, TLS, and the checks at the start.
+//! Connecting to the server: URL and environment, hosts, TLS, and checks at the start.
 
 mod connection;
 mod database;

@@ -1,4 +1,4 @@
-//! What is looked at once at the start: whether sessions last, and what at the server weakens the promise.
+//! Checks at the start: that sessions last, and that no setting of the server weakens the guarantees.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::Row;

@@ -1,4 +1,4 @@
-//! The columns in front of those of the original, in a file of exported letters.
+//! The columns that an export puts in front of those of the original file.
 
 /// The column with the number of the letter.
 pub(super) const ID: &str = "reject_id";

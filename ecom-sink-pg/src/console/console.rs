@@ -1,4 +1,4 @@
-//! What looks at the ingest and puts mended records in again: its sessions, and its view of the schema.
+//! The entry point of the console, and how its sessions are opened.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Letters as CSV files that can be mended and put in again.
+//! Exports dead letters as CSV files that can be corrected and retried.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};

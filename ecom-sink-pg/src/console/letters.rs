@@ -1,4 +1,4 @@
-//! The dead letters: records that were refused.
+//! Reads dead letters: the records that were refused.
 
 use ecom_stream::{Result, Split};
 use postgres_types::ToSql;

@@ -1,4 +1,4 @@
-//! The file with rows that were mended: its header, and rows of it that can't be read.
+//! Reads the file of corrected records: its header, and rows that cannot be parsed.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What an operator asks and does beside the ingest: how it goes, what was refused, and putting in again what was mended.
+//! What an operator needs besides the ingest: status, rejects, and retrying records that were corrected.
 
 mod columns;
 mod console;

@@ -1,4 +1,4 @@
-//! What became of records that were put in again.
+//! The result of a retry.
 
 use ecom_stream::{Error, Refusal};
 

@@ -1,4 +1,4 @@
-//! Putting in again what was mended, exactly once.
+//! Retries records that were corrected, exactly once.
 //!
 //! A row, the letter that it settles and the counts of its file change in one transaction, and a letter that is settled is
 //! passed over: so a file can be retried as often as one likes, also after a crash or a lost answer.

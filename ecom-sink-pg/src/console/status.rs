@@ -1,4 +1,4 @@
-//! How it goes: pipelines, their files, and what was refused.
+//! The status of pipelines: files, counts, rates, lag, and what was refused.
 
 use std::time::Duration;
 

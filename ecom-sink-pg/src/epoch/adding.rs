@@ -1,4 +1,4 @@
-//! Adding records to an epoch.
+//! Adds batches and their records to an epoch.
 
 use ecom_stream::{Batch, Counts, Event, Origin, Reason, Record, Refusal, Reject, Split};
 use time::macros::date;

@@ -1,4 +1,4 @@
-//! An epoch: the batches that one transaction commits, encoded as they come.
+//! An epoch: its rows, rejects, state and positions, until they are committed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -20,7 +20,7 @@ use super::table_rows::TableRows;
 /// thousand.
 pub(crate) const FULL_AT_DAYS: usize = 32;
 
-/// See the [module](self).
+/// The batches that one transaction commits, encoded as they come.
 #[derive(Debug)]
 pub(crate) struct Epoch {
     pub(super) number: i64,

@@ -1,5 +1,4 @@
-//! The keys of all rows that are not committed yet, so that of two rows with one key the first is copied and the others are
-//! counted as duplicates, wherever the two are.
+//! The keys of all rows that are not committed yet: of two rows with one key, the second is a duplicate.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -38,7 +37,8 @@ impl Hash for Key {
     }
 }
 
-/// See the [module](self).
+/// The keys of all rows that are not committed yet, so that of two rows with one key the first is copied and the others are
+/// counted as duplicates, wherever the two are.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     /// For each epoch the keys whose first row it has.

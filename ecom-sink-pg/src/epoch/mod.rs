@@ -1,4 +1,4 @@
-//! Epochs: the batches that one transaction commits, encoded as rows of COPY.
+//! Epochs: the batches that one transaction commits, encoded as rows for COPY.
 
 mod adding;
 mod encoded;

@@ -1,4 +1,4 @@
-//! What becomes of the rows of an epoch: the counts of their splits, and dead letters.
+//! The result of an epoch: the counts of each split, and the dead letters.
 
 use ecom_stream::{Counts, Reject};
 

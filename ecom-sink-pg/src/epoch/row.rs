@@ -1,4 +1,4 @@
-//! Events as rows of binary COPY.
+//! Encodes events as rows of binary COPY.
 
 use bytes::BufMut;
 use ecom_stream::{Event, Price};

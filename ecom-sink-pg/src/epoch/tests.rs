@@ -1,3 +1,5 @@
+//! Unit tests of epochs.
+
 use bytes::Bytes;
 use ecom_stream::{Batch, Counts, Event, EventType, Origin, Position, Record, Refusal, Split, SplitState, StateChange};
 use time::macros::datetime;

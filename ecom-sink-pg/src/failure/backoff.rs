@@ -1,4 +1,4 @@
-//! How long to wait between tries.
+//! The delays between attempts.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
-//! What a connection that could not be opened says to the user. The driver tells what kind an error is by its text alone.
+//! Classifies errors of connections that could not be opened, and says what to do about them.
+//!
+//! The driver tells what kind an error is by its text alone.
 
 use std::error::Error as StdError;
 use std::io;

@@ -1,4 +1,4 @@
-//! Failures of a try: what went wrong inside, before it is decided whether it is an error for the user.
+//! Why an attempt failed, before it is decided whether the user sees it as an error.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Why a try failed, what to do about it, and how long to wait before the next one.
+//! Failed attempts: their causes, what to do about them, and how long to wait before the next one.
 
 mod backoff;
 mod connection_error;

@@ -1,4 +1,4 @@
-//! What an error of the server means, by its SQLSTATE: what to do, whether a commit may have happened, and what to tell.
+//! Classifies errors of the server by SQLSTATE: what to do, whether a commit may have happened, what to tell.
 
 use ecom_stream::ErrorKind;
 use tokio_postgres::error::SqlState;

@@ -1,4 +1,4 @@
-//! Claiming a pipeline: one instance leads it, others stand by.
+//! Claims a pipeline for an instance: stands by while another one leads, then raises the fence.
 
 use std::sync::Arc;
 use std::time::Duration;

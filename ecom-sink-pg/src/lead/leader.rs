@@ -1,4 +1,4 @@
-//! The session that leads a pipeline: it holds the advisory lock, has the fence, and answers questions to the ledger.
+//! The session that leads a pipeline: it holds the advisory lock and the fence, and reads the ledger.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::failure::{Action, Failure, PAUSE, delays};
 /// How often a leader looks whether it still holds its lock.
 const PING_EVERY: Duration = Duration::from_secs(1);
 
-/// See the [module](self).
+/// The session that leads a pipeline. It is opened again when it breaks.
 #[derive(Debug)]
 pub(crate) struct Leader {
     connector: Connector,

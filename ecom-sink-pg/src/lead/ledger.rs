@@ -1,4 +1,4 @@
-//! What the tables know to be durable, as the source and the operators see it.
+//! The ledger of a pipeline as its source and its operators read it: positions, finished files and state.
 
 use std::sync::Arc;
 

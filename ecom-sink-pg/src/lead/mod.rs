@@ -1,4 +1,4 @@
-//! Leading a pipeline: one instance claims it and answers from its ledger, others stand by.
+//! Leader election: one instance leads a pipeline and reads its ledger, and the others stand by.
 
 mod claim;
 mod leader;

@@ -1,4 +1,4 @@
-//! Who takes files away: a place that one pipeline empties is read by no other.
+//! Checks that a directory from which one pipeline removes files is not read by another pipeline.
 
 use ecom_stream::{Error, ErrorKind, Result, Topology};
 use postgres_types::ToSql;

@@ -1,4 +1,4 @@
-//! The numbers of splits: given out in memory by the one instance that leads, so that epochs agree on them.
+//! Assigns numbers to splits, in the memory of the leading instance.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use ecom_stream::{Batch, Result, Split, SplitState};
 
 use super::leader::Leader;
 
-/// See the [module](self).
+/// The numbers of splits that were given out and may be asked for again.
 #[derive(Debug)]
 pub(crate) struct SplitIds {
     last: i64,

@@ -1,4 +1,4 @@
-//! Where an instance stands: whether it waits for the server, stands by, leads, or can't get on.
+//! The state of an instance: connecting, standing by, leading, failing or superseded.
 
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! The layout of new partitions: how much time each holds, and which indexes it has.
+
 use std::fmt;
 use std::str::FromStr;
 

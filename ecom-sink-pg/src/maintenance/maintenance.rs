@@ -1,4 +1,4 @@
-//! What looks after the table of the events: its sessions.
+//! The entry point of the maintenance, and how its sessions are opened.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! The upkeep of the table, beside the ingest and without holding it up: the indexes of partitions that rest, the end of old
-//! ones, and how new ones are made.
+//! Maintenance of the events' table beside the ingest: settling, retention, and the layout of new partitions.
 
 mod layout;
 mod maintenance;

@@ -1,3 +1,5 @@
+//! Retention: drops partitions and dead letters that are older than a number of days.
+
 use std::time::Duration;
 
 use ecom_stream::{Result, crash_point};

@@ -1,3 +1,5 @@
+//! Settles partitions: builds the indexes that only reading needs, once a partition receives no more rows.
+
 use std::collections::HashMap;
 use std::time::Duration;
 

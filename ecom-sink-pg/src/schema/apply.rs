@@ -1,4 +1,4 @@
-//! Applying migrations, and checking that they were applied.
+//! Applies missing migrations, and checks that all are applied.
 
 use ecom_stream::{Result, crash_point};
 use refinery::{Migration, Runner};

@@ -1,4 +1,4 @@
-//! Errors of the server as errors of the schema.
+//! Converts errors of the server during a migration or a check into errors for the user.
 
 use std::error::Error as StdError;
 use std::iter;

@@ -1,3 +1,5 @@
+//! The state of the schema in a database: its migrations, tables, columns and privileges, read from the catalogue.
+
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 

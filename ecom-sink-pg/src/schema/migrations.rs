@@ -1,4 +1,4 @@
-//! The migrations that this program brings along.
+//! The migrations of the schema, embedded from `sql/migrations`.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use refinery::Migration;

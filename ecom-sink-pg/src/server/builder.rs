@@ -1,4 +1,4 @@
-//! What a server is started with.
+//! The options of a private server, and its first start.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A running server, and what its owner does with it.
+//! A running private server: starting it again, stopping it, and creating databases.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

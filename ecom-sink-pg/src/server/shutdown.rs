@@ -1,4 +1,4 @@
-//! How a server is stopped.
+//! The ways to stop a server.
 
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

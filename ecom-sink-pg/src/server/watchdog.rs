@@ -1,5 +1,4 @@
-//! The process between a server and its owner, which ends the one after the
-//! other.
+//! The watchdog: a process that ends the server when its owner ends.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What rows are added to, as those see it that write them: an epoch.
+//! The trait through which a table adds its rows to an epoch.
 
 use ecom_stream::{Event, Origin, Record, Refusal};
 

@@ -1,4 +1,4 @@
-//! What is looked at in a table of the user's own at the start, so that a mistake is told then, in one message.
+//! Checks the user's tables at the start, and creates those that are missing where that was asked for.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::error::SqlState;

@@ -1,4 +1,4 @@
-//! Where records are written: `ecom.events`, and tables of the user's own for rows of any type.
+//! The tables that a pipeline writes: `ecom.events`, and the user's own tables for rows of any type.
 
 mod add_rows;
 mod decimal;

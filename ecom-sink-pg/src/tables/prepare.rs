@@ -1,4 +1,4 @@
-//! The statements that write tables of the user's own, prepared in a session.
+//! Prepares the statements that write the user's own tables.
 
 use tokio_postgres::Statement;
 

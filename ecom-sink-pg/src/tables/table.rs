@@ -1,3 +1,5 @@
+//! A user's own table: its columns, its key, and how rows are encoded for it.
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The traits that connect record types to tables, and the table `ecom.events`.
+
 use ecom_stream::{Either, Event, Record};
 use time::{Date, UtcOffset};
 

@@ -1,4 +1,4 @@
-//! Finding the rows that the server refuses, by copying halves.
+//! Finds the rows that the server refuses, by copying halves.
 
 use std::ops::Range;
 

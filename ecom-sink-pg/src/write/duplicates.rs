@@ -1,4 +1,4 @@
-//! Rows that the table has already, found by their keys before the copy.
+//! Finds rows that are already in the table, by their keys, before the copy.
 
 use postgres_types::ToSql;
 use tokio_postgres::Client;

@@ -1,4 +1,4 @@
-//! Gathering batches into epochs, while others are written.
+//! Collects batches into epochs while other epochs are written.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::epoch::Key;
 
-/// See the [module](self).
+/// The order in which epochs are committed; all writers of a pipeline share it.
 #[derive(Debug)]
 pub(crate) struct Order {
     /// How many epochs are open at most, besides the one that is gathered.

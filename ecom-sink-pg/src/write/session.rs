@@ -1,4 +1,4 @@
-//! A connection that writes epochs, and the steps of an epoch's transaction on it.
+//! A connection that writes epochs, and the steps of an epoch's transaction.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -29,7 +29,7 @@ const DAYS_AT_ONCE: usize = 8;
 /// at last.
 const OLD_AFTER: Duration = Duration::from_hours(1);
 
-/// See the [module](self).
+/// A connection that writes epochs, with its prepared statements.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Connection,

@@ -1,4 +1,4 @@
-//! The statements of an epoch's transaction, and their parameters, column by column.
+//! The SQL statements of an epoch's transaction, and their parameters, column by column.
 
 use ecom_stream::StateChange;
 use postgres_types::ToSql;

@@ -1,4 +1,4 @@
-//! The writing of epochs: each on a connection of its own, in parallel, committed in order, tried until it is durable.
+//! Writes epochs on one connection, and tries each until it is durable.
 
 use std::collections::BTreeSet;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! The command `config`: checks the file, or prints what holds.
+//! The command `config`: checks the configuration file, or prints the values of all options.
 
 use std::path::PathBuf;
 

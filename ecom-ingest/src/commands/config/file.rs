@@ -1,4 +1,4 @@
-//! The file: TOML, checked key by key and value by value against the options of the command line.
+//! The configuration file in TOML: each key and value is checked against the options of the command line.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::options::{is_setting, lenient};
 
 const DATABASE_URL: &str = "database_url";
 
-/// See the [module](self).
+/// The configuration file: where it is, and the settings in it.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
     pub(super) path: PathBuf,

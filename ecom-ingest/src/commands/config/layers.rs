@@ -1,4 +1,4 @@
-//! The layers below the flags: the environment, and the values of the file, which are the defaults of a command.
+//! The layers of options below the flags: the environment, and the values of the configuration file.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

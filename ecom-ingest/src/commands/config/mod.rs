@@ -1,4 +1,4 @@
-//! The options: flags, then the environment, then one file, then defaults. The command line is the only list of them.
+//! The options, in four layers: flags, the environment, the configuration file, defaults.
 
 mod command;
 mod file;

@@ -1,4 +1,4 @@
-//! Which options of the command line may stand in a file or in the environment.
+//! Which options of the command line may be given in the configuration file or the environment.
 
 use clap::{Arg, Command};
 

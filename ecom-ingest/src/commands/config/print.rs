@@ -1,4 +1,4 @@
-//! All options as a file, with where each value comes from.
+//! Prints all options as a configuration file, with the source of each value.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

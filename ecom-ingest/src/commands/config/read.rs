@@ -1,4 +1,4 @@
-//! Reading the command line on top of the environment and the file.
+//! Reads the command line on top of the environment and the configuration file.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
