@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
+use ecom_stream::{Error, ErrorKind, Result};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
@@ -27,10 +28,10 @@ pub enum Format {
 ///
 /// Lines go above a [live line](crate::progress::LiveLine). A reader that stalls holds nothing up: lines are dropped instead.
 ///
-/// # Panics
+/// # Errors
 ///
-/// When the process has a log already.
-pub fn start(format: Format) -> LogGuard {
+/// [`ErrorKind::Configuration`] when the process has a log already.
+pub fn start(format: Format) -> Result<LogGuard> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
     // A reader of the log that stalls must not stall the ingest: lines are dropped instead.
     let (log, guard) = tracing_appender::non_blocking(AroundTheLine);
@@ -39,9 +40,15 @@ pub fn start(format: Format) -> LogGuard {
         .with_writer(log)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    match format {
-        Format::Text => log.init(),
-        Format::Json => log.json().flatten_event(true).init(),
+    let started = match format {
+        Format::Text => log.try_init(),
+        Format::Json => log.json().flatten_event(true).try_init(),
+    };
+    match started {
+        Ok(()) => Ok(LogGuard(guard)),
+        Err(err) => Err(Error::new(
+            ErrorKind::Configuration,
+            format!("can't start the log: {err}"),
+        )),
     }
-    LogGuard(guard)
 }

@@ -68,7 +68,10 @@ pub(crate) async fn run_named(args: impl IntoIterator<Item = OsString>) -> ExitC
         log_format,
         command,
     } = Cli::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
-    let _guard = logging::start(log_format);
+    let _guard = match logging::start(log_format) {
+        Ok(guard) => guard,
+        Err(err) => return exit_code(&err),
+    };
     let done = match command {
         Command::Run(run) => run.run().await,
         Command::Check(check) => match check.run().await {
