@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 use async_stream::try_stream;
 use clap::{Parser, Subcommand};
 use ecom_gen::{Delivery, Pace, Shop, ShopSource};
+use ecom_ingest::Service;
+use ecom_ingest::progress::{Form, Total};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::{PrivateServer, Shutdown};
 use ecom_stream::uuid::Uuid;
@@ -98,16 +100,18 @@ fn empty(dir: &Path) -> Outcome<&Path> {
     }
 }
 
-/// What is killed: the pipeline of `ecom-ingest`, with an archive.
+/// What is killed: what `ecom-ingest run --archive` runs.
 async fn ingest(dir: &Path, url: &str) -> Outcome<ExitCode> {
-    CsvDirSource::new(dir.join("data"))
+    let sink = PgSink::from_url(url)?.pipeline("crash");
+    let standing = sink.standing();
+    let pipeline = CsvDirSource::new(dir.join("data"))
         .settle_for(Duration::from_millis(100))
         .after_commit(AfterCommit::Archive(dir.join("archive")))
         .validate(Rules::default())
         .stamp()
-        .to(PgSink::from_url(url)?.pipeline("crash"))
-        .run_until(stop_signal()?)
-        .await?;
+        .to(sink);
+    let service = Service::new("crash", "data", "ecom.events").progress(Form::None, Total::Unknown);
+    service.run_until(pipeline, standing, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,17 +11,18 @@
 mod text_table;
 
 use std::error::Error;
+use std::future::pending;
 use std::io::{IsTerminal, stderr, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use ecom_gen::{Habits, Rate, Shop, ShopSource};
+use ecom_ingest::progress::{LiveLine, Total};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
-use ecom_stream::{CsvDirSink, CsvDirSource, ProgressReceiver, Rules, SourceExt, Summary, stop_signal};
+use ecom_stream::{CsvDirSink, CsvDirSource, Rules, SourceExt, Summary, stop_signal};
 use futures::FutureExt;
-use indicatif::{HumanCount, ProgressBar};
 use text_table::print_query;
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
@@ -107,14 +108,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .to(CsvDirSink::new(&data).prefix(run.as_str()).max_rows(10_000))
         .run_until(closing_time);
 
-    // The ingest: a source that reads files, and a sink that stores events exactly once.
-    let line = ProgressBar::new_spinner();
-    let pipeline = |source: CsvDirSource| {
-        let sink = PgSink::from_url(&url)?.pipeline("example");
-        let pipeline = source.validate(Rules::default()).stamp().to(sink);
-        tokio::spawn(show(pipeline.subscribe(), line.clone()));
-        Ok::<_, ecom_stream::Error>(pipeline)
-    };
     println!(
         "The shop opened {} ago and stays open for {}, at {}; its files are in {}",
         humantime::format_duration(OPEN_SINCE),
@@ -122,18 +115,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         args.rate,
         data.display()
     );
-    line.enable_steady_tick(Duration::from_millis(100));
     let (close, closed) = oneshot::channel::<()>();
     let shop = async {
         let sold = shop.await;
         let _ = close.send(());
         sold
     };
-    let live = pipeline(CsvDirSource::new(&data))?.run_until(closed.map(|_| ()));
+    let live = ingest(&url, CsvDirSource::new(&data), closed.map(|_| ()));
     let (sold, live) = tokio::try_join!(shop, live)?;
     // What the shop wrote last is there by now.
-    let rest = pipeline(CsvDirSource::new(&data).available_now())?.run().await?;
-    line.finish_and_clear();
+    let rest = ingest(&url, CsvDirSource::new(&data).available_now(), pending()).await?;
 
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
     let connection = tokio::spawn(connection);
@@ -154,18 +145,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A line that follows the ingest.
-async fn show(mut progress: ProgressReceiver, line: ProgressBar) {
-    while let Some(progress) = progress.next().await {
-        let behind = progress.lag.oldest_input.unwrap_or_default();
-        line.set_message(format!(
-            "{} events stored in {} epochs, {:.0}/s, {} ms behind the files",
-            HumanCount(progress.counts.stored),
-            progress.epochs,
-            progress.rows_per_s.recent,
-            behind.as_millis()
-        ));
-    }
+/// The ingest: a source that reads files, and a sink that stores events exactly once.
+async fn ingest(
+    url: &str,
+    source: CsvDirSource,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> ecom_stream::Result<Summary> {
+    let sink = PgSink::from_url(url)?.pipeline("example");
+    let pipeline = source.validate(Rules::default()).stamp().to(sink);
+    let shown = tokio::spawn(LiveLine::new(Total::Endless).show(pipeline.subscribe()));
+    let summary = pipeline.run_until(stop).await;
+    // Then the line is gone from the screen.
+    let _ = shown.await;
+    summary
 }
 
 /// What the shop sold since it opened, as the functions in sql/ tell it.

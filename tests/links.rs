@@ -5,7 +5,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DIRECTORIES: &[&str] = &["", "docs", "sql", "ecom-stream", "ecom-gen", "ecom-sink-pg"];
+const DIRECTORIES: &[&str] = &[
+    "",
+    "docs",
+    "sql",
+    "ecom-stream",
+    "ecom-gen",
+    "ecom-sink-pg",
+    "ecom-ingest",
+];
 
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -40,7 +40,7 @@ async fn the_program_in_the_readme_runs_in_a_crate_of_its_own() {
     fs::write(at("src/main.rs"), program()).unwrap();
     let manifest = format!(
         "[package]\nname = \"shop\"\nedition = \"2024\"\n\n[dependencies]\necom-stream = {{ path = \"{ROOT}/ecom-stream\" }}\n\
-         ecom-sink-pg = {{ path = \"{ROOT}/ecom-sink-pg\", default-features = false }}\n\
+         ecom-sink-pg = {{ path = \"{ROOT}/ecom-sink-pg\" }}\n\
          tokio = {{ version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }}\n"
     );
     fs::write(at("Cargo.toml"), manifest).unwrap();

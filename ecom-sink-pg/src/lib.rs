@@ -6,45 +6,28 @@
 //!
 //! # Features
 //!
+//! None is on by default. The program `ecom-ingest` is in the crate of that name.
+//!
 //! | feature | |
 //! |---|---|
-//! | `cli`, on by default | the program `ecom-ingest` and what it needs; the library alone wants `default-features = false` |
-//! | `metrics`, part of `cli` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
+//! | `metrics` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
 //! | `server` | the module of that name: a private PostgreSQL server from installed programs, for try-outs and tests |
 
-mod action;
-mod backoff;
-mod bisect;
-mod claim;
 mod connect;
 mod console;
-mod duplicates;
 mod epoch;
-mod epochs;
 mod failure;
-mod in_flight;
-mod leader;
-mod ledger;
-mod lock;
+mod lead;
 mod maintenance;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod order;
-mod ownership;
-mod preflight;
-mod refusal;
-mod row;
 pub mod schema;
 #[cfg(feature = "server")]
 pub mod server;
-mod session;
 mod sink;
-mod split_ids;
-mod standing;
-mod statements;
 mod tables;
 pub mod tutorial;
-mod writer;
+mod write;
 
 // For its `Config` and `Client`.
 #[doc(no_inline)]
@@ -56,9 +39,9 @@ pub use console::{
     Retried, Status, UnusableFile,
 };
 pub use epoch::EpochLimits;
+pub use lead::{Standing, StandingReceiver};
 pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
 pub use sink::PgSink;
-pub use standing::{Standing, StandingReceiver};
 pub use tables::{Decimal, Events, Merge, Table, Tables, ToColumn};
 
 #[cfg(doctest)]

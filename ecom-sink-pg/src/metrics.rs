@@ -1,11 +1,13 @@
-//! What the sink tells to the facade [`metrics`](https://docs.rs/metrics), behind the feature `metrics`. [`describe`] gives the
-//! names their help texts, for whoever installs a recorder; the pipeline's own are in [`ecom_stream::metrics`].
+//! The metrics of the sink, for the facade [`metrics`](https://docs.rs/metrics), behind the feature `metrics`.
+//!
+//! [`describe`] gives the names their help texts, for whoever installs a recorder. Those of the pipeline itself are in
+//! [`ecom_stream::metrics`].
 
 use ecom_stream::Reason;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-use crate::action::Action;
 use crate::epoch::Letter;
+use crate::failure::Action;
 
 const FAILURES: &str = "ecom_postgres_failures_total";
 const LEADS: &str = "ecom_leading";

@@ -1,4 +1,4 @@
-//! The sink.
+//! The sink: its options, and its implementation of the contract.
 
 use std::num::NonZeroUsize;
 use std::pin::pin;
@@ -12,18 +12,13 @@ use futures::stream::{Stream, StreamExt};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Config;
 
-use crate::backoff::delays;
-use crate::claim::{Claim, Terms, claim};
-use crate::connect::{Connection, Connector, Hosts, of_process};
+use crate::connect::{Connection, Connector, Hosts, of_process, preflight};
 use crate::epoch::EpochLimits;
-use crate::epochs;
-use crate::failure::{Deadline, Failure};
-use crate::leader::Leader;
-use crate::ledger::PgLedger;
-use crate::preflight;
+use crate::failure::{Deadline, Failure, delays};
+use crate::lead::{Claim, Leader, PgLedger, Standing, StandingReceiver, Teller, Terms, claim};
 use crate::schema;
-use crate::standing::{Standing, StandingReceiver, Teller};
 use crate::tables::{Events, FoundTable, Tables, look};
+use crate::write;
 
 /// Stores events in PostgreSQL, exactly once; or rows of any type, in [tables](Self::into_tables) of your own.
 ///
@@ -289,7 +284,7 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
                 return;
             };
             let leader = claim.leader.clone();
-            let commits = epochs::commit(input, claim, self.writes, self.tables, self.limits, self.connections);
+            let commits = write::commit(input, claim, self.writes, self.tables, self.limits, self.connections);
             for await commit in unless_overtaken(commits, leader) {
                 yield commit?;
             }

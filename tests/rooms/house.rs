@@ -116,7 +116,9 @@ impl House {
             } else {
                 // A macro of the root; else a name by a glob, or one that a macro makes.
                 let exporter = self.files.iter().find(|(_, source)| source.exports.contains(name));
-                return exporter.map(|(at, _)| at.clone()).or((!module.is_empty()).then_some(module));
+                return exporter
+                    .map(|(at, _)| at.clone())
+                    .or((!module.is_empty()).then_some(module));
             }
         }
         None

@@ -1,9 +1,13 @@
+//! The database that the console and the maintenance connect to.
+
 use std::time::Duration;
 
 use ecom_stream::Result;
 use tokio_postgres::Config;
 
-use super::{Connector, Hosts, of_process};
+use super::connection::Connector;
+use super::hosts::Hosts;
+use super::params::of_process;
 use crate::failure::Deadline;
 
 /// The database that somebody works on beside the ingest, and how long a server is waited for that can't be reached.
@@ -36,7 +40,7 @@ impl Database {
     }
 }
 
-/// How a type with a `database` is made.
+/// How a type with a `database` is made. It must have [`Database`] in scope.
 macro_rules! made_of_database {
     ($made:ident) => {
         impl $made {
@@ -46,7 +50,7 @@ macro_rules! made_of_database {
             ///
             /// Those of [`PgSink::from_url`](crate::PgSink::from_url).
             pub fn from_url(url: &str) -> ecom_stream::Result<Self> {
-                let database = $crate::connect::Database::of_url(url)?;
+                let database = Database::of_url(url)?;
                 Ok(Self { database })
             }
 
@@ -65,7 +69,7 @@ macro_rules! made_of_database {
             ///
             /// Those of [`PgSink::with_config`](crate::PgSink::with_config).
             pub fn with_config(config: tokio_postgres::Config) -> ecom_stream::Result<Self> {
-                let database = $crate::connect::Database::of_config(config)?;
+                let database = Database::of_config(config)?;
                 Ok(Self { database })
             }
 

@@ -1,4 +1,4 @@
-//! The hosts that a connection may lead to, tried in their order, each with how the way to it is encrypted.
+//! The hosts that a connection may lead to, in the order in which they are tried.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! How a connection is encrypted, as `sslmode` and its like have it.
+//! The encryption of a connection, as `sslmode` and related settings define it.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::config::SslMode;

@@ -1,4 +1,4 @@
-//! Connection settings by libpq's keywords: from the URL, and what it leaves open from the environment.
+//! Connection settings by libpq's keywords, from the URL and from the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -65,7 +65,7 @@ pub(crate) fn of_process(variable: &str) -> Option<OsString> {
     }
 }
 
-/// See the [module](self).
+/// Connection settings, by the keywords of libpq.
 #[derive(Clone)]
 pub(super) struct Params {
     values: BTreeMap<&'static str, String>,

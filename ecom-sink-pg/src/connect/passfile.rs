@@ -1,4 +1,4 @@
-//! The password file, `~/.pgpass`: lines of `host:port:database:user:password`, of which the first that fits counts.
+//! The password file `~/.pgpass`: lines of `host:port:database:user:password`, of which the first match counts.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! The two forms in which libpq takes connection settings: a URL, and `keyword=value` pairs.
+//! Parses the two forms of connection settings that libpq accepts: a URL, and `keyword=value` pairs.
 //!
 //! What goes wrong is never quoted: any part of a text that was written wrong may be the password.
 

@@ -1,4 +1,4 @@
-//! Encryption: what is checked of the server's certificate, against which CAs, and the certificate of our own.
+//! TLS: how the certificate of the server is verified, and the certificate of the client.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

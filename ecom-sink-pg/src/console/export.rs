@@ -1,4 +1,4 @@
-//! Letters as CSV files that can be mended and put in again.
+//! Exports dead letters as CSV files that can be corrected and retried.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use ecom_stream::csv_async::{AsyncReaderBuilder, AsyncWriter, ByteRecord};
 use ecom_stream::{Error, ErrorKind, Result, WholeFile};
 
+use super::columns::COLUMNS;
+use super::console::Console;
 use super::letters::{Letter, LetterFilter, after};
-use super::{Console, retry};
 
 /// What was exported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,15 +71,6 @@ struct Begun {
     file: WholeFile,
     pipelines: BTreeSet<String>,
 }
-
-/// Stand in front of the columns of the original.
-pub(super) const COLUMNS: [&str; 5] = [
-    retry::ID,
-    "reject_reason",
-    "reject_detail",
-    "reject_file",
-    "reject_record",
-];
 
 /// Raw bytes are kept up to here.
 const MOST_KEPT_BYTES: usize = 64 << 10;

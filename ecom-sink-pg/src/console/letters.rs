@@ -1,11 +1,11 @@
-//! The dead letters: records that were refused.
+//! Reads dead letters: the records that were refused.
 
 use ecom_stream::{Result, Split};
 use postgres_types::ToSql;
 use time::OffsetDateTime;
 use tokio_postgres::{Client, Row};
 
-use super::{Console, DEADLINE};
+use super::console::{Console, DEADLINE};
 use crate::failure::Failure;
 
 /// A record that was refused.

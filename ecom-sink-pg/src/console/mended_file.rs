@@ -1,4 +1,4 @@
-//! The file with rows that were mended: its header, and rows of it that can't be read.
+//! Reads the file of corrected records: its header, and rows that cannot be parsed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use ecom_stream::csv_async::{AsyncReaderBuilder, ByteRecord};
 use ecom_stream::{Error, ErrorKind, Header, Reason, Refusal, Reject, Result};
 
-use super::export;
+use super::columns::{COLUMNS, ID};
 use super::letters::{Letter, LetterFilter, among};
-use super::retry::{ID, Refused, retrying};
+use super::retried::{Refused, retrying};
 use crate::connect::Connection;
 
 /// The names in the file's first line.
@@ -78,10 +78,7 @@ fn counted_as_original(refusal: Refusal, fields: &ByteRecord, header: &Header) -
     if refusal.reason != Reason::FIELD_COUNT {
         return refusal;
     }
-    let in_front = export::COLUMNS
-        .iter()
-        .filter(|name| header.index_of(name).is_some())
-        .count();
+    let in_front = COLUMNS.iter().filter(|name| header.index_of(name).is_some()).count();
     let (found, expected) = (fields.len().saturating_sub(in_front), header.names().len() - in_front);
     Refusal::new(
         Reason::FIELD_COUNT,

@@ -1,4 +1,4 @@
-//! Putting in again what was mended, exactly once.
+//! Retries records that were corrected, exactly once.
 //!
 //! A row, the letter that it settles and the counts of its file change in one transaction, and a letter that is settled is
 //! passed over: so a file can be retried as often as one likes, also after a crash or a lost answer.
@@ -18,56 +18,15 @@ use time::{Date, OffsetDateTime};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use super::columns::{COLUMNS, ID};
+use super::console::{Console, DEADLINE};
 use super::letters::{Letter, LetterFilter, among};
 use super::mended_file::{cant_open, header, unreadable};
-use super::{Console, DEADLINE, export};
-use crate::action::Action;
+use super::retried::{Refused, Retried, retrying};
 use crate::connect::Connection;
-use crate::failure::Failure;
-use crate::statements::ENSURE_PARTITIONS;
-
-/// The column with the number of the letter.
-pub(super) const ID: &str = "reject_id";
-
-/// What became of the rows of a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Retried {
-    /// Rows that are in the table now.
-    pub stored: u64,
-    /// Rows that the table had already.
-    pub duplicates: u64,
-    /// Rows whose letter had been settled before: nothing was done for them.
-    pub settled_before: u64,
-    /// Rows that still can't be used, in the order of the file.
-    pub refused: Vec<Refused>,
-}
-
-/// A row that still can't be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// The number of the record in the file of this retry.
-    pub record: u64,
-    /// The number of its letter, where the row has one.
-    pub id: Option<i64>,
-    /// Where the record stood at first, where the ledger has it: the file, and its number there.
-    pub first: Option<(String, u64)>,
-    /// Why.
-    pub refusal: Refusal,
-}
-
-impl Refused {
-    pub(super) fn of(record: u64, letter: &Letter, refusal: Refusal) -> Self {
-        let first = letter.split.as_ref().zip(letter.record);
-        Self {
-            record,
-            id: Some(letter.id),
-            first: first.map(|(split, record)| (split.path().to_owned(), record)),
-            refusal,
-        }
-    }
-}
+use crate::failure::{Action, Failure};
+use crate::schema;
+use crate::write::ENSURE_PARTITIONS;
 
 /// A row, and the letter that it is of.
 struct Mended {
@@ -156,7 +115,7 @@ impl Console {
 
     async fn session_to_write(&self) -> Result<Connection> {
         let connection = self.connector().connect_within(self.database.wait_for_server).await?;
-        crate::schema::check(&connection.client).await?;
+        schema::check(&connection.client).await?;
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))
             .await;
@@ -197,18 +156,6 @@ impl Console {
             }
         }
         Ok(())
-    }
-}
-
-pub(super) fn retrying(failure: Failure) -> Error {
-    failure.into_error("retrying rejects")
-}
-
-impl Retried {
-    fn add(&mut self, other: Self) {
-        self.stored += other.stored;
-        self.duplicates += other.duplicates;
-        self.settled_before += other.settled_before;
     }
 }
 
@@ -333,9 +280,8 @@ impl Judge {
 /// The record without what was put in front of it: a mapping may keep all columns, and make the id of all fields.
 fn original(row: &CsvRecord) -> CsvRecord {
     let fields = row.header().names().iter().zip(row.fields());
-    let (names, fields): (Vec<&String>, Vec<&str>) = fields
-        .filter(|(name, _)| !export::COLUMNS.contains(&name.as_str()))
-        .unzip();
+    let (names, fields): (Vec<&String>, Vec<&str>) =
+        fields.filter(|(name, _)| !COLUMNS.contains(&name.as_str())).unzip();
     // There are as many of them.
     CsvRecord::new(Arc::new(Header::new(names)), fields).unwrap_or_else(|_| row.clone())
 }

@@ -1,4 +1,4 @@
-//! How it goes: pipelines, their files, and what was refused.
+//! The status of pipelines: files, counts, rates, lag, and what was refused.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use postgres_types::ToSql;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::{Console, DEADLINE};
+use super::console::{Console, DEADLINE};
 use crate::connect::Connection;
 use crate::failure::Failure;
-use crate::lock::holder;
+use crate::lead::holder;
 
 /// How it goes, at one moment.
 #[derive(Debug, Clone)]

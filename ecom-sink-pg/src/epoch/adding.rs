@@ -1,31 +1,111 @@
-//! Adding records to an epoch.
+//! Adds batches and their records to an epoch.
 
-use ecom_stream::{Event, Origin, Reason, Record, Refusal, Reject, Split};
+use ecom_stream::{Batch, Counts, Event, Origin, Reason, Record, Refusal, Reject, Split};
 use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
+use tokio::time::Instant;
 
-use super::{Epoch, Fate, Row};
-use crate::in_flight::{InFlight, Key};
-use crate::row::RowOrigin;
+use super::epoch::{Epoch, Fate, Letter, Progress, Row, state_bytes};
+use super::in_flight::{InFlight, Key};
+use super::row::RowOrigin;
+use super::table_rows::TableRows;
+use crate::tables::{AddRows, Writes};
 
 /// Partitions can be made for these.
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 const LAST_DAY: Date = date!(9999 - 12 - 30);
 
+impl Epoch {
+    /// Takes in a batch. `split_id` is asked for each split of it.
+    pub(crate) fn add<T, W: Writes<T>>(
+        &mut self,
+        batch: Batch<T>,
+        writes: &mut W,
+        mut split_id: impl FnMut(&Split) -> i64,
+        in_flight: &mut InFlight,
+        now: OffsetDateTime,
+    ) {
+        self.since.get_or_insert_with(Instant::now);
+        self.input_bytes += batch.bytes as u64;
+        self.times.merge(&batch.times);
+        self.tables.resize_with(W::TABLES, TableRows::default);
+        for count in &batch.counts {
+            let at = self.split(&count.split, &mut split_id);
+            let counts = &mut self.splits[at].counts;
+            counts.read += count.read;
+            counts.filtered += count.filtered;
+        }
+        for position in batch.positions {
+            let at = self.split(&position.split, &mut split_id);
+            self.splits[at].position = Some(position);
+        }
+        for change in batch.state {
+            self.bytes += state_bytes(&change);
+            self.state.insert((change.operator.clone(), change.key.clone()), change);
+        }
+        let mut adding = Adding {
+            epoch: self,
+            split_id: &mut split_id,
+            in_flight,
+            now,
+        };
+        for reject in batch.rejects {
+            adding.refuse(reject);
+        }
+        for record in batch.records {
+            writes.add(record, 0, &mut adding);
+        }
+    }
+
+    fn refuse(&mut self, reject: Reject, split_id: &mut dyn FnMut(&Split) -> i64) {
+        let split = reject.origin.as_ref().map(|origin| self.split(&origin.split, split_id));
+        if let Some(split) = split {
+            self.splits[split].counts.rejected += 1;
+        }
+        self.bytes += reject.origin.as_ref().map_or(0, |origin| origin.raw.len());
+        self.rejects.push(Letter {
+            split_id: split.map(|split| self.splits[split].split_id),
+            reject,
+        });
+    }
+
+    fn split(&mut self, split: &Split, split_id: &mut dyn FnMut(&Split) -> i64) -> usize {
+        // Records come in runs of one split: most often it is the last.
+        if let Some(last) = self.splits.last()
+            && last.split == *split
+        {
+            return self.splits.len() - 1;
+        }
+        if let Some(&at) = self.by_split.get(split) {
+            return at;
+        }
+        self.splits.push(Progress {
+            split: split.clone(),
+            split_id: split_id(split),
+            position: None,
+            counts: Counts::default(),
+        });
+        self.by_split.insert(split.clone(), self.splits.len() - 1);
+        self.splits.len() - 1
+    }
+}
+
 /// What adds records to an epoch.
-pub struct Adding<'a> {
-    pub(super) epoch: &'a mut Epoch,
-    pub(super) split_id: &'a mut dyn FnMut(&Split) -> i64,
-    pub(super) in_flight: &'a mut InFlight,
-    pub(super) now: OffsetDateTime,
+pub(crate) struct Adding<'a> {
+    epoch: &'a mut Epoch,
+    split_id: &'a mut dyn FnMut(&Split) -> i64,
+    in_flight: &'a mut InFlight,
+    now: OffsetDateTime,
 }
 
 impl Adding<'_> {
-    pub(super) fn refuse(&mut self, reject: Reject) {
+    fn refuse(&mut self, reject: Reject) {
         self.epoch.refuse(reject, self.split_id);
     }
+}
 
-    pub(crate) fn add_event(&mut self, mut record: Record<Event>) {
+impl AddRows for Adding<'_> {
+    fn add_event(&mut self, mut record: Record<Event>) {
         let Self { epoch, in_flight, .. } = self;
         // As the table keeps it: in UTC, in whole microseconds.
         let time = record.value.event_time;
@@ -58,8 +138,7 @@ impl Adding<'_> {
         epoch.bytes += place.len();
     }
 
-    /// Adds a row that `encode` appends, being told its number in the epoch, to the table of that number.
-    pub(crate) fn add_row(
+    fn add_row(
         &mut self,
         table: usize,
         origin: Option<Origin>,

@@ -1,4 +1,4 @@
-//! Rows encoded for COPY, one behind the other, in pieces that are large enough to be sent at once.
+//! Rows encoded for COPY, kept in pieces that are large enough to be sent at once.
 
 use std::convert::Infallible;
 use std::iter;
@@ -7,12 +7,12 @@ use bytes::Bytes;
 use ecom_stream::Event;
 use time::OffsetDateTime;
 
-use crate::row::{self, RowOrigin, encode};
+use super::row::{self, RowOrigin, encode};
 
 /// About so large is a piece.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// See the [module](self).
+/// Rows encoded for COPY, one behind the other.
 #[derive(Debug, Default)]
 pub(super) struct Encoded {
     pieces: Vec<Bytes>,

@@ -1,4 +1,4 @@
-//! How much an epoch takes in.
+//! The limits at which an epoch is full.
 
 /// When an epoch is full. What it holds is kept until it is committed, so that it can be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

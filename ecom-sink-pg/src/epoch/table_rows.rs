@@ -1,4 +1,4 @@
-//! The rows of an epoch for a table of the user's own.
+//! The rows of an epoch for one of the user's own tables.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use ecom_stream::{Origin, Refusal};
 
 use super::encoded::{Encoded, Place};
 
-/// See the [module](self).
+/// The rows of an epoch for one of the user's own tables.
 #[derive(Debug, Default)]
 pub(crate) struct TableRows {
     encoded: Encoded,

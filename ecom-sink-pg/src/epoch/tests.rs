@@ -1,10 +1,15 @@
-use ecom_stream::{Event, EventType, Record, SplitState};
-use time::Duration;
+//! Unit tests of epochs.
+
+use bytes::Bytes;
+use ecom_stream::{Batch, Counts, Event, EventType, Origin, Position, Record, Refusal, Split, SplitState, StateChange};
 use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::*;
-use crate::row;
+use super::epoch::*;
+use super::in_flight::{InFlight, Key};
+use super::limits::EpochLimits;
+use super::row;
 use crate::tables::Events;
 
 fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) -> Batch<Event> {

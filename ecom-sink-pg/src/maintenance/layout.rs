@@ -1,3 +1,5 @@
+//! The layout of new partitions: how much time each holds, and which indexes it has.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,7 +7,7 @@ use ecom_stream::{Error, ErrorKind, Result};
 use postgres_types::ToSql;
 use tokio_postgres::Row;
 
-use super::{DEADLINE, Maintenance};
+use super::maintenance::{DEADLINE, Maintenance};
 
 /// How much time a new partition of `ecom.events` holds, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,9 +1,11 @@
+//! Retention: drops partitions and dead letters that are older than a number of days.
+
 use std::time::Duration;
 
 use ecom_stream::{Result, crash_point};
 use time::OffsetDateTime;
 
-use super::{DEADLINE, LONG_DEADLINE, Maintenance};
+use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance, PATIENCE};
 use crate::connect::Connection;
 use crate::failure::Failure;
 
@@ -189,7 +191,7 @@ async fn drop_step(connection: &Connection, statement: &str) -> Result<(), Failu
     let client = &connection.client;
     let patience = match statement.starts_with("DROP") {
         true => "SET lock_timeout = '100ms'",
-        false => super::PATIENCE,
+        false => PATIENCE,
     };
     DEADLINE.of("setting a limit", client.batch_execute(patience)).await?;
     let mut tries = 0;

@@ -1,9 +1,11 @@
+//! Settles partitions: builds the indexes that only reading needs, once a partition receives no more rows.
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind, Result, crash_point};
 
-use super::{DEADLINE, LONG_DEADLINE, Maintenance};
+use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance};
 use crate::connect::Connection;
 use crate::failure::Failure;
 

@@ -1,3 +1,5 @@
+//! Compares the tables in the database with those that the sink needs, and reports all differences at once.
+
 use ecom_stream::{Error, ErrorKind, Result};
 
 use super::found::{Found, FoundTable};

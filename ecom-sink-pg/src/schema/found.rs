@@ -1,3 +1,5 @@
+//! The state of the schema in a database: its migrations, tables, columns and privileges, read from the catalogue.
+
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 
@@ -9,7 +11,8 @@ use time::format_description::well_known::Rfc3339;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::{failed, migrations, server_error};
+use super::error::{failed, server_error};
+use super::migrations::migrations;
 
 const HOW_TO_MIGRATE: &str =
     "run psql -f sql/setup.sql as the owner of the schema, or start this program once as that role";

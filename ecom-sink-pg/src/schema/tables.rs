@@ -1,3 +1,5 @@
+//! The tables, columns and keys that the sink needs in the schema `ecom`.
+
 /// A table as the sink needs it.
 pub(super) struct Table {
     pub(super) name: &'static str,

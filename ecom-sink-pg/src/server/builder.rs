@@ -1,4 +1,4 @@
-//! What a server is started with.
+//! The options of a private server, and its first start.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,8 +11,10 @@ use super::cleaner::Cleaner;
 use super::error::{Problem, ServerError};
 use super::log::Log;
 use super::place::{Cluster, Place};
+use super::private_server::PrivateServer;
+use super::shutdown::Shutdown;
 use super::watchdog::Surroundings;
-use super::{PrivateServer, Shutdown, cluster, connection};
+use super::{cluster, connection};
 
 /// Says how a [`PrivateServer`] is to be: see [`PrivateServer::builder`].
 #[derive(Debug, Clone)]
@@ -126,6 +128,17 @@ impl Builder {
         };
         server.start().await?;
         Ok(server)
+    }
+}
+
+impl PrivateServer {
+    /// A temporary server with the default settings, unless told otherwise.
+    ///
+    /// Its programs are those in the directory that the environment variable
+    /// `PGBIN` names, or else the first found on `PATH`, by `pg_config` or in
+    /// a usual directory; for existing data, the first of the right version.
+    pub fn builder() -> Builder {
+        Builder::new()
     }
 }
 

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::info;
 
 use super::connection::{self, PORT};
-use super::error::{Problem, ServerError};
+use super::error::{Problem, ServerError, ServerErrorKind};
+use super::private_server::PrivateServer;
 use super::watchdog::Watchdog;
-use super::{PrivateServer, ServerErrorKind};
 
 /// How long an earlier server on the same data may take to end.
 const HANDOVER: Duration = Duration::from_secs(20);

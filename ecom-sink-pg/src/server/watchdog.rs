@@ -1,5 +1,4 @@
-//! The process between a server and its owner, which ends the one after the
-//! other.
+//! The watchdog: a process that ends the server when its owner ends.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,11 +7,11 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use super::Shutdown;
 use super::child::OwnedChild;
 use super::cleaner::Cleaner;
 use super::error::ServerError;
 use super::log::Log;
+use super::shutdown::Shutdown;
 use super::user::User;
 
 /// Runs the program "$2…" and sends it the signal $1 when the pipe closes, or

@@ -1,3 +1,5 @@
+//! An exact decimal number for `numeric` columns.
+
 use std::error::Error as StdError;
 use std::fmt;
 

@@ -1,13 +1,12 @@
-//! What is looked at in a table of the user's own at the start, so that a mistake is told then, in one message.
+//! Checks the user's tables at the start, and creates those that are missing where that was asked for.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::error::SqlState;
 
+use super::prepare::prepare_tables;
 use super::spec::{FoundColumn, FoundTable, TableSpec};
-use crate::action::Action;
 use crate::connect::Connection;
-use crate::failure::{Deadline, Failure};
-use crate::session::prepare_tables;
+use crate::failure::{Action, Deadline, Failure};
 
 /// One row for each column of the table, or none if there is no table.
 const COLUMNS: &str = "

@@ -1,3 +1,5 @@
+//! How a column is merged when a row arrives whose key is already in the table.
+
 /// What becomes of a column when a row comes whose key the table has; see [`Table::merge`](super::Table::merge).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,15 +1,19 @@
-//! Where records are written: `ecom.events`, and tables of the user's own for rows of any type.
+//! The tables that a pipeline writes: `ecom.events`, and the user's own tables for rows of any type.
 
+mod add_rows;
 mod decimal;
 mod look;
 mod merge;
 mod numeric;
+mod prepare;
 mod spec;
 mod table;
 mod to_column;
 mod writes;
 
+pub(crate) use add_rows::AddRows;
 pub(crate) use look::look;
+pub(crate) use prepare::{PreparedTable, prepare_tables};
 pub(crate) use spec::FoundTable;
 pub(crate) use writes::Writes;
 

@@ -1,4 +1,4 @@
-//! `numeric` in binary: a sign and groups of four decimal digits.
+//! The binary format of `numeric`: a sign and groups of four decimal digits.
 
 use bytes::{BufMut, BytesMut};
 

@@ -1,4 +1,4 @@
-//! A table without the type of its rows, and the statements that write it.
+//! The definition of a user's table without its row type, and the SQL that writes the table.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use postgres_types::Type;
@@ -8,7 +8,7 @@ use super::merge::Merge;
 /// The number of a row in its epoch, in the stage: of rows with one key the last counts.
 const ROW: &str = "\"ecom row\"";
 
-/// See the [module](self).
+/// A user's table without the type of its rows.
 #[derive(Debug, Clone)]
 pub struct TableSpec {
     pub(super) schema: String,

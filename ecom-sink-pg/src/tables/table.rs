@@ -1,3 +1,5 @@
+//! A user's own table: its columns, its key, and how rows are encoded for it.
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +9,11 @@ use ecom_stream::{Reason, Record, Refusal};
 use postgres_types::{IsNull, Type};
 use time::Date;
 
+use super::add_rows::AddRows;
 use super::merge::Merge;
 use super::spec::{ColumnSpec, FoundTable, TableSpec};
 use super::to_column::ToColumn;
 use super::writes::Writes;
-use crate::epoch::Adding;
 
 /// A table of the user's own, and which columns the rows of a type `T` have in it.
 ///
@@ -172,7 +174,7 @@ impl<T: Send + 'static> Writes<T> for Table<T> {
         None
     }
 
-    fn add(&mut self, record: Record<T>, table: usize, to: &mut Adding<'_>) {
+    fn add(&mut self, record: Record<T>, table: usize, to: &mut impl AddRows) {
         to.add_row(table, record.origin, |number, to| {
             self.encode(&record.value, number, to)
         });

@@ -1,3 +1,5 @@
+//! Conversion of Rust values into binary values of PostgreSQL columns.
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;

@@ -1,8 +1,10 @@
+//! The traits that connect record types to tables, and the table `ecom.events`.
+
 use ecom_stream::{Either, Event, Record};
 use time::{Date, UtcOffset};
 
+use super::add_rows::AddRows;
 use super::spec::{FoundTable, TableSpec};
-use crate::epoch::Adding;
 
 /// Where records of a type are written: [`Events`], a [`Table`](super::Table), or a pair of two such for records that are
 /// [`Either`] of two, which may be pairs themselves.
@@ -25,7 +27,7 @@ pub trait Writes<T>: Send + 'static {
     fn day(&self, value: &T) -> Option<Date>;
 
     /// Adds a record; the first of its tables has that number.
-    fn add(&mut self, record: Record<T>, first_table: usize, to: &mut Adding<'_>);
+    fn add(&mut self, record: Record<T>, first_table: usize, to: &mut impl AddRows);
 }
 
 /// The table `ecom.events`, with its rules: identity is `(event_id, event_time)`, and an event that the table has already is
@@ -45,7 +47,7 @@ impl Writes<Event> for Events {
         in_utc.map(|time| time.date())
     }
 
-    fn add(&mut self, record: Record<Event>, _: usize, to: &mut Adding<'_>) {
+    fn add(&mut self, record: Record<Event>, _: usize, to: &mut impl AddRows) {
         to.add_event(record);
     }
 }
@@ -71,7 +73,7 @@ impl<L, R, A: Writes<L>, B: Writes<R>> Writes<Either<L, R>> for (A, B) {
         }
     }
 
-    fn add(&mut self, record: Record<Either<L, R>>, first_table: usize, to: &mut Adding<'_>) {
+    fn add(&mut self, record: Record<Either<L, R>>, first_table: usize, to: &mut impl AddRows) {
         let origin = record.origin;
         match record.value {
             Either::Left(value) => self.0.add(Record { value, origin }, first_table, to),

@@ -1,0 +1,152 @@
+//! The command `check`: shows what of files would be stored and what refused.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ecom_ingest::output;
+use ecom_stream::check::{CheckedFile, Example, check_file};
+use ecom_stream::{Event, Mapping, Reason, Result, Rules};
+use time::format_description::well_known::Rfc3339;
+
+use super::help::AFTER_HELP;
+
+/// Some of what would be refused.
+const REFUSED: u8 = 7;
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Check {
+    /// The files, compressed or not; no directories
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// How to read files of another layout: a mapping in TOML, or a ready one, rees46 or retailrocket
+    #[arg(long, value_name = "FILE")]
+    map: Option<String>,
+
+    /// How many events are shown of each file, and how many records of each reason to refuse them
+    #[arg(long, value_name = "N", default_value = "3")]
+    examples: usize,
+}
+
+impl Check {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
+        let mut code = ExitCode::SUCCESS;
+        for note in mapping.iter().flat_map(Mapping::notes) {
+            output::text(&format!("{note}\n"))?;
+        }
+        for file in &self.files {
+            let checked = check_file(file, mapping.as_ref(), Rules::default(), self.examples).await?;
+            if !checked.is_clean() {
+                code = ExitCode::from(REFUSED);
+            }
+            output::text(&in_words(&file.display().to_string(), &checked, mapping.as_ref()))?;
+        }
+        Ok(code)
+    }
+}
+
+/// What is to be told of a file.
+fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> String {
+    let (stored, refused) = (checked.accepted, checked.rejected_count());
+    // Writing to a string does not fail.
+    let mut text = match checked.unread_lines {
+        0 => format!("{file}: {stored} to be stored, {refused} refused\n"),
+        1 => format!("{file}: nothing to be stored, 1 line not read\n"),
+        lines => format!("{file}: nothing to be stored, {lines} lines not read\n"),
+    };
+    if let Some(refusal) = &checked.unusable {
+        let part = match stored + refused {
+            0 => "nothing of it can be used",
+            _ => "what comes behind can't be used",
+        };
+        let _ = writeln!(text, "  {part}: {refusal}");
+        let is_of_layout = [Reason::COLUMN_MISSING, Reason::WRONG_DELIMITER].contains(&refusal.reason);
+        let _ = match checked.ready_mapping {
+            Some(name) => writeln!(
+                text,
+                "  it has the columns of a mapping that is ready: use --map {name}"
+            ),
+            None if mapping.is_none() && is_of_layout => writeln!(
+                text,
+                "  ecom-ingest infer {file} proposes a mapping for it, to be used with --map"
+            ),
+            None => Ok(()),
+        };
+    }
+    if !checked.is_read_by_name {
+        let _ = writeln!(
+            text,
+            "  a run passes it over: its name is hidden, or ends in none of .csv, .csv.gz, .csv.zst"
+        );
+    }
+    for (reason, found) in &checked.rejected {
+        let _ = writeln!(text, "  refused: {} for {reason}", found.count);
+        for Example {
+            line,
+            value: (detail, raw),
+            ..
+        } in &found.examples
+        {
+            let _ = writeln!(text, "    {file}:{line}: {detail}, in {}", shortened(raw));
+        }
+    }
+    if !checked.ignored_columns.is_empty() {
+        let _ = writeln!(
+            text,
+            "  columns that are not stored: {}",
+            checked.ignored_columns.join(", ")
+        );
+    }
+    for event in &checked.events {
+        let _ = writeln!(text, "  stored: {file}:{}", event.line);
+        // The id of a record that has none is made of the pipeline's name too.
+        let has_id = mapping.is_none_or(Mapping::has_ids);
+        for (name, value) in fields(&event.value, has_id) {
+            let _ = writeln!(text, "    {name:<12} {value}");
+        }
+    }
+    text
+}
+
+fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, String)> {
+    let time = event
+        .event_time
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| event.event_time.to_string());
+    [
+        ("event_id", has_id.then(|| event.event_id.to_string())),
+        ("event_time", Some(time)),
+        ("event_type", Some(event.event_type.to_string())),
+        ("user_id", Some(event.user_id.clone())),
+        ("session_id", Some(event.session_id.clone())),
+        ("product_id", Some(event.product_id.clone())),
+        ("product_name", event.product_name.clone()),
+        ("category", event.category.clone()),
+        ("brand", event.brand.clone()),
+        ("price", event.price.map(|price| price.to_string())),
+        ("quantity", Some(event.quantity.to_string())),
+        ("extra", event.extra.as_deref().map(str::to_owned)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// As it stands in the file, to be copied; only what would break the line, or the terminal, is escaped.
+fn shortened(raw: &str) -> String {
+    const MAX_SHOWN_CHARS: usize = 400;
+    let mut shown = String::new();
+    for c in raw.chars().take(MAX_SHOWN_CHARS) {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    if raw.chars().nth(MAX_SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}

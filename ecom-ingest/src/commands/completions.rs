@@ -1,0 +1,28 @@
+//! The command `completions`: prints completions for a shell.
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+use ecom_ingest::output;
+use ecom_stream::Result;
+
+/// Prints what completes this program's options in a shell.
+///
+/// Bash: ecom-ingest completions bash > ~/.local/share/bash-completion/completions/ecom-ingest
+/// Zsh:  ecom-ingest completions zsh > a file _ecom-ingest in a directory of $fpath
+/// Fish: ecom-ingest completions fish > ~/.config/fish/completions/ecom-ingest.fish
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Completions {
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(self, mut command: Command) -> Result<()> {
+        let mut text = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "ecom-ingest", &mut text);
+        // Of a name with a hyphen clap_complete makes one label for bash where it goes down to a command, another where it is there.
+        let text = String::from_utf8_lossy(&text).replace("ecom__subcmd__ingest", "ecom__ingest");
+        output::text(&text)
+    }
+}

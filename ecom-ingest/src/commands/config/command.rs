@@ -1,0 +1,52 @@
+//! The command `config`: checks the configuration file, or prints the values of all options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Command, Subcommand};
+use ecom_ingest::output;
+use ecom_stream::{Error, ErrorKind, Result};
+
+use super::file::ConfigFile;
+use super::layers::ask_environment;
+use super::print::printed;
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Checks the file: every key must be an option, every value one that it takes, and mapping and input must be there
+    Check,
+    /// Prints every option with its value and where that comes from, as a file that can be used; secrets are hidden
+    Print,
+}
+
+impl Config {
+    pub(crate) fn run(self, command: Command, path: Option<PathBuf>) -> Result<()> {
+        let command = ask_environment(command);
+        match self.command {
+            ConfigCommand::Check => {
+                let Some(path) = path else {
+                    return Err(Error::new(ErrorKind::Configuration, "there is no file to check")
+                        .hint("name one: --config FILE, or ECOM_CONFIG in the environment"));
+                };
+                let file = ConfigFile::read(&path)?;
+                file.check(&command)?;
+                file.check_places()?;
+                file.warn_of_readers();
+                output::line(&format!(
+                    "{}: {} options, all good",
+                    path.display(),
+                    file.settings.len()
+                ))
+            }
+            ConfigCommand::Print => {
+                let file = path.map(|path| ConfigFile::read(&path)).transpose()?;
+                output::text(&printed(command, file.as_ref())?)
+            }
+        }
+    }
+}

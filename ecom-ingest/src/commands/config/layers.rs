@@ -1,0 +1,138 @@
+//! The layers of options below the flags: the environment, and the values of the configuration file.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::file::{ConfigFile, Setting};
+use super::options::is_setting;
+
+/// Gives every option a variable of the environment, `ECOM_INPUT` for `--input`, and every switch a value, so that a flag can
+/// also switch off what the file switches on.
+pub(super) fn ask_environment(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let arg = match (arg.get_env(), is_setting(&arg)) {
+            (Some(variable), _) if is_empty(variable) => arg.env(None),
+            (Some(_), _) => arg,
+            (None, true) => {
+                let variable = format!("ECOM_{}", arg.get_id().as_str().to_uppercase());
+                match is_empty(variable.as_ref()) {
+                    true => arg,
+                    false => arg.env(variable).hide_env(true),
+                }
+            }
+            (None, false) => return arg,
+        };
+        match arg.get_action() {
+            ArgAction::SetTrue => as_choice(arg),
+            _ => arg,
+        }
+    });
+    command.mut_subcommands(ask_environment)
+}
+
+/// As scripts set what they leave open.
+fn is_empty(variable: &OsStr) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
+fn as_choice(switch: Arg) -> Arg {
+    switch
+        .action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .value_name("false")
+        .value_parser(BoolishValueParser::new())
+        .default_missing_value("true")
+        .default_value("false")
+        .hide_default_value(true)
+        .hide_possible_values(true)
+}
+
+/// Makes what the file says the defaults of the command that was given.
+pub(super) fn put_under(command: Command, file: &ConfigFile, given: &ArgMatches) -> Command {
+    let mut path = Vec::new();
+    let mut last = given;
+    while let Some((name, below)) = last.subcommand() {
+        path.push(name.to_owned());
+        last = below;
+    }
+    let is_given = |id: &str| is_explicit(last, id);
+    put_under_one(command, file, &path, 0, &is_given)
+}
+
+fn put_under_one(
+    command: Command,
+    file: &ConfigFile,
+    path: &[String],
+    depth: usize,
+    is_given: &dyn Fn(&str) -> bool,
+) -> Command {
+    let mut with_defaults = command.clone();
+    for arg in command.get_arguments().filter(|arg| is_setting(arg)) {
+        let Some(setting) = setting_of(file, &path[..depth], path, arg.get_id().as_str()) else {
+            continue;
+        };
+        let rivals = command.get_arg_conflicts_with(arg);
+        if rivals.iter().any(|rival| is_given(rival.get_id().as_str())) {
+            continue;
+        }
+        let value = setting.value.clone();
+        with_defaults = with_defaults.mut_arg(arg.get_id(), |arg| arg.required(false).default_value(value));
+    }
+    match path.get(depth) {
+        None => with_defaults,
+        Some(name) => {
+            let Some(below) = command.find_subcommand(name) else {
+                return with_defaults;
+            };
+            let below = put_under_one(below.clone(), file, path, depth + 1, is_given);
+            with_defaults.mut_subcommand(name, |_| below)
+        }
+    }
+}
+
+/// What the file says of an option: the section of the command before those above it.
+pub(super) fn setting_of<'a>(
+    file: &'a ConfigFile,
+    command: &[String],
+    called: &[String],
+    key: &str,
+) -> Option<&'a Setting> {
+    let said = file.settings.iter().filter(|setting| setting.key == key);
+    // An option of the whole program may stand in the section of the command that is called, too.
+    let reach = if command.is_empty() { called } else { command };
+    said.filter(|setting| reach.starts_with(&setting.section))
+        .max_by_key(|setting| setting.section.len())
+}
+
+fn is_explicit(matches: &ArgMatches, id: &str) -> bool {
+    use clap::parser::ValueSource::{CommandLine, EnvVariable};
+    matches.try_contains_id(id).is_ok() && matches!(matches.value_source(id), Some(CommandLine | EnvVariable))
+}
+
+/// Where the value of an option comes from, in words; the value, if it has one.
+pub(super) fn source(
+    matches: &ArgMatches,
+    arg: &Arg,
+    file: Option<(&ConfigFile, &Setting)>,
+) -> (Option<String>, String) {
+    use clap::parser::ValueSource::EnvVariable;
+    let id = arg.get_id().as_str();
+    let value = matches
+        .get_raw(id)
+        .and_then(|mut raw| raw.next())
+        .map(|raw| PathBuf::from(raw).display().to_string());
+    let source = match (matches.value_source(id), file) {
+        (Some(EnvVariable), _) => {
+            let variable = arg.get_env().unwrap_or_default();
+            format!("environment, {}", variable.display())
+        }
+        (Some(_), Some((file, setting))) => format!("{}, line {}", file.path.display(), setting.line),
+        (Some(_), None) => "default".to_owned(),
+        (None, _) => "not set".to_owned(),
+    };
+    (value, source)
+}

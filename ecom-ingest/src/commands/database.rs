@@ -1,0 +1,46 @@
+//! The options that name the database, shared by most commands.
+
+use std::time::Duration;
+
+use clap::Args;
+use ecom_sink_pg::{Console, Maintenance, PgSink};
+use ecom_stream::Result;
+
+/// Which database.
+#[derive(Debug, Args)]
+pub(super) struct Database {
+    /// The database, as postgresql://user:password@host:5432/database; better given in the environment, where other users
+    /// of the machine don't see it. What it leaves open is taken from PGHOST, PGUSER, PGPASSWORD and their like
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+
+    /// How long to wait at the start for a database that can't be reached
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    wait: Duration,
+}
+
+impl Database {
+    pub(super) fn sink(&self) -> Result<PgSink> {
+        let sink = match &self.database_url {
+            Some(url) => PgSink::from_url(url)?,
+            None => PgSink::from_env()?,
+        };
+        Ok(sink.wait_for_server(self.wait))
+    }
+
+    pub(super) fn console(&self) -> Result<Console> {
+        let console = match &self.database_url {
+            Some(url) => Console::from_url(url)?,
+            None => Console::from_env()?,
+        };
+        Ok(console.wait_for_server(self.wait))
+    }
+
+    pub(super) fn maintenance(&self) -> Result<Maintenance> {
+        let maintenance = match &self.database_url {
+            Some(url) => Maintenance::from_url(url)?,
+            None => Maintenance::from_env()?,
+        };
+        Ok(maintenance.wait_for_server(self.wait))
+    }
+}

@@ -1,0 +1,26 @@
+//! The command `infer`: proposes a mapping for a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ecom_ingest::output;
+use ecom_stream::Result;
+use ecom_stream::infer::infer_mapping;
+
+#[derive(Debug, Args)]
+pub(crate) struct Infer {
+    /// A file like those to come, compressed or not; its first MiB is looked at
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Infer {
+    pub(crate) async fn run(self) -> Result<()> {
+        let proposal = infer_mapping(&self.file).await?;
+        output::text(&proposal.toml)?;
+        if !proposal.missing.is_empty() {
+            tracing::warn!("to be filled in before it can be used: {}", proposal.missing.join(", "));
+        }
+        Ok(())
+    }
+}

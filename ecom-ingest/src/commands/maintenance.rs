@@ -1,0 +1,108 @@
+//! The commands `settle`, `retain` and `layout`, which maintain the table.
+
+use std::time::Duration;
+
+use clap::Args;
+use ecom_ingest::format::{count, to_the_minute};
+use ecom_ingest::output;
+use ecom_sink_pg::{IndexProfile, Layout, PartitionWidth, Retention, Settled};
+use ecom_stream::Result;
+
+use super::database::Database;
+
+#[derive(Debug, Args)]
+pub(crate) struct Settle {
+    /// Of partitions whose time ended at least so long ago
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    rested: Duration,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Settle {
+    pub(crate) async fn run(self) -> Result<()> {
+        let Settled {
+            built, failed, is_busy, ..
+        } = self.database.maintenance()?.settle(self.rested).await?;
+        if !failed.is_empty() {
+            tracing::warn!("could not build {}; run it again", failed.join(", "));
+        }
+        match (is_busy, built.len(), failed.len()) {
+            (true, ..) => output::line("another session is settling: nothing to do here"),
+            (_, 0, 0) => output::line("nothing to do: all partitions that rest are settled"),
+            (_, 0, _) => Ok(()),
+            _ => output::line(&format!("built {}", built.join(", "))),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "ecom-ingest retain [OPTIONS]")]
+pub(crate) struct Retain {
+    /// How many days are kept, back from now; it must be said, here, in the environment or in the file
+    #[arg(long)]
+    days: u16,
+
+    /// Only tell what would go
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Retain {
+    pub(crate) async fn run(self) -> Result<()> {
+        let retention = Retention::days(self.days).dry_run(self.dry_run);
+        let retained = self.database.maintenance()?.retain(retention).await?;
+        if retained.is_busy {
+            return output::line("another session is at it: nothing to do here");
+        }
+        let partitions = match &*retained.partitions {
+            [] => "no partitions".to_owned(),
+            partitions => format!("the partitions {}", partitions.join(", ")),
+        };
+        let done = if self.dry_run { "would drop" } else { "dropped" };
+        output::line(&format!(
+            "older than {}: {done} {partitions}, and {} dead letters",
+            to_the_minute(retained.cutoff),
+            count(retained.dead_letters)
+        ))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeLayout {
+    /// How much time a partition holds: hour, day or month
+    #[arg(long, value_name = "WIDTH")]
+    partition_width: Option<PartitionWidth>,
+
+    /// Which indexes a partition has: lean, until it is settled, or full, from the start, which makes loading slower
+    #[arg(long, value_name = "PROFILE")]
+    index_profile: Option<IndexProfile>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl ChangeLayout {
+    pub(crate) async fn run(self) -> Result<()> {
+        let maintenance = self.database.maintenance()?;
+        let layout = match (self.partition_width, self.index_profile) {
+            (None, None) => maintenance.layout().await?,
+            (width, profile) => maintenance.change_layout(width, profile).await?,
+        };
+        let Layout {
+            partition_width,
+            index_profile,
+            partitions,
+            settled_partitions,
+            ..
+        } = layout;
+        output::line(&format!(
+            "a new partition holds one {partition_width} and has {index_profile} indexes; there are {partitions}, of which \
+             {settled_partitions} are settled"
+        ))
+    }
+}

@@ -1,0 +1,409 @@
+//! The command `rejects`: lists and exports records that were refused, and retries corrected ones.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use ecom_ingest::format::{count, duration, on_one_line};
+use ecom_ingest::output;
+use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Refused, Retried};
+use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
+
+use super::database::Database;
+
+#[derive(Debug, Args)]
+pub(crate) struct Rejects {
+    #[command(subcommand)]
+    command: RejectsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RejectsCommand {
+    /// Shows the last ones, with how each is mended and put in again
+    List(List),
+    /// Writes them to CSV files, the record as it was behind why it was refused, to be mended
+    Export(Export),
+    /// Puts the rows of an exported file in again, after it was mended; or, without a file, those that are chosen as they are
+    Retry(Retry),
+}
+
+/// Which rejects.
+#[derive(Debug, Args)]
+#[group(id = "choice", multiple = true)]
+struct Choice {
+    /// Refused for this reason
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+
+    /// From this file, by its path below the input directory
+    #[arg(long, value_name = "PATH")]
+    file: Option<String>,
+
+    /// With this number; can be given several times
+    #[arg(long, value_name = "N")]
+    id: Vec<i64>,
+
+    /// Of the pipeline of this name
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+impl Choice {
+    fn filter(&self) -> LetterFilter {
+        let filter = LetterFilter::waiting()
+            .reason(self.reason.clone())
+            .path(self.file.clone())
+            .pipeline(self.only.clone());
+        match self.id.is_empty() {
+            true => filter,
+            false => filter.ids(self.id.clone()),
+        }
+    }
+
+    /// What is to be said where nothing was found: the all-clear only where nothing waits at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] where there is no such reason.
+    async fn none_found(&self, console: &Console) -> Result<String> {
+        let reasons = console.reasons().await?;
+        if let Some(reason) = &self.reason {
+            let known = Reason::ALL.iter().map(Reason::as_str);
+            let known: Vec<&str> = known.chain(reasons.iter().map(|(reason, _)| reason.as_str())).collect();
+            if !known.contains(&reason.as_str()) && !reason.starts_with("sqlstate_") {
+                return Err(no_such_reason(reason, &known));
+            }
+        }
+        Ok(match reasons.iter().map(|(_, waiting)| waiting).sum() {
+            0 => "nothing that was refused waits\n".to_owned(),
+            1 => "none of those; 1 other waits\n".to_owned(),
+            others => format!("none of those; {} others wait\n", count(others)),
+        })
+    }
+}
+
+fn no_such_reason(reason: &str, known: &[&str]) -> Error {
+    let near = known
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(reason, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.6);
+    let hint = match near {
+        Some((_, near)) => format!("did you mean {near}?"),
+        None => "ecom-ingest status counts what was refused, by reason".to_owned(),
+    };
+    Error::new(ErrorKind::Configuration, format!("no such reason: {reason}")).hint(hint)
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    choice: Choice,
+
+    /// How many to show
+    #[arg(long, value_name = "N", default_value = "20")]
+    limit: u32,
+
+    /// Show those that were retried too
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+struct Export {
+    #[command(flatten)]
+    choice: Choice,
+
+    /// The directory for the files, which is made
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// The header for records of files that the ledger doesn't have one of, such as event_id,event_time,event_type
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+struct Retry {
+    /// A file that `rejects export` wrote and somebody mended
+    #[arg(value_name = "FILE", conflicts_with = "choice")]
+    mended: Option<PathBuf>,
+
+    #[command(flatten)]
+    choice: Choice,
+
+    /// All that wait, or all of those that are chosen, as they are; after a rule has changed, say
+    #[arg(long, conflicts_with = "mended")]
+    all: bool,
+
+    /// The mapping that their files were read by: one in TOML, or a ready one, rees46 or retailrocket
+    #[arg(long, value_name = "FILE")]
+    map: Option<String>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Rejects {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self.command {
+            RejectsCommand::List(list) => list.run().await,
+            RejectsCommand::Export(export) => export.run().await,
+            RejectsCommand::Retry(retry) => retry.run().await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let console = self.database.console()?;
+        let filter = self.choice.filter().with_resolved(self.all);
+        let letters = console.letters(&filter, self.limit).await?;
+        let text = match letters.len() {
+            0 => self.choice.none_found(&console).await?,
+            shown => {
+                let last = match shown as u32 == self.limit {
+                    true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
+                    false => "\n".to_owned(),
+                };
+                letters
+                    .iter()
+                    .map(in_words)
+                    .chain([last + &how_to_retry(&letters)])
+                    .collect()
+            }
+        };
+        output::text(&text)
+    }
+}
+
+fn how_to_retry(letters: &[Letter]) -> String {
+    let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
+    format!(
+        "To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then\n\
+         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. A row that goes in counts once, however often the file is retried.\n"
+    )
+}
+
+fn in_words(letter: &Letter) -> String {
+    let place = match (&letter.split, letter.record, letter.byte_offset) {
+        (Some(split), Some(record), Some(byte)) => format!("{} record {record}, byte {byte}", split.path()),
+        _ => "made by a transform".to_owned(),
+    };
+    let age = time::OffsetDateTime::now_utc() - letter.rejected_at;
+    let mut text = format!(
+        "#{} {place}, {} ago\n  why    {}: {}\n",
+        letter.id,
+        duration(age.try_into().unwrap_or_default()),
+        letter.reason,
+        on_one_line(&letter.detail),
+    );
+    if let Some(raw) = &letter.raw {
+        text.push_str(&format!("  row    {}\n", readable(raw)));
+    }
+    if letter.resolved_at.is_some() {
+        text.push_str("  done   retried, and in the table\n");
+        return text;
+    }
+    if let Some(remedy) = remedy(&Reason::from(letter.reason.clone()), letter.is_mapped) {
+        text.push_str(&format!("  mend   {remedy}\n"));
+    }
+    let id = letter.id;
+    text.push_str(&format!(
+        "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, mend it, \
+         ecom-ingest rejects retry reject-{id}/rejects.csv{}\n",
+        by_mapping(letter.is_mapped)
+    ));
+    text
+}
+
+fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
+    match is_mapped {
+        true => reason.remedy_by_mapping(),
+        false => reason.remedy(),
+    }
+}
+
+fn by_mapping(is_mapped: bool) -> &'static str {
+    if is_mapped { " --map MAPPING" } else { "" }
+}
+
+/// The beginning, on one line.
+fn readable(raw: &[u8]) -> String {
+    const MOST_CHARS: usize = 160;
+    let text = String::from_utf8_lossy(raw);
+    let mut shown: String = on_one_line(&text.chars().take(MOST_CHARS).collect::<String>());
+    if text.chars().nth(MOST_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+impl Export {
+    async fn run(self) -> Result<()> {
+        let console = self.database.console()?;
+        let columns = (!self.columns.is_empty()).then_some(&*self.columns);
+        let exported = console.export(&self.choice.filter(), columns, &self.to).await?;
+        warn_of_left_out(&exported);
+        let left_out = exported.headless.len() + exported.unprintable.len();
+        let mut text = match exported.letters {
+            0 if left_out > 0 => "nothing was exported\n".to_owned(),
+            0 => self.choice.none_found(&console).await?,
+            letters => format!("{} in {}\n", rejects(letters), self.to.display()),
+        };
+        for file in &exported.files {
+            let of = match exported.files.len() {
+                1 => String::new(),
+                _ => format!(" of {}", Vec::from_iter(file.pipelines.clone()).join(", ")),
+            };
+            text.push_str(&format!(
+                "mend the rows{of}, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
+                file.path.display(),
+                by_mapping(file.is_mapped)
+            ));
+        }
+        output::text(&text)
+    }
+}
+
+fn rejects(number: u64) -> String {
+    match number {
+        1 => "1 reject".to_owned(),
+        _ => format!("{} rejects", count(number)),
+    }
+}
+
+fn warn_of_left_out(exported: &Exported) {
+    let ids = |ids: &[i64]| {
+        let shown: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
+        let more = if ids.len() > 10 { " …" } else { "" };
+        let left_out = rejects(ids.len() as u64);
+        format!("{left_out} left out ({}{more})", shown.join(", "))
+    };
+    if !exported.headless.is_empty() {
+        tracing::warn!(
+            "{}: the header of their file is not known; name it with --columns event_id,event_time,…",
+            ids(&exported.headless)
+        );
+    }
+    if !exported.unprintable.is_empty() {
+        tracing::warn!(
+            "{}: their bytes are cut off, or have quotes that would swallow the next row; mend them in their file, and put \
+             them as a new file into the input directory",
+            ids(&exported.unprintable)
+        );
+    }
+}
+
+impl Retry {
+    async fn run(self) -> Result<()> {
+        let choice = &self.choice;
+        let is_chosen =
+            choice.reason.is_some() || choice.file.is_some() || choice.only.is_some() || !choice.id.is_empty();
+        if self.mended.is_none() && !self.all && !is_chosen {
+            return Err(Error::new(ErrorKind::Configuration, "which rejects?").hint(
+                "name a file that ecom-ingest rejects export wrote, or choose those to be retried as they are: --reason CODE, \
+                 --file PATH, --id N or --all",
+            ));
+        }
+        let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
+        let console = self.database.console()?;
+        let (retried, how_to_mend) = match &self.mended {
+            Some(file) => {
+                let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
+                (
+                    retried,
+                    "mend them in the file and retry it: rows that went in are passed over",
+                )
+            }
+            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
+                Some(retried) => (
+                    retried,
+                    "ecom-ingest rejects export --to DIR writes them to files, to be mended and retried",
+                ),
+                None => return output::text(&self.choice.none_found(&console).await?),
+            },
+        };
+        tell(self.mended.as_deref(), &retried.refused, mapping.is_some());
+        output::line(&format!(
+            "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
+            count(retried.stored),
+            count(retried.duplicates),
+            count(retried.settled_before),
+            count(retried.refused.len() as u64),
+        ))?;
+        match retried.refused.len() {
+            0 => Ok(()),
+            left => {
+                let rows = if left == 1 { "row" } else { "rows" };
+                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still can't be used")).hint(how_to_mend))
+            }
+        }
+    }
+}
+
+/// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
+fn tell(mended: Option<&Path>, refused: &[Refused], is_mapped: bool) {
+    const MOST_TOLD: usize = 20;
+    for refused in refused.iter().take(MOST_TOLD) {
+        let id = refused.id.map(|id| format!("reject_id {id}"));
+        let place = match (mended, &refused.first) {
+            (Some(file), _) => Some(format!("{} record {}", file.display(), refused.record)),
+            (None, Some((path, record))) => Some(format!("{path} record {record}")),
+            (None, None) => None,
+        };
+        let what = Vec::from_iter([place, id].into_iter().flatten()).join(", ");
+        let remedy =
+            remedy(&refused.refusal.reason, is_mapped).map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        tracing::warn!("{what}: {}{remedy}", refused.refusal);
+    }
+    if refused.len() > MOST_TOLD {
+        tracing::warn!("and {} more", refused.len() - MOST_TOLD);
+    }
+}
+
+/// Nothing where there are none of those.
+async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Option<Retried>> {
+    let dir = private_directory()?;
+    let exported = console.export(filter, None, &dir).await;
+    let retried = match &exported {
+        Ok(exported) => retry_all(console, exported, mapping).await,
+        Err(_) => Ok(Retried::default()),
+    };
+    if let Err(err) = std::fs::remove_dir_all(&dir) {
+        tracing::warn!("can't remove {}: {err}", dir.display());
+    }
+    let exported = exported?;
+    warn_of_left_out(&exported);
+    let retried = retried?;
+    let is_none = exported.letters == 0 && exported.headless.is_empty() && exported.unprintable.is_empty();
+    Ok((!is_none).then_some(retried))
+}
+
+/// A new directory that nobody else can enter: others must neither read the rows nor change them on their way.
+fn private_directory() -> Result<PathBuf> {
+    let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{:032x}", rand::random::<u128>()));
+    let made = DirBuilder::new().mode(0o700).create(&dir);
+    made.map_err(|err| Error::new(ErrorKind::Sink, format!("can't make {}", dir.display())).caused_by(err))?;
+    Ok(dir)
+}
+
+async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
+    let mut all = Retried::default();
+    for file in &exported.files {
+        let retried = console.retry(&file.path, mapping, Rules::default()).await?;
+        all.stored += retried.stored;
+        all.duplicates += retried.duplicates;
+        all.settled_before += retried.settled_before;
+        all.refused.extend(retried.refused);
+    }
+    all.refused.sort_by_key(|refused| refused.id);
+    Ok(all)
+}

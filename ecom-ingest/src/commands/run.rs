@@ -1,0 +1,175 @@
+//! The command `run`: loads the files of a directory.
+
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ecom_ingest::progress::{Form, Total, bytes_to_read, count_csv_files, counts_in_words};
+use ecom_ingest::{Page, Service};
+use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, stop_signal};
+
+use super::database::Database;
+use super::help::AFTER_HELP;
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, override_usage = "ecom-ingest run [OPTIONS]")]
+pub(crate) struct Run {
+    /// The directory with the CSV files; it must be named, here, in the environment or in the file
+    #[arg(long, value_name = "DIR")]
+    input: PathBuf,
+
+    /// How to read files of another layout: a mapping in TOML, or a ready one, rees46 or retailrocket; docs/files.md has the
+    /// keys, and ecom-ingest infer proposes one
+    #[arg(long, value_name = "FILE")]
+    map: Option<String>,
+
+    /// Load the files in sub-directories too, such as date=2026-11-01/hour=09/
+    #[arg(long)]
+    recursive: bool,
+
+    #[command(flatten)]
+    database: Database,
+
+    /// Load what is there, then end; a file that is still written to is read as far as it is
+    #[arg(long)]
+    once: bool,
+
+    /// Move each file to this directory once all of it is committed; no other program may read the files
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+
+    /// Delete each file once all of it is committed; no other program may read the files
+    #[arg(long, conflicts_with = "archive")]
+    delete: bool,
+
+    /// Read a file that has the same bytes as one read before under another name, instead of skipping it
+    #[arg(long)]
+    allow_copies: bool,
+
+    /// The name under which the database knows this pipeline; give each input directory its own
+    #[arg(long, value_name = "NAME", default_value = "events")]
+    pipeline: String,
+
+    /// The input directory has moved since the last run, with the same files
+    #[arg(long)]
+    moved: bool,
+
+    /// End the instance that runs this pipeline, instead of standing by until it ends; for a start by hand, not for a service
+    #[arg(long)]
+    take_over: bool,
+
+    /// How many connections write at the same time
+    #[arg(long, value_name = "N", default_value = "2")]
+    connections: NonZeroUsize,
+
+    /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    settle: Duration,
+
+    /// Build the indexes that only reading needs, beside the loading, on partitions whose time ended so long ago and that
+    /// receive no rows; without this, ecom-ingest settle does it. The role must own the table
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    settle_partitions: Option<Duration>,
+
+    /// How progress is told
+    #[arg(long, value_name = "FORM", value_enum, default_value = "auto")]
+    progress: Form,
+
+    /// Serve metrics for Prometheus, health and progress over HTTP at this address, such as 127.0.0.1:9187; it has no password
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    listen: Option<SocketAddr>,
+}
+
+/// A port alone is one of this machine.
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    let port: std::result::Result<u16, _> = text.parse();
+    match (port, text.parse()) {
+        (Ok(port), _) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        (_, Ok(address)) => Ok(address),
+        _ => Err("an address looks like 127.0.0.1:9187, or is a port of this machine".to_owned()),
+    }
+}
+
+impl Run {
+    pub(crate) async fn run(self) -> Result<()> {
+        let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
+        let until = if self.once {
+            "what is there"
+        } else {
+            "what comes, until Ctrl-C"
+        };
+        tracing::info!(
+            "loading {} as pipeline {:?}: {until}",
+            self.input.display(),
+            self.pipeline
+        );
+        let (mut source, mut rules) = (CsvDirSource::new(&self.input).settle_for(self.settle), Rules::default());
+        if let Some(mapping) = mapping {
+            source = source.mapping(&mapping);
+            rules = rules.mapping(mapping);
+        }
+        if self.recursive {
+            source = source.recursive();
+        }
+        if self.once {
+            source = source.available_now();
+        }
+        if self.allow_copies {
+            source = source.allow_copies();
+        }
+        if self.delete {
+            source = source.after_commit(AfterCommit::Delete);
+        }
+        if let Some(archive) = &self.archive {
+            source = source.after_commit(AfterCommit::Archive(archive.clone()));
+        }
+        let mut service = Service::new(&self.pipeline, self.input.display().to_string(), "ecom.events");
+        if let Some(rested) = self.settle_partitions {
+            service = service.keep_settled(self.database.maintenance()?, rested);
+        }
+        if let Some(at) = self.listen {
+            service = service.page(Page::open(at).await?);
+        }
+        let has_bar = self.progress == Form::Auto && std::io::stderr().is_terminal();
+        let total = match self.once && has_bar {
+            true => bytes_to_read(&self.input, self.recursive, &self.database.console()?, &self.pipeline).await,
+            false => Total::Endless,
+        };
+        let sink = self
+            .database
+            .sink()?
+            .pipeline(&self.pipeline)
+            .moved(self.moved)
+            .take_over(self.take_over)
+            .connections(self.connections);
+        let standing = sink.standing();
+        let pipeline = source.validate(rules).stamp().to(sink);
+        let progress = pipeline.subscribe();
+        let service = service.progress(self.progress, total);
+        let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
+        let ended = if summary.stopped { "stopped" } else { "done" };
+        tracing::info!("{ended}: {}", counts_in_words(&summary.counts));
+        if summary.counts.rejected > 0 {
+            tracing::info!("what was refused, and how to mend it: ecom-ingest rejects list");
+        }
+        if self.once && !summary.stopped && progress.latest().is_none() {
+            match count_csv_files(&self.input, self.recursive) {
+                0 => tracing::warn!("there are no CSV files in {}", self.input.display()),
+                files => tracing::info!("CSV files in {}: {files}, all read before", self.input.display()),
+            }
+        }
+        let splits = progress.latest().map(|last| last.splits).unwrap_or_default();
+        match splits.damaged + splits.set_aside {
+            0 => {}
+            files => {
+                tracing::warn!(
+                    "files that can't be used, wholly or from some place on: {files}; ecom-ingest status tells what to do"
+                );
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Formats numbers, times and texts for people.
+
+use std::time::Duration;
+
+use time::{OffsetDateTime, UtcOffset};
+
+/// A number with commas between the thousands: `1,234,567`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of bytes in the unit that suits it: `1.2 MB`.
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+const DAY: u64 = 86_400;
+
+/// A text with control characters escaped, so that a terminal obeys nothing in it.
+pub fn on_one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() {
+            true => shown.extend(char.escape_default()),
+            false => shown.push(char),
+        }
+    }
+    shown
+}
+
+/// A text quoted for a shell, where it must be, whatever is in it.
+pub fn shell_quoted(text: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./:=@%+,".contains(char);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let mut quoted = "$'".to_owned();
+    for char in text.chars() {
+        match char {
+            '\'' | '\\' => quoted.extend(['\\', char]),
+            char if char.is_control() => {
+                let mut bytes = [0; 4];
+                let bytes = char.encode_utf8(&mut bytes).bytes();
+                quoted.extend(bytes.map(|byte| format!("\\x{byte:02x}")));
+            }
+            char => quoted.push(char),
+        }
+    }
+    quoted + "'"
+}
+
+/// A time in UTC, to the minute: `2026-08-28 13:35 UTC`.
+pub fn to_the_minute(time: OffsetDateTime) -> String {
+    let time = time.to_offset(UtcOffset::UTC);
+    let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+    format!("{date} {hour:02}:{minute:02} UTC")
+}
+
+/// A span of time in few digits: `90 ms`, `2.3 s`, `3days 2h 1m`.
+pub fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{:.1} s", time.as_secs_f64()),
+        seconds if seconds >= 100 * DAY => format!("{} days", count(seconds / DAY)),
+        seconds => {
+            let unit = [3_600, 60, 1]
+                .into_iter()
+                .find(|unit| seconds >= 100 * unit)
+                .unwrap_or(1);
+            humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let day = Duration::from_secs(DAY);
+        for (time, text) in [
+            (Duration::from_millis(90), "90 ms"),
+            (Duration::from_millis(2_340), "2.3 s"),
+            (Duration::from_secs(90), "1m 30s"),
+            (day * 3 + Duration::from_secs(7_260), "3days 2h 1m"),
+            (day * 2_614, "2,614 days"),
+        ] {
+            assert_eq!(duration(time), text);
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        assert_eq!(on_one_line("Mä\x1b[2J\nx"), "Mä\\u{1b}[2J\\nx");
+    }
+
+    #[test]
+    fn a_shell_reads_what_was_meant() {
+        for (text, word) in [
+            ("/srv/shop/a-1.csv", "/srv/shop/a-1.csv"),
+            ("", "''"),
+            ("my $(rm) file", "'my $(rm) file'"),
+            ("l'été", r"'l'\''été'"),
+            ("a'\x1b[2J\n", r"$'a\'\x1b[2J\x0a'"),
+        ] {
+            assert_eq!(shell_quoted(text), word);
+            let printf = std::process::Command::new("bash")
+                .args(["-c", &format!("printf %s. {word}")])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(printf.stdout).unwrap(), format!("{text}."));
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        let moment = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_787_924_159);
+        let elsewhere = moment.to_offset(UtcOffset::from_hms(-5, 0, 0).unwrap());
+        assert_eq!(to_the_minute(elsewhere), "2026-08-28 13:35 UTC");
+    }
+
+    #[test]
+    fn thousands_are_apart() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), text);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The health of a run: whether it is alive and whether it is ready, with reasons.
+
+use std::time::Duration;
+
+use ecom_sink_pg::{Standing, StandingReceiver};
+use ecom_stream::Activity;
+
+use crate::format::duration;
+
+/// Records that are on their way for so long without anything moving are stuck: each wait of the sink ends long before.
+const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// Whether a run is alive, and whether it is ready, as a service manager or an orchestrator asks.
+#[derive(Debug, Clone)]
+pub struct Health {
+    pub(crate) standing: StandingReceiver,
+    activity: Activity,
+}
+
+impl Health {
+    /// The health of the run of a pipeline, by what its sink and the pipeline itself tell.
+    ///
+    /// ```no_run
+    /// # use ecom_ingest::Health;
+    /// # use ecom_sink_pg::PgSink;
+    /// # use ecom_stream::{CsvDirSource, Rules, SourceExt};
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let sink = PgSink::from_env()?;
+    /// let standing = sink.standing();
+    /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).to(sink);
+    /// let health = Health::new(standing, pipeline.activity());
+    /// assert!(health.is_ready().is_err(), "it has not begun");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn new(standing: StandingReceiver, activity: Activity) -> Self {
+        Self { standing, activity }
+    }
+
+    /// Whether restarting it would not help. Waiting for the server, or for another instance, is no reason to.
+    ///
+    /// # Errors
+    ///
+    /// Why it would help, in words; what it does is in words too.
+    pub fn is_alive(&self) -> Result<String, String> {
+        let stands = self.standing.now();
+        match (&stands, self.activity.stuck_for()) {
+            (Standing::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
+                "records are on their way to the database, and nothing has moved for {}",
+                duration(stuck)
+            )),
+            (Standing::Overtaken, _) => Err(in_words(&stands)),
+            _ => Ok(in_words(&stands)),
+        }
+    }
+
+    /// Whether what comes is loaded, by this instance or by the one that it stands by for.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not ready, in words; what it does is in words too.
+    pub fn is_ready(&self) -> Result<String, String> {
+        let stands = self.standing.now();
+        match stands {
+            Standing::Leading | Standing::StandingBy { .. } => self.is_alive(),
+            _ => Err(in_words(&stands)),
+        }
+    }
+}
+
+pub(crate) fn in_words(standing: &Standing) -> String {
+    match standing {
+        Standing::Connecting => "connecting to the database".to_owned(),
+        Standing::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
+        Standing::Leading => "loading what comes".to_owned(),
+        Standing::Failing { why } => format!("trying again: {why}"),
+        Standing::Overtaken => "another instance has taken over".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,209 @@
+//! The HTTP page of a run: metrics, health and progress.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, ProgressReceiver, QueryProgress, Result};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::health::Health;
+
+/// More than any monitoring opens; others wait.
+const MOST_CONNECTIONS: usize = 32;
+/// A connection is for one request, and ends after so long whoever dawdles: those that wait shall have their turn.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
+const MOST_HEADER_BYTES: usize = 16 << 10;
+/// So often samples of histograms are put into their buckets, where nobody asks.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+const INDEX: &str = "\
+/metrics   for Prometheus
+/livez     whether restarting would help: 200 or 503, with the reason
+/readyz    whether what comes is loaded: 200 or 503, with the reason
+/progress  the last progress as JSON, with the field names of Spark's StreamingQueryProgress
+";
+
+/// What is served.
+struct Site {
+    metrics: PrometheusHandle,
+    health: Health,
+    progress: ProgressReceiver,
+    told: Mutex<QueryProgress>,
+}
+
+/// The page of a run: its metrics for Prometheus, its health and its progress, over HTTP.
+///
+/// | path | |
+/// |---|---|
+/// | `/metrics` | for Prometheus |
+/// | `/livez` | [`Health::is_alive`] as 200 or 503, with the reason |
+/// | `/readyz` | [`Health::is_ready`] as 200 or 503, with the reason |
+/// | `/progress` | the last progress as JSON, with the field names of Spark's `StreamingQueryProgress` |
+#[derive(Debug)]
+#[must_use = "a page is served by a service, or by serve()"]
+pub struct Page {
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+}
+
+impl Page {
+    /// Opens the address, so that one that can't be used is told before anything runs, and collects metrics from now on.
+    /// A process has one page, since it has one recorder of metrics.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the address is taken or is not of this machine, and when the process has a recorder
+    /// of metrics already.
+    pub async fn open(at: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(at).await.map_err(|err| {
+            Error::new(ErrorKind::Configuration, format!("can't listen at {at}"))
+                .hint("choose a free port with --listen 127.0.0.1:PORT")
+                .caused_by(err)
+        })?;
+        if let Ok(at) = listener.local_addr() {
+            tracing::info!("metrics, health and progress at http://{at}/");
+            if !at.ip().is_loopback() {
+                tracing::warn!("whoever can reach {at} can read them: it has no password");
+            }
+        }
+        Ok(Self {
+            listener,
+            metrics: install_metrics()?,
+        })
+    }
+
+    /// Serves until the future is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Connections that are open are answered all the same.
+    pub async fn serve(self, health: Health, progress: ProgressReceiver, told: QueryProgress) {
+        let Self { listener, metrics } = self;
+        let site = Arc::new(Site {
+            metrics,
+            health,
+            progress,
+            told: Mutex::new(told),
+        });
+        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            let accepted = tokio::select! {
+                _ = upkeep.tick() => {
+                    site.metrics.run_upkeep();
+                    continue;
+                }
+                accepted = accept(&listener, &room) => accepted,
+            };
+            let Ok((stream, permit)) = accepted else {
+                // Such as too many open files: it passes.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let site = Arc::clone(&site);
+            tokio::spawn(async move {
+                let answer = service_fn(|request| {
+                    let site = Arc::clone(&site);
+                    async move { Ok::<_, Infallible>(site.answer(&request)) }
+                });
+                let mut http = http1::Builder::new();
+                http.timer(TokioTimer::new())
+                    .header_read_timeout(CONNECTION_WITHIN)
+                    .max_buf_size(MOST_HEADER_BYTES)
+                    .keep_alive(false);
+                let served = http.serve_connection(TokioIo::new(stream), answer);
+                match tokio::time::timeout(CONNECTION_WITHIN, served).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(err)) => tracing::debug!("a request ended: {err}"),
+                    Err(_) => tracing::debug!("a request took too long"),
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+/// Collects metrics of the whole process from now on.
+fn install_metrics() -> Result<PrometheusHandle> {
+    const SECONDS: &[f64] = &[
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    ];
+    const RECORDS: &[f64] = &[1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 20_000.0];
+    let cant = |err| Error::new(ErrorKind::Configuration, "can't collect metrics").caused_by(err);
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS))
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(cant)?;
+    ecom_stream::metrics::describe();
+    ecom_sink_pg::metrics::describe();
+    metrics::describe_gauge!("ecom_build_info", "Always 1; the labels tell which program this is.");
+    metrics::gauge!("ecom_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+/// The next connection, once there is room for it.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((listener.accept().await?.0, permit))
+}
+
+impl Site {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            let mut response = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".into());
+            let allowed = hyper::header::HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(ALLOW, allowed);
+            return response;
+        }
+        match request.uri().path() {
+            "/" => response(StatusCode::OK, TEXT, INDEX.into()),
+            "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.render()),
+            "/livez" => told(self.health.is_alive()),
+            "/readyz" => told(self.health.is_ready()),
+            "/progress" => match self.progress.latest() {
+                Some(progress) => {
+                    let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                    let json = told.of(&progress);
+                    response(StatusCode::OK, "application/json", format!("{json}\n"))
+                }
+                None => response(StatusCode::OK, "application/json", "null\n".into()),
+            },
+            _ => response(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                format!("there is no such page; these are:\n{INDEX}"),
+            ),
+        }
+    }
+}
+
+fn told(state: Result<String, String>) -> Response<Full<Bytes>> {
+    let (status, reason) = match state {
+        Ok(reason) => (StatusCode::OK, reason),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+    };
+    response(status, "text/plain; charset=utf-8", format!("{reason}\n"))
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    response
+}

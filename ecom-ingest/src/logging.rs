@@ -1,0 +1,54 @@
+//! The log of the program, on standard error.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use ecom_stream::{Error, ErrorKind, Result};
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
+use crate::progress::AroundTheLine;
+
+/// Writes the last lines of the log when it is dropped: to be held until the program ends.
+#[derive(Debug)]
+#[must_use = "the log ends when it is dropped"]
+pub struct LogGuard(#[allow(dead_code, reason = "it works by being dropped")] WorkerGuard);
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum Format {
+    /// Lines to read
+    Text,
+    /// An object a line
+    Json,
+}
+
+/// Starts the log of the process, on standard error, at the level that `RUST_LOG` says, or `info`.
+///
+/// Lines go above a [live line](crate::progress::LiveLine). A reader that stalls holds nothing up: lines are dropped instead.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`] when the process has a log already.
+pub fn start(format: Format) -> Result<LogGuard> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
+    // A reader of the log that stalls must not stall the ingest: lines are dropped instead.
+    let (log, guard) = tracing_appender::non_blocking(AroundTheLine);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(log)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    let started = match format {
+        Format::Text => log.try_init(),
+        Format::Json => log.json().flatten_event(true).try_init(),
+    };
+    match started {
+        Ok(()) => Ok(LogGuard(guard)),
+        Err(err) => Err(Error::new(
+            ErrorKind::Configuration,
+            format!("can't start the log: {err}"),
+        )),
+    }
+}

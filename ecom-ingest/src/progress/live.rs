@@ -1,0 +1,117 @@
+//! A live line on a terminal; lines of the log appear above it.
+
+use std::io::{self, Write};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use ecom_stream::{Progress, ProgressReceiver};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::total::Total;
+use super::words::speed_in_words;
+use crate::format::{count, duration};
+
+/// What is drawn on standard error.
+static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+const WITH_TOTAL: &str = "{bar:30} {percent:>3} %  {msg}";
+const WITHOUT_TOTAL: &str = "{spinner} {msg}";
+
+/// A line on standard error that shows how a run goes: a bar where the total is known. Gone from the screen when it is dropped.
+#[derive(Debug)]
+pub struct LiveLine {
+    bar: ProgressBar,
+    total: Total,
+}
+
+impl LiveLine {
+    /// Draws the line, and draws it again as time goes by.
+    #[must_use]
+    pub fn new(total: Total) -> Self {
+        let bar = match total {
+            Total::Bytes(bytes) => ProgressBar::new(bytes).with_style(style(WITH_TOTAL)),
+            Total::Unknown | Total::Endless => ProgressBar::new_spinner().with_style(style(WITHOUT_TOTAL)),
+        };
+        let bar = SCREEN.add(bar);
+        bar.set_message("nothing read yet");
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, total }
+    }
+
+    /// Shows progress until the run ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; the line is gone from the screen then.
+    pub async fn show(self, mut progress: ProgressReceiver) {
+        const AT_MOST_EVERY: Duration = Duration::from_millis(100);
+        while let Some(progress) = progress.next().await {
+            self.bar.set_position(progress.bytes);
+            self.bar.set_message(self.message(&progress));
+            tokio::time::sleep(AT_MOST_EVERY).await;
+        }
+    }
+
+    fn message(&self, progress: &Progress) -> String {
+        let counts = &progress.counts;
+        let mut message = format!("{} rows", count(counts.stored));
+        for (number, word) in [(counts.duplicates, "duplicates"), (counts.rejected, "rejected")] {
+            if number > 0 {
+                message.push_str(&format!(", {} {word}", count(number)));
+            }
+        }
+        let left = match self.total {
+            Total::Bytes(bytes) => time_left(progress, bytes).map(|left| format!("{} left", duration(left))),
+            Total::Unknown => Some("time left unknown".to_owned()),
+            Total::Endless => None,
+        };
+        match left {
+            Some(left) => message.push_str(&format!("; {:.0}/s, {left}", progress.rows_per_s.recent)),
+            None => message.push_str(&format!("; {}", speed_in_words(progress))),
+        }
+        message
+    }
+}
+
+impl Drop for LiveLine {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// If it goes on as it went so far.
+fn time_left(progress: &Progress, bytes: u64) -> Option<Duration> {
+    let left = bytes.checked_sub(progress.bytes)?;
+    let time = progress.elapsed.as_secs_f64() * left as f64 / progress.bytes.max(1) as f64;
+    Duration::try_from_secs_f64(time).ok()
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are constants, and a test reads both.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Standard error, around the line that is drawn there.
+pub(crate) struct AroundTheLine;
+
+impl Write for AroundTheLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SCREEN.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_templates_are_sound() {
+        for template in [WITH_TOTAL, WITHOUT_TOTAL] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}

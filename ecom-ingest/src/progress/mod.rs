@@ -1,0 +1,12 @@
+//! The progress of a run: lines in the log, a live line on a terminal, or JSON.
+
+mod live;
+mod show;
+mod total;
+mod words;
+
+pub(crate) use live::AroundTheLine;
+pub use live::LiveLine;
+pub use show::{Form, show};
+pub use total::{Total, bytes_to_read, count_csv_files};
+pub use words::counts_in_words;

@@ -1,0 +1,66 @@
+//! Shows the progress of a run in the form that was chosen.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use ecom_stream::{ProgressReceiver, QueryProgress};
+
+use super::live::LiveLine;
+use super::total::Total;
+use super::words::{counts_in_words, speed_in_words};
+use crate::output;
+
+/// How progress is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum Form {
+    /// A live line on a terminal, plain lines in the log otherwise
+    #[default]
+    Auto,
+    /// Plain lines in the log
+    Plain,
+    /// An object a line on standard output, with the field names of Spark's StreamingQueryProgress
+    Json,
+    /// Nothing
+    None,
+}
+
+/// Tells of progress until the run ends. `told` names the pipeline in JSON, `total` is how much there is to read, for the live
+/// line.
+///
+/// # Cancel safety
+///
+/// Nothing is lost when the future is dropped; a live line is gone from the screen then.
+pub async fn show(form: Form, progress: ProgressReceiver, told: QueryProgress, total: Total) {
+    match form {
+        Form::Auto if std::io::stderr().is_terminal() => LiveLine::new(total).show(progress).await,
+        Form::Auto | Form::Plain => in_lines(progress).await,
+        Form::Json => in_json(progress, told).await,
+        Form::None => {}
+    }
+}
+
+/// A line now and then, while rows come in.
+async fn in_lines(mut progress: ProgressReceiver) {
+    const EVERY: Duration = Duration::from_secs(10);
+    while let Some(progress) = progress.next().await {
+        tracing::info!("{}; {}", counts_in_words(&progress.counts), speed_in_words(&progress));
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn in_json(mut progress: ProgressReceiver, mut told: QueryProgress) {
+    const AT_MOST_EVERY: Duration = Duration::from_millis(100);
+    while let Some(progress) = progress.next().await {
+        match output::show(&format!("{}\n", told.of(&progress))) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(err) => {
+                tracing::warn!("no more progress: {}", err.report());
+                return;
+            }
+        }
+        tokio::time::sleep(AT_MOST_EVERY).await;
+    }
+}

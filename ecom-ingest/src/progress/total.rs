@@ -1,0 +1,121 @@
+//! How much there is to read: the size of the CSV files in a directory.
+
+use std::io;
+use std::path::Path;
+
+use ecom_sink_pg::Console;
+
+/// How much a run has to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Total {
+    /// It goes on and on.
+    Endless,
+    /// Nobody can tell, as of compressed files: progress is counted in bytes of what is in them.
+    Unknown,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// The bytes of the CSV files of a directory, without those that the pipeline has read before.
+///
+/// # Cancel safety
+///
+/// Safe: it only reads.
+pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pipeline: &str) -> Total {
+    let mut files = Files::default();
+    let Ok(()) = files.look(input, "", recursive) else {
+        return Total::Unknown;
+    };
+    if files.compressed > 0 {
+        return Total::Unknown;
+    }
+    // Before the first run there is no ledger.
+    let read = console.bytes_read(pipeline, &files.paths).await.unwrap_or_default();
+    Total::Bytes(files.bytes.saturating_sub(read))
+}
+
+/// How many CSV files there are, compressed ones too.
+pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
+    let mut files = Files::default();
+    // What can't be read was told by the run.
+    let _ = files.look(input, "", recursive);
+    files.paths.len() + files.compressed
+}
+
+/// What the source will find, by the same names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Files {
+    paths: Vec<String>,
+    bytes: u64,
+    compressed: usize,
+}
+
+impl Files {
+    /// Looks into a directory whose path in the ledger begins with `prefix`. Links are passed over.
+    fn look(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
+        for entry in std::fs::read_dir(dir)?.flatten() {
+            let (Ok(file), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {
+                continue;
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = format!("{prefix}{name}");
+            if file.is_dir() && recursive {
+                self.look(&entry.path(), &format!("{path}/"), recursive)?;
+            }
+            let name = name.to_ascii_lowercase();
+            if file.is_file() && name.ends_with(".csv") {
+                self.bytes += file.len();
+                self.paths.push(path);
+            } else if file.is_file() && (name.ends_with(".csv.gz") || name.ends_with(".csv.zst")) {
+                self.compressed += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_read_is_found_as_the_source_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "0123456789").unwrap();
+        };
+        for path in [
+            "a.csv",
+            "B.CSV",
+            ".c.csv",
+            "d.txt",
+            "e.csv.tmp",
+            "day=1/hour=2/f.csv",
+            ".aside/g.csv",
+        ] {
+            put(path);
+        }
+        std::os::unix::fs::symlink(dir.path().join("day=1"), dir.path().join("day=2")).unwrap();
+        let found = |recursive| {
+            let mut files = Files::default();
+            files.look(dir.path(), "", recursive).unwrap();
+            files.paths.sort();
+            (files.paths.join(" "), files.bytes, files.compressed)
+        };
+        assert_eq!(found(false), ("B.CSV a.csv".to_owned(), 20, 0));
+        assert_eq!(found(true), ("B.CSV a.csv day=1/hour=2/f.csv".to_owned(), 30, 0));
+        put("day=1/h.csv.gz");
+        assert_eq!((found(false).2, found(true).2), (0, 1));
+        let counted = |recursive| count_csv_files(dir.path(), recursive);
+        assert_eq!((counted(false), counted(true)), (2, 4));
+    }
+}

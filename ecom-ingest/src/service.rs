@@ -1,0 +1,126 @@
+//! Runs a pipeline as a service: with progress, an HTTP page, systemd and maintenance beside it.
+
+use std::time::Duration;
+
+use ecom_sink_pg::{Maintenance, StandingReceiver};
+use ecom_stream::{Pipeline, QueryProgress, Result, Sink, Source, Summary};
+use tokio::task::JoinSet;
+
+use crate::health::Health;
+use crate::http::Page;
+use crate::progress::{Form, Total, show};
+use crate::systemd;
+
+/// Runs a pipeline into PostgreSQL as a service: beside it progress is shown, the [page](Page) served, systemd told, and the
+/// table looked after.
+///
+/// ```no_run
+/// use ecom_ingest::{Page, Service};
+/// use ecom_sink_pg::PgSink;
+/// use ecom_stream::{CsvDirSource, Rules, SourceExt, stop_signal};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let sink = PgSink::from_env()?.pipeline("shop");
+/// let standing = sink.standing();
+/// let pipeline = CsvDirSource::new("data").validate(Rules::default()).stamp().to(sink);
+/// let service = Service::new("shop", "data", "ecom.events").page(Page::open(([127, 0, 0, 1], 9187).into()).await?);
+/// let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
+/// println!("{} events stored", summary.counts.stored);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "a service does nothing until it runs a pipeline"]
+pub struct Service {
+    pipeline: String,
+    source: String,
+    sink: String,
+    progress: Form,
+    total: Total,
+    page: Option<Page>,
+    settled: Option<(Maintenance, Duration)>,
+}
+
+impl Service {
+    /// For the pipeline of that name. `source` and `sink` describe its ends, in progress as JSON.
+    pub fn new(pipeline: impl Into<String>, source: impl Into<String>, sink: impl Into<String>) -> Self {
+        Self {
+            pipeline: pipeline.into(),
+            source: source.into(),
+            sink: sink.into(),
+            progress: Form::Auto,
+            total: Total::Endless,
+            page: None,
+            settled: None,
+        }
+    }
+
+    /// How progress is told, [`Form::Auto`], and of how much, [`Total::Endless`].
+    pub fn progress(mut self, form: Form, total: Total) -> Self {
+        (self.progress, self.total) = (form, total);
+        self
+    }
+
+    /// Serves this page; without one nothing is served.
+    pub fn page(mut self, page: Page) -> Self {
+        self.page = Some(page);
+        self
+    }
+
+    /// Builds the indexes that only reading needs, on partitions whose time ended so long ago; see
+    /// [`Maintenance::keep_settled`].
+    pub fn keep_settled(mut self, maintenance: Maintenance, rested: Duration) -> Self {
+        self.settled = Some((maintenance, rested));
+        self
+    }
+
+    /// Runs the pipeline until its source is exhausted or `stop` completes. `standing` is that of its sink.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipeline::run_until`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Pipeline::run_until`].
+    pub async fn run_until<S, K>(
+        self,
+        pipeline: Pipeline<S, K>,
+        standing: StandingReceiver,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Summary>
+    where
+        S: Source + 'static,
+        K: Sink<S::Item>,
+    {
+        let told = || QueryProgress::new(&self.pipeline, &*self.source, &*self.sink);
+        let progress = pipeline.subscribe();
+        let health = Health::new(standing, pipeline.activity());
+        let mut shown = JoinSet::new();
+        shown.spawn(show(self.progress, progress.clone(), told(), self.total));
+        let mut beside = JoinSet::new();
+        beside.spawn(systemd::notify(health.clone()));
+        if let Some(page) = self.page {
+            beside.spawn(page.serve(health, progress, told()));
+        }
+        if let Some((maintenance, rested)) = self.settled {
+            beside.spawn(keep_settled(maintenance, rested));
+        }
+        let stop = async move {
+            stop.await;
+            systemd::stopping();
+        };
+        let summary = pipeline.run_until(stop).await;
+        beside.shutdown().await;
+        if self.progress == Form::Json {
+            // The last commit is told too.
+            let _ = tokio::time::timeout(Duration::from_secs(5), shown.join_next()).await;
+        }
+        shown.abort_all();
+        summary
+    }
+}
+
+async fn keep_settled(maintenance: Maintenance, rested: Duration) {
+    let err = maintenance.keep_settled(rested).await;
+    tracing::warn!("partitions are not settled any more: {}", err.report());
+}

@@ -1,0 +1,57 @@
+//! Notifies systemd of readiness, status and shutdown, and feeds its watchdog.
+
+use std::time::Duration;
+
+use ecom_sink_pg::Standing;
+use sd_notify::NotifyState;
+
+use crate::health::{Health, in_words};
+
+/// Tells the service manager, if one started this, until it is dropped. It is ready once it loads what comes, or stands by for
+/// the instance that does. The watchdog is fed as long as restarting would not help.
+///
+/// # Cancel safety
+///
+/// Nothing is lost when the future is dropped: the service manager is told no more.
+pub async fn notify(health: Health) {
+    let feeds = sd_notify::watchdog_enabled().map(|within| within / 3);
+    let mut feed = tokio::time::interval(feeds.unwrap_or(Duration::from_secs(3_600)));
+    let mut standing = health.standing.clone();
+    let mut is_ready = false;
+    let mut was_alive = true;
+    tell(&[NotifyState::Status(&in_words(&standing.now()))]);
+    loop {
+        tokio::select! {
+            next = standing.next() => {
+                let Some(next) = next else { return };
+                tell(&[NotifyState::Status(&in_words(&next))]);
+                if !is_ready && matches!(next, Standing::Leading | Standing::StandingBy { .. }) {
+                    is_ready = true;
+                    tell(&[NotifyState::Ready]);
+                }
+            }
+            _ = feed.tick(), if feeds.is_some() => match health.is_alive() {
+                Ok(_) => {
+                    was_alive = true;
+                    tell(&[NotifyState::Watchdog]);
+                }
+                Err(why) if was_alive => {
+                    was_alive = false;
+                    tracing::error!("the watchdog of the service manager is not fed any more: {why}");
+                }
+                Err(_) => {}
+            },
+        }
+    }
+}
+
+/// Tells that the run ends: what is on its way is committed first.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(err) = sd_notify::notify(state) {
+        tracing::debug!("the service manager can't be told: {err}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Checks at the start: that sessions last, and that no setting of the server weakens the guarantees.
+
+use ecom_stream::{Error, ErrorKind, Result};
+use tokio_postgres::Row;
+
+use super::connection::{Connection, Connector};
+use crate::failure::{Failure, POOLER};
+
+/// Checks that statements of one connection are answered by one session, which a pooler that works by transaction does not
+/// give: locks would be lost, settings would be those of others.
+pub(crate) async fn check_sessions(connection: &Connection, connector: &Connector) -> Result<()> {
+    let doing = "looking whether sessions last";
+    match sessions_last(connection, connector).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let message = "a pooler stands before the server that doesn't keep to one session for a connection";
+            Err(Error::new(ErrorKind::Configuration, message).hint(POOLER))
+        }
+        Err(failure) => Err(failure.into_error(doing)),
+    }
+}
+
+async fn sessions_last(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {
+    let deadline = connector.deadline;
+    // Such a pooler gives the second connection what the first one had last, and keeps it there for the transaction.
+    let other = connector.connect().await?;
+    let begin = other.client.batch_execute("BEGIN");
+    deadline.of("beginning", begin).await?;
+    if other.ask_backend_pid(deadline).await? == connection.backend_pid {
+        return Ok(false);
+    }
+    Ok(connection.ask_backend_pid(deadline).await? == connection.backend_pid)
+}
+
+const FACTS: &str = "
+    SELECT
+        current_setting('fsync') = 'off' AS no_fsync,
+        current_setting('full_page_writes') = 'off' AS no_full_page_writes,
+        coalesce(current_setting('zero_damaged_pages', true), 'off') = 'on' AS zeroes_damaged_pages,
+        coalesce(current_setting('ignore_checksum_failure', true), 'off') = 'on' AS ignores_checksums,
+        quote_ident(rolname) AS role,
+        ARRAY(
+            SELECT name
+            FROM (VALUES ('SUPERUSER', rolsuper), ('CREATEDB', rolcreatedb), ('CREATEROLE', rolcreaterole),
+                         ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS attribute (name, has_it)
+            -- A private server for try-outs has this one role, and lets in nobody but its user.
+            WHERE has_it AND NOT (r.oid = 10 AND current_setting('private_server.start', true) IS NOT NULL)
+        ) AS attributes
+    FROM pg_catalog.pg_roles r WHERE rolname = session_user";
+
+/// Warns of settings of the server with which the promise does not hold, and of a role that may do more than it need.
+pub(crate) async fn warn(connection: &Connection, connector: &Connector) -> Result<()> {
+    let facts = connection.client.query_typed_one(FACTS, &[]);
+    let facts = connector.deadline.of("looking at the server's settings", facts).await;
+    let facts = facts.map_err(|failure| failure.into_error("looking at the server's settings"))?;
+    for warning in warnings(&facts) {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
+fn warnings(facts: &Row) -> Vec<String> {
+    let weaknesses = [
+        (
+            "no_fsync",
+            "fsync is off at the server: when its machine crashes, committed rows can be lost and tables damaged",
+        ),
+        (
+            "no_full_page_writes",
+            "full_page_writes is off at the server: when its machine crashes, tables can be damaged",
+        ),
+        (
+            "zeroes_damaged_pages",
+            "zero_damaged_pages is on at the server: rows in damaged pages vanish without a word",
+        ),
+        (
+            "ignores_checksums",
+            "ignore_checksum_failure is on at the server: damaged pages are used as if they were whole",
+        ),
+    ];
+    let mut warnings: Vec<String> = weaknesses
+        .iter()
+        .filter(|(fact, _)| facts.get(fact))
+        .map(|(_, warning)| (*warning).to_owned())
+        .collect();
+    let (role, attributes): (String, Vec<String>) = (facts.get("role"), facts.get("attributes"));
+    if !attributes.is_empty() {
+        warnings.push(format!(
+            "the role {role} may do more than ingest needs ({}): sql/roles.sql makes one that may ingest and no more",
+            attributes.join(", ")
+        ));
+    }
+    warnings
+}

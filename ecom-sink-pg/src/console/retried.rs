@@ -1,0 +1,58 @@
+//! The result of a retry.
+
+use ecom_stream::{Error, Refusal};
+
+use super::letters::Letter;
+use crate::failure::Failure;
+
+/// What became of the rows of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retried {
+    /// Rows that are in the table now.
+    pub stored: u64,
+    /// Rows that the table had already.
+    pub duplicates: u64,
+    /// Rows whose letter had been settled before: nothing was done for them.
+    pub settled_before: u64,
+    /// Rows that still can't be used, in the order of the file.
+    pub refused: Vec<Refused>,
+}
+
+/// A row that still can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The number of the record in the file of this retry.
+    pub record: u64,
+    /// The number of its letter, where the row has one.
+    pub id: Option<i64>,
+    /// Where the record stood at first, where the ledger has it: the file, and its number there.
+    pub first: Option<(String, u64)>,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+impl Refused {
+    pub(super) fn of(record: u64, letter: &Letter, refusal: Refusal) -> Self {
+        let first = letter.split.as_ref().zip(letter.record);
+        Self {
+            record,
+            id: Some(letter.id),
+            first: first.map(|(split, record)| (split.path().to_owned(), record)),
+            refusal,
+        }
+    }
+}
+
+impl Retried {
+    pub(super) fn add(&mut self, other: Self) {
+        self.stored += other.stored;
+        self.duplicates += other.duplicates;
+        self.settled_before += other.settled_before;
+    }
+}
+
+pub(super) fn retrying(failure: Failure) -> Error {
+    failure.into_error("retrying rejects")
+}

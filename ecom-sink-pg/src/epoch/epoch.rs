@@ -1,0 +1,274 @@
+//! An epoch: its rows, rejects, state and positions, until they are committed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ecom_stream::{Counts, Origin, Position, Refusal, Reject, Split, StateChange, Times};
+use time::Date;
+use tokio::time::Instant;
+
+use super::in_flight::Key;
+
+use super::encoded::{Encoded, Place};
+use super::limits::EpochLimits;
+use super::table_rows::TableRows;
+
+/// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
+/// thousand.
+pub(crate) const FULL_AT_DAYS: usize = 32;
+
+/// The batches that one transaction commits, encoded as they come.
+#[derive(Debug)]
+pub(crate) struct Epoch {
+    pub(super) number: i64,
+    pub(super) limits: EpochLimits,
+    pub(super) encoded: Encoded,
+    pub(super) rows: Vec<Row>,
+    pub(super) fates: HashMap<usize, Fate>,
+    pub(super) refused: Vec<Key>,
+    /// Those of the user's own.
+    pub(super) tables: Vec<TableRows>,
+    pub(super) table_rows: usize,
+    pub(super) rejects: Vec<Letter>,
+    pub(super) state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
+    pub(super) splits: Vec<Progress>,
+    pub(super) by_split: HashMap<Split, usize>,
+    pub(super) days: BTreeSet<Date>,
+    pub(super) bytes: usize,
+    pub(super) since: Option<Instant>,
+    pub(super) input_bytes: u64,
+    pub(super) times: Times,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) place: Place,
+    pub(super) split: Option<usize>,
+    pub(super) origin: Option<Origin>,
+}
+
+/// Why a row is not copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The table has it.
+    Duplicate,
+    /// An earlier row has its key, in this epoch or in an older one.
+    Twin,
+    /// The server doesn't take it.
+    Refused(Refusal),
+}
+
+/// About what a change of state takes.
+pub(crate) fn state_bytes(change: &StateChange) -> usize {
+    const WITHOUT_CONTENT: usize = 100;
+    WITHOUT_CONTENT + change.key.len() + change.value.as_ref().map_or(0, Vec::len)
+}
+
+/// A reject, and the split it counts for.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) reject: Reject,
+    pub(crate) split_id: Option<i64>,
+}
+
+/// What an epoch does to one split.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) split: Split,
+    pub(crate) split_id: i64,
+    pub(crate) position: Option<Position>,
+    pub(crate) counts: Counts,
+}
+
+impl Epoch {
+    pub(crate) fn new(number: i64, limits: EpochLimits) -> Self {
+        Self {
+            number,
+            limits,
+            encoded: Encoded::default(),
+            rows: Vec::new(),
+            fates: HashMap::new(),
+            refused: Vec::new(),
+            tables: Vec::new(),
+            table_rows: 0,
+            rejects: Vec::new(),
+            state: HashMap::new(),
+            splits: Vec::new(),
+            by_split: HashMap::new(),
+            days: BTreeSet::new(),
+            bytes: 0,
+            since: None,
+            input_bytes: 0,
+            times: Times::default(),
+        }
+    }
+
+    /// The one after this, with room for as many rows: growing takes longer than filling.
+    pub(crate) fn next(&self) -> Self {
+        Self {
+            rows: Vec::with_capacity(self.rows.len()),
+            ..Self::new(self.number + 1, self.limits)
+        }
+    }
+
+    /// One more than that of the epoch before.
+    pub(crate) fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+            && self.table_rows == 0
+            && self.rejects.is_empty()
+            && self.splits.is_empty()
+            && self.state.is_empty()
+    }
+
+    /// How much of its limit it has used.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the next batch belongs to the next epoch.
+    pub(crate) fn is_full(&self) -> bool {
+        let is_full = self.rows.len() + self.table_rows + self.rejects.len() >= self.limits.max_rows
+            || self.splits.len() >= self.limits.max_rows
+            || self.bytes >= self.limits.max_bytes
+            || self.days.len() >= FULL_AT_DAYS;
+        // Whatever the limits, an epoch takes a batch.
+        is_full && !self.is_empty()
+    }
+
+    /// To be called when all is added, before [`pieces`](Self::pieces).
+    pub(crate) fn seal(&mut self) {
+        self.encoded.seal();
+        self.tables.iter_mut().for_each(TableRows::seal);
+    }
+
+    /// The number of rows of all tables: what the limit counts.
+    pub(crate) fn all_rows(&self) -> usize {
+        self.rows.len() + self.table_rows
+    }
+
+    /// The rows for the tables of the user's own that have any, with the numbers of the tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (usize, &TableRows)> {
+        self.tables.iter().enumerate().filter(|(_, rows)| rows.len() > 0)
+    }
+
+    /// The rows for the table of that number.
+    pub(crate) fn table(&self, number: usize) -> Option<&TableRows> {
+        self.tables.get(number)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn table_mut(&mut self, number: usize) -> Option<&mut TableRows> {
+        self.tables.get_mut(number)
+    }
+
+    /// The number of events, copied or not.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many rows of a range are to be copied.
+    pub(crate) fn copied(&self, range: Range<usize>) -> u64 {
+        let left_out = self.fates.keys().filter(|&row| range.contains(row)).count();
+        (range.len() - left_out) as u64
+    }
+
+    /// The COPY data of the rows in a range, without those that have a [`Fate`], from header to trailer; each piece is made
+    /// when its turn comes.
+    pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
+        let is_scattered = self.is_scattered();
+        if !is_scattered && !self.has_extra() && self.fates.is_empty() && range == (0..self.rows.len()) {
+            return self.encoded.pieces(None);
+        }
+        let mut rows: Vec<usize> = range.filter(|at| !self.fates.contains_key(at)).collect();
+        if is_scattered {
+            rows.sort_unstable_by_key(|&at| self.rows[at].key.id);
+        }
+        self.encoded
+            .pieces(Some(rows.iter().map(|&at| self.rows[at].place).collect()))
+    }
+
+    /// Whether an event has columns of its file besides its own: then the rows of all are copied with them.
+    pub(crate) fn has_extra(&self) -> bool {
+        self.encoded.has_extra()
+    }
+
+    /// Whether the ids are in no order, as random ones are. Copied in theirs, such rows cost the server a fifth less: it
+    /// finds its way in the index of the key from one row to the next.
+    fn is_scattered(&self) -> bool {
+        // As far as ids that begin with a time have it in milliseconds.
+        let prefix = |row: &Row| row.key.id.as_u128() >> 80;
+        let descents = self.rows.windows(2).filter(|two| prefix(&two[1]) < prefix(&two[0]));
+        descents.count() > self.rows.len() / 4
+    }
+
+    /// The keys of the rows that have no fate yet, with the numbers of the rows.
+    pub(crate) fn open_keys(&self) -> (Vec<usize>, Vec<Key>) {
+        let open = (0..self.rows.len()).filter(|at| !self.fates.contains_key(at));
+        open.map(|at| (at, self.rows[at].key)).unzip()
+    }
+
+    /// Leaves a row out of the copy. Where the server refuses it, the next row with its key takes its place.
+    pub(crate) fn leave_out(&mut self, row: usize, fate: Fate) {
+        let is_refused = matches!(fate, Fate::Refused(_));
+        self.fates.insert(row, fate);
+        if is_refused {
+            let key = self.rows[row].key;
+            if !self.take_place(&key) {
+                self.refused.push(key);
+            }
+        }
+    }
+
+    /// Copies the first row that was left out because an earlier one had its key, if there is one.
+    pub(crate) fn take_place(&mut self, key: &Key) -> bool {
+        let twins = self.fates.iter().filter(|(_, fate)| **fate == Fate::Twin);
+        let next = twins
+            .map(|(&row, _)| row)
+            .filter(|&row| self.rows[row].key == *key)
+            .min();
+        if let Some(row) = next {
+            self.fates.remove(&row);
+            self.days.insert(key.time().date());
+        }
+        next.is_some()
+    }
+
+    /// The keys of rows that the server refused, and whose place no other row of the epoch took.
+    pub(crate) fn refused_keys(&self) -> impl Iterator<Item = Key> {
+        self.refused.iter().copied()
+    }
+
+    /// The days whose partitions the rows need.
+    pub(crate) fn days(&self) -> &BTreeSet<Date> {
+        &self.days
+    }
+
+    /// The state to write.
+    pub(crate) fn state(&self) -> impl Iterator<Item = &StateChange> {
+        self.state.values()
+    }
+
+    /// How long ago its first batch came.
+    pub(crate) fn age(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// The bytes of input that it stands for.
+    pub(crate) fn input_bytes(&self) -> u64 {
+        self.input_bytes
+    }
+
+    /// How old its data are.
+    pub(crate) fn times(&self) -> Times {
+        self.times
+    }
+}

@@ -1,0 +1,87 @@
+//! The keys of all rows that are not committed yet: of two rows with one key, the second is a duplicate.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{Hash, Hasher};
+
+use foldhash::fast::RandomState;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// What makes an event the same as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) id: Uuid,
+    /// Since 1970.
+    microseconds: i64,
+}
+
+impl Key {
+    pub(crate) fn new(id: Uuid, time: OffsetDateTime) -> Self {
+        let microseconds = time.unix_timestamp() * 1_000_000 + i64::from(time.microsecond());
+        Self { id, microseconds }
+    }
+
+    /// In UTC.
+    pub(crate) fn time(&self) -> OffsetDateTime {
+        let nanoseconds = i128::from(self.microseconds) * 1_000;
+        // It was made of one.
+        OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+/// In two words, since it is done for each row.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.id.as_u128());
+        state.write_i64(self.microseconds);
+    }
+}
+
+/// The keys of all rows that are not committed yet, so that of two rows with one key the first is copied and the others are
+/// counted as duplicates, wherever the two are.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    /// For each epoch the keys whose first row it has.
+    epochs: VecDeque<(i64, HashSet<Key, RandomState>)>,
+}
+
+impl InFlight {
+    /// Enters a row of an epoch, which is the youngest. Whether it is the first with its key.
+    pub(crate) fn enter(&mut self, key: Key, epoch: i64) -> bool {
+        if self.epochs.back().is_none_or(|(youngest, _)| *youngest != epoch) {
+            // As many as the last one had: growing takes longer than anything else here.
+            let rows = self.epochs.back().map_or(0, |(_, keys)| keys.len());
+            self.epochs
+                .push_back((epoch, HashSet::with_capacity_and_hasher(rows, RandomState::default())));
+        }
+        let mut epochs = self.epochs.iter_mut().rev();
+        let Some((_, youngest)) = epochs.next() else {
+            return true;
+        };
+        !epochs.any(|(_, keys)| keys.contains(&key)) && youngest.insert(key)
+    }
+
+    /// Forgets the rows of an epoch that was committed: from here on they are found in the table.
+    pub(crate) fn leave(&mut self, epoch: i64) {
+        self.epochs.retain(|(of, _)| *of != epoch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_key_is_that_of_its_event() {
+        for time in [
+            datetime!(2026-11-01 12:00:00.123456 UTC),
+            datetime!(0001-01-01 00:00:00.000001 UTC),
+            datetime!(1969-12-31 23:59:59.999999 UTC),
+            datetime!(9999-12-30 23:59:59.999999 UTC),
+        ] {
+            assert_eq!(Key::new(Uuid::nil(), time).time(), time);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The result of an epoch: the counts of each split, and the dead letters.
+
+use ecom_stream::{Counts, Reject};
+
+use super::epoch::{Epoch, Fate, Letter, Progress};
+
+impl Epoch {
+    /// The letters to write: the rejects of the batches, and the rows that the server refused.
+    pub(crate) fn letters(&self) -> Vec<Letter> {
+        let clone = |letter: &Letter| Letter {
+            reject: letter.reject.clone(),
+            split_id: letter.split_id,
+        };
+        let mut letters: Vec<Letter> = self.rejects.iter().map(clone).collect();
+        for (&at, fate) in &self.fates {
+            if let Fate::Refused(refusal) = fate {
+                let row = &self.rows[at];
+                letters.push(Letter {
+                    reject: Reject::new(row.origin.clone(), refusal.clone()),
+                    split_id: row.split.map(|split| self.splits[split].split_id),
+                });
+            }
+        }
+        for table in &self.tables {
+            for (&at, refusal) in &table.refused {
+                let row = &table.rows[at];
+                letters.push(Letter {
+                    reject: Reject::new(row.origin.clone(), refusal.clone()),
+                    split_id: row.split.map(|split| self.splits[split].split_id),
+                });
+            }
+        }
+        letters
+    }
+
+    /// What the epoch does to each split, with the fates of the rows counted in.
+    pub(crate) fn progress(&self) -> Vec<Progress> {
+        let mut progress: Vec<Progress> = self
+            .splits
+            .iter()
+            .map(|of| Progress {
+                split: of.split.clone(),
+                split_id: of.split_id,
+                position: of.position.clone(),
+                counts: of.counts,
+            })
+            .collect();
+        for (split, outcome) in self.outcomes() {
+            if let Some(split) = split {
+                *outcome(&mut progress[split].counts) += 1;
+            }
+        }
+        progress
+    }
+
+    /// What became of what is of no split, such as the rows of aggregates.
+    pub(crate) fn counts_of_no_split(&self) -> Counts {
+        let rejected = self.rejects.iter().filter(|letter| letter.split_id.is_none());
+        let mut counts = Counts {
+            rejected: rejected.count() as u64,
+            ..Counts::default()
+        };
+        for (_, outcome) in self.outcomes().filter(|(split, _)| split.is_none()) {
+            *outcome(&mut counts) += 1;
+        }
+        counts
+    }
+
+    /// For each row its split, and which count it is in.
+    fn outcomes(&self) -> impl Iterator<Item = (Option<usize>, fn(&mut Counts) -> &mut u64)> {
+        let stored: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.stored;
+        let rejected: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.rejected;
+        let duplicate: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.duplicates;
+        let events = self.rows.iter().enumerate().map(move |(at, row)| {
+            let outcome = match self.fates.get(&at) {
+                None => stored,
+                Some(Fate::Duplicate | Fate::Twin) => duplicate,
+                Some(Fate::Refused(_)) => rejected,
+            };
+            (row.split, outcome)
+        });
+        let of_tables = self.tables.iter().flat_map(move |table| {
+            let rows = table.rows.iter().enumerate();
+            rows.map(move |(at, row)| match table.refused.contains_key(&at) {
+                true => (row.split, rejected),
+                false => (row.split, stored),
+            })
+        });
+        events.chain(of_tables)
+    }
+}

@@ -1,0 +1,124 @@
+//! Encodes events as rows of binary COPY.
+
+use bytes::BufMut;
+use ecom_stream::{Event, Price};
+use time::OffsetDateTime;
+
+/// The columns of `ecom.events`, in the order in which [`encode`] writes them. Behind them comes `extra`, of an event that has any.
+pub(crate) const COLUMNS: [&str; 14] = [
+    "event_time",
+    "processed_at",
+    "split_id",
+    "record_no",
+    "event_id",
+    "quantity",
+    "event_type",
+    "user_id",
+    "session_id",
+    "product_id",
+    "product_name",
+    "category",
+    "brand",
+    "price",
+];
+
+/// What comes before the first row.
+pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// What comes after the last row.
+pub(crate) const TRAILER: &[u8] = b"\xff\xff";
+
+/// Where a row came from, as the table keeps it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowOrigin {
+    pub(crate) split_id: i64,
+    pub(crate) record_no: i64,
+}
+
+/// Appends one row. An event without a stamp gets `now`.
+pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime, to: &mut Vec<u8>) {
+    to.put_i16(COLUMNS.len() as i16 + i16::from(event.extra.is_some()));
+    put_fixed(to, &microseconds(event.event_time).to_be_bytes());
+    put_fixed(to, &microseconds(event.processed_at.unwrap_or(now)).to_be_bytes());
+    match origin {
+        Some(origin) => {
+            put_fixed(to, &origin.split_id.to_be_bytes());
+            put_fixed(to, &origin.record_no.to_be_bytes());
+        }
+        None => {
+            put_null(to);
+            put_null(to);
+        }
+    }
+    put_fixed(to, event.event_id.as_bytes());
+    put_fixed(to, &event.quantity.to_be_bytes());
+    put_fixed(to, event.event_type.as_str().as_bytes());
+    for id in [&event.user_id, &event.session_id, &event.product_id] {
+        put_fixed(to, id.as_bytes());
+    }
+    for text in [&event.product_name, &event.category, &event.brand] {
+        match text {
+            Some(text) => put_fixed(to, text.as_bytes()),
+            None => put_null(to),
+        }
+    }
+    match event.price {
+        Some(price) => put_price(to, price),
+        None => put_null(to),
+    }
+    if let Some(extra) = &event.extra {
+        // The version of jsonb's binary form, and text.
+        to.put_i32(extra.len() as i32 + 1);
+        to.put_u8(1);
+        to.put_slice(extra.as_bytes());
+    }
+}
+
+/// Appends a row that was encoded, with a null for the extra that it may not have: all rows of a COPY have as many columns.
+pub(crate) fn append_with_extra(row: &[u8], to: &mut Vec<u8>) {
+    let has_extra = !row.starts_with(&(COLUMNS.len() as i16).to_be_bytes());
+    if has_extra {
+        return to.put_slice(row);
+    }
+    to.put_i16(COLUMNS.len() as i16 + 1);
+    to.put_slice(&row[2..]);
+    put_null(to);
+}
+
+/// Microseconds since 2000, as `timestamptz` counts.
+pub(crate) fn microseconds(time: OffsetDateTime) -> i64 {
+    const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
+    // Years up to 9999 are far inside of what an i64 holds.
+    time.unix_timestamp() * 1_000_000 + i64::from(time.microsecond()) - FROM_1970_TO_2000
+}
+
+fn put_fixed(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.put_i32(bytes.len() as i32);
+    to.put_slice(bytes);
+}
+
+fn put_null(to: &mut Vec<u8>) {
+    to.put_i32(-1);
+}
+
+/// `numeric`: groups of four decimal digits, the last of which holds the two decimals.
+fn put_price(to: &mut Vec<u8>, price: Price) {
+    const BASE: i64 = 10_000;
+    let units = price.cents() / 100;
+    let groups = [
+        units / (BASE * BASE) % BASE,
+        units / BASE % BASE,
+        units % BASE,
+        price.cents() % 100 * 100,
+    ];
+    let first = groups.iter().position(|&group| group != 0).unwrap_or(3);
+    let digits = &groups[first..];
+    to.put_i32(8 + 2 * digits.len() as i32);
+    to.put_i16(digits.len() as i16);
+    // The power of the base that the first group counts.
+    to.put_i16(2 - first as i16);
+    to.put_u16(0);
+    to.put_i16(2);
+    for &digit in digits {
+        to.put_i16(digit as i16);
+    }
+}

@@ -1,0 +1,83 @@
+//! Classifies errors of connections that could not be opened, and says what to do about them.
+//!
+//! The driver tells what kind an error is by its text alone.
+
+use std::error::Error as StdError;
+use std::io;
+use std::iter;
+
+use ecom_stream::ErrorKind;
+use rustls::CertificateError;
+use tokio_postgres::error::SqlState;
+
+/// What kind of error it is and what to do about it, where that is not told by a SQLSTATE.
+pub(crate) fn verdict(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
+    if let Some(state) = err.code() {
+        return is_of_pooler(state, err).then_some((ErrorKind::Configuration, Some(POOLER)));
+    }
+    if let Some(tls) = tls_error(err) {
+        return Some((ErrorKind::Configuration, advice(tls)));
+    }
+    let text = err.to_string();
+    if text.starts_with("error performing TLS handshake") {
+        // Broken off, as by a server that is being stopped.
+        let broke = causes(err).any(|cause| cause.is::<io::Error>());
+        return (!broke).then_some((ErrorKind::Configuration, Some(NO_TLS)));
+    }
+    let settings = text.starts_with("invalid configuration");
+    let advice = settings.then_some(PASSWORD);
+    (settings || text.starts_with("authentication error")).then_some((ErrorKind::Configuration, advice))
+}
+
+/// Whether the handshake failed, so that `sslmode=prefer` goes on without.
+pub(crate) fn is_of_tls(err: &tokio_postgres::Error) -> bool {
+    tls_error(err).is_some() || err.to_string().starts_with("error performing TLS handshake")
+}
+
+pub(crate) const POOLER: &str = "connect to the server itself, or let the pooler work by session: locks and settings must last from one statement to \
+     the next";
+const NO_TLS: &str = "switch TLS on at the server (ssl = on), or, only where the network can be trusted, ask for no \
+                      encryption: sslmode=disable";
+const PASSWORD: &str = "give the password in the database URL, in PGPASSWORD or in ~/.pgpass";
+
+fn advice(err: &rustls::Error) -> Option<&'static str> {
+    use CertificateError as Wrong;
+    let rustls::Error::InvalidCertificate(wrong) = err else {
+        return None;
+    };
+    match wrong {
+        Wrong::UnknownIssuer => Some(
+            "name the file with the CA of the server with sslrootcert, which providers of databases publish; \
+             sslmode=require encrypts without asking who the server is",
+        ),
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Some(
+            "connect by a name that the certificate is for, or check its CA alone: sslmode=verify-ca with sslrootcert",
+        ),
+        Wrong::Expired | Wrong::ExpiredContext { .. } | Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+            Some("renew the server's certificate, or set the clock")
+        }
+        Wrong::Other(_) => Some(
+            "the certificate is not one for a server: one that signs itself must not be marked as a CA and can't be \
+             trusted by sslrootcert; sslmode=require encrypts without asking who the server is",
+        ),
+        _ => None,
+    }
+}
+
+fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
+    let message = err.as_db_error().map_or("", |db| db.message());
+    // PgBouncer, and the proxy of RDS.
+    (*state == SqlState::PROTOCOL_VIOLATION && message.contains("startup parameter"))
+        || (*state == SqlState::FEATURE_NOT_SUPPORTED && message.contains("command-line options"))
+}
+
+fn tls_error(err: &tokio_postgres::Error) -> Option<&rustls::Error> {
+    causes(err).find_map(|cause| match cause.downcast_ref::<io::Error>() {
+        Some(io) => io.get_ref()?.downcast_ref(),
+        None => cause.downcast_ref(),
+    })
+}
+
+fn causes(err: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    iter::successors(err.source(), |&cause| cause.source())
+}

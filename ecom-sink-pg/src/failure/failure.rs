@@ -1,0 +1,199 @@
+//! Why an attempt failed, before it is decided whether the user sees it as an error.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind};
+use tokio_postgres::error::SqlState;
+
+use super::connection_error::{self, is_of_tls};
+use super::sqlstate::{Action, action, may_have_committed, verdict};
+
+/// Why one try failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("at {host}")]
+    Refused {
+        host: String,
+        source: tokio_postgres::Error,
+    },
+    /// Of a statement that writes the ledger, letters or state, not of the rows.
+    #[error("writing the ledger")]
+    Ledger(#[source] tokio_postgres::Error),
+    #[error("there is no host to connect to")]
+    NoHost,
+    #[error("no answer from the server within {} seconds while {doing}", after.as_secs())]
+    Silence { doing: &'static str, after: Duration },
+    #[error("the server stored {stored} of {sent} rows")]
+    Miscounted { sent: u64, stored: u64 },
+    #[error("the ledger row was not as this instance left it")]
+    LedgerMoved,
+    #[error("rows that an older epoch was to store are to be copied after all")]
+    RowsCameBack,
+    #[error("the columns of {table} have other types than at the start: start anew")]
+    TableChanged { table: String },
+}
+
+const MISCOUNTED: &str =
+    "a trigger of the table leaves rows out: take it away, or filter in the pipeline, where it is counted";
+
+const LEDGER_REFUSES: &str = "a table of the ledger refuses it, not the one of the events: take away the rule that was added \
+    to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; loading goes on by itself then";
+
+impl Failure {
+    /// Says that it is of a statement of the ledger.
+    pub(crate) fn of_the_ledger(self) -> Self {
+        match self {
+            Self::Postgres(source) => Self::Ledger(source),
+            other => other,
+        }
+    }
+
+    /// Says at which host it happened.
+    pub(crate) fn at(self, host: &str) -> Self {
+        match self {
+            Self::Postgres(source) => Self::Refused {
+                host: host.to_owned(),
+                source,
+            },
+            other => other,
+        }
+    }
+
+    fn postgres(&self) -> Option<&tokio_postgres::Error> {
+        match self {
+            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => Some(err),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn state(&self) -> Option<&SqlState> {
+        self.postgres()?.code()
+    }
+
+    /// Whether another session had what it needed for too long.
+    pub(crate) fn is_of_a_lock(&self) -> bool {
+        self.state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    /// Whether the server might let us in with encryption where we tried without, or the other way round.
+    pub(crate) fn is_of_encryption(&self) -> bool {
+        self.postgres()
+            .is_some_and(|err| err.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) || is_of_tls(err))
+    }
+
+    pub(crate) fn action(&self) -> Action {
+        match self {
+            // A row without a partition is reported like a CHECK, but names none.
+            Self::Postgres(err)
+                if err.code() == Some(&SqlState::CHECK_VIOLATION)
+                    && err.as_db_error().is_some_and(|db| db.constraint().is_some()) =>
+            {
+                Action::Bisect
+            }
+            // We know neither the partitions nor the keys of tables of the user's own.
+            Self::Postgres(err)
+                if matches!(
+                    err.code(),
+                    Some(&SqlState::CHECK_VIOLATION | &SqlState::UNIQUE_VIOLATION)
+                ) && err
+                    .as_db_error()
+                    .and_then(|db| db.schema())
+                    .is_some_and(|schema| schema != "ecom") =>
+            {
+                Action::Bisect
+            }
+            Self::Miscounted { .. } => Action::Pause,
+            // No row is to blame, and none may be left out for it.
+            Self::Ledger(err) => match action(err.code()) {
+                Action::LookUpKeys | Action::MakePartitions | Action::Bisect => Action::Pause,
+                other => other,
+            },
+            Self::RowsCameBack => Action::StartOver,
+            Self::TableChanged { .. } => Action::Pause,
+            _ => action(self.state()),
+        }
+    }
+
+    /// Whether the transaction may have been committed all the same.
+    pub(crate) fn is_unknown_outcome(&self) -> bool {
+        may_have_committed(self.state())
+    }
+
+    /// What the server said about a row, for its dead letter.
+    pub(crate) fn detail(&self) -> String {
+        match (self.postgres(), self.postgres().and_then(|err| err.as_db_error())) {
+            (_, Some(db)) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
+            (Some(err), None) => err.to_string(),
+            (None, None) => self.to_string(),
+        }
+    }
+
+    /// The same with the row, where the server quotes it: a row that was computed stands in no file.
+    pub(crate) fn detail_with_row(&self) -> String {
+        let db = self.postgres().and_then(|err| err.as_db_error());
+        match db.and_then(|db| db.detail()) {
+            Some(row) => format!("{}: {row}", self.detail()),
+            None => self.detail(),
+        }
+    }
+
+    /// The error for the user, with what to do about it.
+    pub(crate) fn into_error(self, doing: &'static str) -> Error {
+        let (kind, advice) = match &self {
+            Self::Ledger(err)
+                if err
+                    .code()
+                    .is_some_and(|state| matches!(state.code().get(..2), Some("22" | "23"))) =>
+            {
+                (ErrorKind::Schema, Some(LEDGER_REFUSES))
+            }
+            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => {
+                connection_error::verdict(err).unwrap_or_else(|| verdict(err.code()))
+            }
+            Self::Silence { .. } => verdict(None),
+            Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
+            Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
+            Self::TableChanged { .. } => (ErrorKind::Schema, None),
+            Self::NoHost => (ErrorKind::Configuration, None),
+        };
+        let db = self.postgres().and_then(|err| err.as_db_error());
+        // What the server advises fits better than what is said of a whole class of errors.
+        let hint = db
+            .and_then(|db| db.hint())
+            .map(str::to_owned)
+            .or(advice.map(str::to_owned));
+        let error = match (&self, db) {
+            (Self::Refused { host, .. }, Some(_)) => {
+                Error::new(kind, format!("{doing} failed: at {host}: {}", self.detail()))
+            }
+            (_, Some(_)) => Error::new(kind, format!("{doing} failed: {}", self.detail())),
+            (_, None) => Error::new(kind, format!("{doing} failed")).caused_by(self),
+        };
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// The longest wait for an answer of the server. TCP notices a dead link, but not a stalled server or proxy, which still
+/// acknowledges every packet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Duration);
+
+impl Deadline {
+    /// Waits for an answer. After a [`Failure::Silence`] the connection must be dropped.
+    pub(crate) async fn of<T>(
+        self,
+        doing: &'static str,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.0, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Failure::Silence { doing, after: self.0 }),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Classifies errors of the server by SQLSTATE: what to do, whether a commit may have happened, what to tell.
+
+use ecom_stream::ErrorKind;
+use tokio_postgres::error::SqlState;
+
+/// What to do about an error of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// It passes: try again on a new connection after a while.
+    Retry,
+    /// Somebody has to change the database or the settings: try again slowly, and say so loudly.
+    Pause,
+    /// Nothing is wrong, but it must be done anew.
+    StartOver,
+    /// Some rows are in the table already: find them by their keys.
+    LookUpKeys,
+    /// The partition for a row is missing: make it.
+    MakePartitions,
+    /// The server refuses a row: find it, put it among the dead letters, store its neighbours.
+    Bisect,
+}
+
+/// Decides by SQLSTATE; `None` is an error that didn't come from the server, such as a connection that broke.
+pub(crate) fn action(state: Option<&SqlState>) -> Action {
+    let Some(state) = state else { return Action::Retry };
+    match (state, state.code().get(..2).unwrap_or_default()) {
+        (&SqlState::UNIQUE_VIOLATION, _) => Action::LookUpKeys,
+        // That of a row that no partition takes; those of constraints are told apart by their name.
+        (&SqlState::CHECK_VIOLATION, _) => Action::MakePartitions,
+        // A column that must be given was added: that is the table's fault, not the rows'.
+        (&SqlState::NOT_NULL_VIOLATION, _) => Action::Pause,
+        // 54: a row or a key of an index that is larger than the server can store.
+        (_, "22" | "23" | "54") => Action::Bisect,
+        // The catalogue or the rights are not as they should be.
+        (_, "42" | "28" | "3D" | "3F" | "0A" | "0L" | "0P") => Action::Pause,
+        // Connections, resources, an operator's intervention, deadlocks, and whatever is not known.
+        _ => Action::Retry,
+    }
+}
+
+/// Whether the transaction may have been committed in spite of the error. Only errors of a statement say for certain that
+/// it was not: a server that is shut down during COMMIT may have done it, and says so with an error too.
+pub(crate) fn may_have_committed(state: Option<&SqlState>) -> bool {
+    let class = state.and_then(|state| state.code().get(..2));
+    !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "54" | "55"))
+}
+
+/// The kind of error that it is to the user, and what to do about it.
+pub(crate) fn verdict(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
+    let code = state.map_or("08000", |state| state.code());
+    match (code, code.get(..2).unwrap_or_default()) {
+        ("3D000", _) => (
+            ErrorKind::Configuration,
+            Some("create the database first, or name another in the URL"),
+        ),
+        (_, "28") => (
+            ErrorKind::Configuration,
+            Some("check user and password in the database URL"),
+        ),
+        ("42501", _) => (
+            ErrorKind::Schema,
+            Some("grant the role the rights that ecom_writer has in sql/roles.sql, or use another role"),
+        ),
+        (_, "42" | "3F") => (
+            ErrorKind::Schema,
+            Some("the schema is not as it should be: run sql/setup.sql with psql"),
+        ),
+        ("53200", _) => (
+            ErrorKind::Unavailable,
+            Some("if it is out of room for locks, raise max_locks_per_transaction"),
+        ),
+        (_, "08" | "40" | "53" | "55" | "57") | ("25006", _) => (
+            ErrorKind::Unavailable,
+            Some("check that the server runs, lets connections in, and that the database URL is right"),
+        ),
+        _ => (ErrorKind::Sink, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_its_action() {
+        let table = [
+            ("08006", Action::Retry),
+            ("0A000", Action::Pause),
+            ("22003", Action::Bisect),
+            ("22021", Action::Bisect),
+            ("22P03", Action::Bisect),
+            ("23502", Action::Pause),
+            ("23503", Action::Bisect),
+            ("23505", Action::LookUpKeys),
+            ("23514", Action::MakePartitions),
+            ("25006", Action::Retry),
+            ("25P02", Action::Retry),
+            ("28P01", Action::Pause),
+            ("3D000", Action::Pause),
+            ("3F000", Action::Pause),
+            ("40001", Action::Retry),
+            ("40P01", Action::Retry),
+            ("42501", Action::Pause),
+            ("42703", Action::Pause),
+            ("42P01", Action::Pause),
+            ("53100", Action::Retry),
+            ("53200", Action::Retry),
+            ("53300", Action::Retry),
+            ("54000", Action::Bisect),
+            ("55P03", Action::Retry),
+            ("57014", Action::Retry),
+            ("57P01", Action::Retry),
+            ("57P03", Action::Retry),
+            ("58030", Action::Retry),
+            ("XX000", Action::Retry),
+        ];
+        for (code, expected) in table {
+            assert_eq!(action(Some(&SqlState::from_code(code))), expected, "{code}");
+        }
+        assert_eq!(action(None), Action::Retry);
+    }
+}

@@ -1,0 +1,255 @@
+//! Claims a pipeline for an instance: stands by while another one leads, then raises the fence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, Result, Topology, crash_point};
+use postgres_types::ToSql;
+use tokio_postgres::error::SqlState;
+
+use super::leader::Leader;
+use super::lock::{Holder, holder, try_lock};
+use super::ownership;
+use super::standing::{Standing, Teller};
+use crate::connect::{Connection, Connector};
+use crate::failure::{Action, Deadline, Failure, delays};
+
+/// How often a pipeline that stands by looks whether it is its turn.
+const STAND_BY_POLL: Duration = Duration::from_millis(500);
+
+/// Split ids are numbered by pipeline, so that pipelines need not ask each other.
+const SPLIT_IDS_PER_PIPELINE: i64 = 1_000_000_000_000;
+
+/// What a leader takes over.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) leader: Arc<Leader>,
+    /// The last epoch that was committed.
+    pub(crate) epoch: i64,
+    /// The highest split id that was given out.
+    pub(crate) last_split_id: i64,
+}
+
+/// What is claimed, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) pipeline: &'a str,
+    pub(crate) topology: &'a Topology,
+    /// Whether its sources may be elsewhere than before.
+    pub(crate) moved: bool,
+    /// Whether an instance that leads is ended, in place of being waited for.
+    pub(crate) take_over: bool,
+    pub(crate) teller: &'a Teller,
+}
+
+/// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
+/// `wait_for_server`.
+pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_server: Duration) -> Result<Claim> {
+    let mut delays = delays();
+    loop {
+        let connection = connector.connect_within(wait_for_server).await?;
+        match stand_by(connection, connector, terms).await {
+            Ok(claim) => return claim,
+            // Most often the connection broke while standing by, or an old transaction still holds the row.
+            Err(failure) if failure.action() == Action::Retry => {
+                tracing::warn!("trying again: {}", failure.into_error("claiming the pipeline").report());
+                terms.teller.stands(Standing::Connecting);
+            }
+            Err(failure) => return Err(failure.into_error("claiming the pipeline")),
+        }
+        tokio::time::sleep(delays.next().unwrap_or_default()).await;
+    }
+}
+
+async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_>) -> Result<Result<Claim>, Failure> {
+    let (pipeline, deadline) = (terms.pipeline, connector.deadline);
+    let pipeline_id = pipeline_id(&connection, deadline, pipeline).await?;
+    let mut waiting = false;
+    let mut delays = delays();
+    while !try_lock(&connection, pipeline_id, deadline).await? {
+        let holder = holder(&connection, pipeline_id, deadline).await?;
+        if terms.take_over {
+            if let Some(holder) = holder
+                && let Err(err) = overthrow(&connection, deadline, &holder, terms).await?
+            {
+                return Ok(Err(err));
+            }
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+            continue;
+        }
+        if !waiting {
+            waiting = true;
+            let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
+            tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
+            terms.teller.stands(Standing::StandingBy { holder });
+        }
+        tokio::time::sleep(STAND_BY_POLL).await;
+    }
+    crash_point!("claim.locked");
+    if waiting {
+        tracing::info!("taking over pipeline {pipeline:?}");
+    }
+    take_over(connection, connector, pipeline_id, terms).await
+}
+
+/// Ends the instance that holds the lock.
+///
+/// The fence is raised first: from then on that instance can't commit, and finds so out wherever it looks, so that it does not
+/// come back for the lock. Of two that take over at the same time the later ends the earlier, which is over then as well.
+async fn overthrow(
+    connection: &Connection,
+    deadline: Deadline,
+    holder: &Holder,
+    terms: Terms<'_>,
+) -> Result<Result<()>, Failure> {
+    const RAISE_FENCE: &str = "UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = $1";
+    const END_SESSIONS: &str = "
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid = $1
+            OR application_name = $2 AND application_name LIKE 'ecom %' AND usename = $3 AND datname = current_database()";
+    let (pipeline, described) = (terms.pipeline, &holder.described);
+    if !holder.may_be_ended {
+        let role = &holder.role;
+        let message = format!(
+            "pipeline {pipeline:?} is run by {described}, as the role {role:?}, whose sessions this role may not end"
+        );
+        let hint =
+            "connect as that role, or as a member of it or of pg_signal_backend; or end that instance where it runs";
+        return Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)));
+    }
+    // Before any harm is done.
+    if let Err(err) = check_locations(connection, deadline, terms).await? {
+        return Ok(Err(err));
+    }
+    if let Err(err) = ownership::check(&connection.client, deadline, pipeline, terms.topology).await? {
+        return Ok(Err(err));
+    }
+    tracing::warn!("ending the instance that runs pipeline {pipeline:?}: {described}");
+    let client = &connection.client;
+    let raised = deadline
+        .of("raising the fence", client.execute(RAISE_FENCE, &[&pipeline]))
+        .await;
+    match raised {
+        // A transaction of the other has the row: it ends now, and the next time finds the row free.
+        Err(failure) if failure.state() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+        raised => {
+            raised?;
+        }
+    }
+    let of_holder: [&(dyn ToSql + Sync); 3] = [&holder.pid, &holder.application_name, &holder.role];
+    deadline
+        .of("ending the other instance", client.execute(END_SESSIONS, &of_holder))
+        .await?;
+    Ok(Ok(()))
+}
+
+/// The number of the pipeline, which is made where it is new.
+async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str) -> Result<i64, Failure> {
+    const KNOWN: &str = "SELECT pipeline_id FROM ecom.ingest_pipeline WHERE pipeline = $1";
+    const ADD: &str = "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ($1) ON CONFLICT (pipeline) DO NOTHING";
+    let client = &connection.client;
+    // Looking first: an insert uses up a number even where the pipeline is known.
+    if let Some(row) = deadline.of("claiming", client.query_opt(KNOWN, &[&pipeline])).await? {
+        return Ok(row.get(0));
+    }
+    deadline.of("claiming", client.execute(ADD, &[&pipeline])).await?;
+    Ok(deadline
+        .of("claiming", client.query_one(KNOWN, &[&pipeline]))
+        .await?
+        .get(0))
+}
+
+/// Raises the fence: from here on an instance that led before can't commit any more.
+async fn take_over(
+    connection: Connection,
+    connector: &Connector,
+    pipeline_id: i64,
+    terms: Terms<'_>,
+) -> Result<Result<Claim>, Failure> {
+    const RAISE_FENCE: &str = "
+        UPDATE ecom.ingest_pipeline
+        SET fence = fence + 1, started_at = now(), holder = current_setting('application_name'),
+            sources = sources || jsonb_object($2::text[], $3::text[]), owns = $4
+        WHERE pipeline = $1 RETURNING fence, epoch";
+    const LAST_SPLIT_ID: &str = "
+        SELECT coalesce(max(split_id), $1) FROM ecom.ingest_split WHERE split_id >= $1 AND split_id < $2";
+
+    let (client, deadline) = (&connection.client, connector.deadline);
+    if let Err(err) = check_locations(&connection, deadline, terms).await? {
+        return Ok(Err(err));
+    }
+    let Terms { pipeline, topology, .. } = terms;
+    deadline.of("claiming", client.batch_execute("BEGIN")).await?;
+    if let Err(err) = ownership::check(client, deadline, pipeline, topology).await? {
+        // The connection is dropped, and with it the transaction.
+        return Ok(Err(err));
+    }
+    let sources = topology.sources().iter();
+    let (names, locations): (Vec<&str>, Vec<&str>) = sources
+        .map(|source| (source.name.as_str(), source.location.as_str()))
+        .unzip();
+    let raised = deadline
+        .of(
+            "claiming",
+            client.query_one(
+                RAISE_FENCE,
+                &[&pipeline, &names, &locations, &ownership::owned(topology)],
+            ),
+        )
+        .await?;
+    deadline.of("claiming", client.batch_execute("COMMIT")).await?;
+    crash_point!("claim.fence_raised");
+    let first = pipeline_id * SPLIT_IDS_PER_PIPELINE;
+    let bounds: [&(dyn ToSql + Sync); 2] = [&first, &(first + SPLIT_IDS_PER_PIPELINE)];
+    let last_split_id = deadline
+        .of("claiming", client.query_one(LAST_SPLIT_ID, &bounds))
+        .await?
+        .get(0);
+    let teller = terms.teller.clone();
+    let leader = Leader::new(
+        connector.clone(),
+        connection,
+        pipeline,
+        pipeline_id,
+        raised.get(0),
+        teller,
+    );
+    Ok(Ok(Claim {
+        leader: Arc::new(leader),
+        epoch: raised.get(1),
+        last_split_id,
+    }))
+}
+
+async fn check_locations(connection: &Connection, deadline: Deadline, terms: Terms<'_>) -> Result<Result<()>, Failure> {
+    const SOURCES: &str = "
+        SELECT key, value FROM ecom.ingest_pipeline, jsonb_each_text(sources) WHERE pipeline = $1";
+    let client = &connection.client;
+    for row in deadline
+        .of("claiming", client.query(SOURCES, &[&terms.pipeline]))
+        .await?
+    {
+        if let Err(err) = check_location(terms.pipeline, terms.topology, row.get(0), row.get(1), terms.moved) {
+            return Ok(Err(err));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The positions in the ledger mean nothing in another place.
+fn check_location(pipeline: &str, topology: &Topology, name: &str, known: &str, moved: bool) -> Result<()> {
+    let now = topology.sources().iter().find(|source| source.name == name);
+    match now {
+        Some(source) if source.location != known && !moved => {
+            let message = format!(
+                "pipeline {pipeline:?} reads {known} so far, but was started on {}",
+                source.location
+            );
+            Err(Error::new(ErrorKind::Configuration, message).hint(
+                "give a second pipeline a name of its own (--pipeline NAME); if the same files are in a new place now, \
+                 say so once (--moved)",
+            ))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,277 @@
+//! The session that leads a pipeline: it holds the advisory lock and the fence, and reads the ledger.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, Result, crash_point};
+use postgres_types::ToSql;
+use tokio::sync::{Mutex, watch};
+use tokio_postgres::{Row, Statement};
+
+use super::lock::try_lock;
+use super::standing::{Standing, Teller};
+use crate::connect::{BY_KEY, Connection, Connector};
+use crate::failure::{Action, Failure, PAUSE, delays};
+
+/// How often a leader looks whether it still holds its lock.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
+/// The session that leads a pipeline. It is opened again when it breaks.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    connector: Connector,
+    pipeline: String,
+    pipeline_id: i64,
+    fence: i64,
+    session: Mutex<Session>,
+    /// Whether it is known that another instance has taken over.
+    overtaken: watch::Sender<bool>,
+    teller: Teller,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    connection: Option<Connection>,
+    statements: HashMap<&'static str, Statement>,
+    holds_lock: bool,
+    /// Ours as well, but perhaps not known to be dead by the server.
+    last_backend_pid: Option<i32>,
+}
+
+/// What became of an epoch whose commit was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is durable.
+    Committed,
+    /// It is not, and never will be.
+    Aborted,
+}
+
+impl Leader {
+    /// Leads a pipeline whose lock `connection` holds and whose fence was raised to `fence`.
+    pub(crate) fn new(
+        connector: Connector,
+        connection: Connection,
+        pipeline: &str,
+        pipeline_id: i64,
+        fence: i64,
+        teller: Teller,
+    ) -> Self {
+        Self {
+            connector,
+            pipeline: pipeline.to_owned(),
+            pipeline_id,
+            fence,
+            session: Mutex::new(Session {
+                last_backend_pid: Some(connection.backend_pid),
+                connection: Some(connection),
+                statements: HashMap::new(),
+                holds_lock: true,
+            }),
+            overtaken: watch::Sender::new(false),
+            teller,
+        }
+    }
+
+    /// How its connections are opened: all sessions of an instance have one name, by which they find each other.
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    pub(crate) fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
+    pub(crate) fn fence(&self) -> i64 {
+        self.fence
+    }
+
+    /// Sees to it that the lock is held although nothing is asked: a session that broke is opened again. Ends with the
+    /// leader, or when another instance has taken over.
+    pub(crate) fn keep_leading(self: &Arc<Self>) {
+        let leader = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PING_EVERY).await;
+                let Some(leader) = leader.upgrade() else { return };
+                let mut session = leader.session.lock().await;
+                match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
+                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.teller.leading_fails(None),
+                    Ok(_) | Err(Failure::LedgerMoved) => {
+                        leader.teller.stands(Standing::Overtaken);
+                        leader.overtaken.send_replace(true);
+                        return;
+                    }
+                    Err(failure) => {
+                        session.connection = None;
+                        let why = failure.into_error("asking the ledger").report();
+                        leader.teller.leading_fails(Some(why));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Asks the ledger, again and again until it answers. Only for statements that may run twice.
+    pub(crate) async fn query(&self, statement: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        let mut session = self.session.lock().await;
+        let mut delays = delays();
+        loop {
+            let failure = match self.try_query(&mut session, statement, params).await {
+                Ok(rows) => return Ok(rows),
+                Err(Failure::LedgerMoved) => return Err(self.fenced()),
+                Err(failure) => failure,
+            };
+            session.connection = None;
+            match failure.action() {
+                Action::Pause => {
+                    tracing::error!("paused: {}", failure.into_error("reading the ledger").report());
+                    tokio::time::sleep(PAUSE).await;
+                }
+                _ => tracing::warn!("trying again: {}", failure.into_error("reading the ledger").report()),
+            }
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+        }
+    }
+
+    async fn try_query(
+        &self,
+        session: &mut Session,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        let deadline = self.connector.deadline;
+        if session
+            .connection
+            .as_ref()
+            .is_none_or(|connection| connection.client.is_closed())
+        {
+            session.statements.clear();
+            session.holds_lock = false;
+            session.connection = Some(self.lead_again(session.last_backend_pid).await?);
+        }
+        let Some(connection) = &session.connection else {
+            return Err(Failure::LedgerMoved);
+        };
+        session.last_backend_pid = Some(connection.backend_pid);
+        if !session.holds_lock {
+            // Until the old session has ended it still has the lock. Without it another instance may be about to take over:
+            // the fence will tell at the next commit.
+            session.holds_lock = try_lock(connection, self.pipeline_id, deadline).await?;
+        }
+        let prepared = match session.statements.get(statement) {
+            Some(prepared) => prepared.clone(),
+            None => {
+                if session.statements.is_empty() {
+                    // These few questions come for each file, and planning them takes longer than answering.
+                    let plan_once = format!("{BY_KEY}; SET plan_cache_mode = force_generic_plan");
+                    deadline
+                        .of("preparing", connection.client.batch_execute(&plan_once))
+                        .await?;
+                }
+                let prepared = deadline.of("preparing", connection.client.prepare(statement)).await?;
+                session.statements.insert(statement, prepared.clone());
+                prepared
+            }
+        };
+        deadline
+            .of("reading the ledger", connection.client.query(&prepared, params))
+            .await
+    }
+
+    /// Opens a new session in place of one that broke, unless another instance has led meanwhile.
+    async fn lead_again(&self, last_backend_pid: Option<i32>) -> Result<Connection, Failure> {
+        let connection = self.connector.connect().await?;
+        if let Some(pid) = last_backend_pid {
+            self.connector
+                .deadline
+                .of("ending a session", connection.client.query(END_BACKEND, &[&pid]))
+                .await?;
+        }
+        let fence = self
+            .connector
+            .deadline
+            .of(
+                "reading the fence",
+                connection.client.query_opt(FENCE, &[&self.pipeline]),
+            )
+            .await?;
+        match self.is_fence_of_ours(fence.as_ref()) {
+            true => Ok(connection),
+            false => Err(Failure::LedgerMoved),
+        }
+    }
+
+    fn is_fence_of_ours(&self, row: Option<&Row>) -> bool {
+        row.is_some_and(|row| row.get::<_, i64>(0) == self.fence)
+    }
+
+    /// Waits until another instance has taken over, which is noticed within seconds even where there is nothing to commit.
+    pub(crate) async fn overtaken(&self) {
+        // The sender is ours, so that it is never gone.
+        let _ = self.overtaken.subscribe().wait_for(|overtaken| *overtaken).await;
+    }
+
+    /// Finds out what became of an epoch whose transaction ended without an answer. `writer_pid` is the server process
+    /// that had it.
+    pub(crate) async fn settle(&self, epoch: i64, writer_pid: Option<i32>) -> Result<Outcome> {
+        if let Some(pid) = writer_pid {
+            // As long as that process lives it could still commit.
+            self.end_backend(pid).await?;
+        }
+        let rows = self
+            .query(
+                "SELECT fence, epoch FROM ecom.ingest_pipeline WHERE pipeline = $1 FOR UPDATE",
+                &[&self.pipeline],
+            )
+            .await?;
+        crash_point!("settle.known");
+        match rows.first() {
+            Some(row) if row.get::<_, i64>(0) == self.fence => match row.get::<_, i64>(1) {
+                committed if committed >= epoch => Ok(Outcome::Committed),
+                committed if committed == epoch - 1 => Ok(Outcome::Aborted),
+                committed => {
+                    let message = format!(
+                        "the ledger is at epoch {committed}, though epoch {} was committed: the server has lost commits",
+                        epoch - 1
+                    );
+                    Err(Error::new(ErrorKind::Sink, message).hint(
+                        "start again: files that are still there are read on from where the ledger is; put back what was \
+                         archived since then",
+                    ))
+                }
+            },
+            _ => Err(self.fenced()),
+        }
+    }
+
+    /// Ends a server process of ours, if it lives: its locks are free after that.
+    pub(crate) async fn end_backend(&self, pid: i32) -> Result<()> {
+        self.query(END_BACKEND, &[&pid]).await?;
+        crash_point!("settle.ended_backend");
+        let mut delays = delays();
+        while !self.query(BACKEND_OF, &[&pid]).await?.is_empty() {
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fenced(&self) -> Error {
+        self.teller.stands(Standing::Overtaken);
+        let message = format!("another instance has taken over pipeline {:?}", self.pipeline);
+        Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
+    }
+}
+
+const FENCE: &str = "SELECT fence FROM ecom.ingest_pipeline WHERE pipeline = $1";
+
+/// Only our own: a pid may have been given to another process meanwhile.
+const BACKEND_OF: &str = "SELECT pid FROM pg_stat_activity WHERE pid = $1 AND usename = current_user \
+                          AND application_name = current_setting('application_name')";
+const END_BACKEND: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 \
+                           AND usename = current_user AND application_name = current_setting('application_name')";

@@ -1,0 +1,149 @@
+//! The ledger of a pipeline as its source and its operators read it: positions, finished files and state.
+
+use std::sync::Arc;
+
+use async_stream::try_stream;
+use ecom_stream::{
+    Alike, Error, ErrorKind, Ledger, MAX_FINISHED, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState,
+    StateChange,
+};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{BoxStream, StreamExt};
+use tokio_postgres::Row;
+
+use super::leader::Leader;
+
+/// The ledger of one pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct PgLedger(pub(crate) Arc<Leader>);
+
+/// The newest generation of each path.
+const POSITIONS: &str = "
+    SELECT DISTINCT ON (s.source, s.path)
+           s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+    FROM unnest($2::text[], $3::text[]) AS asked (source, path)
+    JOIN ecom.ingest_split s ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
+    ORDER BY s.source, s.path, s.generation DESC";
+
+/// The unfinished, and in rows of their own the sizes that some finished split has: one look into the index for each,
+/// however many splits have it. One question, since a file that comes alone waits for the answer.
+const ALIKE: &str = "
+    (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text,
+            NULL::int8 AS finished_size
+     FROM ecom.ingest_split s
+     WHERE s.pipeline = $1 AND s.source = $2 AND s.state IN ('open', 'damaged')
+     ORDER BY s.split_id DESC LIMIT $4)
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, asked.size
+    FROM unnest($3::int8[]) AS asked (size), LATERAL (
+        SELECT FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size LIMIT 1
+    ) found";
+
+const FINISHED: &str = "
+    SELECT found.*
+    FROM unnest($3::int8[], $4::text[]) AS asked (size, digest), LATERAL (
+        SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+        FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size
+          AND s.finished_digest_hash = hashtextextended(asked.digest COLLATE \"C\", 0) AND s.digest = asked.digest
+        ORDER BY s.split_id DESC LIMIT $5
+    ) found";
+
+const STATE: &str = "SELECT key, format::int4, value FROM ecom.operator_state WHERE pipeline = $1 AND operator = $2";
+
+impl Ledger for PgLedger {
+    fn pipeline(&self) -> &str {
+        self.0.pipeline()
+    }
+
+    fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async move {
+            let (sources, paths): (Vec<&str>, Vec<&str>) =
+                of.iter().map(|split| (split.source(), split.path())).unzip();
+            let rows = self.0.query(POSITIONS, &[&self.0.pipeline(), &sources, &paths]).await?;
+            rows.iter().map(position).collect()
+        }
+        .boxed()
+    }
+
+    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+        async move {
+            let (pipeline, most) = (self.0.pipeline(), MAX_UNFINISHED as i64);
+            let sizes: Vec<i64> = sizes.iter().filter_map(|size| i64::try_from(*size).ok()).collect();
+            let mut alike = Alike::default();
+            for row in self.0.query(ALIKE, &[&pipeline, &source, &sizes, &most]).await? {
+                match row.get::<_, Option<i64>>(9) {
+                    Some(size) => alike.finished_sizes.push(size as u64),
+                    None => alike.unfinished.push(position(&row)?),
+                }
+            }
+            Ok(alike)
+        }
+        .boxed()
+    }
+
+    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async move {
+            let sizes: Vec<i64> = of
+                .iter()
+                .map(|(size, _)| i64::try_from(*size).unwrap_or(i64::MAX))
+                .collect();
+            let digests: Vec<&str> = of.iter().map(|(_, digest)| digest.as_str()).collect();
+            let rows = self
+                .0
+                .query(
+                    FINISHED,
+                    &[&self.0.pipeline(), &source, &sizes, &digests, &(MAX_FINISHED as i64)],
+                )
+                .await?;
+            rows.iter().map(position).collect()
+        }
+        .boxed()
+    }
+
+    fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
+        try_stream! {
+            let rows = self.0.query(STATE, &[&self.0.pipeline(), &operator]).await?;
+            let operator: Arc<str> = operator.into();
+            for row in rows {
+                yield StateChange {
+                    operator: operator.clone(),
+                    key: row.get(0),
+                    format: u16::try_from(row.get::<_, i32>(1)).unwrap_or(u16::MAX),
+                    value: Some(row.get(2)),
+                };
+            }
+        }
+        .boxed()
+    }
+}
+
+fn position(row: &Row) -> Result<Position> {
+    let (source, path): (&str, &str) = (row.get(0), row.get(1));
+    let generation: i32 = row.get(2);
+    let split = Split::with_generation(source, path, generation as u32);
+    let refusal = || {
+        let reason: Option<String> = row.get(6);
+        let detail: Option<String> = row.get(7);
+        Refusal::new(reason.unwrap_or_default(), detail.unwrap_or_default())
+    };
+    let state = match row.get(5) {
+        "open" => SplitState::Open,
+        "finished" => SplitState::Finished,
+        "damaged" => SplitState::Damaged(refusal()),
+        "set_aside" => SplitState::SetAside(refusal()),
+        other => {
+            let message = format!("the ledger has the state {other:?} for {split}, which this version doesn't know");
+            return Err(Error::new(ErrorKind::Schema, message).hint("it was written by a newer version: use that one"));
+        }
+    };
+    let mark: Option<String> = row.get(8);
+    Ok(Position {
+        split,
+        offset: row.get::<_, i64>(3) as u64,
+        record: row.get::<_, i64>(4) as u64,
+        state,
+        mark: mark.map_or(Mark::NONE, Mark::new),
+    })
+}

@@ -1,0 +1,50 @@
+//! Checks that a directory from which one pipeline removes files is not read by another pipeline.
+
+use ecom_stream::{Error, ErrorKind, Result, Topology};
+use postgres_types::ToSql;
+use tokio_postgres::Client;
+
+use crate::failure::{Deadline, Failure};
+
+/// Pipelines that start at the same time look one after the other.
+const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(hashtextextended('ecom.ownership', 0))";
+
+const CONFLICT: &str = "
+    SELECT p.pipeline, s.value, s.value = ANY (p.owns)
+    FROM ecom.ingest_pipeline p, jsonb_each_text(p.sources) s
+    WHERE p.pipeline <> $1 AND s.value = ANY ($2) AND (s.value = ANY (p.owns) OR s.value = ANY ($3))
+    ORDER BY 1, 2 LIMIT 1";
+
+/// The locations that a pipeline takes away from.
+pub(crate) fn owned(topology: &Topology) -> Vec<&str> {
+    let owned = topology.sources().iter().filter(|source| source.is_owned);
+    owned.map(|source| source.location.as_str()).collect()
+}
+
+/// Refuses a place that another pipeline takes away from, and to take away from where another reads. To be called in the
+/// transaction that notes what the pipeline owns.
+pub(crate) async fn check(
+    client: &Client,
+    deadline: Deadline,
+    pipeline: &str,
+    topology: &Topology,
+) -> Result<Result<()>, Failure> {
+    deadline.of("claiming", client.batch_execute(ONE_AT_A_TIME)).await?;
+    let sources = topology.sources().iter();
+    let locations: Vec<&str> = sources.map(|source| source.location.as_str()).collect();
+    let owned = owned(topology);
+    let params: [&(dyn ToSql + Sync); 3] = [&pipeline, &locations, &owned];
+    let conflict = deadline.of("claiming", client.query_opt(CONFLICT, &params)).await?;
+    let Some(row) = conflict else {
+        return Ok(Ok(()));
+    };
+    let (other, location, is_theirs): (&str, &str, bool) = (row.get(0), row.get(1), row.get(2));
+    let message = match is_theirs {
+        true => format!("pipeline {other:?} takes files away from {location}, so no other can read there"),
+        false => format!("pipeline {other:?} reads {location} too, so files can't be taken away from there"),
+    };
+    Ok(Err(Error::new(ErrorKind::Configuration, message).hint(
+        "give each a directory of its own, or let files stay where they are (neither --archive nor --delete); if the other \
+         is gone for good: UPDATE ecom.ingest_pipeline SET sources = '{}', owns = '{}' WHERE pipeline = its name",
+    )))
+}

@@ -1,0 +1,154 @@
+//! Assigns numbers to splits, in the memory of the leading instance.
+
+use std::collections::HashMap;
+
+use ecom_stream::{Batch, Result, Split, SplitState};
+
+use super::leader::Leader;
+
+/// The numbers of splits that were given out and may be asked for again.
+#[derive(Debug)]
+pub(crate) struct SplitIds {
+    last: i64,
+    /// Those of splits that are being read.
+    open: HashMap<Split, Open>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Open {
+    id: i64,
+    /// The last epoch that changes the split.
+    epoch: i64,
+}
+
+/// More than this are forgotten where possible.
+const MAX_OPEN: usize = 16_384;
+
+const KNOWN: &str = "
+    SELECT s.source, s.path, s.generation, s.split_id
+    FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation)
+    JOIN ecom.ingest_split s
+      ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation";
+
+impl SplitIds {
+    /// Goes on after the last number that was given out.
+    pub(crate) fn new(last: i64) -> Self {
+        Self {
+            last,
+            open: HashMap::new(),
+        }
+    }
+
+    /// The splits of the batches that have no number here yet.
+    pub(crate) fn unknown_in<T>(&self, batches: &[Batch<T>]) -> Vec<Split> {
+        let mut unknown: Vec<Split> = Vec::new();
+        // Records come in runs of one split.
+        let mut last = None;
+        for split in batches.iter().flat_map(splits_of) {
+            if last.replace(split) != Some(split) && !self.open.contains_key(split) {
+                unknown.push(split.clone());
+            }
+        }
+        unknown
+    }
+
+    /// Finds or gives out a number for each split that has none, so that [`get`](Self::get) has it.
+    pub(crate) async fn prepare(&mut self, unknown: Vec<Split>, leader: &Leader) -> Result<()> {
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let sources: Vec<&str> = unknown.iter().map(|split| split.source()).collect();
+        let paths: Vec<&str> = unknown.iter().map(|split| split.path()).collect();
+        let generations: Vec<i32> = unknown.iter().map(|split| split.generation() as i32).collect();
+        for row in leader
+            .query(KNOWN, &[&leader.pipeline(), &sources, &paths, &generations])
+            .await?
+        {
+            let generation: i32 = row.get(2);
+            let split = Split::with_generation(row.get::<_, &str>(0), row.get::<_, &str>(1), generation as u32);
+            self.open.insert(
+                split,
+                Open {
+                    id: row.get(3),
+                    epoch: 0,
+                },
+            );
+        }
+        for split in unknown {
+            if !self.open.contains_key(&split) {
+                self.last += 1;
+                let id = self.last;
+                self.open.insert(split, Open { id, epoch: 0 });
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of a split that was prepared, for an epoch that changes it.
+    pub(crate) fn get(&mut self, split: &Split, epoch: i64) -> i64 {
+        match self.open.get_mut(split) {
+            Some(open) => {
+                open.epoch = epoch;
+                open.id
+            }
+            None => {
+                debug_assert!(false, "{split} was not prepared");
+                self.last += 1;
+                self.open.insert(split.clone(), Open { id: self.last, epoch });
+                self.last
+            }
+        }
+    }
+
+    /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. Those whose
+    /// numbers may not be in the table yet are kept, the others are found there again.
+    pub(crate) fn shrink(&mut self, committed: i64) {
+        if self.open.len() > MAX_OPEN {
+            self.open.retain(|_, open| open.epoch > committed);
+        }
+    }
+
+    /// Forgets the splits that a batch ends. To be called after the batch has its numbers, and only for splits whose
+    /// positions are on their way to the table: until they are there, a split that goes on would be given another.
+    pub(crate) fn forget(&mut self, split: &Split) {
+        self.open.remove(split);
+    }
+}
+
+/// Whether a split is likely not to be heard of again.
+pub(crate) fn is_over(state: &SplitState) -> bool {
+    *state != SplitState::Open
+}
+
+fn splits_of<T>(batch: &Batch<T>) -> impl Iterator<Item = &Split> {
+    let of_counts = batch.counts.iter().map(|count| &count.split);
+    let of_positions = batch.positions.iter().map(|position| &position.split);
+    let of_rejects = batch
+        .rejects
+        .iter()
+        .filter_map(|reject| reject.origin.as_ref().map(|origin| &origin.split));
+    let of_records = batch
+        .records
+        .iter()
+        .filter_map(|record| record.origin.as_ref().map(|origin| &origin.split));
+    of_counts.chain(of_positions).chain(of_rejects).chain(of_records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_open_splits_are_forgotten_but_for_those_in_the_making() {
+        let split = |n: usize| Split::new("csv", n.to_string());
+        let mut ids = SplitIds::new(0);
+        let open = |n: usize| Open { id: n as i64, epoch: 3 };
+        ids.open = (0..MAX_OPEN).map(|n| (split(n), open(n))).collect();
+        ids.shrink(3);
+        assert_eq!(ids.open.len(), MAX_OPEN);
+        ids.open.insert(split(MAX_OPEN), open(0));
+        assert_eq!(ids.get(&split(7), 4), 7);
+        ids.shrink(3);
+        assert_eq!(ids.open, HashMap::from([(split(7), Open { id: 7, epoch: 4 })]));
+    }
+}

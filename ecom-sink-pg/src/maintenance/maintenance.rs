@@ -1,0 +1,88 @@
+//! The entry point of the maintenance, and how its sessions are opened.
+
+use std::time::Duration;
+
+use ecom_stream::{Error, ErrorKind, Result};
+
+use crate::connect::{Connection, Database, made_of_database, preflight};
+use crate::failure::{Deadline, Failure};
+use crate::schema;
+
+/// For what is answered at once, and for what works through a whole partition.
+pub(super) const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
+pub(super) const LONG_DEADLINE: Deadline = Deadline(Duration::from_secs(6 * 3_600));
+
+/// What waits here for a lock holds up nobody else, and an epoch is over in no time; a dump is not.
+pub(super) const PATIENCE: &str = "SET lock_timeout = '5min'";
+
+/// Looks after the table of the events: each method opens a session of its own, does its work and ends. The schema must be
+/// there and up to date, and the role must own the table.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use ecom_sink_pg::{Maintenance, Retention};
+/// # async fn upkeep() -> ecom_stream::Result<()> {
+/// let maintenance = Maintenance::from_url("postgresql://owner@localhost/shop")?;
+/// maintenance.settle(Duration::from_secs(3_600)).await?;
+/// let retained = maintenance.retain(Retention::days(90)).await?;
+/// println!("dropped {:?}", retained.partitions);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Maintenance {
+    pub(super) database: Database,
+}
+
+made_of_database!(Maintenance);
+
+impl Maintenance {
+    /// A session as the owner of the table, whose schema is left as it is.
+    pub(super) async fn session(&self) -> Result<Connection> {
+        let connection = self.connect().await?;
+        schema::check(&connection.client).await?;
+        of_owner(connection).await
+    }
+
+    /// The same beside a run, which may be about to bring the schema up to date.
+    pub(super) async fn session_beside_run(&self) -> Result<Connection> {
+        let mut connection = self.connect().await?;
+        schema::apply(&mut connection.client).await?;
+        of_owner(connection).await
+    }
+
+    async fn connect(&self) -> Result<Connection> {
+        let connector = self.database.connector("maintenance", DEADLINE);
+        let connection = connector.connect_within(self.database.wait_for_server).await?;
+        preflight::check_sessions(&connection, &connector).await?;
+        let patient = DEADLINE
+            .of("connecting", connection.client.batch_execute(PATIENCE))
+            .await;
+        patient.map_err(|failure| failure.into_error("connecting to the server"))?;
+        Ok(connection)
+    }
+}
+
+async fn of_owner(connection: Connection) -> Result<Connection> {
+    match owns_the_table(&connection).await {
+        Ok(Ok(())) => Ok(connection),
+        Ok(Err(err)) => Err(err),
+        Err(failure) => Err(failure.into_error("looking at the table")),
+    }
+}
+
+async fn owns_the_table(connection: &Connection) -> Result<Result<()>, Failure> {
+    const OWNER: &str = "
+        SELECT current_user::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'USAGE')
+        FROM pg_class WHERE oid = 'ecom.events'::regclass";
+    let row = DEADLINE
+        .of("looking at the table", connection.client.query_one(OWNER, &[]))
+        .await?;
+    let (role, owner, is_owner): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
+    if is_owner {
+        return Ok(Ok(()));
+    }
+    let message =
+        format!("the role {role:?} does not own the table ecom.events, so it may not change how it is laid out");
+    let hint = format!("connect as {owner:?}, or as a member of it");
+    Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)))
+}

@@ -1,0 +1,103 @@
+//! Applies missing migrations, and checks that all are applied.
+
+use ecom_stream::{Result, crash_point};
+use refinery::{Migration, Runner};
+use tokio_postgres::Client;
+
+use super::error::failed;
+use super::found::Found;
+use super::migrations::migrations;
+
+/// Where it is written down which of them were applied.
+const HISTORY: &str = "ecom.schema_history";
+
+/// Held while migrations run, so that instances that start together don't collide; `sql/setup.sql` takes the same one.
+/// For the session, since refinery opens and closes transactions of its own. The limit of the wait replaces that of the
+/// session, which may be meant for the lock of a row.
+const LOCK: &str =
+    "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_lock(hashtextextended('ecom.schema_history', 0))";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtextextended('ecom.schema_history', 0))";
+
+/// Brings the schema `ecom` up to date and checks it, as [`check`] does.
+///
+/// When it is current nothing is written and no right to change it is needed. Instances that start together wait for
+/// each other. If the future is dropped before it ends, drop the connection too: it may hold the lock.
+///
+/// # Errors
+///
+/// [`ErrorKind::Schema`] when migrations are missing that the role may not apply, when others were applied than this
+/// program knows, and whatever [`check`] finds; [`ErrorKind::Unavailable`] when the server can't be reached or another
+/// session holds the lock for a minute.
+///
+/// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
+/// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
+pub async fn apply(client: &mut Client) -> Result<()> {
+    let found = Found::look(client).await?;
+    if found.pending()?.is_empty() {
+        return found.judge();
+    }
+    client
+        .batch_execute(LOCK)
+        .await
+        .map_err(|err| failed("waiting for another instance to migrate", err))?;
+    crash_point!("migration.locked");
+    let migrated = migrate(client).await;
+    let unlocked = client.batch_execute(UNLOCK).await;
+    migrated?;
+    unlocked.map_err(|err| failed("migrating the schema", err))?;
+    check(client).await
+}
+
+/// Checks that the schema `ecom` is what this program writes to, without changing anything.
+///
+/// # Errors
+///
+/// [`ErrorKind::Schema`] that says all that is missing, newer or different, and how to mend it;
+/// [`ErrorKind::Unavailable`] when the server can't be reached.
+///
+/// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
+/// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
+pub async fn check(client: &Client) -> Result<()> {
+    let found = Found::look(client).await?;
+    let pending = found.pending()?;
+    if !pending.is_empty() {
+        return Err(found.not_current(&pending));
+    }
+    found.judge()
+}
+
+/// Checks that all migrations were applied, for one who only reads.
+pub(crate) async fn check_migrations(client: &Client) -> Result<()> {
+    let found = Found::look(client).await?;
+    let pending = found.pending()?;
+    match pending.is_empty() {
+        true => Ok(()),
+        false => Err(found.not_current(&pending)),
+    }
+}
+
+/// Applies what is missing, with the lock held.
+async fn migrate(client: &mut Client) -> Result<()> {
+    // The instance that held the lock before may have done it all.
+    let found = Found::look(client).await?;
+    let pending = found.pending()?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    if !found.schema_exists {
+        let made = client.batch_execute("CREATE SCHEMA ecom").await;
+        made.map_err(|err| found.not_migrated(&pending, err))?;
+        crash_point!("migration.schema_made");
+    }
+    let mut runner = Runner::new(&migrations()?).set_grouped(true);
+    runner.set_migration_table_name(HISTORY);
+    match runner.run_async(client).await {
+        Ok(report) => {
+            crash_point!("migration.applied");
+            let applied: Vec<String> = report.applied_migrations().iter().map(Migration::to_string).collect();
+            tracing::info!("brought the schema ecom up to date: {}", applied.join(", "));
+            Ok(())
+        }
+        Err(err) => Err(found.not_migrated(&pending, err)),
+    }
+}

@@ -1,0 +1,131 @@
+//! The migrations of the schema, embedded from `sql/migrations`.
+
+use ecom_stream::{Error, ErrorKind, Result};
+use refinery::Migration;
+
+/// Every migration, in order: the name of its file and its text.
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("V1__tables", include_str!("../../sql/migrations/V1__tables.sql")),
+    ("V2__ledger", include_str!("../../sql/migrations/V2__ledger.sql")),
+    (
+        "V3__partitions",
+        include_str!("../../sql/migrations/V3__partitions.sql"),
+    ),
+    (
+        "V4__views_sales",
+        include_str!("../../sql/migrations/V4__views_sales.sql"),
+    ),
+    (
+        "V5__views_products",
+        include_str!("../../sql/migrations/V5__views_products.sql"),
+    ),
+    (
+        "V6__views_shoppers",
+        include_str!("../../sql/migrations/V6__views_shoppers.sql"),
+    ),
+    (
+        "V7__views_ingest",
+        include_str!("../../sql/migrations/V7__views_ingest.sql"),
+    ),
+    (
+        "V8__views_quality",
+        include_str!("../../sql/migrations/V8__views_quality.sql"),
+    ),
+];
+
+/// Every migration, in order: its name and its text, which psql can run too.
+pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MIGRATIONS.iter().copied()
+}
+
+pub(super) fn migrations() -> Result<Vec<Migration>> {
+    let migrations = MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql));
+    migrations.collect::<Result<_, _>>().map_err(|err| {
+        // Names are constants, and a test reads them all.
+        Error::new(
+            ErrorKind::Schema,
+            "a migration of this program has a name that refinery can't read",
+        )
+        .caused_by(err)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::super::tables::TABLES;
+    use super::*;
+
+    fn sql(path: &str) -> String {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql").join(path)).unwrap()
+    }
+
+    #[test]
+    fn every_migration_file_is_embedded() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/migrations");
+        let mut files: Vec<String> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort_by_key(|file| Migration::unapplied(file, "").unwrap().version());
+        let embedded: Vec<String> = MIGRATIONS.iter().map(|(name, _)| format!("{name}.sql")).collect();
+        assert_eq!(files, embedded);
+        let migrations = migrations().unwrap();
+        for two in migrations.windows(2) {
+            assert!(two[0].version() < two[1].version(), "{} and {}", two[0], two[1]);
+        }
+    }
+
+    /// What `setup.sql` must have for a migration.
+    fn step(migration: &Migration) -> String {
+        let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
+        format!(
+            "\\set checksum {checksum}
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = {version} \\gset
+\\if :differs
+    DO $$ BEGIN RAISE 'migration {migration} was applied here in another form than this file has'; END $$;
+\\elif :pending
+    \\ir migrations/{migration}.sql
+    INSERT INTO ecom.schema_history VALUES ({version}, '{name}', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\\endif
+"
+        )
+    }
+
+    #[test]
+    fn setup_runs_and_records_every_migration() {
+        let setup = sql("setup.sql");
+        let mut behind = 0;
+        for migration in migrations().unwrap() {
+            let step = step(&migration);
+            let at = setup
+                .find(&step)
+                .unwrap_or_else(|| panic!("sql/setup.sql must have this step:\n\n{step}"));
+            assert!(at >= behind, "sql/setup.sql runs {migration} before an older one");
+            behind = at;
+        }
+        assert_eq!(setup.matches("\\ir ").count(), MIGRATIONS.len());
+    }
+
+    #[test]
+    fn the_migration_of_a_table_creates_it() {
+        for table in TABLES {
+            let (_, text) = MIGRATIONS.iter().find(|(name, _)| *name == table.migration).unwrap();
+            let create = format!("\nCREATE TABLE IF NOT EXISTS ecom.{} (\n", table.name);
+            assert!(text.contains(&create), "{} in {}", table.name, table.migration);
+        }
+    }
+
+    #[test]
+    fn sql_is_ascii_and_migrations_have_no_commands_of_psql() {
+        // Whatever encoding psql takes the files to be in.
+        assert!(sql("setup.sql").is_ascii());
+        for (name, text) in MIGRATIONS {
+            assert!(text.is_ascii(), "{name}");
+            assert!(!text.lines().any(|line| line.trim_start().starts_with('\\')), "{name}");
+        }
+    }
+}

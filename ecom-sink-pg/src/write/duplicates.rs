@@ -1,0 +1,39 @@
+//! Finds rows that are already in the table, by their keys, before the copy.
+
+use postgres_types::ToSql;
+use tokio_postgres::Client;
+
+use crate::epoch::{Epoch, Fate, Key};
+use crate::failure::{Deadline, Failure};
+
+/// One look into the key's index for each key, by the settings of the session. LIMIT keeps the server from turning the
+/// look-up round. The range lets it pass partitions over.
+const LOOK_UP: &str = "
+    SELECT k.row::int8
+    FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS k (event_id, event_time, row), LATERAL (
+        SELECT FROM ecom.events e
+        WHERE e.event_id = k.event_id AND e.event_time = k.event_time AND e.event_time BETWEEN $3 AND $4
+        LIMIT 1
+    ) found";
+
+/// Leaves out of the copy what the table has already, and says how many rows that were. Within the transaction that will
+/// copy: what another one adds meanwhile is found by the next try.
+pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadline) -> Result<u64, Failure> {
+    let (rows, keys) = epoch.open_keys();
+    let times = keys.iter().map(Key::time);
+    let (Some(first), Some(last)) = (times.clone().min(), times.clone().max()) else {
+        return Ok(0);
+    };
+    let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+    let times: Vec<_> = times.collect();
+    let params: [&(dyn ToSql + Sync); 4] = [&ids, &times, &first, &last];
+    let hits = client.query(LOOK_UP, &params);
+    let hits = deadline.of("looking keys up", hits).await?;
+    for hit in &hits {
+        let ordinal: i64 = hit.get(0);
+        if let Some(&row) = rows.get(ordinal as usize - 1) {
+            epoch.leave_out(row, Fate::Duplicate);
+        }
+    }
+    Ok(hits.len() as u64)
+}

@@ -1,0 +1,209 @@
+//! The order in which epochs that are written at the same time are committed.
+//!
+//! An epoch is committed after the one before it. When one fails, the younger ones roll back, it is tried again alone once
+//! all older ones are committed, and the younger ones start after its commit.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
+use crate::epoch::Key;
+
+/// The order in which epochs are committed; all writers of a pipeline share it.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// How many epochs are open at most, besides the one that is gathered.
+    connections: i64,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The last epoch that was committed.
+    committed: i64,
+    /// Those that failed and are not committed yet.
+    failed: BTreeSet<i64>,
+    /// Keys of rows that the server refused, with the epoch in which it did: a younger row that was left out in favour of
+    /// such a one takes its place.
+    refused: Vec<(i64, Key)>,
+}
+
+impl Order {
+    /// Goes on after the last epoch that was committed.
+    pub(crate) fn new(committed: i64, connections: usize) -> Self {
+        Self {
+            connections: connections as i64,
+            state: watch::Sender::new(State {
+                committed,
+                failed: BTreeSet::new(),
+                refused: Vec::new(),
+            }),
+        }
+    }
+
+    /// Waits until no older epoch has failed.
+    pub(crate) async fn may_start(&self, epoch: i64) {
+        self.wait(|state| !state.is_recalled(epoch)).await;
+    }
+
+    /// Waits until an older epoch has failed: whatever was done for this one must be rolled back.
+    pub(crate) async fn recalled(&self, epoch: i64) {
+        self.wait(|state| state.is_recalled(epoch)).await;
+    }
+
+    /// Waits until all older epochs are committed.
+    pub(crate) async fn turn_of(&self, epoch: i64) {
+        self.wait(|state| state.committed == epoch - 1).await;
+    }
+
+    /// Recalls all younger epochs until this one is committed.
+    pub(crate) fn failed(&self, epoch: i64) {
+        self.state.send_modify(|state| {
+            state.failed.insert(epoch);
+        });
+    }
+
+    /// Lets the next epoch have its turn. Rows with the keys in `refused` are not in the table, though younger ones were left
+    /// out for them.
+    pub(crate) fn committed(&self, epoch: i64, refused: impl Iterator<Item = Key>) {
+        self.state.send_modify(|state| {
+            debug_assert_eq!(state.committed, epoch - 1, "an epoch out of its turn");
+            state.committed = epoch;
+            state.failed.remove(&epoch);
+            state.refused.extend(refused.map(|key| (epoch, key)));
+        });
+    }
+
+    /// Takes the refused keys that `is_wanted` for an epoch whose turn it is.
+    pub(crate) fn take_refused(&self, epoch: i64, mut is_wanted: impl FnMut(&Key) -> bool) -> bool {
+        let mut taken = false;
+        self.state.send_if_modified(|state| {
+            // Rows that were gathered later did not meet the refused one.
+            state.refused.retain(|(of, _)| of + self.connections >= epoch);
+            state.refused.retain(|(_, key)| {
+                let is_wanted = is_wanted(key);
+                taken |= is_wanted;
+                !is_wanted
+            });
+            false
+        });
+        taken
+    }
+
+    async fn wait(&self, holds: impl FnMut(&State) -> bool) {
+        // The sender is ours, so that it is never gone.
+        let mut holds = holds;
+        let _ = self.state.subscribe().wait_for(|state| holds(state)).await;
+    }
+}
+
+impl State {
+    fn is_recalled(&self, epoch: i64) -> bool {
+        self.failed.first().is_some_and(|failed| *failed < epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::{Arc, Mutex};
+
+    use futures::future::{Either, join_all, select};
+
+    use super::*;
+
+    const EPOCHS: i64 = 6;
+
+    /// What happened so far: what was committed, and which epochs have something to roll back.
+    #[derive(Default)]
+    struct Seen {
+        committed: Vec<i64>,
+        open: BTreeSet<i64>,
+    }
+
+    async fn dawdle(random: &Mutex<fastrand::Rng>) {
+        let times = random.lock().unwrap().usize(0..20);
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Writes an epoch as a writer does, with failures now and then.
+    async fn write(epoch: i64, order: Arc<Order>, seen: Arc<Mutex<Seen>>, random: Arc<Mutex<fastrand::Rng>>) {
+        loop {
+            order.may_start(epoch).await;
+            let works = async {
+                seen.lock().unwrap().open.insert(epoch);
+                dawdle(&random).await;
+                if random.lock().unwrap().u8(0..4) == 0 {
+                    return false;
+                }
+                order.turn_of(epoch).await;
+                dawdle(&random).await;
+                random.lock().unwrap().u8(0..8) > 0
+            };
+            let is_done = match select(pin!(works), pin!(order.recalled(epoch))).await {
+                Either::Left((is_done, _)) => Some(is_done),
+                Either::Right(_) => None,
+            };
+            if is_done == Some(true) {
+                let mut seen = seen.lock().unwrap();
+                seen.open.remove(&epoch);
+                seen.committed.push(epoch);
+                break;
+            }
+            seen.lock().unwrap().open.remove(&epoch);
+            if is_done == Some(false) {
+                order.failed(epoch);
+                order.turn_of(epoch).await;
+            }
+        }
+        order.committed(epoch, std::iter::empty());
+    }
+
+    #[tokio::test]
+    async fn whatever_ends_first_and_whatever_fails_epochs_are_committed_in_order() {
+        for seed in 0..2_000 {
+            let order = Arc::new(Order::new(0, EPOCHS as usize));
+            let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
+            let seen = Arc::new(Mutex::new(Seen::default()));
+            let writers =
+                (1..=EPOCHS).map(|epoch| tokio::spawn(write(epoch, order.clone(), seen.clone(), random.clone())));
+            for written in join_all(writers).await {
+                written.unwrap();
+            }
+            let committed = seen.lock().unwrap().committed.clone();
+            assert_eq!(committed, (1..=EPOCHS).collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_failed_runs_alone() {
+        let order = Order::new(0, 3);
+        let now = futures::future::ready(());
+        let is_recalled =
+            async |epoch| matches!(select(pin!(order.recalled(epoch)), now.clone()).await, Either::Left(_));
+        assert!(!is_recalled(3).await);
+        order.failed(2);
+        assert!(!is_recalled(1).await && !is_recalled(2).await && is_recalled(3).await);
+        order.failed(1);
+        assert!(!is_recalled(1).await && is_recalled(2).await);
+        order.committed(1, std::iter::empty());
+        assert!(!is_recalled(2).await && is_recalled(3).await);
+        order.committed(2, std::iter::empty());
+        assert!(!is_recalled(3).await);
+    }
+
+    #[test]
+    fn a_key_that_was_refused_is_taken_once_and_only_by_those_that_met_it() {
+        let key = |n| Key::new(uuid::Uuid::from_u128(n), time::OffsetDateTime::UNIX_EPOCH);
+        let order = Order::new(0, 2);
+        order.committed(1, [key(1), key(2)].into_iter());
+        assert!(order.take_refused(2, |wanted| *wanted == key(1)));
+        assert!(!order.take_refused(3, |wanted| *wanted == key(1)));
+        assert!(
+            !order.take_refused(4, |_| true),
+            "gathered when the table was known not to have it"
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The SQL statements of an epoch's transaction, and their parameters, column by column.
+
+use ecom_stream::StateChange;
+use postgres_types::ToSql;
+
+use crate::epoch::{Letter, Progress};
+
+pub(crate) const ENSURE_PARTITIONS: &str = "SELECT ecom.ensure_partitions($1::date[])";
+
+/// The columns are those of `COLUMNS` in `epoch/row.rs`.
+pub(crate) const COPY: &str = "
+    COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
+                      session_id, product_id, product_name, category, brand, price)
+    FROM STDIN (FORMAT binary)";
+
+/// The same with `extra`, for epochs in which an event has any.
+pub(crate) const COPY_WITH_EXTRA: &str = "
+    COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
+                      session_id, product_id, product_name, category, brand, price, extra)
+    FROM STDIN (FORMAT binary)";
+
+pub(crate) const LETTERS: &str = "
+    INSERT INTO ecom.dead_letters
+           (pipeline, epoch, split_id, path, record_no, byte_offset, reason, detail, raw, raw_text)
+    SELECT $1, $2, l.*
+    FROM unnest($3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[], $9::bytea[], $10::text[]) AS l";
+
+pub(crate) const FORGET_STATE: &str = "
+    DELETE FROM ecom.operator_state s
+    USING unnest($2::text[], $3::bytea[]) AS gone (operator, key)
+    WHERE s.pipeline = $1 AND s.operator = gone.operator AND s.key = gone.key";
+
+pub(crate) const KEEP_STATE: &str = "
+    INSERT INTO ecom.operator_state (pipeline, epoch, operator, key, format, value)
+    SELECT $1, $2, k.* FROM unnest($3::text[], $4::bytea[], $5::int4[], $6::bytea[]) AS k
+    ON CONFLICT (pipeline, operator, key)
+    DO UPDATE SET format = excluded.format, value = excluded.value, epoch = excluded.epoch";
+
+/// Counts add up; the position stays where the epoch has none.
+pub(crate) const SPLITS: &str = "
+    INSERT INTO ecom.ingest_split AS s
+           (pipeline, split_id, source, path, generation, state, reason, detail, read_offset, record_no, mark,
+            read, stored, duplicates, rejected, filtered, finished_at)
+    SELECT $1, n.split_id, n.source, n.path, n.generation, coalesce(n.state, old.state, 'open'), n.reason, n.detail,
+           coalesce(n.read_offset, old.read_offset, 0), coalesce(n.record_no, old.record_no, 0),
+           coalesce(n.mark::json, old.mark), n.read, n.stored, n.duplicates, n.rejected, n.filtered,
+           CASE WHEN coalesce(n.state, old.state, 'open') <> 'open' THEN now() END
+    FROM unnest($2::int8[], $3::text[], $4::text[], $5::int4[], $6::text[], $7::text[], $8::text[], $9::int8[],
+                $10::int8[], $11::text[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[])
+         AS n (split_id, source, path, generation, state, reason, detail, read_offset, record_no, mark,
+               read, stored, duplicates, rejected, filtered)
+    LEFT JOIN ecom.ingest_split old ON old.split_id = n.split_id
+    ON CONFLICT (split_id) DO UPDATE SET
+           state = excluded.state, reason = excluded.reason, detail = excluded.detail,
+           read_offset = excluded.read_offset, record_no = excluded.record_no, mark = excluded.mark,
+           read = s.read + excluded.read, stored = s.stored + excluded.stored,
+           duplicates = s.duplicates + excluded.duplicates, rejected = s.rejected + excluded.rejected,
+           filtered = s.filtered + excluded.filtered,
+           finished_at = excluded.finished_at, updated_at = now()";
+
+/// Touches one row, or else another instance has taken over, or this transaction is not what it seems. Then it divides by
+/// zero: the COMMIT that was sent with it must become a rollback.
+pub(crate) const ADVANCE: &str = "
+    WITH advanced AS (
+        UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()
+        WHERE pipeline = $1 AND fence = $2 AND epoch = $3
+        RETURNING epoch)
+    SELECT 1 / count(*) FROM advanced";
+
+type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
+
+/// The columns of dead letters.
+#[derive(Debug, Default)]
+pub(crate) struct Letters<'a> {
+    split_ids: Vec<Option<i64>>,
+    paths: Vec<Option<&'a str>>,
+    record_nos: Vec<Option<i64>>,
+    byte_offsets: Vec<Option<i64>>,
+    reasons: Vec<&'a str>,
+    details: Vec<String>,
+    raws: Vec<Option<&'a [u8]>>,
+    raw_texts: Vec<Option<String>>,
+}
+
+impl<'a> Letters<'a> {
+    pub(crate) fn new(letters: &'a [Letter]) -> Self {
+        let mut columns = Self::default();
+        for Letter { reject, split_id } in letters {
+            let origin = reject.origin.as_ref();
+            columns.split_ids.push(*split_id);
+            columns.paths.push(origin.map(|origin| origin.split.path()));
+            columns.record_nos.push(origin.map(|origin| origin.record as i64));
+            columns
+                .byte_offsets
+                .push(origin.map(|origin| origin.byte_offset as i64));
+            columns.reasons.push(reject.refusal.reason.as_str());
+            columns.details.push(storable(&reject.refusal.detail));
+            columns.raws.push(origin.map(|origin| &*origin.raw));
+            columns
+                .raw_texts
+                .push(origin.map(|origin| storable(&String::from_utf8_lossy(&origin.raw))));
+        }
+        columns
+    }
+
+    pub(crate) fn params<'b>(&'b self, pipeline: &'b &str, epoch: &'b i64) -> Params<'b> {
+        vec![
+            pipeline,
+            epoch,
+            &self.split_ids,
+            &self.paths,
+            &self.record_nos,
+            &self.byte_offsets,
+            &self.reasons,
+            &self.details,
+            &self.raws,
+            &self.raw_texts,
+        ]
+    }
+}
+
+/// The server's text has no NUL.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// The columns of operator state.
+#[derive(Debug, Default)]
+pub(crate) struct State<'a> {
+    gone_operators: Vec<&'a str>,
+    gone_keys: Vec<&'a [u8]>,
+    operators: Vec<&'a str>,
+    keys: Vec<&'a [u8]>,
+    formats: Vec<i32>,
+    values: Vec<&'a [u8]>,
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn new(changes: impl Iterator<Item = &'a StateChange>) -> Self {
+        let mut columns = Self::default();
+        for change in changes {
+            match &change.value {
+                Some(value) => {
+                    columns.operators.push(&change.operator);
+                    columns.keys.push(&change.key);
+                    columns.formats.push(change.format.into());
+                    columns.values.push(value);
+                }
+                None => {
+                    columns.gone_operators.push(&change.operator);
+                    columns.gone_keys.push(&change.key);
+                }
+            }
+        }
+        columns
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.operators.is_empty() && self.gone_operators.is_empty()
+    }
+
+    pub(crate) fn forget_params<'b>(&'b self, pipeline: &'b &str) -> Params<'b> {
+        vec![pipeline, &self.gone_operators, &self.gone_keys]
+    }
+
+    pub(crate) fn keep_params<'b>(&'b self, pipeline: &'b &str, epoch: &'b i64) -> Params<'b> {
+        vec![
+            pipeline,
+            epoch,
+            &self.operators,
+            &self.keys,
+            &self.formats,
+            &self.values,
+        ]
+    }
+}
+
+/// The columns of the ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Splits<'a> {
+    split_ids: Vec<i64>,
+    sources: Vec<&'a str>,
+    paths: Vec<&'a str>,
+    generations: Vec<i32>,
+    states: Vec<Option<&'a str>>,
+    reasons: Vec<Option<&'a str>>,
+    details: Vec<Option<String>>,
+    offsets: Vec<Option<i64>>,
+    record_nos: Vec<Option<i64>>,
+    marks: Vec<Option<&'a str>>,
+    counts: [Vec<i64>; 5],
+}
+
+impl<'a> Splits<'a> {
+    pub(crate) fn new(progress: &'a [Progress]) -> Self {
+        let mut columns = Self::default();
+        for of in progress {
+            let position = of.position.as_ref();
+            let refusal = position.and_then(|position| position.state.refusal());
+            columns.split_ids.push(of.split_id);
+            columns.sources.push(of.split.source());
+            columns.paths.push(of.split.path());
+            columns.generations.push(of.split.generation() as i32);
+            columns.states.push(position.map(|position| position.state.as_str()));
+            columns.reasons.push(refusal.map(|refusal| refusal.reason.as_str()));
+            columns.details.push(refusal.map(|refusal| storable(&refusal.detail)));
+            columns.offsets.push(position.map(|position| position.offset as i64));
+            columns.record_nos.push(position.map(|position| position.record as i64));
+            columns
+                .marks
+                .push(position.and_then(|position| position.mark.as_json()));
+            let counts = &of.counts;
+            let counted = [
+                counts.read,
+                counts.stored,
+                counts.duplicates,
+                counts.rejected,
+                counts.filtered,
+            ];
+            for (column, count) in columns.counts.iter_mut().zip(counted) {
+                column.push(count as i64);
+            }
+        }
+        columns
+    }
+
+    pub(crate) fn params<'b>(&'b self, pipeline: &'b &str) -> Params<'b> {
+        let mut params: Params<'b> = vec![
+            pipeline,
+            &self.split_ids,
+            &self.sources,
+            &self.paths,
+            &self.generations,
+            &self.states,
+            &self.reasons,
+            &self.details,
+            &self.offsets,
+            &self.record_nos,
+            &self.marks,
+        ];
+        params.extend(self.counts.iter().map(|column| column as &(dyn ToSql + Sync)));
+        params
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epoch::COLUMNS;
+
+    #[test]
+    fn rows_are_copied_into_the_columns_that_they_are_encoded_for() {
+        let listed = |copy: &'static str| -> Vec<&str> {
+            let listed = copy.split(['(', ')']).nth(1).unwrap();
+            listed.split(',').map(str::trim).collect()
+        };
+        assert_eq!(listed(COPY), COLUMNS);
+        let with_extra: Vec<&str> = COLUMNS.into_iter().chain(["extra"]).collect();
+        assert_eq!(listed(COPY_WITH_EXTRA), with_extra);
+    }
+}

@@ -1,0 +1,261 @@
+//! Writes epochs on one connection, and tries each until it is durable.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ecom_stream::{Commit, Result, Stages, crash_point};
+use futures::future::{Either, select};
+use time::Date;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::bisect::{Halves, write_in_halves};
+use super::order::Order;
+use super::session::Session;
+use crate::epoch::Epoch;
+use crate::failure::{Action, Failure, PAUSE, delays};
+use crate::lead::{Leader, Outcome};
+#[cfg(feature = "metrics")]
+use crate::metrics;
+use crate::tables::FoundTable;
+
+/// What all writers of a pipeline know.
+#[derive(Debug)]
+pub(crate) struct Common {
+    leader: Arc<Leader>,
+    tables: Arc<[FoundTable]>,
+    order: Order,
+    /// Days whose partitions are known to be there.
+    partitions: Mutex<BTreeSet<Date>>,
+    /// Whether the last epoch had rows that the table had already: then the next one likely has too.
+    looks_up: AtomicBool,
+}
+
+impl Common {
+    /// For writers that go on after the last epoch that was committed.
+    pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[FoundTable]>, connections: usize) -> Self {
+        Self {
+            leader,
+            tables,
+            order: Order::new(committed, connections),
+            partitions: Mutex::default(),
+            looks_up: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Writes epochs, one after the other, on a connection of its own.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    common: Arc<Common>,
+    session: Option<Session>,
+}
+
+/// After so many, a unique violation is not one of our key: the rows are found like any others that are refused.
+const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
+
+/// What is known about an epoch from tries that failed.
+#[derive(Debug, Default)]
+struct Tried {
+    /// Look-ups in a row that found nothing, though the server had complained.
+    fruitless: u32,
+    found: bool,
+    made_partitions: bool,
+    /// Whether it is to be written in halves now.
+    halves: Option<Halves>,
+}
+
+impl Writer {
+    pub(crate) fn new(common: Arc<Common>) -> Self {
+        Self { common, session: None }
+    }
+
+    /// Makes an epoch durable after the one before it, trying until it is.
+    ///
+    /// # Errors
+    ///
+    /// Only when another instance has taken over, or the server has lost commits.
+    pub(crate) async fn write(&mut self, epoch: &mut Epoch) -> Result<Commit> {
+        epoch.seal();
+        let common = self.common.clone();
+        let (order, number) = (&common.order, epoch.number());
+        let mut stages = Stages::default();
+        stages.add("gather", epoch.age());
+        let began = Instant::now();
+        let mut last_try;
+        let mut tried = Tried::default();
+        let mut delays = delays();
+        loop {
+            order.may_start(number).await;
+            last_try = Stages::default();
+            let tried_or_recalled = {
+                let tries = self.try_write(epoch, &mut tried, &mut last_try);
+                match select(pin!(tries), pin!(order.recalled(number))).await {
+                    Either::Left((written, _)) => Some(written),
+                    Either::Right(_) => None,
+                }
+            };
+            let failure = match tried_or_recalled {
+                Some(Ok(())) => break,
+                Some(Err(failure)) => failure,
+                None => {
+                    self.give_up().await?;
+                    crash_point!("epoch.recalled");
+                    continue;
+                }
+            };
+            // Whatever happened, its transaction ends: with its session, unless nothing is wrong with that.
+            let backend_pid = match failure {
+                Failure::RowsCameBack => self.give_up().await.map(|()| None)?,
+                _ => self.session.take().map(|session| session.backend_pid()),
+            };
+            order.failed(number);
+            crash_point!("epoch.failed");
+            order.turn_of(number).await;
+            let action = failure.action();
+            #[cfg(feature = "metrics")]
+            metrics::failed(action);
+            let unknown = failure.is_unknown_outcome();
+            match action {
+                Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
+                    // In halves they were looked up already.
+                    tried.fruitless += u32::from(tried.halves.is_some());
+                    tracing::debug!(epoch = number, "some rows are in the table already: looking them up");
+                    common.looks_up.store(true, Ordering::Relaxed);
+                    continue;
+                }
+                Action::MakePartitions if !tried.made_partitions => {
+                    common.partitions.lock().await.clear();
+                    tried.made_partitions = true;
+                    continue;
+                }
+                // Of the unique violations, those of another key than ours.
+                Action::LookUpKeys | Action::Bisect if tried.halves.is_none_or(|halves| halves.may_change(action)) => {
+                    let said = failure.detail();
+                    tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
+                    tried.halves = Some(Halves {
+                        refused: action,
+                        immediately: tried.halves.is_some(),
+                    });
+                    continue;
+                }
+                Action::StartOver => continue,
+                Action::Pause => {
+                    let why = failure.into_error("writing").report();
+                    tracing::error!("paused: {why}");
+                    common.leader.teller().writing_fails(Some(why));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                _ => {
+                    let why = failure.into_error("writing").report();
+                    tracing::warn!(epoch = number, "trying again: {why}");
+                    common.leader.teller().writing_fails(Some(why));
+                }
+            }
+            tried = Tried::default();
+            common.partitions.lock().await.clear();
+            tokio::time::sleep(delays.next().unwrap_or_default()).await;
+            if unknown && common.leader.settle(number, backend_pid).await? == Outcome::Committed {
+                tracing::info!(epoch = number, "it had been committed, though the answer was lost");
+                break;
+            }
+        }
+        order.committed(number, epoch.refused_keys());
+        common.leader.teller().writing_fails(None);
+        #[cfg(feature = "metrics")]
+        metrics::refused(&epoch.letters());
+        stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
+        for (stage, time) in last_try.iter() {
+            stages.add(stage, time);
+        }
+        Ok(commit(epoch, stages))
+    }
+
+    async fn try_write(&mut self, epoch: &mut Epoch, tried: &mut Tried, stages: &mut Stages) -> Result<(), Failure> {
+        let mut clock = Instant::now();
+        let mut ended = |stage| {
+            let began = std::mem::replace(&mut clock, Instant::now());
+            stages.add(stage, clock - began);
+        };
+        let Common {
+            leader,
+            tables,
+            order,
+            partitions,
+            looks_up,
+        } = &*self.common;
+        let session = match &mut self.session {
+            Some(session) if !session.is_closed() && !session.is_old() => session,
+            session => session.insert(Session::open(leader.connector(), tables).await?),
+        };
+        {
+            let mut known = partitions.lock().await;
+            session.make_partitions(&mut known, epoch.days()).await?;
+        }
+        ended("begin");
+        if let Some(halves) = tried.halves {
+            // It is its turn, so what older epochs could not store is known.
+            order.take_refused(epoch.number(), |key| epoch.take_place(key));
+            write_in_halves(session, epoch, halves).await?;
+        } else if looks_up.load(Ordering::Relaxed) {
+            let found = session.begin_looking_up(epoch).await?;
+            tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
+            tried.found |= found > 0;
+            // Without any in this epoch the next one tries the fast path again.
+            looks_up.store(tried.found, Ordering::Relaxed);
+            ended("look_up");
+            crash_point!("keys.looked_up");
+            session.copy(epoch, 0..epoch.len()).await?;
+            session.copy_tables(epoch).await?;
+        } else {
+            session.begin_and_copy(epoch).await?;
+            session.copy_tables(epoch).await?;
+        }
+        crash_point!("copy.finished");
+        session.write_letters(epoch, leader.pipeline()).await?;
+        ended("copy");
+        order.turn_of(epoch.number()).await;
+        crash_point!("turn.come");
+        if order.take_refused(epoch.number(), |key| epoch.take_place(key)) {
+            return Err(Failure::RowsCameBack);
+        }
+        ended("turn");
+        session.merge_stages(epoch).await?;
+        crash_point!("commit.begun");
+        session.write_ledger_and_commit(epoch, leader).await?;
+        ended("commit");
+        crash_point!("commit.acknowledged");
+        Ok(())
+    }
+
+    /// Rolls back for an older epoch. Its locks are gone after that: the older one, or another try of this one, may want them.
+    async fn give_up(&mut self) -> Result<()> {
+        let Some(session) = self.session.take() else {
+            return Ok(());
+        };
+        match session.control("rolling back", "ROLLBACK").await {
+            Ok(()) => self.session = Some(session),
+            Err(_) => {
+                let pid = session.backend_pid();
+                drop(session);
+                self.common.leader.end_backend(pid).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn commit(epoch: &Epoch, stages: Stages) -> Commit {
+    let mut commit = Commit::new(epoch.number() as u64);
+    for progress in epoch.progress() {
+        commit.counts += progress.counts;
+        commit.positions.extend(progress.position);
+    }
+    commit.counts += epoch.counts_of_no_split();
+    commit.bytes = epoch.input_bytes();
+    commit.times = epoch.times();
+    commit.stages = stages;
+    commit
+}
