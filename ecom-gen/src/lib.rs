@@ -29,46 +29,30 @@
 //! |---|---|
 //! | `cli`, on by default | the program `ecom-gen` and what it needs; the library alone wants `default-features = false` |
 
-mod builder;
-mod calendar;
+mod calibration;
 mod catalogue;
-mod delivery;
+mod csv_row;
 mod dirt;
 mod files;
-pub mod habits;
-mod like;
-mod model;
-mod moment;
-mod pace;
-mod place;
+mod manifest;
+mod micros;
+pub mod parameters;
 pub mod profile;
+mod random;
 mod rate;
-mod scenario;
-mod seed;
-mod settings;
 mod shop;
-mod shopper;
 mod source;
-mod spelling;
-mod timeline;
-mod truth;
-mod visit;
-mod waiting;
+mod zone;
 
-pub use builder::ShopBuilder;
-pub use calendar::{Zone, ZoneError};
 pub use catalogue::{Catalogue, Product};
-pub use delivery::Delivery;
 pub use dirt::{Dirt, FaultKind};
 pub use files::{FilePart, FilePlan, FilesSink, ShopFiles};
-pub use habits::{Habits, HabitsError};
-pub use model::IdVersion;
-pub use pace::Pace;
+pub use manifest::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
+pub use parameters::{Habits, HabitsError};
 pub use rate::{Rate, RateError};
-pub use scenario::Scenario;
-pub use shop::Shop;
-pub use source::ShopSource;
-pub use truth::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
+pub use shop::{Delivery, IdVersion, Scenario, Shop, ShopBuilder};
+pub use source::{Pace, ShopSource};
+pub use zone::{Zone, ZoneError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use ecom_gen::habits::{Habits, Rhythm};
+use ecom_gen::parameters::{Habits, Rhythm};
 use ecom_gen::profile::statistics::{chi_square, ks_normal};
 use ecom_gen::profile::{Measure, MeasureOptions, Profile, Verdict};
 use ecom_gen::{Delivery, Rate, Scenario, Shop, ShopBuilder};

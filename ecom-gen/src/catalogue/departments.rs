@@ -1,4 +1,4 @@
-use crate::habits::CategoryHabits;
+use crate::parameters::CategoryHabits;
 
 /// Things of one kind.
 pub(super) struct Department {

@@ -1,17 +1,17 @@
 //! What the shop sells.
 
+mod category;
 mod departments;
 mod product;
-mod shelf;
 
 use rand::RngExt;
 
+use self::category::Shelf;
 use self::departments::{DEPARTMENTS, Department};
 pub(crate) use self::product::MAX_PRODUCTS;
 pub use self::product::Product;
-use self::shelf::Shelf;
-use crate::habits::{CategoryHabits, WareHabits};
-use crate::seed::{Purpose, Seed, ShopRng, lognormal, mix, unit};
+use crate::parameters::{CategoryHabits, WareHabits};
+use crate::random::{Purpose, Seed, ShopRng, lognormal, mix, unit};
 
 /// The products of a shop, by category, with brands, names and prices that fit.
 #[derive(Debug, Clone)]

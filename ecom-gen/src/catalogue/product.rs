@@ -2,8 +2,8 @@ use ecom_stream::Price;
 use rand::RngExt;
 
 use super::departments::Department;
-use crate::habits::{CategoryHabits, WareHabits};
-use crate::seed::{ShopRng, lognormal};
+use crate::parameters::{CategoryHabits, WareHabits};
+use crate::random::{ShopRng, lognormal};
 
 /// Prices in hundredths.
 const CHEAPEST: f64 = 49.0;

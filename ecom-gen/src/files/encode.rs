@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use super::row::Row;
+use crate::csv_row::Speller;
 use crate::dirt::{Dirt, Spoiled, spoil};
-use crate::model::Model;
-use crate::moment::Moment;
-use crate::spelling::Speller;
-use crate::timeline::in_order;
+use crate::shop::{Model, Moment, in_order};
 
 const ROW_BYTES: usize = 190;
 
@@ -26,21 +25,6 @@ pub(super) struct Encoded {
     ends: Vec<usize>,
     /// By the index of the row, in order.
     spoiled: Vec<(usize, Spoiled)>,
-}
-
-/// A row with its bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    pub(super) moment: &'a Moment,
-    pub(super) bytes: &'a [u8],
-    pub(super) spoiled: Option<&'a Spoiled>,
-}
-
-/// A row that is kept.
-pub(super) struct OwnRow {
-    moment: Moment,
-    bytes: Box<[u8]>,
-    spoiled: Option<Spoiled>,
 }
 
 impl Encoder {
@@ -86,35 +70,6 @@ impl Encoded {
             moment: &self.moments[index],
             bytes: &self.bytes[start..self.ends[index]],
             spoiled: spoiled.ok().map(|at| &self.spoiled[at].1),
-        }
-    }
-}
-
-impl<'a> Row<'a> {
-    /// The row as it would be if it had not been spoiled.
-    pub(super) fn clean(self) -> Self {
-        Self {
-            bytes: self.spoiled.map_or(self.bytes, |spoiled| &spoiled.clean),
-            spoiled: None,
-            ..self
-        }
-    }
-
-    pub(super) fn to_own(self) -> OwnRow {
-        OwnRow {
-            moment: *self.moment,
-            bytes: self.bytes.into(),
-            spoiled: self.spoiled.cloned(),
-        }
-    }
-}
-
-impl OwnRow {
-    pub(super) fn row(&self) -> Row<'_> {
-        Row {
-            moment: &self.moment,
-            bytes: &self.bytes,
-            spoiled: self.spoiled.as_ref(),
         }
     }
 }

@@ -16,7 +16,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::truth::Lengths;
+use crate::manifest::Lengths;
 
 /// So long a run waits for one that is just ending.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -4,19 +4,23 @@
 //! parts of each `file` by the `plan`. The `source` hands them out when they are due, the `sink` writes them and remembers in its
 //! `ledger` how far it has come.
 
-mod cut;
 mod encode;
-mod file;
+mod file_text;
 mod ledger;
-mod lost;
+mod lost_originals;
+mod open_file;
 mod part;
-mod plan;
+mod progress;
+mod roller;
+mod rolling_policy;
+mod row;
+mod settings;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use part::FilePart;
-pub use plan::FilePlan;
+pub use rolling_policy::FilePlan;
 pub use sink::FilesSink;
 pub use source::ShopFiles;

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::truth::TruthOfFile;
+use crate::manifest::TruthOfFile;
 
 /// Some of the bytes of a file. The parts of a file come one after the other, the last one ends it.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,9 +10,9 @@ use ecom_stream::{
 use futures::{Stream, StreamExt};
 use tokio::task::spawn_blocking;
 
-use super::FilePart;
 use super::ledger::FilesLedger;
-use crate::truth::{Lengths, ManifestLog};
+use super::part::FilePart;
+use crate::manifest::{Lengths, ManifestLog};
 
 /// Writes the parts of files into a directory: `events-000001.csv`, `events-000002.csv` and so on.
 ///

@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
-use super::cut::{Cutter, PartNumber, Piece, Progress, Rules, Start};
 use super::encode::Encoder;
-use super::lost::Lost;
-use super::{FilePart, FilePlan};
-use crate::ShopBuilder;
+use super::lost_originals::Lost;
+use super::part::FilePart;
+use super::progress::{PartNumber, Progress, Start};
+use super::roller::{Cutter, Piece};
+use super::rolling_policy::FilePlan;
+use super::settings::Rules;
 use crate::dirt::Dirt;
-use crate::moment::micros;
-use crate::pace::Clock;
-use crate::place::{Place, Places};
-use crate::settings::{Settings, set_by_settings};
-use crate::source::open;
-use crate::timeline::slices;
+use crate::micros::micros;
+use crate::shop::{ShopBuilder, slices};
+use crate::source::options::{Settings, set_by_settings};
+use crate::source::{Clock, Place, Places, open};
 
 /// After so long without a file a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);

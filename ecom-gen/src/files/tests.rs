@@ -11,7 +11,9 @@ use time::macros::datetime;
 use tokio::time::Instant;
 
 use super::*;
-use crate::{Pace, Rate, Shop, ShopBuilder};
+use crate::rate::Rate;
+use crate::shop::{Shop, ShopBuilder};
+use crate::source::Pace;
 
 const START: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 

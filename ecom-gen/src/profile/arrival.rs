@@ -40,8 +40,8 @@ impl Arrival {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn late_is_what_comes_after_something_later() {

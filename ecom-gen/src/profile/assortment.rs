@@ -122,8 +122,8 @@ fn categories(events: &Events, names: &[&str]) -> Vec<Category> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn categories_by_hand() {

@@ -85,8 +85,8 @@ fn order_is(lines: &[Row]) -> OrderIs {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::OrderIs;
-    use crate::profile::by_hand::{measure, purchase};
+    use super::*;
+    use crate::profile::fixtures::{measure, purchase};
 
     #[test]
     fn an_order_is_what_is_bought_at_once() {

@@ -70,8 +70,8 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn steps_by_hand() {

@@ -84,8 +84,8 @@ fn without_cart(by_session: &Groups<'_>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{HOUR, cart, measure, purchase};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{HOUR, cart, measure, purchase};
 
     #[test]
     fn carts_are_bought_later_in_their_category() {

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use super::Sample;
 use super::events::Events;
-use crate::moment::{DAY_MICROS, HOUR_MICROS};
+use super::sample_length::Sample;
+use crate::micros::{DAY_MICROS, HOUR_MICROS};
 
 /// Hours, weekdays and days, by the clocks of the shop. Each hour and weekday counts as often as the sample has it, so
 /// that one that begins on a Monday and ends on a Tuesday has no more of Mondays.
@@ -80,8 +80,8 @@ fn busiest_to_median(events: &Events) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{self, measure, view};
-    use crate::profile::{Measure, MeasureOptions};
+    use crate::profile::fixtures::{self, measure, view};
+    use crate::profile::measure::{Measure, MeasureOptions};
 
     #[test]
     fn hours_and_weekdays_count_as_often_as_they_are_covered() {
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn short_samples_have_no_hours_or_weekdays() {
-        let clock = |days| measure([view(0, "u", "s", "p"), view(days * by_hand::DAY, "u", "s", "p")]).clock;
+        let clock = |days| measure([view(0, "u", "s", "p"), view(days * fixtures::DAY, "u", "s", "p")]).clock;
         assert_eq!((clock(0).hours, clock(0).peak_to_trough), (None, None));
         assert!(clock(2).hours.is_some());
         assert_eq!((clock(2).weekdays, clock(2).busiest_to_median_day), (None, None));

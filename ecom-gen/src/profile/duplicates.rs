@@ -50,8 +50,8 @@ impl Fingerprint {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{measure, view};
 
     fn with_id(event_id: u128, seen: Seen<'_>) -> Seen<'_> {
         Seen {

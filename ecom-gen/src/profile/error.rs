@@ -3,8 +3,6 @@ use std::path::Path;
 
 use ecom_stream::{Error, ErrorKind};
 
-use super::Profile;
-
 type Cause = Box<dyn StdError + Send + Sync>;
 
 /// Why files could not be measured, or a profile not be read, and what to do next.
@@ -39,13 +37,13 @@ impl ProfileError {
         .caused_by(cause)
     }
 
-    pub(super) fn version(version: u32) -> Self {
+    pub(super) fn version(version: u32, supported: u32) -> Self {
         Self::new(
             format!(
                 "the profile has version {version} of the format, and version {} is read here",
-                Profile::VERSION
+                supported
             ),
-            match version < Profile::VERSION {
+            match version < supported {
                 true => "measure the files again: ecom-gen profile DIR --json > PROFILE",
                 false => "a newer ecom-gen wrote it, and reads it",
             },

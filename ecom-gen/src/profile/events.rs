@@ -1,7 +1,7 @@
 use ecom_stream::EventType;
 
-use crate::calendar::Zone;
-use crate::moment::{DAY_MICROS, HOUR_MICROS};
+use crate::micros::{DAY_MICROS, HOUR_MICROS};
+use crate::zone::Zone;
 
 pub(super) const SECOND: i64 = 1_000_000;
 /// Months are of 30 days, from the first event on.

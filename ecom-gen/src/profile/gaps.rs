@@ -36,7 +36,7 @@ impl Gaps {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{measure, purchase, small_shop, view};
+    use crate::profile::fixtures::{measure, purchase, small_shop, view};
 
     #[test]
     fn gaps_are_within_sessions() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::baskets::{Baskets, Order, OrderIs};
 use super::events::share;
 use super::statistics::{LogNormal, Spread};
-use crate::moment::DAY_MICROS;
+use crate::micros::DAY_MICROS;
 
 /// Who buys how much, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,8 +82,8 @@ fn rebought_lines(baskets: &Baskets, orders: &[Order]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{self, measure, purchase};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{self, measure, purchase};
 
     #[test]
     fn orders_by_hand() {
@@ -92,7 +92,7 @@ mod tests {
             quantity,
             ..seen
         };
-        let day = by_hand::DAY;
+        let day = fixtures::DAY;
         let orders = measure([
             // 30.00 for two lines, 10.00 three days later for one that is bought again and 100.00 a day after that.
             priced(1_000, 1, purchase(0, "ann", "s1", "boot")),

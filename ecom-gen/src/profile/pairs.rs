@@ -78,8 +78,8 @@ fn most_frequent(pairs: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u32), u32)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Pairs;
-    use crate::profile::by_hand::{measure, purchase};
+    use super::*;
+    use crate::profile::fixtures::{measure, purchase};
 
     /// Orders of those products, each by a user of its own.
     fn pairs(orders: &[Vec<String>]) -> Pairs {

@@ -64,7 +64,7 @@ impl Popularity {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{measure, purchase, view};
+    use crate::profile::fixtures::{measure, purchase, view};
 
     #[test]
     fn ten_products() {

@@ -40,8 +40,8 @@ pub(super) fn of_products(events: &Events) -> Vec<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn each_product_counts_once() {

@@ -72,7 +72,7 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{measure, small_shop};
+    use crate::profile::fixtures::{measure, small_shop};
 
     #[test]
     fn sessions_end_in_one_way() {

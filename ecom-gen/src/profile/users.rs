@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::events::Events;
 use super::groups::{Group, Groups};
 use super::statistics::Spread;
-use crate::moment::DAY_MICROS;
+use crate::micros::DAY_MICROS;
 
 /// How often people come, and come again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,9 +161,9 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{self, measure, purchase, small_shop, view};
+    use crate::profile::fixtures::{self, measure, purchase, small_shop, view};
 
-    const MONTH: i64 = 30 * by_hand::DAY;
+    const MONTH: i64 = 30 * fixtures::DAY;
 
     #[test]
     fn users_of_a_short_sample() {
@@ -210,6 +210,6 @@ mod tests {
         };
         assert_eq!(months(MONTH - 600).unwrap().count, 1);
         assert_eq!(months(MONTH - 600).unwrap().returning_share, None);
-        assert_eq!(months(MONTH - 2 * by_hand::DAY), None);
+        assert_eq!(months(MONTH - 2 * fixtures::DAY), None);
     }
 }

@@ -2,7 +2,7 @@ use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Events, share};
-use crate::Rate;
+use crate::rate::Rate;
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 
@@ -82,8 +82,8 @@ impl Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, purchase, small_shop};
+    use crate::profile::event_ref::Seen;
+    use crate::profile::fixtures::{measure, purchase, small_shop};
 
     #[test]
     fn events_are_counted() {

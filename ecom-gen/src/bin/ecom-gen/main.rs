@@ -2,7 +2,7 @@
 
 mod args;
 mod dirt_arg;
-mod profile;
+mod print;
 mod run;
 mod scenario_arg;
 mod units;
@@ -37,8 +37,8 @@ async fn main() -> ExitCode {
         .init();
     let done = match args.command {
         None => generate(&args.generate).await,
-        Some(Command::Profile(args)) => profile::print(&args),
-        Some(Command::Habits { wholesale }) => profile::print_habits(wholesale),
+        Some(Command::Profile(args)) => print::print(&args),
+        Some(Command::Habits { wholesale }) => print::print_habits(wholesale),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

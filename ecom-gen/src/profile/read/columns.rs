@@ -1,8 +1,8 @@
 use csv::StringRecord;
 use ecom_stream::{Event, EventType, Price};
 
-use super::time_text;
-use crate::profile::Seen;
+use super::rfc3339;
+use crate::profile::event_ref::Seen;
 
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 256;
@@ -64,7 +64,7 @@ impl Columns {
         }
         Some(Seen {
             event_id: id.map(event_id),
-            micros: time_text::micros(time?).filter(|&micros| micros >= EARLIEST_MICROS)?,
+            micros: rfc3339::micros(time?).filter(|&micros| micros >= EARLIEST_MICROS)?,
             event_type,
             user_id: identifier(user)?,
             session_id: identifier(session)?,

@@ -1,5 +1,5 @@
 mod columns;
-mod time_text;
+mod rfc3339;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use self::columns::Columns;
-use super::{Measure, MeasureOptions, Profile, ProfileError};
+use super::error::ProfileError;
+use super::measure::{Measure, MeasureOptions};
+use super::sections::Profile;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 

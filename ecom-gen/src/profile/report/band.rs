@@ -1,5 +1,3 @@
-use std::fmt;
-
 /// How values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -26,21 +24,6 @@ pub enum Band {
     Above(f64),
 }
 
-/// How long a sample is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sample {
-    /// Of any length.
-    Any,
-    /// A day.
-    Day,
-    /// A week.
-    Week,
-    /// A month, of 30 days.
-    Month,
-    /// A year, of 360 days.
-    Year,
-}
-
 impl Band {
     /// Whether the value is accepted.
     pub fn accepts(self, value: f64) -> bool {
@@ -50,31 +33,6 @@ impl Band {
             Self::AtMost(most) => value <= most,
             Self::Above(bound) => value > bound,
         }
-    }
-}
-
-impl Sample {
-    /// Whether one of so many days is as long. Its last event lies before its end.
-    pub fn fits(self, days: f64) -> bool {
-        days >= match self {
-            Self::Any => 0.0,
-            Self::Day => 0.99,
-            Self::Week => 6.9,
-            Self::Month => 29.0,
-            Self::Year => 355.0,
-        }
-    }
-}
-
-impl fmt::Display for Sample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Any => "more events",
-            Self::Day => "a day",
-            Self::Week => "a week",
-            Self::Month => "a month",
-            Self::Year => "a year",
-        })
     }
 }
 
@@ -143,11 +101,5 @@ mod tests {
         }
         assert_eq!(Unit::Percent.write(0.416), "41.6 %");
         assert_eq!(Unit::Days.write(22.0), "22.0 d");
-    }
-
-    #[test]
-    fn a_day_ends_with_its_last_event() {
-        assert!(Sample::Day.fits(0.999) && !Sample::Day.fits(0.9) && Sample::Any.fits(0.0));
-        assert!(Sample::Year.fits(359.9) && !Sample::Year.fits(330.0));
     }
 }

@@ -3,9 +3,10 @@ mod targets;
 
 use std::fmt;
 
-pub use self::band::{Band, Sample, Unit};
+pub use self::band::{Band, Unit};
 pub use self::targets::{TARGETS, Target};
-use super::Profile;
+use super::sample_length::Sample;
+use super::sections::Profile;
 
 /// A profile held against what real shops are like; it displays as a table.
 #[derive(Debug, Clone)]
@@ -115,7 +116,7 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::by_hand::{measure, small_shop};
+    use crate::profile::fixtures::{measure, small_shop};
 
     #[test]
     fn every_line_has_a_verdict() {

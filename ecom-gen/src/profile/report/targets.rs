@@ -3,8 +3,9 @@ use Sample::{Day, Month, Week, Year};
 use Unit::{Days, Number, Percent, Seconds};
 use ecom_stream::EventType;
 
-use super::band::{Band, Sample, Unit};
-use crate::profile::Profile;
+use super::band::{Band, Unit};
+use crate::profile::sample_length::Sample;
+use crate::profile::sections::Profile;
 
 /// What a real shop's events are like in one respect.
 #[derive(Debug, Clone, Copy)]

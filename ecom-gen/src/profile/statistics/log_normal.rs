@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Moments, ks_normal};
+use super::goodness_of_fit::ks_normal;
+use super::moments::Moments;
 
 /// The lognormal distribution fitted to a sample, and how well it fits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,106 @@
+use ecom_stream::Reason;
+
+use super::kind::FaultKind;
+use super::shares::Dirt;
+use crate::csv_row::{Fields, write_line};
+use crate::random::{Purpose, mix};
+use crate::shop::{Model, Moment};
+
+/// A row that was spoiled.
+#[derive(Debug, Clone)]
+pub(crate) struct Spoiled {
+    pub(crate) kind: FaultKind,
+    /// Why an ingest must refuse it.
+    pub(crate) reason: Reason,
+    /// The row as it would have been.
+    pub(crate) clean: Box<[u8]>,
+}
+
+impl Dirt {
+    /// What is wrong with a row, if anything, and a number from which the details are drawn.
+    ///
+    /// An event that is sent twice is sound both times, so that the second is the duplicate.
+    pub(crate) fn of_row(&self, model: &Model, moment: &Moment) -> Option<(FaultKind, u64)> {
+        if !self.spoils_rows() {
+            return None;
+        }
+        let index = moment.session.wrapping_add(u64::from(moment.step) << 48);
+        let key = model.seed.of(Purpose::Fault, index);
+        let kind = self.pick(FaultKind::OF_ROWS, key)?;
+        (!model.delivery.has_copy(model.seed, moment)).then(|| (kind, mix(key)))
+    }
+}
+
+const TYPES: [&str; 4] = ["wishlist", "VIEW", "add-to-cart", "refund"];
+const QUANTITIES: [&str; 3] = ["two", "1.5", "x3"];
+const PRICES: [&str; 3] = ["free", "n/a", "$12.99"];
+const TIMES: [(&str, Reason); 5] = [
+    ("yesterday", Reason::EVENT_TIME_MALFORMED),
+    ("2026-13-01T00:00:00Z", Reason::EVENT_TIME_MALFORMED),
+    ("1793534400", Reason::EVENT_TIME_MALFORMED),
+    ("", Reason::EVENT_TIME_MISSING),
+    ("1970-01-01T00:00:00Z", Reason::EVENT_TIME_OUT_OF_RANGE),
+];
+
+/// Writes the row with that fault, and says why an ingest must refuse it.
+pub(crate) fn spoil(kind: FaultKind, key: u64, fields: &Fields<'_>, out: &mut Vec<u8>) -> Reason {
+    let mut chunks = fields.chunks();
+    let [_, time, event_type, user, session, _, price, quantity] = &mut chunks;
+    let which = |count: usize| (key % count as u64) as usize;
+    let own: Vec<u8>;
+    let reason = match kind {
+        FaultKind::MissingField => {
+            let fewer = &chunks[..chunks.len() - 1 - which(2)];
+            write_line(fewer, b"\n", out);
+            return Reason::FIELD_COUNT;
+        }
+        FaultKind::WrongType if mix(key).is_multiple_of(2) => {
+            *quantity = QUANTITIES[which(QUANTITIES.len())].as_bytes();
+            Reason::QUANTITY_MALFORMED
+        }
+        FaultKind::WrongType => {
+            *price = PRICES[which(PRICES.len())].as_bytes();
+            Reason::PRICE_MALFORMED
+        }
+        FaultKind::UnknownEventType => {
+            *event_type = TYPES[which(TYPES.len())].as_bytes();
+            Reason::EVENT_TYPE_UNKNOWN
+        }
+        FaultKind::NegativePrice => {
+            let amount = if *price == b"0.00" { b"0.01" } else { *price };
+            own = [b"-", amount].concat();
+            *price = &own;
+            Reason::PRICE_NEGATIVE
+        }
+        FaultKind::BadTime => {
+            let (text, reason) = TIMES[which(TIMES.len())].clone();
+            *time = text.as_bytes();
+            reason
+        }
+        FaultKind::InvalidUtf8 => {
+            own = [*session, b"\xe9"].concat();
+            *session = &own;
+            Reason::INVALID_UTF8
+        }
+        FaultKind::NulByte => {
+            own = [b"\0", *session].concat();
+            *session = &own;
+            Reason::NUL_BYTE
+        }
+        FaultKind::TextAfterQuote => {
+            own = [b"\"", *user, b"\"x"].concat();
+            *user = &own;
+            Reason::TEXT_AFTER_QUOTE
+        }
+        FaultKind::UnterminatedQuote
+        | FaultKind::TornLastLine
+        | FaultKind::ByteOrderMark
+        | FaultKind::Crlf
+        | FaultKind::MissingColumn
+        | FaultKind::EmptyFile
+        | FaultKind::HeaderOnly
+        | FaultKind::Rewritten => unreachable!("{kind:?} spoils files"),
+    };
+    write_line(&chunks, b"\n", out);
+    reason
+}

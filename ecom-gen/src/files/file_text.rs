@@ -1,0 +1,129 @@
+//! The text of a file as its rows are written, and the count of what is in it.
+
+use ecom_stream::{Event, Reason};
+
+use super::row::Row;
+use super::settings::Rules;
+use crate::dirt::{FaultKind, after_open_quote, missing_column, without_column};
+use crate::manifest::{Fate, Tally, TruthOfFile};
+use crate::shop::Moment;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The bytes of a file that come next.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    pub(super) rows: u64,
+    /// The oldest and the newest event in it.
+    pub(super) times: Option<(i64, i64)>,
+}
+
+/// The end of a file.
+pub(super) struct End {
+    pub(super) content: Content,
+    pub(super) truth: Option<Box<TruthOfFile>>,
+}
+
+/// A file without rows, which has that fault.
+pub(super) fn without_rows(rules: &Rules, number: u64, fault: FaultKind) -> End {
+    Text::begin(rules, number, Some(fault)).finish(number, 1)
+}
+
+/// The text of a version of a file.
+pub(super) struct Text {
+    pub(super) content: Content,
+    /// How many bytes come before.
+    offset: u64,
+    is_crlf: bool,
+    missing_column: Option<usize>,
+    tally: Option<Tally>,
+}
+
+impl Text {
+    pub(super) fn begin(rules: &Rules, number: u64, fault: Option<FaultKind>) -> Self {
+        let mut text = Self {
+            content: Content::default(),
+            offset: 0,
+            is_crlf: fault == Some(FaultKind::Crlf),
+            missing_column: (fault == Some(FaultKind::MissingColumn)).then(|| missing_column(rules.model.seed, number)),
+            tally: rules.truth.then(Tally::new),
+        };
+        if let Some(tally) = &mut text.tally {
+            match fault {
+                Some(kind @ FaultKind::MissingColumn) => tally.set_aside(kind, Reason::COLUMN_MISSING),
+                // They come with a record.
+                None | Some(FaultKind::TornLastLine | FaultKind::UnterminatedQuote) => {}
+                Some(kind) => tally.fault(kind),
+            }
+        }
+        if fault == Some(FaultKind::ByteOrderMark) {
+            text.content.bytes.extend_from_slice(BYTE_ORDER_MARK);
+        }
+        if fault != Some(FaultKind::EmptyFile) {
+            let header = Event::COLUMNS.join(",") + "\n";
+            text.line(header.as_bytes());
+        }
+        text
+    }
+
+    pub(super) fn row(&mut self, rules: &Rules, row: Row<'_>, fate: &Fate) {
+        if let Some(tally) = &mut self.tally {
+            tally.row(
+                &rules.model,
+                row.moment,
+                fate,
+                self.offset + self.content.bytes.len() as u64,
+            );
+        }
+        self.count(row.moment);
+        self.line(row.bytes);
+    }
+
+    /// The last row, with a quote that is not closed.
+    pub(super) fn damaged_row(&mut self, rules: &Rules, row: Row<'_>) {
+        let offset = self.offset + self.content.bytes.len() as u64;
+        if let Some(tally) = &mut self.tally {
+            tally.row(&rules.model, row.moment, &Fate::Lost, offset);
+            tally.damaged(FaultKind::UnterminatedQuote, Reason::UNTERMINATED_QUOTE, offset);
+        }
+        self.count(row.moment);
+        after_open_quote(row.bytes, &mut self.content.bytes);
+    }
+
+    fn count(&mut self, moment: &Moment) {
+        let micros = moment.micros;
+        let (oldest, newest) = self.content.times.unwrap_or((micros, micros));
+        self.content.times = Some((oldest.min(micros), newest.max(micros)));
+        self.content.rows += 1;
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let out = &mut self.content.bytes;
+        match (self.missing_column, line) {
+            (Some(column), _) => without_column(line, column, out),
+            (None, [text @ .., b'\n']) if self.is_crlf => {
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }
+            (None, _) => out.extend_from_slice(line),
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Content {
+        self.offset += self.content.bytes.len() as u64;
+        let next = Content {
+            bytes: Vec::with_capacity(self.content.bytes.capacity()),
+            ..Content::default()
+        };
+        std::mem::replace(&mut self.content, next)
+    }
+
+    pub(super) fn finish(self, number: u64, version: u32) -> End {
+        let bytes = self.offset + self.content.bytes.len() as u64;
+        End {
+            content: self.content,
+            truth: self.tally.map(|tally| tally.finish(number, version, bytes)),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Rows into files: which row goes into which file follows from the rows alone.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::file_text::{Content, End, without_rows};
+use super::open_file::{OpenFile, Rewrite};
+use super::part::FilePart;
+use super::progress::{PartNumber, Progress, Start};
+use super::row::Row;
+use super::settings::Rules;
+use crate::dirt::FaultKind;
+use crate::shop::Copied;
+use crate::source::Place;
+
+/// A part of a file, and when its time has come.
+pub(super) struct Piece {
+    pub(super) due: i64,
+    pub(super) part: FilePart,
+    /// The oldest and the newest event in it.
+    pub(super) times: Option<(i64, i64)>,
+    /// How far files are handed out with it.
+    pub(super) progress: Progress,
+}
+
+/// Takes rows in their order, gives parts of files.
+pub(super) struct Cutter {
+    rules: Rules,
+    next: Start,
+    last: PartNumber,
+    open: Option<OpenFile>,
+    rewrite: Option<Rewrite>,
+    pieces: VecDeque<Piece>,
+    has_ended: bool,
+}
+
+impl Cutter {
+    pub(super) fn new(rules: Rules, start: Start) -> Self {
+        Self {
+            has_ended: start.events >= rules.most_events,
+            rules,
+            last: PartNumber {
+                files: start.writes,
+                parts: 0,
+            },
+            next: start,
+            open: None,
+            rewrite: None,
+            pieces: VecDeque::new(),
+        }
+    }
+
+    /// Whether no row is wanted any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Piece> {
+        self.pieces.pop_front()
+    }
+
+    /// Takes the next row, which stands at `place`.
+    pub(super) fn push(&mut self, place: Place, row: Row<'_>) {
+        let at = row.moment.delivered;
+        self.pass(at, place);
+        if self.has_ended || self.leaves_out(row) {
+            return;
+        }
+        if self.open.is_none() {
+            self.begin(place, at);
+        }
+        let Some(file) = &mut self.open else { return };
+        file.push(&self.rules, row, &mut self.next.lost);
+        self.next.events += u64::from(row.moment.copy == Copied::Not);
+        self.has_ended = self.next.events >= self.rules.most_events;
+        if file.is_full() || self.has_ended {
+            self.next.place = Place {
+                index: place.index + 1,
+                ..place
+            };
+            self.finish(at);
+            self.rewrite_if(self.has_ended, at);
+        } else if let Some(content) = file.part(&self.rules) {
+            let start = file.start.clone();
+            let Content { bytes, rows, times } = content;
+            let part = self.part(start.file, 1, bytes.into(), rows);
+            self.hand_out(start, at, part, times);
+        }
+    }
+
+    /// Nothing comes any more that is delivered before `at`; the next row stands at `place`.
+    pub(super) fn pass(&mut self, at: i64, place: Place) {
+        let ends_at = self.open.as_ref().map_or(i64::MAX, |file| file.ends_at);
+        if at >= ends_at {
+            self.next.place = place;
+            self.finish(ends_at);
+        }
+        if at >= self.rules.until && !self.has_ended {
+            self.has_ended = true;
+            self.rewrite_if(true, self.rules.until);
+        }
+    }
+
+    fn leaves_out(&self, row: Row<'_>) -> bool {
+        let is_sent_again = |rewrite: &Rewrite| rewrite.leaves_out(row);
+        self.open.as_ref().is_some_and(|file| file.leaves_out(row)) || self.rewrite.as_ref().is_some_and(is_sent_again)
+    }
+
+    /// Begins a file, after those without rows whose turn it is.
+    fn begin(&mut self, place: Place, at: i64) {
+        self.next.place = place;
+        while let Some(kind) = self.rules.dirt.of_file(self.rules.model.seed, self.next.file)
+            && matches!(kind, FaultKind::EmptyFile | FaultKind::HeaderOnly)
+        {
+            let start = self.next.clone();
+            self.next.file += 1;
+            let end = without_rows(&self.rules, start.file, kind);
+            self.end(start, 1, at, end);
+        }
+        self.open = Some(OpenFile::begin(&self.rules, self.next.clone(), at));
+    }
+
+    /// Ends the open file; then one before is rewritten.
+    fn finish(&mut self, due: i64) {
+        let Some(file) = self.open.take() else { return };
+        self.next.file += 1;
+        let start = file.start.clone();
+        let (end, rewrite) = file.finish(&self.rules, &mut self.next.lost);
+        let is_rewritten = rewrite.is_some();
+        self.rewrite = self.rewrite.take().or(rewrite);
+        self.end(start, 1, due, end);
+        self.rewrite_if(!is_rewritten, due);
+    }
+
+    fn rewrite_if(&mut self, now: bool, due: i64) {
+        if let Some(rewrite) = self.rewrite.take_if(|_| now) {
+            self.end(rewrite.start, 2, due, rewrite.end);
+        }
+    }
+
+    /// Hands out the end of the file that began at `start`.
+    fn end(&mut self, start: Start, version: u32, due: i64, end: End) {
+        let Content { bytes, rows, times } = end.content;
+        let mut rest = Bytes::from(bytes);
+        // A rewritten file comes all at once.
+        while rest.len() > 2 * self.rules.part_bytes {
+            let part = self.part(start.file, version, rest.split_to(self.rules.part_bytes), 0);
+            self.hand_out(start.clone(), due, part, None);
+        }
+        let part = self.part(start.file, version, rest, rows);
+        self.next.writes += 1;
+        self.last = PartNumber {
+            files: self.next.writes,
+            parts: 0,
+        };
+        self.pieces.push_back(Piece {
+            due,
+            part: FilePart {
+                is_last: true,
+                truth: end.truth,
+                ..part
+            },
+            times,
+            progress: self.progress(),
+        });
+    }
+
+    /// Hands out what is not the end of the file that began at `start`.
+    fn hand_out(&mut self, start: Start, due: i64, part: FilePart, times: Option<(i64, i64)>) {
+        let start = self.rewrite.as_ref().map_or(start, |rewrite| rewrite.start.clone());
+        self.pieces.push_back(Piece {
+            due,
+            part,
+            times,
+            progress: Progress { start, last: self.last },
+        });
+    }
+
+    fn part(&mut self, file: u64, version: u32, bytes: Bytes, rows: u64) -> FilePart {
+        self.last.parts += 1;
+        FilePart {
+            version,
+            is_last: false,
+            ..FilePart::whole(file, bytes, rows)
+        }
+    }
+
+    /// How far files are handed out when no file is open.
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            start: self
+                .rewrite
+                .as_ref()
+                .map_or(&self.next, |rewrite| &rewrite.start)
+                .clone(),
+            last: self.last,
+        }
+    }
+}

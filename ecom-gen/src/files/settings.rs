@@ -1,0 +1,20 @@
+//! What decides how the files of a run look.
+
+use std::sync::Arc;
+
+use super::rolling_policy::FilePlan;
+use crate::dirt::Dirt;
+use crate::shop::Model;
+
+/// What doesn't change while files are cut.
+pub(super) struct Rules {
+    pub(super) model: Arc<Model>,
+    pub(super) plan: FilePlan,
+    pub(super) dirt: Dirt,
+    pub(super) truth: bool,
+    /// After so many events it ends,
+    pub(super) most_events: u64,
+    /// or with the last row that is delivered before.
+    pub(super) until: i64,
+    pub(super) part_bytes: usize,
+}

@@ -1,0 +1,131 @@
+//! How many come, and how readily they buy, at a time of the shop's day and week.
+
+use crate::parameters::Rhythm;
+use crate::zone::Zone;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// The [`Rhythm`] in a [`Zone`], scaled so that 1 is the mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Calendar {
+    zone: Zone,
+    hours: [f64; 24],
+    weekdays: [f64; 7],
+    buying_hours: [f64; 24],
+}
+
+/// A time of the local week.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LocalTime {
+    /// Days since the Unix epoch.
+    pub(crate) day: i64,
+    /// From 0 to 24.
+    pub(crate) hour: f64,
+}
+
+impl LocalTime {
+    /// 0 is Monday.
+    pub(crate) fn weekday(self) -> usize {
+        // The Unix epoch was a Thursday.
+        (self.day + 3).rem_euclid(7) as usize
+    }
+}
+
+impl Calendar {
+    pub(crate) fn new(rhythm: &Rhythm, zone: Zone) -> Self {
+        Self {
+            zone,
+            hours: scaled(rhythm.hours),
+            weekdays: scaled(rhythm.weekdays),
+            buying_hours: weighted(rhythm.buying_hours, &rhythm.hours),
+        }
+    }
+
+    pub(crate) fn local(&self, unix_micros: i64) -> LocalTime {
+        let seconds = unix_micros.div_euclid(1_000_000) + self.zone.offset_seconds(unix_micros);
+        LocalTime {
+            day: seconds.div_euclid(SECONDS_A_DAY),
+            hour: seconds.rem_euclid(SECONDS_A_DAY) as f64 / 3_600.0,
+        }
+    }
+
+    /// How many come, in relation to the mean.
+    pub(crate) fn visitors(&self, at: LocalTime) -> f64 {
+        self.weekdays[at.weekday()] * between(&self.hours, at.hour)
+    }
+
+    /// How readily they buy, in relation to the mean.
+    pub(crate) fn buying(&self, at: LocalTime) -> f64 {
+        between(&self.buying_hours, at.hour)
+    }
+}
+
+fn scaled<const N: usize>(weights: [f64; N]) -> [f64; N] {
+    weighted(weights, &[1.0; N])
+}
+
+/// Scaled so that the mean is 1 where each weight counts as much as its `counts`.
+fn weighted<const N: usize>(weights: [f64; N], counts: &[f64; N]) -> [f64; N] {
+    let sum: f64 = weights.iter().zip(counts).map(|(weight, count)| weight * count).sum();
+    let mean = sum / counts.iter().sum::<f64>();
+    match mean > 0.0 {
+        true => weights.map(|weight| weight / mean),
+        false => weights,
+    }
+}
+
+/// The value at an hour, on straight lines between the middles of the hours.
+fn between(hours: &[f64; 24], hour: f64) -> f64 {
+    let from_middle = hour + 23.5;
+    let (before, part) = (from_middle as usize % 24, from_middle.fract());
+    hours[before] * (1.0 - part) + hours[(before + 1) % 24] * part
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::micros::micros;
+
+    #[test]
+    fn local_time_follows_the_zone_and_its_summer() {
+        let calendar = Calendar::new(&Rhythm::default(), "Europe/Berlin".parse().unwrap());
+        let winter = calendar.local(micros(datetime!(2026-11-26 23:30 UTC)));
+        assert_eq!((winter.hour, winter.weekday()), (0.5, 4));
+        let summer = calendar.local(micros(datetime!(2026-07-01 12:15 UTC)));
+        assert_eq!((summer.hour, summer.weekday()), (14.25, 2));
+    }
+
+    #[test]
+    fn the_mean_of_a_week_is_1() {
+        let calendar = Calendar::new(&Rhythm::default(), Zone::UTC);
+        let start = micros(datetime!(2026-11-23 00:00 UTC));
+        let minutes = 7 * 24 * 60;
+        let at = |minute: i64| calendar.local(start + minute * 60_000_000);
+        let mean: f64 = (0..minutes).map(|minute| calendar.visitors(at(minute))).sum::<f64>() / minutes as f64;
+        assert!((mean - 1.0).abs() < 1e-3, "{mean}");
+        let bought: f64 = (0..minutes)
+            .map(|minute| calendar.visitors(at(minute)) * calendar.buying(at(minute)))
+            .sum::<f64>()
+            / minutes as f64;
+        assert!((bought - 1.0).abs() < 2e-2, "{bought}");
+    }
+
+    #[test]
+    fn between_the_hours_it_goes_straight() {
+        let mut hours = [0.0; 24];
+        hours[23] = 4.0;
+        hours[0] = 2.0;
+        for (hour, value) in [
+            (23.5, 4.0),
+            (0.0, 3.0),
+            (0.5, 2.0),
+            (1.0, 1.0),
+            (23.0, 2.0),
+            (12.0, 0.0),
+        ] {
+            assert_eq!(between(&hours, hour), value, "{hour}");
+        }
+    }
+}

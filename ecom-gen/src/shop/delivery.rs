@@ -1,0 +1,244 @@
+//! How events leave the shop: mostly at once and once.
+
+use ecom_stream::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use super::event::{Copied, Moment};
+use crate::micros::HOUR_MICROS;
+use crate::random::{Purpose, Seed, mix, unit};
+
+/// How events leave the shop. Each share is of all events.
+///
+/// Late events and copies belong to what a shop sends, not to the form in which it does: a source of
+/// [`Event`](ecom_stream::Event)s has them, too.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// Share that is sent twice, the same both times, as a producer does that tries again; 0.001 unless set.
+    pub duplicate: f64,
+    /// Share that is sent again, with the same id and time, but with other content.
+    pub altered: f64,
+    /// Share that is late.
+    pub late: f64,
+    /// By how many seconds those are late: the median of a lognormal distribution, in place of 600.
+    pub late_median_seconds: f64,
+    /// Deviation of the logarithm of that, in place of 1.
+    pub late_sigma: f64,
+    /// Share that comes after events which happened a little later.
+    pub out_of_order: f64,
+    /// By how many seconds at most, in place of 5.
+    pub out_of_order_seconds: f64,
+}
+
+/// Nothing is later.
+const LATEST_MICROS: i64 = 6 * HOUR_MICROS;
+/// A producer tries again soon.
+const COPY_MICROS: f64 = 3e6;
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            duplicate: 0.001,
+            altered: 0.0,
+            late: 0.0,
+            late_median_seconds: 600.0,
+            late_sigma: 1.0,
+            out_of_order: 0.0,
+            out_of_order_seconds: 5.0,
+        }
+    }
+}
+
+impl Delivery {
+    /// Each event once, at once.
+    pub fn exact() -> Self {
+        Self {
+            duplicate: 0.0,
+            ..Self::default()
+        }
+    }
+
+    /// What goes with [`Dirt::light`](crate::Dirt::light): some events are late or sent again with other content.
+    pub fn light() -> Self {
+        Self {
+            altered: 0.000_2,
+            late: 0.005,
+            out_of_order: 0.01,
+            ..Self::default()
+        }
+    }
+
+    /// What goes with [`Dirt::heavy`](crate::Dirt::heavy): many are, and more are sent twice.
+    pub fn heavy() -> Self {
+        Self {
+            duplicate: 0.01,
+            altered: 0.005,
+            late: 0.02,
+            out_of_order: 0.05,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the shares are shares, and the times are times.
+    ///
+    /// # Errors
+    ///
+    /// When a share lies outside 0 to 1, the two of copies or the two of delays are more than 1 together, or a number of
+    /// seconds is below 0 or none.
+    pub fn check(&self) -> Result<()> {
+        for (what, shares) in [
+            ("duplicate and altered", [self.duplicate, self.altered]),
+            ("late and out-of-order", [self.late, self.out_of_order]),
+        ] {
+            let sum = shares.iter().sum::<f64>();
+            if !shares.iter().all(|share| (0.0..=1.0).contains(share)) || sum > 1.0 {
+                let message = format!("the shares {what} are {shares:?}, {sum} together");
+                return Err(Error::new(ErrorKind::Configuration, message)
+                    .hint("each lies between 0 and 1, and so does their sum"));
+            }
+        }
+        for (what, number) in [
+            ("late_median_seconds", self.late_median_seconds),
+            ("late_sigma", self.late_sigma),
+            ("out_of_order_seconds", self.out_of_order_seconds),
+        ] {
+            if !number.is_finite() || number < 0.0 {
+                let message = format!("{what} is {number}");
+                return Err(Error::new(ErrorKind::Configuration, message).hint("it is 0 or above"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The longest time between an event and its last delivery.
+    pub(crate) fn longest_delay(&self) -> i64 {
+        let copy = if self.duplicate > 0.0 || self.altered > 0.0 {
+            COPY_MICROS as i64
+        } else {
+            0
+        };
+        let late = if self.late > 0.0 { LATEST_MICROS } else { 0 };
+        let out_of_order = match self.out_of_order > 0.0 {
+            true => self.out_of_order_micros(1.0),
+            false => 0,
+        };
+        copy + late.max(out_of_order)
+    }
+
+    fn out_of_order_micros(&self, part: f64) -> i64 {
+        ((part * self.out_of_order_seconds * 1e6) as i64).clamp(0, LATEST_MICROS)
+    }
+
+    /// Whether an event is sent twice; so of both.
+    pub(crate) fn has_copy(&self, seed: Seed, moment: &Moment) -> bool {
+        self.copied(key(seed, moment)) != Copied::Not
+    }
+
+    /// How an event arrives.
+    pub(crate) fn arrival(&self, seed: Seed, moment: &Moment) -> Arrival {
+        self.arrival_of(key(seed, moment))
+    }
+
+    /// Delays some of the moments, and appends copies of some.
+    pub(crate) fn apply(&self, seed: Seed, moments: &mut Vec<Moment>) {
+        let any_copies = self.duplicate > 0.0 || self.altered > 0.0;
+        let any_delays = self.late > 0.0 || self.out_of_order > 0.0;
+        if !any_copies && !any_delays {
+            return;
+        }
+        for at in 0..moments.len() {
+            let moment = &mut moments[at];
+            let key = key(seed, moment);
+            if any_delays {
+                moment.delivered += self.delay(key);
+            }
+            let mut copy = *moment;
+            copy.copy = self.copied(key);
+            if copy.copy == Copied::Not {
+                continue;
+            }
+            copy.delivered += 1 + (unit(mix(key ^ 2)) * COPY_MICROS) as i64;
+            if copy.copy == Copied::Altered {
+                copy.quantity = copy.quantity.wrapping_add(1).max(1);
+            }
+            moments.push(copy);
+        }
+    }
+
+    fn copied(&self, key: u64) -> Copied {
+        match unit(mix(key ^ 1)) {
+            dice if dice < self.duplicate => Copied::Exactly,
+            dice if dice < self.duplicate + self.altered => Copied::Altered,
+            _ => Copied::Not,
+        }
+    }
+
+    fn arrival_of(&self, key: u64) -> Arrival {
+        match unit(key) {
+            dice if dice < self.late => Arrival::Late,
+            dice if dice < self.late + self.out_of_order => Arrival::OutOfOrder,
+            _ => Arrival::AtOnce,
+        }
+    }
+
+    fn delay(&self, key: u64) -> i64 {
+        let part = unit(mix(key ^ 3));
+        match self.arrival_of(key) {
+            Arrival::Late => {
+                // The inverse of the logistic function, scaled, is near to that of the normal distribution.
+                let normal = libm::log(part.max(1e-9) / (1.0 - part).max(1e-9)) / 1.702;
+                let seconds = self.late_median_seconds * libm::exp(self.late_sigma * normal);
+                ((seconds * 1e6) as i64).clamp(0, LATEST_MICROS)
+            }
+            Arrival::OutOfOrder => self.out_of_order_micros(part),
+            Arrival::AtOnce => 0,
+        }
+    }
+}
+
+/// How an event arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    AtOnce,
+    Late,
+    OutOfOrder,
+}
+
+/// What the delivery of an event, and of its copy, is drawn from.
+fn key(seed: Seed, moment: &Moment) -> u64 {
+    seed.of(
+        Purpose::Delivery,
+        moment.session.wrapping_add(u64::from(moment.step) << 48),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_times_are_checked() {
+        for delivery in [
+            Delivery::exact(),
+            Delivery::default(),
+            Delivery::light(),
+            Delivery::heavy(),
+        ] {
+            delivery.check().unwrap();
+        }
+        let spoils: [fn(&mut Delivery); 6] = [
+            |delivery| (delivery.duplicate, delivery.altered) = (0.6, 0.6),
+            |delivery| (delivery.late, delivery.out_of_order) = (0.6, 0.6),
+            |delivery| delivery.late = -0.1,
+            |delivery| delivery.duplicate = f64::NAN,
+            |delivery| delivery.late_median_seconds = -1.0,
+            |delivery| delivery.out_of_order_seconds = f64::INFINITY,
+        ];
+        for spoil in spoils {
+            let mut delivery = Delivery::default();
+            spoil(&mut delivery);
+            assert!(delivery.check().is_err(), "{delivery:?}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Holds events back until the slice of time in which they are delivered.
+
+use super::event::Moment;
+use super::model::Model;
+use super::pending::Waiting;
+
+/// Keeps what is made in a slice but happens later.
+#[derive(Debug, Clone)]
+pub(crate) struct Timeline {
+    slice_micros: i64,
+    start_micros: i64,
+    next: i64,
+    waiting: Waiting,
+}
+
+impl Timeline {
+    /// A timeline whose first whole slice is `first`, as far as what happens from `start_micros` on goes, and the slice to
+    /// begin with.
+    pub(crate) fn new(model: &Model, first: i64, start_micros: i64) -> (Self, i64) {
+        let next = model.begin_for(first, start_micros);
+        let timeline = Self {
+            slice_micros: model.slice_micros,
+            start_micros,
+            next,
+            waiting: Waiting::new(),
+        };
+        (timeline, next)
+    }
+
+    /// Takes what is made in the next slice; gives what is delivered in it, in no order, without what lies before the shop's
+    /// start.
+    pub(crate) fn pass(&mut self, mut made: Vec<Moment>) -> Vec<Moment> {
+        made.retain(|moment| {
+            // Nothing is delivered before it happens.
+            let ahead = (moment.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
+            let is_seen = moment.micros >= self.start_micros;
+            if is_seen && ahead > 0 {
+                self.waiting.put(ahead, *moment);
+            }
+            is_seen && ahead == 0
+        });
+        self.waiting.take_next(&mut made);
+        self.next += 1;
+        made
+    }
+}
+
+/// Sorts what is delivered in a slice.
+pub(crate) fn in_order(mut moments: Vec<Moment>) -> Vec<Moment> {
+    moments.sort_unstable_by_key(Moment::order);
+    moments
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::micros::micros;
+    use crate::rate::Rate;
+    use crate::shop::delivery::Delivery;
+    use crate::shop::iterator::Shop;
+    use crate::shop::scenario::Scenario;
+
+    #[test]
+    fn a_timeline_that_begins_later_is_the_same_from_there_on() {
+        let start = datetime!(2026-11-01 12:00 UTC);
+        let model = Model::new(&Shop::builder(5, start));
+        let from = |first: i64, skip: i64| {
+            let (mut timeline, begin) = Timeline::new(&model, first, i64::MIN);
+            let mut slices = (begin..).map(|slice| in_order(timeline.pass(model.simulate(slice))));
+            slices.nth((first - begin + skip) as usize).unwrap()
+        };
+        let first = model.slice_at(micros(start));
+        assert!(from(first, 50) == from(first + 50, 0));
+    }
+
+    #[test]
+    fn nothing_is_made_that_is_not_delivered() {
+        let start = datetime!(2026-11-01 12:00 UTC);
+        let hour = time::Duration::HOUR;
+        let outage = |from, until| Scenario::Outage { from, until };
+        let shop = Shop::builder(5, start)
+            .delivery(Delivery::heavy())
+            .scenario(outage(start - 90 * 24 * hour, start - 60 * 24 * hour))
+            .scenario(outage(start + 8 * hour, start + 14 * hour))
+            .scenario(outage(start + 9 * hour, start + 9 * hour + hour / 2))
+            .scenario(outage(start + 14 * hour + hour / 10, start + 15 * hour))
+            .scenario(outage(start + 300 * 24 * hour, start + 600 * 24 * hour))
+            .rate(Rate::per_second(5.0).unwrap());
+        let model = Model::new(&shop);
+        let (start, slice) = (micros(start), |hours: i32| model.slice_at(micros(start + hours * hour)));
+        let first = model.slice_at(start);
+        // Late events that happened before the start are no part of the shop.
+        assert!(Timeline::new(&model, first, start).1 >= slice(-1));
+        assert!(Timeline::new(&model, slice(100), start).1 >= slice(92));
+
+        let (mut timeline, mut at) = Timeline::new(&model, first, start);
+        let mut next = || {
+            at += 1;
+            (at - 1, in_order(timeline.pass(model.simulate(at - 1))))
+        };
+        for _ in 0..slice(20) - first {
+            let (slice, whole) = next();
+            let (mut later, begin) = Timeline::new(&model, slice, start);
+            if slice < first || slice % 3 != 0 {
+                continue;
+            }
+            let mut alone = Vec::new();
+            for made in begin..=slice {
+                alone = later.pass(model.simulate(made));
+            }
+            assert!(whole == in_order(alone), "{slice}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The simulated shop as a function of time: slices of it can be made in any order, on any number of threads.
+
+mod build;
+mod builder;
+mod calendar;
+mod delivery;
+mod delivery_buffer;
+mod event;
+mod id_version;
+mod iterator;
+mod model;
+mod pending;
+mod population;
+mod scenario;
+mod simulate;
+mod slices;
+mod to_event;
+mod visit;
+
+pub use self::builder::ShopBuilder;
+pub(crate) use self::delivery::Arrival;
+pub use self::delivery::Delivery;
+#[cfg(test)]
+pub(crate) use self::delivery_buffer::Timeline;
+pub(crate) use self::delivery_buffer::in_order;
+pub(crate) use self::event::{Copied, Moment};
+pub use self::id_version::IdVersion;
+pub use self::iterator::Shop;
+pub(crate) use self::model::Model;
+pub use self::scenario::Scenario;
+pub(crate) use self::slices::slices;

@@ -1,0 +1,46 @@
+//! All that is fixed when a shop opens.
+
+use rand_distr::{Distribution, Poisson};
+
+use super::calendar::Calendar;
+use super::delivery::Delivery;
+use super::id_version::IdVersion;
+use super::population::Population;
+use super::scenario::Scenarios;
+use crate::catalogue::Catalogue;
+use crate::parameters::Habits;
+use crate::random::{Purpose, Seed};
+
+/// The shop as a function of time: it was always there and always will be.
+///
+/// Time is cut into slices. The visits that begin in one, with all their events, follow from the seed and the number of
+/// the slice alone; so slices can be made in any order, on any number of threads, and from any time on.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) seed: Seed,
+    pub(crate) slice_micros: i64,
+    pub(crate) habits: Habits,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) population: Population,
+    pub(crate) calendar: Calendar,
+    pub(crate) scenarios: Scenarios,
+    pub(crate) delivery: Delivery,
+    pub(crate) ids: IdVersion,
+    pub(crate) events_per_slice: f64,
+    pub(super) visits_per_slice: f64,
+}
+
+impl Model {
+    /// How many visits begin in a slice.
+    pub(crate) fn visits_in(&self, slice: i64) -> u32 {
+        let middle = slice.saturating_mul(self.slice_micros) + self.slice_micros / 2;
+        let busy = self.calendar.visitors(self.calendar.local(middle)) * self.scenarios.visitors(middle);
+        let mean = self.visits_per_slice * busy;
+        let mut rng = self.seed.rng(Purpose::Arrivals, slice as u64);
+        Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(&mut rng)) as u32
+    }
+
+    pub(crate) fn slice_at(&self, unix_micros: i64) -> i64 {
+        unix_micros.div_euclid(self.slice_micros)
+    }
+}

@@ -1,0 +1,106 @@
+use std::collections::VecDeque;
+
+use super::event::Moment;
+
+/// Moments that wait for their slice: a list for each, all of them through one vector. A vector for each would keep room for
+/// twice as many, and of a fast shop there are many.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    nodes: Vec<Node>,
+    /// The first node without a moment.
+    free: usize,
+    /// The first node of each slice, the next slice first.
+    slices: VecDeque<usize>,
+}
+
+/// In place of the number of a node.
+const NONE: usize = usize::MAX;
+
+#[derive(Debug, Clone)]
+struct Node {
+    moment: Moment,
+    after: usize,
+}
+
+impl Waiting {
+    pub(crate) fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            free: NONE,
+            slices: VecDeque::new(),
+        }
+    }
+
+    /// For the slice so many after the next one.
+    pub(crate) fn put(&mut self, slice: usize, moment: Moment) {
+        if slice >= self.slices.len() {
+            self.slices.resize(slice + 1, NONE);
+        }
+        let after = self.slices[slice];
+        let node = Node { moment, after };
+        match self.free {
+            NONE => {
+                self.slices[slice] = self.nodes.len();
+                self.nodes.push(node);
+            }
+            free => {
+                self.slices[slice] = free;
+                self.free = self.nodes[free].after;
+                self.nodes[free] = node;
+            }
+        }
+    }
+
+    /// Appends those of the next slice, in no order, after which it is the turn of another one.
+    pub(crate) fn take_next(&mut self, out: &mut Vec<Moment>) {
+        let mut at = self.slices.pop_front().unwrap_or(NONE);
+        while at != NONE {
+            let node = &mut self.nodes[at];
+            out.push(node.moment);
+            let after = std::mem::replace(&mut node.after, self.free);
+            self.free = at;
+            at = after;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ecom_stream::EventType;
+
+    use super::*;
+    use crate::shop::event::Copied;
+
+    #[test]
+    fn each_slice_has_its_own_and_room_is_used_again() {
+        let moment = |micros| Moment {
+            delivered: micros,
+            micros,
+            session: 0,
+            user_id: 0,
+            product: 0,
+            quantity: 1,
+            step: 0,
+            event_type: EventType::View,
+            copy: Copied::Not,
+        };
+        let mut waiting = Waiting::new();
+        for slice in 0..100 {
+            for ahead in [0, 1, 1, 5] {
+                waiting.put(ahead, moment(slice + ahead as i64));
+            }
+            let mut taken = Vec::new();
+            waiting.take_next(&mut taken);
+            let expected = if slice < 1 {
+                1
+            } else if slice < 5 {
+                3
+            } else {
+                4
+            };
+            assert_eq!(taken.len(), expected, "{slice}");
+            assert!(taken.iter().all(|moment| moment.micros == slice));
+        }
+        assert_eq!(waiting.nodes.len(), 11);
+    }
+}

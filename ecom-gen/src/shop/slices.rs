@@ -1,0 +1,97 @@
+//! Slices of time, in their order and each in the order of delivery.
+
+use std::sync::Arc;
+
+use ecom_stream::{Error, ErrorKind, Result};
+use futures::stream::{self, Stream, StreamExt};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::delivery_buffer::Timeline;
+use super::event::Moment;
+use super::model::Model;
+
+/// More than a second's work.
+const MANY_EVENTS: f64 = 5e6;
+
+/// What `finish` makes of each slice's moments, in order, from the slice `first` on, without what happened before
+/// `start_micros`. Made by at most so many threads at a time. Nothing is made before it is asked for, and not more than
+/// twice that many slices ahead.
+pub(crate) fn slices<R: Send + 'static>(
+    model: Arc<Model>,
+    first: i64,
+    start_micros: i64,
+    workers: usize,
+    finish: impl Fn(i64, Vec<Moment>) -> R + Clone + Send + 'static,
+) -> impl Stream<Item = Result<R>> + Send {
+    let workers = workers.max(1);
+    let permits = Arc::new(Semaphore::new(workers));
+    let (mut timeline, begin) = Timeline::new(&model, first, start_micros);
+    let before = (first - begin) as f64 * model.events_per_slice;
+    if before > MANY_EVENTS {
+        let events = before as u64;
+        tracing::info!(
+            events,
+            "opening the shop ... those that lead up to its start are made first"
+        );
+    }
+    let simulated = {
+        let permits = permits.clone();
+        stream::iter(begin..)
+            .map(move |slice| {
+                let model = model.clone();
+                let made = work(permits.clone(), move || model.simulate(slice));
+                async move { made.await.map(|made| (slice, made)) }
+            })
+            .buffered(workers)
+    };
+    simulated
+        .map(move |made| made.map(|(slice, made)| (slice, timeline.pass(made))))
+        .filter(move |passed| std::future::ready(!matches!(passed, Ok((slice, _)) if *slice < first)))
+        .map(move |passed| {
+            let (permits, finish) = (permits.clone(), finish.clone());
+            async move {
+                let (slice, moments) = passed?;
+                work(permits, move || finish(slice, moments)).await
+            }
+        })
+        .buffered(workers)
+}
+
+async fn work<R: Send + 'static>(permits: Arc<Semaphore>, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
+    let panicked = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::Panicked, "making events panicked or was given up").caused_by(cause)
+    };
+    let permit = permits.acquire_owned().await.map_err(|err| panicked(err.into()))?;
+    let done = spawn_blocking(move || {
+        let _permit = permit;
+        work()
+    });
+    done.await.map_err(|err| panicked(err.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::micros::micros;
+    use crate::shop::delivery_buffer::in_order;
+    use crate::shop::iterator::Shop;
+
+    #[tokio::test]
+    async fn workers_change_nothing() {
+        let start = datetime!(2026-11-01 12:00 UTC);
+        let model = Arc::new(Model::new(&Shop::builder(5, start)));
+        let first = model.slice_at(micros(start));
+        let of = async |workers| {
+            let finish = move |_, moments| in_order(moments);
+            let slices = slices(model.clone(), first, micros(start), workers, finish);
+            let slices: Vec<_> = slices.take(4).map(Result::unwrap).collect().await;
+            slices.concat()
+        };
+        let one = of(1).await;
+        assert!(one.len() > 5_000);
+        assert!(one == of(4).await);
+    }
+}

@@ -1,0 +1,13 @@
+//! The events of a shop as a source, and what all sources of a shop share.
+
+mod open;
+pub(crate) mod options;
+mod pace;
+mod position;
+mod shop_source;
+
+pub(crate) use open::open;
+pub(crate) use pace::Clock;
+pub use pace::Pace;
+pub(crate) use position::{Place, Places};
+pub use shop_source::ShopSource;

@@ -1,0 +1,177 @@
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_stream::try_stream;
+use bytes::Bytes;
+use ecom_stream::{
+    Batch, BatchStream, Checkpoint, Event, Mark, Origin, Position, Record, Result, Source, Split, SplitState, Topology,
+};
+use futures::StreamExt;
+use tokio::time::{Instant, sleep};
+
+use super::open::open;
+use super::options::{Settings, set_by_settings};
+use super::pace::Clock;
+use super::position::{Place, Places};
+use crate::micros::micros;
+use crate::shop::{Model, Moment, ShopBuilder, in_order, slices};
+
+/// After so long without an event a live source sends an empty batch.
+const IDLE: Duration = Duration::from_secs(1);
+/// What an event takes in a CSV file, about.
+const EVENT_BYTES: usize = 180;
+
+/// A [`Source`] of the events of a [`Shop`](crate::Shop).
+///
+/// Its one split is `seed=N`, its offsets count events. It resumes after any of them, as long as the shop is the same.
+#[derive(Clone)]
+#[must_use = "a source does nothing until a pipeline from it runs"]
+pub struct ShopSource {
+    settings: Settings,
+    max_batch_rows: usize,
+}
+
+set_by_settings!(ShopSource, name: "shop");
+
+impl ShopSource {
+    /// The events of `shop`, live, without an end.
+    pub fn new(shop: ShopBuilder) -> Self {
+        Self {
+            settings: Settings::new("shop", shop),
+            max_batch_rows: 1_024,
+        }
+    }
+
+    /// Puts at most `rows` events into a batch, in place of 1,024; at least 1.
+    pub fn max_batch_rows(mut self, rows: usize) -> Self {
+        self.max_batch_rows = rows.max(1);
+        self
+    }
+}
+
+impl fmt::Debug for ShopSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShopSource")
+            .field("name", &self.settings.name)
+            .field("shop", &self.settings.shop)
+            .field("pace", &self.settings.pace)
+            .field("events", &self.settings.events)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source for ShopSource {
+    type Item = Event;
+    type Ack = ();
+
+    fn describe(&self, topology: &mut Topology) {
+        self.settings.describe(topology);
+    }
+
+    fn check(&self) -> Result<()> {
+        self.settings.shop.delivery.check()
+    }
+
+    fn open(self, from: Checkpoint) -> (impl BatchStream<Event>, ()) {
+        let split = self.settings.split();
+        let stream = try_stream! {
+            let places = Places::of(&self.settings.shop);
+            let known = from.positions(std::slice::from_ref(&split)).await?;
+            let (mut done, mut place) = match known.first() {
+                None => (0, None),
+                Some(position) => (position.record, Some(places.read(position)?)),
+            };
+            let end = self.settings.events.unwrap_or(u64::MAX);
+            if done >= end {
+                return;
+            }
+            let model = open(&self.settings.shop).await?;
+            let start = micros(self.settings.shop.start);
+            let until = self.settings.until.map_or(i64::MAX, micros);
+            let first = place.map_or(model.slice_at(start), |place: Place| place.slice);
+            let clock = Clock::start(self.settings.pace, self.settings.now.clone(), start.max(first * model.slice_micros));
+            let mut slices = pin!(slices(model.clone(), first, start, self.settings.workers, move |slice, moments| {
+                (slice, in_order(moments))
+            }));
+            let mut last_sent = Instant::now();
+            while let Some((slice, moments)) = slices.next().await.transpose()? {
+                let mut at = place.take().map_or(0, |place| place.index.min(moments.len()));
+                let mut finished = slice * model.slice_micros >= until;
+                while at < moments.len() || finished {
+                    let due = clock.micros().min(until - 1);
+                    let most = (end - done).min(self.max_batch_rows as u64) as usize;
+                    let due = moments[at..].iter().take(most).take_while(|moment| moment.delivered <= due).count();
+                    let records = spell(&model, &moments[at..at + due], &split, done);
+                    finished |= records.len() < due || moments.get(at).is_some_and(|moment| moment.delivered >= until);
+                    at += records.len();
+                    done += records.len() as u64;
+                    finished |= done == end;
+                    if !records.is_empty() || finished {
+                        let mark = places.mark(Place { slice, index: at });
+                        last_sent = Instant::now();
+                        yield batch(records, &split, done, finished, mark);
+                    } else if last_sent.elapsed() >= IDLE {
+                        last_sent = Instant::now();
+                        yield Batch::default();
+                    }
+                    if finished {
+                        return;
+                    }
+                    if let Some(next) = moments.get(at) && due < most {
+                        let wait = clock.wait(next.delivered);
+                        if next.delivered > clock.micros() {
+                            sleep(wait).await;
+                        }
+                    }
+                }
+            }
+        };
+        (stream, ())
+    }
+}
+
+/// The events of the moments, as long as they can be spelled out.
+fn spell(model: &Model, moments: &[Moment], split: &Split, done: u64) -> Vec<Record<Event>> {
+    let records = (done..).zip(moments).map_while(|(done, moment)| {
+        let origin = Origin {
+            split: split.clone(),
+            record: done + 1,
+            byte_offset: done,
+            raw: Bytes::new(),
+        };
+        let value = model.event(moment)?;
+        Some(Record {
+            value,
+            origin: Some(origin),
+        })
+    });
+    records.collect()
+}
+
+fn batch(records: Vec<Record<Event>>, split: &Split, done: u64, finished: bool, mark: Mark) -> Batch<Event> {
+    let mut batch = Batch {
+        bytes: records.len() * EVENT_BYTES,
+        positions: vec![Position {
+            split: split.clone(),
+            offset: done,
+            record: done,
+            state: if finished {
+                SplitState::Finished
+            } else {
+                SplitState::Open
+            },
+            mark,
+        }],
+        ..Batch::default()
+    };
+    batch.count_of(split).read = records.len() as u64;
+    for record in &records {
+        batch.times.saw_event(record.value.event_time);
+    }
+    batch.records = records;
+    batch
+}
+
+#[cfg(test)]
+mod tests;
