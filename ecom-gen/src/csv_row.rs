@@ -3,20 +3,20 @@
 use time::OffsetDateTime;
 
 use crate::micros::DAY_MICROS;
-use crate::shop::{Model, Moment};
+use crate::shop::{Model, SimulatedEvent};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes lines of CSV; [`Event::COLUMNS`](ecom_stream::Event::COLUMNS) are its columns. The same as by way of an [`Event`](ecom_stream::Event), in a fifth of the time.
 #[derive(Debug, Default)]
-pub(crate) struct Speller {
+pub(crate) struct CsvFormatter {
     day: Option<i64>,
     /// Of that day, up to the `T`.
     date: [u8; 11],
 }
 
 /// The fields of a line, for those who write some of them otherwise.
-pub(crate) struct Fields<'a> {
+pub(crate) struct RowFields<'a> {
     pub(crate) event_id: [u8; 36],
     pub(crate) event_time: [u8; 27],
     pub(crate) event_type: &'a str,
@@ -28,19 +28,19 @@ pub(crate) struct Fields<'a> {
     pub(crate) quantity: Digits,
 }
 
-impl Speller {
-    pub(crate) fn fields<'a>(&mut self, model: &'a Model, moment: &Moment) -> Fields<'a> {
+impl CsvFormatter {
+    pub(crate) fn fields<'a>(&mut self, model: &'a Model, event: &SimulatedEvent) -> RowFields<'a> {
         let mut event_id = [0; 36];
-        model.event_id(moment).hyphenated().encode_lower(&mut event_id);
-        Fields {
+        model.event_id(event).hyphenated().encode_lower(&mut event_id);
+        RowFields {
             event_id,
-            event_time: self.time(moment.micros),
-            event_type: moment.event_type.as_str(),
-            user_id: Digits::of(moment.user_id),
-            session_id: std::array::from_fn(|at| HEX[(moment.session >> (60 - 4 * at)) as usize & 15]),
-            product: model.catalogue.csv(moment.product),
-            price: Digits::of_cents(model.price(moment).cents().unsigned_abs()),
-            quantity: Digits::of(moment.quantity.into()),
+            event_time: self.time(event.micros),
+            event_type: event.event_type.as_str(),
+            user_id: Digits::of(event.user_id),
+            session_id: std::array::from_fn(|at| HEX[(event.session >> (60 - 4 * at)) as usize & 15]),
+            product: model.catalogue.csv(event.product),
+            price: Digits::of_cents(model.price(event).cents().unsigned_abs()),
+            quantity: Digits::of(event.quantity.into()),
         }
     }
 
@@ -62,7 +62,7 @@ impl Speller {
     }
 }
 
-impl Fields<'_> {
+impl RowFields<'_> {
     /// The fields in their order; those of the product are one.
     pub(crate) fn chunks(&self) -> [&[u8]; 8] {
         [
@@ -79,13 +79,13 @@ impl Fields<'_> {
 
     /// Writes the line with its end.
     pub(crate) fn write(&self, line_end: &[u8], out: &mut Vec<u8>) {
-        write_line(&self.chunks(), line_end, out);
+        write_row(&self.chunks(), line_end, out);
     }
 }
 
 /// Writes a line of fields, which are quoted where they must be, with its end.
 #[inline]
-pub(crate) fn write_line(fields: &[&[u8]], line_end: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_row(fields: &[&[u8]], line_end: &[u8], out: &mut Vec<u8>) {
     for (at, field) in fields.iter().enumerate() {
         if at > 0 {
             out.push(b',');
@@ -165,25 +165,25 @@ mod tests {
     use super::*;
     use crate::micros::micros;
     use crate::rate::Rate;
-    use crate::shop::{Shop, Timeline, in_order};
+    use crate::shop::{DeliveryBuffer, Shop, sort_by_delivery};
 
     #[tokio::test]
     async fn lines_are_those_of_the_events() {
         let start = datetime!(2026-11-01 23:58 UTC);
         let model = Model::new(&Shop::builder(5, start).rate(Rate::per_second(2_000.0).unwrap()));
-        let (mut timeline, begin) = Timeline::new(&model, model.slice_at(micros(start)), micros(start));
-        let mut moments = Vec::new();
+        let (mut buffer, begin) = DeliveryBuffer::new(&model, model.slice_at(micros(start)), micros(start));
+        let mut events = Vec::new();
         for slice in begin..=model.slice_at(micros(start) + 180_000_000) {
-            moments.append(&mut in_order(timeline.pass(model.simulate(slice))));
+            events.append(&mut sort_by_delivery(buffer.release(model.simulate(slice))));
         }
-        assert!(moments.len() > 50_000);
-        let mut speller = Speller::default();
+        assert!(events.len() > 50_000);
+        let mut formatter = CsvFormatter::default();
         let (mut text, mut row) = (Vec::new(), ByteRecord::new());
         let mut writer = AsyncWriter::from_writer(Vec::new());
-        for moment in &moments {
-            speller.fields(&model, moment).write(b"\n", &mut text);
+        for event in &events {
+            formatter.fields(&model, event).write(b"\n", &mut text);
             row.clear();
-            model.event(moment).unwrap().to_csv(&mut row);
+            model.event(event).unwrap().to_csv(&mut row);
             writer.write_byte_record(&row).await.unwrap();
         }
         assert!(text == writer.into_inner().await.unwrap());

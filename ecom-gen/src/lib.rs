@@ -46,9 +46,11 @@ mod zone;
 
 pub use catalogue::{Catalogue, Product};
 pub use dirt::{Dirt, FaultKind};
-pub use files::{FilePart, FilePlan, FilesSink, ShopFiles};
-pub use manifest::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
-pub use parameters::{Habits, HabitsError};
+pub use files::{FilePart, FilesSink, RollingPolicy, ShopFiles};
+pub use manifest::{
+    Amount, AmountError, CountByType, ExpectedCounts, Fault, FileEntry, FileState, FileStatistics, Manifest, Totals,
+};
+pub use parameters::{ModelParameters, ParameterError};
 pub use rate::{Rate, RateError};
 pub use shop::{Delivery, IdVersion, Scenario, Shop, ShopBuilder};
 pub use source::{Pace, ShopSource};

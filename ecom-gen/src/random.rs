@@ -14,10 +14,10 @@ pub(crate) struct Seed(pub(crate) u64);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     Catalogue = 1,
-    Arrivals,
+    VisitCount,
     Visit,
-    Place,
-    Person,
+    ShopperSlot,
+    Shopper,
     Price,
     Bot,
     Delivery,

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
-use ecom_gen::{Delivery, Dirt, FaultKind, FilePlan, FilesSink, Manifest, Pace, Rate, Shop, ShopFiles};
+use ecom_gen::{Delivery, Dirt, FaultKind, FilesSink, Manifest, Pace, Rate, RollingPolicy, Shop, ShopFiles};
 use ecom_stream::{SourceExt, Summary};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -34,13 +34,13 @@ fn dirty() -> ShopFiles {
         .products(100)
         .delivery(delivery);
     let shop = shop.rate(Rate::per_second(2.0).unwrap());
-    let plan = FilePlan::default()
+    let policy = RollingPolicy::default()
         .every(Duration::from_secs(5)..=Duration::from_secs(20))
         .max_rows(35);
     let files = ShopFiles::new(shop)
-        .plan(plan)
+        .rolling(policy)
         .dirt(dirt)
-        .truth(true)
+        .manifest(true)
         .pace(Pace::AsFastAsPossible);
     files.events(500)
 }
@@ -113,7 +113,7 @@ proptest! {
             let first = write(longer.path(), dirty().events(events)).await.counts.stored;
             let second = write(longer.path(), dirty()).await.counts.stored;
             let manifest = Manifest::read(longer.path().join("events.manifest.jsonl")).unwrap();
-            let rows = manifest.files.iter().map(|file| file.sums.in_file.sum()).sum::<u64>();
+            let rows = manifest.files.iter().map(|file| file.statistics.in_file.sum()).sum::<u64>();
             assert_eq!(rows, first + second);
             assert_eq!(manifest.total.unwrap().files, manifest.files.len() as u64);
         });
@@ -126,7 +126,7 @@ const POINTS: [(&str, [u32; 3]); 6] = [
     ("files_sink.part_written", [1, 4, 20]),
     ("files_sink.before_rename", [1, 3, 14]),
     ("files_sink.renamed", [1, 5, 16]),
-    ("files_sink.truth_written", [1, 6, 15]),
+    ("files_sink.manifest_written", [1, 6, 15]),
     ("files_sink.committed", [1, 7, 18]),
 ];
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-use ecom_gen::{Delivery, Dirt, FilePart, FilePlan, FilesSink, Pace, Rate, Shop, ShopFiles};
+use ecom_gen::{Delivery, Dirt, FilePart, FilesSink, Pace, Rate, RollingPolicy, Shop, ShopFiles};
 use ecom_stream::memory::MemorySink;
 use ecom_stream::testing::{self, Store};
 use tempfile::TempDir;
@@ -21,12 +21,12 @@ fn shop_files(per_second: u32) -> ShopFiles {
         .delivery(delivery);
     let shop = shop.rate(Rate::per_second(per_second.into()).unwrap());
     let second = Duration::from_secs(1) / per_second;
-    let plan = FilePlan::default().every(2 * second..=20 * second);
+    let policy = RollingPolicy::default().every(2 * second..=20 * second);
     let files = ShopFiles::new(shop)
-        .plan(plan)
+        .rolling(policy)
         .dirt(dirt())
         .pace(Pace::AsFastAsPossible);
-    files.events(60).part_bytes(1_024).truth(true)
+    files.events(60).part_bytes(1_024).manifest(true)
 }
 
 fn dirt() -> Dirt {

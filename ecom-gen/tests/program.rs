@@ -198,13 +198,13 @@ fn a_profile_is_printed_and_taken() {
 #[test]
 fn habits_are_printed_and_taken() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-gen"));
-    let output = command.args(["habits", "--wholesale"]).output().unwrap();
-    let habits = String::from_utf8(output.stdout).unwrap();
-    assert!(habits.contains("\"cancel\": 0.148"), "{habits}");
+    let output = command.args(["parameters", "--wholesale"]).output().unwrap();
+    let parameters = String::from_utf8(output.stdout).unwrap();
+    assert!(parameters.contains("\"cancel\": 0.148"), "{parameters}");
     let dir = tempdir().unwrap();
-    let file = dir.path().join("habits.json");
-    fs::write(&file, habits).unwrap();
-    let with = format!("--events 100 --habits {}", file.display());
+    let file = dir.path().join("parameters.json");
+    fs::write(&file, parameters).unwrap();
+    let with = format!("--events 100 --parameters {}", file.display());
     assert!(
         ecom_gen(dir.path(), &with)
             .stderr(Stdio::null())

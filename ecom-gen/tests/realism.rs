@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use ecom_gen::parameters::{Habits, Rhythm};
+use ecom_gen::parameters::{ModelParameters, Seasonality};
 use ecom_gen::profile::statistics::{chi_square, ks_normal};
 use ecom_gen::profile::{Measure, MeasureOptions, Profile, Verdict};
 use ecom_gen::{Delivery, Rate, Scenario, Shop, ShopBuilder};
@@ -123,7 +123,7 @@ fn arrivals_follow_the_hours_by_chi_square() {
         observed[usize::from(event.event_time.hour())] += 1;
     }
     // The hour after the start is left out.
-    let hours = Rhythm::default().hours;
+    let hours = Seasonality::default().hours;
     let expected: Vec<f64> = (0..24)
         .map(|hour| {
             // Between the middles of the hours the rhythm goes straight, so an hour has a part of its neighbours.
@@ -136,9 +136,9 @@ fn arrivals_follow_the_hours_by_chi_square() {
     assert!(p > 1e-4, "chi-square {statistic}, p {p}");
 
     // Without a rhythm there is none.
-    let habits = Habits::default().steady();
+    let parameters = ModelParameters::default().steady();
     let mut observed = [0; 7];
-    for event in arrivals(shop(400_000, DAYS).habits(habits).unwrap(), DAYS) {
+    for event in arrivals(shop(400_000, DAYS).parameters(parameters).unwrap(), DAYS) {
         observed[usize::from(event.event_time.weekday().number_days_from_monday())] += 1;
     }
     // The first Monday lacks an hour.
@@ -172,7 +172,7 @@ fn the_mix_is_the_same_all_the_time_by_chi_square() {
 
 #[test]
 fn gaps_are_lognormal_by_kolmogorov_and_smirnov() {
-    let visits = Habits::default().visits;
+    let visits = ModelParameters::default().visits;
     let mut last = HashMap::new();
     let mut logs = Vec::new();
     for event in events(shop(300_000, 7).delivery(Delivery::exact()), 7) {
@@ -193,12 +193,12 @@ fn gaps_are_lognormal_by_kolmogorov_and_smirnov() {
 fn bundles_are_what_is_bought_together() {
     // How often the product that is most often bought with one is, of all that is bought with it: the median over products.
     let together = |bundle: f64| {
-        let mut habits = Habits::default();
-        habits.buying.bundle = bundle;
-        habits.buying.another = 0.5;
+        let mut parameters = ModelParameters::default();
+        parameters.buying.bundle = bundle;
+        parameters.buying.add_another = 0.5;
         let mut orders = HashMap::<_, Vec<String>>::new();
         let purchase = |event: &Event| event.event_type == EventType::Purchase;
-        for event in events(shop(800_000, 21).habits(habits).unwrap(), 21).filter(purchase) {
+        for event in events(shop(800_000, 21).parameters(parameters).unwrap(), 21).filter(purchase) {
             orders
                 .entry((event.session_id, event.event_time))
                 .or_default()
@@ -221,7 +221,7 @@ fn bundles_are_what_is_bought_together() {
         shares.sort_unstable_by(f64::total_cmp);
         shares[shares.len() / 2]
     };
-    let (without, with) = (together(0.0), together(Habits::default().buying.bundle));
+    let (without, with) = (together(0.0), together(ModelParameters::default().buying.bundle));
     assert!(with > 1.5 * without, "{with} with bundles, {without} without");
 }
 
@@ -248,7 +248,7 @@ fn a_campaign_is_like_those_of_row_30() {
 
 #[test]
 fn a_wholesale_shop_is_like_that_of_row_33() {
-    let wholesale = shop(400_000, 60).habits(Habits::wholesale()).unwrap();
+    let wholesale = shop(400_000, 60).parameters(ModelParameters::wholesale()).unwrap();
     let mut orders = HashMap::<_, (u32, bool)>::new();
     let mut bought = HashMap::new();
     for event in events(wholesale.delivery(Delivery::exact()), 60) {

@@ -1,23 +1,23 @@
 //! What the shop sells.
 
-mod category;
+mod category_ranking;
 mod departments;
 mod product;
 
 use rand::RngExt;
 
-use self::category::Shelf;
+use self::category_ranking::CategoryRanking;
 use self::departments::{DEPARTMENTS, Department};
 pub(crate) use self::product::MAX_PRODUCTS;
 pub use self::product::Product;
-use crate::parameters::{CategoryHabits, WareHabits};
+use crate::parameters::{CategoryParameters, ProductParameters};
 use crate::random::{Purpose, Seed, ShopRng, lognormal, mix, unit};
 
 /// The products of a shop, by category, with brands, names and prices that fit.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     products: Vec<Product>,
-    shelves: Vec<Shelf>,
+    rankings: Vec<CategoryRanking>,
     /// The end of each product's text in `csv`.
     csv_ends: Vec<u32>,
     /// The four fields of each product as they stand in CSV, which is four fifths of the work of writing an event.
@@ -26,10 +26,10 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of the shop of that seed: `products` products, at least one in each category.
-    pub(crate) fn new(seed: Seed, products: u32, wares: &WareHabits) -> Self {
+    pub(crate) fn new(seed: Seed, products: u32, parameters: &ProductParameters) -> Self {
         let mut rng = seed.rng(Purpose::Catalogue, 0);
         let of_general_shop;
-        let categories = match wares.categories.as_slice() {
+        let categories = match parameters.categories.as_slice() {
             [] => {
                 of_general_shop = general_shop();
                 &of_general_shop
@@ -40,27 +40,27 @@ impl Catalogue {
         let id_offset = rng.random();
         let mut catalogue = Self {
             products: Vec::new(),
-            shelves: Vec::new(),
+            rankings: Vec::new(),
             csv_ends: Vec::new(),
             csv: Vec::new(),
         };
-        let mut visits_until = 0.0;
+        let mut cumulative_visits = 0.0;
         for (number, category) in (0..).zip(categories) {
-            visits_until += category.visits / total;
+            cumulative_visits += category.visits / total;
             let first = catalogue.products.len() as u32;
-            let end = ((visits_until * f64::from(products)).round() as u32).max(first + 1);
-            let department = departments::like(number, category);
+            let end = ((cumulative_visits * f64::from(products)).round() as u32).max(first + 1);
+            let department = departments::department_for(number, category);
             for index in first..end {
                 let id = product::id(index, id_offset);
-                let product = Product::new(id, number, category, department, wares, &mut rng);
+                let product = Product::new(id, number, category, department, parameters, &mut rng);
                 catalogue.products.push(product);
             }
             catalogue
-                .shelves
-                .push(Shelf::new(first, end - first, visits_until, wares));
+                .rankings
+                .push(CategoryRanking::new(first, end - first, cumulative_visits, parameters));
         }
-        catalogue.give_appeal(wares, &mut rng);
-        catalogue.pair_up(seed);
+        catalogue.assign_appeal(parameters, &mut rng);
+        catalogue.relate_products(seed);
         for product in &catalogue.products {
             product.write_csv(&mut catalogue.csv);
             catalogue.csv_ends.push(catalogue.csv.len() as u32);
@@ -86,17 +86,19 @@ impl Catalogue {
 
     /// The category that a visit goes to, for a number drawn from [0, 1).
     pub(crate) fn category(&self, unit: f64) -> u16 {
-        let at = self.shelves.partition_point(|shelf| shelf.visits_until <= unit);
-        at.min(self.shelves.len() - 1) as u16
+        let at = self
+            .rankings
+            .partition_point(|ranking| ranking.cumulative_visits <= unit);
+        at.min(self.rankings.len() - 1) as u16
     }
 
     /// A product of the category, the popular ones more often, for a number drawn from [0, 1).
     pub(crate) fn product_in(&self, category: u16, unit: f64) -> u32 {
-        self.shelves[usize::from(category)].product(unit)
+        self.rankings[usize::from(category)].product(unit)
     }
 
     /// The product of the category that appeals most, of some that follow from `key`.
-    pub(crate) fn appealing_in(&self, category: u16, key: u64) -> u32 {
+    pub(crate) fn most_appealing_in(&self, category: u16, key: u64) -> u32 {
         let drawn = [key, mix(key ^ 1), mix(key ^ 2), mix(key ^ 3)].map(|key| self.product_in(category, unit(key)));
         let appeal = |index: u32| self.product(index).appeal;
         drawn
@@ -106,15 +108,15 @@ impl Catalogue {
     }
 
     /// How readily each product is bought: 1 on average over the views.
-    fn give_appeal(&mut self, wares: &WareHabits, rng: &mut ShopRng) {
-        for shelf in &self.shelves {
-            let range = shelf.range();
+    fn assign_appeal(&mut self, parameters: &ProductParameters, rng: &mut ShopRng) {
+        for ranking in &self.rankings {
+            let range = ranking.range();
             let mut mean = 0.0;
             for (rank, product) in self.products[range.clone()].iter_mut().enumerate() {
-                let drawn = lognormal(rng, 0.0, wares.appeal_sigma);
-                let appeal = drawn * libm::pow(shelf.popularity(rank), wares.appeal_of_popularity);
+                let drawn = lognormal(rng, 0.0, parameters.appeal_sigma);
+                let appeal = drawn * libm::pow(ranking.popularity(rank), parameters.appeal_of_popularity);
                 product.appeal = appeal as f32;
-                mean += appeal * shelf.share(rank);
+                mean += appeal * ranking.share(rank);
             }
             for product in &mut self.products[range] {
                 product.appeal = (f64::from(product.appeal) / mean) as f32;
@@ -124,31 +126,31 @@ impl Catalogue {
 
     /// Each product goes with two others: its twin in the same category, which sells about as often, and something of the
     /// category that goes with its own.
-    fn pair_up(&mut self, seed: Seed) {
-        for shelf in &self.shelves {
+    fn relate_products(&mut self, seed: Seed) {
+        for ranking in &self.rankings {
             let sold =
-                |index: &usize| shelf.share(index - shelf.range().start) * f64::from(self.products[*index].appeal);
-            let mut order: Vec<usize> = shelf.range().collect();
+                |index: &usize| ranking.share(index - ranking.range().start) * f64::from(self.products[*index].appeal);
+            let mut order: Vec<usize> = ranking.range().collect();
             order.sort_by(|one, other| sold(other).total_cmp(&sold(one)));
             for twins in order.chunks(2) {
-                self.products[twins[0]].goes_with[0] = twins[twins.len() - 1] as u32;
-                self.products[twins[twins.len() - 1]].goes_with[0] = twins[0] as u32;
+                self.products[twins[0]].related[0] = twins[twins.len() - 1] as u32;
+                self.products[twins[twins.len() - 1]].related[0] = twins[0] as u32;
             }
         }
         for index in 0..self.products.len() {
             let category = self.products[index].category_number;
-            let other = match self.shelves.len() == DEPARTMENTS.len() {
-                true => DEPARTMENTS[usize::from(category)].goes_with,
+            let other = match self.rankings.len() == DEPARTMENTS.len() {
+                true => DEPARTMENTS[usize::from(category)].related,
                 false => category,
             };
             let key = seed.of(Purpose::Catalogue, 1 + index as u64);
-            self.products[index].goes_with[1] = self.appealing_in(other, key);
+            self.products[index].related[1] = self.most_appealing_in(other, key);
         }
     }
 }
 
-fn general_shop() -> Vec<CategoryHabits> {
-    let category = |department: &Department| CategoryHabits {
+fn general_shop() -> Vec<CategoryParameters> {
+    let category = |department: &Department| CategoryParameters {
         name: department.category.map(str::to_owned),
         visits: department.visits,
         price_mu: department.log_price.0,
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     fn catalogue(seed: u64, products: u32) -> Catalogue {
-        Catalogue::new(Seed(seed), products, &WareHabits::default())
+        Catalogue::new(Seed(seed), products, &ProductParameters::default())
     }
 
     #[test]
@@ -199,7 +201,7 @@ mod tests {
         for products in [0, 1, 30, 1_000] {
             let catalogue = catalogue(1, products);
             assert!(catalogue.products().len() >= DEPARTMENTS.len());
-            assert!(catalogue.shelves.iter().all(|shelf| !shelf.range().is_empty()));
+            assert!(catalogue.rankings.iter().all(|ranking| !ranking.range().is_empty()));
         }
         let catalogue = catalogue(1, 100);
         assert_eq!(catalogue.category(0.0), 0);
@@ -208,16 +210,16 @@ mod tests {
 
     #[test]
     fn categories_can_be_given() {
-        let mut wares = WareHabits::default();
+        let mut parameters = ProductParameters::default();
         for name in [Some("books.crime"), None, Some("electronics.radio")] {
-            wares.categories.push(CategoryHabits {
+            parameters.categories.push(CategoryParameters {
                 name: name.map(str::to_owned),
                 visits: 1.0,
                 price_mu: 2.0,
                 price_sigma: 0.1,
             });
         }
-        let catalogue = Catalogue::new(Seed(1), 300, &wares);
+        let catalogue = Catalogue::new(Seed(1), 300, &parameters);
         let crime = &catalogue.products()[..100];
         assert!(
             crime

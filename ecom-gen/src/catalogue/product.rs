@@ -2,7 +2,7 @@ use ecom_stream::Price;
 use rand::RngExt;
 
 use super::departments::Department;
-use crate::parameters::{CategoryHabits, WareHabits};
+use crate::parameters::{CategoryParameters, ProductParameters};
 use crate::random::{ShopRng, lognormal};
 
 /// Prices in hundredths.
@@ -28,22 +28,22 @@ pub struct Product {
     pub price: Price,
     pub(crate) category_number: u16,
     pub(crate) appeal: f32,
-    pub(crate) goes_with: [u32; 2],
+    pub(crate) related: [u32; 2],
 }
 
 impl Product {
     pub(super) fn new(
         id: u32,
         category_number: u16,
-        category: &CategoryHabits,
+        category: &CategoryParameters,
         department: &Department,
-        wares: &WareHabits,
+        parameters: &ProductParameters,
         rng: &mut ShopRng,
     ) -> Self {
         let brand = match rng.random::<f64>() {
-            at if at < wares.no_brand => None,
+            at if at < parameters.without_brand => None,
             // A power of a uniform number, so that the first brands have more products.
-            _ => pick(department.brands, libm::pow(rng.random(), wares.brand_inequality)),
+            _ => pick(department.brands, libm::pow(rng.random(), parameters.brand_inequality)),
         };
         let cents = lognormal(rng, category.price_mu, category.price_sigma) * 100.0;
         let cents = cents.clamp(CHEAPEST, DEAREST) as i64;
@@ -59,7 +59,7 @@ impl Product {
             price: Price::from_cents(cents).unwrap_or_default(),
             category_number,
             appeal: 1.0,
-            goes_with: [0; 2],
+            related: [0; 2],
         }
     }
 

@@ -7,11 +7,11 @@ impl Dirt {
     ///
     /// Files that are rewritten or have no rows never follow each other: some file must have the rows, and a file is
     /// rewritten when the next one is there.
-    pub(crate) fn of_file(&self, seed: Seed, file: u64) -> Option<FaultKind> {
-        if !self.spoils_files() {
+    pub(crate) fn fault_of_file(&self, seed: Seed, file: u64) -> Option<FaultKind> {
+        if !self.has_file_faults() {
             return None;
         }
-        let drawn = |file: u64| self.pick(FaultKind::OF_FILES, mix(seed.of(Purpose::File, file)));
+        let drawn = |file: u64| self.draw(FaultKind::OF_FILES, mix(seed.of(Purpose::File, file)));
         let is_alone = |kind: &FaultKind| {
             matches!(
                 kind,
@@ -42,7 +42,7 @@ pub(crate) fn missing_column(seed: Seed, file: u64) -> usize {
 }
 
 /// The beginning of a line, cut off in front of any quote, with fewer fields than it had.
-pub(crate) fn torn(line: &[u8], seed: Seed, file: u64) -> &[u8] {
+pub(crate) fn torn_line(line: &[u8], seed: Seed, file: u64) -> &[u8] {
     // The first five fields have no quote, and more bytes than this.
     const MOST_BYTES: u64 = 90;
     let len = 1 + mix(seed.of(Purpose::File, file) ^ 2) % MOST_BYTES;
@@ -50,7 +50,7 @@ pub(crate) fn torn(line: &[u8], seed: Seed, file: u64) -> &[u8] {
 }
 
 /// The line with a quote in front of its last field.
-pub(crate) fn after_open_quote(line: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn with_open_quote(line: &[u8], out: &mut Vec<u8>) {
     let last = line.iter().rposition(|byte| *byte == b',').map_or(0, |at| at + 1);
     out.extend_from_slice(&line[..last]);
     out.push(b'"');
@@ -75,16 +75,16 @@ mod tests {
                 ..Dirt::none()
             },
         ] {
-            let kinds: Vec<_> = (1..2_000).map(|file| dirt.of_file(Seed(3), file)).collect();
+            let kinds: Vec<_> = (1..2_000).map(|file| dirt.fault_of_file(Seed(3), file)).collect();
             let alone = [FaultKind::EmptyFile, FaultKind::HeaderOnly, FaultKind::Rewritten];
             let is_alone = |kind: &Option<FaultKind>| kind.is_some_and(|kind| alone.contains(&kind));
             assert!(!kinds.windows(2).any(|pair| pair.iter().all(is_alone)));
         }
         let heavy: Vec<_> = (1..2_000)
-            .filter_map(|file| Dirt::heavy().of_file(Seed(3), file))
+            .filter_map(|file| Dirt::heavy().fault_of_file(Seed(3), file))
             .collect();
         assert!(FaultKind::OF_FILES.iter().all(|kind| heavy.contains(kind)));
-        assert_eq!(Dirt::none().of_file(Seed(3), 1), None);
+        assert_eq!(Dirt::none().fault_of_file(Seed(3), 1), None);
     }
 
     #[test]
@@ -97,9 +97,11 @@ mod tests {
         without_column(line, 4, &mut out);
         assert_eq!(out, b"id,time,view,u,p,\"a, b\",,,1.00,2\n");
         out.clear();
-        after_open_quote(line, &mut out);
+        with_open_quote(line, &mut out);
         assert_eq!(out, b"id,time,view,u,s,p,\"a, b\",,,1.00,\"2\n");
-        let lens: Vec<usize> = (0..500).map(|file| torn(&[b'x'; 200], Seed(1), file).len()).collect();
+        let lens: Vec<usize> = (0..500)
+            .map(|file| torn_line(&[b'x'; 200], Seed(1), file).len())
+            .collect();
         assert_eq!((lens.iter().min(), lens.iter().max()), (Some(&1), Some(&90)));
         let columns: Vec<usize> = (0..100).map(|file| missing_column(Seed(1), file)).collect();
         assert_eq!((columns.iter().min(), columns.iter().max()), (Some(&1), Some(&4)));

@@ -2,13 +2,13 @@ use ecom_stream::Reason;
 
 use super::kind::FaultKind;
 use super::shares::Dirt;
-use crate::csv_row::{Fields, write_line};
+use crate::csv_row::{RowFields, write_row};
 use crate::random::{Purpose, mix};
-use crate::shop::{Model, Moment};
+use crate::shop::{Model, SimulatedEvent};
 
-/// A row that was spoiled.
+/// A row that was faulty.
 #[derive(Debug, Clone)]
-pub(crate) struct Spoiled {
+pub(crate) struct FaultyRow {
     pub(crate) kind: FaultKind,
     /// Why an ingest must refuse it.
     pub(crate) reason: Reason,
@@ -20,14 +20,14 @@ impl Dirt {
     /// What is wrong with a row, if anything, and a number from which the details are drawn.
     ///
     /// An event that is sent twice is sound both times, so that the second is the duplicate.
-    pub(crate) fn of_row(&self, model: &Model, moment: &Moment) -> Option<(FaultKind, u64)> {
-        if !self.spoils_rows() {
+    pub(crate) fn fault_of_row(&self, model: &Model, event: &SimulatedEvent) -> Option<(FaultKind, u64)> {
+        if !self.has_row_faults() {
             return None;
         }
-        let index = moment.session.wrapping_add(u64::from(moment.step) << 48);
+        let index = event.session.wrapping_add(u64::from(event.step) << 48);
         let key = model.seed.of(Purpose::Fault, index);
-        let kind = self.pick(FaultKind::OF_ROWS, key)?;
-        (!model.delivery.has_copy(model.seed, moment)).then(|| (kind, mix(key)))
+        let kind = self.draw(FaultKind::OF_ROWS, key)?;
+        (!model.delivery.has_copy(model.seed, event)).then(|| (kind, mix(key)))
     }
 }
 
@@ -43,7 +43,7 @@ const TIMES: [(&str, Reason); 5] = [
 ];
 
 /// Writes the row with that fault, and says why an ingest must refuse it.
-pub(crate) fn spoil(kind: FaultKind, key: u64, fields: &Fields<'_>, out: &mut Vec<u8>) -> Reason {
+pub(crate) fn write_faulty_row(kind: FaultKind, key: u64, fields: &RowFields<'_>, out: &mut Vec<u8>) -> Reason {
     let mut chunks = fields.chunks();
     let [_, time, event_type, user, session, _, price, quantity] = &mut chunks;
     let which = |count: usize| (key % count as u64) as usize;
@@ -51,7 +51,7 @@ pub(crate) fn spoil(kind: FaultKind, key: u64, fields: &Fields<'_>, out: &mut Ve
     let reason = match kind {
         FaultKind::MissingField => {
             let fewer = &chunks[..chunks.len() - 1 - which(2)];
-            write_line(fewer, b"\n", out);
+            write_row(fewer, b"\n", out);
             return Reason::FIELD_COUNT;
         }
         FaultKind::WrongType if mix(key).is_multiple_of(2) => {
@@ -101,6 +101,6 @@ pub(crate) fn spoil(kind: FaultKind, key: u64, fields: &Fields<'_>, out: &mut Ve
         | FaultKind::HeaderOnly
         | FaultKind::Rewritten => unreachable!("{kind:?} spoils files"),
     };
-    write_line(&chunks, b"\n", out);
+    write_row(&chunks, b"\n", out);
     reason
 }

@@ -27,7 +27,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The kinds that spoil a row.
+    /// The kinds that write_faulty_row a row.
     pub const OF_ROWS: [Self; 8] = [
         Self::MissingField,
         Self::WrongType,
@@ -39,7 +39,7 @@ impl FaultKind {
         Self::TextAfterQuote,
     ];
 
-    /// The kinds that spoil a file.
+    /// The kinds that write_faulty_row a file.
     pub const OF_FILES: [Self; 8] = [
         Self::UnterminatedQuote,
         Self::TornLastLine,

@@ -132,7 +132,7 @@ impl Dirt {
     }
 
     /// Which of the kinds it is, if any, for a number from which the dice are thrown.
-    pub(super) fn pick(&self, kinds: [FaultKind; 8], key: u64) -> Option<FaultKind> {
+    pub(super) fn draw(&self, kinds: [FaultKind; 8], key: u64) -> Option<FaultKind> {
         let mut dice = unit(key);
         kinds.into_iter().find(|kind| {
             let share = self.share(*kind);
@@ -142,11 +142,11 @@ impl Dirt {
         })
     }
 
-    pub(super) fn spoils_rows(&self) -> bool {
+    pub(super) fn has_row_faults(&self) -> bool {
         FaultKind::OF_ROWS.iter().any(|kind| self.share(*kind) > 0.0)
     }
 
-    pub(super) fn spoils_files(&self) -> bool {
+    pub(super) fn has_file_faults(&self) -> bool {
         FaultKind::OF_FILES.iter().any(|kind| self.share(*kind) > 0.0)
     }
 }
@@ -161,14 +161,14 @@ mod tests {
         let dirt = Dirt::heavy();
         let picked = |kind| {
             (0..200_000)
-                .filter(|at| dirt.pick(FaultKind::OF_FILES, mix(*at)) == Some(kind))
+                .filter(|at| dirt.draw(FaultKind::OF_FILES, mix(*at)) == Some(kind))
                 .count()
         };
         for kind in FaultKind::OF_FILES {
             assert!((3_700..4_300).contains(&picked(kind)), "{kind:?}");
         }
-        assert_eq!(Dirt::none().pick(FaultKind::OF_ROWS, 0), None);
-        assert!(!Dirt::none().spoils_rows() && !Dirt::none().spoils_files());
+        assert_eq!(Dirt::none().draw(FaultKind::OF_ROWS, 0), None);
+        assert!(!Dirt::none().has_row_faults() && !Dirt::none().has_file_faults());
     }
 
     #[test]

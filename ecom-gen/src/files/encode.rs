@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::row::Row;
-use crate::csv_row::Speller;
-use crate::dirt::{Dirt, Spoiled, spoil};
-use crate::shop::{Model, Moment, in_order};
+use crate::csv_row::CsvFormatter;
+use crate::dirt::{Dirt, FaultyRow, write_faulty_row};
+use crate::shop::{Model, SimulatedEvent, sort_by_delivery};
 
 const ROW_BYTES: usize = 190;
 
@@ -17,59 +17,59 @@ pub(super) struct Encoder {
 }
 
 /// What a slice has to deliver, in order, with its bytes.
-pub(super) struct Encoded {
+pub(super) struct EncodedSlice {
     pub(super) slice: i64,
-    moments: Vec<Moment>,
+    events: Vec<SimulatedEvent>,
     bytes: Vec<u8>,
     /// Where each row ends.
     ends: Vec<usize>,
     /// By the index of the row, in order.
-    spoiled: Vec<(usize, Spoiled)>,
+    faulty: Vec<(usize, FaultyRow)>,
 }
 
 impl Encoder {
-    pub(super) fn encode(&self, slice: i64, moments: Vec<Moment>) -> Encoded {
-        let moments = in_order(moments);
-        let mut bytes = Vec::with_capacity(moments.len() * ROW_BYTES);
-        let mut ends = Vec::with_capacity(moments.len());
-        let mut spoiled = Vec::new();
-        let mut speller = Speller::default();
-        for (index, moment) in moments.iter().enumerate() {
-            let fields = speller.fields(&self.model, moment);
-            match self.dirt.of_row(&self.model, moment) {
+    pub(super) fn encode(&self, slice: i64, events: Vec<SimulatedEvent>) -> EncodedSlice {
+        let events = sort_by_delivery(events);
+        let mut bytes = Vec::with_capacity(events.len() * ROW_BYTES);
+        let mut ends = Vec::with_capacity(events.len());
+        let mut faulty = Vec::new();
+        let mut formatter = CsvFormatter::default();
+        for (index, event) in events.iter().enumerate() {
+            let fields = formatter.fields(&self.model, event);
+            match self.dirt.fault_of_row(&self.model, event) {
                 None => fields.write(b"\n", &mut bytes),
                 Some((kind, key)) => {
                     let mut clean = Vec::new();
                     fields.write(b"\n", &mut clean);
-                    let reason = spoil(kind, key, &fields, &mut bytes);
+                    let reason = write_faulty_row(kind, key, &fields, &mut bytes);
                     let clean = clean.into();
-                    spoiled.push((index, Spoiled { kind, reason, clean }));
+                    faulty.push((index, FaultyRow { kind, reason, clean }));
                 }
             }
             ends.push(bytes.len());
         }
-        Encoded {
+        EncodedSlice {
             slice,
-            moments,
+            events,
             bytes,
             ends,
-            spoiled,
+            faulty,
         }
     }
 }
 
-impl Encoded {
+impl EncodedSlice {
     pub(super) fn len(&self) -> usize {
-        self.moments.len()
+        self.events.len()
     }
 
     pub(super) fn row(&self, index: usize) -> Row<'_> {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        let spoiled = self.spoiled.binary_search_by_key(&index, |(index, _)| *index);
+        let faulty = self.faulty.binary_search_by_key(&index, |(index, _)| *index);
         Row {
-            moment: &self.moments[index],
+            event: &self.events[index],
             bytes: &self.bytes[start..self.ends[index]],
-            spoiled: spoiled.ok().map(|at| &self.spoiled[at].1),
+            faulty: faulty.ok().map(|at| &self.faulty[at].1),
         }
     }
 }

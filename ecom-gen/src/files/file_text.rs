@@ -3,16 +3,16 @@
 use ecom_stream::{Event, Reason};
 
 use super::row::Row;
-use super::settings::Rules;
-use crate::dirt::{FaultKind, after_open_quote, missing_column, without_column};
-use crate::manifest::{Fate, Tally, TruthOfFile};
-use crate::shop::Moment;
+use super::settings::FileSettings;
+use crate::dirt::{FaultKind, missing_column, with_open_quote, without_column};
+use crate::manifest::{CountedFile, RowOutcome, Tally};
+use crate::shop::SimulatedEvent;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes of a file that come next.
 #[derive(Default)]
-pub(super) struct Content {
+pub(super) struct FileContent {
     pub(super) bytes: Vec<u8>,
     pub(super) rows: u64,
     /// The oldest and the newest event in it.
@@ -20,19 +20,19 @@ pub(super) struct Content {
 }
 
 /// The end of a file.
-pub(super) struct End {
-    pub(super) content: Content,
-    pub(super) truth: Option<Box<TruthOfFile>>,
+pub(super) struct FileEnd {
+    pub(super) content: FileContent,
+    pub(super) counted: Option<Box<CountedFile>>,
 }
 
 /// A file without rows, which has that fault.
-pub(super) fn without_rows(rules: &Rules, number: u64, fault: FaultKind) -> End {
-    Text::begin(rules, number, Some(fault)).finish(number, 1)
+pub(super) fn without_rows(settings: &FileSettings, number: u64, fault: FaultKind) -> FileEnd {
+    FileText::begin(settings, number, Some(fault)).finish(number, 1)
 }
 
 /// The text of a version of a file.
-pub(super) struct Text {
-    pub(super) content: Content,
+pub(super) struct FileText {
+    pub(super) content: FileContent,
     /// How many bytes come before.
     offset: u64,
     is_crlf: bool,
@@ -40,14 +40,15 @@ pub(super) struct Text {
     tally: Option<Tally>,
 }
 
-impl Text {
-    pub(super) fn begin(rules: &Rules, number: u64, fault: Option<FaultKind>) -> Self {
+impl FileText {
+    pub(super) fn begin(settings: &FileSettings, number: u64, fault: Option<FaultKind>) -> Self {
         let mut text = Self {
-            content: Content::default(),
+            content: FileContent::default(),
             offset: 0,
             is_crlf: fault == Some(FaultKind::Crlf),
-            missing_column: (fault == Some(FaultKind::MissingColumn)).then(|| missing_column(rules.model.seed, number)),
-            tally: rules.truth.then(Tally::new),
+            missing_column: (fault == Some(FaultKind::MissingColumn))
+                .then(|| missing_column(settings.model.seed, number)),
+            tally: settings.with_manifest.then(Tally::new),
         };
         if let Some(tally) = &mut text.tally {
             match fault {
@@ -67,32 +68,32 @@ impl Text {
         text
     }
 
-    pub(super) fn row(&mut self, rules: &Rules, row: Row<'_>, fate: &Fate) {
+    pub(super) fn row(&mut self, settings: &FileSettings, row: Row<'_>, outcome: &RowOutcome) {
         if let Some(tally) = &mut self.tally {
             tally.row(
-                &rules.model,
-                row.moment,
-                fate,
+                &settings.model,
+                row.event,
+                outcome,
                 self.offset + self.content.bytes.len() as u64,
             );
         }
-        self.count(row.moment);
+        self.count(row.event);
         self.line(row.bytes);
     }
 
     /// The last row, with a quote that is not closed.
-    pub(super) fn damaged_row(&mut self, rules: &Rules, row: Row<'_>) {
+    pub(super) fn damaged_row(&mut self, settings: &FileSettings, row: Row<'_>) {
         let offset = self.offset + self.content.bytes.len() as u64;
         if let Some(tally) = &mut self.tally {
-            tally.row(&rules.model, row.moment, &Fate::Lost, offset);
+            tally.row(&settings.model, row.event, &RowOutcome::Unread, offset);
             tally.damaged(FaultKind::UnterminatedQuote, Reason::UNTERMINATED_QUOTE, offset);
         }
-        self.count(row.moment);
-        after_open_quote(row.bytes, &mut self.content.bytes);
+        self.count(row.event);
+        with_open_quote(row.bytes, &mut self.content.bytes);
     }
 
-    fn count(&mut self, moment: &Moment) {
-        let micros = moment.micros;
+    fn count(&mut self, event: &SimulatedEvent) {
+        let micros = event.micros;
         let (oldest, newest) = self.content.times.unwrap_or((micros, micros));
         self.content.times = Some((oldest.min(micros), newest.max(micros)));
         self.content.rows += 1;
@@ -110,20 +111,20 @@ impl Text {
         }
     }
 
-    pub(super) fn take(&mut self) -> Content {
+    pub(super) fn take(&mut self) -> FileContent {
         self.offset += self.content.bytes.len() as u64;
-        let next = Content {
+        let next = FileContent {
             bytes: Vec::with_capacity(self.content.bytes.capacity()),
-            ..Content::default()
+            ..FileContent::default()
         };
         std::mem::replace(&mut self.content, next)
     }
 
-    pub(super) fn finish(self, number: u64, version: u32) -> End {
+    pub(super) fn finish(self, number: u64, version: u32) -> FileEnd {
         let bytes = self.offset + self.content.bytes.len() as u64;
-        End {
+        FileEnd {
             content: self.content,
-            truth: self.tally.map(|tally| tally.finish(number, version, bytes)),
+            counted: self.tally.map(|tally| tally.finish(number, version, bytes)),
         }
     }
 }

@@ -16,35 +16,35 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::Lengths;
+use crate::manifest::ManifestLengths;
 
 /// So long a run waits for one that is just ending.
-const PATIENCE: Duration = Duration::from_secs(2);
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The ledger of one prefix in a directory: `.{prefix}.position.json`, locked while a run is on.
 #[derive(Debug)]
 pub(super) struct FilesLedger {
     path: PathBuf,
     prefix: String,
-    known: Known,
+    known: Saved,
     /// The file, which holds the lock.
     lock: File,
 }
 
 /// What the ledger says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Known {
+struct Saved {
     epoch: u64,
-    positions: Vec<KnownPosition>,
+    positions: Vec<SavedPosition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    state: Vec<KnownState>,
+    state: Vec<SavedState>,
     #[serde(default)]
-    manifest: Lengths,
+    manifest: ManifestLengths,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct KnownPosition {
+struct SavedPosition {
     source: String,
     path: String,
     generation: u32,
@@ -58,7 +58,7 @@ struct KnownPosition {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct KnownState {
+struct SavedState {
     operator: String,
     key: Vec<u8>,
     format: u16,
@@ -78,7 +78,7 @@ impl FilesLedger {
         let read = file.read_to_string(&mut text);
         read.map_err(|err| Error::cant("read", &path, err))?;
         let known = match text.is_empty() {
-            true => Known::default(),
+            true => Saved::default(),
             false => serde_json::from_str(&text).map_err(|err| {
                 Error::new(ErrorKind::Sink, format!("can't make sense of {}", path.display()))
                     .hint("remove it to begin anew: files that are there must then be removed too")
@@ -98,12 +98,12 @@ impl FilesLedger {
     }
 
     /// How long the manifest is, as far as it tells of what is durable.
-    pub(super) fn manifest(&self) -> Lengths {
+    pub(super) fn manifest_lengths(&self) -> ManifestLengths {
         self.known.manifest
     }
 
     /// Takes note of that with the next commit.
-    pub(super) fn take_manifest(&mut self, lengths: Lengths) {
+    pub(super) fn set_manifest_lengths(&mut self, lengths: ManifestLengths) {
         self.known.manifest = lengths;
     }
 
@@ -111,10 +111,10 @@ impl FilesLedger {
     pub(super) fn commit(&mut self, positions: &[Position], state: &[StateChange], sync: bool) -> Result<u64> {
         self.known.epoch += 1;
         for position in positions {
-            self.known.take_position(position);
+            self.known.set_position(position);
         }
         for change in state {
-            self.known.take_state(change);
+            self.known.apply_state(change);
         }
         self.save(sync)?;
         Ok(self.known.epoch)
@@ -146,9 +146,9 @@ impl FilesLedger {
                 .known
                 .positions
                 .iter()
-                .filter_map(KnownPosition::position)
+                .filter_map(SavedPosition::position)
                 .collect(),
-            state: self.known.state.iter().map(KnownState::change).collect(),
+            state: self.known.state.iter().map(SavedState::change).collect(),
         })
     }
 }
@@ -165,8 +165,8 @@ fn lock(path: &Path, prefix: &str) -> Result<File> {
     loop {
         let file = options.open(path).map_err(|err| Error::cant("open", path, err))?;
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
-                sleep(BETWEEN_TRIES);
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
+                sleep(RETRY_INTERVAL);
                 continue;
             }
             Err(TryLockError::WouldBlock) => {
@@ -189,21 +189,21 @@ fn lock(path: &Path, prefix: &str) -> Result<File> {
     }
 }
 
-impl Known {
-    fn take_position(&mut self, position: &Position) {
-        let known = KnownPosition::of(position);
-        let same = |other: &&mut KnownPosition| (&other.source, &other.path) == (&known.source, &known.path);
+impl Saved {
+    fn set_position(&mut self, position: &Position) {
+        let known = SavedPosition::of(position);
+        let same = |other: &&mut SavedPosition| (&other.source, &other.path) == (&known.source, &known.path);
         match self.positions.iter_mut().find(same) {
             Some(other) => *other = known,
             None => self.positions.push(known),
         }
     }
 
-    fn take_state(&mut self, change: &StateChange) {
+    fn apply_state(&mut self, change: &StateChange) {
         self.state
             .retain(|known| (known.operator.as_str(), &known.key) != (&*change.operator, &change.key));
         if change.value.is_some() {
-            self.state.push(KnownState {
+            self.state.push(SavedState {
                 operator: change.operator.to_string(),
                 key: change.key.clone(),
                 format: change.format,
@@ -213,7 +213,7 @@ impl Known {
     }
 }
 
-impl KnownPosition {
+impl SavedPosition {
     fn of(position: &Position) -> Self {
         let refusal = position.state.refusal();
         Self {
@@ -249,7 +249,7 @@ impl KnownPosition {
     }
 }
 
-impl KnownState {
+impl SavedState {
     fn change(&self) -> StateChange {
         StateChange {
             operator: self.operator.as_str().into(),

@@ -21,6 +21,6 @@ mod source;
 mod tests;
 
 pub use part::FilePart;
-pub use rolling_policy::FilePlan;
+pub use rolling_policy::RollingPolicy;
 pub use sink::FilesSink;
 pub use source::ShopFiles;

@@ -4,160 +4,160 @@ use std::collections::HashSet;
 
 use ecom_stream::Reason;
 
-use super::file_text::{Content, End, Text};
-use super::lost_originals::{Key, Lost, key};
-use super::progress::Start;
-use super::row::{OwnRow, Row};
-use super::settings::Rules;
-use crate::dirt::{FaultKind, torn};
-use crate::manifest::Fate;
+use super::file_text::{FileContent, FileEnd, FileText};
+use super::lost_originals::{EventKey, LostOriginals, event_key};
+use super::progress::FileStart;
+use super::row::{OwnedRow, Row};
+use super::settings::FileSettings;
+use crate::dirt::{FaultKind, torn_line};
+use crate::manifest::RowOutcome;
 use crate::random::{mix, unit};
-use crate::shop::Copied;
+use crate::shop::CopyKind;
 
 /// All of a rewritten file is kept in memory.
-const MOST_REWRITTEN_ROWS: u64 = 20_000;
+const MAX_REWRITTEN_ROWS: u64 = 20_000;
 /// So much of a rewritten file is in its first version, about.
-const FIRST_SHARE: f64 = 0.6;
+const FIRST_VERSION_SHARE: f64 = 0.6;
 
 /// A file while rows go into it.
 pub(super) struct OpenFile {
-    pub(super) start: Start,
+    pub(super) start: FileStart,
     pub(super) ends_at: i64,
-    most_rows: u64,
+    max_rows: u64,
     rows: u64,
     fault: Option<FaultKind>,
-    text: Text,
-    /// The last row, where it is to be spoiled: which is the last shows when no other comes.
-    held: Option<OwnRow>,
+    text: FileText,
+    /// The last row, where it is to be faulty: which is the last shows when no other comes.
+    last_row: Option<OwnedRow>,
     /// The rows of a file that is to be rewritten.
-    kept: Vec<(OwnRow, Fate)>,
+    kept: Vec<(OwnedRow, RowOutcome)>,
     /// The events in it that are sent again.
-    sent_again: HashSet<Key>,
+    sent_again: HashSet<EventKey>,
 }
 
 /// What takes the place of a file when the next one is there.
 pub(super) struct Rewrite {
     /// Where the file began.
-    pub(super) start: Start,
-    pub(super) end: End,
-    sent_again: HashSet<Key>,
+    pub(super) start: FileStart,
+    pub(super) end: FileEnd,
+    sent_again: HashSet<EventKey>,
 }
 
 impl Rewrite {
     /// Whether the row must not be in the next file, which may be read before the rewritten one or after it.
     pub(super) fn leaves_out(&self, row: Row<'_>) -> bool {
-        row.moment.copy != Copied::Not && self.sent_again.contains(&key(row.moment))
+        row.event.copy != CopyKind::Original && self.sent_again.contains(&event_key(row.event))
     }
 }
 
 impl OpenFile {
-    pub(super) fn begin(rules: &Rules, start: Start, first: i64) -> Self {
-        let (model, number) = (&rules.model, start.file);
-        let fault = rules.dirt.of_file(model.seed, number);
-        let most_rows = match fault {
-            Some(FaultKind::Rewritten) => rules.plan.most_rows().min(MOST_REWRITTEN_ROWS),
-            _ => rules.plan.most_rows(),
+    pub(super) fn begin(settings: &FileSettings, start: FileStart, first: i64) -> Self {
+        let (model, number) = (&settings.model, start.file);
+        let fault = settings.dirt.fault_of_file(model.seed, number);
+        let max_rows = match fault {
+            Some(FaultKind::Rewritten) => settings.policy.row_limit().min(MAX_REWRITTEN_ROWS),
+            _ => settings.policy.row_limit(),
         };
         Self {
             start,
-            ends_at: rules.plan.ends_at(model.seed, number, first).min(rules.until),
-            most_rows,
+            ends_at: settings.policy.ends_at(model.seed, number, first).min(settings.until),
+            max_rows,
             rows: 0,
             fault,
-            text: Text::begin(rules, number, fault),
-            held: None,
+            text: FileText::begin(settings, number, fault),
+            last_row: None,
             kept: Vec::new(),
             sent_again: HashSet::new(),
         }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.rows >= self.most_rows
+        self.rows >= self.max_rows
     }
 
     /// Whether the row must not be in it: a file that is rewritten may be read in either version, or in both.
     pub(super) fn leaves_out(&self, row: Row<'_>) -> bool {
-        row.moment.copy != Copied::Not && self.sent_again.contains(&key(row.moment))
+        row.event.copy != CopyKind::Original && self.sent_again.contains(&event_key(row.event))
     }
 
-    pub(super) fn push(&mut self, rules: &Rules, row: Row<'_>, lost: &mut Lost) {
+    pub(super) fn push(&mut self, settings: &FileSettings, row: Row<'_>, lost: &mut LostOriginals) {
         self.rows += 1;
         match self.fault {
             Some(FaultKind::TornLastLine | FaultKind::UnterminatedQuote) => {
-                if let Some(held) = self.held.replace(row.to_own()) {
-                    let fate = lost.judge(held.row());
-                    self.text.row(rules, held.row(), &fate);
+                if let Some(last_row) = self.last_row.replace(row.to_owned_row()) {
+                    let outcome = lost.expected_outcome(last_row.row());
+                    self.text.row(settings, last_row.row(), &outcome);
                 }
             }
             Some(FaultKind::MissingColumn) => {
-                lost.lose(&rules.model, row.moment);
-                self.text.row(rules, row.clean(), &Fate::Lost);
+                lost.mark_unread(&settings.model, row.event);
+                self.text.row(settings, row.clean(), &RowOutcome::Unread);
             }
             Some(FaultKind::Rewritten) => {
-                let fate = lost.judge(row.clean());
-                let model = &rules.model;
-                if row.moment.copy == Copied::Not && model.delivery.has_copy(model.seed, row.moment) {
-                    self.sent_again.insert(key(row.moment));
+                let outcome = lost.expected_outcome(row.clean());
+                let model = &settings.model;
+                if row.event.copy == CopyKind::Original && model.delivery.has_copy(model.seed, row.event) {
+                    self.sent_again.insert(event_key(row.event));
                 }
-                self.kept.push((row.clean().to_own(), fate));
+                self.kept.push((row.clean().to_owned_row(), outcome));
             }
             _ => {
-                let fate = lost.judge(row);
-                self.text.row(rules, row, &fate);
+                let outcome = lost.expected_outcome(row);
+                self.text.row(settings, row, &outcome);
             }
         }
     }
 
     /// What has come since the last time, if that is as much as a part.
-    pub(super) fn part(&mut self, rules: &Rules) -> Option<Content> {
-        (self.text.content.bytes.len() >= rules.part_bytes).then(|| self.text.take())
+    pub(super) fn part(&mut self, settings: &FileSettings) -> Option<FileContent> {
+        (self.text.content.bytes.len() >= settings.part_bytes).then(|| self.text.take())
     }
 
     /// Ends the file; gives what is to take its place, too.
-    pub(super) fn finish(mut self, rules: &Rules, lost: &mut Lost) -> (End, Option<Rewrite>) {
+    pub(super) fn finish(mut self, settings: &FileSettings, lost: &mut LostOriginals) -> (FileEnd, Option<Rewrite>) {
         let number = self.start.file;
         if self.fault == Some(FaultKind::Rewritten) {
-            return self.finish_rewritten(rules);
+            return self.finish_rewritten(settings);
         }
-        if let Some(held) = self.held.take() {
-            let row = held.row().clean();
-            lost.lose(&rules.model, row.moment);
+        if let Some(last_row) = self.last_row.take() {
+            let row = last_row.row().clean();
+            lost.mark_unread(&settings.model, row.event);
             if self.fault == Some(FaultKind::TornLastLine) {
-                let torn = Row {
-                    bytes: torn(row.bytes, rules.model.seed, number),
+                let torn_line = Row {
+                    bytes: torn_line(row.bytes, settings.model.seed, number),
                     ..row
                 };
-                let fate = Fate::Rejected(FaultKind::TornLastLine, Reason::FIELD_COUNT);
-                self.text.row(rules, torn, &fate);
+                let outcome = RowOutcome::Rejected(FaultKind::TornLastLine, Reason::FIELD_COUNT);
+                self.text.row(settings, torn_line, &outcome);
             } else {
-                self.text.damaged_row(rules, row);
+                self.text.damaged_row(settings, row);
             }
         }
         (self.text.finish(number, 1), None)
     }
 
-    fn finish_rewritten(self, rules: &Rules) -> (End, Option<Rewrite>) {
+    fn finish_rewritten(self, settings: &FileSettings) -> (FileEnd, Option<Rewrite>) {
         let (count, number) = (self.kept.len(), self.start.file);
         // The second version begins with a row that the first has not, which ends with one that it has.
         let is_in_first = |at: usize| {
-            let dice = unit(mix(rules.model.seed.0 ^ mix(number) ^ at as u64));
-            at > 0 && (dice < FIRST_SHARE || at == count - 1)
+            let dice = unit(mix(settings.model.seed.0 ^ mix(number) ^ at as u64));
+            at > 0 && (dice < FIRST_VERSION_SHARE || at == count - 1)
         };
         if count < 2 {
-            let mut text = Text::begin(rules, number, None);
+            let mut text = FileText::begin(settings, number, None);
             self.kept
                 .iter()
-                .for_each(|(row, fate)| text.row(rules, row.row(), fate));
+                .for_each(|(row, outcome)| text.row(settings, row.row(), outcome));
             return (text.finish(number, 1), None);
         }
         let (early, late): (Vec<usize>, Vec<usize>) = (0..count).partition(|at| is_in_first(*at));
-        let write = |text: &mut Text, at: usize| {
-            let (row, fate) = &self.kept[at];
-            text.row(rules, row.row(), fate);
+        let write = |text: &mut FileText, at: usize| {
+            let (row, outcome) = &self.kept[at];
+            text.row(settings, row.row(), outcome);
         };
         let mut first = self.text;
         early.iter().for_each(|at| write(&mut first, *at));
-        let mut second = Text::begin(rules, number, self.fault);
+        let mut second = FileText::begin(settings, number, self.fault);
         late.iter()
             .chain(early.iter().rev())
             .for_each(|at| write(&mut second, *at));

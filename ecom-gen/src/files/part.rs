@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use crate::manifest::TruthOfFile;
+use crate::manifest::CountedFile;
 
 /// Some of the bytes of a file. The parts of a file come one after the other, the last one ends it.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub struct FilePart {
     /// Whether the file ends here.
     pub is_last: bool,
     /// With the end.
-    pub(crate) truth: Option<Box<TruthOfFile>>,
+    pub(crate) counted: Option<Box<CountedFile>>,
 }
 
 impl FilePart {
@@ -29,7 +29,7 @@ impl FilePart {
             bytes: bytes.into(),
             rows,
             is_last: true,
-            truth: None,
+            counted: None,
         }
     }
 }

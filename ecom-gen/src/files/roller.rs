@@ -4,18 +4,18 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::file_text::{Content, End, without_rows};
+use super::file_text::{FileContent, FileEnd, without_rows};
 use super::open_file::{OpenFile, Rewrite};
 use super::part::FilePart;
-use super::progress::{PartNumber, Progress, Start};
+use super::progress::{FileStart, PartNumber, Progress};
 use super::row::Row;
-use super::settings::Rules;
+use super::settings::FileSettings;
 use crate::dirt::FaultKind;
-use crate::shop::Copied;
-use crate::source::Place;
+use crate::shop::CopyKind;
+use crate::source::EventIndex;
 
 /// A part of a file, and when its time has come.
-pub(super) struct Piece {
+pub(super) struct DuePart {
     pub(super) due: i64,
     pub(super) part: FilePart,
     /// The oldest and the newest event in it.
@@ -25,21 +25,21 @@ pub(super) struct Piece {
 }
 
 /// Takes rows in their order, gives parts of files.
-pub(super) struct Cutter {
-    rules: Rules,
-    next: Start,
+pub(super) struct FileRoller {
+    settings: FileSettings,
+    next: FileStart,
     last: PartNumber,
     open: Option<OpenFile>,
     rewrite: Option<Rewrite>,
-    pieces: VecDeque<Piece>,
+    due_parts: VecDeque<DuePart>,
     has_ended: bool,
 }
 
-impl Cutter {
-    pub(super) fn new(rules: Rules, start: Start) -> Self {
+impl FileRoller {
+    pub(super) fn new(settings: FileSettings, start: FileStart) -> Self {
         Self {
-            has_ended: start.events >= rules.most_events,
-            rules,
+            has_ended: start.events >= settings.max_events,
+            settings,
             last: PartNumber {
                 files: start.writes,
                 parts: 0,
@@ -47,7 +47,7 @@ impl Cutter {
             next: start,
             open: None,
             rewrite: None,
-            pieces: VecDeque::new(),
+            due_parts: VecDeque::new(),
         }
     }
 
@@ -56,13 +56,13 @@ impl Cutter {
         self.has_ended
     }
 
-    pub(super) fn pop(&mut self) -> Option<Piece> {
-        self.pieces.pop_front()
+    pub(super) fn pop(&mut self) -> Option<DuePart> {
+        self.due_parts.pop_front()
     }
 
     /// Takes the next row, which stands at `place`.
-    pub(super) fn push(&mut self, place: Place, row: Row<'_>) {
-        let at = row.moment.delivered;
+    pub(super) fn push(&mut self, place: EventIndex, row: Row<'_>) {
+        let at = row.event.delivered;
         self.pass(at, place);
         if self.has_ended || self.leaves_out(row) {
             return;
@@ -71,34 +71,34 @@ impl Cutter {
             self.begin(place, at);
         }
         let Some(file) = &mut self.open else { return };
-        file.push(&self.rules, row, &mut self.next.lost);
-        self.next.events += u64::from(row.moment.copy == Copied::Not);
-        self.has_ended = self.next.events >= self.rules.most_events;
+        file.push(&self.settings, row, &mut self.next.lost);
+        self.next.events += u64::from(row.event.copy == CopyKind::Original);
+        self.has_ended = self.next.events >= self.settings.max_events;
         if file.is_full() || self.has_ended {
-            self.next.place = Place {
+            self.next.place = EventIndex {
                 index: place.index + 1,
                 ..place
             };
             self.finish(at);
             self.rewrite_if(self.has_ended, at);
-        } else if let Some(content) = file.part(&self.rules) {
+        } else if let Some(content) = file.part(&self.settings) {
             let start = file.start.clone();
-            let Content { bytes, rows, times } = content;
+            let FileContent { bytes, rows, times } = content;
             let part = self.part(start.file, 1, bytes.into(), rows);
             self.hand_out(start, at, part, times);
         }
     }
 
     /// Nothing comes any more that is delivered before `at`; the next row stands at `place`.
-    pub(super) fn pass(&mut self, at: i64, place: Place) {
+    pub(super) fn pass(&mut self, at: i64, place: EventIndex) {
         let ends_at = self.open.as_ref().map_or(i64::MAX, |file| file.ends_at);
         if at >= ends_at {
             self.next.place = place;
             self.finish(ends_at);
         }
-        if at >= self.rules.until && !self.has_ended {
+        if at >= self.settings.until && !self.has_ended {
             self.has_ended = true;
-            self.rewrite_if(true, self.rules.until);
+            self.rewrite_if(true, self.settings.until);
         }
     }
 
@@ -108,17 +108,20 @@ impl Cutter {
     }
 
     /// Begins a file, after those without rows whose turn it is.
-    fn begin(&mut self, place: Place, at: i64) {
+    fn begin(&mut self, place: EventIndex, at: i64) {
         self.next.place = place;
-        while let Some(kind) = self.rules.dirt.of_file(self.rules.model.seed, self.next.file)
+        while let Some(kind) = self
+            .settings
+            .dirt
+            .fault_of_file(self.settings.model.seed, self.next.file)
             && matches!(kind, FaultKind::EmptyFile | FaultKind::HeaderOnly)
         {
             let start = self.next.clone();
             self.next.file += 1;
-            let end = without_rows(&self.rules, start.file, kind);
+            let end = without_rows(&self.settings, start.file, kind);
             self.end(start, 1, at, end);
         }
-        self.open = Some(OpenFile::begin(&self.rules, self.next.clone(), at));
+        self.open = Some(OpenFile::begin(&self.settings, self.next.clone(), at));
     }
 
     /// Ends the open file; then one before is rewritten.
@@ -126,7 +129,7 @@ impl Cutter {
         let Some(file) = self.open.take() else { return };
         self.next.file += 1;
         let start = file.start.clone();
-        let (end, rewrite) = file.finish(&self.rules, &mut self.next.lost);
+        let (end, rewrite) = file.finish(&self.settings, &mut self.next.lost);
         let is_rewritten = rewrite.is_some();
         self.rewrite = self.rewrite.take().or(rewrite);
         self.end(start, 1, due, end);
@@ -140,12 +143,12 @@ impl Cutter {
     }
 
     /// Hands out the end of the file that began at `start`.
-    fn end(&mut self, start: Start, version: u32, due: i64, end: End) {
-        let Content { bytes, rows, times } = end.content;
+    fn end(&mut self, start: FileStart, version: u32, due: i64, end: FileEnd) {
+        let FileContent { bytes, rows, times } = end.content;
         let mut rest = Bytes::from(bytes);
         // A rewritten file comes all at once.
-        while rest.len() > 2 * self.rules.part_bytes {
-            let part = self.part(start.file, version, rest.split_to(self.rules.part_bytes), 0);
+        while rest.len() > 2 * self.settings.part_bytes {
+            let part = self.part(start.file, version, rest.split_to(self.settings.part_bytes), 0);
             self.hand_out(start.clone(), due, part, None);
         }
         let part = self.part(start.file, version, rest, rows);
@@ -154,11 +157,11 @@ impl Cutter {
             files: self.next.writes,
             parts: 0,
         };
-        self.pieces.push_back(Piece {
+        self.due_parts.push_back(DuePart {
             due,
             part: FilePart {
                 is_last: true,
-                truth: end.truth,
+                counted: end.counted,
                 ..part
             },
             times,
@@ -167,9 +170,9 @@ impl Cutter {
     }
 
     /// Hands out what is not the end of the file that began at `start`.
-    fn hand_out(&mut self, start: Start, due: i64, part: FilePart, times: Option<(i64, i64)>) {
+    fn hand_out(&mut self, start: FileStart, due: i64, part: FilePart, times: Option<(i64, i64)>) {
         let start = self.rewrite.as_ref().map_or(start, |rewrite| rewrite.start.clone());
-        self.pieces.push_back(Piece {
+        self.due_parts.push_back(DuePart {
             due,
             part,
             times,

@@ -12,13 +12,13 @@ use crate::random::{Purpose, Seed, unit};
 ///
 /// So the same shop gives the same files, to the byte, whatever the pace and the number of workers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FilePlan {
+pub struct RollingPolicy {
     max_rows: u64,
     every: Option<RangeInclusive<Duration>>,
     every_from_micros: Option<i64>,
 }
 
-impl Default for FilePlan {
+impl Default for RollingPolicy {
     /// Each file ends 1 to 3 seconds after its first row.
     fn default() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Default for FilePlan {
     }
 }
 
-impl FilePlan {
+impl RollingPolicy {
     /// Ends a file when it has that many rows; at least 1.
     #[must_use]
     pub fn max_rows(mut self, rows: u64) -> Self {
@@ -78,7 +78,7 @@ impl FilePlan {
     }
 
     /// How many rows a file has at most.
-    pub(super) fn most_rows(&self) -> u64 {
+    pub(super) fn row_limit(&self) -> u64 {
         self.max_rows
     }
 
@@ -105,19 +105,19 @@ mod tests {
 
     #[test]
     fn when_files_end() {
-        let plan = FilePlan::default();
-        let lengths: Vec<i64> = (1..1_000).map(|file| plan.ends_at(Seed(1), file, 5) - 5).collect();
+        let policy = RollingPolicy::default();
+        let lengths: Vec<i64> = (1..1_000).map(|file| policy.ends_at(Seed(1), file, 5) - 5).collect();
         assert!(lengths.iter().all(|length| (1_000_000..=3_000_000).contains(length)));
         let mean = lengths.iter().sum::<i64>() / lengths.len() as i64;
         assert!((1_900_000..2_100_000).contains(&mean), "{mean}");
-        assert_eq!(plan.every(None).ends_at(Seed(1), 1, 5), i64::MAX);
+        assert_eq!(policy.every(None).ends_at(Seed(1), 1, 5), i64::MAX);
 
         let from = datetime!(2026-11-23 09:00 UTC);
         let second = Duration::from_secs(1);
-        let plan = FilePlan::default().every(second..=second).every_from(from);
-        assert_eq!(plan.ends_at(Seed(1), 1, micros(from) - 1), micros(from));
-        assert_eq!(plan.ends_at(Seed(1), 1, micros(from)), micros(from) + 1_000_000);
-        let upside_down = FilePlan::default().every(Duration::from_secs(2)..=second);
+        let policy = RollingPolicy::default().every(second..=second).every_from(from);
+        assert_eq!(policy.ends_at(Seed(1), 1, micros(from) - 1), micros(from));
+        assert_eq!(policy.ends_at(Seed(1), 1, micros(from)), micros(from) + 1_000_000);
+        let upside_down = RollingPolicy::default().every(Duration::from_secs(2)..=second);
         assert!(upside_down.check().is_err());
     }
 }

@@ -1,48 +1,48 @@
 //! A row of a file: its event and its bytes.
 
-use crate::dirt::Spoiled;
-use crate::shop::Moment;
+use crate::dirt::FaultyRow;
+use crate::shop::SimulatedEvent;
 
 /// A row with its bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
-    pub(super) moment: &'a Moment,
+    pub(super) event: &'a SimulatedEvent,
     pub(super) bytes: &'a [u8],
-    pub(super) spoiled: Option<&'a Spoiled>,
+    pub(super) faulty: Option<&'a FaultyRow>,
 }
 
 /// A row that is kept.
-pub(super) struct OwnRow {
-    moment: Moment,
+pub(super) struct OwnedRow {
+    event: SimulatedEvent,
     bytes: Box<[u8]>,
-    spoiled: Option<Spoiled>,
+    faulty: Option<FaultyRow>,
 }
 
 impl<'a> Row<'a> {
-    /// The row as it would be if it had not been spoiled.
+    /// The row as it would be if it had not been faulty.
     pub(super) fn clean(self) -> Self {
         Self {
-            bytes: self.spoiled.map_or(self.bytes, |spoiled| &spoiled.clean),
-            spoiled: None,
+            bytes: self.faulty.map_or(self.bytes, |faulty| &faulty.clean),
+            faulty: None,
             ..self
         }
     }
 
-    pub(super) fn to_own(self) -> OwnRow {
-        OwnRow {
-            moment: *self.moment,
+    pub(super) fn to_owned_row(self) -> OwnedRow {
+        OwnedRow {
+            event: *self.event,
             bytes: self.bytes.into(),
-            spoiled: self.spoiled.cloned(),
+            faulty: self.faulty.cloned(),
         }
     }
 }
 
-impl OwnRow {
+impl OwnedRow {
     pub(super) fn row(&self) -> Row<'_> {
         Row {
-            moment: &self.moment,
+            event: &self.event,
             bytes: &self.bytes,
-            spoiled: self.spoiled.as_ref(),
+            faulty: self.faulty.as_ref(),
         }
     }
 }

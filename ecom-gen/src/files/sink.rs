@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::ledger::FilesLedger;
 use super::part::FilePart;
-use crate::manifest::{Lengths, ManifestLog};
+use crate::manifest::{ManifestLengths, ManifestWriter};
 
 /// Writes the parts of files into a directory: `events-000001.csv`, `events-000002.csv` and so on.
 ///
@@ -88,7 +88,7 @@ impl Sink<FilePart> for FilesSink {
                 ledger,
                 open: None,
                 manifest: None,
-                done: Done::default(),
+                done: Uncommitted::default(),
             };
             let mut input = std::pin::pin!(input);
             let failed = loop {
@@ -121,13 +121,13 @@ struct Writer {
     sync: bool,
     ledger: FilesLedger,
     open: Option<(u64, WholeFile)>,
-    manifest: Option<ManifestLog>,
-    done: Done,
+    manifest: Option<ManifestWriter>,
+    done: Uncommitted,
 }
 
 /// What has been written since the last commit.
 #[derive(Default)]
-struct Done {
+struct Uncommitted {
     positions: Vec<Position>,
     state: Vec<StateChange>,
     counts: Counts,
@@ -150,7 +150,7 @@ impl Writer {
             if self.sync {
                 manifest.sync()?;
             }
-            self.ledger.take_manifest(manifest.lengths());
+            self.ledger.set_manifest_lengths(manifest.lengths());
         }
         let epoch = self.ledger.commit(&done.positions, &done.state, self.sync)?;
         crash_point!("files_sink.committed");
@@ -200,17 +200,17 @@ impl Writer {
         if self.sync {
             self.names.sync()?;
         }
-        if let Some(truth) = part.truth {
+        if let Some(counted) = part.counted {
             let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            self.manifest()?.add(name, *truth)?;
-            crash_point!("files_sink.truth_written");
+            self.manifest()?.add(name, *counted)?;
+            crash_point!("files_sink.manifest_written");
         }
         Ok(())
     }
 
-    fn manifest(&mut self) -> Result<&mut ManifestLog> {
+    fn manifest(&mut self) -> Result<&mut ManifestWriter> {
         if self.manifest.is_none() {
-            let log = ManifestLog::open(&self.names, self.ledger.prefix(), self.ledger.manifest())?;
+            let log = ManifestWriter::open(&self.names, self.ledger.prefix(), self.ledger.manifest_lengths())?;
             self.manifest = Some(log);
         }
         self.manifest
@@ -220,11 +220,11 @@ impl Writer {
 
     /// The totals go last, if there is a manifest.
     fn close(mut self) -> Result<()> {
-        if self.ledger.manifest() != Lengths::default() {
+        if self.ledger.manifest_lengths() != ManifestLengths::default() {
             // A run that was killed has none.
             self.manifest()?;
         }
-        self.manifest.map_or(Ok(()), ManifestLog::close)
+        self.manifest.map_or(Ok(()), ManifestWriter::close)
     }
 }
 
@@ -238,7 +238,7 @@ fn appear(mut file: WholeFile, to: &Path) -> Result<()> {
         .hint("take another prefix or another directory, or remove the files of the earlier run"))
 }
 
-impl Done {
+impl Uncommitted {
     fn take(&mut self, batch: &Batch<FilePart>) {
         if !batch.rejects.is_empty() {
             tracing::warn!(

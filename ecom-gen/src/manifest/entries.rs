@@ -6,7 +6,7 @@ use std::path::Path;
 use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::statistics::Sums;
+use super::statistics::FileStatistics;
 use crate::dirt::FaultKind;
 
 /// The truth about the files of a run, as it was written beside them: `{prefix}.manifest.jsonl`, a line of JSON for each
@@ -15,15 +15,15 @@ use crate::dirt::FaultKind;
 #[non_exhaustive]
 pub struct Manifest {
     /// The files, by number; of one that was rewritten the second version alone, if it was there by then.
-    pub files: Vec<FileTruth>,
+    pub files: Vec<FileEntry>,
     /// The totals, once the run has ended or was stopped.
-    pub total: Option<Total>,
+    pub total: Option<Totals>,
 }
 
 /// The truth about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct FileTruth {
+pub struct FileEntry {
     /// Its name in the directory.
     pub name: String,
     /// Its number; the first has number 1.
@@ -40,7 +40,7 @@ pub struct FileTruth {
     /// What is in it. That of a rewritten file assumes that nobody has read the first version: who did finds those rows
     /// again as duplicates.
     #[serde(flatten)]
-    pub sums: Sums,
+    pub statistics: FileStatistics,
     /// How many users those have of whom rows must end in the table.
     pub users: u64,
     /// What is wrong with it, by its records.
@@ -80,7 +80,7 @@ pub struct Fault {
 /// What all files add up to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Total {
+pub struct Totals {
     /// How many files there are.
     pub files: u64,
     /// How many bytes they have.
@@ -89,7 +89,7 @@ pub struct Total {
     pub states: BTreeMap<FileState, u64>,
     /// What is in them.
     #[serde(flatten)]
-    pub sums: Sums,
+    pub statistics: FileStatistics,
     /// How many users those have of whom rows must end in the table.
     pub users: u64,
     /// How many faults there are of each kind.
@@ -100,23 +100,23 @@ pub struct Total {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
-    File(Box<FileTruth>),
-    Total(Box<Total>),
+    File(Box<FileEntry>),
+    Total(Box<Totals>),
 }
 
-impl FileTruth {
+impl FileEntry {
     /// Whether another version comes, so that this one doesn't count then.
     pub(super) fn is_first_of_two(&self) -> bool {
         self.version == 1 && self.faults.iter().any(|fault| fault.kind == FaultKind::Rewritten)
     }
 }
 
-impl Total {
-    pub(super) fn add(&mut self, file: &FileTruth) {
+impl Totals {
+    pub(super) fn add(&mut self, file: &FileEntry) {
         self.files += 1;
         self.bytes += file.bytes;
         *self.states.entry(file.state).or_default() += 1;
-        self.sums += &file.sums;
+        self.statistics += &file.statistics;
         for fault in &file.faults {
             *self.faults.entry(fault.kind).or_default() += 1;
         }

@@ -8,7 +8,7 @@ mod tally;
 mod user_set;
 mod writer;
 
-pub use self::entries::{Fault, FileState, FileTruth, Manifest, Total};
-pub use self::statistics::{Amount, AmountError, ByType, Outcome, Sums};
-pub(crate) use self::tally::{Fate, Tally, TruthOfFile};
-pub(crate) use self::writer::{Lengths, ManifestLog};
+pub use self::entries::{Fault, FileEntry, FileState, Manifest, Totals};
+pub use self::statistics::{Amount, AmountError, CountByType, ExpectedCounts, FileStatistics};
+pub(crate) use self::tally::{CountedFile, RowOutcome, Tally};
+pub(crate) use self::writer::{ManifestLengths, ManifestWriter};

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 /// What adds up over files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sums {
+pub struct FileStatistics {
     /// What an ingest must count. A file that it sets aside counts as nothing.
-    pub expected: Outcome,
+    pub expected: ExpectedCounts,
     /// The rows that are in the file, whatever is wrong with them, by the type that they have or should have.
-    pub in_file: ByType,
+    pub in_file: CountByType,
     /// The rows that must end in the table.
-    pub in_table: ByType,
+    pub in_table: CountByType,
     /// The revenue of those: price times quantity over the purchases.
     pub revenue: Amount,
     /// How many of the rows in the file are exact copies of one that was sent before.
@@ -28,7 +28,7 @@ pub struct Sums {
 
 /// What becomes of the records of a file: *read = stored + duplicates + rejected*.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct ExpectedCounts {
     /// Records read.
     pub read: u64,
     /// Events that are new.
@@ -42,7 +42,7 @@ pub struct Outcome {
 /// A number of rows of each type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "they are named as the types are")]
-pub struct ByType {
+pub struct CountByType {
     pub view: u64,
     pub add_to_cart: u64,
     pub remove_from_cart: u64,
@@ -57,7 +57,7 @@ pub struct Amount {
     pub cents: u64,
 }
 
-impl AddAssign<&Self> for Sums {
+impl AddAssign<&Self> for FileStatistics {
     fn add_assign(&mut self, other: &Self) {
         self.expected.read += other.expected.read;
         self.expected.stored += other.expected.stored;
@@ -73,7 +73,7 @@ impl AddAssign<&Self> for Sums {
     }
 }
 
-impl ByType {
+impl CountByType {
     /// The number of rows of that type.
     pub fn of(&self, event_type: EventType) -> u64 {
         match event_type {
@@ -99,7 +99,7 @@ impl ByType {
     }
 }
 
-impl AddAssign for ByType {
+impl AddAssign for CountByType {
     fn add_assign(&mut self, other: Self) {
         self.view += other.view;
         self.add_to_cart += other.add_to_cart;

@@ -1,33 +1,33 @@
 use ecom_stream::{EventType, Reason};
 
-use super::entries::{Fault, FileState, FileTruth};
-use super::statistics::Sums;
-use super::user_set::Users;
+use super::entries::{Fault, FileEntry, FileState};
+use super::statistics::FileStatistics;
+use super::user_set::UserSet;
 use crate::dirt::FaultKind;
-use crate::shop::{Arrival, Copied, Model, Moment};
+use crate::shop::{Arrival, CopyKind, Model, SimulatedEvent};
 
 /// What an ingest must make of a row.
 #[derive(Debug, Clone)]
-pub(crate) enum Fate {
+pub(crate) enum RowOutcome {
     Stored,
     Duplicate,
     Rejected(FaultKind, Reason),
     /// It is not even read.
-    Lost,
+    Unread,
 }
 
 /// The truth about a file, and which users it has.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TruthOfFile {
-    pub(crate) file: FileTruth,
+pub(crate) struct CountedFile {
+    pub(crate) entry: FileEntry,
     pub(crate) users: Vec<u64>,
 }
 
 /// Counts what is in a file.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    sums: Sums,
-    users: Users,
+    statistics: FileStatistics,
+    users: UserSet,
     state: FileState,
     reason: Option<Reason>,
     faults: Vec<Fault>,
@@ -36,8 +36,8 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new() -> Self {
         Self {
-            sums: Sums::default(),
-            users: Users::default(),
+            statistics: FileStatistics::default(),
+            users: UserSet::default(),
             state: FileState::Finished,
             reason: None,
             faults: Vec::new(),
@@ -45,32 +45,32 @@ impl Tally {
     }
 
     /// Counts the next row, which stands at `byte_offset`.
-    pub(crate) fn row(&mut self, model: &Model, moment: &Moment, fate: &Fate, byte_offset: u64) {
-        let Moment { event_type, copy, .. } = *moment;
-        self.sums.in_file.count(event_type);
+    pub(crate) fn row(&mut self, model: &Model, event: &SimulatedEvent, outcome: &RowOutcome, byte_offset: u64) {
+        let SimulatedEvent { event_type, copy, .. } = *event;
+        self.statistics.in_file.count(event_type);
         match copy {
-            Copied::Exactly => self.sums.exact_copies += 1,
-            Copied::Altered => self.sums.altered_copies += 1,
-            Copied::Not => match model.delivery.arrival(model.seed, moment) {
-                Arrival::Late => self.sums.late += 1,
-                Arrival::OutOfOrder => self.sums.out_of_order += 1,
+            CopyKind::Exact => self.statistics.exact_copies += 1,
+            CopyKind::Altered => self.statistics.altered_copies += 1,
+            CopyKind::Original => match model.delivery.arrival(model.seed, event) {
+                Arrival::Late => self.statistics.late += 1,
+                Arrival::OutOfOrder => self.statistics.out_of_order += 1,
                 Arrival::AtOnce => {}
             },
         }
-        let expected = &mut self.sums.expected;
-        expected.read += u64::from(!matches!(fate, Fate::Lost));
-        match fate {
-            Fate::Stored => {
+        let expected = &mut self.statistics.expected;
+        expected.read += u64::from(!matches!(outcome, RowOutcome::Unread));
+        match outcome {
+            RowOutcome::Stored => {
                 expected.stored += 1;
-                self.sums.in_table.count(event_type);
-                self.users.insert(moment.user_id);
+                self.statistics.in_table.count(event_type);
+                self.users.insert(event.user_id);
                 if event_type == EventType::Purchase {
-                    let price = model.price(moment).cents().unsigned_abs();
-                    self.sums.revenue.cents += price * u64::from(moment.quantity);
+                    let price = model.price(event).cents().unsigned_abs();
+                    self.statistics.revenue.cents += price * u64::from(event.quantity);
                 }
             }
-            Fate::Duplicate => expected.duplicates += 1,
-            Fate::Rejected(kind, reason) => {
+            RowOutcome::Duplicate => expected.duplicates += 1,
+            RowOutcome::Rejected(kind, reason) => {
                 expected.rejected += 1;
                 let record = expected.read;
                 self.faults.push(Fault {
@@ -80,7 +80,7 @@ impl Tally {
                     reason: Some(reason.to_string()),
                 });
             }
-            Fate::Lost => {}
+            RowOutcome::Unread => {}
         }
     }
 
@@ -103,7 +103,7 @@ impl Tally {
     /// The next record, which stands at `byte_offset`, can't be read.
     pub(crate) fn damaged(&mut self, kind: FaultKind, reason: Reason, byte_offset: u64) {
         self.fault(kind);
-        let record = self.sums.expected.read + 1;
+        let record = self.statistics.expected.read + 1;
         if let Some(fault) = self.faults.last_mut() {
             (fault.record, fault.byte_offset) = (Some(record), Some(byte_offset));
         }
@@ -118,18 +118,18 @@ impl Tally {
         self.reason = Some(reason);
     }
 
-    pub(crate) fn finish(self, number: u64, version: u32, bytes: u64) -> Box<TruthOfFile> {
+    pub(crate) fn finish(self, number: u64, version: u32, bytes: u64) -> Box<CountedFile> {
         let mut users: Vec<u64> = self.users.into_iter().collect();
         users.sort_unstable();
-        Box::new(TruthOfFile {
-            file: FileTruth {
+        Box::new(CountedFile {
+            entry: FileEntry {
                 name: String::new(),
                 number,
                 version,
                 bytes,
                 state: self.state,
                 reason: self.reason.map(|reason| reason.to_string()),
-                sums: self.sums,
+                statistics: self.statistics,
                 users: users.len() as u64,
                 faults: self.faults,
             },

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A set of user ids.
-pub(crate) type Users = HashSet<u64, BuildHasherDefault<UserHasher>>;
+pub(crate) type UserSet = HashSet<u64, BuildHasherDefault<UserHasher>>;
 
 /// Ids are hashes already, apart from their range; they are our own, so nobody chooses them to collide.
 #[derive(Debug, Clone, Copy, Default)]

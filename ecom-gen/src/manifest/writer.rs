@@ -5,47 +5,47 @@ use std::path::PathBuf;
 use ecom_stream::{Error, ErrorKind, FileNames, Result};
 use serde::{Deserialize, Serialize};
 
-use super::entries::{FileTruth, Line, Total};
-use super::tally::TruthOfFile;
-use super::user_set::Users;
+use super::entries::{FileEntry, Line, Totals};
+use super::tally::CountedFile;
+use super::user_set::UserSet;
 
 /// Writes the manifest while the files are written.
 ///
 /// Which users were seen is in a hidden file beside it, eight bytes each: a later run needs them to count on.
 #[derive(Debug)]
-pub(crate) struct ManifestLog {
-    lines: Log,
-    user_ids: Log,
-    users: Users,
-    total: Total,
+pub(crate) struct ManifestWriter {
+    lines: AppendFile,
+    user_ids: AppendFile,
+    users: UserSet,
+    total: Totals,
     /// A first version, which counts until the second is there.
-    first: Option<FileTruth>,
+    first: Option<FileEntry>,
 }
 
 /// How long the two files of a manifest are, as far as they tell of files that are durable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Lengths {
+pub(crate) struct ManifestLengths {
     lines: u64,
     user_ids: u64,
 }
 
 /// A file that is appended to.
 #[derive(Debug)]
-struct Log {
+struct AppendFile {
     path: PathBuf,
     file: File,
     len: u64,
 }
 
-impl ManifestLog {
+impl ManifestWriter {
     /// Goes on after what is durable: what follows there is of a run that ended before it could take note of it, or the
     /// totals.
-    pub(crate) fn open(names: &FileNames, prefix: &str, durable: Lengths) -> Result<Self> {
+    pub(crate) fn open(names: &FileNames, prefix: &str, durable: ManifestLengths) -> Result<Self> {
         let mut log = Self {
-            lines: Log::open(names.dir().join(format!("{prefix}.manifest.jsonl")), durable.lines)?,
-            user_ids: Log::open(names.dir().join(format!(".{prefix}.users")), durable.user_ids)?,
-            users: Users::default(),
-            total: Total::default(),
+            lines: AppendFile::open(names.dir().join(format!("{prefix}.manifest.jsonl")), durable.lines)?,
+            user_ids: AppendFile::open(names.dir().join(format!(".{prefix}.users")), durable.user_ids)?,
+            users: UserSet::default(),
+            total: Totals::default(),
             first: None,
         };
         let mut ids = Vec::new();
@@ -66,8 +66,8 @@ impl ManifestLog {
     }
 
     /// Takes down the truth about a file that has that name now.
-    pub(crate) fn add(&mut self, name: String, truth: TruthOfFile) -> Result<()> {
-        let TruthOfFile { mut file, users } = truth;
+    pub(crate) fn add(&mut self, name: String, counted: CountedFile) -> Result<()> {
+        let CountedFile { entry: mut file, users } = counted;
         file.name = name;
         let new: Vec<u64> = users.into_iter().filter(|user| self.users.insert(*user)).collect();
         let new: Vec<u8> = new.iter().flat_map(|user| user.to_le_bytes()).collect();
@@ -80,7 +80,7 @@ impl ManifestLog {
         Ok(())
     }
 
-    fn count(&mut self, file: FileTruth) {
+    fn count(&mut self, file: FileEntry) {
         if file.version == 2 {
             self.first = None;
         }
@@ -91,8 +91,8 @@ impl ManifestLog {
     }
 
     /// How long the files are now.
-    pub(crate) fn lengths(&self) -> Lengths {
-        Lengths {
+    pub(crate) fn lengths(&self) -> ManifestLengths {
+        ManifestLengths {
             lines: self.lines.len,
             user_ids: self.user_ids.len,
         }
@@ -121,7 +121,7 @@ fn json(line: &Line) -> Vec<u8> {
     line
 }
 
-impl Log {
+impl AppendFile {
     /// Opens the file and leaves only so much of it.
     fn open(path: PathBuf, len: u64) -> Result<Self> {
         let cant = |act, err| Error::cant(act, &path, err);
@@ -171,14 +171,14 @@ mod tests {
     use crate::manifest::entries::Manifest;
     use crate::manifest::tally::Tally;
 
-    fn truth(number: u64, version: u32, users: &[u64], rewritten: bool) -> TruthOfFile {
+    fn counted(number: u64, version: u32, users: &[u64], rewritten: bool) -> CountedFile {
         let mut tally = Tally::new();
         if rewritten {
             tally.fault(FaultKind::Rewritten);
         }
-        let mut truth = tally.finish(number, version, 100);
-        truth.users = users.to_vec();
-        *truth
+        let mut counted = tally.finish(number, version, 100);
+        counted.users = users.to_vec();
+        *counted
     }
 
     #[test]
@@ -186,23 +186,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let names = FileNames::new(dir.path(), "events").unwrap();
         let path = dir.path().join("events.manifest.jsonl");
-        let mut log = ManifestLog::open(&names, "events", Lengths::default()).unwrap();
-        log.add("a".into(), truth(1, 1, &[1, 2], false)).unwrap();
+        let mut log = ManifestWriter::open(&names, "events", ManifestLengths::default()).unwrap();
+        log.add("a".into(), counted(1, 1, &[1, 2], false)).unwrap();
         let durable = log.lengths();
-        log.add("b".into(), truth(2, 1, &[2, 3], true)).unwrap();
+        log.add("b".into(), counted(2, 1, &[2, 3], true)).unwrap();
         log.close().unwrap();
         let stopped = Manifest::read(&path).unwrap();
         assert_eq!(stopped.files.len(), 2);
         let total = stopped.total.unwrap();
         assert_eq!((total.files, total.users, total.bytes), (2, 3, 200));
 
-        let mut log = ManifestLog::open(&names, "events", durable).unwrap();
+        let mut log = ManifestWriter::open(&names, "events", durable).unwrap();
         assert_eq!(Manifest::read(&path).unwrap().files.len(), 1);
-        log.add("b".into(), truth(2, 1, &[2], true)).unwrap();
+        log.add("b".into(), counted(2, 1, &[2], true)).unwrap();
         let after_first = log.lengths();
         drop(log);
-        let mut log = ManifestLog::open(&names, "events", after_first).unwrap();
-        log.add("b".into(), truth(2, 2, &[2, 4], true)).unwrap();
+        let mut log = ManifestWriter::open(&names, "events", after_first).unwrap();
+        log.add("b".into(), counted(2, 2, &[2, 4], true)).unwrap();
         log.close().unwrap();
         let ended = Manifest::read(&path).unwrap();
         let versions: Vec<_> = ended
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(total.faults[&FaultKind::Rewritten], 1);
 
         std::fs::write(&path, "").unwrap();
-        let err = ManifestLog::open(&names, "events", after_first).unwrap_err();
+        let err = ManifestWriter::open(&names, "events", after_first).unwrap_err();
         assert!(err.report().contains("put it back"), "{}", err.report());
     }
 }

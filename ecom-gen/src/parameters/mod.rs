@@ -4,5 +4,8 @@ mod check;
 mod model;
 mod presets;
 
-pub use self::check::HabitsError;
-pub use self::model::{BuyingHabits, CategoryHabits, Habits, PeopleHabits, Rhythm, VisitHabits, WareHabits};
+pub use self::check::ParameterError;
+pub use self::model::{
+    BuyingParameters, CategoryParameters, ModelParameters, ProductParameters, Seasonality, ShopperParameters,
+    VisitParameters,
+};

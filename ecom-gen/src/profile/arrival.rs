@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::events::{Events, SECOND, share};
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 
 /// In which order events come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Arrival {
     /// The share of events that happened in the same second as the one that came before.
     pub same_second_share: f64,
     /// Seconds by which late events are behind the latest one that came before; `None` if none is late.
-    pub late_by_seconds: Option<Spread>,
+    pub late_by_seconds: Option<SummaryStatistics>,
 }
 
 impl Arrival {
@@ -33,22 +33,22 @@ impl Arrival {
         Self {
             late_share: share(delays.len(), events.rows.len()),
             same_second_share: share(same_second, events.rows.len().saturating_sub(1)),
-            late_by_seconds: Spread::of(&mut delays),
+            late_by_seconds: SummaryStatistics::of(&mut delays),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn late_is_what_comes_after_something_later() {
-        let mut events: Vec<Seen<'_>> = [0, 60, 30, 50, 61].map(|second| view(second, "u", "s", "p")).to_vec();
+        let mut events: Vec<EventRef<'_>> = [0, 60, 30, 50, 61].map(|second| view(second, "u", "s", "p")).to_vec();
         events.insert(
             1,
-            Seen {
+            EventRef {
                 micros: events[0].micros + 999_999,
                 ..events[0]
             },

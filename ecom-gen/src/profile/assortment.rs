@@ -122,7 +122,7 @@ fn categories(events: &Events, names: &[&str]) -> Vec<Category> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, view};
 
     #[test]
@@ -137,23 +137,23 @@ mod tests {
                 20..30 => ("hats.caps", 10_000),
                 _ => ("hats.bowlers", 20_000),
             };
-            let seen = Seen {
+            let seen = EventRef {
                 category: Some(category),
                 cents: Some(cents),
                 ..view(number, name, name, name)
             };
             events.extend([
-                Seen {
+                EventRef {
                     brand: Some("acme"),
                     ..seen
                 },
-                Seen {
+                EventRef {
                     micros: seen.micros + 1,
                     ..seen
                 },
             ]);
         }
-        events.extend((0..20).map(|second| Seen {
+        events.extend((0..20).map(|second| EventRef {
             category: Some("rare"),
             ..view(second, "9", "9", "9")
         }));

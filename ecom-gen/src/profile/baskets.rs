@@ -8,7 +8,7 @@ use super::events::{Events, Row};
 /// Which purchases are one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OrderIs {
+pub enum OrderGrouping {
     /// Those of one session at one instant.
     Instant,
     /// Those of one session: of most sessions with several purchases no two are at one instant.
@@ -18,7 +18,7 @@ pub enum OrderIs {
 /// The purchases, by order.
 #[derive(Debug)]
 pub(super) struct Baskets {
-    pub(super) order_is: OrderIs,
+    pub(super) order_is: OrderGrouping,
     /// By user, and then by time.
     pub(super) orders: Vec<Order>,
     lines: Vec<Row>,
@@ -38,7 +38,7 @@ impl Baskets {
         lines.sort_by_key(|line| (line.session, line.micros));
         let order_is = order_is(&lines);
         let is_same =
-            |a: &Row, b: &Row| a.session == b.session && (order_is == OrderIs::Session || a.micros == b.micros);
+            |a: &Row, b: &Row| a.session == b.session && (order_is == OrderGrouping::Session || a.micros == b.micros);
         let mut orders = Vec::new();
         let mut start = 0;
         for order in lines.chunk_by(is_same) {
@@ -68,7 +68,7 @@ impl Baskets {
     }
 }
 
-fn order_is(lines: &[Row]) -> OrderIs {
+fn order_is(lines: &[Row]) -> OrderGrouping {
     let (mut several, mut shared) = (0, 0);
     for session in lines
         .chunk_by(|a, b| a.session == b.session)
@@ -78,8 +78,8 @@ fn order_is(lines: &[Row]) -> OrderIs {
         shared += usize::from(session.windows(2).any(|pair| pair[0].micros == pair[1].micros));
     }
     match shared * 2 < several {
-        true => OrderIs::Session,
-        false => OrderIs::Instant,
+        true => OrderGrouping::Session,
+        false => OrderGrouping::Instant,
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
             purchase(0, "v", "t", "a"),
         ])
         .orders;
-        assert_eq!((orders.order_is, orders.count), (OrderIs::Instant, 3));
+        assert_eq!((orders.order_is, orders.count), (OrderGrouping::Instant, 3));
     }
 
     #[test]
@@ -109,6 +109,6 @@ mod tests {
             purchase(0, "v", "t", "a"),
         ])
         .orders;
-        assert_eq!((orders.order_is, orders.count), (OrderIs::Session, 2));
+        assert_eq!((orders.order_is, orders.count), (OrderGrouping::Session, 2));
     }
 }

@@ -70,7 +70,7 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, view};
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(browsing.same_category, Some(1.0 / 3.0));
 
         // Nothing is known of the steps to an event without a category and from it.
-        events[2] = Seen {
+        events[2] = EventRef {
             category: None,
             ..events[2]
         };

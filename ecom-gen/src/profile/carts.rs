@@ -84,12 +84,12 @@ fn without_cart(by_session: &Groups<'_>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{HOUR, cart, measure, purchase};
 
     #[test]
     fn carts_are_bought_later_in_their_category() {
-        let of = |category, seen| Seen {
+        let of = |category, seen| EventRef {
             category: Some(category),
             ..seen
         };
@@ -104,7 +104,7 @@ mod tests {
             of("hats", cart(10 * HOUR, "bob", "s3", "cap")),
             of("hats", purchase(11 * HOUR, "bob", "s3", "cap")),
             // Of no category.
-            Seen {
+            EventRef {
                 category: None,
                 ..cart(0, "bob", "s3", "pin")
             },

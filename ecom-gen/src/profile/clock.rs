@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::events::Events;
-use super::sample_length::Sample;
+use super::sample_length::SampleLength;
 use crate::micros::{DAY_MICROS, HOUR_MICROS};
 
 /// Hours, weekdays and days, by the clocks of the shop. Each hour and weekday counts as often as the sample has it, so
@@ -25,7 +25,10 @@ pub struct Clock {
 
 impl Clock {
     pub(super) fn of(events: &Events) -> Self {
-        let (has_day, has_week) = (Sample::Day.fits(events.days()), Sample::Week.fits(events.days()));
+        let (has_day, has_week) = (
+            SampleLength::Day.is_reached_by(events.days()),
+            SampleLength::Week.is_reached_by(events.days()),
+        );
         let hours = has_day.then(|| rates(events, HOUR_MICROS, 0)).flatten();
         // 1970 began on a Thursday.
         let weekdays = has_week.then(|| rates(events, DAY_MICROS, 3)).flatten();

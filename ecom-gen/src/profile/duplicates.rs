@@ -50,11 +50,11 @@ impl Fingerprint {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, view};
 
-    fn with_id(event_id: u128, seen: Seen<'_>) -> Seen<'_> {
-        Seen {
+    fn with_id(event_id: u128, seen: EventRef<'_>) -> EventRef<'_> {
+        EventRef {
             event_id: Some(event_id),
             ..seen
         }
@@ -66,12 +66,12 @@ mod tests {
         let profile = measure([
             event,
             with_id(2, view(0, "u", "s", "p")),
-            Seen {
+            EventRef {
                 cents: Some(1),
                 ..event
             },
             event,
-            Seen {
+            EventRef {
                 micros: event.micros + 1,
                 ..event
             },

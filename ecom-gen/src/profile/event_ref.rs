@@ -4,7 +4,7 @@ use ecom_stream::{Event, EventType, Price};
 
 /// What a [`Measure`] looks at of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct EventRef<'a> {
     /// Its identifier. Of events without one those that are the same in everything else are taken for duplicates.
     pub event_id: Option<u128>,
     /// When it happened, in microseconds since 1970.
@@ -27,7 +27,7 @@ pub struct Seen<'a> {
     pub quantity: u32,
 }
 
-impl<'a> From<&'a Event> for Seen<'a> {
+impl<'a> From<&'a Event> for EventRef<'a> {
     fn from(event: &'a Event) -> Self {
         Self {
             event_id: Some(event.event_id.as_u128()),

@@ -2,7 +2,7 @@
 
 use ecom_stream::EventType;
 
-use super::event_ref::Seen;
+use super::event_ref::EventRef;
 use super::measure::{Measure, MeasureOptions};
 use super::sections::Profile;
 
@@ -12,8 +12,8 @@ pub(super) const HOUR: i64 = 3_600;
 pub(super) const DAY: i64 = 24 * HOUR;
 
 /// A view so many seconds after [`MONDAY`].
-pub(super) fn view<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> Seen<'a> {
-    Seen {
+pub(super) fn view<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> EventRef<'a> {
+    EventRef {
         event_id: None,
         micros: (MONDAY + seconds) * 1_000_000,
         event_type: EventType::View,
@@ -27,21 +27,21 @@ pub(super) fn view<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, prod
     }
 }
 
-pub(super) fn cart<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> Seen<'a> {
-    Seen {
+pub(super) fn cart<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> EventRef<'a> {
+    EventRef {
         event_type: EventType::AddToCart,
         ..view(seconds, user_id, session_id, product_id)
     }
 }
 
-pub(super) fn purchase<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> Seen<'a> {
-    Seen {
+pub(super) fn purchase<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> EventRef<'a> {
+    EventRef {
         event_type: EventType::Purchase,
         ..view(seconds, user_id, session_id, product_id)
     }
 }
 
-pub(super) fn measure<'a>(events: impl IntoIterator<Item = Seen<'a>>) -> Profile {
+pub(super) fn measure<'a>(events: impl IntoIterator<Item = EventRef<'a>>) -> Profile {
     let mut measure = Measure::new(MeasureOptions::default());
     for seen in events {
         measure.add(&seen);
@@ -50,7 +50,7 @@ pub(super) fn measure<'a>(events: impl IntoIterator<Item = Seen<'a>>) -> Profile
 }
 
 /// Two users, three sessions.
-pub(super) fn small_shop() -> Vec<Seen<'static>> {
+pub(super) fn small_shop() -> Vec<EventRef<'static>> {
     vec![
         view(0, "ann", "s1", "boot"),
         view(20, "ann", "s1", "sock"),

@@ -55,26 +55,26 @@ impl Flaws {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn flaws_by_hand() {
-        let branded = Seen {
+        let branded = EventRef {
             brand: Some("acme"),
             ..view(0, "u", "s", "p")
         };
         let flaws = measure([
             branded,
-            Seen {
+            EventRef {
                 category: None,
                 ..view(1, "u", "s", "p")
             },
-            Seen {
+            EventRef {
                 cents: Some(0),
                 ..view(2, "u", "s", "q")
             },
-            Seen {
+            EventRef {
                 cents: None,
                 ..view(3, "u", "s", "q")
             },

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{SECOND, share};
 use super::groups::Groups;
-use super::statistics::{LogNormal, Spread};
+use super::statistics::{LogNormal, SummaryStatistics};
 
 /// The time between two events of a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct Gaps {
     /// The share of pairs at one instant: mostly the lines of one order. They are left out below.
     pub zero_share: f64,
     /// Seconds.
-    pub seconds: Option<Spread>,
+    pub seconds: Option<SummaryStatistics>,
     /// The lognormal fitted to the seconds.
     pub log: Option<LogNormal>,
 }
@@ -29,7 +29,7 @@ impl Gaps {
         Self {
             zero_share: share(zero, zero + seconds.len()),
             log: LogNormal::of(&seconds),
-            seconds: Spread::of(&mut seconds),
+            seconds: SummaryStatistics::of(&mut seconds),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::duplicates::Fingerprint;
-use super::event_ref::Seen;
+use super::event_ref::EventRef;
 use super::events::{Events, NONE, Row};
 use super::interner::Interner;
 use super::sections::Profile;
@@ -62,7 +62,7 @@ impl Measure {
     }
 
     /// Takes one more event.
-    pub fn add(&mut self, seen: &Seen<'_>) {
+    pub fn add(&mut self, seen: &EventRef<'_>) {
         let row = Row {
             micros: seen.micros,
             cents: seen.cents.unwrap_or(-1),

@@ -1,9 +1,9 @@
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use super::baskets::{Baskets, Order, OrderIs};
+use super::baskets::{Baskets, Order, OrderGrouping};
 use super::events::share;
-use super::statistics::{LogNormal, Spread};
+use super::statistics::{LogNormal, SummaryStatistics};
 use crate::micros::DAY_MICROS;
 
 /// Who buys how much, and how often.
@@ -13,17 +13,17 @@ pub struct Orders {
     /// How many orders there are.
     pub count: u64,
     /// Which purchases are one.
-    pub order_is: OrderIs,
+    pub order_is: OrderGrouping,
     /// Orders per customer; `None` if nobody bought.
-    pub per_customer: Option<Spread>,
+    pub per_customer: Option<SummaryStatistics>,
     /// The share of customers with a single order.
     pub one_timers: Option<f64>,
     /// Days from an order of a customer to the next.
-    pub days_between: Option<Spread>,
+    pub days_between: Option<SummaryStatistics>,
     /// Of the lines of all orders: the share whose product the customer had ordered before.
     pub rebought_share: Option<f64>,
     /// Lines per order.
-    pub lines: Option<Spread>,
+    pub lines: Option<SummaryStatistics>,
     /// The share of orders with a single line.
     pub single_line_share: Option<f64>,
     /// The lognormal fitted to the value of an order.
@@ -59,11 +59,11 @@ impl Orders {
             count: baskets.orders.len() as u64,
             order_is: baskets.order_is,
             one_timers: (!per_customer.is_empty()).then(|| share(one_timers, per_customer.len())),
-            per_customer: Spread::of(&mut per_customer),
-            days_between: Spread::of(&mut days),
+            per_customer: SummaryStatistics::of(&mut per_customer),
+            days_between: SummaryStatistics::of(&mut days),
             rebought_share: of_lines(rebought),
             single_line_share: (!lines.is_empty()).then(|| share(single, lines.len())),
-            lines: Spread::of(&mut lines),
+            lines: SummaryStatistics::of(&mut lines),
             value: LogNormal::of(&values),
         }
     }
@@ -82,12 +82,12 @@ fn rebought_lines(baskets: &Baskets, orders: &[Order]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{self, measure, purchase};
 
     #[test]
     fn orders_by_hand() {
-        let priced = |cents, quantity, seen| Seen {
+        let priced = |cents, quantity, seen| EventRef {
             cents: Some(cents),
             quantity,
             ..seen

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::baskets::Baskets;
 use super::events::share;
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 
 /// How many pairs are looked at, the most frequent ones.
 const TOP: usize = 1_000;
@@ -25,9 +25,9 @@ pub struct Pairs {
     pub seen_once_share: Option<f64>,
     /// How much more often than by chance a pair comes, of the 1,000 most frequent; `None` if fewer than 30 came three
     /// times.
-    pub lift: Option<Spread>,
+    pub lift: Option<SummaryStatistics>,
     /// The share of the orders of one product that have the other, of the same pairs, both ways.
-    pub confidence: Option<Spread>,
+    pub confidence: Option<SummaryStatistics>,
 }
 
 impl Pairs {
@@ -62,8 +62,8 @@ impl Pairs {
         Self {
             count: of_pair.len() as u64,
             seen_once_share: (!of_pair.is_empty()).then(|| share(once, of_pair.len())),
-            lift: Spread::of(&mut lifts),
-            confidence: Spread::of(&mut confidences),
+            lift: SummaryStatistics::of(&mut lifts),
+            confidence: SummaryStatistics::of(&mut confidences),
         }
     }
 }

@@ -1,14 +1,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::events::Events;
-use super::statistics::{LogNormal, Spread};
+use super::statistics::{LogNormal, SummaryStatistics};
 
 /// What products cost: each one counts once, with the first price above 0 that it had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {
     /// The prices, in the currency's units.
-    pub amount: Option<Spread>,
+    pub amount: Option<SummaryStatistics>,
     /// The lognormal fitted to them.
     pub log: Option<LogNormal>,
 }
@@ -18,7 +18,7 @@ impl Prices {
         let mut prices: Vec<f64> = of_products(events).into_iter().flatten().collect();
         Self {
             log: LogNormal::of(&prices),
-            amount: Spread::of(&mut prices),
+            amount: SummaryStatistics::of(&mut prices),
         }
     }
 }
@@ -40,12 +40,12 @@ pub(super) fn of_products(events: &Events) -> Vec<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn each_product_counts_once() {
-        let priced = |seconds, product, cents| Seen {
+        let priced = |seconds, product, cents| EventRef {
             cents,
             ..view(seconds, "u", "s", product)
         };

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How long a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sample {
+pub enum SampleLength {
     /// Of any length.
     Any,
     /// A day.
@@ -17,9 +17,9 @@ pub enum Sample {
     Year,
 }
 
-impl Sample {
+impl SampleLength {
     /// Whether one of so many days is as long. Its last event lies before its end.
-    pub fn fits(self, days: f64) -> bool {
+    pub fn is_reached_by(self, days: f64) -> bool {
         days >= match self {
             Self::Any => 0.0,
             Self::Day => 0.99,
@@ -30,7 +30,7 @@ impl Sample {
     }
 }
 
-impl fmt::Display for Sample {
+impl fmt::Display for SampleLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Any => "more events",
@@ -48,7 +48,11 @@ mod tests {
 
     #[test]
     fn a_day_ends_with_its_last_event() {
-        assert!(Sample::Day.fits(0.999) && !Sample::Day.fits(0.9) && Sample::Any.fits(0.0));
-        assert!(Sample::Year.fits(359.9) && !Sample::Year.fits(330.0));
+        assert!(
+            SampleLength::Day.is_reached_by(0.999)
+                && !SampleLength::Day.is_reached_by(0.9)
+                && SampleLength::Any.is_reached_by(0.0)
+        );
+        assert!(SampleLength::Year.is_reached_by(359.9) && !SampleLength::Year.is_reached_by(330.0));
     }
 }

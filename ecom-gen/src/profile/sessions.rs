@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{SECOND, share};
 use super::groups::Groups;
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 
 /// How long sessions are, and how they end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,11 +16,11 @@ pub struct Sessions {
     /// The share that is of one event.
     pub single_share: f64,
     /// Events per session.
-    pub events: Option<Spread>,
+    pub events: Option<SummaryStatistics>,
     /// Events per session, of those with two and more.
-    pub events_of_two_or_more: Option<Spread>,
+    pub events_of_two_or_more: Option<SummaryStatistics>,
     /// Seconds from the first event to the last.
-    pub seconds: Option<Spread>,
+    pub seconds: Option<SummaryStatistics>,
     /// Those that buy; `None` if none does.
     pub buying: Option<BuyingSessions>,
 }
@@ -30,9 +30,9 @@ pub struct Sessions {
 #[serde(deny_unknown_fields)]
 pub struct BuyingSessions {
     /// Seconds from the first event to the last.
-    pub seconds: Spread,
+    pub seconds: SummaryStatistics,
     /// Views per session.
-    pub views: Spread,
+    pub views: SummaryStatistics,
 }
 
 impl Sessions {
@@ -54,17 +54,17 @@ impl Sessions {
             }
         }
         let count = lengths.len();
-        let events = Spread::of(&mut lengths);
+        let events = SummaryStatistics::of(&mut lengths);
         // The spread has sorted them.
         let single = lengths.partition_point(|&length| length < 2.0);
-        let buying = Spread::of(&mut buying_seconds).zip(Spread::of(&mut buying_views));
+        let buying = SummaryStatistics::of(&mut buying_seconds).zip(SummaryStatistics::of(&mut buying_views));
         Self {
             bought_share: share(bought, count),
             cart_only_share: share(cart_only, count),
             single_share: share(single, count),
             events,
-            events_of_two_or_more: Spread::of(&mut lengths[single..]),
-            seconds: Spread::of(&mut seconds),
+            events_of_two_or_more: SummaryStatistics::of(&mut lengths[single..]),
+            seconds: SummaryStatistics::of(&mut seconds),
             buying: buying.map(|(seconds, views)| BuyingSessions { seconds, views }),
         }
     }

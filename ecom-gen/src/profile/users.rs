@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::Events;
 use super::groups::{Group, Groups};
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 use crate::micros::DAY_MICROS;
 
 /// How often people come, and come again.
@@ -11,11 +11,11 @@ use crate::micros::DAY_MICROS;
 #[serde(deny_unknown_fields)]
 pub struct Users {
     /// Views per user, of those who viewed something.
-    pub views: Option<Spread>,
+    pub views: Option<SummaryStatistics>,
     /// Sessions per user.
-    pub sessions: Option<Spread>,
+    pub sessions: Option<SummaryStatistics>,
     /// Days from the start of a session to the start of the same user's next one.
-    pub days_between_sessions: Option<Spread>,
+    pub days_between_sessions: Option<SummaryStatistics>,
     /// What is counted by month; `None` if there is no whole one.
     pub by_month: Option<Months>,
 }
@@ -55,9 +55,9 @@ impl Users {
             count_months(events, user, &starts, &mut months);
         }
         Self {
-            views: Spread::of(&mut views),
-            sessions: Spread::of(&mut sessions),
-            days_between_sessions: Spread::of(&mut days),
+            views: SummaryStatistics::of(&mut views),
+            sessions: SummaryStatistics::of(&mut sessions),
+            days_between_sessions: SummaryStatistics::of(&mut days),
             by_month: Months::of(events, &months),
         }
     }

@@ -82,7 +82,7 @@ impl Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::event_ref::Seen;
+    use crate::profile::event_ref::EventRef;
     use crate::profile::fixtures::{measure, purchase, small_shop};
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn pieces_are_those_of_purchases() {
-        let three = Seen {
+        let three = EventRef {
             quantity: 3,
             ..purchase(0, "u", "s", "p")
         };

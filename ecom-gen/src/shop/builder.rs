@@ -6,7 +6,7 @@ use super::id_version::IdVersion;
 use super::scenario::Scenario;
 use crate::catalogue::MAX_PRODUCTS;
 use crate::micros::{DAY_MICROS, micros};
-use crate::parameters::{Habits, HabitsError};
+use crate::parameters::{ModelParameters, ParameterError};
 use crate::rate::Rate;
 use crate::zone::Zone;
 
@@ -19,7 +19,7 @@ pub struct ShopBuilder {
     pub(crate) products: u32,
     pub(crate) shoppers: Option<u64>,
     pub(crate) zone: Zone,
-    pub(crate) habits: Habits,
+    pub(crate) parameters: ModelParameters,
     pub(crate) delivery: Delivery,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) ids: IdVersion,
@@ -39,7 +39,7 @@ impl ShopBuilder {
             products: Self::PRODUCTS,
             shoppers: None,
             zone: Zone::UTC,
-            habits: Habits::default(),
+            parameters: ModelParameters::default(),
             delivery: Delivery::default(),
             scenarios: Vec::new(),
             ids: IdVersion::default(),
@@ -91,10 +91,10 @@ impl ShopBuilder {
     ///
     /// # Errors
     ///
-    /// Those of [`Habits::check`].
-    pub fn habits(mut self, habits: Habits) -> Result<Self, HabitsError> {
-        habits.check()?;
-        self.habits = habits;
+    /// Those of [`ModelParameters::check`].
+    pub fn parameters(mut self, parameters: ModelParameters) -> Result<Self, ParameterError> {
+        parameters.check()?;
+        self.parameters = parameters;
         Ok(self)
     }
 
@@ -124,7 +124,7 @@ impl ShopBuilder {
     pub fn ending_at(mut self, end: OffsetDateTime, events: u64) -> Self {
         const STEP_MICROS: i64 = 600_000_000;
         const LONGEST_MICROS: i64 = 1_000 * 366 * DAY_MICROS;
-        let calendar = Calendar::new(&self.habits.rhythm, self.zone.clone());
+        let calendar = Calendar::new(&self.parameters.seasonality, self.zone.clone());
         let rate = self.rate.events_per_second() / 1e6;
         let events = events as f64;
         // The time that a number of events takes is random. Visits make their number vary about 8 times as much as
@@ -135,7 +135,7 @@ impl ShopBuilder {
         let mut passed = 0;
         while wanted > 0.0 && passed < LONGEST_MICROS {
             let middle = end_micros - passed - STEP_MICROS / 2;
-            let rate = rate * calendar.visitors(calendar.local(middle));
+            let rate = rate * calendar.visit_factor(calendar.local(middle));
             let step = (wanted / rate).min(STEP_MICROS as f64);
             wanted -= rate * step;
             passed += step as i64 + 1;

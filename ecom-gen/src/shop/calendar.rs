@@ -1,11 +1,11 @@
 //! How many come, and how readily they buy, at a time of the shop's day and week.
 
-use crate::parameters::Rhythm;
+use crate::parameters::Seasonality;
 use crate::zone::Zone;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// The [`Rhythm`] in a [`Zone`], scaled so that 1 is the mean.
+/// The [`Seasonality`] in a [`Zone`], scaled_to_mean so that 1 is the mean.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
     zone: Zone,
@@ -32,11 +32,11 @@ impl LocalTime {
 }
 
 impl Calendar {
-    pub(crate) fn new(rhythm: &Rhythm, zone: Zone) -> Self {
+    pub(crate) fn new(rhythm: &Seasonality, zone: Zone) -> Self {
         Self {
             zone,
-            hours: scaled(rhythm.hours),
-            weekdays: scaled(rhythm.weekdays),
+            hours: scaled_to_mean(rhythm.hours),
+            weekdays: scaled_to_mean(rhythm.weekdays),
             buying_hours: weighted(rhythm.buying_hours, &rhythm.hours),
         }
     }
@@ -50,17 +50,17 @@ impl Calendar {
     }
 
     /// How many come, in relation to the mean.
-    pub(crate) fn visitors(&self, at: LocalTime) -> f64 {
-        self.weekdays[at.weekday()] * between(&self.hours, at.hour)
+    pub(crate) fn visit_factor(&self, at: LocalTime) -> f64 {
+        self.weekdays[at.weekday()] * interpolate(&self.hours, at.hour)
     }
 
     /// How readily they buy, in relation to the mean.
-    pub(crate) fn buying(&self, at: LocalTime) -> f64 {
-        between(&self.buying_hours, at.hour)
+    pub(crate) fn purchase_factor(&self, at: LocalTime) -> f64 {
+        interpolate(&self.buying_hours, at.hour)
     }
 }
 
-fn scaled<const N: usize>(weights: [f64; N]) -> [f64; N] {
+fn scaled_to_mean<const N: usize>(weights: [f64; N]) -> [f64; N] {
     weighted(weights, &[1.0; N])
 }
 
@@ -74,8 +74,8 @@ fn weighted<const N: usize>(weights: [f64; N], counts: &[f64; N]) -> [f64; N] {
     }
 }
 
-/// The value at an hour, on straight lines between the middles of the hours.
-fn between(hours: &[f64; 24], hour: f64) -> f64 {
+/// The value at an hour, on straight lines interpolate the middles of the hours.
+fn interpolate(hours: &[f64; 24], hour: f64) -> f64 {
     let from_middle = hour + 23.5;
     let (before, part) = (from_middle as usize % 24, from_middle.fract());
     hours[before] * (1.0 - part) + hours[(before + 1) % 24] * part
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn local_time_follows_the_zone_and_its_summer() {
-        let calendar = Calendar::new(&Rhythm::default(), "Europe/Berlin".parse().unwrap());
+        let calendar = Calendar::new(&Seasonality::default(), "Europe/Berlin".parse().unwrap());
         let winter = calendar.local(micros(datetime!(2026-11-26 23:30 UTC)));
         assert_eq!((winter.hour, winter.weekday()), (0.5, 4));
         let summer = calendar.local(micros(datetime!(2026-07-01 12:15 UTC)));
@@ -99,14 +99,17 @@ mod tests {
 
     #[test]
     fn the_mean_of_a_week_is_1() {
-        let calendar = Calendar::new(&Rhythm::default(), Zone::UTC);
+        let calendar = Calendar::new(&Seasonality::default(), Zone::UTC);
         let start = micros(datetime!(2026-11-23 00:00 UTC));
         let minutes = 7 * 24 * 60;
         let at = |minute: i64| calendar.local(start + minute * 60_000_000);
-        let mean: f64 = (0..minutes).map(|minute| calendar.visitors(at(minute))).sum::<f64>() / minutes as f64;
+        let mean: f64 = (0..minutes)
+            .map(|minute| calendar.visit_factor(at(minute)))
+            .sum::<f64>()
+            / minutes as f64;
         assert!((mean - 1.0).abs() < 1e-3, "{mean}");
         let bought: f64 = (0..minutes)
-            .map(|minute| calendar.visitors(at(minute)) * calendar.buying(at(minute)))
+            .map(|minute| calendar.visit_factor(at(minute)) * calendar.purchase_factor(at(minute)))
             .sum::<f64>()
             / minutes as f64;
         assert!((bought - 1.0).abs() < 2e-2, "{bought}");
@@ -125,7 +128,7 @@ mod tests {
             (23.0, 2.0),
             (12.0, 0.0),
         ] {
-            assert_eq!(between(&hours, hour), value, "{hour}");
+            assert_eq!(interpolate(&hours, hour), value, "{hour}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::event::{Copied, Moment};
+use super::event::{CopyKind, SimulatedEvent};
 use crate::micros::HOUR_MICROS;
 use crate::random::{Purpose, Seed, mix, unit};
 
@@ -32,9 +32,9 @@ pub struct Delivery {
 }
 
 /// Nothing is later.
-const LATEST_MICROS: i64 = 6 * HOUR_MICROS;
+const MAX_DELAY_MICROS: i64 = 6 * HOUR_MICROS;
 /// A producer tries again soon.
-const COPY_MICROS: f64 = 3e6;
+const MAX_COPY_DELAY_MICROS: f64 = 3e6;
 
 impl Default for Delivery {
     fn default() -> Self {
@@ -114,11 +114,11 @@ impl Delivery {
     /// The longest time between an event and its last delivery.
     pub(crate) fn longest_delay(&self) -> i64 {
         let copy = if self.duplicate > 0.0 || self.altered > 0.0 {
-            COPY_MICROS as i64
+            MAX_COPY_DELAY_MICROS as i64
         } else {
             0
         };
-        let late = if self.late > 0.0 { LATEST_MICROS } else { 0 };
+        let late = if self.late > 0.0 { MAX_DELAY_MICROS } else { 0 };
         let out_of_order = match self.out_of_order > 0.0 {
             true => self.out_of_order_micros(1.0),
             false => 0,
@@ -127,50 +127,50 @@ impl Delivery {
     }
 
     fn out_of_order_micros(&self, part: f64) -> i64 {
-        ((part * self.out_of_order_seconds * 1e6) as i64).clamp(0, LATEST_MICROS)
+        ((part * self.out_of_order_seconds * 1e6) as i64).clamp(0, MAX_DELAY_MICROS)
     }
 
     /// Whether an event is sent twice; so of both.
-    pub(crate) fn has_copy(&self, seed: Seed, moment: &Moment) -> bool {
-        self.copied(key(seed, moment)) != Copied::Not
+    pub(crate) fn has_copy(&self, seed: Seed, event: &SimulatedEvent) -> bool {
+        self.copied(key(seed, event)) != CopyKind::Original
     }
 
     /// How an event arrives.
-    pub(crate) fn arrival(&self, seed: Seed, moment: &Moment) -> Arrival {
-        self.arrival_of(key(seed, moment))
+    pub(crate) fn arrival(&self, seed: Seed, event: &SimulatedEvent) -> Arrival {
+        self.arrival_of(key(seed, event))
     }
 
-    /// Delays some of the moments, and appends copies of some.
-    pub(crate) fn apply(&self, seed: Seed, moments: &mut Vec<Moment>) {
+    /// Delays some of the events, and appends copies of some.
+    pub(crate) fn apply(&self, seed: Seed, events: &mut Vec<SimulatedEvent>) {
         let any_copies = self.duplicate > 0.0 || self.altered > 0.0;
         let any_delays = self.late > 0.0 || self.out_of_order > 0.0;
         if !any_copies && !any_delays {
             return;
         }
-        for at in 0..moments.len() {
-            let moment = &mut moments[at];
-            let key = key(seed, moment);
+        for at in 0..events.len() {
+            let event = &mut events[at];
+            let key = key(seed, event);
             if any_delays {
-                moment.delivered += self.delay(key);
+                event.delivered += self.delay(key);
             }
-            let mut copy = *moment;
+            let mut copy = *event;
             copy.copy = self.copied(key);
-            if copy.copy == Copied::Not {
+            if copy.copy == CopyKind::Original {
                 continue;
             }
-            copy.delivered += 1 + (unit(mix(key ^ 2)) * COPY_MICROS) as i64;
-            if copy.copy == Copied::Altered {
+            copy.delivered += 1 + (unit(mix(key ^ 2)) * MAX_COPY_DELAY_MICROS) as i64;
+            if copy.copy == CopyKind::Altered {
                 copy.quantity = copy.quantity.wrapping_add(1).max(1);
             }
-            moments.push(copy);
+            events.push(copy);
         }
     }
 
-    fn copied(&self, key: u64) -> Copied {
+    fn copied(&self, key: u64) -> CopyKind {
         match unit(mix(key ^ 1)) {
-            dice if dice < self.duplicate => Copied::Exactly,
-            dice if dice < self.duplicate + self.altered => Copied::Altered,
-            _ => Copied::Not,
+            dice if dice < self.duplicate => CopyKind::Exact,
+            dice if dice < self.duplicate + self.altered => CopyKind::Altered,
+            _ => CopyKind::Original,
         }
     }
 
@@ -189,7 +189,7 @@ impl Delivery {
                 // The inverse of the logistic function, scaled, is near to that of the normal distribution.
                 let normal = libm::log(part.max(1e-9) / (1.0 - part).max(1e-9)) / 1.702;
                 let seconds = self.late_median_seconds * libm::exp(self.late_sigma * normal);
-                ((seconds * 1e6) as i64).clamp(0, LATEST_MICROS)
+                ((seconds * 1e6) as i64).clamp(0, MAX_DELAY_MICROS)
             }
             Arrival::OutOfOrder => self.out_of_order_micros(part),
             Arrival::AtOnce => 0,
@@ -206,10 +206,10 @@ pub(crate) enum Arrival {
 }
 
 /// What the delivery of an event, and of its copy, is drawn from.
-fn key(seed: Seed, moment: &Moment) -> u64 {
+fn key(seed: Seed, event: &SimulatedEvent) -> u64 {
     seed.of(
         Purpose::Delivery,
-        moment.session.wrapping_add(u64::from(moment.step) << 48),
+        event.session.wrapping_add(u64::from(event.step) << 48),
     )
 }
 

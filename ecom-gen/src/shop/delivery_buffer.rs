@@ -1,41 +1,41 @@
 //! Holds events back until the slice of time in which they are delivered.
 
-use super::event::Moment;
+use super::event::SimulatedEvent;
 use super::model::Model;
-use super::pending::Waiting;
+use super::pending::PendingEvents;
 
 /// Keeps what is made in a slice but happens later.
 #[derive(Debug, Clone)]
-pub(crate) struct Timeline {
+pub(crate) struct DeliveryBuffer {
     slice_micros: i64,
     start_micros: i64,
     next: i64,
-    waiting: Waiting,
+    waiting: PendingEvents,
 }
 
-impl Timeline {
-    /// A timeline whose first whole slice is `first`, as far as what happens from `start_micros` on goes, and the slice to
+impl DeliveryBuffer {
+    /// A buffer whose first whole slice is `first`, as far as what happens from `start_micros` on goes, and the slice to
     /// begin with.
     pub(crate) fn new(model: &Model, first: i64, start_micros: i64) -> (Self, i64) {
-        let next = model.begin_for(first, start_micros);
-        let timeline = Self {
+        let next = model.first_slice_for(first, start_micros);
+        let buffer = Self {
             slice_micros: model.slice_micros,
             start_micros,
             next,
-            waiting: Waiting::new(),
+            waiting: PendingEvents::new(),
         };
-        (timeline, next)
+        (buffer, next)
     }
 
     /// Takes what is made in the next slice; gives what is delivered in it, in no order, without what lies before the shop's
     /// start.
-    pub(crate) fn pass(&mut self, mut made: Vec<Moment>) -> Vec<Moment> {
-        made.retain(|moment| {
+    pub(crate) fn release(&mut self, mut made: Vec<SimulatedEvent>) -> Vec<SimulatedEvent> {
+        made.retain(|event| {
             // Nothing is delivered before it happens.
-            let ahead = (moment.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
-            let is_seen = moment.micros >= self.start_micros;
+            let ahead = (event.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
+            let is_seen = event.micros >= self.start_micros;
             if is_seen && ahead > 0 {
-                self.waiting.put(ahead, *moment);
+                self.waiting.put(ahead, *event);
             }
             is_seen && ahead == 0
         });
@@ -46,9 +46,9 @@ impl Timeline {
 }
 
 /// Sorts what is delivered in a slice.
-pub(crate) fn in_order(mut moments: Vec<Moment>) -> Vec<Moment> {
-    moments.sort_unstable_by_key(Moment::order);
-    moments
+pub(crate) fn sort_by_delivery(mut events: Vec<SimulatedEvent>) -> Vec<SimulatedEvent> {
+    events.sort_unstable_by_key(SimulatedEvent::order);
+    events
 }
 
 #[cfg(test)]
@@ -67,8 +67,8 @@ mod tests {
         let start = datetime!(2026-11-01 12:00 UTC);
         let model = Model::new(&Shop::builder(5, start));
         let from = |first: i64, skip: i64| {
-            let (mut timeline, begin) = Timeline::new(&model, first, i64::MIN);
-            let mut slices = (begin..).map(|slice| in_order(timeline.pass(model.simulate(slice))));
+            let (mut buffer, begin) = DeliveryBuffer::new(&model, first, i64::MIN);
+            let mut slices = (begin..).map(|slice| sort_by_delivery(buffer.release(model.simulate(slice))));
             slices.nth((first - begin + skip) as usize).unwrap()
         };
         let first = model.slice_at(micros(start));
@@ -92,25 +92,25 @@ mod tests {
         let (start, slice) = (micros(start), |hours: i32| model.slice_at(micros(start + hours * hour)));
         let first = model.slice_at(start);
         // Late events that happened before the start are no part of the shop.
-        assert!(Timeline::new(&model, first, start).1 >= slice(-1));
-        assert!(Timeline::new(&model, slice(100), start).1 >= slice(92));
+        assert!(DeliveryBuffer::new(&model, first, start).1 >= slice(-1));
+        assert!(DeliveryBuffer::new(&model, slice(100), start).1 >= slice(92));
 
-        let (mut timeline, mut at) = Timeline::new(&model, first, start);
+        let (mut buffer, mut at) = DeliveryBuffer::new(&model, first, start);
         let mut next = || {
             at += 1;
-            (at - 1, in_order(timeline.pass(model.simulate(at - 1))))
+            (at - 1, sort_by_delivery(buffer.release(model.simulate(at - 1))))
         };
         for _ in 0..slice(20) - first {
             let (slice, whole) = next();
-            let (mut later, begin) = Timeline::new(&model, slice, start);
+            let (mut later, begin) = DeliveryBuffer::new(&model, slice, start);
             if slice < first || slice % 3 != 0 {
                 continue;
             }
             let mut alone = Vec::new();
             for made in begin..=slice {
-                alone = later.pass(model.simulate(made));
+                alone = later.release(model.simulate(made));
             }
-            assert!(whole == in_order(alone), "{slice}");
+            assert!(whole == sort_by_delivery(alone), "{slice}");
         }
     }
 }

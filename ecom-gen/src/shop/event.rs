@@ -4,7 +4,7 @@ use ecom_stream::EventType;
 
 /// One event, before it is spelled out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moment {
+pub(crate) struct SimulatedEvent {
     /// When it leaves the shop, in microseconds since the Unix epoch: at once, or late.
     pub(crate) delivered: i64,
     /// When it happened, likewise.
@@ -17,23 +17,23 @@ pub(crate) struct Moment {
     /// The number of the event in its visit.
     pub(crate) step: u16,
     pub(crate) event_type: EventType,
-    pub(crate) copy: Copied,
+    pub(crate) copy: CopyKind,
 }
 
 /// Whether an event was delivered before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Copied {
+pub(crate) enum CopyKind {
     /// It was not.
-    Not,
+    Original,
     /// It was, the same.
-    Exactly,
+    Exact,
     /// It was, with other content.
     Altered,
 }
 
-impl Moment {
-    /// What the order of delivery goes by. No two moments of a shop have the same.
-    pub(crate) fn order(&self) -> (i64, u64, u16, Copied) {
+impl SimulatedEvent {
+    /// What the order of delivery goes by. No two events of a shop have the same.
+    pub(crate) fn order(&self) -> (i64, u64, u16, CopyKind) {
         (self.delivered, self.session, self.step, self.copy)
     }
 }

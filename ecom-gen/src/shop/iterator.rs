@@ -4,8 +4,8 @@ use ecom_stream::Event;
 use time::OffsetDateTime;
 
 use super::builder::ShopBuilder;
-use super::delivery_buffer::{Timeline, in_order};
-use super::event::Moment;
+use super::delivery_buffer::{DeliveryBuffer, sort_by_delivery};
+use super::event::SimulatedEvent;
 use super::model::Model;
 use crate::catalogue::Catalogue;
 use crate::micros::micros;
@@ -17,10 +17,10 @@ use crate::micros::micros;
 #[derive(Debug, Clone)]
 pub struct Shop {
     model: Arc<Model>,
-    timeline: Timeline,
+    buffer: DeliveryBuffer,
     next_slice: i64,
     /// Of the current slice.
-    moments: std::vec::IntoIter<Moment>,
+    events: std::vec::IntoIter<SimulatedEvent>,
 }
 
 impl ShopBuilder {
@@ -39,12 +39,12 @@ impl Shop {
 
     fn new(model: Arc<Model>, start_micros: i64) -> Self {
         let first = model.slice_at(start_micros);
-        let (timeline, next_slice) = Timeline::new(&model, first, start_micros);
+        let (buffer, next_slice) = DeliveryBuffer::new(&model, first, start_micros);
         let mut shop = Self {
             model,
-            timeline,
+            buffer,
             next_slice,
-            moments: Vec::new().into_iter(),
+            events: Vec::new().into_iter(),
         };
         while shop.next_slice < first {
             shop.next_slice();
@@ -58,8 +58,8 @@ impl Shop {
     }
 
     fn next_slice(&mut self) {
-        let moments = self.timeline.pass(self.model.simulate(self.next_slice));
-        self.moments = in_order(moments).into_iter();
+        let events = self.buffer.release(self.model.simulate(self.next_slice));
+        self.events = sort_by_delivery(events).into_iter();
         self.next_slice += 1;
     }
 }
@@ -69,13 +69,13 @@ impl Iterator for Shop {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        let moment = loop {
-            match self.moments.next() {
-                Some(moment) => break moment,
+        let event = loop {
+            match self.events.next() {
+                Some(event) => break event,
                 None => self.next_slice(),
             }
         };
-        self.model.event(&moment)
+        self.model.event(&event)
     }
 }
 

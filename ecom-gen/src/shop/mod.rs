@@ -21,9 +21,9 @@ pub use self::builder::ShopBuilder;
 pub(crate) use self::delivery::Arrival;
 pub use self::delivery::Delivery;
 #[cfg(test)]
-pub(crate) use self::delivery_buffer::Timeline;
-pub(crate) use self::delivery_buffer::in_order;
-pub(crate) use self::event::{Copied, Moment};
+pub(crate) use self::delivery_buffer::DeliveryBuffer;
+pub(crate) use self::delivery_buffer::sort_by_delivery;
+pub(crate) use self::event::{CopyKind, SimulatedEvent};
 pub use self::id_version::IdVersion;
 pub use self::iterator::Shop;
 pub(crate) use self::model::Model;

@@ -8,7 +8,7 @@ use super::id_version::IdVersion;
 use super::population::Population;
 use super::scenario::Scenarios;
 use crate::catalogue::Catalogue;
-use crate::parameters::Habits;
+use crate::parameters::ModelParameters;
 use crate::random::{Purpose, Seed};
 
 /// The shop as a function of time: it was always there and always will be.
@@ -19,7 +19,7 @@ use crate::random::{Purpose, Seed};
 pub(crate) struct Model {
     pub(crate) seed: Seed,
     pub(crate) slice_micros: i64,
-    pub(crate) habits: Habits,
+    pub(crate) parameters: ModelParameters,
     pub(crate) catalogue: Catalogue,
     pub(crate) population: Population,
     pub(crate) calendar: Calendar,
@@ -34,9 +34,9 @@ impl Model {
     /// How many visits begin in a slice.
     pub(crate) fn visits_in(&self, slice: i64) -> u32 {
         let middle = slice.saturating_mul(self.slice_micros) + self.slice_micros / 2;
-        let busy = self.calendar.visitors(self.calendar.local(middle)) * self.scenarios.visitors(middle);
+        let busy = self.calendar.visit_factor(self.calendar.local(middle)) * self.scenarios.visit_factor(middle);
         let mean = self.visits_per_slice * busy;
-        let mut rng = self.seed.rng(Purpose::Arrivals, slice as u64);
+        let mut rng = self.seed.rng(Purpose::VisitCount, slice as u64);
         Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(&mut rng)) as u32
     }
 

@@ -1,13 +1,13 @@
 use std::collections::VecDeque;
 
-use super::event::Moment;
+use super::event::SimulatedEvent;
 
 /// Moments that wait for their slice: a list for each, all of them through one vector. A vector for each would keep room for
 /// twice as many, and of a fast shop there are many.
 #[derive(Debug, Clone)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingEvents {
     nodes: Vec<Node>,
-    /// The first node without a moment.
+    /// The first node without a event.
     free: usize,
     /// The first node of each slice, the next slice first.
     slices: VecDeque<usize>,
@@ -18,11 +18,11 @@ const NONE: usize = usize::MAX;
 
 #[derive(Debug, Clone)]
 struct Node {
-    moment: Moment,
+    event: SimulatedEvent,
     after: usize,
 }
 
-impl Waiting {
+impl PendingEvents {
     pub(crate) fn new() -> Self {
         Self {
             nodes: Vec::new(),
@@ -32,12 +32,12 @@ impl Waiting {
     }
 
     /// For the slice so many after the next one.
-    pub(crate) fn put(&mut self, slice: usize, moment: Moment) {
+    pub(crate) fn put(&mut self, slice: usize, event: SimulatedEvent) {
         if slice >= self.slices.len() {
             self.slices.resize(slice + 1, NONE);
         }
         let after = self.slices[slice];
-        let node = Node { moment, after };
+        let node = Node { event, after };
         match self.free {
             NONE => {
                 self.slices[slice] = self.nodes.len();
@@ -52,11 +52,11 @@ impl Waiting {
     }
 
     /// Appends those of the next slice, in no order, after which it is the turn of another one.
-    pub(crate) fn take_next(&mut self, out: &mut Vec<Moment>) {
+    pub(crate) fn take_next(&mut self, out: &mut Vec<SimulatedEvent>) {
         let mut at = self.slices.pop_front().unwrap_or(NONE);
         while at != NONE {
             let node = &mut self.nodes[at];
-            out.push(node.moment);
+            out.push(node.event);
             let after = std::mem::replace(&mut node.after, self.free);
             self.free = at;
             at = after;
@@ -69,11 +69,11 @@ mod tests {
     use ecom_stream::EventType;
 
     use super::*;
-    use crate::shop::event::Copied;
+    use crate::shop::event::CopyKind;
 
     #[test]
     fn each_slice_has_its_own_and_room_is_used_again() {
-        let moment = |micros| Moment {
+        let event = |micros| SimulatedEvent {
             delivered: micros,
             micros,
             session: 0,
@@ -82,12 +82,12 @@ mod tests {
             quantity: 1,
             step: 0,
             event_type: EventType::View,
-            copy: Copied::Not,
+            copy: CopyKind::Original,
         };
-        let mut waiting = Waiting::new();
+        let mut waiting = PendingEvents::new();
         for slice in 0..100 {
             for ahead in [0, 1, 1, 5] {
-                waiting.put(ahead, moment(slice + ahead as i64));
+                waiting.put(ahead, event(slice + ahead as i64));
             }
             let mut taken = Vec::new();
             waiting.take_next(&mut taken);
@@ -99,7 +99,7 @@ mod tests {
                 4
             };
             assert_eq!(taken.len(), expected, "{slice}");
-            assert!(taken.iter().all(|moment| moment.micros == slice));
+            assert!(taken.iter().all(|event| event.micros == slice));
         }
         assert_eq!(waiting.nodes.len(), 11);
     }

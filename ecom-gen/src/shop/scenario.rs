@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use time::OffsetDateTime;
 
-use super::event::{Copied, Moment};
+use super::event::{CopyKind, SimulatedEvent};
 use crate::micros::{HOUR_MICROS, micros};
 use crate::random::{Purpose, Seed, mix, unit};
 
@@ -26,7 +26,7 @@ pub enum Scenario {
     /// Nothing leaves the shop for a while; it then catches up, twenty times as fast as the events came in. What waits is
     /// kept in memory, some 60 bytes an event: 100 MB for an hour at 500/s.
     Outage {
-        /// The first moment at which nothing is delivered.
+        /// The first event at which nothing is delivered.
         from: OffsetDateTime,
         /// When it begins to catch up.
         until: OffsetDateTime,
@@ -41,7 +41,7 @@ const CAMPAIGN_BUY: f64 = 0.55;
 const BOT_HOURS: Range<i64> = 1..7;
 const BOT_PAUSE_MICROS: i64 = 1_080_000;
 
-const CATCH_UP: i64 = 20;
+const CATCH_UP_SPEED: i64 = 20;
 
 /// All scenarios of a shop.
 #[derive(Debug, Clone, Default)]
@@ -66,12 +66,12 @@ impl Scenarios {
     }
 
     /// How many times as many come.
-    pub(crate) fn visitors(&self, at: i64) -> f64 {
+    pub(crate) fn visit_factor(&self, at: i64) -> f64 {
         if self.in_campaign(at) { CAMPAIGN_VISITS } else { 1.0 }
     }
 
     /// How many times as much goes into the baskets, and how many times as many of these are bought.
-    pub(crate) fn campaign(&self, at: i64) -> (f64, f64) {
+    pub(crate) fn cart_and_purchase_factors(&self, at: i64) -> (f64, f64) {
         match self.in_campaign(at) {
             true => (CAMPAIGN_CART, CAMPAIGN_BUY),
             false => (1.0, 1.0),
@@ -83,14 +83,14 @@ impl Scenarios {
     }
 
     /// When something that would be delivered at `at` is delivered. Keeps the order.
-    pub(crate) fn deliver(&self, mut at: i64) -> i64 {
+    pub(crate) fn delivery_time(&self, mut at: i64) -> i64 {
         for outage in &self.outages {
-            let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP - 1);
+            let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP_SPEED - 1);
             if outage.contains(&at) {
-                at = outage.end + (at - outage.start) / CATCH_UP;
+                at = outage.end + (at - outage.start) / CATCH_UP_SPEED;
             } else if (outage.end..caught_up).contains(&at) {
                 // The queue goes on to be worked off while more comes in.
-                at = outage.end + (at - outage.start) / CATCH_UP;
+                at = outage.end + (at - outage.start) / CATCH_UP_SPEED;
                 debug_assert!(at <= caught_up);
             }
         }
@@ -98,11 +98,11 @@ impl Scenarios {
     }
 
     /// The earliest time at which something was to be delivered that is delivered at `at` or later.
-    pub(crate) fn sent_before(&self, at: i64) -> i64 {
+    pub(crate) fn earliest_send_time(&self, at: i64) -> i64 {
         self.outages.iter().rev().fold(at, |at, outage| {
-            let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP - 1);
+            let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP_SPEED - 1);
             match at > outage.start && at <= caught_up {
-                true => at.min(outage.start + (at - outage.end).max(0) * CATCH_UP),
+                true => at.min(outage.start + (at - outage.end).max(0) * CATCH_UP_SPEED),
                 false => at,
             }
         })
@@ -113,7 +113,13 @@ impl Scenarios {
     }
 
     /// Appends what the bot does in a span of time.
-    pub(crate) fn bot(&self, seed: Seed, products: usize, span: Range<i64>, out: &mut Vec<Moment>) {
+    pub(crate) fn append_bot_events(
+        &self,
+        seed: Seed,
+        products: usize,
+        span: Range<i64>,
+        out: &mut Vec<SimulatedEvent>,
+    ) {
         if !self.bot {
             return;
         }
@@ -131,7 +137,7 @@ impl Scenarios {
                 continue;
             }
             let day = hour.div_euclid(24);
-            out.push(Moment {
+            out.push(SimulatedEvent {
                 delivered: at,
                 micros: at,
                 session: seed.of(Purpose::Bot, (day as u64).wrapping_add(1 << 63)),
@@ -140,7 +146,7 @@ impl Scenarios {
                 quantity: 1,
                 step: (look.rem_euclid(1 << 16)) as u16,
                 event_type: ecom_stream::EventType::View,
-                copy: Copied::Not,
+                copy: CopyKind::Original,
             });
         }
     }
@@ -162,7 +168,7 @@ mod tests {
             until: FROM + hour,
         };
         let scenarios = Scenarios::new(&[outage]);
-        let at = |minutes: i64| scenarios.deliver(micros(FROM) + minutes * 60_000_000) - micros(FROM);
+        let at = |minutes: i64| scenarios.delivery_time(micros(FROM) + minutes * 60_000_000) - micros(FROM);
         assert_eq!(at(-1), -60_000_000);
         assert_eq!(at(0), HOUR_MICROS);
         assert!(at(59) > HOUR_MICROS && at(59) < HOUR_MICROS + HOUR_MICROS / 20);
@@ -170,10 +176,13 @@ mod tests {
         assert!((-10..200).map(at).is_sorted());
         for minutes in -10..200 {
             let sent = micros(FROM) + minutes * 60_000_000;
-            let earliest = scenarios.sent_before(scenarios.deliver(sent));
+            let earliest = scenarios.earliest_send_time(scenarios.delivery_time(sent));
             assert!((sent - HOUR_MICROS..=sent).contains(&earliest), "{minutes}");
         }
-        assert_eq!(scenarios.sent_before(micros(FROM) + 59 * 60_000_000), micros(FROM));
+        assert_eq!(
+            scenarios.earliest_send_time(micros(FROM) + 59 * 60_000_000),
+            micros(FROM)
+        );
     }
 
     #[test]
@@ -181,15 +190,15 @@ mod tests {
         let scenarios = Scenarios::new(&[Scenario::Bot]);
         let start = micros(FROM) - 10 * HOUR_MICROS;
         let mut whole = Vec::new();
-        scenarios.bot(Seed(1), 100, start..start + 24 * HOUR_MICROS, &mut whole);
+        scenarios.append_bot_events(Seed(1), 100, start..start + 24 * HOUR_MICROS, &mut whole);
         assert!((19_000..21_000).contains(&whole.len()), "{}", whole.len());
         let mut cut = Vec::new();
         for slice in 0..2_400 {
             let start = start + slice * HOUR_MICROS / 100;
-            scenarios.bot(Seed(1), 100, start..start + HOUR_MICROS / 100, &mut cut);
+            scenarios.append_bot_events(Seed(1), 100, start..start + HOUR_MICROS / 100, &mut cut);
         }
         assert_eq!(cut, whole);
-        assert!(whole.is_sorted_by_key(|moment| moment.micros));
-        assert!(whole.iter().all(|moment| moment.session == whole[0].session));
+        assert!(whole.is_sorted_by_key(|event| event.micros));
+        assert!(whole.iter().all(|event| event.session == whole[0].session));
     }
 }

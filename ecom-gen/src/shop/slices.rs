@@ -7,14 +7,14 @@ use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::delivery_buffer::Timeline;
-use super::event::Moment;
+use super::delivery_buffer::DeliveryBuffer;
+use super::event::SimulatedEvent;
 use super::model::Model;
 
 /// More than a second's work.
 const MANY_EVENTS: f64 = 5e6;
 
-/// What `finish` makes of each slice's moments, in order, from the slice `first` on, without what happened before
+/// What `finish` makes of each slice's events, in order, from the slice `first` on, without what happened before
 /// `start_micros`. Made by at most so many threads at a time. Nothing is made before it is asked for, and not more than
 /// twice that many slices ahead.
 pub(crate) fn slices<R: Send + 'static>(
@@ -22,11 +22,11 @@ pub(crate) fn slices<R: Send + 'static>(
     first: i64,
     start_micros: i64,
     workers: usize,
-    finish: impl Fn(i64, Vec<Moment>) -> R + Clone + Send + 'static,
+    finish: impl Fn(i64, Vec<SimulatedEvent>) -> R + Clone + Send + 'static,
 ) -> impl Stream<Item = Result<R>> + Send {
     let workers = workers.max(1);
     let permits = Arc::new(Semaphore::new(workers));
-    let (mut timeline, begin) = Timeline::new(&model, first, start_micros);
+    let (mut buffer, begin) = DeliveryBuffer::new(&model, first, start_micros);
     let before = (first - begin) as f64 * model.events_per_slice;
     if before > MANY_EVENTS {
         let events = before as u64;
@@ -46,13 +46,13 @@ pub(crate) fn slices<R: Send + 'static>(
             .buffered(workers)
     };
     simulated
-        .map(move |made| made.map(|(slice, made)| (slice, timeline.pass(made))))
+        .map(move |made| made.map(|(slice, made)| (slice, buffer.release(made))))
         .filter(move |passed| std::future::ready(!matches!(passed, Ok((slice, _)) if *slice < first)))
         .map(move |passed| {
             let (permits, finish) = (permits.clone(), finish.clone());
             async move {
-                let (slice, moments) = passed?;
-                work(permits, move || finish(slice, moments)).await
+                let (slice, events) = passed?;
+                work(permits, move || finish(slice, events)).await
             }
         })
         .buffered(workers)
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::micros::micros;
-    use crate::shop::delivery_buffer::in_order;
+    use crate::shop::delivery_buffer::sort_by_delivery;
     use crate::shop::iterator::Shop;
 
     #[tokio::test]
@@ -85,7 +85,7 @@ mod tests {
         let model = Arc::new(Model::new(&Shop::builder(5, start)));
         let first = model.slice_at(micros(start));
         let of = async |workers| {
-            let finish = move |_, moments| in_order(moments);
+            let finish = move |_, events| sort_by_delivery(events);
             let slices = slices(model.clone(), first, micros(start), workers, finish);
             let slices: Vec<_> = slices.take(4).map(Result::unwrap).collect().await;
             slices.concat()

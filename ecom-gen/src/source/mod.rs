@@ -7,7 +7,7 @@ mod position;
 mod shop_source;
 
 pub(crate) use open::open;
-pub(crate) use pace::Clock;
 pub use pace::Pace;
-pub(crate) use position::{Place, Places};
+pub(crate) use pace::ShopClock;
+pub(crate) use position::{EventIndex, PositionMarks};
 pub use shop_source::ShopSource;

@@ -10,7 +10,7 @@ use crate::shop::ShopBuilder;
 
 /// See the [module](self).
 #[derive(Clone)]
-pub(crate) struct Settings {
+pub(crate) struct SourceOptions {
     pub(crate) name: String,
     pub(crate) location: String,
     pub(crate) shop: ShopBuilder,
@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     pub(crate) now: Now,
 }
 
-impl Settings {
+impl SourceOptions {
     /// Live, without an end.
     pub(crate) fn new(name: &str, shop: ShopBuilder) -> Self {
         Self {
@@ -46,52 +46,52 @@ impl Settings {
 }
 
 /// How a source with `settings` is set.
-macro_rules! set_by_settings {
+macro_rules! impl_source_options {
     ($source:ident, name: $name:literal) => {
         impl $source {
             #[doc = concat!("The name of the source in the pipeline, in place of `", $name, "`.")]
             pub fn name(mut self, name: impl Into<String>) -> Self {
-                self.settings.name = name.into();
+                self.options.name = name.into();
                 self
             }
 
             /// Where a sink's ledger says that the source reads, in place of `simulation`.
             pub fn location(mut self, location: impl Into<String>) -> Self {
-                self.settings.location = location.into();
+                self.options.location = location.into();
                 self
             }
 
             /// When what happens in the shop is handed out, in place of [`Pace::Live`](crate::Pace::Live).
             pub fn pace(mut self, pace: $crate::source::Pace) -> Self {
-                self.settings.pace = pace;
+                self.options.pace = pace;
                 self
             }
 
             /// Ends after that many events, counted from the start of the shop.
             pub fn events(mut self, events: impl Into<Option<u64>>) -> Self {
-                self.settings.events = events.into();
+                self.options.events = events.into();
                 self
             }
 
             /// Ends with what leaves the shop before `until`.
             pub fn until(mut self, until: impl Into<Option<time::OffsetDateTime>>) -> Self {
-                self.settings.until = until.into();
+                self.options.until = until.into();
                 self
             }
 
             /// How many threads work at a time, in place of 1; at least 1. That changes nothing in what they make.
             pub fn workers(mut self, workers: usize) -> Self {
-                self.settings.workers = workers.max(1);
+                self.options.workers = workers.max(1);
                 self
             }
 
             /// The clock that [`Pace::Live`](crate::Pace::Live) and [`Pace::Times`](crate::Pace::Times) go by, in place of the system's.
             pub fn clock(mut self, clock: impl Fn() -> time::OffsetDateTime + Send + Sync + 'static) -> Self {
-                self.settings.now = std::sync::Arc::new(clock);
+                self.options.now = std::sync::Arc::new(clock);
                 self
             }
         }
     };
 }
 
-pub(crate) use set_by_settings;
+pub(crate) use impl_source_options;

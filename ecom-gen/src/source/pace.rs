@@ -28,14 +28,14 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The shop's clock.
 #[derive(Clone)]
-pub(crate) struct Clock {
+pub(crate) struct ShopClock {
     pace: Pace,
     now: Now,
     /// The real time, and that of the shop, at which it was started.
     started: (i64, i64),
 }
 
-impl Clock {
+impl ShopClock {
     /// Starts the clock, which shows `shop_micros` unless it is [`Pace::Live`].
     pub(crate) fn start(pace: Pace, now: Now, shop_micros: i64) -> Self {
         let started = (micros(now()), shop_micros);
@@ -68,9 +68,9 @@ impl Clock {
     }
 }
 
-impl fmt::Debug for Clock {
+impl fmt::Debug for ShopClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clock")
+        f.debug_struct("ShopClock")
             .field("pace", &self.pace)
             .finish_non_exhaustive()
     }
@@ -89,7 +89,7 @@ mod tests {
             let real = real.clone();
             Arc::new(move || OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(real.load(Ordering::Relaxed)))
         };
-        let clock = |pace| Clock::start(pace, now.clone(), 50_000_000);
+        let clock = |pace| ShopClock::start(pace, now.clone(), 50_000_000);
         let (live, times) = (clock(Pace::Live), clock(Pace::Times(60.0)));
         assert_eq!((live.micros(), times.micros()), (1_000_000_000, 50_000_000));
         real.store(1_010, Ordering::Relaxed);

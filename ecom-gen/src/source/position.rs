@@ -11,19 +11,19 @@ use crate::micros::micros;
 use crate::shop::ShopBuilder;
 
 /// Raised whenever the same parameters give other events than before.
-const MODEL: u32 = 5;
+const MODEL_VERSION: u32 = 5;
 
-/// After which moment a source goes on.
+/// After which event a source goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct EventIndex {
     pub(crate) slice: i64,
-    /// How many of the slice's moments lie before.
+    /// How many of the slice's events lie before.
     pub(crate) index: usize,
 }
 
 /// Which shop it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+struct ShopIdentity {
     model: u32,
     seed: u64,
     start_us: i64,
@@ -33,9 +33,9 @@ struct Identity {
 
 /// The mark of a position.
 #[derive(Debug, Serialize, Deserialize)]
-struct Marked<P> {
+struct MarkJson<P> {
     #[serde(flatten)]
-    shop: Identity,
+    shop: ShopIdentity,
     #[serde(flatten)]
     place: P,
 }
@@ -50,13 +50,13 @@ impl ShopBuilder {
             products,
             shoppers,
             zone,
-            habits,
+            parameters,
             delivery,
             scenarios,
             ids,
         } = self;
         let text = format!(
-            "{seed} {} {} {products} {shoppers:?} {zone} {habits:?} {delivery:?} {scenarios:?} {ids:?}",
+            "{seed} {} {} {products} {shoppers:?} {zone} {parameters:?} {delivery:?} {scenarios:?} {ids:?}",
             micros(*start),
             rate.events_per_second(),
         );
@@ -65,15 +65,15 @@ impl ShopBuilder {
 }
 
 /// Writes the marks of one shop and reads them.
-pub(crate) struct Places {
-    shop: Identity,
+pub(crate) struct PositionMarks {
+    shop: ShopIdentity,
 }
 
-impl Places {
+impl PositionMarks {
     pub(crate) fn of(shop: &ShopBuilder) -> Self {
         Self {
-            shop: Identity {
-                model: MODEL,
+            shop: ShopIdentity {
+                model: MODEL_VERSION,
                 seed: shop.seed,
                 start_us: micros(shop.start),
                 parameters: shop.digest(),
@@ -82,15 +82,15 @@ impl Places {
     }
 
     /// With further parameters.
-    pub(crate) fn and(mut self, parameters: &impl Debug) -> Self {
+    pub(crate) fn with(mut self, parameters: &impl Debug) -> Self {
         let text = format!("{} {parameters:?}", self.shop.parameters);
         self.shop.parameters = short_digest(&text);
         self
     }
 
-    pub(crate) fn mark<P: Serialize>(&self, place: P) -> Mark {
+    pub(crate) fn encode<P: Serialize>(&self, place: P) -> Mark {
         let shop = self.shop.clone();
-        Mark::new(serde_json::to_string(&Marked { shop, place }).unwrap_or_default())
+        Mark::new(serde_json::to_string(&MarkJson { shop, place }).unwrap_or_default())
     }
 
     /// The place of a position.
@@ -98,20 +98,20 @@ impl Places {
     /// # Errors
     ///
     /// When the position is of another shop.
-    pub(crate) fn read<P: DeserializeOwned>(&self, position: &Position) -> Result<P> {
+    pub(crate) fn decode<P: DeserializeOwned>(&self, position: &Position) -> Result<P> {
         let mark = position.mark.as_json().unwrap_or_default();
-        match serde_json::from_str::<Marked<P>>(mark) {
+        match serde_json::from_str::<MarkJson<P>>(mark) {
             Ok(known) if known.shop == self.shop => Ok(known.place),
-            Ok(known) => Err(self.is_not(&known.shop, &position.split)),
+            Ok(known) => Err(self.mismatch(&known.shop, &position.split)),
             Err(_) => Err(Error::new(
                 ErrorKind::Configuration,
                 format!("what is known of {} is not of a shop", position.split),
             )
-            .hint(ANEW)),
+            .hint(START_ANEW)),
         }
     }
 
-    fn is_not(&self, before: &Identity, split: &Split) -> Error {
+    fn mismatch(&self, before: &ShopIdentity, split: &Split) -> Error {
         let now = &self.shop;
         let same = "go on with the same parameters, or begin another shop: with another seed, name or directory";
         let (what, hint) = if before.model != now.model {
@@ -120,7 +120,7 @@ impl Places {
                     "was begun by version {} of the model, this is {}",
                     before.model, now.model
                 ),
-                ANEW,
+                START_ANEW,
             )
         } else if before.seed != now.seed {
             (format!("had the seed {}, not {}", before.seed, now.seed), same)
@@ -144,7 +144,7 @@ impl Places {
 }
 
 /// What helps where the same parameters don't.
-const ANEW: &str = "begin another shop: with another seed, name or directory";
+const START_ANEW: &str = "begin another shop: with another seed, name or directory";
 
 fn short_digest(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()

@@ -11,11 +11,11 @@ use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 
 use super::open::open;
-use super::options::{Settings, set_by_settings};
-use super::pace::Clock;
-use super::position::{Place, Places};
+use super::options::{SourceOptions, impl_source_options};
+use super::pace::ShopClock;
+use super::position::{EventIndex, PositionMarks};
 use crate::micros::micros;
-use crate::shop::{Model, Moment, ShopBuilder, in_order, slices};
+use crate::shop::{Model, ShopBuilder, SimulatedEvent, slices, sort_by_delivery};
 
 /// After so long without an event a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
@@ -28,17 +28,17 @@ const EVENT_BYTES: usize = 180;
 #[derive(Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct ShopSource {
-    settings: Settings,
+    options: SourceOptions,
     max_batch_rows: usize,
 }
 
-set_by_settings!(ShopSource, name: "shop");
+impl_source_options!(ShopSource, name: "shop");
 
 impl ShopSource {
     /// The events of `shop`, live, without an end.
     pub fn new(shop: ShopBuilder) -> Self {
         Self {
-            settings: Settings::new("shop", shop),
+            options: SourceOptions::new("shop", shop),
             max_batch_rows: 1_024,
         }
     }
@@ -53,10 +53,10 @@ impl ShopSource {
 impl fmt::Debug for ShopSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShopSource")
-            .field("name", &self.settings.name)
-            .field("shop", &self.settings.shop)
-            .field("pace", &self.settings.pace)
-            .field("events", &self.settings.events)
+            .field("name", &self.options.name)
+            .field("shop", &self.options.shop)
+            .field("pace", &self.options.pace)
+            .field("events", &self.options.events)
             .finish_non_exhaustive()
     }
 }
@@ -66,49 +66,49 @@ impl Source for ShopSource {
     type Ack = ();
 
     fn describe(&self, topology: &mut Topology) {
-        self.settings.describe(topology);
+        self.options.describe(topology);
     }
 
     fn check(&self) -> Result<()> {
-        self.settings.shop.delivery.check()
+        self.options.shop.delivery.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<Event>, ()) {
-        let split = self.settings.split();
+        let split = self.options.split();
         let stream = try_stream! {
-            let places = Places::of(&self.settings.shop);
+            let marks = PositionMarks::of(&self.options.shop);
             let known = from.positions(std::slice::from_ref(&split)).await?;
             let (mut done, mut place) = match known.first() {
                 None => (0, None),
-                Some(position) => (position.record, Some(places.read(position)?)),
+                Some(position) => (position.record, Some(marks.decode(position)?)),
             };
-            let end = self.settings.events.unwrap_or(u64::MAX);
+            let end = self.options.events.unwrap_or(u64::MAX);
             if done >= end {
                 return;
             }
-            let model = open(&self.settings.shop).await?;
-            let start = micros(self.settings.shop.start);
-            let until = self.settings.until.map_or(i64::MAX, micros);
-            let first = place.map_or(model.slice_at(start), |place: Place| place.slice);
-            let clock = Clock::start(self.settings.pace, self.settings.now.clone(), start.max(first * model.slice_micros));
-            let mut slices = pin!(slices(model.clone(), first, start, self.settings.workers, move |slice, moments| {
-                (slice, in_order(moments))
+            let model = open(&self.options.shop).await?;
+            let start = micros(self.options.shop.start);
+            let until = self.options.until.map_or(i64::MAX, micros);
+            let first = place.map_or(model.slice_at(start), |place: EventIndex| place.slice);
+            let clock = ShopClock::start(self.options.pace, self.options.now.clone(), start.max(first * model.slice_micros));
+            let mut slices = pin!(slices(model.clone(), first, start, self.options.workers, move |slice, events| {
+                (slice, sort_by_delivery(events))
             }));
             let mut last_sent = Instant::now();
-            while let Some((slice, moments)) = slices.next().await.transpose()? {
-                let mut at = place.take().map_or(0, |place| place.index.min(moments.len()));
+            while let Some((slice, events)) = slices.next().await.transpose()? {
+                let mut at = place.take().map_or(0, |place| place.index.min(events.len()));
                 let mut finished = slice * model.slice_micros >= until;
-                while at < moments.len() || finished {
+                while at < events.len() || finished {
                     let due = clock.micros().min(until - 1);
                     let most = (end - done).min(self.max_batch_rows as u64) as usize;
-                    let due = moments[at..].iter().take(most).take_while(|moment| moment.delivered <= due).count();
-                    let records = spell(&model, &moments[at..at + due], &split, done);
-                    finished |= records.len() < due || moments.get(at).is_some_and(|moment| moment.delivered >= until);
+                    let due = events[at..].iter().take(most).take_while(|event| event.delivered <= due).count();
+                    let records = spell(&model, &events[at..at + due], &split, done);
+                    finished |= records.len() < due || events.get(at).is_some_and(|event| event.delivered >= until);
                     at += records.len();
                     done += records.len() as u64;
                     finished |= done == end;
                     if !records.is_empty() || finished {
-                        let mark = places.mark(Place { slice, index: at });
+                        let mark = marks.encode(EventIndex { slice, index: at });
                         last_sent = Instant::now();
                         yield batch(records, &split, done, finished, mark);
                     } else if last_sent.elapsed() >= IDLE {
@@ -118,7 +118,7 @@ impl Source for ShopSource {
                     if finished {
                         return;
                     }
-                    if let Some(next) = moments.get(at) && due < most {
+                    if let Some(next) = events.get(at) && due < most {
                         let wait = clock.wait(next.delivered);
                         if next.delivered > clock.micros() {
                             sleep(wait).await;
@@ -131,16 +131,16 @@ impl Source for ShopSource {
     }
 }
 
-/// The events of the moments, as long as they can be spelled out.
-fn spell(model: &Model, moments: &[Moment], split: &Split, done: u64) -> Vec<Record<Event>> {
-    let records = (done..).zip(moments).map_while(|(done, moment)| {
+/// The events of the events, as long as they can be spelled out.
+fn spell(model: &Model, events: &[SimulatedEvent], split: &Split, done: u64) -> Vec<Record<Event>> {
+    let records = (done..).zip(events).map_while(|(done, event)| {
         let origin = Origin {
             split: split.clone(),
             record: done + 1,
             byte_offset: done,
             raw: Bytes::new(),
         };
-        let value = model.event(moment)?;
+        let value = model.event(event)?;
         Some(Record {
             value,
             origin: Some(origin),

@@ -19,7 +19,7 @@ Examples:
   The last week, then live
       ecom-gen --output data --from 7d
   A day every 24 minutes, with some dirt, and the truth about it in a manifest
-      ecom-gen --output data --speed 60 --dirt light --truth
+      ecom-gen --output data --speed 60 --dirt light --manifest
   The same files again, to the byte
       ecom-gen --output a --seed 7 --from 2026-11-01 --to 2026-11-02
       ecom-gen --output b --seed 7 --from 2026-11-01 --to 2026-11-02 --workers 1
@@ -54,8 +54,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Measure the files of a directory, and hold them against what real shops are like
     Profile(ProfileArgs),
-    /// Print the numbers of the model as JSON, to be changed and given with --habits
-    Habits {
+    /// Print the numbers of the model as JSON, to be changed and given with --parameters
+    ModelParameters {
         /// Those of a wholesale shop
         #[arg(long)]
         wholesale: bool,
@@ -139,7 +139,7 @@ pub(crate) struct GenerateArgs {
     /// Write a manifest beside the files: what is in them, and each fault with the reason that an ingest must give. It
     /// counts on one that refuses no time for its age; ecom-ingest does before 2000 and more than a day ahead
     #[arg(long, help_heading = "Files")]
-    pub(crate) truth: bool,
+    pub(crate) manifest: bool,
 
     /// Version of the events' UUIDs: v4 or v7
     #[arg(long, value_name = "VERSION", help_heading = "Files", default_value = "v7", value_parser = units::id_version)]
@@ -153,7 +153,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::count)]
     pub(crate) products: Option<u64>,
 
-    /// How many people shop here at a time [default: as the rate and the habits make it]
+    /// How many people shop here at a time [default: as the rate and the parameters make it]
     #[arg(long, value_name = "N", help_heading = "Shop", value_parser = units::positive_count)]
     pub(crate) shoppers: Option<NonZeroU64>,
 
@@ -162,14 +162,14 @@ pub(crate) struct GenerateArgs {
     #[arg(long = "scenario", value_name = "SCENARIO", help_heading = "Shop")]
     pub(crate) scenarios: Vec<ScenarioArg>,
 
-    /// Takes a shop's habits from a profile of its files (see `ecom-gen profile`), and its size where --rate and --products
+    /// Takes a shop's parameters from a profile of its files (see `ecom-gen profile`), and its size where --rate and --products
     /// don't say it
-    #[arg(long, value_name = "FILE", help_heading = "Shop", conflicts_with = "habits")]
+    #[arg(long, value_name = "FILE", help_heading = "Shop", conflicts_with = "parameters")]
     pub(crate) like: Option<PathBuf>,
 
-    /// Takes the numbers of the model from a JSON file; what it leaves out is as usual (see `ecom-gen habits`)
+    /// Takes the numbers of the model from a JSON file; what it leaves out is as usual (see `ecom-gen parameters`)
     #[arg(long, value_name = "FILE", help_heading = "Shop")]
-    pub(crate) habits: Option<PathBuf>,
+    pub(crate) parameters: Option<PathBuf>,
 }
 
 impl GenerateArgs {
@@ -215,7 +215,7 @@ mod tests {
         for words in [
             "ecom-gen profile d",
             "ecom-gen profile d --json --zone -03:30",
-            "ecom-gen habits --wholesale",
+            "ecom-gen parameters --wholesale",
         ] {
             Args::try_parse_from(words.split_whitespace()).unwrap();
         }

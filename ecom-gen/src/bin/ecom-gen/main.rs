@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
     let done = match args.command {
         None => generate(&args.generate).await,
         Some(Command::Profile(args)) => print::print(&args),
-        Some(Command::Habits { wholesale }) => print::print_habits(wholesale),
+        Some(Command::ModelParameters { wholesale }) => print::print_parameters(wholesale),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

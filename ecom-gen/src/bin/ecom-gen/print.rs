@@ -3,7 +3,7 @@
 
 use std::io::{Write, stdout};
 
-use ecom_gen::Habits;
+use ecom_gen::ModelParameters;
 use ecom_gen::profile::{ReadOptions, read_dir};
 use ecom_stream::{Error, ErrorKind, Result};
 
@@ -26,14 +26,14 @@ pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
     }
 }
 
-pub(crate) fn print_habits(wholesale: bool) -> Result<()> {
-    let habits = if wholesale {
-        Habits::wholesale()
+pub(crate) fn print_parameters(wholesale: bool) -> Result<()> {
+    let parameters = if wholesale {
+        ModelParameters::wholesale()
     } else {
-        Habits::default()
+        ModelParameters::default()
     };
-    let json = serde_json::to_string_pretty(&habits);
-    print_text(&json.map_err(|err| Error::new(ErrorKind::Sink, "can't print the habits").caused_by(err))?)
+    let json = serde_json::to_string_pretty(&parameters);
+    print_text(&json.map_err(|err| Error::new(ErrorKind::Sink, "can't print the parameters").caused_by(err))?)
 }
 
 /// A reader that has seen enough, like `head`, is no error.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ecom_gen::profile::{Profile, Volume};
-use ecom_gen::{FilePlan, Habits, Pace, Rate, Shop, ShopBuilder, ShopFiles};
+use ecom_gen::{ModelParameters, Pace, Rate, RollingPolicy, Shop, ShopBuilder, ShopFiles};
 use ecom_stream::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -27,7 +27,7 @@ pub(crate) struct Run {
     pace: Pace,
     until: Option<OffsetDateTime>,
     events: Option<u64>,
-    plan: FilePlan,
+    rolling: RollingPolicy,
     /// What must be added for the command to go on where it stopped, if it doesn't say when the shop begins.
     goes_on_with: Option<String>,
 }
@@ -64,8 +64,8 @@ impl Run {
             .products(products(args, volume)?)
             .zone(args.zone.clone())
             .ids(args.ids)
-            .habits(habits(args, profile.as_ref())?)
-            .map_err(|err| wrong("there is no shop with these habits").caused_by(err))?
+            .parameters(parameters(args, profile.as_ref())?)
+            .map_err(|err| wrong("there is no shop with these parameters").caused_by(err))?
             .delivery(args.dirt.delivery);
         if let Some(shoppers) = args.shoppers {
             shop = shop.shoppers(shoppers.get());
@@ -108,7 +108,7 @@ impl Run {
             pace,
             until: to,
             events,
-            plan: plan(args, pace, start, now),
+            rolling: rolling_policy(args, pace, start, now),
             goes_on_with,
         })
     }
@@ -116,12 +116,12 @@ impl Run {
     pub(crate) fn source(&self, args: &GenerateArgs) -> ShopFiles {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ShopFiles::new(self.shop.clone())
-            .plan(self.plan.clone())
+            .rolling(self.rolling.clone())
             .pace(self.pace)
             .until(self.until)
             .events(self.events)
             .dirt(args.dirt.dirt)
-            .truth(args.truth)
+            .manifest(args.manifest)
             .workers(
                 args.workers
                     .map_or(cores, |workers| usize::try_from(workers.get()).unwrap_or(usize::MAX)),
@@ -169,16 +169,16 @@ impl Run {
     }
 }
 
-fn plan(args: &GenerateArgs, pace: Pace, start: OffsetDateTime, now: OffsetDateTime) -> FilePlan {
+fn rolling_policy(args: &GenerateArgs, pace: Pace, start: OffsetDateTime, now: OffsetDateTime) -> RollingPolicy {
     let rows = args.rows_per_file.map(u64::from);
-    let plan = FilePlan::default().max_rows(rows.unwrap_or(u64::MAX));
+    let policy = RollingPolicy::default().max_rows(rows.unwrap_or(u64::MAX));
     let usual = || Duration::from_secs(1)..=Duration::from_secs(3);
     match (pace, &args.every) {
-        (Pace::Times(speed), every) => plan.every(scaled(every.clone().unwrap_or_else(usual), speed)),
-        (_, Some(every)) => plan.every(every.clone()),
-        (Pace::AsFastAsPossible, None) => plan.every(None).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
-        (_, None) if start < now => plan.every_from(now).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
-        (_, None) => plan,
+        (Pace::Times(speed), every) => policy.every(scaled(every.clone().unwrap_or_else(usual), speed)),
+        (_, Some(every)) => policy.every(every.clone()),
+        (Pace::AsFastAsPossible, None) => policy.every(None).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
+        (_, None) if start < now => policy.every_from(now).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
+        (_, None) => policy,
     }
 }
 
@@ -205,22 +205,25 @@ fn profile(path: &Path) -> Result<Profile> {
     Profile::from_json(&read(path)?).map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))
 }
 
-fn habits(args: &GenerateArgs, like: Option<&Profile>) -> Result<Habits> {
+fn parameters(args: &GenerateArgs, like: Option<&Profile>) -> Result<ModelParameters> {
     let is_wholesale = args.scenarios.contains(&ScenarioArg::Wholesale);
-    if is_wholesale && (args.habits.is_some() || like.is_some()) {
-        return Err(wrong("--scenario wholesale has habits of its own")
-            .hint("leave it out, or --habits and --like; `ecom-gen habits --wholesale` prints them"));
+    if is_wholesale && (args.parameters.is_some() || like.is_some()) {
+        return Err(wrong("--scenario wholesale has parameters of its own")
+            .hint("leave it out, or --parameters and --like; `ecom-gen parameters --wholesale` prints them"));
     }
-    let habits = match (&args.habits, like) {
+    let parameters = match (&args.parameters, like) {
         (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
-            let what = format!("{} has no habits as `ecom-gen habits` prints them", path.display());
+            let what = format!(
+                "{} has no parameters as `ecom-gen parameters` prints them",
+                path.display()
+            );
             wrong(what).caused_by(err)
         })?,
-        (None, Some(profile)) => Habits::like(profile),
-        (None, None) if is_wholesale => Habits::wholesale(),
-        (None, None) => Habits::default(),
+        (None, Some(profile)) => ModelParameters::calibrated_to(profile),
+        (None, None) if is_wholesale => ModelParameters::wholesale(),
+        (None, None) => ModelParameters::default(),
     };
-    Ok(if args.steady { habits.steady() } else { habits })
+    Ok(if args.steady { parameters.steady() } else { parameters })
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -311,17 +314,23 @@ mod tests {
 
     #[test]
     fn files_of_the_past_are_cut_by_rows_and_others_by_time() {
-        let plan = |words| run(words).unwrap().plan;
+        let plan = |words| run(words).unwrap().rolling;
         let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
-        assert_eq!(plan(""), FilePlan::default());
-        assert_eq!(plan("--from 1h"), FilePlan::default().every_from(NOW).max_rows(100_000));
-        assert_eq!(plan("--events 10k"), FilePlan::default().every(None).max_rows(100_000));
+        assert_eq!(plan(""), RollingPolicy::default());
+        assert_eq!(
+            plan("--from 1h"),
+            RollingPolicy::default().every_from(NOW).max_rows(100_000)
+        );
+        assert_eq!(
+            plan("--events 10k"),
+            RollingPolicy::default().every(None).max_rows(100_000)
+        );
         assert_eq!(
             plan("--events 10k --every 2s"),
-            FilePlan::default().every(seconds(2, 2))
+            RollingPolicy::default().every(seconds(2, 2))
         );
-        assert_eq!(plan("--speed 60"), FilePlan::default().every(seconds(60, 180)));
-        assert_eq!(plan("--rows-per-file 5"), FilePlan::default().max_rows(5));
+        assert_eq!(plan("--speed 60"), RollingPolicy::default().every(seconds(60, 180)));
+        assert_eq!(plan("--rows-per-file 5"), RollingPolicy::default().max_rows(5));
     }
 
     #[test]
@@ -331,8 +340,8 @@ mod tests {
             "--from 1h --to 2h",
             "--from 1s --to now --events 1G",
             "--like /nowhere",
-            "--habits /",
-            "--habits / --scenario wholesale",
+            "--parameters /",
+            "--parameters / --scenario wholesale",
             "--products 34M",
             "--from 5000y --to now --events 10",
             "--to 7d --speed 10 --events 10",

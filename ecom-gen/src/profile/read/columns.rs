@@ -2,7 +2,7 @@ use csv::StringRecord;
 use ecom_stream::{Event, EventType, Price};
 
 use super::rfc3339;
-use crate::profile::event_ref::Seen;
+use crate::profile::event_ref::EventRef;
 
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 256;
@@ -32,7 +32,7 @@ impl Columns {
 
     /// The event of a record. What makes one is what [`Rules`](ecom_stream::Rules) say, but for times ahead of the clock,
     /// which would make a profile depend on when it is made.
-    pub(super) fn seen<'a>(&self, record: &'a StringRecord) -> Option<Seen<'a>> {
+    pub(super) fn event<'a>(&self, record: &'a StringRecord) -> Option<EventRef<'a>> {
         if record.len() != self.fields {
             return None;
         }
@@ -62,7 +62,7 @@ impl Columns {
         if is_too_long || is_priceless || !(1..=MAX_QUANTITY).contains(&quantity) {
             return None;
         }
-        Some(Seen {
+        Some(EventRef {
             event_id: id.map(event_id),
             micros: rfc3339::micros(time?).filter(|&micros| micros >= EARLIEST_MICROS)?,
             event_type,
@@ -112,14 +112,14 @@ mod tests {
                 false => good,
             });
         columns()
-            .seen(&StringRecord::from(fields.collect::<Vec<_>>()))
+            .event(&StringRecord::from(fields.collect::<Vec<_>>()))
             .is_some()
     }
 
     #[test]
     fn a_good_record_is_seen() {
         let record = StringRecord::from(GOOD.to_vec());
-        let expected = Seen {
+        let expected = EventRef {
             event_id: Some(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057),
             micros: 1_795_426_200_500_000,
             event_type: EventType::Purchase,
@@ -131,7 +131,7 @@ mod tests {
             cents: Some(12_990),
             quantity: 2,
         };
-        assert_eq!(columns().seen(&record), Some(expected));
+        assert_eq!(columns().event(&record), Some(expected));
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
             assert!(!with(name, value), "{name} = {}", value);
         }
         let fewer = StringRecord::from(GOOD[..10].to_vec());
-        assert_eq!(columns().seen(&fewer), None);
+        assert_eq!(columns().event(&fewer), None);
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn read_file(path: &Path, measure: &mut Measure) -> Result<(), ProfileError> {
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(()),
-            Ok(true) => match columns.seen(&record) {
+            Ok(true) => match columns.event(&record) {
                 Some(seen) => measure.add(&seen),
                 None => measure.add_unusable_row(),
             },

@@ -5,19 +5,19 @@ use std::fmt;
 
 pub use self::band::{Band, Unit};
 pub use self::targets::{TARGETS, Target};
-use super::sample_length::Sample;
+use super::sample_length::SampleLength;
 use super::sections::Profile;
 
 /// A profile held against what real shops are like; it displays as a table.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// One line for each target, in the order of [`TARGETS`].
-    pub lines: Vec<Line>,
+    pub lines: Vec<ReportLine>,
 }
 
 /// What became of one target.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct ReportLine {
     /// The target.
     pub target: &'static Target,
     /// What was measured; `None` if the sample has no such value.
@@ -44,14 +44,14 @@ impl Profile {
     pub fn report(&self) -> Report {
         let line = |target: &'static Target| {
             let value = (target.value)(self).filter(|value| value.is_finite());
-            let judged = value.filter(|_| target.sample.fits(self.volume.days));
+            let judged = value.filter(|_| target.sample.is_reached_by(self.volume.days));
             let verdict = match (judged, target.band) {
                 (None, _) => Verdict::TooShort,
                 (Some(_), None) => Verdict::Unjudged,
                 (Some(value), Some(band)) if band.accepts(value) => Verdict::In,
                 (Some(_), Some(_)) => Verdict::Out,
             };
-            Line { target, value, verdict }
+            ReportLine { target, value, verdict }
         };
         Report {
             lines: TARGETS.iter().map(line).collect(),
@@ -75,7 +75,7 @@ impl fmt::Display for Report {
             "measure", "value", "band"
         )?;
         for line in &self.lines {
-            let Line { target, value, verdict } = line;
+            let ReportLine { target, value, verdict } = line;
             let value = value.map_or_else(|| "-".to_owned(), |value| target.unit.write(value));
             let band = target
                 .band
@@ -86,7 +86,7 @@ impl fmt::Display for Report {
                 target.row, target.name
             )?;
             match (verdict, target.note) {
-                (Verdict::TooShort, _) if target.sample == Sample::Any => writeln!(f, "too few events")?,
+                (Verdict::TooShort, _) if target.sample == SampleLength::Any => writeln!(f, "too few events")?,
                 (Verdict::TooShort, _) => writeln!(f, "needs {}", target.sample)?,
                 (_, "") => writeln!(f, "{verdict}")?,
                 (_, note) => writeln!(f, "{verdict:<7}  {note}")?,

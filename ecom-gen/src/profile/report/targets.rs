@@ -1,10 +1,10 @@
 use Band::{Above, AtLeast, AtMost, Within};
-use Sample::{Day, Month, Week, Year};
+use SampleLength::{Day, Month, Week, Year};
 use Unit::{Days, Number, Percent, Seconds};
 use ecom_stream::EventType;
 
 use super::band::{Band, Unit};
-use crate::profile::sample_length::Sample;
+use crate::profile::sample_length::SampleLength;
 use crate::profile::sections::Profile;
 
 /// What a real shop's events are like in one respect.
@@ -19,7 +19,7 @@ pub struct Target {
     /// Which values are accepted; `None` if any is, since shops differ or it can be set.
     pub band: Option<Band>,
     /// How long a sample it needs.
-    pub sample: Sample,
+    pub sample: SampleLength,
     /// Where the band is from, if it is not the one that the table accepts.
     pub note: &'static str,
     /// The value in a profile; `None` if it has none.
@@ -33,7 +33,7 @@ impl Target {
             name,
             unit,
             band: Some(band),
-            sample: Sample::Any,
+            sample: SampleLength::Any,
             note: "",
             value,
         }
@@ -46,7 +46,7 @@ impl Target {
         }
     }
 
-    const fn needs(self, sample: Sample) -> Self {
+    const fn needs(self, sample: SampleLength) -> Self {
         Self { sample, ..self }
     }
 

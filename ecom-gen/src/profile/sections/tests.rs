@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::profile::Unit;
-use crate::profile::event_ref::Seen;
+use crate::profile::event_ref::EventRef;
 use crate::profile::fixtures::{DAY, cart, measure, purchase, small_shop, view};
 
 #[test]
@@ -41,7 +41,7 @@ fn no_text_of_the_events_is_in_it_but_for_categories_of_many() {
     let users: Vec<String> = (0..10).map(|number: u32| format!("user-{number}")).collect();
     let mut events = Vec::new();
     for (number, user) in (0..).zip(&users) {
-        let seen = Seen {
+        let seen = EventRef {
             event_id: Some(0x5ec_4e7),
             brand: Some("secret brand"),
             category: Some("known.to.many"),
@@ -50,7 +50,7 @@ fn no_text_of_the_events_is_in_it_but_for_categories_of_many() {
         let rare = Some(if number == 0 { "secret.category" } else { "secret.too" });
         events.extend([
             seen,
-            Seen {
+            EventRef {
                 micros: seen.micros + 1,
                 category: rare,
                 ..seen
@@ -77,11 +77,11 @@ prop_compose! {
     /// arrival.
     fn events()(
         steps in prop::collection::vec((0..40 * DAY, 0..5_usize, 0..3_usize, 0..8_usize, 0..4_usize), 1..120),
-    ) -> Vec<Seen<'static>> {
+    ) -> Vec<EventRef<'static>> {
         const NAMES: [&str; 15] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"];
-        let mut events: Vec<Seen<'_>> = steps.into_iter().map(|(seconds, user, session, product, event_type)| {
+        let mut events: Vec<EventRef<'_>> = steps.into_iter().map(|(seconds, user, session, product, event_type)| {
             let make = [view, view, cart, purchase][event_type];
-            Seen {
+            EventRef {
                 category: Some(NAMES[product / 2]),
                 cents: Some(100 + product as i64),
                 ..make(seconds, NAMES[user], NAMES[user * 3 + session], NAMES[product])

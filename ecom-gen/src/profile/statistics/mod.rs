@@ -10,4 +10,4 @@ pub use concentration::{gini, slope, top_share, zipf_exponent};
 pub use goodness_of_fit::{chi_square, ks_normal};
 pub use log_normal::LogNormal;
 pub use moments::Moments;
-pub use summary::{Spread, quantile};
+pub use summary::{SummaryStatistics, quantile};

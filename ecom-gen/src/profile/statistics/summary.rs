@@ -5,7 +5,7 @@ use super::moments::Moments;
 /// How a quantity is spread over a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spread {
+pub struct SummaryStatistics {
     /// How many values there are.
     pub count: u64,
     /// Their mean.
@@ -28,7 +28,7 @@ pub struct Spread {
     pub max: f64,
 }
 
-impl Spread {
+impl SummaryStatistics {
     /// The spread of `values`, which get sorted; `None` if there are none.
     pub fn of(values: &mut [f64]) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
@@ -73,10 +73,10 @@ mod tests {
 
     #[test]
     fn a_spread_sorts_for_itself() {
-        let spread = Spread::of(&mut [3.0, 1.0, 2.0, 5.0, 4.0]).unwrap();
+        let spread = SummaryStatistics::of(&mut [3.0, 1.0, 2.0, 5.0, 4.0]).unwrap();
         assert_eq!((spread.count, spread.mean, spread.median), (5, 3.0, 3.0));
         assert_eq!((spread.p25, spread.p75, spread.max), (2.0, 4.0, 5.0));
         assert!((spread.sd - 2.5_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(Spread::of(&mut []), None);
+        assert_eq!(SummaryStatistics::of(&mut []), None);
     }
 }

@@ -6,7 +6,7 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
-use crate::parameters::Habits;
+use crate::parameters::ModelParameters;
 use crate::rate::Rate;
 use crate::shop::{Delivery, IdVersion, Scenario};
 
@@ -44,8 +44,8 @@ fn a_seed_gives_the_same_events_for_ever() {
 fn every_parameter_matters() {
     let of = |shop: ShopBuilder| digest(shop.build().take(3_000));
     let base = || slow(1, START);
-    let mut habits = Habits::default();
-    habits.visits.same_product = 0.3;
+    let mut parameters = ModelParameters::default();
+    parameters.visits.same_product = 0.3;
     let delivery = Delivery {
         late: 0.2,
         ..Delivery::default()
@@ -63,7 +63,7 @@ fn every_parameter_matters() {
         of(base().products(600)),
         of(base().shoppers(500)),
         of(base().zone("+05:00".parse().unwrap())),
-        of(base().habits(habits).unwrap()),
+        of(base().parameters(parameters).unwrap()),
         of(base().delivery(delivery)),
         of(base().delivery(Delivery::exact())),
         of(base().scenario(campaign)),
@@ -144,10 +144,16 @@ fn events_are_sound_and_in_order() {
 
 #[test]
 fn the_rate_is_that_of_a_week_and_right_from_the_start() {
-    let habits = Habits::default().steady();
+    let parameters = ModelParameters::default().steady();
     let rate = Rate::per_second(200.0).unwrap();
     let shop = Shop::builder(11, START).rate(rate).delivery(Delivery::exact());
-    let events: Vec<Event> = shop.clone().habits(habits).unwrap().build().take(100_000).collect();
+    let events: Vec<Event> = shop
+        .clone()
+        .parameters(parameters)
+        .unwrap()
+        .build()
+        .take(100_000)
+        .collect();
     for (first, last) in [(0, 20_000), (50_000, 99_999)] {
         let took = events[last].event_time - events[first].event_time;
         let rate = (last - first) as f64 / took.as_seconds_f64();

@@ -3,19 +3,24 @@ use std::collections::HashSet;
 use time::macros::datetime;
 
 use super::*;
-use crate::parameters::Habits;
+use crate::parameters::ModelParameters;
 use crate::shop::iterator::Shop;
 
 #[test]
 fn in_the_longest_visit_each_event_has_its_number() {
     let mut model = Model::new(&Shop::builder(1, datetime!(2026-11-01 12:00 UTC)));
-    model.habits = Habits::default();
-    let visits = &mut model.habits.visits;
-    (visits.single, visits.views_mu, visits.views_sigma) = (0.0, 9.5, 0.0);
+    model.parameters = ModelParameters::default();
+    let visits = &mut model.parameters.visits;
+    (visits.bounce_rate, visits.views_mu, visits.views_sigma) = (0.0, 9.5, 0.0);
     (visits.gap_mu, visits.gap_sigma) = (-10.0, 0.0);
-    let buying = &mut model.habits.buying;
-    (buying.cart, buying.another, buying.come_back, buying.replenish) = (1.0, 0.98, 0.0, 0.0);
-    model.habits.check().unwrap();
+    let buying = &mut model.parameters.buying;
+    (
+        buying.add_to_cart,
+        buying.add_another,
+        buying.return_to_cart,
+        buying.replenish,
+    ) = (1.0, 0.98, 0.0, 0.0);
+    model.parameters.check().unwrap();
     let mut events = Vec::new();
     for index in 0..10 {
         events.clear();
