@@ -1,8 +1,9 @@
-//! A shop that is simulated: a seeded source of e-commerce events.
+//! A simulated shop: a seeded, reproducible source of e-commerce events.
 //!
-//! A model, not dice: [`Shop`] has a [`Catalogue`] with a tree of categories, and shoppers with tastes who come, look
-//! around in a category, fill a basket and sometimes buy. The same seed, start and options give the same events, to the
-//! byte, on every machine, however they are paced and cut into batches.
+//! [`Shop`] simulates shoppers rather than drawing independent random events. It has a [`Catalogue`] with a tree of
+//! categories, and shoppers with preferences who visit, browse a category, fill a cart and sometimes buy. The same
+//! seed, start and options give the same events on every machine, byte for byte. The [`Pace`], the number of workers
+//! and the size of the batches have no influence on them.
 //!
 //! ```
 //! use ecom_gen::{Delivery, Pace, Shop, ShopSource};
@@ -11,7 +12,7 @@
 //! use time::macros::datetime;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
-//! // Unless it is told otherwise, a shop sends one event in a thousand twice.
+//! // By default a shop sends one event in a thousand twice; this one sends each event once.
 //! let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).products(500).delivery(Delivery::exact());
 //! let sink = MemorySink::new("doc");
 //! ShopSource::new(shop).pace(Pace::AsFastAsPossible).events(2_000).to(sink.clone()).run().await?;
@@ -23,11 +24,17 @@
 //! # Ok(()) }
 //! ```
 //!
+//! - [`Shop`] is an iterator of events, and [`ShopSource`] is a source of them for a pipeline.
+//! - [`ShopFiles`] is a source of CSV files, and [`FilesSink`] writes them to a directory. [`Dirt`] adds faults to the files,
+//!   and a [`Manifest`] lists every fault and what a correct ingest must store.
+//! - [`ModelParameters`] sets how shoppers behave and what is sold.
+//! - [`profile`] measures any shop's events and compares them with what was published about real shops.
+//!
 //! # Features
 //!
 //! | feature | |
 //! |---|---|
-//! | `cli`, on by default | the program `ecom-gen` and what it needs; the library alone wants `default-features = false` |
+//! | `cli`, on by default | the program `ecom-gen` and its dependencies; turn it off with `default-features = false` to use the library alone |
 
 mod calibration;
 mod catalogue;

@@ -6,24 +6,25 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-/// The time zone in which a shop has its days: a name such as `Europe/Berlin`, or an offset such as `+02:00`.
+/// A time zone: an IANA name such as `Europe/Berlin`, or an offset such as `+02:00`. A shop's hours and weekdays are
+/// those of its zone.
 ///
-/// The rules of the zones are compiled in, so that a shop doesn't depend on the machine.
+/// The time zone database is compiled in, so a shop does not depend on the machine it runs on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
-/// What names no [`Zone`].
+/// A text that is not a [`Zone`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no time zone: write a name such as Europe/Berlin, or an offset such as +02:00")]
+#[error("{0:?} is not a time zone: write an IANA name such as Europe/Berlin, or an offset such as +02:00")]
 pub struct ZoneError(String);
 
 impl Zone {
-    /// Coordinated universal time.
+    /// Coordinated universal time (UTC).
     pub const UTC: Self = Self(TimeZone::UTC);
 
-    /// Seconds to add to UTC for the local time.
+    /// The seconds to add to UTC to get the local time.
     pub(crate) fn offset_seconds(&self, unix_micros: i64) -> i64 {
-        // Beyond the years that jiff knows no zone is known either.
+        // jiff has no offsets outside its range of years.
         Timestamp::from_microsecond(unix_micros).map_or(0, |at| i64::from(self.0.to_offset(at).seconds()))
     }
 }
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zones_are_read_and_shown() {
+    fn zones_round_trip() {
         for (text, shown) in [
             ("UTC", "UTC"),
             ("Europe/Berlin", "Europe/Berlin"),

@@ -1,16 +1,19 @@
+//! The products of one category, ranked by popularity.
+
 use std::ops::Range;
 
 use crate::parameters::ProductParameters;
 
-/// The products of one category, the most popular first: popularity falls with 1 / (rank + head) ^ zipf.
+/// The products of one category, the most popular first. Popularity is 1 / (rank + offset) ^ exponent: the
+/// Zipf-Mandelbrot law.
 #[derive(Debug, Clone)]
 pub(super) struct CategoryRanking {
     first: u32,
-    /// Which share of the visits is to this category or to one before it.
+    /// Share of all visits that go to this category or to one before it.
     pub(super) cumulative_visits: f64,
-    /// Which share of the category's visits is to this rank or to one before it.
+    /// Share of the category's visits that go to this rank or to one before it.
     cumulative: Vec<f64>,
-    /// For each of as many equal parts of [0, 1) as there are ranks, the rank on which its start falls.
+    /// [0, 1) is divided into as many equal parts as there are ranks: for each part, the rank at its start.
     lookup: Vec<u32>,
 }
 
@@ -56,12 +59,12 @@ impl CategoryRanking {
         self.first + rank as u32
     }
 
-    /// The share of the category's draws that a rank has.
+    /// The share of the category's draws that go to a rank.
     pub(super) fn share(&self, rank: usize) -> f64 {
         self.cumulative[rank] - if rank == 0 { 0.0 } else { self.cumulative[rank - 1] }
     }
 
-    /// How popular a rank is, in relation to the last one.
+    /// The popularity of a rank, relative to the last rank.
     pub(super) fn popularity(&self, rank: usize) -> f64 {
         self.share(rank) / self.share(self.cumulative.len() - 1)
     }

@@ -1,20 +1,22 @@
+//! The made-up brands, product names and prices of a general shop, by department.
+
 use crate::parameters::CategoryParameters;
 
-/// Things of one kind.
+/// A group of similar products: the data from which products of a category are made.
 pub(super) struct Department {
-    /// `None` for those that the shop has never put into its tree.
+    /// The category; `None` for departments that have no category.
     pub(super) category: Option<&'static str>,
-    /// How many visits begin here, and how many products there are, in relation to the others.
+    /// The number of visits that begin here and of products, relative to the other departments.
     pub(super) visits: f64,
-    /// The mean and the deviation of the logarithm of the price.
+    /// The mean and the standard deviation of the logarithm of the price.
     pub(super) log_price: (f64, f64),
-    /// The most common first. Made up, like everything here.
+    /// The brands, the most common first. They are made up, like everything here.
     pub(super) brands: &'static [&'static str],
     pub(super) nouns: &'static [&'static str],
-    /// Whether a model is named after the noun.
+    /// Whether the name of a product ends with a model number.
     pub(super) has_models: bool,
     pub(super) variants: &'static [&'static str],
-    /// The number of the department, in this list, of what is bought with it.
+    /// The index in [`DEPARTMENTS`] of what is bought together with these products.
     pub(super) related: u16,
 }
 
@@ -31,7 +33,8 @@ const PACKS: &[&str] = &["pack of 2", "pack of 3", "250 ml", "500 ml", "1 l", "\
 const STATIONERY: &[&str] = &["pack of 2", "pack of 3", "pack of 10", "blue", "green", "gift edition"];
 const NONE: &[&str] = &[];
 
-/// What a category that somebody else names is filled with: what this shop has under the same first word, or something.
+/// The department whose data fill a category: the one at the same index if its category is the same, or else one with
+/// the same top level, or else [`ANYTHING`].
 pub(super) fn department_for(number: u16, category: &CategoryParameters) -> &'static Department {
     let own = DEPARTMENTS
         .get(usize::from(number))

@@ -1,4 +1,4 @@
-//! What the shop sells.
+//! The catalogue: the products of a shop, by category.
 
 mod category_ranking;
 mod departments;
@@ -13,19 +13,19 @@ pub use self::product::Product;
 use crate::parameters::{CategoryParameters, ProductParameters};
 use crate::random::{Purpose, Seed, ShopRng, lognormal, mix, unit};
 
-/// The products of a shop, by category, with brands, names and prices that fit.
+/// The products of a shop, by category, with brands, names and prices that fit the category.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     products: Vec<Product>,
     rankings: Vec<CategoryRanking>,
-    /// The end of each product's text in `csv`.
+    /// Where each product's text ends in `csv`.
     csv_ends: Vec<u32>,
-    /// The four fields of each product as they stand in CSV, which is four fifths of the work of writing an event.
+    /// The product columns of each product as CSV text. Writing them anew for each event would take most of the time.
     csv: Vec<u8>,
 }
 
 impl Catalogue {
-    /// The catalogue of the shop of that seed: `products` products, at least one in each category.
+    /// The catalogue for a seed: `products` products, and at least one in each category.
     pub(crate) fn new(seed: Seed, products: u32, parameters: &ProductParameters) -> Self {
         let mut rng = seed.rng(Purpose::Catalogue, 0);
         let of_general_shop;
@@ -68,7 +68,7 @@ impl Catalogue {
         catalogue
     }
 
-    /// Every product, by category, the popular ones first.
+    /// All products by category, the most popular first.
     pub fn products(&self) -> &[Product] {
         &self.products
     }
@@ -77,14 +77,14 @@ impl Catalogue {
         &self.products[index as usize]
     }
 
-    /// `product_id,product_name,category,brand` as they stand in CSV.
+    /// The CSV text of `product_id,product_name,category,brand`.
     pub(crate) fn csv(&self, index: u32) -> &[u8] {
         let index = index as usize;
         let start = if index == 0 { 0 } else { self.csv_ends[index - 1] };
         &self.csv[start as usize..self.csv_ends[index] as usize]
     }
 
-    /// The category that a visit goes to, for a number drawn from [0, 1).
+    /// The category of a visit, for a number drawn from [0, 1).
     pub(crate) fn category(&self, unit: f64) -> u16 {
         let at = self
             .rankings
@@ -92,12 +92,12 @@ impl Catalogue {
         at.min(self.rankings.len() - 1) as u16
     }
 
-    /// A product of the category, the popular ones more often, for a number drawn from [0, 1).
+    /// A product of the category, for a number drawn from [0, 1). Popular products are drawn more often.
     pub(crate) fn product_in(&self, category: u16, unit: f64) -> u32 {
         self.rankings[usize::from(category)].product(unit)
     }
 
-    /// The product of the category that appeals most, of some that follow from `key`.
+    /// Draws four products of the category by `key`, and returns the most appealing of them.
     pub(crate) fn most_appealing_in(&self, category: u16, key: u64) -> u32 {
         let drawn = [key, mix(key ^ 1), mix(key ^ 2), mix(key ^ 3)].map(|key| self.product_in(category, unit(key)));
         let appeal = |index: u32| self.product(index).appeal;
@@ -107,7 +107,7 @@ impl Catalogue {
             .unwrap_or(drawn[0])
     }
 
-    /// How readily each product is bought: 1 on average over the views.
+    /// Sets how readily each product is bought; the average over all views is 1.
     fn assign_appeal(&mut self, parameters: &ProductParameters, rng: &mut ShopRng) {
         for ranking in &self.rankings {
             let range = ranking.range();
@@ -124,8 +124,8 @@ impl Catalogue {
         }
     }
 
-    /// Each product goes with two others: its twin in the same category, which sells about as often, and something of the
-    /// category that goes with its own.
+    /// Relates each product to two others: one of the same category that sells about as often, and one of the category
+    /// that is bought together with its own.
     fn relate_products(&mut self, seed: Seed) {
         for ranking in &self.rankings {
             let sold =
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn products_look_like_products() {
+    fn products_have_plausible_fields() {
         let catalogue = catalogue(7, 10_000);
         let products = catalogue.products();
         assert_eq!(products.len(), 10_000);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shop_of_any_size_has_every_category() {
+    fn a_shop_of_any_size_has_all_categories() {
         for products in [0, 1, 30, 1_000] {
             let catalogue = catalogue(1, products);
             assert!(catalogue.products().len() >= DEPARTMENTS.len());
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn categories_can_be_given() {
+    fn categories_of_the_parameters_are_used() {
         let mut parameters = ProductParameters::default();
         for name in [Some("books.crime"), None, Some("electronics.radio")] {
             parameters.categories.push(CategoryParameters {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_for_csv_has_four_fields() {
+    fn the_csv_text_has_four_fields() {
         let catalogue = catalogue(7, 1_000);
         for (index, product) in (0..).zip(catalogue.products()) {
             let mut reader = csv::ReaderBuilder::new()

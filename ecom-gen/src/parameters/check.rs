@@ -1,8 +1,8 @@
-//! Whether a shop can be like that.
+//! Checks that every parameter is in its range.
 
 use super::model::ModelParameters;
 
-/// What is wrong with [`ModelParameters`].
+/// A parameter of [`ModelParameters`] that is out of range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{what} is {value}: {rule}")]
 pub struct ParameterError {
@@ -12,11 +12,11 @@ pub struct ParameterError {
 }
 
 impl ModelParameters {
-    /// Whether a shop can be like that.
+    /// Checks that every parameter is in its range.
     ///
     /// # Errors
     ///
-    /// When a number is not in its range: a share from 0 to 1, say.
+    /// If a parameter is out of range: a probability outside 0 to 1, for example. The error names the parameter.
     pub fn check(&self) -> Result<(), ParameterError> {
         let Self {
             visits,
@@ -44,14 +44,14 @@ impl ModelParameters {
             ("products.without_brand", products.without_brand),
             ("products.zero_price", products.zero_price),
         ] {
-            within(what, share, 0.0, 1.0, "a share is from 0 to 1")?;
+            within(what, share, 0.0, 1.0, "a share must be between 0 and 1")?;
         }
         within(
             "buying.add_another",
             buying.add_another,
             0.0,
             0.98,
-            "it is from 0 to 0.98",
+            "it must be between 0 and 0.98",
         )?;
         for (what, sigma) in [
             ("visits.views_sigma", visits.views_sigma),
@@ -62,7 +62,13 @@ impl ModelParameters {
             ("shoppers.lifetime_days_sigma", shoppers.lifetime_days_sigma),
             ("products.appeal_sigma", products.appeal_sigma),
         ] {
-            within(what, sigma, 0.0, 4.0, "a deviation of logarithms is from 0 to 4")?;
+            within(
+                what,
+                sigma,
+                0.0,
+                4.0,
+                "the standard deviation of a logarithm must be between 0 and 4",
+            )?;
         }
         for (what, mu) in [
             ("visits.views_mu", visits.views_mu),
@@ -71,16 +77,22 @@ impl ModelParameters {
             ("buying.quantity_mu", buying.quantity_mu),
             ("shoppers.lifetime_days_mu", shoppers.lifetime_days_mu),
         ] {
-            within(what, mu, -10.0, 10.0, "a mean of logarithms is from -10 to 10")?;
+            within(
+                what,
+                mu,
+                -10.0,
+                10.0,
+                "the mean of a logarithm must be between -10 and 10",
+            )?;
         }
-        let positive = "it is above 0 and at most 1,000";
+        let positive = "it must be between 0.001 and 1,000";
         within("shoppers.visits_a_month", shoppers.visits_a_month, 1e-3, 1e3, positive)?;
         within(
             "shoppers.inequality",
             shoppers.inequality,
             1.0,
             20.0,
-            "it is from 1 to 20",
+            "it must be between 1 and 20",
         )?;
         for (what, exponent) in [
             ("shoppers.loyalty", shoppers.loyalty),
@@ -88,28 +100,28 @@ impl ModelParameters {
             ("shoppers.propensity_damping", shoppers.propensity_damping),
             ("products.appeal_of_popularity", products.appeal_of_popularity),
         ] {
-            within(what, exponent, 0.0, 2.0, "an exponent is from 0 to 2")?;
+            within(what, exponent, 0.0, 2.0, "an exponent must be between 0 and 2")?;
         }
         within(
             "products.zipf_exponent",
             products.zipf_exponent,
             0.0,
             3.0,
-            "it is from 0 to 3",
+            "it must be between 0 and 3",
         )?;
         within(
             "products.zipf_offset",
             products.zipf_offset,
             0.01,
             1e6,
-            "it is from 0.01 to a million",
+            "it must be between 0.01 and 1,000,000",
         )?;
         within(
             "products.brand_inequality",
             products.brand_inequality,
             1.0,
             20.0,
-            "it is from 1 to 20",
+            "it must be between 1 and 20",
         )?;
         let count = products.categories.len() as f64;
         within(
@@ -117,24 +129,24 @@ impl ModelParameters {
             count,
             0.0,
             f64::from(u16::MAX),
-            "there are at most 65,535",
+            "a shop can have at most 65,535 categories",
         )?;
         for category in &products.categories {
-            let visits = "a category has visits above 0";
+            let visits = "the visits of a category must be above 0";
             within("products.categories", category.visits, 1e-12, 1e12, visits)?;
             within(
                 "products.categories",
                 category.price_mu,
                 -4.0,
                 12.0,
-                "price_mu is from -4 to 12",
+                "price_mu must be between -4 and 12",
             )?;
             within(
                 "products.categories",
                 category.price_sigma,
                 0.0,
                 4.0,
-                "price_sigma is from 0 to 4",
+                "price_sigma must be between 0 and 4",
             )?;
         }
         for (what, weights) in [
@@ -143,16 +155,22 @@ impl ModelParameters {
             ("seasonality.buying_hours", &seasonality.buying_hours),
         ] {
             for weight in weights {
-                within(what, *weight, 0.0, 1e12, "no weight is below 0")?;
+                within(what, *weight, 0.0, 1e12, "a weight must not be negative")?;
             }
-            within(what, weights.iter().sum(), 1e-12, f64::MAX, "one weight is above 0")?;
+            within(
+                what,
+                weights.iter().sum(),
+                1e-12,
+                f64::MAX,
+                "at least one weight must be above 0",
+            )?;
         }
         Ok(())
     }
 }
 
 fn within(what: &'static str, value: f64, least: f64, most: f64, rule: &'static str) -> Result<(), ParameterError> {
-    // Not a number is in no range.
+    // NaN is in no range.
     match (least..=most).contains(&value) {
         true => Ok(()),
         false => Err(ParameterError { what, value, rule }),
@@ -164,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shops_that_can_be() {
+    fn presets_are_valid() {
         ModelParameters::default().check().unwrap();
         ModelParameters::wholesale().check().unwrap();
         ModelParameters::default().steady().check().unwrap();
@@ -180,9 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn shops_that_can_not_be() {
-        type Spoil = fn(&mut ModelParameters);
-        let cases: [(Spoil, &str); 7] = [
+    fn parameters_out_of_range_are_named() {
+        type Break = fn(&mut ModelParameters);
+        let cases: [(Break, &str); 7] = [
             (|parameters| parameters.visits.bounce_rate = 1.1, "visits.bounce_rate"),
             (|parameters| parameters.buying.purchase = f64::NAN, "buying.purchase"),
             (|parameters| parameters.visits.gap_sigma = -1.0, "visits.gap_sigma"),
@@ -200,11 +218,11 @@ mod tests {
                 "products.categories",
             ),
         ];
-        for (spoil, what) in cases {
+        for (break_it, what) in cases {
             let mut parameters = ModelParameters::default();
-            spoil(&mut parameters);
-            let told = parameters.check().unwrap_err().to_string();
-            assert!(told.starts_with(what), "{told}");
+            break_it(&mut parameters);
+            let message = parameters.check().unwrap_err().to_string();
+            assert!(message.starts_with(what), "{message}");
         }
     }
 }

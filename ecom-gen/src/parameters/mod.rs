@@ -1,4 +1,4 @@
-//! The numbers of the model: what a shop is like.
+//! The parameters of the model: how a shop's visitors behave, and what the shop sells.
 
 mod check;
 mod model;

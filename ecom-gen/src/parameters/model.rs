@@ -1,17 +1,18 @@
-//! The numbers of the model: what a shop is like.
+//! The parameters themselves, each with its meaning and unit.
 
 use serde::{Deserialize, Serialize};
 
-/// What a shop and its shoppers are like: the numbers in which shops differ, with a large general shop's as defaults.
+/// The parameters of the model: everything in which shops differ from each other. The defaults describe a large general
+/// shop.
 ///
-/// Start from [`ModelParameters::default`] or [`ModelParameters::wholesale`] and set what differs:
+/// Start from [`ModelParameters::default`] or [`ModelParameters::wholesale`] and change what differs:
 ///
 /// ```
 /// use ecom_gen::{ModelParameters, Shop};
 /// use time::macros::datetime;
 ///
 /// let mut parameters = ModelParameters::default();
-/// parameters.buying.purchase = 0.7; // baskets are seldom left
+/// parameters.buying.purchase = 0.7; // few carts are abandoned
 /// let shop = Shop::builder(7, datetime!(2026-11-01 12:00 UTC)).parameters(parameters)?.build();
 /// # Ok::<(), ecom_gen::ParameterError>(())
 /// ```
@@ -19,149 +20,150 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ModelParameters {
-    /// What a visit looks like.
+    /// How visitors browse.
     pub visits: VisitParameters,
-    /// How baskets are filled and bought.
+    /// How carts are filled and bought.
     pub buying: BuyingParameters,
-    /// Who comes, and how often.
+    /// Who visits, and how often.
     pub shoppers: ShopperParameters,
-    /// What is sold.
+    /// What the shop sells.
     pub products: ProductParameters,
-    /// When people come.
+    /// When people visit and buy.
     pub seasonality: Seasonality,
 }
 
-/// What a visit looks like.
+/// How visitors browse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VisitParameters {
-    /// Share of the visits that are a single view.
+    /// Share of visits that consist of a single view.
     pub bounce_rate: f64,
-    /// Views beyond the second one, in the other visits: mean of the logarithm.
+    /// Number of views beyond the second, in visits of two views or more: mean of its logarithm.
     pub views_mu: f64,
-    /// The same, deviation of the logarithm.
+    /// Standard deviation of the same logarithm.
     pub views_sigma: f64,
     /// Seconds between two events of a visit: mean of the logarithm.
     pub gap_mu: f64,
-    /// The same, deviation of the logarithm.
+    /// Standard deviation of the same logarithm.
     pub gap_sigma: f64,
-    /// How likely the next view is of the same product.
+    /// Probability that the next view is of the same product.
     pub same_product: f64,
-    /// How likely it is of a product seen before in the visit.
+    /// Probability that the next view is of a product seen earlier in the visit.
     pub revisit: f64,
-    /// How likely a view of another product stays in the category.
+    /// Probability that a view of a new product stays in the same category.
     pub same_category: f64,
 }
 
-/// How baskets are filled and bought.
+/// How carts are filled and bought.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BuyingParameters {
-    /// How likely a product just viewed goes into the basket, for an average shopper and product.
+    /// Probability that a viewed product is added to the cart, for an average shopper and an average product.
     pub add_to_cart: f64,
-    /// How likely a basket is bought in the visit that filled it, in an average hour.
+    /// Probability that a cart is bought in the visit that filled it, at an average hour.
     pub purchase: f64,
-    /// How likely it is emptied in part before.
+    /// Probability that a product is removed from the cart before the purchase.
     pub remove_from_cart: f64,
-    /// Share of the baskets that are bought at once, without an `add_to_cart`.
+    /// Share of carts that are bought directly, without an `add_to_cart` event.
     pub buy_now: f64,
-    /// How likely another product follows one into the basket.
+    /// Probability that a further product is added after one was added.
     pub add_another: f64,
-    /// How likely that is one that goes with it.
+    /// Probability that this further product is one that is sold together with the first.
     pub bundle: f64,
-    /// Share of the visits that go on with a basket that an earlier visit has left.
+    /// Share of visits that continue with a cart that an earlier visit abandoned.
     pub return_to_cart: f64,
-    /// Hours until then: mean of the logarithm.
+    /// Hours until such a return: mean of the logarithm.
     pub return_hours_mu: f64,
-    /// The same, deviation of the logarithm.
+    /// Standard deviation of the same logarithm.
     pub return_hours_sigma: f64,
-    /// How likely such a basket is bought then.
+    /// Probability that an abandoned cart is bought on return.
     pub purchase_after_return: f64,
-    /// Share of the visits, of an average shopper, for something that the shopper buys again and again.
+    /// Share of visits, for an average shopper, that are for a product which the shopper buys regularly.
     pub replenish: f64,
-    /// How likely that goes into the basket.
+    /// Probability that such a product is added to the cart.
     pub replenish_add_to_cart: f64,
-    /// How many of a product: mean of the logarithm; at least 1 is bought.
+    /// Quantity of a product: mean of the logarithm. At least 1 is bought.
     pub quantity_mu: f64,
-    /// The same, deviation of the logarithm.
+    /// Standard deviation of the same logarithm.
     pub quantity_sigma: f64,
-    /// Share of the orders that are cancelled: each line is then removed again.
+    /// Share of orders that are cancelled: each of their lines is removed again.
     pub cancel: f64,
 }
 
-/// Who comes, and how often.
+/// Who visits, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ShopperParameters {
-    /// Visits of an average shopper in 30 days, those counted who don't come.
+    /// Visits per shopper in 30 days, averaged over all shoppers, including those who do not visit.
     pub visits_a_month: f64,
-    /// How unequally often people come: a share of `x` of the people makes `x^(1/inequality)` of the visits.
+    /// How unequally visits are distributed: a share `x` of the shoppers makes `x^(1/inequality)` of the visits.
     pub inequality: f64,
-    /// Days that one remains a shopper: mean of the logarithm.
+    /// Days for which a person stays a shopper: mean of the logarithm.
     pub lifetime_days_mu: f64,
-    /// The same, deviation of the logarithm.
+    /// Standard deviation of the same logarithm.
     pub lifetime_days_sigma: f64,
-    /// How much longer those remain who come often: the exponent of how often.
+    /// How much longer frequent visitors stay: the exponent of the visit frequency.
     pub loyalty: f64,
-    /// How much longer those remain who buy readily: the exponent of how readily.
+    /// How much longer people with a high propensity to buy stay: the exponent of the propensity.
     pub loyalty_of_buyers: f64,
-    /// How much shoppers differ in how readily they put something into the basket: deviation of the logarithm.
+    /// How much shoppers differ in their propensity to add products to the cart: standard deviation of its logarithm.
     pub propensity_sigma: f64,
-    /// How much less readily those do who come often, in a visit: the exponent of how often.
+    /// How much lower the propensity per visit is for frequent visitors: the exponent of the visit frequency.
     pub propensity_damping: f64,
-    /// How likely a visit is for what the shopper likes best, second and third.
+    /// Probabilities that a visit is for the shopper's favourite category, the second and the third favourite.
     pub taste: [f64; 3],
 }
 
-/// What is sold.
+/// What the shop sells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ProductParameters {
     /// How fast popularity falls with the rank: 1 / (rank + `zipf_offset`) ^ `zipf_exponent`.
     pub zipf_exponent: f64,
-    /// How flat the head is.
+    /// How flat popularity is at the top ranks; see `zipf_exponent`.
     pub zipf_offset: f64,
-    /// How much products differ in how readily they are bought: deviation of the logarithm.
+    /// How much products differ in how readily they are bought: standard deviation of the logarithm.
     pub appeal_sigma: f64,
     /// How much more readily popular products are bought: the exponent of popularity.
     pub appeal_of_popularity: f64,
-    /// Share of the products without a brand.
+    /// Share of products without a brand.
     pub without_brand: f64,
-    /// How unequally a category's brands are represented: 1 is evenly.
+    /// How unequally the products of a category are distributed over its brands; 1 is evenly.
     pub brand_inequality: f64,
-    /// Share of the products, on a day, whose price is unknown and written as 0.
+    /// Share of products, on any day, whose price is unknown and written as 0.
     pub zero_price: f64,
-    /// The categories, at most 65,535; empty for those of a general shop.
+    /// The categories, at most 65,535. If empty, the shop has the categories of a general shop.
     pub categories: Vec<CategoryParameters>,
 }
 
-/// A category: a part of what is sold.
+/// A category of products.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CategoryParameters {
-    /// Its dotted name; none for products that the shop has in no category.
+    /// The dotted name; `None` for products without a category.
     pub name: Option<String>,
-    /// How many visits begin here, in relation to the others.
+    /// Number of visits that begin in this category, relative to the other categories.
     pub visits: f64,
     /// Price: mean of the logarithm.
     pub price_mu: f64,
-    /// Price: deviation of the logarithm.
+    /// Price: standard deviation of the logarithm.
     pub price_sigma: f64,
 }
 
-/// When people come and when they buy, by the shop's local time. Only the relations count.
+/// When people visit and when they buy, in the shop's time zone. Each list is relative: only the ratios of its numbers
+/// matter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Seasonality {
-    /// How many come, in the hour that begins at 0, 1, 2 …
+    /// Number of visitors in the hours that begin at 0, 1, 2 … o'clock.
     pub hours: [f64; 24],
-    /// How many come, on Monday, Tuesday, Wednesday …
+    /// Number of visitors on Monday, Tuesday, Wednesday …
     pub weekdays: [f64; 7],
-    /// How readily they buy, in the hour that begins at 0, 1, 2 …
+    /// How readily visitors buy in the hours that begin at 0, 1, 2 … o'clock.
     pub buying_hours: [f64; 24],
 }

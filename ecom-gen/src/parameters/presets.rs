@@ -1,4 +1,4 @@
-//! The numbers of some shops.
+//! The default parameters, and ready-made variants of them.
 
 use super::model::{
     BuyingParameters, ModelParameters, ProductParameters, Seasonality, ShopperParameters, VisitParameters,
@@ -73,7 +73,7 @@ impl Default for ProductParameters {
 }
 
 impl Default for Seasonality {
-    /// Two humps, the larger one in the evening, and a quiet night; Sunday is busiest.
+    /// Two peaks, the higher one in the evening, and a quiet night. Sunday is the busiest day.
     fn default() -> Self {
         Self {
             hours: [
@@ -101,14 +101,15 @@ impl Seasonality {
 }
 
 impl ModelParameters {
-    /// The same, but as many come by night as by day, and on any day of the week: at a rate that is always the same.
+    /// The same parameters without daily and weekly seasonality, so that the rate is constant.
     #[must_use]
     pub fn steady(mut self) -> Self {
         self.seasonality = Seasonality::steady();
         self
     }
 
-    /// Those of a shop that sells to shops: long orders of many pieces, on working days, one in seven cancelled.
+    /// The parameters of a wholesale shop: long orders of many pieces, placed on working days; one order in seven is
+    /// cancelled.
     pub fn wholesale() -> Self {
         let mut parameters = Self::default();
         parameters.visits.bounce_rate = 0.15;

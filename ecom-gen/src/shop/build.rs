@@ -1,4 +1,4 @@
-//! Builds the model of a shop, with as many visits as make its rate.
+//! Builds the model of a shop, and determines how many visits per second produce its rate of events.
 
 use super::builder::ShopBuilder;
 use super::calendar::Calendar;
@@ -12,11 +12,12 @@ use crate::random::Seed;
 
 const MICROS: f64 = 1e6;
 const DAYS_PER_MONTH: f64 = 30.0;
-/// So many shoppers that they are as shoppers are on average.
-const MANY: f64 = 1e6;
-/// A slice has at most about that many events: few enough for the nearest memory, enough to be worth handing around.
+/// Enough shoppers for their average to be that of the distribution.
+const MANY_SHOPPERS: f64 = 1e6;
+/// A slice has at most about this many events: few enough for the processor's cache, and enough to outweigh the cost of
+/// handing a slice from thread to thread.
 const MAX_EVENTS_PER_SLICE: f64 = 20_000.0;
-/// Short enough for the rhythm of the day to show.
+/// The possible lengths of a slice. Even the longest is short compared with the changes of the rate during a day.
 const SLICE_LENGTHS_MICROS: [i64; 7] = [600_000_000, 60_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000];
 
 impl Model {
@@ -32,10 +33,10 @@ impl Model {
         let mut model = Self {
             seed,
             slice_micros,
-            // Of few shoppers each matters for how many events a visit has.
+            // With few shoppers, each one influences the number of events per visit.
             population: Population::new(
                 seed,
-                options.shoppers.map_or(MANY, |shoppers| shoppers as f64),
+                options.shoppers.map_or(MANY_SHOPPERS, |shoppers| shoppers as f64),
                 &parameters.shoppers,
             ),
             catalogue,
@@ -58,35 +59,40 @@ impl Model {
         model
     }
 
-    /// How many events a visit has on average, found by looking at some.
+    /// The average number of events per visit, found by simulating a sample of visits.
     fn mean_events_per_visit(&self) -> f64 {
-        const SOME: u32 = 160_000;
+        const SAMPLE: u32 = 160_000;
         const WEEK_MICROS: i64 = 7 * DAY_MICROS;
         let buying = &self.parameters.buying;
         let mut events = Vec::new();
         let slices = (WEEK_MICROS / self.slice_micros).max(1);
-        let (mut weight, mut made, mut leave, mut left) = (0.0, 0.0, 0.0, 0.0);
-        for index in 0..SOME {
-            // At all times of the week alike, and counted by how many come at that time.
-            let slice = i64::from(index) * slices / i64::from(SOME);
+        let (mut weight, mut events_made, mut visits_with_cart, mut lines_left) = (0.0, 0.0, 0.0, 0.0);
+        for index in 0..SAMPLE {
+            // The sample is spread evenly over a week, and weighted with the number of visits at that time.
+            let slice = i64::from(index) * slices / i64::from(SAMPLE);
             let visitors = self
                 .calendar
                 .visit_factor(self.calendar.local(slice * self.slice_micros));
             events.clear();
             let lines = browse(self, VisitNumber { slice, index }, &mut events);
             weight += visitors;
-            made += visitors * events.len() as f64;
-            leave += if lines > 0 { visitors } else { 0.0 };
-            left += visitors * lines as f64;
+            events_made += visitors * events.len() as f64;
+            visits_with_cart += if lines > 0 { visitors } else { 0.0 };
+            lines_left += visitors * lines as f64;
         }
-        let usual = made / weight;
-        // Who is back for a basket looks at it, and buys it or not; who finds none does as usual.
-        let is_left = leave / weight * (1.0 - buying.return_to_cart);
-        let found = 1.0 - libm::pow(1.0 - is_left, f64::from(CART_SEARCH_SLICES * CART_SEARCH_VISITS));
-        let lines = if leave > 0.0 { left / leave } else { 0.0 };
-        let of_basket = 1.0 + SECOND_VIEW + buying.purchase_after_return * lines * (1.0 + buying.cancel);
-        let back = buying.return_to_cart * found;
-        ((1.0 - back) * usual + back * of_basket) * (1.0 + self.delivery.duplicate + self.delivery.altered)
+        let of_browsing = events_made / weight;
+        // A visitor who returns to an abandoned cart views its products and may buy them; one who finds no cart browses.
+        let is_abandoned = visits_with_cart / weight * (1.0 - buying.return_to_cart);
+        let found = 1.0 - libm::pow(1.0 - is_abandoned, f64::from(CART_SEARCH_SLICES * CART_SEARCH_VISITS));
+        let lines = if visits_with_cart > 0.0 {
+            lines_left / visits_with_cart
+        } else {
+            0.0
+        };
+        let of_cart = 1.0 + SECOND_VIEW + buying.purchase_after_return * lines * (1.0 + buying.cancel);
+        let returning = buying.return_to_cart * found;
+        ((1.0 - returning) * of_browsing + returning * of_cart)
+            * (1.0 + self.delivery.duplicate + self.delivery.altered)
     }
 }
 
@@ -101,10 +107,10 @@ mod tests {
     use crate::shop::iterator::Shop;
 
     #[test]
-    fn the_rate_of_a_week_is_as_asked_for_whatever_the_seed_and_the_habits() {
+    fn the_weekly_rate_is_as_requested_for_any_seed_and_parameters() {
         let start = datetime!(2026-11-02 00:00 UTC);
         let far = |parameters: ModelParameters, shoppers: Option<u64>, seed| {
-            // Long orders make for large differences between weeks, so there must be many.
+            // Long orders vary a lot from week to week, so many are needed.
             let rate = if parameters.buying.cancel > 0.0 { 10.0 } else { 4.0 };
             let shop = Shop::builder(seed, start).rate(Rate::per_second(rate).unwrap());
             let mut shop = shop.parameters(parameters).unwrap();
@@ -131,7 +137,7 @@ mod tests {
                 }
             }
         }
-        // Few long orders make a week of wholesale differ from another by a hundredth.
+        // With few long orders, a week of wholesale differs from another by about 1 %.
         let most = |cancel: f64| if cancel > 0.0 { 0.025 } else { 0.01 };
         assert!(
             all.iter().all(|(.., cancel, far)| far.abs() < most(*cancel)),

@@ -1,3 +1,5 @@
+//! The options of a shop.
+
 use time::OffsetDateTime;
 
 use super::calendar::Calendar;
@@ -10,7 +12,7 @@ use crate::parameters::{ModelParameters, ParameterError};
 use crate::rate::Rate;
 use crate::zone::Zone;
 
-/// What makes a [`Shop`](crate::Shop). Every value has a part in which events come out.
+/// The options of a [`Shop`](crate::Shop). Each of them influences the events.
 #[derive(Debug, Clone)]
 pub struct ShopBuilder {
     pub(crate) seed: u64,
@@ -26,9 +28,9 @@ pub struct ShopBuilder {
 }
 
 impl ShopBuilder {
-    /// As many products as a shop sells unless it is said.
+    /// The default number of products.
     pub const PRODUCTS: u32 = 10_000;
-    /// As many products as a shop can sell.
+    /// The largest number of products.
     pub const MAX_PRODUCTS: u32 = MAX_PRODUCTS;
 
     pub(crate) fn new(seed: u64, start: OffsetDateTime) -> Self {
@@ -46,48 +48,49 @@ impl ShopBuilder {
         }
     }
 
-    /// When its first event lies, in place of what was given to [`Shop::builder`](crate::Shop::builder).
+    /// Sets the start of the shop, in place of the one given to [`Shop::builder`](crate::Shop::builder).
     #[must_use]
     pub fn start(mut self, start: OffsetDateTime) -> Self {
         self.start = start;
         self
     }
 
-    /// When its first event lies, or soon after.
+    /// The start of the shop: its first event happens at this time or soon after.
     pub fn starts_at(&self) -> OffsetDateTime {
         self.start
     }
 
-    /// How many events it has per second of its own time, on average over a week, in place of 500.
+    /// Sets the number of events per second of the shop's own time, averaged over a week. The default is 500.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
         self
     }
 
-    /// How many products it sells, in place of [`PRODUCTS`](Self::PRODUCTS); at least one of each category, and at most
-    /// [`MAX_PRODUCTS`](Self::MAX_PRODUCTS).
+    /// Sets the number of products; the default is [`PRODUCTS`](Self::PRODUCTS). There is at least one product in each
+    /// category, and at most [`MAX_PRODUCTS`](Self::MAX_PRODUCTS) in all.
     #[must_use]
     pub fn products(mut self, products: u32) -> Self {
         self.products = products.min(MAX_PRODUCTS);
         self
     }
 
-    /// How many people shop here at a time, at least 1; unless set, as many as make a large shop's number of visits each.
+    /// Sets the number of people who are shoppers at one time, at least 1. By default it follows from the rate and from
+    /// [`visits_a_month`](crate::parameters::ShopperParameters::visits_a_month).
     #[must_use]
     pub fn shoppers(mut self, shoppers: u64) -> Self {
         self.shoppers = Some(shoppers);
         self
     }
 
-    /// Where the shop has its day and its week, in place of UTC.
+    /// Sets the time zone of the shop's hours and weekdays. The default is UTC.
     #[must_use]
     pub fn zone(mut self, zone: Zone) -> Self {
         self.zone = zone;
         self
     }
 
-    /// What the shop and its shoppers are like.
+    /// Sets the parameters of the model.
     ///
     /// # Errors
     ///
@@ -98,28 +101,29 @@ impl ShopBuilder {
         Ok(self)
     }
 
-    /// How events leave the shop: in place of the default, of which one in a thousand is sent twice.
+    /// Sets how events are delivered. By default one event in a thousand is sent twice.
     #[must_use]
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
         self
     }
 
-    /// Something out of the ordinary, besides what was given before.
+    /// Adds a scenario to those added before.
     #[must_use]
     pub fn scenario(mut self, scenario: Scenario) -> Self {
         self.scenarios.push(scenario);
         self
     }
 
-    /// Which UUIDs the events have, in place of version 7.
+    /// Sets the version of the UUIDs of the events. The default is version 7.
     #[must_use]
     pub fn ids(mut self, ids: IdVersion) -> Self {
         self.ids = ids;
         self
     }
 
-    /// Moves the start such that about `events` events lie between it and `end`, and almost surely not fewer.
+    /// Moves the start so that at least about `events` events happen between it and `end`. Slightly fewer are possible,
+    /// but very unlikely.
     #[must_use]
     pub fn ending_at(mut self, end: OffsetDateTime, events: u64) -> Self {
         const STEP_MICROS: i64 = 600_000_000;
@@ -127,9 +131,9 @@ impl ShopBuilder {
         let calendar = Calendar::new(&self.parameters.seasonality, self.zone.clone());
         let rate = self.rate.events_per_second() / 1e6;
         let events = events as f64;
-        // The time that a number of events takes is random. Visits make their number vary about 8 times as much as
-        // independent events would; five standard deviations are allowed for. And the rate holds over a week: within an hour
-        // it is off by a few parts in a hundred.
+        // The number of events in a time span is random. Since they come in visits, its variance is about 8 times that of
+        // independent events; the span allows for five standard deviations. It also allows for 4 %, because the rate is an
+        // average over a week and deviates by a few percent within an hour.
         let mut wanted = 1.04 * events + 5.0 * (8.0 * events).sqrt();
         let end_micros = micros(end);
         let mut passed = 0;

@@ -1,11 +1,11 @@
-//! How many come, and how readily they buy, at a time of the shop's day and week.
+//! How busy the shop is, and how readily its visitors buy, at a time of the local day and week.
 
 use crate::parameters::Seasonality;
 use crate::zone::Zone;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// The [`Seasonality`] in a [`Zone`], scaled_to_mean so that 1 is the mean.
+/// The [`Seasonality`] in a [`Zone`], scaled to a mean of 1.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
     zone: Zone,
@@ -14,17 +14,17 @@ pub(crate) struct Calendar {
     buying_hours: [f64; 24],
 }
 
-/// A time of the local week.
+/// A local time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct LocalTime {
     /// Days since the Unix epoch.
     pub(crate) day: i64,
-    /// From 0 to 24.
+    /// The hour of the day, from 0 to 24, with fraction.
     pub(crate) hour: f64,
 }
 
 impl LocalTime {
-    /// 0 is Monday.
+    /// The day of the week; 0 is Monday.
     pub(crate) fn weekday(self) -> usize {
         // The Unix epoch was a Thursday.
         (self.day + 3).rem_euclid(7) as usize
@@ -41,6 +41,7 @@ impl Calendar {
         }
     }
 
+    /// The local time of a time in UTC.
     pub(crate) fn local(&self, unix_micros: i64) -> LocalTime {
         let seconds = unix_micros.div_euclid(1_000_000) + self.zone.offset_seconds(unix_micros);
         LocalTime {
@@ -49,12 +50,12 @@ impl Calendar {
         }
     }
 
-    /// How many come, in relation to the mean.
+    /// The number of visits relative to the mean.
     pub(crate) fn visit_factor(&self, at: LocalTime) -> f64 {
         self.weekdays[at.weekday()] * interpolate(&self.hours, at.hour)
     }
 
-    /// How readily they buy, in relation to the mean.
+    /// How readily visitors buy, relative to the mean.
     pub(crate) fn purchase_factor(&self, at: LocalTime) -> f64 {
         interpolate(&self.buying_hours, at.hour)
     }
@@ -64,7 +65,7 @@ fn scaled_to_mean<const N: usize>(weights: [f64; N]) -> [f64; N] {
     weighted(weights, &[1.0; N])
 }
 
-/// Scaled so that the mean is 1 where each weight counts as much as its `counts`.
+/// Scales to a weighted mean of 1, where `counts` are the weights.
 fn weighted<const N: usize>(weights: [f64; N], counts: &[f64; N]) -> [f64; N] {
     let sum: f64 = weights.iter().zip(counts).map(|(weight, count)| weight * count).sum();
     let mean = sum / counts.iter().sum::<f64>();
@@ -74,7 +75,7 @@ fn weighted<const N: usize>(weights: [f64; N], counts: &[f64; N]) -> [f64; N] {
     }
 }
 
-/// The value at an hour, on straight lines interpolate the middles of the hours.
+/// The value at a time of day, interpolated linearly between the middles of the hours.
 fn interpolate(hours: &[f64; 24], hour: f64) -> f64 {
     let from_middle = hour + 23.5;
     let (before, part) = (from_middle as usize % 24, from_middle.fract());
@@ -89,7 +90,7 @@ mod tests {
     use crate::micros::micros;
 
     #[test]
-    fn local_time_follows_the_zone_and_its_summer() {
+    fn local_time_follows_daylight_saving_time() {
         let calendar = Calendar::new(&Seasonality::default(), "Europe/Berlin".parse().unwrap());
         let winter = calendar.local(micros(datetime!(2026-11-26 23:30 UTC)));
         assert_eq!((winter.hour, winter.weekday()), (0.5, 4));
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_a_week_is_1() {
+    fn the_weekly_mean_is_1() {
         let calendar = Calendar::new(&Seasonality::default(), Zone::UTC);
         let start = micros(datetime!(2026-11-23 00:00 UTC));
         let minutes = 7 * 24 * 60;
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn between_the_hours_it_goes_straight() {
+    fn values_are_interpolated_between_hours() {
         let mut hours = [0.0; 24];
         hours[23] = 4.0;
         hours[0] = 2.0;

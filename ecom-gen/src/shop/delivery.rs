@@ -1,4 +1,4 @@
-//! How events leave the shop: mostly at once and once.
+//! How events are delivered: once or twice, at once or late, in order or not.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -7,33 +7,33 @@ use super::event::{CopyKind, SimulatedEvent};
 use crate::micros::HOUR_MICROS;
 use crate::random::{Purpose, Seed, mix, unit};
 
-/// How events leave the shop. Each share is of all events.
+/// How events are delivered: the shares of all events that are duplicated, altered, late or out of order.
 ///
-/// Late events and copies belong to what a shop sends, not to the form in which it does: a source of
-/// [`Event`](ecom_stream::Event)s has them, too.
+/// Late events and copies are part of the simulation, not of the file format: [`ShopSource`](crate::ShopSource)
+/// delivers them, too.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// Share that is sent twice, the same both times, as a producer does that tries again; 0.001 unless set.
+    /// Share of events that are sent twice with the same content, as by a producer that retries. The default is 0.001.
     pub duplicate: f64,
-    /// Share that is sent again, with the same id and time, but with other content.
+    /// Share of events that are sent again with the same id and time, but with different content.
     pub altered: f64,
-    /// Share that is late.
+    /// Share of events that are late.
     pub late: f64,
-    /// By how many seconds those are late: the median of a lognormal distribution, in place of 600.
+    /// Median delay of late events in seconds; the delay is lognormal. The default is 600.
     pub late_median_seconds: f64,
-    /// Deviation of the logarithm of that, in place of 1.
+    /// Standard deviation of the logarithm of that delay. The default is 1.
     pub late_sigma: f64,
-    /// Share that comes after events which happened a little later.
+    /// Share of events that are delivered after events which happened a little later.
     pub out_of_order: f64,
-    /// By how many seconds at most, in place of 5.
+    /// Maximum delay of out-of-order events in seconds. The default is 5.
     pub out_of_order_seconds: f64,
 }
 
-/// Nothing is later.
+/// The longest delay of a late event.
 const MAX_DELAY_MICROS: i64 = 6 * HOUR_MICROS;
-/// A producer tries again soon.
+/// A copy follows its original within this time.
 const MAX_COPY_DELAY_MICROS: f64 = 3e6;
 
 impl Default for Delivery {
@@ -51,7 +51,7 @@ impl Default for Delivery {
 }
 
 impl Delivery {
-    /// Each event once, at once.
+    /// Delivers each event once, at once.
     pub fn exact() -> Self {
         Self {
             duplicate: 0.0,
@@ -59,7 +59,7 @@ impl Delivery {
         }
     }
 
-    /// What goes with [`Dirt::light`](crate::Dirt::light): some events are late or sent again with other content.
+    /// A few late events, out-of-order events and altered copies. It goes with [`Dirt::light`](crate::Dirt::light).
     pub fn light() -> Self {
         Self {
             altered: 0.000_2,
@@ -69,7 +69,7 @@ impl Delivery {
         }
     }
 
-    /// What goes with [`Dirt::heavy`](crate::Dirt::heavy): many are, and more are sent twice.
+    /// Many late events, out-of-order events and copies. It goes with [`Dirt::heavy`](crate::Dirt::heavy).
     pub fn heavy() -> Self {
         Self {
             duplicate: 0.01,
@@ -80,12 +80,12 @@ impl Delivery {
         }
     }
 
-    /// Whether the shares are shares, and the times are times.
+    /// Checks the shares and times.
     ///
     /// # Errors
     ///
-    /// When a share lies outside 0 to 1, the two of copies or the two of delays are more than 1 together, or a number of
-    /// seconds is below 0 or none.
+    /// If a share is outside 0 to 1; if the shares of copies, or those of delays, add up to more than 1; or if a number
+    /// of seconds is negative or not finite.
     pub fn check(&self) -> Result<()> {
         for (what, shares) in [
             ("duplicate and altered", [self.duplicate, self.altered]),
@@ -93,9 +93,9 @@ impl Delivery {
         ] {
             let sum = shares.iter().sum::<f64>();
             if !shares.iter().all(|share| (0.0..=1.0).contains(share)) || sum > 1.0 {
-                let message = format!("the shares {what} are {shares:?}, {sum} together");
+                let message = format!("the shares of {what} events are {shares:?}, which add up to {sum}");
                 return Err(Error::new(ErrorKind::Configuration, message)
-                    .hint("each lies between 0 and 1, and so does their sum"));
+                    .hint("each share must be between 0 and 1, and so must their sum"));
             }
         }
         for (what, number) in [
@@ -105,13 +105,15 @@ impl Delivery {
         ] {
             if !number.is_finite() || number < 0.0 {
                 let message = format!("{what} is {number}");
-                return Err(Error::new(ErrorKind::Configuration, message).hint("it is 0 or above"));
+                return Err(
+                    Error::new(ErrorKind::Configuration, message).hint("it must be a finite number of at least 0")
+                );
             }
         }
         Ok(())
     }
 
-    /// The longest time between an event and its last delivery.
+    /// The longest time from an event to its last delivery.
     pub(crate) fn longest_delay(&self) -> i64 {
         let copy = if self.duplicate > 0.0 || self.altered > 0.0 {
             MAX_COPY_DELAY_MICROS as i64
@@ -130,12 +132,12 @@ impl Delivery {
         ((part * self.out_of_order_seconds * 1e6) as i64).clamp(0, MAX_DELAY_MICROS)
     }
 
-    /// Whether an event is sent twice; so of both.
+    /// Whether an event is sent twice. The answer is the same for the original and for the copy.
     pub(crate) fn has_copy(&self, seed: Seed, event: &SimulatedEvent) -> bool {
         self.copied(key(seed, event)) != CopyKind::Original
     }
 
-    /// How an event arrives.
+    /// How the original of an event arrives.
     pub(crate) fn arrival(&self, seed: Seed, event: &SimulatedEvent) -> Arrival {
         self.arrival_of(key(seed, event))
     }
@@ -186,7 +188,7 @@ impl Delivery {
         let part = unit(mix(key ^ 3));
         match self.arrival_of(key) {
             Arrival::Late => {
-                // The inverse of the logistic function, scaled, is near to that of the normal distribution.
+                // The scaled logistic quantile function is close to that of the normal distribution.
                 let normal = libm::log(part.max(1e-9) / (1.0 - part).max(1e-9)) / 1.702;
                 let seconds = self.late_median_seconds * libm::exp(self.late_sigma * normal);
                 ((seconds * 1e6) as i64).clamp(0, MAX_DELAY_MICROS)
@@ -205,7 +207,7 @@ pub(crate) enum Arrival {
     OutOfOrder,
 }
 
-/// What the delivery of an event, and of its copy, is drawn from.
+/// The random number that decides about the delivery of an event and of its copy.
 fn key(seed: Seed, event: &SimulatedEvent) -> u64 {
     seed.of(
         Purpose::Delivery,
@@ -227,7 +229,7 @@ mod tests {
         ] {
             delivery.check().unwrap();
         }
-        let spoils: [fn(&mut Delivery); 6] = [
+        let breaks: [fn(&mut Delivery); 6] = [
             |delivery| (delivery.duplicate, delivery.altered) = (0.6, 0.6),
             |delivery| (delivery.late, delivery.out_of_order) = (0.6, 0.6),
             |delivery| delivery.late = -0.1,
@@ -235,9 +237,9 @@ mod tests {
             |delivery| delivery.late_median_seconds = -1.0,
             |delivery| delivery.out_of_order_seconds = f64::INFINITY,
         ];
-        for spoil in spoils {
+        for break_it in breaks {
             let mut delivery = Delivery::default();
-            spoil(&mut delivery);
+            break_it(&mut delivery);
             assert!(delivery.check().is_err(), "{delivery:?}");
         }
     }

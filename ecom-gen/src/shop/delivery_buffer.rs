@@ -4,7 +4,7 @@ use super::event::SimulatedEvent;
 use super::model::Model;
 use super::pending::PendingEvents;
 
-/// Keeps what is made in a slice but happens later.
+/// Holds events that are simulated in one slice and delivered in a later one.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryBuffer {
     slice_micros: i64,
@@ -14,8 +14,8 @@ pub(crate) struct DeliveryBuffer {
 }
 
 impl DeliveryBuffer {
-    /// A buffer whose first whole slice is `first`, as far as what happens from `start_micros` on goes, and the slice to
-    /// begin with.
+    /// A buffer for the events that happen from `start_micros` on and are delivered in slice `first` or later. Also
+    /// returns the slice at which the simulation must begin.
     pub(crate) fn new(model: &Model, first: i64, start_micros: i64) -> (Self, i64) {
         let next = model.first_slice_for(first, start_micros);
         let buffer = Self {
@@ -27,11 +27,11 @@ impl DeliveryBuffer {
         (buffer, next)
     }
 
-    /// Takes what is made in the next slice; gives what is delivered in it, in no order, without what lies before the shop's
-    /// start.
+    /// Takes the events that were simulated for the next slice, and returns those that are delivered in it, in no
+    /// particular order and without events before the start of the shop.
     pub(crate) fn release(&mut self, mut made: Vec<SimulatedEvent>) -> Vec<SimulatedEvent> {
         made.retain(|event| {
-            // Nothing is delivered before it happens.
+            // No event is delivered before it happens.
             let ahead = (event.delivered.div_euclid(self.slice_micros) - self.next).max(0) as usize;
             let is_seen = event.micros >= self.start_micros;
             if is_seen && ahead > 0 {
@@ -45,7 +45,7 @@ impl DeliveryBuffer {
     }
 }
 
-/// Sorts what is delivered in a slice.
+/// Sorts the events of a slice in the order of their delivery.
 pub(crate) fn sort_by_delivery(mut events: Vec<SimulatedEvent>) -> Vec<SimulatedEvent> {
     events.sort_unstable_by_key(SimulatedEvent::order);
     events
@@ -63,7 +63,7 @@ mod tests {
     use crate::shop::scenario::Scenario;
 
     #[test]
-    fn a_timeline_that_begins_later_is_the_same_from_there_on() {
+    fn a_buffer_that_begins_later_releases_the_same_events() {
         let start = datetime!(2026-11-01 12:00 UTC);
         let model = Model::new(&Shop::builder(5, start));
         let from = |first: i64, skip: i64| {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_that_is_not_delivered() {
+    fn only_slices_that_matter_are_simulated() {
         let start = datetime!(2026-11-01 12:00 UTC);
         let hour = time::Duration::HOUR;
         let outage = |from, until| Scenario::Outage { from, until };

@@ -1,38 +1,38 @@
-//! One event of the simulation, in the compact form in which it is made, delayed and sorted.
+//! A simulated event, in the compact form in which events are made, delayed and sorted.
 
 use ecom_stream::EventType;
 
-/// One event, before it is spelled out.
+/// An event whose texts are not filled in yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SimulatedEvent {
-    /// When it leaves the shop, in microseconds since the Unix epoch: at once, or late.
+    /// When it is delivered, in microseconds since the Unix epoch: at once, or late.
     pub(crate) delivered: i64,
-    /// When it happened, likewise.
+    /// When it happened, in the same unit.
     pub(crate) micros: i64,
-    /// The visit.
+    /// The visit it belongs to.
     pub(crate) session: u64,
     pub(crate) user_id: u64,
     pub(crate) product: u32,
     pub(crate) quantity: u16,
-    /// The number of the event in its visit.
+    /// The number of the event within its visit.
     pub(crate) step: u16,
     pub(crate) event_type: EventType,
     pub(crate) copy: CopyKind,
 }
 
-/// Whether an event was delivered before.
+/// Whether an event is a copy of one that was sent before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CopyKind {
-    /// It was not.
+    /// It is not a copy.
     Original,
-    /// It was, the same.
+    /// It is an exact copy.
     Exact,
-    /// It was, with other content.
+    /// It is a copy with different content.
     Altered,
 }
 
 impl SimulatedEvent {
-    /// What the order of delivery goes by. No two events of a shop have the same.
+    /// The sort key of the order of delivery, which is unique among the events of a shop.
     pub(crate) fn order(&self) -> (i64, u64, u16, CopyKind) {
         (self.delivered, self.session, self.step, self.copy)
     }

@@ -1,3 +1,5 @@
+//! The shop as an iterator of events.
+
 use std::sync::Arc;
 
 use ecom_stream::Event;
@@ -10,29 +12,29 @@ use super::model::Model;
 use crate::catalogue::Catalogue;
 use crate::micros::micros;
 
-/// The simulation: an endless iterator of events, in the order in which they leave the shop.
+/// A simulated shop: an endless iterator of events in the order of their delivery.
 ///
-/// The shop is open all the time; its start only says which events are the first. So two shops that differ in nothing but
-/// the start have the same events from the later start on.
+/// The shop always exists; its start only determines which event is the first. So two shops that differ only in the
+/// start have the same events from the later start on.
 #[derive(Debug, Clone)]
 pub struct Shop {
     model: Arc<Model>,
     buffer: DeliveryBuffer,
     next_slice: i64,
-    /// Of the current slice.
+    /// The remaining events of the current slice.
     events: std::vec::IntoIter<SimulatedEvent>,
 }
 
 impl ShopBuilder {
-    /// Opens the shop. Takes about as long as making the events of an hour does, since what is under way at the start has
-    /// begun before.
+    /// Opens the shop. This takes about as long as simulating one hour of events, because visits that are in progress
+    /// at the start began before it.
     pub fn build(self) -> Shop {
         Shop::new(Arc::new(Model::new(&self)), micros(self.start))
     }
 }
 
 impl Shop {
-    /// A shop whose first event lies at `start` or soon after it.
+    /// The options of a shop whose first event happens at `start` or soon after.
     pub fn builder(seed: u64, start: OffsetDateTime) -> ShopBuilder {
         ShopBuilder::new(seed, start)
     }
@@ -64,7 +66,7 @@ impl Shop {
     }
 }
 
-/// Ends only when the times do, at the end of the year 9999.
+/// The iterator ends at the end of the year 9999, the last that a time can have.
 impl Iterator for Shop {
     type Item = Event;
 

@@ -1,4 +1,8 @@
-//! The simulated shop as a function of time: slices of it can be made in any order, on any number of threads.
+//! The simulated shop as a function of time.
+//!
+//! Time is divided into slices. All visits that begin in a slice follow from the seed and the number of the slice
+//! (`visit`, `simulate`), so slices can be simulated in any order and on any number of threads (`slices`). Events that
+//! are delivered after their slice wait in the `delivery_buffer`.
 
 mod build;
 mod builder;

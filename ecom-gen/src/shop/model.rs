@@ -1,4 +1,4 @@
-//! All that is fixed when a shop opens.
+//! The model of an open shop: everything that is fixed before its first event.
 
 use rand_distr::{Distribution, Poisson};
 
@@ -11,10 +11,10 @@ use crate::catalogue::Catalogue;
 use crate::parameters::ModelParameters;
 use crate::random::{Purpose, Seed};
 
-/// The shop as a function of time: it was always there and always will be.
+/// The model of a shop. It describes the shop at any time, also before its start.
 ///
-/// Time is cut into slices. The visits that begin in one, with all their events, follow from the seed and the number of
-/// the slice alone; so slices can be made in any order, on any number of threads, and from any time on.
+/// The visits that begin in a slice of time, with all their events, follow from the seed and the number of the slice
+/// alone. So slices can be simulated in any order, on any number of threads, beginning with any slice.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) seed: Seed,
@@ -31,7 +31,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// How many visits begin in a slice.
+    /// The number of visits that begin in a slice.
     pub(crate) fn visits_in(&self, slice: i64) -> u32 {
         let middle = slice.saturating_mul(self.slice_micros) + self.slice_micros / 2;
         let busy = self.calendar.visit_factor(self.calendar.local(middle)) * self.scenarios.visit_factor(middle);
@@ -40,6 +40,7 @@ impl Model {
         Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(&mut rng)) as u32
     }
 
+    /// The slice of a time.
     pub(crate) fn slice_at(&self, unix_micros: i64) -> i64 {
         unix_micros.div_euclid(self.slice_micros)
     }

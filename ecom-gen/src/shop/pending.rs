@@ -1,19 +1,22 @@
+//! Events that wait for the slice of their delivery.
+
 use std::collections::VecDeque;
 
 use super::event::SimulatedEvent;
 
-/// Moments that wait for their slice: a list for each, all of them through one vector. A vector for each would keep room for
-/// twice as many, and of a fast shop there are many.
+/// Events that wait for the slice in which they are delivered: a linked list for each slice, with the nodes of all
+/// lists in one vector. A vector for each slice would reserve about twice the memory, which counts for a shop with a
+/// high rate.
 #[derive(Debug, Clone)]
 pub(crate) struct PendingEvents {
     nodes: Vec<Node>,
-    /// The first node without a event.
+    /// The first unused node.
     free: usize,
-    /// The first node of each slice, the next slice first.
+    /// The first node of each slice, beginning with the next slice.
     slices: VecDeque<usize>,
 }
 
-/// In place of the number of a node.
+/// Marks the end of a list.
 const NONE: usize = usize::MAX;
 
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ impl PendingEvents {
         }
     }
 
-    /// For the slice so many after the next one.
+    /// Adds an event for the slice that comes `slice` slices after the next one.
     pub(crate) fn put(&mut self, slice: usize, event: SimulatedEvent) {
         if slice >= self.slices.len() {
             self.slices.resize(slice + 1, NONE);
@@ -51,7 +54,7 @@ impl PendingEvents {
         }
     }
 
-    /// Appends those of the next slice, in no order, after which it is the turn of another one.
+    /// Appends the events of the next slice, in no particular order, and advances by one slice.
     pub(crate) fn take_next(&mut self, out: &mut Vec<SimulatedEvent>) {
         let mut at = self.slices.pop_front().unwrap_or(NONE);
         while at != NONE {
@@ -72,7 +75,7 @@ mod tests {
     use crate::shop::event::CopyKind;
 
     #[test]
-    fn each_slice_has_its_own_and_room_is_used_again() {
+    fn events_return_in_their_slice_and_nodes_are_reused() {
         let event = |micros| SimulatedEvent {
             delivered: micros,
             micros,

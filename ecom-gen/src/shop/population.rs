@@ -1,35 +1,39 @@
+//! The population of shoppers: who visits, how often, and with which preferences.
+
 use crate::catalogue::Catalogue;
 use crate::micros::DAY_MICROS;
 use crate::parameters::ShopperParameters;
 use crate::random::{Purpose, Seed, mix, unit};
 
-/// How much more often the busiest shopper comes than an average one.
+/// How much more often the most frequent visitor comes than an average shopper.
 const MAX_VISIT_RATIO: f64 = 300.0;
 
-/// The people who may come. All about them follows from the seed, so a billion of them take no memory.
+/// All people who may visit the shop. Everything about them derives from the seed, so that even a billion of them take
+/// no memory.
 ///
-/// There are as many slots as there are shoppers at a time. A slot says how often its shopper comes and for how long
-/// one remains; when one leaves for good, another takes the slot.
+/// The population has a fixed number of slots, as many as there are shoppers at one time. A slot determines how often
+/// its shopper visits and for how long a person stays; when a person leaves for good, another takes the slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Population {
     seed: Seed,
     slots: f64,
     parameters: ShopperParameters,
-    /// Where on the power curve draws begin, which keeps the busiest slots from having it all, and its height there.
+    /// Where the used part of the power curve begins, which limits the share of the busiest slots, and its height
+    /// there.
     curve_start: f64,
     curve_start_height: f64,
-    /// The logarithm of how often those come on whom the last draw falls.
+    /// The logarithm of the visit frequency at the end of the curve.
     log_rarest: f64,
-    /// Makes the average propensity 1.
+    /// Scales the average propensity to 1.
     log_propensity_scale: f64,
 }
 
-/// Someone who shops.
+/// A person who visits the shop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shopper {
-    /// Number in the events.
+    /// The user id in the events.
     pub(crate) user_id: u64,
-    /// How readily they put something into the basket; 1 on average over the visits.
+    /// How readily this person adds products to the cart; the average over all visits is 1.
     pub(crate) propensity: f64,
     key: u64,
 }
@@ -38,7 +42,7 @@ impl Population {
     pub(crate) fn new(seed: Seed, slots: f64, parameters: &ShopperParameters) -> Self {
         const STEPS: u32 = 1_000;
         let power = parameters.inequality;
-        let curve_start = curve_start(power);
+        let curve_start = find_curve_start(power);
         let curve_start_height = libm::pow(curve_start, power);
         let mut population = Self {
             seed,
@@ -59,7 +63,8 @@ impl Population {
         population
     }
 
-    /// Who comes at that time, for a number drawn from [0, 1): a few come often, most of them rarely.
+    /// The shopper of a visit at this time, for a number drawn from [0, 1). A few shoppers visit often, most of them
+    /// rarely.
     pub(crate) fn visitor(&self, unix_micros: i64, drawn: f64) -> Shopper {
         let parameters = &self.parameters;
         let log_at = self.log_at(drawn);
@@ -85,17 +90,17 @@ impl Population {
         }
     }
 
-    /// The logarithm of where on the power curve a draw falls.
+    /// The logarithm of the point on the power curve for a drawn number.
     fn log_at(&self, drawn: f64) -> f64 {
         libm::log(self.curve_start + (1.0 - self.curve_start) * drawn)
     }
 
-    /// The logarithm of how often those come on whom a draw falls, in relation to the mean.
+    /// The logarithm of a shopper's visit frequency, relative to the mean.
     fn log_often(&self, log_at: f64) -> f64 {
         self.log_rarest - (self.parameters.inequality - 1.0) * log_at
     }
 
-    /// The category of a visit, for a number drawn from [0, 1): mostly what they like.
+    /// The category of a visit, for a number drawn from [0, 1): mostly one of the shopper's favourites.
     pub(crate) fn taste(&self, shopper: Shopper, catalogue: &Catalogue, drawn: f64) -> u16 {
         let mut until = 0.0;
         for (rank, share) in (0..).zip(self.parameters.taste) {
@@ -111,17 +116,17 @@ impl Population {
         catalogue.category(unit(mix(shopper.key.wrapping_add(16 + rank))))
     }
 
-    /// One of the products that they buy again and again, for a number drawn from [0, 1).
+    /// One of the products that this shopper buys regularly, for a number drawn from [0, 1).
     pub(crate) fn staple(&self, shopper: Shopper, catalogue: &Catalogue, drawn: f64) -> u32 {
-        // The first of them more often than the others.
+        // The first of them is drawn more often than the others.
         let which = (drawn * drawn * 4.0) as u64;
         let category = self.favourite(shopper, catalogue, which % 3);
         catalogue.most_appealing_in(category, mix(shopper.key.wrapping_add(32 + which)))
     }
 }
 
-/// The start of the part of the power curve that is used, such that it begins with [`MAX_VISIT_RATIO`].
-fn curve_start(power: f64) -> f64 {
+/// The start of the used part of the power curve, chosen such that the highest frequency is [`MAX_VISIT_RATIO`].
+fn find_curve_start(power: f64) -> f64 {
     let often = |f: f64| (1.0 - libm::pow(f, power)) / (power * (1.0 - f) * libm::pow(f, power - 1.0));
     let (mut low, mut high) = (1e-9, 1.0 - 1e-9);
     for _ in 0..60 {
@@ -134,8 +139,7 @@ fn curve_start(power: f64) -> f64 {
     low
 }
 
-/// A number drawn nearly from the standard normal distribution by the bits of `key`: a sum of four uniform ones, which is
-/// bounded and the same on every machine.
+/// A nearly normal number for `key`: the sum of four uniform ones, which is bounded and the same on every machine.
 fn normal(key: u64) -> f64 {
     let sum: u64 = (0..4).map(|at| key >> (16 * at) & 0xffff).sum();
     (sum as f64 / 65_536.0 - 2.0) * 1.732_050_8
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_come_often_and_most_rarely() {
+    fn a_few_shoppers_visit_often_and_most_rarely() {
         let population = population(10_000.0);
         let mut visits: HashMap<u64, u32> = HashMap::new();
         for at in 0..100_000 {
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn people_remain_for_a_while_and_then_others_come() {
+    fn shoppers_are_replaced_over_time() {
         let population = population(1_000.0);
         let users = |day: i64| -> Vec<u64> {
             (0..1_000)

@@ -1,4 +1,4 @@
-//! What happens now and then to a shop.
+//! Scenarios: campaigns, bots and outages.
 
 use std::ops::Range;
 
@@ -8,38 +8,38 @@ use super::event::{CopyKind, SimulatedEvent};
 use crate::micros::{HOUR_MICROS, micros};
 use crate::random::{Purpose, Seed, mix, unit};
 
-/// Something out of the ordinary.
+/// Something out of the ordinary that happens to a shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scenario {
-    /// A sale: two and a half times as many visits, twice as many products into the baskets, and a smaller part of them
-    /// bought, since people compare.
+    /// A sale. There are two and a half times as many visits, twice as many products are added to carts, and a smaller
+    /// share of them is bought, because people compare.
     Campaign {
-        /// When it begins.
+        /// When the campaign begins.
         from: OffsetDateTime,
-        /// When it is over.
+        /// When the campaign ends.
         until: OffsetDateTime,
     },
-    /// A program that looks at one product after another, day after day from one to seven o'clock UTC, some 20,000 a day,
-    /// as one user.
+    /// A crawler that views one product after another as a single user, every day from 01:00 to 07:00 UTC: about 20,000
+    /// views a day.
     Bot,
-    /// Nothing leaves the shop for a while; it then catches up, twenty times as fast as the events came in. What waits is
-    /// kept in memory, some 60 bytes an event: 100 MB for an hour at 500/s.
+    /// No event is delivered for a while. Then the shop catches up and delivers events 20 times as fast as they
+    /// happened. Events that wait are kept in memory, about 60 bytes each: 100 MB for an hour at 500 events per second.
     Outage {
-        /// The first event at which nothing is delivered.
+        /// When the outage begins: from this time on no event is delivered.
         from: OffsetDateTime,
-        /// When it begins to catch up.
+        /// When the outage ends and the shop begins to catch up.
         until: OffsetDateTime,
     },
 }
 
 const CAMPAIGN_VISITS: f64 = 2.5;
-/// Of the events twice as many are carts then, since one visit fills few of them.
+/// The share of `add_to_cart` among the events doubles with this factor.
 const CAMPAIGN_CART: f64 = 2.8;
 const CAMPAIGN_BUY: f64 = 0.55;
 
 const BOT_HOURS: Range<i64> = 1..7;
-const BOT_PAUSE_MICROS: i64 = 1_080_000;
+const BOT_INTERVAL_MICROS: i64 = 1_080_000;
 
 const CATCH_UP_SPEED: i64 = 20;
 
@@ -65,12 +65,12 @@ impl Scenarios {
         all
     }
 
-    /// How many times as many come.
+    /// The factor by which scenarios multiply the number of visits.
     pub(crate) fn visit_factor(&self, at: i64) -> f64 {
         if self.in_campaign(at) { CAMPAIGN_VISITS } else { 1.0 }
     }
 
-    /// How many times as much goes into the baskets, and how many times as many of these are bought.
+    /// The factors by which scenarios multiply the probability to add a product to the cart, and to buy a cart.
     pub(crate) fn cart_and_purchase_factors(&self, at: i64) -> (f64, f64) {
         match self.in_campaign(at) {
             true => (CAMPAIGN_CART, CAMPAIGN_BUY),
@@ -82,14 +82,14 @@ impl Scenarios {
         self.campaigns.iter().any(|campaign| campaign.contains(&at))
     }
 
-    /// When something that would be delivered at `at` is delivered. Keeps the order.
+    /// When an event is delivered that would be delivered at `at` without outages. Keeps the order of events.
     pub(crate) fn delivery_time(&self, mut at: i64) -> i64 {
         for outage in &self.outages {
             let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP_SPEED - 1);
             if outage.contains(&at) {
                 at = outage.end + (at - outage.start) / CATCH_UP_SPEED;
             } else if (outage.end..caught_up).contains(&at) {
-                // The queue goes on to be worked off while more comes in.
+                // While the shop catches up, new events join the queue.
                 at = outage.end + (at - outage.start) / CATCH_UP_SPEED;
                 debug_assert!(at <= caught_up);
             }
@@ -97,7 +97,7 @@ impl Scenarios {
         at
     }
 
-    /// The earliest time at which something was to be delivered that is delivered at `at` or later.
+    /// The earliest time at which an event could be due that is delivered at `at` or later.
     pub(crate) fn earliest_send_time(&self, at: i64) -> i64 {
         self.outages.iter().rev().fold(at, |at, outage| {
             let caught_up = outage.end + (outage.end - outage.start) / (CATCH_UP_SPEED - 1);
@@ -112,7 +112,7 @@ impl Scenarios {
         !self.outages.is_empty()
     }
 
-    /// Appends what the bot does in a span of time.
+    /// Appends the events of the bot in a time span.
     pub(crate) fn append_bot_events(
         &self,
         seed: Seed,
@@ -123,11 +123,11 @@ impl Scenarios {
         if !self.bot {
             return;
         }
-        let mut look = span.start.div_euclid(BOT_PAUSE_MICROS);
+        let mut look = span.start.div_euclid(BOT_INTERVAL_MICROS);
         loop {
             let key = seed.of(Purpose::Bot, look as u64);
-            // Within the first half of its pause, so that the looks stay in order.
-            let at = look * BOT_PAUSE_MICROS + (unit(key) * (BOT_PAUSE_MICROS / 2) as f64) as i64;
+            // In the first half of the interval, so that the views stay in order.
+            let at = look * BOT_INTERVAL_MICROS + (unit(key) * (BOT_INTERVAL_MICROS / 2) as f64) as i64;
             if at >= span.end {
                 return;
             }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bot_is_the_same_however_time_is_cut() {
+    fn a_bot_does_not_depend_on_the_slices() {
         let scenarios = Scenarios::new(&[Scenario::Bot]);
         let start = micros(FROM) - 10 * HOUR_MICROS;
         let mut whole = Vec::new();

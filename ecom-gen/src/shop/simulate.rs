@@ -1,11 +1,11 @@
-//! Simulates one slice of time.
+//! Simulates a slice of time.
 
 use super::event::SimulatedEvent;
 use super::model::Model;
 use super::visit::{MAX_VISIT_MICROS, VisitNumber, visit};
 
 impl Model {
-    /// Everything that follows from the visits that begin in a slice, in no order; some of it happens in later slices.
+    /// All events of the visits that begin in a slice, in no particular order. Some of them happen in later slices.
     pub(crate) fn simulate(&self, slice: i64) -> Vec<SimulatedEvent> {
         let visits = self.visits_in(slice);
         let mut events = Vec::with_capacity(visits as usize * 5);
@@ -25,7 +25,8 @@ impl Model {
         events
     }
 
-    /// The first slice that can have something to deliver in `slice` which happens at `start_micros` or later.
+    /// The first slice whose events may be delivered in `slice`, considering only events that happen at `start_micros`
+    /// or later.
     pub(crate) fn first_slice_for(&self, slice: i64, start_micros: i64) -> i64 {
         let sent = self
             .scenarios

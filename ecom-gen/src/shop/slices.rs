@@ -1,4 +1,4 @@
-//! Slices of time, in their order and each in the order of delivery.
+//! Simulates slices of time on several threads, and returns them in order.
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use super::delivery_buffer::DeliveryBuffer;
 use super::event::SimulatedEvent;
 use super::model::Model;
 
-/// More than a second's work.
+/// Simulating more events than this takes longer than a second.
 const MANY_EVENTS: f64 = 5e6;
 
-/// What `finish` makes of each slice's events, in order, from the slice `first` on, without what happened before
-/// `start_micros`. Made by at most so many threads at a time. Nothing is made before it is asked for, and not more than
-/// twice that many slices ahead.
+/// The result of `finish` for the events that are delivered in each slice, in order, beginning with slice `first` and
+/// leaving out events that happened before `start_micros`.
+///
+/// At most `workers` threads work at a time. Slices are simulated only as the stream is polled, at most `2 * workers`
+/// of them ahead.
 pub(crate) fn slices<R: Send + 'static>(
     model: Arc<Model>,
     first: i64,
@@ -32,7 +34,7 @@ pub(crate) fn slices<R: Send + 'static>(
         let events = before as u64;
         tracing::info!(
             events,
-            "opening the shop ... those that lead up to its start are made first"
+            "opening the shop: simulating the events that lead up to its start"
         );
     }
     let simulated = {
@@ -60,7 +62,11 @@ pub(crate) fn slices<R: Send + 'static>(
 
 async fn work<R: Send + 'static>(permits: Arc<Semaphore>, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
     let panicked = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        Error::new(ErrorKind::Panicked, "making events panicked or was given up").caused_by(cause)
+        Error::new(
+            ErrorKind::Panicked,
+            "the simulation of a slice panicked or was cancelled",
+        )
+        .caused_by(cause)
     };
     let permit = permits.acquire_owned().await.map_err(|err| panicked(err.into()))?;
     let done = spawn_blocking(move || {
@@ -80,7 +86,7 @@ mod tests {
     use crate::shop::iterator::Shop;
 
     #[tokio::test]
-    async fn workers_change_nothing() {
+    async fn the_number_of_workers_changes_nothing() {
         let start = datetime!(2026-11-01 12:00 UTC);
         let model = Arc::new(Model::new(&Shop::builder(5, start)));
         let first = model.slice_at(micros(start));

@@ -1,4 +1,4 @@
-//! The full event of a simulated one: its id, its price and its texts.
+//! Fills in the texts, the id and the price of a simulated event.
 
 use ecom_stream::{Event, EventType, Price};
 use time::OffsetDateTime;
@@ -11,7 +11,7 @@ use crate::micros::DAY_MICROS;
 use crate::random::{Purpose, mix, unit};
 
 impl Model {
-    /// The event; `None` at a time that `time` can't hold.
+    /// The full event; `None` if its time is out of the range of [`OffsetDateTime`].
     pub(crate) fn event(&self, event: &SimulatedEvent) -> Option<Event> {
         let product = self.catalogue.product(event.product);
         Some(Event {
@@ -31,10 +31,10 @@ impl Model {
         })
     }
 
-    /// Copies of an event have its id.
+    /// The id of an event. Copies of an event have the same id.
     pub(crate) fn event_id(&self, event: &SimulatedEvent) -> Uuid {
         let key = mix(event.session ^ u64::from(event.step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        // Not of `key`: what follows from 64 bits alone is soon the same for two events.
+        // This must not derive from `key`: 64 bits alone would soon be the same for two events.
         let other = mix(mix(event.session ^ self.seed.0).wrapping_add(event.step.into()));
         let random = u128::from(key) << 64 | u128::from(other);
         match self.ids {
@@ -47,6 +47,7 @@ impl Model {
         }
     }
 
+    /// The price in the event; 0 if the price of the product is unknown on that day.
     pub(crate) fn price(&self, event: &SimulatedEvent) -> Price {
         let day = event.micros.div_euclid(DAY_MICROS) as u64;
         let key = self.seed.of(Purpose::Price, day << 32 | u64::from(event.product));

@@ -1,4 +1,4 @@
-//! What one visitor does.
+//! One visit to the shop, from its first view to its last event.
 
 use ecom_stream::EventType;
 use rand::RngExt;
@@ -9,45 +9,48 @@ use super::population::Shopper;
 use crate::micros::HOUR_MICROS;
 use crate::random::{Purpose, ShopRng, chance, lognormal};
 
-/// No visit is longer, so that a slice of time depends on a bounded number of earlier ones.
+/// The longest visit. The limit bounds how many earlier slices a slice depends on.
 pub(crate) const MAX_VISIT_MICROS: i64 = HOUR_MICROS;
-/// Who does nothing for that long has left.
+/// The longest time between two events of a visit.
 const MAX_GAP_SECONDS: f64 = 1_800.0;
-/// Nobody comes back for a basket sooner than the visit that left it can have ended, nor much later than most do.
+/// The time after which a visitor can return to an abandoned cart. The minimum ensures that the earlier visit has
+/// ended.
 const RETURN_HOURS: std::ops::RangeInclusive<f64> = 2.0..=24.0 * 14.0;
-/// How often a left basket is looked for. About one visit in twenty leaves one.
+/// In how many earlier slices an abandoned cart is searched. About one visit in twenty leaves one.
 pub(crate) const CART_SEARCH_SLICES: u32 = 4;
+/// In how many visits of each of these slices it is searched.
 pub(crate) const CART_SEARCH_VISITS: u32 = 15;
-/// More than a slice has in the busiest hour of any week. What is left of 64 bits is enough to number the slices of 348
-/// years at the highest rate, so that no two visits have the same session.
+/// More visits than a slice has in the busiest hour of any week. The rest of 64 bits is enough to number the slices of
+/// 348 years at the highest rate, so that no two visits have the same session id.
 const MAX_VISITS_PER_SLICE: u64 = 1 << 24;
-/// Nobody looks at more, whatever the parameters.
+/// The largest number of views in a visit.
 const MAX_VIEWS: u64 = 10_000;
-/// How many products a visitor remembers having seen.
+/// How many of the products seen in a visit can be revisited.
 const REMEMBERED: usize = 8;
-// Nobody has published the next three numbers. They are assumed; what follows from them is held against what was measured
-// (`ecom_gen::profile::TARGETS`): the purchases without a cart of row 7, the lift of row 31, the visits that buy of row 3.
-/// How often somebody who is back for a basket looks at a second product of it.
+// The next three numbers have not been published by any shop; they are assumptions. Their effects are compared with
+// measurements (`ecom_gen::profile::TARGETS`): row 7, purchases without a cart; row 31, lift; row 3, sessions that buy.
+/// Probability that a visitor who returns to an abandoned cart views a second product of it.
 pub(crate) const SECOND_VIEW: f64 = 0.3;
-/// How often what goes with a product is of another category, in place of its twin.
+/// Probability that a product bought together with another is the related one of another category.
 const OTHER_CATEGORY: f64 = 0.25;
-/// How often one decides about the basket as soon as something is in it, and looks on.
+/// Probability that a visitor decides about the cart as soon as a product is added, and continues to browse.
 const DECIDE_AT_ONCE: f64 = 0.25;
 
-/// Which visit it is: all about it follows from that.
+/// Identifies a visit. Everything about the visit follows from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VisitNumber {
     pub(crate) slice: i64,
     pub(crate) index: u32,
 }
 
+/// A product in a cart, with its quantity.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line {
+pub(crate) struct CartLine {
     product: u32,
     quantity: u16,
 }
 
-/// A visit while it goes on; its events are appended to `out`.
+/// A visit in progress. Its events are appended to `out`.
 struct Visit<'a> {
     model: &'a Model,
     rng: ShopRng,
@@ -59,44 +62,46 @@ struct Visit<'a> {
     product: u32,
     seen: [u32; REMEMBERED],
     views: usize,
-    basket: Vec<Line>,
+    cart: Vec<CartLine>,
     out: &'a mut Vec<SimulatedEvent>,
 }
 
-/// Makes the events of a visit, in their order.
+/// Appends the events of a visit in their order.
 pub(crate) fn visit(model: &Model, number: VisitNumber, out: &mut Vec<SimulatedEvent>) {
-    let mut visit = Visit::arrive(model, number, out);
-    if visit.comes_back()
-        && let Some((shopper, basket)) = visit.find_abandoned_cart()
+    let mut visit = Visit::begin(model, number, out);
+    if visit.returns_to_cart()
+        && let Some((shopper, cart)) = visit.find_abandoned_cart()
     {
         visit.shopper = shopper;
-        visit.basket = basket;
+        visit.cart = cart;
         visit.continue_with_cart();
     } else {
         visit.browse();
     }
 }
 
-/// The same for who has no basket from before; gives how many products are left in the basket at the end.
+/// Appends the events of a visit that does not return to an abandoned cart, and returns how many products remain in the
+/// cart.
 pub(crate) fn browse(model: &Model, number: VisitNumber, out: &mut Vec<SimulatedEvent>) -> usize {
-    let mut visit = Visit::arrive(model, number, out);
+    let mut visit = Visit::begin(model, number, out);
     visit.browse();
-    visit.basket.len()
+    visit.cart.len()
 }
 
-/// Who left a basket in a visit, and the basket. Visits for a basket that was left before that don't count.
-fn abandoned_cart(model: &Model, number: VisitNumber) -> Option<(Shopper, Vec<Line>)> {
+/// The shopper and the cart of a visit that ended with a full cart. Visits that returned to an abandoned cart do not
+/// count.
+fn abandoned_cart(model: &Model, number: VisitNumber) -> Option<(Shopper, Vec<CartLine>)> {
     let mut unseen = Vec::new();
-    let mut visit = Visit::arrive(model, number, &mut unseen);
-    if visit.comes_back() {
+    let mut visit = Visit::begin(model, number, &mut unseen);
+    if visit.returns_to_cart() {
         return None;
     }
     visit.browse();
-    (!visit.basket.is_empty()).then_some((visit.shopper, visit.basket))
+    (!visit.cart.is_empty()).then_some((visit.shopper, visit.cart))
 }
 
 impl<'a> Visit<'a> {
-    fn arrive(model: &'a Model, number: VisitNumber, out: &'a mut Vec<SimulatedEvent>) -> Self {
+    fn begin(model: &'a Model, number: VisitNumber, out: &'a mut Vec<SimulatedEvent>) -> Self {
         let index = (number.slice as u64)
             .wrapping_mul(MAX_VISITS_PER_SLICE)
             .wrapping_add(number.index.into());
@@ -114,17 +119,17 @@ impl<'a> Visit<'a> {
             product: 0,
             seen: [0; REMEMBERED],
             views: 0,
-            basket: Vec::new(),
+            cart: Vec::new(),
             out,
         }
     }
 
-    fn comes_back(&mut self) -> bool {
+    fn returns_to_cart(&mut self) -> bool {
         chance(&mut self.rng, self.model.parameters.buying.return_to_cart)
     }
 
-    /// Looks for a basket that was left some time ago.
-    fn find_abandoned_cart(&mut self) -> Option<(Shopper, Vec<Line>)> {
+    /// Searches for a cart that was abandoned some time ago.
+    fn find_abandoned_cart(&mut self) -> Option<(Shopper, Vec<CartLine>)> {
         let buying = &self.model.parameters.buying;
         for _ in 0..CART_SEARCH_SLICES {
             let hours = lognormal(&mut self.rng, buying.return_hours_mu, buying.return_hours_sigma);
@@ -143,14 +148,14 @@ impl<'a> Visit<'a> {
         None
     }
 
-    /// A visit of somebody who has a basket from before.
+    /// A visit that returns to an abandoned cart.
     fn continue_with_cart(&mut self) {
         let buy = self.model.parameters.buying.purchase_after_return;
-        self.product = self.basket[0].product;
+        self.product = self.cart[0].product;
         self.record(EventType::View, 1);
         self.pause();
         if chance(&mut self.rng, SECOND_VIEW) {
-            self.product = self.basket[self.basket.len() - 1].product;
+            self.product = self.cart[self.cart.len() - 1].product;
             self.record(EventType::View, 1);
             self.pause();
         }
@@ -159,7 +164,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// A visit that begins with an empty basket.
+    /// A visit that begins with an empty cart.
     fn browse(&mut self) {
         let model = self.model;
         let (visits, buying) = (&model.parameters.visits, &model.parameters.buying);
@@ -179,7 +184,7 @@ impl<'a> Visit<'a> {
                 model.catalogue.product_in(category, self.rng.random())
             }
         };
-        let (cart_more, buy_more) = model.scenarios.cart_and_purchase_factors(self.began);
+        let (cart_factor, purchase_factor) = model.scenarios.cart_and_purchase_factors(self.began);
         for view in 0..views {
             if view > 0 {
                 if !self.pause() {
@@ -188,7 +193,7 @@ impl<'a> Visit<'a> {
                 self.choose_next_product();
             }
             self.record(EventType::View, 1);
-            let cart = match replenish && view == 0 {
+            let add = match replenish && view == 0 {
                 true => buying.replenish_add_to_cart,
                 false => {
                     buying.add_to_cart
@@ -196,14 +201,14 @@ impl<'a> Visit<'a> {
                         * f64::from(model.catalogue.product(self.product).appeal)
                 }
             };
-            if chance(&mut self.rng, cart * cart_more) {
-                self.add_products(buy_more);
+            if chance(&mut self.rng, add * cart_factor) {
+                self.add_products(purchase_factor);
             }
         }
-        self.decide(buy_more);
+        self.decide(purchase_factor);
     }
 
-    /// Goes to the product that is looked at next.
+    /// Chooses the product of the next view.
     fn choose_next_product(&mut self) {
         let model = self.model;
         let visits = &model.parameters.visits;
@@ -225,20 +230,20 @@ impl<'a> Visit<'a> {
         self.product = model.catalogue.product_in(category, self.rng.random());
     }
 
-    /// Puts the product into the basket, and perhaps others after it; or buys it at once.
-    fn add_products(&mut self, buy_more: f64) {
+    /// Adds the product to the cart, and possibly others after it; or buys it directly.
+    fn add_products(&mut self, purchase_factor: f64) {
         let model = self.model;
         let buying = &model.parameters.buying;
-        if self.basket.is_empty() && chance(&mut self.rng, buying.buy_now * buying.purchase) {
+        if self.cart.is_empty() && chance(&mut self.rng, buying.buy_now * buying.purchase) {
             let quantity = self.quantity();
-            self.basket.push(Line {
+            self.cart.push(CartLine {
                 product: self.product,
                 quantity,
             });
             if self.pause() {
                 self.check_out();
             }
-            self.basket.clear();
+            self.cart.clear();
             return;
         }
         self.add_to_cart();
@@ -256,9 +261,9 @@ impl<'a> Visit<'a> {
             self.record(EventType::View, 1);
             self.add_to_cart();
         }
-        // Some buy at once and go on looking.
+        // Some visitors buy at once and then continue to browse.
         if chance(&mut self.rng, DECIDE_AT_ONCE) {
-            self.decide(buy_more);
+            self.decide(purchase_factor);
         }
     }
 
@@ -268,52 +273,52 @@ impl<'a> Visit<'a> {
         }
         let quantity = self.quantity();
         self.record(EventType::AddToCart, quantity);
-        match self.basket.iter_mut().find(|line| line.product == self.product) {
+        match self.cart.iter_mut().find(|line| line.product == self.product) {
             Some(line) => line.quantity = line.quantity.saturating_add(quantity),
-            None => self.basket.push(Line {
+            None => self.cart.push(CartLine {
                 product: self.product,
                 quantity,
             }),
         }
     }
 
-    /// Buys what is in the basket, or not.
-    fn decide(&mut self, buy_more: f64) {
+    /// Buys the content of the cart, or not.
+    fn decide(&mut self, purchase_factor: f64) {
         let model = self.model;
         let buying = &model.parameters.buying;
-        if self.basket.is_empty() {
+        if self.cart.is_empty() {
             return;
         }
         if chance(&mut self.rng, buying.remove_from_cart) && self.pause() {
-            let at = self.rng.random_range(0..self.basket.len());
-            let line = self.basket.remove(at);
+            let at = self.rng.random_range(0..self.cart.len());
+            let line = self.cart.remove(at);
             self.product = line.product;
             self.record(EventType::RemoveFromCart, line.quantity);
         }
         let readily = model.calendar.purchase_factor(model.calendar.local(self.micros));
-        let buy = buying.purchase * readily * buy_more;
-        if !self.basket.is_empty() && chance(&mut self.rng, buy) && self.pause() {
+        let buy = buying.purchase * readily * purchase_factor;
+        if !self.cart.is_empty() && chance(&mut self.rng, buy) && self.pause() {
             self.check_out();
         }
     }
 
-    /// Buys the whole basket, all of it at one time: that is an order.
+    /// Buys the whole cart at one instant, as one order.
     fn check_out(&mut self) {
-        let lines = std::mem::take(&mut self.basket);
+        let lines = std::mem::take(&mut self.cart);
         self.record_lines(EventType::Purchase, &lines);
         if chance(&mut self.rng, self.model.parameters.buying.cancel) && self.pause() {
             self.record_lines(EventType::RemoveFromCart, &lines);
         }
     }
 
-    fn record_lines(&mut self, event_type: EventType, lines: &[Line]) {
+    fn record_lines(&mut self, event_type: EventType, lines: &[CartLine]) {
         for line in lines {
             self.product = line.product;
             self.record(event_type, line.quantity);
         }
     }
 
-    /// Lets time pass; says whether the visit goes on.
+    /// Lets time pass, and returns whether the visit continues.
     fn pause(&mut self) -> bool {
         let visits = &self.model.parameters.visits;
         let seconds = lognormal(&mut self.rng, visits.gap_mu, visits.gap_sigma).min(MAX_GAP_SECONDS);
@@ -332,7 +337,7 @@ impl<'a> Visit<'a> {
     }
 
     fn record(&mut self, event_type: EventType, quantity: u16) {
-        // The number of an event in its visit is part of its id, so no two may share one.
+        // The number of an event in its visit is part of its id, so it must be unique.
         if self.step == u16::MAX {
             return;
         }

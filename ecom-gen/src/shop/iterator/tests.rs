@@ -1,3 +1,5 @@
+//! The events of a shop: reproducible, in order, consistent, and at the requested rate.
+
 use std::collections::{HashMap, HashSet};
 
 use csv_async::ByteRecord;
@@ -12,7 +14,7 @@ use crate::shop::{Delivery, IdVersion, Scenario};
 
 const START: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
 
-/// The digest of the events as they stand in CSV.
+/// The digest of the events as CSV fields.
 fn digest(events: impl Iterator<Item = Event>) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut record = ByteRecord::new();
@@ -35,13 +37,14 @@ fn slow(seed: u64, start: OffsetDateTime) -> ShopBuilder {
 
 #[test]
 fn a_seed_gives_the_same_events_for_ever() {
-    // Whoever changes this makes old seeds give other events: then raise MODEL in source/position.rs.
+    // A change of this digest means that seeds give other events than before: then raise `MODEL_VERSION` in
+    // source/position.rs.
     let events = Shop::builder(42, START).build().take(5_000);
     assert_eq!(digest(events), "022551b8094ee04ebb757b7d415f4e20");
 }
 
 #[test]
-fn every_parameter_matters() {
+fn every_option_changes_the_events() {
     let of = |shop: ShopBuilder| digest(shop.build().take(3_000));
     let base = || slow(1, START);
     let mut parameters = ModelParameters::default();
@@ -87,7 +90,7 @@ fn a_shop_that_starts_later_has_the_same_events_from_then_on() {
 }
 
 #[test]
-fn a_shop_can_end_at_a_time() {
+fn a_shop_can_end_at_a_given_time() {
     for (events, at) in [
         (20_000, START),
         (20_000, START + Duration::hours(12)),
@@ -105,7 +108,7 @@ fn a_shop_can_end_at_a_time() {
 }
 
 #[test]
-fn strange_sizes_work() {
+fn extreme_options_work() {
     let slowest = Rate::per_second(1e-3).unwrap();
     for shop in [
         Shop::builder(u64::MAX, datetime!(1969-12-31 23:00 UTC))
@@ -121,7 +124,7 @@ fn strange_sizes_work() {
 }
 
 #[test]
-fn events_are_sound_and_in_order() {
+fn events_are_valid_and_in_order() {
     let events: Vec<Event> = slow(11, START)
         .delivery(Delivery::exact())
         .build()
@@ -143,7 +146,7 @@ fn events_are_sound_and_in_order() {
 }
 
 #[test]
-fn the_rate_is_that_of_a_week_and_right_from_the_start() {
+fn the_rate_holds_from_the_start_and_over_a_week() {
     let parameters = ModelParameters::default().steady();
     let rate = Rate::per_second(200.0).unwrap();
     let shop = Shop::builder(11, START).rate(rate).delivery(Delivery::exact());
@@ -169,14 +172,14 @@ fn the_rate_is_that_of_a_week_and_right_from_the_start() {
 }
 
 #[test]
-fn what_is_bought_was_in_the_basket() {
+fn purchases_were_in_the_cart_before() {
     let events: Vec<Event> = slow(12, START)
         .delivery(Delivery::exact())
         .build()
         .take(60_000)
         .collect();
     let begun_here: HashSet<&str> = {
-        // Visits that began before the start were not seen from their first event on.
+        // The first events of visits that began before the start are missing.
         let after = START + Duration::HOUR;
         let early: HashSet<&str> = events
             .iter()

@@ -1,3 +1,5 @@
+//! The number of an event within its visit.
+
 use std::collections::HashSet;
 
 use time::macros::datetime;
@@ -7,7 +9,7 @@ use crate::parameters::ModelParameters;
 use crate::shop::iterator::Shop;
 
 #[test]
-fn in_the_longest_visit_each_event_has_its_number() {
+fn events_of_the_longest_visit_have_unique_numbers() {
     let mut model = Model::new(&Shop::builder(1, datetime!(2026-11-01 12:00 UTC)));
     model.parameters = ModelParameters::default();
     let visits = &mut model.parameters.visits;
@@ -31,5 +33,5 @@ fn in_the_longest_visit_each_event_has_its_number() {
             return;
         }
     }
-    panic!("no visit was as long as can be");
+    panic!("no visit reached the maximum length");
 }
