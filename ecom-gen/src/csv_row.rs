@@ -1,4 +1,4 @@
-//! Moments as events, and as lines of CSV.
+//! Formats a simulated event as a row of CSV.
 
 use time::OffsetDateTime;
 
@@ -7,15 +7,16 @@ use crate::shop::{Model, SimulatedEvent};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Writes lines of CSV; [`Event::COLUMNS`](ecom_stream::Event::COLUMNS) are its columns. The same as by way of an [`Event`](ecom_stream::Event), in a fifth of the time.
+/// Formats rows of CSV with the columns [`Event::COLUMNS`](ecom_stream::Event::COLUMNS). The result is the same as that
+/// of an [`Event`](ecom_stream::Event) written with [`ToCsv`](ecom_stream::ToCsv), in a fifth of the time.
 #[derive(Debug, Default)]
 pub(crate) struct CsvFormatter {
     day: Option<i64>,
-    /// Of that day, up to the `T`.
+    /// The date of `day`, including the `T`.
     date: [u8; 11],
 }
 
-/// The fields of a line, for those who write some of them otherwise.
+/// The fields of a row. A row with a fault replaces some of them.
 pub(crate) struct RowFields<'a> {
     pub(crate) event_id: [u8; 36],
     pub(crate) event_time: [u8; 27],
@@ -44,7 +45,7 @@ impl CsvFormatter {
         }
     }
 
-    /// RFC 3339 with microseconds, in UTC.
+    /// A time in RFC 3339 with microseconds, in UTC.
     fn time(&mut self, micros: i64) -> [u8; 27] {
         let (day, mut rest) = (micros.div_euclid(DAY_MICROS), micros.rem_euclid(DAY_MICROS) as u64);
         if self.day != Some(day) {
@@ -63,7 +64,7 @@ impl CsvFormatter {
 }
 
 impl RowFields<'_> {
-    /// The fields in their order; those of the product are one.
+    /// The fields in the order of the columns. The four fields of the product are one chunk.
     pub(crate) fn chunks(&self) -> [&[u8]; 8] {
         [
             &self.event_id,
@@ -77,13 +78,13 @@ impl RowFields<'_> {
         ]
     }
 
-    /// Writes the line with its end.
+    /// Appends the row and `line_end`.
     pub(crate) fn write(&self, line_end: &[u8], out: &mut Vec<u8>) {
         write_row(&self.chunks(), line_end, out);
     }
 }
 
-/// Writes a line of fields, which are quoted where they must be, with its end.
+/// Appends a row and `line_end`. Fields that need quotes must have them already.
 #[inline]
 pub(crate) fn write_row(fields: &[&[u8]], line_end: &[u8], out: &mut Vec<u8>) {
     for (at, field) in fields.iter().enumerate() {
@@ -105,7 +106,7 @@ fn date(day: i64) -> [u8; 11] {
     text
 }
 
-/// A number in decimal digits.
+/// A number as decimal text, without an allocation.
 pub(crate) struct Digits {
     text: [u8; 23],
     start: usize,
@@ -168,7 +169,7 @@ mod tests {
     use crate::shop::{DeliveryBuffer, Shop, sort_by_delivery};
 
     #[tokio::test]
-    async fn lines_are_those_of_the_events() {
+    async fn rows_are_the_same_as_those_of_events() {
         let start = datetime!(2026-11-01 23:58 UTC);
         let model = Model::new(&Shop::builder(5, start).rate(Rate::per_second(2_000.0).unwrap()));
         let (mut buffer, begin) = DeliveryBuffer::new(&model, model.slice_at(micros(start)), micros(start));

@@ -1,12 +1,14 @@
+//! Files with a fault.
+
 use super::kind::FaultKind;
 use super::shares::Dirt;
 use crate::random::{Purpose, Seed, mix};
 
 impl Dirt {
-    /// What is wrong with the file of that number, if anything.
+    /// The fault of the file with this number, if it has one.
     ///
-    /// Files that are rewritten or have no rows never follow each other: some file must have the rows, and a file is
-    /// rewritten when the next one is there.
+    /// Two files that are rewritten or have no rows never follow each other: the rows of an empty file go into the next
+    /// one, and a file is rewritten when the next one is written.
     pub(crate) fn fault_of_file(&self, seed: Seed, file: u64) -> Option<FaultKind> {
         if !self.has_file_faults() {
             return None;
@@ -23,7 +25,7 @@ impl Dirt {
     }
 }
 
-/// The line, with its end, without one of its columns: 1 to 4, which stand in front of any quote.
+/// Appends the line, with its end, without one of its columns 1 to 4, which come before any quote.
 pub(crate) fn without_column(line: &[u8], column: usize, out: &mut Vec<u8>) {
     let mut commas = line
         .iter()
@@ -36,20 +38,20 @@ pub(crate) fn without_column(line: &[u8], column: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&line[end..]);
 }
 
-/// Which column a file lacks: one of those that are required.
+/// The column that a file lacks: one of the required columns.
 pub(crate) fn missing_column(seed: Seed, file: u64) -> usize {
     1 + (mix(seed.of(Purpose::File, file) ^ 1) % 4) as usize
 }
 
-/// The beginning of a line, cut off in front of any quote, with fewer fields than it had.
+/// The beginning of a line, cut off before any quote, with fewer fields than the whole line.
 pub(crate) fn torn_line(line: &[u8], seed: Seed, file: u64) -> &[u8] {
-    // The first five fields have no quote, and more bytes than this.
+    // The first five fields have no quote and are longer than this.
     const MOST_BYTES: u64 = 90;
     let len = 1 + mix(seed.of(Purpose::File, file) ^ 2) % MOST_BYTES;
     &line[..line.len().min(len as usize)]
 }
 
-/// The line with a quote in front of its last field.
+/// Appends the line with a quote before its last field.
 pub(crate) fn with_open_quote(line: &[u8], out: &mut Vec<u8>) {
     let last = line.iter().rposition(|byte| *byte == b',').map_or(0, |at| at + 1);
     out.extend_from_slice(&line[..last]);
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_need_another_after_them_have_one() {
+    fn files_that_need_the_next_file_never_follow_each_other() {
         for dirt in [
             Dirt::heavy(),
             Dirt {
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_spoiled() {
+    fn lines_get_their_faults() {
         let line = b"id,time,view,u,s,p,\"a, b\",,,1.00,2\n";
         let mut out = Vec::new();
         without_column(line, 1, &mut out);

@@ -1,3 +1,5 @@
+//! Rows with a fault.
+
 use ecom_stream::Reason;
 
 use super::kind::FaultKind;
@@ -6,20 +8,20 @@ use crate::csv_row::{RowFields, write_row};
 use crate::random::{Purpose, mix};
 use crate::shop::{Model, SimulatedEvent};
 
-/// A row that was faulty.
+/// The fault of a row.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultyRow {
     pub(crate) kind: FaultKind,
-    /// Why an ingest must refuse it.
+    /// The reason with which a correct ingest rejects it.
     pub(crate) reason: Reason,
-    /// The row as it would have been.
+    /// The row without the fault.
     pub(crate) clean: Box<[u8]>,
 }
 
 impl Dirt {
-    /// What is wrong with a row, if anything, and a number from which the details are drawn.
+    /// The fault of a row, if it has one, and a random number for its details.
     ///
-    /// An event that is sent twice is sound both times, so that the second is the duplicate.
+    /// An event that is sent twice has no fault either time, so that its second row is a duplicate.
     pub(crate) fn fault_of_row(&self, model: &Model, event: &SimulatedEvent) -> Option<(FaultKind, u64)> {
         if !self.has_row_faults() {
             return None;
@@ -42,7 +44,7 @@ const TIMES: [(&str, Reason); 5] = [
     ("1970-01-01T00:00:00Z", Reason::EVENT_TIME_OUT_OF_RANGE),
 ];
 
-/// Writes the row with that fault, and says why an ingest must refuse it.
+/// Appends the row with this fault, and returns the reason with which a correct ingest rejects it.
 pub(crate) fn write_faulty_row(kind: FaultKind, key: u64, fields: &RowFields<'_>, out: &mut Vec<u8>) -> Reason {
     let mut chunks = fields.chunks();
     let [_, time, event_type, user, session, _, price, quantity] = &mut chunks;
@@ -99,7 +101,7 @@ pub(crate) fn write_faulty_row(kind: FaultKind, key: u64, fields: &RowFields<'_>
         | FaultKind::MissingColumn
         | FaultKind::EmptyFile
         | FaultKind::HeaderOnly
-        | FaultKind::Rewritten => unreachable!("{kind:?} spoils files"),
+        | FaultKind::Rewritten => unreachable!("{kind:?} is a fault of files"),
     };
     write_row(&chunks, b"\n", out);
     reason

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of fault.
+/// The kind of a fault. The field of [`Dirt`](crate::Dirt) with the same name describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The kinds that write_faulty_row a row.
+    /// The kinds of faults that affect a row.
     pub const OF_ROWS: [Self; 8] = [
         Self::MissingField,
         Self::WrongType,
@@ -39,7 +39,7 @@ impl FaultKind {
         Self::TextAfterQuote,
     ];
 
-    /// The kinds that write_faulty_row a file.
+    /// The kinds of faults that affect a file.
     pub const OF_FILES: [Self; 8] = [
         Self::UnterminatedQuote,
         Self::TornLastLine,

@@ -1,7 +1,8 @@
-//! What is wrong with a shop's files, on purpose and exactly known.
+//! Faults that are put into files on purpose, as the seed decides.
 //!
-//! A `row` is faulty, or a whole `file`, as the seed says: whether and how follows from the row or from the number of the
-//! file alone. Each fault is in the manifest with what an ingest must make of it.
+//! Some faults affect a row (`faulty_row`), others a whole file (`faulty_file`). Whether there is a fault, and which,
+//! follows from the row or from the number of the file alone. Each fault is listed in the manifest, with what a correct
+//! ingest must do about it.
 
 mod faulty_file;
 mod faulty_row;

@@ -1,4 +1,4 @@
-//! How often each kind of fault occurs.
+//! The share of rows and files that have each kind of fault.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -6,45 +6,46 @@ use serde::{Deserialize, Serialize};
 use super::kind::FaultKind;
 use crate::random::unit;
 
-/// What is wrong with the files of a shop: each kind of fault with its share, all of them 0 unless set.
+/// The share of rows or files that have each kind of fault. The default is 0 for all kinds: clean files.
 ///
-/// What is sent twice, late or out of order is a matter of [`Delivery`](crate::Delivery).
+/// Copies, late events and events out of order are set with [`Delivery`](crate::Delivery).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Dirt {
     /// Share of rows that lack their last fields.
     pub missing_field: f64,
-    /// Share of rows with a text as quantity or price.
+    /// Share of rows with a text instead of a number as quantity or price.
     pub wrong_type: f64,
-    /// Share of rows of a type that doesn't exist.
+    /// Share of rows with an unknown event type.
     pub unknown_event_type: f64,
-    /// Share of rows with a price below zero.
+    /// Share of rows with a negative price.
     pub negative_price: f64,
-    /// Share of rows with a time that is none, or is absent, or of the year 1970.
+    /// Share of rows whose time is malformed, missing, or in the year 1970.
     pub bad_time: f64,
-    /// Share of rows with a byte that is not UTF-8.
+    /// Share of rows with a byte that is not valid UTF-8.
     pub invalid_utf8: f64,
     /// Share of rows with a NUL byte.
     pub nul_byte: f64,
     /// Share of rows with text after a closing quote.
     pub text_after_quote: f64,
-    /// Share of files with a quote in the last record that is never closed.
+    /// Share of files whose last record has a quote that is not closed.
     pub unterminated_quote: f64,
     /// Share of files whose last line is cut off.
     pub torn_last_line: f64,
     /// Share of files that begin with a byte order mark.
     pub byte_order_mark: f64,
-    /// Share of files with lines that end in CR LF.
+    /// Share of files whose lines end with CR LF.
     pub crlf: f64,
-    /// Share of files that lack a column which is required.
+    /// Share of files that lack a required column.
     pub missing_column: f64,
-    /// Share of files without a byte.
+    /// Share of empty files.
     pub empty_file: f64,
-    /// Share of files without a row.
+    /// Share of files with a header and no rows.
     pub header_only: f64,
-    /// Share of files that are there with some of their rows at first, and are replaced under their name by one with all
-    /// of them, in another order, when the next file is there. They have at most 20,000 rows and no other fault.
+    /// Share of files that are replaced. The first version has only some of the rows; when the next file is written,
+    /// the second version takes its place under the same name, with all rows in another order. Such files have at most
+    /// 20,000 rows and no other fault.
     pub rewritten: f64,
 }
 
@@ -54,12 +55,12 @@ impl Dirt {
         Self::default()
     }
 
-    /// As much as a good pipeline sees: of each kind one row in 5,000, or one file in 500.
+    /// Little dirt, as in a good pipeline: each kind affects one row in 5,000 or one file in 500.
     pub fn light() -> Self {
         Self::of(0.000_2, 0.002)
     }
 
-    /// Of each kind one row in 200, or one file in 50.
+    /// Much dirt: each kind affects one row in 200 or one file in 50.
     pub fn heavy() -> Self {
         Self::of(0.005, 0.02)
     }
@@ -85,7 +86,7 @@ impl Dirt {
         }
     }
 
-    /// The share of a kind.
+    /// The share of rows or files with this kind of fault.
     pub fn share(&self, kind: FaultKind) -> f64 {
         match kind {
             FaultKind::MissingField => self.missing_field,
@@ -107,11 +108,11 @@ impl Dirt {
         }
     }
 
-    /// Whether the shares are shares.
+    /// Checks the shares.
     ///
     /// # Errors
     ///
-    /// When one lies outside 0 to 1, or those of rows or of files are more than 1 together.
+    /// If a share is outside 0 to 1, or if the shares of rows or those of files add up to more than 1.
     pub fn check(&self) -> Result<()> {
         for (what, kinds) in [("rows", FaultKind::OF_ROWS), ("files", FaultKind::OF_FILES)] {
             let shares = kinds.map(|kind| self.share(kind));
@@ -123,15 +124,15 @@ impl Dirt {
                     .zip(shares)
                     .filter(|(_, share)| *share != 0.0)
                     .collect();
-                let message = format!("the shares of {what} with a fault are {set:?}, {sum} together");
+                let message = format!("the shares of {what} with faults are {set:?}, which add up to {sum}");
                 return Err(Error::new(ErrorKind::Configuration, message)
-                    .hint("each lies between 0 and 1, and so does their sum"));
+                    .hint("each share must be between 0 and 1, and so must their sum"));
             }
         }
         Ok(())
     }
 
-    /// Which of the kinds it is, if any, for a number from which the dice are thrown.
+    /// The kind of fault, if any, for a random number.
     pub(super) fn draw(&self, kinds: [FaultKind; 8], key: u64) -> Option<FaultKind> {
         let mut dice = unit(key);
         kinds.into_iter().find(|kind| {
@@ -157,7 +158,7 @@ mod tests {
     use crate::random::mix;
 
     #[test]
-    fn each_kind_comes_by_its_share() {
+    fn each_kind_occurs_as_often_as_its_share() {
         let dirt = Dirt::heavy();
         let picked = |kind| {
             (0..200_000)

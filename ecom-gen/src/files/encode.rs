@@ -1,4 +1,4 @@
-//! Rows as bytes, a slice at a time, on any thread.
+//! Encodes the rows of a slice, on any thread.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ pub(super) struct Encoder {
     pub(super) dirt: Dirt,
 }
 
-/// What a slice has to deliver, in order, with its bytes.
+/// The rows that are delivered in a slice, in order.
 pub(super) struct EncodedSlice {
     pub(super) slice: i64,
     events: Vec<SimulatedEvent>,
     bytes: Vec<u8>,
-    /// Where each row ends.
+    /// Where each row ends in `bytes`.
     ends: Vec<usize>,
-    /// By the index of the row, in order.
+    /// The rows with faults, by index, in order.
     faulty: Vec<(usize, FaultyRow)>,
 }
 

@@ -1,4 +1,4 @@
-//! The text of a file as its rows are written, and the count of what is in it.
+//! The text of a file, and the count of what is in it.
 
 use ecom_stream::{Event, Reason};
 
@@ -10,30 +10,30 @@ use crate::shop::SimulatedEvent;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The bytes of a file that come next.
+/// Bytes of a file that have not been handed out yet.
 #[derive(Default)]
 pub(super) struct FileContent {
     pub(super) bytes: Vec<u8>,
     pub(super) rows: u64,
-    /// The oldest and the newest event in it.
+    /// The times of the oldest and the newest event in them.
     pub(super) times: Option<(i64, i64)>,
 }
 
-/// The end of a file.
+/// The last bytes of a file, and its manifest entry.
 pub(super) struct FileEnd {
     pub(super) content: FileContent,
     pub(super) counted: Option<Box<CountedFile>>,
 }
 
-/// A file without rows, which has that fault.
+/// A file without rows, which has this fault.
 pub(super) fn without_rows(settings: &FileSettings, number: u64, fault: FaultKind) -> FileEnd {
     FileText::begin(settings, number, Some(fault)).finish(number, 1)
 }
 
-/// The text of a version of a file.
+/// The text of one version of a file.
 pub(super) struct FileText {
     pub(super) content: FileContent,
-    /// How many bytes come before.
+    /// The number of bytes that were handed out already.
     offset: u64,
     is_crlf: bool,
     missing_column: Option<usize>,
@@ -53,7 +53,7 @@ impl FileText {
         if let Some(tally) = &mut text.tally {
             match fault {
                 Some(kind @ FaultKind::MissingColumn) => tally.set_aside(kind, Reason::COLUMN_MISSING),
-                // They come with a record.
+                // These are counted together with their record.
                 None | Some(FaultKind::TornLastLine | FaultKind::UnterminatedQuote) => {}
                 Some(kind) => tally.fault(kind),
             }
@@ -68,6 +68,7 @@ impl FileText {
         text
     }
 
+    /// Appends a row, and counts it with its expected outcome.
     pub(super) fn row(&mut self, settings: &FileSettings, row: Row<'_>, outcome: &RowOutcome) {
         if let Some(tally) = &mut self.tally {
             tally.row(
@@ -81,7 +82,7 @@ impl FileText {
         self.line(row.bytes);
     }
 
-    /// The last row, with a quote that is not closed.
+    /// Appends the last row with a quote that is not closed.
     pub(super) fn damaged_row(&mut self, settings: &FileSettings, row: Row<'_>) {
         let offset = self.offset + self.content.bytes.len() as u64;
         if let Some(tally) = &mut self.tally {
@@ -111,6 +112,7 @@ impl FileText {
         }
     }
 
+    /// Takes the bytes that have not been handed out yet.
     pub(super) fn take(&mut self) -> FileContent {
         self.offset += self.content.bytes.len() as u64;
         let next = FileContent {

@@ -1,3 +1,5 @@
+//! Events that an ingest cannot read, although their copies can be read.
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -6,21 +8,21 @@ use super::row::Row;
 use crate::manifest::RowOutcome;
 use crate::shop::{CopyKind, Model, SimulatedEvent};
 
-/// What an event and its copy have in common.
+/// What an event and its copies have in common.
 pub(super) type EventKey = (u64, u16);
 
 pub(super) fn event_key(event: &SimulatedEvent) -> EventKey {
     (event.session, event.step)
 }
 
-/// Events that no ingest can find, since something is wrong with their file: the copy is the first that it sees. Only those
-/// whose copy is still to come, which it is within seconds.
+/// Events that a correct ingest cannot read because of a fault of their file. Their copy is then the first one that it
+/// stores. Only events whose copy is still to come are kept; a copy follows within seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct LostOriginals(BTreeSet<EventKey>);
 
 impl LostOriginals {
-    /// What an ingest must make of a row that it reads.
+    /// What a correct ingest does with a row that it reads.
     pub(super) fn expected_outcome(&mut self, row: Row<'_>) -> RowOutcome {
         match (row.faulty, row.event.copy) {
             (Some(faulty), _) => RowOutcome::Rejected(faulty.kind, faulty.reason.clone()),
@@ -32,7 +34,7 @@ impl LostOriginals {
         }
     }
 
-    /// Takes note of a row that it can't use.
+    /// Notes a row that an ingest cannot read.
     pub(super) fn mark_unread(&mut self, model: &Model, event: &SimulatedEvent) {
         if event.copy != CopyKind::Original {
             self.0.remove(&event_key(event));

@@ -1,8 +1,8 @@
 //! The shop's events as CSV files.
 //!
-//! The rows of a slice are encoded on any thread (`encode`); then `cut` goes through them one after the other and gives the
-//! parts of each `file` by the `plan`. The `source` hands them out when they are due, the `sink` writes them and remembers in its
-//! `ledger` how far it has come.
+//! The rows of a slice are encoded on any thread (`encode`). The `roller` then assigns them to files one after the
+//! other, according to the `rolling_policy`, and produces the files in parts. The `source` hands out each part when it
+//! is due. The `sink` writes the parts to files, and records in its `ledger` how far it has come.
 
 mod encode;
 mod file_text;

@@ -1,4 +1,4 @@
-//! One file while rows go into it, and what is wrong with it.
+//! A file while rows are appended to it, and its fault.
 
 use std::collections::HashSet;
 
@@ -14,12 +14,12 @@ use crate::manifest::RowOutcome;
 use crate::random::{mix, unit};
 use crate::shop::CopyKind;
 
-/// All of a rewritten file is kept in memory.
+/// All of a rewritten file is buffered in memory.
 const MAX_REWRITTEN_ROWS: u64 = 20_000;
-/// So much of a rewritten file is in its first version, about.
+/// The approximate share of rows that are in the first version of a rewritten file.
 const FIRST_VERSION_SHARE: f64 = 0.6;
 
-/// A file while rows go into it.
+/// A file while rows are appended to it.
 pub(super) struct OpenFile {
     pub(super) start: FileStart,
     pub(super) ends_at: i64,
@@ -27,24 +27,26 @@ pub(super) struct OpenFile {
     rows: u64,
     fault: Option<FaultKind>,
     text: FileText,
-    /// The last row, where it is to be faulty: which is the last shows when no other comes.
+    /// The latest row, held back if the last row of the file has a fault: only the end of the file shows which row is
+    /// the last.
     last_row: Option<OwnedRow>,
-    /// The rows of a file that is to be rewritten.
-    kept: Vec<(OwnedRow, RowOutcome)>,
-    /// The events in it that are sent again.
+    /// The rows of a file that will be rewritten.
+    buffered: Vec<(OwnedRow, RowOutcome)>,
+    /// The events of a file that will be rewritten, if they have copies.
     sent_again: HashSet<EventKey>,
 }
 
-/// What takes the place of a file when the next one is there.
+/// The second version of a file. It replaces the first version when the next file is there.
 pub(super) struct Rewrite {
-    /// Where the file began.
+    /// The start of the file.
     pub(super) start: FileStart,
     pub(super) end: FileEnd,
     sent_again: HashSet<EventKey>,
 }
 
 impl Rewrite {
-    /// Whether the row must not be in the next file, which may be read before the rewritten one or after it.
+    /// Whether the row must be left out of the next file: a copy of an event in the rewritten file could be read before
+    /// the second version or after it.
     pub(super) fn leaves_out(&self, row: Row<'_>) -> bool {
         row.event.copy != CopyKind::Original && self.sent_again.contains(&event_key(row.event))
     }
@@ -66,7 +68,7 @@ impl OpenFile {
             fault,
             text: FileText::begin(settings, number, fault),
             last_row: None,
-            kept: Vec::new(),
+            buffered: Vec::new(),
             sent_again: HashSet::new(),
         }
     }
@@ -75,7 +77,7 @@ impl OpenFile {
         self.rows >= self.max_rows
     }
 
-    /// Whether the row must not be in it: a file that is rewritten may be read in either version, or in both.
+    /// Whether the row must be left out: an ingest may read either version of a rewritten file, or both.
     pub(super) fn leaves_out(&self, row: Row<'_>) -> bool {
         row.event.copy != CopyKind::Original && self.sent_again.contains(&event_key(row.event))
     }
@@ -99,7 +101,7 @@ impl OpenFile {
                 if row.event.copy == CopyKind::Original && model.delivery.has_copy(model.seed, row.event) {
                     self.sent_again.insert(event_key(row.event));
                 }
-                self.kept.push((row.clean().to_owned_row(), outcome));
+                self.buffered.push((row.clean().to_owned_row(), outcome));
             }
             _ => {
                 let outcome = lost.expected_outcome(row);
@@ -108,12 +110,12 @@ impl OpenFile {
         }
     }
 
-    /// What has come since the last time, if that is as much as a part.
+    /// The bytes that have accumulated, once they are enough for a part.
     pub(super) fn part(&mut self, settings: &FileSettings) -> Option<FileContent> {
         (self.text.content.bytes.len() >= settings.part_bytes).then(|| self.text.take())
     }
 
-    /// Ends the file; gives what is to take its place, too.
+    /// Ends the file. Also returns its second version, if it has one.
     pub(super) fn finish(mut self, settings: &FileSettings, lost: &mut LostOriginals) -> (FileEnd, Option<Rewrite>) {
         let number = self.start.file;
         if self.fault == Some(FaultKind::Rewritten) {
@@ -137,22 +139,22 @@ impl OpenFile {
     }
 
     fn finish_rewritten(self, settings: &FileSettings) -> (FileEnd, Option<Rewrite>) {
-        let (count, number) = (self.kept.len(), self.start.file);
-        // The second version begins with a row that the first has not, which ends with one that it has.
+        let (count, number) = (self.buffered.len(), self.start.file);
+        // The second version begins with a row that the first one lacks; the first version ends with the last row.
         let is_in_first = |at: usize| {
             let dice = unit(mix(settings.model.seed.0 ^ mix(number) ^ at as u64));
             at > 0 && (dice < FIRST_VERSION_SHARE || at == count - 1)
         };
         if count < 2 {
             let mut text = FileText::begin(settings, number, None);
-            self.kept
+            self.buffered
                 .iter()
                 .for_each(|(row, outcome)| text.row(settings, row.row(), outcome));
             return (text.finish(number, 1), None);
         }
         let (early, late): (Vec<usize>, Vec<usize>) = (0..count).partition(|at| is_in_first(*at));
         let write = |text: &mut FileText, at: usize| {
-            let (row, outcome) = &self.kept[at];
+            let (row, outcome) = &self.buffered[at];
             text.row(settings, row.row(), outcome);
         };
         let mut first = self.text;

@@ -1,4 +1,4 @@
-//! Rows into files: which row goes into which file follows from the rows alone.
+//! Assigns rows to files. Which row goes into which file depends on the rows alone.
 
 use std::collections::VecDeque;
 
@@ -12,19 +12,19 @@ use super::row::Row;
 use super::settings::FileSettings;
 use crate::dirt::FaultKind;
 use crate::shop::CopyKind;
-use crate::source::EventIndex;
+use crate::source::EventPosition;
 
-/// A part of a file, and when its time has come.
+/// A part of a file, and when it is due.
 pub(super) struct DuePart {
     pub(super) due: i64,
     pub(super) part: FilePart,
-    /// The oldest and the newest event in it.
+    /// The times of the oldest and the newest event in it.
     pub(super) times: Option<(i64, i64)>,
-    /// How far files are handed out with it.
+    /// How far files have been handed out, including this part.
     pub(super) progress: Progress,
 }
 
-/// Takes rows in their order, gives parts of files.
+/// Takes rows in their order, and produces parts of files.
 pub(super) struct FileRoller {
     settings: FileSettings,
     next: FileStart,
@@ -51,33 +51,34 @@ impl FileRoller {
         }
     }
 
-    /// Whether no row is wanted any more.
+    /// Whether no more rows are needed.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
+    /// The next part.
     pub(super) fn pop(&mut self) -> Option<DuePart> {
         self.due_parts.pop_front()
     }
 
-    /// Takes the next row, which stands at `place`.
-    pub(super) fn push(&mut self, place: EventIndex, row: Row<'_>) {
+    /// Takes the next row, which is at `position`.
+    pub(super) fn push(&mut self, position: EventPosition, row: Row<'_>) {
         let at = row.event.delivered;
-        self.pass(at, place);
+        self.pass(at, position);
         if self.has_ended || self.leaves_out(row) {
             return;
         }
         if self.open.is_none() {
-            self.begin(place, at);
+            self.begin(position, at);
         }
         let Some(file) = &mut self.open else { return };
         file.push(&self.settings, row, &mut self.next.lost);
         self.next.events += u64::from(row.event.copy == CopyKind::Original);
         self.has_ended = self.next.events >= self.settings.max_events;
         if file.is_full() || self.has_ended {
-            self.next.place = EventIndex {
-                index: place.index + 1,
-                ..place
+            self.next.first_row = EventPosition {
+                index: position.index + 1,
+                ..position
             };
             self.finish(at);
             self.rewrite_if(self.has_ended, at);
@@ -89,11 +90,11 @@ impl FileRoller {
         }
     }
 
-    /// Nothing comes any more that is delivered before `at`; the next row stands at `place`.
-    pub(super) fn pass(&mut self, at: i64, place: EventIndex) {
+    /// States that no more rows are delivered before `at`; the next row is at `position`.
+    pub(super) fn pass(&mut self, at: i64, position: EventPosition) {
         let ends_at = self.open.as_ref().map_or(i64::MAX, |file| file.ends_at);
         if at >= ends_at {
-            self.next.place = place;
+            self.next.first_row = position;
             self.finish(ends_at);
         }
         if at >= self.settings.until && !self.has_ended {
@@ -107,9 +108,9 @@ impl FileRoller {
         self.open.as_ref().is_some_and(|file| file.leaves_out(row)) || self.rewrite.as_ref().is_some_and(is_sent_again)
     }
 
-    /// Begins a file, after those without rows whose turn it is.
-    fn begin(&mut self, place: EventIndex, at: i64) {
-        self.next.place = place;
+    /// Begins a file. Files without rows that come before it are handed out first.
+    fn begin(&mut self, position: EventPosition, at: i64) {
+        self.next.first_row = position;
         while let Some(kind) = self
             .settings
             .dirt
@@ -124,7 +125,7 @@ impl FileRoller {
         self.open = Some(OpenFile::begin(&self.settings, self.next.clone(), at));
     }
 
-    /// Ends the open file; then one before is rewritten.
+    /// Ends the open file. After that, the file before it is rewritten if it must be.
     fn finish(&mut self, due: i64) {
         let Some(file) = self.open.take() else { return };
         self.next.file += 1;
@@ -146,7 +147,7 @@ impl FileRoller {
     fn end(&mut self, start: FileStart, version: u32, due: i64, end: FileEnd) {
         let FileContent { bytes, rows, times } = end.content;
         let mut rest = Bytes::from(bytes);
-        // A rewritten file comes all at once.
+        // A rewritten file comes as a whole, so it is divided into parts here.
         while rest.len() > 2 * self.settings.part_bytes {
             let part = self.part(start.file, version, rest.split_to(self.settings.part_bytes), 0);
             self.hand_out(start.clone(), due, part, None);
@@ -169,7 +170,7 @@ impl FileRoller {
         });
     }
 
-    /// Hands out what is not the end of the file that began at `start`.
+    /// Hands out a part that is not the end of the file that began at `start`.
     fn hand_out(&mut self, start: FileStart, due: i64, part: FilePart, times: Option<(i64, i64)>) {
         let start = self.rewrite.as_ref().map_or(start, |rewrite| rewrite.start.clone());
         self.due_parts.push_back(DuePart {
@@ -189,7 +190,7 @@ impl FileRoller {
         }
     }
 
-    /// How far files are handed out when no file is open.
+    /// How far files have been handed out when no file is open.
     pub(super) fn progress(&self) -> Progress {
         Progress {
             start: self

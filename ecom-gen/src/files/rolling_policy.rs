@@ -1,3 +1,5 @@
+//! When a file ends and the next one begins.
+
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,9 +10,10 @@ use time::OffsetDateTime;
 use crate::micros::micros;
 use crate::random::{Purpose, Seed, unit};
 
-/// How a shop's rows are cut into files: by the shop's own time and by rows, never by how fast they are written.
+/// When a file ends and the next one begins: by the shop's own time and by the number of rows, never by how fast files
+/// are written.
 ///
-/// So the same shop gives the same files, to the byte, whatever the pace and the number of workers.
+/// So the same shop gives the same files, byte for byte, whatever the pace and the number of workers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RollingPolicy {
     max_rows: u64,
@@ -30,24 +33,26 @@ impl Default for RollingPolicy {
 }
 
 impl RollingPolicy {
-    /// Ends a file when it has that many rows; at least 1.
+    /// Ends a file when it has this many rows, at least 1.
     #[must_use]
     pub fn max_rows(mut self, rows: u64) -> Self {
         self.max_rows = rows.max(1);
         self
     }
 
-    /// Ends a file so long after its first row left the shop, drawn anew for each file from the range; with `None` only
-    /// when it is full.
+    /// Ends a file this long after its first row was delivered. The duration is drawn from the range for each file.
+    /// With `None` a file ends only when it is full.
     #[must_use]
     pub fn every(mut self, range: impl Into<Option<RangeInclusive<Duration>>>) -> Self {
         self.every = range.into();
         self
     }
 
-    /// What left the shop before that time is cut by [`max_rows`](Self::max_rows) alone, and no file goes on beyond it:
-    /// for a history that is followed by a live shop. A run that goes on keeps to the time that the first run was given, so
-    /// that this may be the time at which a run starts.
+    /// Applies [`every`](Self::every) only to rows that are delivered from this time on. Rows before it are divided by
+    /// [`max_rows`](Self::max_rows) alone, and a file ends at this time. This is for a history that is followed by a
+    /// live shop.
+    ///
+    /// A run that resumes keeps the time of the first run, so the time may be that of the start of the program.
     #[must_use]
     pub fn every_from(mut self, time: impl Into<Option<OffsetDateTime>>) -> Self {
         self.every_from_micros = time.into().map(micros);
@@ -58,13 +63,17 @@ impl RollingPolicy {
         match self.every.as_ref().filter(|range| range.is_empty()) {
             None => Ok(()),
             Some(range) => {
-                let message = format!("no time lies between {:?} and {:?}", range.start(), range.end());
-                Err(Error::new(ErrorKind::Configuration, message).hint("the shorter time goes first"))
+                let message = format!(
+                    "the range of `every` is empty: it begins at {:?} and ends at {:?}",
+                    range.start(),
+                    range.end()
+                );
+                Err(Error::new(ErrorKind::Configuration, message).hint("write the shorter duration first"))
             }
         }
     }
 
-    /// All of it that must be the same when a run goes on.
+    /// The part of the policy that must be the same when a run resumes.
     pub(super) fn identity(&self) -> impl Debug {
         (self.max_rows, self.every.clone())
     }
@@ -77,12 +86,12 @@ impl RollingPolicy {
         self.every_from_micros = micros;
     }
 
-    /// How many rows a file has at most.
+    /// The largest number of rows in a file.
     pub(super) fn row_limit(&self) -> u64 {
         self.max_rows
     }
 
-    /// When the file of that number ends whose first row is delivered at `first`.
+    /// When the file with this number ends, if its first row is delivered at `first`.
     pub(super) fn ends_at(&self, seed: Seed, file: u64, first: i64) -> i64 {
         let Some(every) = &self.every else { return i64::MAX };
         match self.every_from_micros.filter(|from| first < *from) {
@@ -104,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_files_end() {
+    fn files_end_by_time() {
         let policy = RollingPolicy::default();
         let lengths: Vec<i64> = (1..1_000).map(|file| policy.ends_at(Seed(1), file, 5) - 5).collect();
         assert!(lengths.iter().all(|length| (1_000_000..=3_000_000).contains(length)));
@@ -117,7 +126,7 @@ mod tests {
         let policy = RollingPolicy::default().every(second..=second).every_from(from);
         assert_eq!(policy.ends_at(Seed(1), 1, micros(from) - 1), micros(from));
         assert_eq!(policy.ends_at(Seed(1), 1, micros(from)), micros(from) + 1_000_000);
-        let upside_down = RollingPolicy::default().every(Duration::from_secs(2)..=second);
-        assert!(upside_down.check().is_err());
+        let reversed = RollingPolicy::default().every(Duration::from_secs(2)..=second);
+        assert!(reversed.check().is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! A row of a file: its event and its bytes.
+//! A row of a file.
 
 use crate::dirt::FaultyRow;
 use crate::shop::SimulatedEvent;
 
-/// A row with its bytes.
+/// A row of a file: its event, and its bytes with the fault if it has one.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) event: &'a SimulatedEvent,
@@ -11,7 +11,7 @@ pub(super) struct Row<'a> {
     pub(super) faulty: Option<&'a FaultyRow>,
 }
 
-/// A row that is kept.
+/// A row that is kept beyond its slice.
 pub(super) struct OwnedRow {
     event: SimulatedEvent,
     bytes: Box<[u8]>,
@@ -19,7 +19,7 @@ pub(super) struct OwnedRow {
 }
 
 impl<'a> Row<'a> {
-    /// The row as it would be if it had not been faulty.
+    /// The row without its fault.
     pub(super) fn clean(self) -> Self {
         Self {
             bytes: self.faulty.map_or(self.bytes, |faulty| &faulty.clean),

@@ -1,4 +1,4 @@
-//! What decides how the files of a run look.
+//! The settings of a run that determine the content of its files.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use super::rolling_policy::RollingPolicy;
 use crate::dirt::Dirt;
 use crate::shop::Model;
 
-/// What doesn't change while files are cut.
+/// The settings of a run that determine the content of its files.
 pub(super) struct FileSettings {
     pub(super) model: Arc<Model>,
     pub(super) policy: RollingPolicy,
     pub(super) dirt: Dirt,
     pub(super) with_manifest: bool,
-    /// After so many events it ends,
+    /// The run ends after this many events, not counting copies, …
     pub(super) max_events: u64,
-    /// or with the last row that is delivered before.
+    /// … or with the last row that is delivered before this time.
     pub(super) until: i64,
     pub(super) part_bytes: usize,
 }

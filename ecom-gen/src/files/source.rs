@@ -1,3 +1,5 @@
+//! The source of a shop's files.
+
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
@@ -22,25 +24,25 @@ use crate::dirt::Dirt;
 use crate::micros::micros;
 use crate::shop::{ShopBuilder, slices};
 use crate::source::options::{SourceOptions, impl_source_options};
-use crate::source::{EventIndex, PositionMarks, ShopClock, open};
+use crate::source::{EventPosition, PositionMarks, ShopClock, open};
 
-/// After so long without a file a live source sends an empty batch.
+/// After this long without a file, a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
-/// Larger parts are not faster to write.
+/// The default size of a part. Writing larger parts is not faster.
 const PART_BYTES: usize = 256 << 10;
-/// 10000-01-01: later times have no place in RFC 3339.
+/// 10000-01-01: later times have no first_row in RFC 3339.
 const END_OF_TIME_MICROS: i64 = 253_402_300_800_000_000;
 
 /// A [`Source`] of the CSV files of a [`Shop`](crate::Shop), as bytes.
 ///
-/// Its one split is `seed=N`, its offsets count rows and its records are the parts of files. It resumes after any of them, as
-/// long as the shop, the policy and all that is wrong with the files are the same.
+/// It has one split, `seed=N`, whose offset is the number of rows; its records are parts of files. It can resume after
+/// any part, provided that the shop, the rolling policy and the faults are the same.
 ///
-/// With a clock each file ends when its time is over, whether another row comes or not. Of [`events`](Self::events) copies of
-/// those that were sent before don't count, so there may be more rows.
+/// A live source ends each file at its time, even if no further row comes. [`events`](Self::events) does not count
+/// copies of events, so there may be more rows.
 ///
 /// ```
-/// use ecom_gen::{RollingPolicy, FilesSink, Pace, Shop, ShopFiles};
+/// use ecom_gen::{FilesSink, Pace, RollingPolicy, Shop, ShopFiles};
 /// use ecom_stream::SourceExt;
 /// use time::macros::datetime;
 ///
@@ -66,7 +68,7 @@ pub struct ShopFiles {
 impl_source_options!(ShopFiles, name: "files");
 
 impl ShopFiles {
-    /// The files of `shop`, live, without an end.
+    /// A source of the files of `shop`, live and without an end.
     pub fn new(shop: ShopBuilder) -> Self {
         Self {
             options: SourceOptions::new("files", shop),
@@ -77,30 +79,30 @@ impl ShopFiles {
         }
     }
 
-    /// How the rows are cut into files.
+    /// Sets when a file ends and the next one begins.
     pub fn rolling(mut self, policy: RollingPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// What is wrong with the files, in place of nothing.
+    /// Sets the faults in the files. By default there are none.
     pub fn dirt(mut self, dirt: Dirt) -> Self {
         self.dirt = dirt;
         self
     }
 
-    /// Whether the truth about each file goes with it, which a [`FilesSink`](crate::FilesSink) puts down in a
-    /// [`Manifest`](crate::Manifest); not unless asked for. It takes 30 bytes of memory for each user who was seen.
+    /// Sets whether the source counts what is in each file, so that a [`FilesSink`](crate::FilesSink) writes a
+    /// [`Manifest`](crate::Manifest). It is off by default. It takes 30 bytes of memory for each user.
     ///
-    /// It counts on an ingest that refuses no time for its age. The default settings of
-    /// [`ecom-stream`](ecom_stream::Rules) refuse those before the year 2000 and more than a day ahead of the clock.
+    /// The manifest describes an ingest that accepts events of any age. The default [`Rules`](ecom_stream::Rules) of
+    /// `ecom-stream` reject events before the year 2000 and those more than a day in the future.
     pub fn manifest(mut self, manifest: bool) -> Self {
         self.with_manifest = manifest;
         self
     }
 
-    /// Hands a part of a file out when it has so many bytes, in place of 256 KiB; at least
-    /// 1 KiB. That changes nothing in the files.
+    /// Sets the size from which on a part of a file is handed out, at least 1 KiB. The default is 256 KiB. The content
+    /// of the files does not depend on it.
     pub fn part_bytes(mut self, bytes: usize) -> Self {
         self.part_bytes = bytes.max(1_024);
         self
@@ -120,12 +122,12 @@ impl fmt::Debug for ShopFiles {
     }
 }
 
-/// Where a run goes on.
+/// Where a run resumes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Resume {
     #[serde(flatten)]
     progress: Progress,
-    /// The time of the shop.
+    /// The shop's time, in microseconds since the Unix epoch.
     at_us: i64,
     /// See [`RollingPolicy::every_from`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,7 +163,7 @@ impl Source for ShopFiles {
             let every_from_us = resume.every_from_us;
             let mut policy = self.policy.clone();
             policy.set_every_from_micros(every_from_us);
-            let mut given = BatchBuilder { split, parts, rows, every_from_us };
+            let mut batches = BatchBuilder { split, parts, rows, every_from_us };
             let settings = FileSettings {
                 model: model.clone(),
                 policy,
@@ -171,7 +173,7 @@ impl Source for ShopFiles {
                 until: self.options.until.map_or(END_OF_TIME_MICROS, micros).min(END_OF_TIME_MICROS),
                 part_bytes: self.part_bytes,
             };
-            let first = resume.progress.start.place;
+            let first = resume.progress.start.first_row;
             let mut roller = FileRoller::new(settings, resume.progress.start);
             let clock = ShopClock::start(self.options.pace, self.options.now.clone(), resume.at_us);
             let encoder = Encoder { model: model.clone(), dirt: self.dirt };
@@ -183,7 +185,7 @@ impl Source for ShopFiles {
             while !roller.has_ended() {
                 let Some(encoded) = slices.next().await.transpose()? else { break };
                 let slice = encoded.slice;
-                roller.pass(slice * model.slice_micros, EventIndex { slice, index: 0 });
+                roller.pass(slice * model.slice_micros, EventPosition { slice, index: 0 });
                 let mut index = if slice == first.slice { first.index } else { 0 };
                 loop {
                     while let Some(due_part) = roller.pop() {
@@ -199,17 +201,17 @@ impl Source for ShopFiles {
                         }
                         at_us = due_part.due;
                         last_sent = Instant::now();
-                        yield given.batch(due_part, &marks);
+                        yield batches.batch(due_part, &marks);
                     }
                     if index >= encoded.len() || roller.has_ended() {
                         break;
                     }
-                    roller.push(EventIndex { slice, index }, encoded.row(index));
+                    roller.push(EventPosition { slice, index }, encoded.row(index));
                     index += 1;
                 }
             }
             let end = Resume { progress: roller.progress(), at_us, every_from_us };
-            yield given.end(marks.encode(end));
+            yield batches.end(marks.encode(end));
         };
         (stream, ())
     }
@@ -220,7 +222,7 @@ impl Resume {
     fn at(slice: i64, at_us: i64, policy: &RollingPolicy) -> Self {
         let start = FileStart {
             file: 1,
-            place: EventIndex { slice, index: 0 },
+            first_row: EventPosition { slice, index: 0 },
             events: 0,
             writes: 0,
             lost: LostOriginals::default(),
@@ -235,7 +237,7 @@ impl Resume {
     }
 }
 
-/// What was handed out by now.
+/// Builds batches, and counts what they have handed out.
 struct BatchBuilder {
     split: Split,
     parts: u64,

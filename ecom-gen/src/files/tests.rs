@@ -1,3 +1,5 @@
+//! The files of a shop: reproducible, resumable, on time, and never overwritten.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -18,7 +20,7 @@ use crate::source::Pace;
 const START: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 
 fn shop() -> ShopBuilder {
-    // Quick to open: what is under way at the start has to be made.
+    // A low rate, so that the shop opens quickly.
     Shop::builder(5, START)
         .products(200)
         .rate(Rate::per_second(10.0).unwrap())
@@ -39,7 +41,7 @@ async fn write(files: ShopFiles, dir: &Path) -> Summary {
     files.to(FilesSink::new(dir)).run().await.unwrap()
 }
 
-/// What can be seen in the directory.
+/// The visible files of the directory.
 fn files(dir: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let named = entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path));
@@ -50,7 +52,7 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
+async fn workers_part_size_and_end_change_no_byte() {
     let policy = policy().max_rows(450);
     let whole = tempdir().unwrap();
     let summary = write(fast(6_000).rolling(policy.clone()), whole.path()).await;
@@ -86,7 +88,7 @@ async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
 }
 
 #[tokio::test]
-async fn a_run_goes_on_after_the_last_whole_file() {
+async fn a_run_resumes_after_the_last_whole_file() {
     let policy = policy().max_rows(150);
     let whole = tempdir().unwrap();
     write(fast(1_500).rolling(policy.clone()), whole.path()).await;
@@ -109,16 +111,16 @@ async fn a_run_goes_on_after_the_last_whole_file() {
         watched.abort();
     }
     assert!(files(dir.path()) == files(whole.path()));
-    // Nothing is left.
+    // Nothing is left to write.
     assert_eq!(write(fast(1_500).rolling(policy), dir.path()).await.counts.stored, 0);
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_is_compared() {
+async fn an_existing_file_is_compared() {
     let dir = tempdir().unwrap();
     write(fast(500), dir.path()).await;
     let whole = files(dir.path());
-    // As if it had crashed before the first commit, and the reader had taken one away since.
+    // As after a crash before the first commit, when a reader has removed one of the files.
     fs::remove_file(dir.path().join(".events.position.json")).unwrap();
     fs::remove_file(dir.path().join("events-000001.csv")).unwrap();
     write(fast(500), dir.path()).await;
@@ -133,12 +135,12 @@ async fn a_file_that_is_there_is_compared() {
         .await
         .unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Sink);
-    assert!(err.report().contains("events-000001.csv is there already"), "{err}");
+    assert!(err.report().contains("events-000001.csv already exists"), "{err}");
     assert!(files(dir.path()) == whole);
 }
 
 #[tokio::test]
-async fn another_plan_or_another_run_is_refused() {
+async fn another_policy_or_a_second_run_is_refused() {
     let dir = tempdir().unwrap();
     write(fast(500), dir.path()).await;
     let other = fast(500).rolling(RollingPolicy::default().max_rows(10));
@@ -164,7 +166,7 @@ async fn another_plan_or_another_run_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live_files_end_on_time_though_no_row_comes() {
+async fn live_files_end_on_time_without_further_rows() {
     let began = Instant::now();
     let clock = move || START + began.elapsed();
     let second = Duration::from_secs(1);

@@ -1,3 +1,5 @@
+//! The entries of a manifest, and how it is read.
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,94 +11,95 @@ use serde::{Deserialize, Serialize};
 use super::statistics::FileStatistics;
 use crate::dirt::FaultKind;
 
-/// The truth about the files of a run, as it was written beside them: `{prefix}.manifest.jsonl`, a line of JSON for each
-/// file and a last one with the totals.
+/// The manifest of the files of a run, which is written beside them as `{prefix}.manifest.jsonl`: a line of JSON for
+/// each file, and a last line with the totals.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Manifest {
-    /// The files, by number; of one that was rewritten the second version alone, if it was there by then.
+    /// The files by number. Of a rewritten file only the second version is listed, if it has been written.
     pub files: Vec<FileEntry>,
-    /// The totals, once the run has ended or was stopped.
+    /// The totals; `None` while the run continues.
     pub total: Option<Totals>,
 }
 
-/// The truth about a file.
+/// The entry of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FileEntry {
-    /// Its name in the directory.
+    /// The name of the file within its directory.
     pub name: String,
-    /// Its number; the first has number 1.
+    /// The number of the file; the first one is 1.
     pub number: u64,
-    /// 1, or 2 once it was rewritten.
+    /// The version: 1, or 2 after the file was rewritten.
     pub version: u32,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub bytes: u64,
-    /// How an ingest must end with it.
+    /// The state in which a correct ingest leaves the file.
     pub state: FileState,
-    /// The code that an ingest must give for a file that is damaged or set aside.
+    /// The reason that a correct ingest gives for a file that is damaged or set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What is in it. That of a rewritten file assumes that nobody has read the first version: who did finds those rows
-    /// again as duplicates.
+    /// What is in the file. For a rewritten file it assumes that the first version was not read: an ingest that has
+    /// read it finds its rows again as duplicates.
     #[serde(flatten)]
     pub statistics: FileStatistics,
-    /// How many users those have of whom rows must end in the table.
+    /// The number of distinct users of the rows that must be stored.
     pub users: u64,
-    /// What is wrong with it, by its records.
+    /// The faults of the file, in the order of its records.
     pub faults: Vec<Fault>,
 }
 
-/// What becomes of a file.
+/// The state in which an ingest leaves a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FileState {
-    /// It is read to its end.
+    /// The file is read to its end.
     Finished,
-    /// It is read up to damage.
+    /// The file is read up to a damage.
     Damaged,
-    /// It is not read.
+    /// The file is not read.
     SetAside,
 }
 
-/// Something that is wrong with a file, or with a record in it.
+/// A fault of a file, or of a record in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Fault {
-    /// What.
+    /// The kind of the fault.
     pub kind: FaultKind,
-    /// The number of the record; the first after the header has number 1.
+    /// The number of the record; the first one after the header is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<u64>,
-    /// Where the record begins in the file.
+    /// The offset at which the record begins in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub byte_offset: Option<u64>,
-    /// The code that an ingest must give, of [`Reason::ALL`](ecom_stream::Reason::ALL); absent where it must not mind.
+    /// The reason that a correct ingest gives, one of [`Reason::ALL`](ecom_stream::Reason::ALL); `None` if the ingest
+    /// accepts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// What all files add up to.
+/// The totals of all files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Totals {
-    /// How many files there are.
+    /// The number of files.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// How many of them end how.
+    /// The number of files in each state.
     pub states: BTreeMap<FileState, u64>,
-    /// What is in them.
+    /// What is in the files.
     #[serde(flatten)]
     pub statistics: FileStatistics,
-    /// How many users those have of whom rows must end in the table.
+    /// The number of distinct users of the rows that must be stored.
     pub users: u64,
-    /// How many faults there are of each kind.
+    /// The number of faults of each kind.
     pub faults: BTreeMap<FaultKind, u64>,
 }
 
-/// A line of a manifest.
+/// A line of the manifest.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
@@ -105,7 +108,7 @@ pub(super) enum Line {
 }
 
 impl FileEntry {
-    /// Whether another version comes, so that this one doesn't count then.
+    /// Whether the file will be rewritten, so that a later entry takes the place of this one.
     pub(super) fn is_first_of_two(&self) -> bool {
         self.version == 1 && self.faults.iter().any(|fault| fault.kind == FaultKind::Rewritten)
     }
@@ -128,13 +131,13 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// When it can't be read, or is none.
+    /// If the file cannot be read, or is not a manifest.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let mut lines = BufReader::new(File::open(path).map_err(|err| Error::cant("open", path, err))?);
         let (mut files, mut total) = (BTreeMap::new(), None);
         let mut line = String::new();
-        // A last line without an end is still being written.
+        // A last line without a line end is still being written.
         while lines
             .read_line(&mut line)
             .map_err(|err| Error::cant("read", path, err))?
@@ -147,7 +150,7 @@ impl Manifest {
                 }
                 Ok(Line::Total(found)) => total = Some(*found),
                 Err(err) => {
-                    let message = format!("{} has a line that is none of a manifest: {line}", path.display());
+                    let message = format!("{} is not a manifest: it has the line {line}", path.display());
                     return Err(Error::new(ErrorKind::Source, message).caused_by(err));
                 }
             }

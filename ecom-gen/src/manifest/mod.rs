@@ -1,6 +1,7 @@
-//! The manifest of a shop's files: what is in them, what is wrong with them, and what an ingest must make of both.
+//! The manifest: what is in each file, which faults it has, and what a correct ingest must do about them.
 //!
-//! The source counts a file's rows (`tally`); the sink puts that down in the manifest when the file has its name (`writer`).
+//! The source counts the rows of a file (`tally`). The sink adds the file to the manifest (`writer`) once it has its
+//! final name.
 
 mod entries;
 mod statistics;

@@ -1,3 +1,5 @@
+//! Statistics of one file or of all files: counts by outcome and by event type, and the revenue.
+
 use std::fmt;
 use std::ops::AddAssign;
 use std::str::FromStr;
@@ -5,43 +7,43 @@ use std::str::FromStr;
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
-/// What adds up over files.
+/// Statistics of one file or of all files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStatistics {
-    /// What an ingest must count. A file that it sets aside counts as nothing.
+    /// The counts of a correct ingest. A file that is set aside adds nothing.
     pub expected: ExpectedCounts,
-    /// The rows that are in the file, whatever is wrong with them, by the type that they have or should have.
+    /// The rows in the file, with or without faults, by their actual or original event type.
     pub in_file: CountByType,
-    /// The rows that must end in the table.
+    /// The rows that must be stored.
     pub in_table: CountByType,
-    /// The revenue of those: price times quantity over the purchases.
+    /// The revenue of the rows that must be stored: price times quantity of the purchases.
     pub revenue: Amount,
-    /// How many of the rows in the file are exact copies of one that was sent before.
+    /// The number of rows that are exact copies of events sent before.
     pub exact_copies: u64,
-    /// How many of them have the id and time of one that was sent before, but other content.
+    /// The number of rows that have the id and time of an event sent before, but other content.
     pub altered_copies: u64,
-    /// How many of them are late. A copy doesn't count.
+    /// The number of rows of late events, without copies.
     pub late: u64,
-    /// How many of them come after others that happened a little later. A copy doesn't count.
+    /// The number of rows of events out of order, without copies.
     pub out_of_order: u64,
 }
 
-/// What becomes of the records of a file: *read = stored + duplicates + rejected*.
+/// The counts of a correct ingest: *read = stored + duplicates + rejected*.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpectedCounts {
-    /// Records read.
+    /// The number of records read.
     pub read: u64,
-    /// Events that are new.
+    /// The number of new events.
     pub stored: u64,
-    /// Events that were stored before, in this file or in an earlier one.
+    /// The number of events that were stored before, from this file or an earlier one.
     pub duplicates: u64,
-    /// Records that can't be used.
+    /// The number of records that cannot be used.
     pub rejected: u64,
 }
 
-/// A number of rows of each type.
+/// A number of rows of each event type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "they are named as the types are")]
+#[expect(missing_docs, reason = "the fields are named after the event types")]
 pub struct CountByType {
     pub view: u64,
     pub add_to_cart: u64,
@@ -53,7 +55,7 @@ pub struct CountByType {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Amount {
-    /// In hundredths.
+    /// The amount in cents.
     pub cents: u64,
 }
 
@@ -74,7 +76,7 @@ impl AddAssign<&Self> for FileStatistics {
 }
 
 impl CountByType {
-    /// The number of rows of that type.
+    /// The number of rows of this event type.
     pub fn of(&self, event_type: EventType) -> u64 {
         match event_type {
             EventType::View => self.view,
@@ -84,7 +86,7 @@ impl CountByType {
         }
     }
 
-    /// Of all types.
+    /// The number of rows of all event types.
     pub fn sum(&self) -> u64 {
         EventType::ALL.iter().map(|event_type| self.of(*event_type)).sum()
     }
@@ -120,9 +122,9 @@ impl From<Amount> for String {
     }
 }
 
-/// What is no [`Amount`].
+/// A text that is not an [`Amount`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no amount: write it with two decimals, like 12.50")]
+#[error("{0:?} is not an amount: write it with two decimals, such as 12.50")]
 pub struct AmountError(String);
 
 impl TryFrom<String> for Amount {

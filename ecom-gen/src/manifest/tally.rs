@@ -1,3 +1,5 @@
+//! Counts what is in a file.
+
 use ecom_stream::{EventType, Reason};
 
 use super::entries::{Fault, FileEntry, FileState};
@@ -6,17 +8,17 @@ use super::user_set::UserSet;
 use crate::dirt::FaultKind;
 use crate::shop::{Arrival, CopyKind, Model, SimulatedEvent};
 
-/// What an ingest must make of a row.
+/// What a correct ingest does with a row.
 #[derive(Debug, Clone)]
 pub(crate) enum RowOutcome {
     Stored,
     Duplicate,
     Rejected(FaultKind, Reason),
-    /// It is not even read.
+    /// It does not read the row.
     Unread,
 }
 
-/// The truth about a file, and which users it has.
+/// The manifest entry of a file, and the users in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CountedFile {
     pub(crate) entry: FileEntry,
@@ -44,7 +46,7 @@ impl Tally {
         }
     }
 
-    /// Counts the next row, which stands at `byte_offset`.
+    /// Counts the next row, which begins at `byte_offset`.
     pub(crate) fn row(&mut self, model: &Model, event: &SimulatedEvent, outcome: &RowOutcome, byte_offset: u64) {
         let SimulatedEvent { event_type, copy, .. } = *event;
         self.statistics.in_file.count(event_type);
@@ -84,7 +86,7 @@ impl Tally {
         }
     }
 
-    /// The file has a fault which is no record's.
+    /// Adds a fault of the file as a whole.
     pub(crate) fn fault(&mut self, kind: FaultKind) {
         self.faults.push(Fault {
             kind,
@@ -94,23 +96,23 @@ impl Tally {
         });
     }
 
-    /// The file can't be used because of that.
+    /// Adds a fault because of which the file is set aside.
     pub(crate) fn set_aside(&mut self, kind: FaultKind, reason: Reason) {
         self.fault(kind);
-        self.ends(FileState::SetAside, reason);
+        self.set_state(FileState::SetAside, reason);
     }
 
-    /// The next record, which stands at `byte_offset`, can't be read.
+    /// Adds a fault because of which the next record, at `byte_offset`, cannot be read.
     pub(crate) fn damaged(&mut self, kind: FaultKind, reason: Reason, byte_offset: u64) {
         self.fault(kind);
         let record = self.statistics.expected.read + 1;
         if let Some(fault) = self.faults.last_mut() {
             (fault.record, fault.byte_offset) = (Some(record), Some(byte_offset));
         }
-        self.ends(FileState::Damaged, reason);
+        self.set_state(FileState::Damaged, reason);
     }
 
-    fn ends(&mut self, state: FileState, reason: Reason) {
+    fn set_state(&mut self, state: FileState, reason: Reason) {
         self.state = state;
         if let Some(fault) = self.faults.last_mut() {
             fault.reason = Some(reason.to_string());

@@ -1,10 +1,12 @@
+//! A set of user ids.
+
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A set of user ids.
 pub(crate) type UserSet = HashSet<u64, BuildHasherDefault<UserHasher>>;
 
-/// Ids are hashes already, apart from their range; they are our own, so nobody chooses them to collide.
+/// A cheap hash function. Simulated user ids are well distributed already, and nobody chooses them to collide.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct UserHasher(u64);
 

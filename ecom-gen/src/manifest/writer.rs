@@ -1,3 +1,5 @@
+//! Writes the manifest while the files are written.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -11,18 +13,19 @@ use super::user_set::UserSet;
 
 /// Writes the manifest while the files are written.
 ///
-/// Which users were seen is in a hidden file beside it, eight bytes each: a later run needs them to count on.
+/// The ids of all users so far are kept in a hidden file beside it, eight bytes each, so that a later run can continue
+/// the count of distinct users.
 #[derive(Debug)]
 pub(crate) struct ManifestWriter {
     lines: AppendFile,
     user_ids: AppendFile,
     users: UserSet,
     total: Totals,
-    /// A first version, which counts until the second is there.
+    /// The first version of a file that will be rewritten. It counts until the second version is written.
     first: Option<FileEntry>,
 }
 
-/// How long the two files of a manifest are, as far as they tell of files that are durable.
+/// The lengths of the two files of a manifest, as far as they describe committed files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ManifestLengths {
     lines: u64,
@@ -38,8 +41,8 @@ struct AppendFile {
 }
 
 impl ManifestWriter {
-    /// Goes on after what is durable: what follows there is of a run that ended before it could take note of it, or the
-    /// totals.
+    /// Continues after what is committed. Anything beyond it was written by a run that ended before its commit, or is
+    /// the totals.
     pub(crate) fn open(names: &FileNames, prefix: &str, durable: ManifestLengths) -> Result<Self> {
         let mut log = Self {
             lines: AppendFile::open(names.dir().join(format!("{prefix}.manifest.jsonl")), durable.lines)?,
@@ -65,7 +68,7 @@ impl ManifestWriter {
         Ok(log)
     }
 
-    /// Takes down the truth about a file that has that name now.
+    /// Adds the entry of a file that has its final name.
     pub(crate) fn add(&mut self, name: String, counted: CountedFile) -> Result<()> {
         let CountedFile { entry: mut file, users } = counted;
         file.name = name;
@@ -90,7 +93,7 @@ impl ManifestWriter {
         }
     }
 
-    /// How long the files are now.
+    /// The current lengths of the files.
     pub(crate) fn lengths(&self) -> ManifestLengths {
         ManifestLengths {
             lines: self.lines.len,
@@ -98,13 +101,13 @@ impl ManifestWriter {
         }
     }
 
-    /// Forces to disk what was taken down.
+    /// Forces to disk what was written.
     pub(crate) fn sync(&self) -> Result<()> {
         self.lines.sync()?;
         self.user_ids.sync()
     }
 
-    /// Takes down the totals, which a run that goes on takes back.
+    /// Writes the totals. A run that continues removes them again.
     pub(crate) fn close(mut self) -> Result<()> {
         if let Some(first) = &self.first {
             self.total.add(first);
@@ -115,14 +118,14 @@ impl ManifestWriter {
 }
 
 fn json(line: &Line) -> Vec<u8> {
-    // A struct of numbers and strings always has a JSON form.
+    // Serialisation cannot fail: an entry consists of numbers, strings and maps with plain keys.
     let mut line = serde_json::to_vec(line).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
 impl AppendFile {
-    /// Opens the file and leaves only so much of it.
+    /// Opens the file and truncates it to `len` bytes.
     fn open(path: PathBuf, len: u64) -> Result<Self> {
         let cant = |act, err| Error::cant(act, &path, err);
         let options = File::options()
@@ -134,8 +137,13 @@ impl AppendFile {
         let mut file = options.open(&path).map_err(|err| cant("open", err))?;
         let found = file.metadata().map_err(|err| cant("open", err))?.len();
         if found < len {
-            let message = format!("{} has {found} bytes where it had {len}", path.display());
-            return Err(Error::new(ErrorKind::Sink, message).hint("put it back, or begin anew in another directory"));
+            let message = format!(
+                "{} has only {found} bytes, but {len} bytes were committed",
+                path.display()
+            );
+            return Err(
+                Error::new(ErrorKind::Sink, message).hint("restore the file, or start anew in another directory")
+            );
         }
         file.set_len(len).map_err(|err| cant("shorten", err))?;
         file.seek(SeekFrom::End(0)).map_err(|err| cant("open", err))?;
@@ -182,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_after_what_is_durable() {
+    fn it_continues_after_what_is_committed() {
         let dir = tempfile::tempdir().unwrap();
         let names = FileNames::new(dir.path(), "events").unwrap();
         let path = dir.path().join("events.manifest.jsonl");
@@ -217,6 +225,6 @@ mod tests {
 
         std::fs::write(&path, "").unwrap();
         let err = ManifestWriter::open(&names, "events", after_first).unwrap_err();
-        assert!(err.report().contains("put it back"), "{}", err.report());
+        assert!(err.report().contains("restore the file"), "{}", err.report());
     }
 }

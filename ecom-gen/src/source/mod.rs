@@ -1,4 +1,4 @@
-//! The events of a shop as a source, and what all sources of a shop share.
+//! The shop as a source of events, and what this source shares with the source of files.
 
 mod open;
 pub(crate) mod options;
@@ -9,5 +9,5 @@ mod shop_source;
 pub(crate) use open::open;
 pub use pace::Pace;
 pub(crate) use pace::ShopClock;
-pub(crate) use position::{EventIndex, PositionMarks};
+pub(crate) use position::{EventPosition, PositionMarks};
 pub use shop_source::ShopSource;

@@ -1,4 +1,4 @@
-//! What the sources of a shop have in common: what can be set, and how.
+//! The options that all sources of a shop share, and their setters.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::pace::{Now, Pace};
 use crate::shop::ShopBuilder;
 
-/// See the [module](self).
+/// The options that all sources of a shop share.
 #[derive(Clone)]
 pub(crate) struct SourceOptions {
     pub(crate) name: String,
@@ -22,7 +22,7 @@ pub(crate) struct SourceOptions {
 }
 
 impl SourceOptions {
-    /// Live, without an end.
+    /// The defaults: the events come live, without an end.
     pub(crate) fn new(name: &str, shop: ShopBuilder) -> Self {
         Self {
             name: name.to_owned(),
@@ -45,47 +45,49 @@ impl SourceOptions {
     }
 }
 
-/// How a source with `settings` is set.
+/// Adds the setters of [`SourceOptions`] to a source with the field `options`.
 macro_rules! impl_source_options {
     ($source:ident, name: $name:literal) => {
         impl $source {
-            #[doc = concat!("The name of the source in the pipeline, in place of `", $name, "`.")]
+            #[doc = concat!("Sets the name of the source in the pipeline. The default is `", $name, "`.")]
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.options.name = name.into();
                 self
             }
 
-            /// Where a sink's ledger says that the source reads, in place of `simulation`.
+            /// Sets the location under which the source is described in the sink's ledger. The default is `simulation`.
             pub fn location(mut self, location: impl Into<String>) -> Self {
                 self.options.location = location.into();
                 self
             }
 
-            /// When what happens in the shop is handed out, in place of [`Pace::Live`](crate::Pace::Live).
+            /// Sets when events are handed out. The default is [`Pace::Live`](crate::Pace::Live).
             pub fn pace(mut self, pace: $crate::source::Pace) -> Self {
                 self.options.pace = pace;
                 self
             }
 
-            /// Ends after that many events, counted from the start of the shop.
+            /// Ends after this many events, counted from the start of the shop.
             pub fn events(mut self, events: impl Into<Option<u64>>) -> Self {
                 self.options.events = events.into();
                 self
             }
 
-            /// Ends with what leaves the shop before `until`.
+            /// Ends with the last event that is delivered before `until`.
             pub fn until(mut self, until: impl Into<Option<time::OffsetDateTime>>) -> Self {
                 self.options.until = until.into();
                 self
             }
 
-            /// How many threads work at a time, in place of 1; at least 1. That changes nothing in what they make.
+            /// Sets the number of threads that simulate at a time, at least 1. The default is 1. The result does not
+            /// depend on it.
             pub fn workers(mut self, workers: usize) -> Self {
                 self.options.workers = workers.max(1);
                 self
             }
 
-            /// The clock that [`Pace::Live`](crate::Pace::Live) and [`Pace::Times`](crate::Pace::Times) go by, in place of the system's.
+            /// Sets the clock that [`Pace::Live`](crate::Pace::Live) and [`Pace::Times`](crate::Pace::Times) use, in
+            /// place of the system clock.
             pub fn clock(mut self, clock: impl Fn() -> time::OffsetDateTime + Send + Sync + 'static) -> Self {
                 self.options.now = std::sync::Arc::new(clock);
                 self

@@ -1,3 +1,5 @@
+//! The pace at which events are handed out, and the shop's clock.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,39 +12,42 @@ use crate::micros::micros;
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Pace {
-    /// When its time has come. A shop that starts in the past catches up with the clock first, as fast as possible.
+    /// In real time: at the time at which it is delivered. A shop that starts in the past first catches up, as fast as
+    /// possible.
     #[default]
     Live,
-    /// From its start on, with a clock that runs this many times as fast as the real one; above 0.
+    /// With a clock that begins at the shop's start and runs this many times as fast as real time; the factor must be
+    /// above 0.
     Times(f64),
-    /// At once, whatever its time.
+    /// At once, regardless of its time.
     AsFastAsPossible,
 }
 
+/// Returns the current time.
 pub(crate) type Now = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
-/// How long a live source waits for more events: not shorter, so that a batch holds some, nor longer, since the clock
-/// may be set.
-const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// How long a live source waits for more events. The minimum lets events accumulate to a batch; the maximum lets the source
+/// notice that the system clock was set.
+const MIN_WAIT: Duration = Duration::from_millis(20);
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// The shop's clock.
 #[derive(Clone)]
 pub(crate) struct ShopClock {
     pace: Pace,
     now: Now,
-    /// The real time, and that of the shop, at which it was started.
+    /// The real time and the shop's time at the start of the clock.
     started: (i64, i64),
 }
 
 impl ShopClock {
-    /// Starts the clock, which shows `shop_micros` unless it is [`Pace::Live`].
+    /// Starts the clock. Unless the pace is [`Pace::Live`], it begins at `shop_micros`.
     pub(crate) fn start(pace: Pace, now: Now, shop_micros: i64) -> Self {
         let started = (micros(now()), shop_micros);
         Self { pace, now, started }
     }
 
-    /// What it shows; events up to that time are due.
+    /// The time that the clock shows. Events up to this time are due.
     pub(crate) fn micros(&self) -> i64 {
         let now = || micros((self.now)());
         match self.pace {
@@ -55,7 +60,7 @@ impl ShopClock {
         }
     }
 
-    /// How long to wait until it will show about `micros`.
+    /// How long to wait until the clock shows about `micros`.
     pub(crate) fn wait(&self, micros: i64) -> Duration {
         let speed = match self.pace {
             Pace::Times(speed) => speed,
@@ -63,8 +68,8 @@ impl ShopClock {
         };
         let ahead = micros.saturating_sub(self.micros()).max(0) as f64 / 1e6 / speed;
         Duration::try_from_secs_f64(ahead)
-            .unwrap_or(LONGEST_WAIT)
-            .clamp(SHORTEST_WAIT, LONGEST_WAIT)
+            .unwrap_or(MAX_WAIT)
+            .clamp(MIN_WAIT, MAX_WAIT)
     }
 }
 
@@ -83,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_of_the_shop() {
+    fn the_clock_follows_the_pace() {
         let real = Arc::new(AtomicI64::new(1_000));
         let now: Now = {
             let real = real.clone();
@@ -95,7 +100,7 @@ mod tests {
         real.store(1_010, Ordering::Relaxed);
         assert_eq!((live.micros(), times.micros()), (1_010_000_000, 650_000_000));
         assert_eq!(times.wait(653_000_000), Duration::from_millis(50));
-        assert_eq!(live.wait(653_000_000_000), LONGEST_WAIT);
+        assert_eq!(live.wait(653_000_000_000), MAX_WAIT);
         // The clock is set back.
         real.store(900, Ordering::Relaxed);
         assert_eq!(times.micros(), 50_000_000);

@@ -1,4 +1,4 @@
-//! Where in a shop's events a source stands, and of which shop.
+//! The position of a source within a shop's events, and the check that it belongs to the same shop.
 
 use std::fmt::Debug;
 
@@ -10,38 +10,38 @@ use time::OffsetDateTime;
 use crate::micros::micros;
 use crate::shop::ShopBuilder;
 
-/// Raised whenever the same parameters give other events than before.
+/// The version of the model. It is raised whenever the same options give other events than before.
 const MODEL_VERSION: u32 = 5;
 
-/// After which event a source goes on.
+/// The position of an event: the source resumes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct EventIndex {
+pub(crate) struct EventPosition {
     pub(crate) slice: i64,
-    /// How many of the slice's events lie before.
+    /// The number of events of the slice that come before.
     pub(crate) index: usize,
 }
 
-/// Which shop it is.
+/// Identifies a shop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ShopIdentity {
     model: u32,
     seed: u64,
     start_us: i64,
-    /// Of all the other parameters.
+    /// A digest of all other options.
     parameters: String,
 }
 
-/// The mark of a position.
+/// The content of a position's mark.
 #[derive(Debug, Serialize, Deserialize)]
 struct MarkJson<P> {
     #[serde(flatten)]
     shop: ShopIdentity,
     #[serde(flatten)]
-    place: P,
+    value: P,
 }
 
 impl ShopBuilder {
-    /// Tells this shop from others.
+    /// A digest of the options, which differs between different shops.
     pub(crate) fn digest(&self) -> String {
         let Self {
             seed,
@@ -64,7 +64,7 @@ impl ShopBuilder {
     }
 }
 
-/// Writes the marks of one shop and reads them.
+/// Encodes and decodes the marks of the positions of one shop.
 pub(crate) struct PositionMarks {
     shop: ShopIdentity,
 }
@@ -81,31 +81,35 @@ impl PositionMarks {
         }
     }
 
-    /// With further parameters.
+    /// Includes further options in the identity of the shop.
     pub(crate) fn with(mut self, parameters: &impl Debug) -> Self {
         let text = format!("{} {parameters:?}", self.shop.parameters);
         self.shop.parameters = short_digest(&text);
         self
     }
 
-    pub(crate) fn encode<P: Serialize>(&self, place: P) -> Mark {
+    /// A mark that holds `value` and the identity of the shop.
+    pub(crate) fn encode<P: Serialize>(&self, value: P) -> Mark {
         let shop = self.shop.clone();
-        Mark::new(serde_json::to_string(&MarkJson { shop, place }).unwrap_or_default())
+        Mark::new(serde_json::to_string(&MarkJson { shop, value }).unwrap_or_default())
     }
 
-    /// The place of a position.
+    /// The value in the mark of a position.
     ///
     /// # Errors
     ///
-    /// When the position is of another shop.
+    /// If the position belongs to another shop.
     pub(crate) fn decode<P: DeserializeOwned>(&self, position: &Position) -> Result<P> {
         let mark = position.mark.as_json().unwrap_or_default();
         match serde_json::from_str::<MarkJson<P>>(mark) {
-            Ok(known) if known.shop == self.shop => Ok(known.place),
+            Ok(known) if known.shop == self.shop => Ok(known.value),
             Ok(known) => Err(self.mismatch(&known.shop, &position.split)),
             Err(_) => Err(Error::new(
                 ErrorKind::Configuration,
-                format!("what is known of {} is not of a shop", position.split),
+                format!(
+                    "the ledger's position of {} was not written by a simulated shop",
+                    position.split
+                ),
             )
             .hint(START_ANEW)),
         }
@@ -113,29 +117,36 @@ impl PositionMarks {
 
     fn mismatch(&self, before: &ShopIdentity, split: &Split) -> Error {
         let now = &self.shop;
-        let same = "go on with the same parameters, or begin another shop: with another seed, name or directory";
+        let same = "continue with the same options, or start another shop with another seed, name or directory";
         let (what, hint) = if before.model != now.model {
             (
                 format!(
-                    "was begun by version {} of the model, this is {}",
+                    "was started with version {} of the model, but this is version {}",
                     before.model, now.model
                 ),
                 START_ANEW,
             )
         } else if before.seed != now.seed {
-            (format!("had the seed {}, not {}", before.seed, now.seed), same)
+            (
+                format!("had the seed {}, but now it is {}", before.seed, now.seed),
+                same,
+            )
         } else if before.start_us != now.start_us {
             let time = |micros: i64| {
                 let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
                 time.map_or(micros.to_string(), |time| time.to_string())
             };
             (
-                format!("began at {}, not {}", time(before.start_us), time(now.start_us)),
+                format!(
+                    "started at {}, but now the start is {}",
+                    time(before.start_us),
+                    time(now.start_us)
+                ),
                 same,
             )
         } else {
             (
-                "had other parameters, such as the rate, the products or the cut into files".to_owned(),
+                "had other options, such as the rate, the number of products or the rolling policy".to_owned(),
                 same,
             )
         };
@@ -143,8 +154,8 @@ impl PositionMarks {
     }
 }
 
-/// What helps where the same parameters don't.
-const START_ANEW: &str = "begin another shop: with another seed, name or directory";
+/// The hint for a position that no options can continue.
+const START_ANEW: &str = "start another shop with another seed, name or directory";
 
 fn short_digest(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()

@@ -1,3 +1,5 @@
+//! The source of a shop's events.
+
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
@@ -13,18 +15,19 @@ use tokio::time::{Instant, sleep};
 use super::open::open;
 use super::options::{SourceOptions, impl_source_options};
 use super::pace::ShopClock;
-use super::position::{EventIndex, PositionMarks};
+use super::position::{EventPosition, PositionMarks};
 use crate::micros::micros;
 use crate::shop::{Model, ShopBuilder, SimulatedEvent, slices, sort_by_delivery};
 
-/// After so long without an event a live source sends an empty batch.
+/// After this long without an event, a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
-/// What an event takes in a CSV file, about.
+/// The approximate size of an event in a CSV file.
 const EVENT_BYTES: usize = 180;
 
 /// A [`Source`] of the events of a [`Shop`](crate::Shop).
 ///
-/// Its one split is `seed=N`, its offsets count events. It resumes after any of them, as long as the shop is the same.
+/// It has one split, `seed=N`, whose offset is the number of events. It can resume after any event, provided that the
+/// shop is the same.
 #[derive(Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct ShopSource {
@@ -35,7 +38,7 @@ pub struct ShopSource {
 impl_source_options!(ShopSource, name: "shop");
 
 impl ShopSource {
-    /// The events of `shop`, live, without an end.
+    /// A source of the events of `shop`, live and without an end.
     pub fn new(shop: ShopBuilder) -> Self {
         Self {
             options: SourceOptions::new("shop", shop),
@@ -43,7 +46,7 @@ impl ShopSource {
         }
     }
 
-    /// Puts at most `rows` events into a batch, in place of 1,024; at least 1.
+    /// Sets the largest number of events in a batch, at least 1. The default is 1,024.
     pub fn max_batch_rows(mut self, rows: usize) -> Self {
         self.max_batch_rows = rows.max(1);
         self
@@ -78,7 +81,7 @@ impl Source for ShopSource {
         let stream = try_stream! {
             let marks = PositionMarks::of(&self.options.shop);
             let known = from.positions(std::slice::from_ref(&split)).await?;
-            let (mut done, mut place) = match known.first() {
+            let (mut done, mut next_event) = match known.first() {
                 None => (0, None),
                 Some(position) => (position.record, Some(marks.decode(position)?)),
             };
@@ -89,26 +92,26 @@ impl Source for ShopSource {
             let model = open(&self.options.shop).await?;
             let start = micros(self.options.shop.start);
             let until = self.options.until.map_or(i64::MAX, micros);
-            let first = place.map_or(model.slice_at(start), |place: EventIndex| place.slice);
+            let first = next_event.map_or(model.slice_at(start), |next_event: EventPosition| next_event.slice);
             let clock = ShopClock::start(self.options.pace, self.options.now.clone(), start.max(first * model.slice_micros));
             let mut slices = pin!(slices(model.clone(), first, start, self.options.workers, move |slice, events| {
                 (slice, sort_by_delivery(events))
             }));
             let mut last_sent = Instant::now();
             while let Some((slice, events)) = slices.next().await.transpose()? {
-                let mut at = place.take().map_or(0, |place| place.index.min(events.len()));
+                let mut at = next_event.take().map_or(0, |next_event| next_event.index.min(events.len()));
                 let mut finished = slice * model.slice_micros >= until;
                 while at < events.len() || finished {
                     let due = clock.micros().min(until - 1);
                     let most = (end - done).min(self.max_batch_rows as u64) as usize;
                     let due = events[at..].iter().take(most).take_while(|event| event.delivered <= due).count();
-                    let records = spell(&model, &events[at..at + due], &split, done);
+                    let records = records_of(&model, &events[at..at + due], &split, done);
                     finished |= records.len() < due || events.get(at).is_some_and(|event| event.delivered >= until);
                     at += records.len();
                     done += records.len() as u64;
                     finished |= done == end;
                     if !records.is_empty() || finished {
-                        let mark = marks.encode(EventIndex { slice, index: at });
+                        let mark = marks.encode(EventPosition { slice, index: at });
                         last_sent = Instant::now();
                         yield batch(records, &split, done, finished, mark);
                     } else if last_sent.elapsed() >= IDLE {
@@ -131,8 +134,8 @@ impl Source for ShopSource {
     }
 }
 
-/// The events of the events, as long as they can be spelled out.
-fn spell(model: &Model, events: &[SimulatedEvent], split: &Split, done: u64) -> Vec<Record<Event>> {
+/// The records of the events, up to the first whose time is out of range.
+fn records_of(model: &Model, events: &[SimulatedEvent], split: &Split, done: u64) -> Vec<Record<Event>> {
     let records = (done..).zip(events).map_while(|(done, event)| {
         let origin = Origin {
             split: split.clone(),

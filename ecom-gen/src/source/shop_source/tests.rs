@@ -1,3 +1,5 @@
+//! The source of events: batches, live pace, resuming, and valid events.
+
 use std::sync::Arc;
 
 use csv_async::{AsyncReader, AsyncWriter, ByteRecord};
@@ -23,7 +25,7 @@ fn fast(events: u64) -> ShopSource {
     ShopSource::new(shop()).pace(Pace::AsFastAsPossible).events(events)
 }
 
-/// A clock that shows `START` now, and goes by tokio's, which tests pause.
+/// A clock that starts at `START` and follows the clock of tokio, which the tests pause.
 fn paused_clock() -> impl Fn() -> OffsetDateTime + Send + Sync + 'static {
     let began = Instant::now();
     move || START + began.elapsed()
@@ -51,7 +53,7 @@ async fn batch_sizes_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live_events_come_when_their_time_has_come() {
+async fn live_events_are_handed_out_at_their_time() {
     let clock = paused_clock();
     let shop = || shop().delivery(Delivery::exact());
     let live = ShopSource::new(shop()).events(3_000).clock(paused_clock());
@@ -59,7 +61,7 @@ async fn live_events_come_when_their_time_has_come() {
     let checked = live.inspect(move |batch: &Batch<Event>| {
         let now = clock();
         for record in &batch.records {
-            // Not before their time, and soon after it.
+            // Not before its time, and soon after it.
             let late = now - record.value.event_time;
             assert!(
                 (time::Duration::ZERO..time::Duration::milliseconds(200)).contains(&late),
@@ -86,7 +88,7 @@ async fn a_live_source_catches_up_and_then_waits() {
 }
 
 #[tokio::test]
-async fn a_cut_changes_nothing() {
+async fn resuming_changes_nothing() {
     let whole = events_of(fast(1_000)).await;
     for cut in [1, 333, 999, 1_000] {
         let sink = MemorySink::new("test");
