@@ -1,4 +1,4 @@
-//! ModelParameters from a profile: a shop like one that was measured.
+//! Fits the parameters of the model to a profile, so that the shop resembles one that was measured.
 
 use std::ops::Range;
 
@@ -10,13 +10,14 @@ use crate::profile::{DAY, Measure, MeasureOptions, NIGHT, Profile};
 use crate::rate::Rate;
 use crate::shop::{Delivery, Shop};
 
-/// In hours of which a profile says that nobody buys it saw few carts, so that this is chance.
+/// The smallest weight of an hour. A profile without purchases in an hour has seen few carts in it, so that this is chance.
 const MIN_PURCHASE_WEIGHT: f64 = 0.02;
 
-/// What is compared, and what is turned until it agrees.
+/// A measured value, and how the parameters are adjusted until the simulation has the same value.
 struct Adjustment {
+    /// The value in a profile.
     measured: fn(&Profile) -> Option<f64>,
-    /// Turns it, by how many times as much is wanted.
+    /// Adjusts the parameters, if the value must become this many times as large.
     adjust: fn(&mut ModelParameters, f64),
 }
 
@@ -102,7 +103,7 @@ const ADJUSTMENTS: &[Adjustment] = &[
         adjust: |parameters, times| scale(&mut parameters.shoppers.inequality, times.powf(0.7), 1.2, 15.0),
     },
     Adjustment {
-        // The more shoppers differ, the fewer buy.
+        // The more shoppers differ, the fewer of them buy.
         measured: |profile| Some(profile.users.by_month.as_ref()?.buying_share),
         adjust: |parameters, times| scale(&mut parameters.shoppers.propensity_sigma, times.powf(-0.5), 0.05, 3.0),
     },
@@ -124,8 +125,8 @@ const ADJUSTMENTS: &[Adjustment] = &[
     },
 ];
 
-/// Makes day and night differ by so many times as much, along the usual hours. Not by a power of the shop's own ones: of
-/// hours that are all the same there is none that differs.
+/// Multiplies the ratio of day to night along the default hours. A power of the shop's own hours would not work if they
+/// are all equal.
 fn scale_day_to_night(buying_hours: &mut [f64; 24], times: f64) {
     let usual = Seasonality::default().buying_hours;
     let mean = |hours: Range<usize>| usual[hours.clone()].iter().sum::<f64>() / hours.len() as f64;
@@ -136,10 +137,11 @@ fn scale_day_to_night(buying_hours: &mut [f64; 24], times: f64) {
 }
 
 impl ModelParameters {
-    /// The parameters of a shop whose events look like the profile: what can be read off it is, and the rest is turned until a
-    /// sample of the shop's events has the same profile. What the profile doesn't tell is as usual.
+    /// Fits the parameters to a profile, so that the shop's events have about the same profile. Some parameters follow
+    /// directly from the profile. The others are adjusted repeatedly until simulated events have the measured values.
+    /// What the profile does not contain keeps its default.
     ///
-    /// Takes some seconds. The same profile gives the same parameters.
+    /// This takes some seconds. The same profile always gives the same parameters.
     ///
     /// ```no_run
     /// use ecom_gen::profile::{ReadOptions, read_dir};
@@ -147,12 +149,13 @@ impl ModelParameters {
     /// use time::macros::datetime;
     ///
     /// let profile = read_dir("data", ReadOptions::default())?;
-    /// let shop = Shop::builder(7, datetime!(2026-11-01 12:00 UTC)).parameters(ModelParameters::calibrated_to(&profile))?.build();
+    /// let parameters = ModelParameters::calibrated_to(&profile);
+    /// let shop = Shop::builder(7, datetime!(2026-11-01 12:00 UTC)).parameters(parameters)?.build();
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn calibrated_to(profile: &Profile) -> Self {
         const ROUNDS: usize = 8;
-        let mut parameters = parameters_told_directly(profile);
+        let mut parameters = direct_parameters(profile);
         for _ in 0..ROUNDS {
             let sample = simulated_profile(&parameters, SampleSize::of(profile));
             for adjustment in ADJUSTMENTS {
@@ -168,8 +171,8 @@ impl ModelParameters {
     }
 }
 
-/// What a profile tells directly.
-fn parameters_told_directly(profile: &Profile) -> ModelParameters {
+/// The parameters that follow directly from a profile.
+fn direct_parameters(profile: &Profile) -> ModelParameters {
     let mut parameters = ModelParameters::default();
     if let Some(log) = &profile.gaps.log {
         parameters.visits.gap_mu = log.mu.clamp(-5.0, 7.0);
@@ -235,13 +238,13 @@ impl SampleSize {
     }
 }
 
-/// The profile of some events of a shop of these parameters, as many as that within bounds.
+/// The profile of events that are simulated with these parameters, of about this size within bounds.
 fn simulated_profile(parameters: &ModelParameters, size: SampleSize) -> Profile {
     /// A Monday.
     const START: OffsetDateTime = datetime!(2026-01-05 00:00 UTC);
-    const MOST_EVENTS: u64 = 300_000;
+    const MAX_EVENTS: u64 = 300_000;
     let days = size.days.clamp(1.0, 63.0);
-    let events = size.events.clamp(20_000, MOST_EVENTS) as f64;
+    let events = size.events.clamp(20_000, MAX_EVENTS) as f64;
     let end = START + Duration::seconds_f64(days * 86_400.0);
     let shop = Shop::builder(1, START)
         .products(size.products.clamp(50, 20_000) as u32)
@@ -268,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_bought_at_no_hour_of_the_night_is_bought_by_day() {
+    fn an_hour_without_purchases_keeps_a_small_weight() {
         let mut hours = [1.0; 24];
         hours[3] = 0.0;
         scale_day_to_night(&mut hours, 2.0);
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shop_like_another_has_its_profile() {
+    fn a_calibrated_shop_has_the_same_profile() {
         let mut other = ModelParameters::default();
         other.visits.bounce_rate = 0.25;
         other.visits.views_mu = 1.1;

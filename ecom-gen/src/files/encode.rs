@@ -9,7 +9,7 @@ use crate::shop::{Model, SimulatedEvent, sort_by_delivery};
 
 const ROW_BYTES: usize = 190;
 
-/// How rows are encoded: the same for every slice.
+/// Encodes the rows of a slice.
 #[derive(Clone)]
 pub(super) struct Encoder {
     pub(super) model: Arc<Model>,

@@ -14,7 +14,7 @@ use crate::manifest::RowOutcome;
 use crate::random::{mix, unit};
 use crate::shop::CopyKind;
 
-/// All of a rewritten file is buffered in memory.
+/// A rewritten file is kept in memory, so its number of rows is limited.
 const MAX_REWRITTEN_ROWS: u64 = 20_000;
 /// The approximate share of rows that are in the first version of a rewritten file.
 const FIRST_VERSION_SHARE: f64 = 0.6;

@@ -30,7 +30,7 @@ use crate::source::{EventPosition, PositionMarks, ShopClock, open};
 const IDLE: Duration = Duration::from_secs(1);
 /// The default size of a part. Writing larger parts is not faster.
 const PART_BYTES: usize = 256 << 10;
-/// 10000-01-01: later times have no first_row in RFC 3339.
+/// 10000-01-01: RFC 3339 cannot express later times.
 const END_OF_TIME_MICROS: i64 = 253_402_300_800_000_000;
 
 /// A [`Source`] of the CSV files of a [`Shop`](crate::Shop), as bytes.

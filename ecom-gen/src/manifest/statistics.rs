@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Statistics of one file or of all files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FileStatistics {
     /// The counts of a correct ingest. A file that is set aside adds nothing.
     pub expected: ExpectedCounts,
@@ -30,6 +31,7 @@ pub struct FileStatistics {
 
 /// The counts of a correct ingest: *read = stored + duplicates + rejected*.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ExpectedCounts {
     /// The number of records read.
     pub read: u64,
@@ -44,6 +46,7 @@ pub struct ExpectedCounts {
 /// A number of rows of each event type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are named after the event types")]
+#[non_exhaustive]
 pub struct CountByType {
     pub view: u64,
     pub add_to_cart: u64,

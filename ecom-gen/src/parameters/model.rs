@@ -143,6 +143,7 @@ pub struct ProductParameters {
 /// A category of products.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CategoryParameters {
     /// The dotted name; `None` for products without a category.
     pub name: Option<String>,
@@ -152,6 +153,18 @@ pub struct CategoryParameters {
     pub price_mu: f64,
     /// Price: standard deviation of the logarithm.
     pub price_sigma: f64,
+}
+
+impl CategoryParameters {
+    /// A category with this name, 1 as its relative number of visits, and prices around 55. Set the other fields afterwards.
+    pub fn new(name: Option<String>) -> Self {
+        Self {
+            name,
+            visits: 1.0,
+            price_mu: 4.0,
+            price_sigma: 1.0,
+        }
+    }
 }
 
 /// When people visit and when they buy, in the shop's time zone. Each list is relative: only the ratios of its numbers

@@ -1,3 +1,5 @@
+//! Purchases grouped into orders.
+
 use std::ops::Range;
 
 use ecom_stream::EventType;
@@ -5,26 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{Events, Row};
 
-/// Which purchases are one order.
+/// How purchases are grouped into orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OrderGrouping {
-    /// Those of one session at one instant.
+    /// Purchases of one session at the same instant are one order.
     Instant,
-    /// Those of one session: of most sessions with several purchases no two are at one instant.
+    /// All purchases of a session are one order. This applies if most sessions with several purchases have no two at
+    /// the same instant.
     Session,
 }
 
-/// The purchases, by order.
+/// The purchases, grouped into orders.
 #[derive(Debug)]
 pub(super) struct Baskets {
     pub(super) order_is: OrderGrouping,
-    /// By user, and then by time.
+    /// The orders, by user and then by time.
     pub(super) orders: Vec<Order>,
     lines: Vec<Row>,
 }
 
-/// One order.
+/// An order.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
     pub(super) user: u32,
@@ -62,7 +66,7 @@ impl Baskets {
         &self.lines[order.lines.clone()]
     }
 
-    /// The orders of each user who bought.
+    /// The orders of each customer.
     pub(super) fn by_user(&self) -> impl Iterator<Item = &[Order]> {
         self.orders.chunk_by(|a, b| a.user == b.user)
     }
@@ -89,7 +93,7 @@ mod tests {
     use crate::profile::fixtures::{measure, purchase};
 
     #[test]
-    fn an_order_is_what_is_bought_at_once() {
+    fn purchases_at_one_instant_are_an_order() {
         let orders = measure([
             purchase(0, "u", "s", "a"),
             purchase(0, "u", "s", "b"),
@@ -101,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_it_is_what_a_session_buys() {
+    fn without_common_instants_a_session_is_an_order() {
         let orders = measure([
             purchase(0, "u", "s", "a"),
             purchase(1, "u", "s", "b"),

@@ -1,30 +1,50 @@
-//! An event as it is measured.
+//! The part of an event that is measured.
 
 use ecom_stream::{Event, EventType, Price};
 
-/// What a [`Measure`] looks at of an event.
+/// The part of an event that a [`Measure`](crate::profile::Measure) uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventRef<'a> {
-    /// Its identifier. Of events without one those that are the same in everything else are taken for duplicates.
+    /// The id. Two events without an id are duplicates if everything else is equal.
     pub event_id: Option<u128>,
-    /// When it happened, in microseconds since 1970.
+    /// When it happened, in microseconds since the Unix epoch.
     pub micros: i64,
-    /// What happened.
+    /// The event type.
     pub event_type: EventType,
-    /// Who did it.
+    /// The user.
     pub user_id: &'a str,
-    /// In which visit.
+    /// The session.
     pub session_id: &'a str,
-    /// To which product.
+    /// The product.
     pub product_id: &'a str,
     /// The dotted category.
     pub category: Option<&'a str>,
     /// The brand.
     pub brand: Option<&'a str>,
-    /// The price of one, in hundredths.
+    /// The price of one piece in cents.
     pub cents: Option<i64>,
-    /// How many.
+    /// The quantity.
     pub quantity: u32,
+}
+
+impl<'a> EventRef<'a> {
+    /// An event that happened at `micros`, without an id, a category, a brand and a price, and with quantity 1. Set the other
+    /// fields afterwards.
+    pub fn new(event_type: EventType, micros: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> Self {
+        Self {
+            event_id: None,
+            micros,
+            event_type,
+            user_id,
+            session_id,
+            product_id,
+            category: None,
+            brand: None,
+            cents: None,
+            quantity: 1,
+        }
+    }
 }
 
 impl<'a> From<&'a Event> for EventRef<'a> {

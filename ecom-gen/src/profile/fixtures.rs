@@ -1,4 +1,4 @@
-//! Events made by hand, so that every number about them is known.
+//! Small sets of events for tests, whose measurements are known.
 
 use ecom_stream::EventType;
 
@@ -11,7 +11,7 @@ pub(super) const MONDAY: i64 = 1_793_577_600;
 pub(super) const HOUR: i64 = 3_600;
 pub(super) const DAY: i64 = 24 * HOUR;
 
-/// A view so many seconds after [`MONDAY`].
+/// A view, `seconds` after [`MONDAY`].
 pub(super) fn view<'a>(seconds: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> EventRef<'a> {
     EventRef {
         event_id: None,
@@ -49,7 +49,7 @@ pub(super) fn measure<'a>(events: impl IntoIterator<Item = EventRef<'a>>) -> Pro
     measure.finish()
 }
 
-/// Two users, three sessions.
+/// Seven events of two users in three sessions.
 pub(super) fn small_shop() -> Vec<EventRef<'static>> {
     vec![
         view(0, "ann", "s1", "boot"),

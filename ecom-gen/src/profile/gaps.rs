@@ -1,18 +1,21 @@
+//! The time between two events of a session.
+
 use serde::{Deserialize, Serialize};
 
 use super::events::{SECOND, share};
 use super::groups::Groups;
 use super::statistics::{LogNormal, SummaryStatistics};
 
-/// The time between two events of a session.
+/// The time between two consecutive events of a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Gaps {
-    /// The share of pairs at one instant: mostly the lines of one order. They are left out below.
+    /// The share of pairs at the same instant: mostly the lines of one order. The other values leave them out.
     pub zero_share: f64,
-    /// Seconds.
+    /// The distribution of the seconds.
     pub seconds: Option<SummaryStatistics>,
-    /// The lognormal fitted to the seconds.
+    /// The lognormal distribution fitted to the seconds.
     pub log: Option<LogNormal>,
 }
 

@@ -1,3 +1,5 @@
+//! Collects events and measures them.
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::duplicates::Fingerprint;
@@ -7,10 +9,11 @@ use super::interner::Interner;
 use super::sections::Profile;
 use crate::zone::Zone;
 
-/// How events are measured.
+/// The options of a measurement.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct MeasureOptions {
-    /// Where the shop has its hours and weekdays.
+    /// The time zone of the hours and weekdays. The default is UTC.
     pub zone: Zone,
 }
 
@@ -21,7 +24,17 @@ impl Default for MeasureOptions {
     }
 }
 
-/// Gathers events and measures them. It takes some 100 bytes for each, and they may come in any order.
+impl MeasureOptions {
+    /// Sets the time zone of the hours and weekdays.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zone = zone;
+        self
+    }
+}
+
+/// Collects events and measures them. It takes about 100 bytes of memory per event. Events may come in any order, which
+/// only [`Arrival`](crate::profile::Arrival) depends on.
 ///
 /// ```
 /// use ecom_gen::{Delivery, Shop};
@@ -53,7 +66,7 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// Nothing seen so far.
+    /// A measurement without events.
     pub fn new(options: MeasureOptions) -> Self {
         Self {
             options,
@@ -61,7 +74,7 @@ impl Measure {
         }
     }
 
-    /// Takes one more event.
+    /// Adds an event.
     pub fn add(&mut self, seen: &EventRef<'_>) {
         let row = Row {
             micros: seen.micros,
@@ -83,27 +96,27 @@ impl Measure {
         self.rows.push(row);
     }
 
-    /// Counts one more row that is no event.
+    /// Counts a row that is not an event.
     pub fn add_unusable_row(&mut self) {
         self.unusable_rows += 1;
     }
 
-    /// Counts one more file that can't be used.
+    /// Counts a file that cannot be used.
     pub fn add_unusable_file(&mut self) {
         self.unusable_files += 1;
     }
 
-    /// How many events were taken so far.
+    /// The number of events so far.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether no event was taken so far.
+    /// Whether there are no events so far.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Measures what was seen.
+    /// Measures the events.
     pub fn finish(mut self) -> Profile {
         let repeats = Fingerprint::drop_duplicates(self.fingerprints, &mut self.rows);
         let times = self.rows.iter().map(|row| row.micros);
@@ -131,7 +144,7 @@ impl Measure {
     }
 }
 
-/// A hash of all but the identifier.
+/// A hash of everything except the id.
 fn content(row: &Row) -> u64 {
     let numbers = [
         row.user,
@@ -144,7 +157,7 @@ fn content(row: &Row) -> u64 {
     hash(&(row.micros, row.cents, numbers, row.event_type))
 }
 
-/// The same on every run.
+/// A hash that is the same on every run.
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

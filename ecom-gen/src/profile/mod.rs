@@ -1,14 +1,14 @@
-//! What a shop's events look like, in numbers, and whether a real shop's would.
+//! Measures a shop's events, and compares the result with what was published about real shops.
 //!
-//! A [`Measure`] takes events, [`read_dir`] those of a directory of files, and either gives a [`Profile`]. Its
-//! [`report`](Profile::report) holds the profile against what was measured in public data sets of real shops.
+//! [`Measure`] takes events one by one, and [`read_dir`] reads those of a directory of files. Both produce a
+//! [`Profile`], and [`Profile::report`] compares it with public data sets of real shops.
 //!
-//! # What a profile tells
+//! # What a profile reveals
 //!
-//! Counts, shares, quantiles and fitted parameters, and the names of categories that at least ten users went to. It holds
-//! no event, no identifier, no name of a product or a brand, and no date; the largest value of a spread is that of one
-//! user, session or product, and doesn't say of which. So a shop can hand out its profile where it can't hand out its
-//! events.
+//! A profile contains counts, shares, quantiles and fitted parameters, and the names of categories that at least ten
+//! users visited. It contains no event, no id, no name of a product or a brand, and no date. The maximum of a
+//! distribution is the value of one user, session or product, but the profile does not reveal which. So a shop can
+//! share its profile even if it cannot share its events.
 
 mod arrival;
 mod assortment;
@@ -46,7 +46,7 @@ pub use baskets::OrderGrouping;
 pub use browsing::Browsing;
 pub use carts::Carts;
 pub use clock::Clock;
-pub use error::ProfileError;
+pub use error::{ProfileError, ProfileErrorKind};
 pub use event_ref::EventRef;
 pub use flaws::Flaws;
 pub use gaps::Gaps;

@@ -1,3 +1,5 @@
+//! How much customers buy, and how often.
+
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
@@ -6,27 +8,28 @@ use super::events::share;
 use super::statistics::{LogNormal, SummaryStatistics};
 use crate::micros::DAY_MICROS;
 
-/// Who buys how much, and how often.
+/// How much customers buy, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Orders {
-    /// How many orders there are.
+    /// The number of orders.
     pub count: u64,
-    /// Which purchases are one.
+    /// How purchases are grouped into orders.
     pub order_is: OrderGrouping,
-    /// Orders per customer; `None` if nobody bought.
+    /// The number of orders per customer; `None` if nothing was bought.
     pub per_customer: Option<SummaryStatistics>,
     /// The share of customers with a single order.
     pub one_timers: Option<f64>,
-    /// Days from an order of a customer to the next.
+    /// The days from an order of a customer to the next.
     pub days_between: Option<SummaryStatistics>,
-    /// Of the lines of all orders: the share whose product the customer had ordered before.
+    /// The share of order lines whose product the customer had ordered before.
     pub rebought_share: Option<f64>,
-    /// Lines per order.
+    /// The number of lines per order.
     pub lines: Option<SummaryStatistics>,
     /// The share of orders with a single line.
     pub single_line_share: Option<f64>,
-    /// The lognormal fitted to the value of an order.
+    /// The lognormal distribution fitted to the value of an order.
     pub value: Option<LogNormal>,
 }
 
@@ -86,7 +89,7 @@ mod tests {
     use crate::profile::fixtures::{self, measure, purchase};
 
     #[test]
-    fn orders_by_hand() {
+    fn orders_are_measured() {
         let priced = |cents, quantity, seen| EventRef {
             cents: Some(cents),
             quantity,
@@ -94,12 +97,12 @@ mod tests {
         };
         let day = fixtures::DAY;
         let orders = measure([
-            // 30.00 for two lines, 10.00 three days later for one that is bought again and 100.00 a day after that.
+            // Two lines for 30.00; three days later one of the products again for 10.00; a day later another for 100.00.
             priced(1_000, 1, purchase(0, "ann", "s1", "boot")),
             priced(1_000, 2, purchase(0, "ann", "s1", "sock")),
             priced(1_000, 1, purchase(3 * day, "ann", "s2", "sock")),
             priced(10_000, 1, purchase(4 * day, "ann", "s3", "hat")),
-            // Twice in one order is not again. Nothing was paid.
+            // Twice in one order does not count as bought again. Nothing was paid.
             priced(0, 1, purchase(0, "bob", "s4", "pin")),
             priced(0, 2, purchase(0, "bob", "s4", "pin")),
         ])

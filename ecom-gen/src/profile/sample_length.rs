@@ -1,24 +1,26 @@
-//! How long a sample of events must be for a measurement.
+//! The length of a sample of events.
 
 use std::fmt;
 
-/// How long a sample is.
+/// The length that a sample must have for a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum SampleLength {
-    /// Of any length.
+    /// Any length.
     Any,
     /// A day.
     Day,
     /// A week.
     Week,
-    /// A month, of 30 days.
+    /// A month of 30 days.
     Month,
-    /// A year, of 360 days.
+    /// A year of 360 days.
     Year,
 }
 
 impl SampleLength {
-    /// Whether one of so many days is as long. Its last event lies before its end.
+    /// Whether a sample of so many days is long enough. The last event of a day lies before the end of the day, so
+    /// slightly less is accepted.
     pub fn is_reached_by(self, days: f64) -> bool {
         days >= match self {
             Self::Any => 0.0,
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_ends_with_its_last_event() {
+    fn slightly_less_than_a_day_is_a_day() {
         assert!(
             SampleLength::Day.is_reached_by(0.999)
                 && !SampleLength::Day.is_reached_by(0.9)

@@ -1,4 +1,4 @@
-//! The profile: a section for each aspect of the events.
+//! The profile: one section for each aspect of the events.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,44 +22,46 @@ use super::sessions::Sessions;
 use super::users::Users;
 use super::volume::Volume;
 
-/// What events look like. What has no meaning for a sample, since it is too short or too small, is `None`.
+/// A statistical description of a shop's events. A value is `None` if the sample is too short or too small for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Profile {
     /// The version of the format.
     pub version: u32,
-    /// How many events there are, and of which type.
+    /// The number of events, in total and by type.
     pub volume: Volume,
     /// How long sessions are, and how they end.
     pub sessions: Sessions,
     /// The time between two events of a session.
     pub gaps: Gaps,
-    /// Where a session goes from a product.
+    /// Which product a session views next.
     pub browsing: Browsing,
-    /// What becomes of carts.
+    /// How many carts are bought.
     pub carts: Carts,
-    /// How often people come, and come again.
+    /// How often users visit and return.
     pub users: Users,
-    /// How unequal products are.
+    /// How views are distributed over products.
     pub popularity: Popularity,
-    /// Who buys how much, and how often.
+    /// How much customers buy, and how often.
     pub orders: Orders,
-    /// What is bought together.
+    /// Which products are bought together.
     pub pairs: Pairs,
-    /// What products cost.
+    /// The prices of products.
     pub prices: Prices,
     /// Brands and categories.
     pub assortment: Assortment,
-    /// Hours, weekdays, days.
+    /// The distribution of events over hours, weekdays and days.
     pub clock: Clock,
-    /// In which order events come.
+    /// The order in which events arrive.
     pub arrival: Arrival,
-    /// What is absent, doubled or can't be used.
+    /// Missing values, duplicates, and rows that cannot be used.
     pub flaws: Flaws,
 }
 
 impl Profile {
-    /// The version of the format that is written and read. 2: [`Clock::zone`] took the place of an offset from UTC.
+    /// The version of the format that is written and read. Since version 2 the profile has a time zone in place of an
+    /// offset from UTC.
     pub const VERSION: u32 = 2;
 
     pub(super) fn of(events: &Events, repeats: Repeats, unusable_rows: u64, unusable_files: u64) -> Self {
@@ -92,16 +94,16 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// When a number in it is none that JSON has, which no measured profile holds.
+    /// If a number in it is not finite, which does not occur in measured profiles.
     pub fn to_json(&self) -> Result<String, ProfileError> {
         serde_json::to_string_pretty(self).map_err(ProfileError::json)
     }
 
-    /// Reads a profile that [`to_json`](Self::to_json) wrote.
+    /// Reads a profile that [`to_json`](Self::to_json) has written.
     ///
     /// # Errors
     ///
-    /// When it is no profile, or one of another version.
+    /// If the text is not a profile, or is one of another version.
     pub fn from_json(text: &str) -> Result<Self, ProfileError> {
         #[derive(Deserialize)]
         struct Version {

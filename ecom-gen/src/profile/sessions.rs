@@ -1,3 +1,5 @@
+//! How long sessions are, and how they end.
+
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
@@ -8,30 +10,32 @@ use super::statistics::SummaryStatistics;
 /// How long sessions are, and how they end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sessions {
-    /// The share that buys.
+    /// The share of sessions with a purchase.
     pub bought_share: f64,
-    /// The share that puts something into the cart and doesn't buy.
+    /// The share of sessions that add a product to the cart and do not buy.
     pub cart_only_share: f64,
-    /// The share that is of one event.
+    /// The share of sessions with a single event.
     pub single_share: f64,
-    /// Events per session.
+    /// The number of events per session.
     pub events: Option<SummaryStatistics>,
-    /// Events per session, of those with two and more.
+    /// The number of events per session, of sessions with at least two.
     pub events_of_two_or_more: Option<SummaryStatistics>,
-    /// Seconds from the first event to the last.
+    /// The seconds from the first event to the last.
     pub seconds: Option<SummaryStatistics>,
-    /// Those that buy; `None` if none does.
+    /// Sessions with a purchase; `None` if there are none.
     pub buying: Option<BuyingSessions>,
 }
 
-/// Sessions that buy.
+/// Sessions with a purchase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BuyingSessions {
-    /// Seconds from the first event to the last.
+    /// The seconds from the first event to the last.
     pub seconds: SummaryStatistics,
-    /// Views per session.
+    /// The number of views per session.
     pub views: SummaryStatistics,
 }
 
@@ -55,7 +59,7 @@ impl Sessions {
         }
         let count = lengths.len();
         let events = SummaryStatistics::of(&mut lengths);
-        // The spread has sorted them.
+        // `SummaryStatistics::of` has sorted them.
         let single = lengths.partition_point(|&length| length < 2.0);
         let buying = SummaryStatistics::of(&mut buying_seconds).zip(SummaryStatistics::of(&mut buying_views));
         Self {
@@ -75,7 +79,7 @@ mod tests {
     use crate::profile::fixtures::{measure, small_shop};
 
     #[test]
-    fn sessions_end_in_one_way() {
+    fn sessions_are_counted_by_how_they_end() {
         let sessions = measure(small_shop()).sessions;
         let third = 1.0 / 3.0;
         assert_eq!((sessions.bought_share, sessions.cart_only_share), (third, third));

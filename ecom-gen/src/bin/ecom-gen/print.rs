@@ -4,15 +4,14 @@
 use std::io::{Write, stdout};
 
 use ecom_gen::ModelParameters;
-use ecom_gen::profile::{ReadOptions, read_dir};
+use ecom_gen::profile::{MeasureOptions, ReadOptions, read_dir};
 use ecom_stream::{Error, ErrorKind, Result};
 
 use crate::args::ProfileArgs;
 
 pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
-    let mut options = ReadOptions::default();
-    options.measure.zone = args.zone.clone();
-    options.pass_over_unusable_files = true;
+    let measure = MeasureOptions::default().zone(args.zone.clone());
+    let options = ReadOptions::default().measure(measure).skip_unusable_files(true);
     let profile = read_dir(&args.dir, options)?;
     if profile.flaws.unusable_files > 0 {
         tracing::warn!(

@@ -1,7 +1,9 @@
+//! Parses times in RFC 3339.
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The microseconds since 1970 that a time in RFC 3339 stands for.
+/// The microseconds since the Unix epoch of a time in RFC 3339.
 pub(super) fn micros(text: &str) -> Option<i64> {
     utc(text.as_bytes()).or_else(|| {
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -9,7 +11,7 @@ pub(super) fn micros(text: &str) -> Option<i64> {
     })
 }
 
-/// The same for `YYYY-MM-DDTHH:MM:SS[.f]Z`, in a tenth of the time. What it does not know is left to the other.
+/// The same for `YYYY-MM-DDTHH:MM:SS[.f]Z`, in a tenth of the time. Returns `None` for any other form.
 fn utc(text: &[u8]) -> Option<i64> {
     let (clock, rest) = text.split_at_checked(19)?;
     let is_clock = clock[4] == b'-' && clock[7] == b'-' && clock[10] == b'T' && clock[13] == b':' && clock[16] == b':';
@@ -49,7 +51,7 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Years begin in March here, so that the leap day is their last.
+/// The days since the Unix epoch. Internally years begin in March, so that the leap day is their last.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = match month {
         1 | 2 => (year - 1, month + 9),
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_give_the_same() {
+    fn the_fast_parser_agrees_with_the_full_one() {
         let mut seconds = -62_167_219_200; // the year 0
         while seconds < 253_402_300_800 {
             let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_time() {
+    fn times_are_parsed() {
         let noon = 1_793_534_400_000_000;
         for (text, expected) in [
             ("2026-11-01T12:00:00Z", noon),

@@ -1,3 +1,5 @@
+//! The report: a profile compared with real shops.
+
 mod band;
 mod targets;
 
@@ -8,39 +10,42 @@ pub use self::targets::{TARGETS, Target};
 use super::sample_length::SampleLength;
 use super::sections::Profile;
 
-/// A profile held against what real shops are like; it displays as a table.
+/// A profile compared with real shops. It displays as a table.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Report {
-    /// One line for each target, in the order of [`TARGETS`].
+    /// A line for each target, in the order of [`TARGETS`].
     pub lines: Vec<ReportLine>,
 }
 
-/// What became of one target.
+/// The result for one target.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ReportLine {
     /// The target.
     pub target: &'static Target,
-    /// What was measured; `None` if the sample has no such value.
+    /// The measured value; `None` if the sample does not have it.
     pub value: Option<f64>,
-    /// Whether it is accepted.
+    /// Whether the value is accepted.
     pub verdict: Verdict,
 }
 
 /// Whether a value is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
-    /// It lies in the band.
+    /// The value is in the band.
     In,
-    /// It does not.
+    /// The value is outside the band.
     Out,
-    /// The sample is too short or too small to tell.
+    /// The sample is too short or too small to decide.
     TooShort,
     /// Any value is accepted.
     Unjudged,
 }
 
 impl Profile {
-    /// Holds the profile against what real shops are like.
+    /// Compares the profile with real shops.
     pub fn report(&self) -> Report {
         let line = |target: &'static Target| {
             let value = (target.value)(self).filter(|value| value.is_finite());
@@ -60,7 +65,7 @@ impl Profile {
 }
 
 impl Report {
-    /// How many lines have that verdict.
+    /// The number of lines with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.lines.iter().filter(|line| line.verdict == verdict).count()
     }
@@ -94,7 +99,7 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} in, {} out, {} can't be told from this sample",
+            "{} in, {} out, {} undecided because the sample is too short or too small",
             self.count(Verdict::In),
             self.count(Verdict::Out),
             self.count(Verdict::TooShort)
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_table() {
+    fn it_displays_as_a_table() {
         let text = measure(small_shop()).report().to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), TARGETS.len() + 2);
@@ -158,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_can_be_reported() {
+    fn an_empty_profile_can_be_reported() {
         let report = measure([]).report();
         assert_eq!(report.to_string().lines().count(), TARGETS.len() + 2);
     }

@@ -1,3 +1,5 @@
+//! The format of a profile, and what it reveals.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -25,9 +27,9 @@ fn other_json_is_refused() {
             "measure the files again: ecom-gen profile DIR --json",
         ),
         ("\"version\": 2", "\"version\": 3", "a newer ecom-gen wrote it"),
-        ("\"version\": 2,", "", "no profile"),
-        ("\"views\"", "\"looks\"", "no profile"),
-        ("\"volume\": {", "\"volume\": { \"more\": 1,", "no profile"),
+        ("\"version\": 2,", "", "not a profile"),
+        ("\"views\"", "\"looks\"", "not a profile"),
+        ("\"volume\": {", "\"volume\": { \"more\": 1,", "not a profile"),
     ] {
         assert!(json.contains(from), "{from}");
         let err = Profile::from_json(&json.replacen(from, to, 1)).unwrap_err().to_string();
@@ -35,9 +37,9 @@ fn other_json_is_refused() {
     }
 }
 
-/// What a shop that hands out its profile must be able to rely on.
+/// A shop that shares its profile relies on this.
 #[test]
-fn no_text_of_the_events_is_in_it_but_for_categories_of_many() {
+fn a_profile_reveals_no_text_except_categories_of_many_users() {
     let users: Vec<String> = (0..10).map(|number: u32| format!("user-{number}")).collect();
     let mut events = Vec::new();
     for (number, user) in (0..).zip(&users) {
@@ -64,7 +66,7 @@ fn no_text_of_the_events_is_in_it_but_for_categories_of_many() {
         .iter()
         .chain(&profile.assortment.top_levels);
     let names: BTreeSet<&str> = names.map(|category| category.name.as_str()).collect();
-    // Of the top level "secret" all ten users saw something, and it tells nothing of its parts.
+    // All ten users visited the top level "secret", and it reveals nothing about its subcategories.
     assert_eq!(names, BTreeSet::from(["known", "known.to.many", "secret"]));
     let json = profile.to_json().unwrap();
     for text in ["user-", "secret ", "secret.", "brand\": \"", "1793577"] {
@@ -73,7 +75,7 @@ fn no_text_of_the_events_is_in_it_but_for_categories_of_many() {
 }
 
 prop_compose! {
-    /// Events at different instants, in their order: which of two at one instant was first is only told by their
+    /// Events at different instants, in their order. The order of two events at the same instant would depend on their
     /// arrival.
     fn events()(
         steps in prop::collection::vec((0..40 * DAY, 0..5_usize, 0..3_usize, 0..8_usize, 0..4_usize), 1..120),
@@ -95,7 +97,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn arrival_is_all_that_the_order_changes(
+    fn the_order_of_events_changes_only_the_section_arrival(
         (events, shuffled) in events().prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
     ) {
         let in_order = measure(events);
@@ -105,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn shares_are_shares(events in events()) {
+    fn shares_are_between_0_and_1(events in events()) {
         let profile = measure(events);
         let json = profile.to_json().unwrap();
         prop_assert_eq!(Profile::from_json(&json).unwrap(), profile.clone());

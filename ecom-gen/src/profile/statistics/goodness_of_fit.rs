@@ -1,8 +1,10 @@
+//! Tests of goodness of fit: chi-square, and Kolmogorov-Smirnov.
+
 use std::f64::consts::SQRT_2;
 
-/// How far counts are from what was expected, and the probability of being at least as far by chance (Pearson's test of
-/// goodness of fit). `expected` may be counts or shares: they are scaled to the number observed. `None` unless there are
-/// two classes at least, and something is expected of each.
+/// Pearson's chi-square test: the statistic, and the probability of a value at least as large by chance. `expected` may
+/// be counts or shares; they are scaled to the number observed. `None` unless there are at least two classes, and
+/// something is expected in each.
 pub fn chi_square(observed: &[u64], expected: &[f64]) -> Option<(f64, f64)> {
     let seen = observed.iter().sum::<u64>() as f64;
     let scale = seen / expected.iter().sum::<f64>();
@@ -18,7 +20,7 @@ pub fn chi_square(observed: &[u64], expected: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// The probability that chi-square exceeds `statistic`. For whole degrees of freedom the incomplete gamma function is a
-/// finite sum, two degrees a term.
+/// finite sum with a term for every two degrees.
 fn chi_square_tail(statistic: f64, freedom: usize) -> f64 {
     let half = statistic / 2.0;
     let (mut tail, mut degrees) = match freedom % 2 {
@@ -33,8 +35,8 @@ fn chi_square_tail(statistic: f64, freedom: usize) -> f64 {
     tail.min(1.0)
 }
 
-/// The greatest distance between the distribution of `sorted` values and the normal one (Kolmogorov and Smirnov).
-/// `None` without values, or if `sigma` is not above 0.
+/// The Kolmogorov-Smirnov distance: the greatest distance between the distribution of the `sorted` values and a normal
+/// distribution. `None` if there are no values, or if `sigma` is not above 0.
 pub fn ks_normal(sorted: &[f64], mu: f64, sigma: f64) -> Option<f64> {
     if sorted.is_empty() || sigma.is_nan() || sigma <= 0.0 {
         return None;
@@ -42,7 +44,7 @@ pub fn ks_normal(sorted: &[f64], mu: f64, sigma: f64) -> Option<f64> {
     let count = sorted.len() as f64;
     let mut distance: f64 = 0.0;
     let mut below = 0;
-    // Equal values are one step, not many.
+    // Equal values are one step of the distribution, not several.
     for equal in sorted.chunk_by(|a, b| a == b) {
         let normal = 0.5 * libm::erfc((mu - equal[0]) / (sigma * SQRT_2));
         distance = distance.max(normal - f64::from(below) / count);
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tails_from_a_table() {
+    fn tails_agree_with_a_table() {
         for (statistic, freedom, tail) in [
             (3.841, 1, 0.05),
             (5.991, 2, 0.05),
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_die_is_fair_or_not() {
+    fn chi_square_of_a_die() {
         let fair = [1.0; 6];
         // 5, 8, 9, 8, 10 and 20 where 10 each are expected: 25 + 4 + 1 + 4 + 0 + 100, by 10.
         let (statistic, p_value) = chi_square(&[5, 8, 9, 8, 10, 20], &fair).unwrap();
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_by_hand() {
+    fn distances_of_known_samples() {
         // The median of the normal is met in the middle of a single step.
         assert_eq!(ks_normal(&[0.0], 0.0, 1.0), Some(0.5));
         // All of the values lie where 2.275 % of the normal is below.
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_normal_is_near() {
+    fn the_right_normal_distribution_is_near() {
         let sorted: Vec<f64> = (1..1_000)
             .map(|step| quantile_of_normal(f64::from(step) / 1_000.0))
             .collect();
@@ -108,7 +110,7 @@ mod tests {
         assert!(ks_normal(&sorted, 0.0, 2.0).unwrap() > 0.1);
     }
 
-    /// By bisection.
+    /// The quantile of the standard normal distribution, by bisection.
     fn quantile_of_normal(share: f64) -> f64 {
         let (mut low, mut high) = (-10.0, 10.0);
         while high - low > 1e-9 {

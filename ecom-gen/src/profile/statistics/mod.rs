@@ -1,4 +1,4 @@
-//! The few statistics that a profile is made of.
+//! The statistics that profiles consist of.
 
 mod concentration;
 mod goodness_of_fit;

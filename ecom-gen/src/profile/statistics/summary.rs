@@ -1,35 +1,38 @@
+//! Summary statistics of a sample: mean, standard deviation and quantiles.
+
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
 
-/// How a quantity is spread over a sample.
+/// Summary statistics of a sample: mean, standard deviation and quantiles.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct SummaryStatistics {
-    /// How many values there are.
+    /// The number of values.
     pub count: u64,
-    /// Their mean.
+    /// The mean.
     pub mean: f64,
-    /// Their standard deviation.
+    /// The standard deviation.
     pub sd: f64,
-    /// The value that 1 % lie below.
+    /// The 1 % quantile.
     pub p1: f64,
     /// The lower quartile.
     pub p25: f64,
-    /// The middle.
+    /// The median.
     pub median: f64,
     /// The upper quartile.
     pub p75: f64,
-    /// The value that 90 % lie below.
+    /// The 90 % quantile.
     pub p90: f64,
-    /// The value that 99 % lie below.
+    /// The 99 % quantile.
     pub p99: f64,
-    /// The largest.
+    /// The maximum.
     pub max: f64,
 }
 
 impl SummaryStatistics {
-    /// The spread of `values`, which get sorted; `None` if there are none.
+    /// The statistics of `values`, which get sorted; `None` if there are none.
     pub fn of(values: &mut [f64]) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
         let moments = Moments::of(values)?;
@@ -49,7 +52,7 @@ impl SummaryStatistics {
     }
 }
 
-/// The value that a share of the sorted values lies below, between two of them in proportion; `None` if there are none.
+/// The quantile of sorted values, interpolated linearly; `None` if there are no values.
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let at = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
     let below = sorted.get(at as usize)?;
@@ -62,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_lie_between_the_values() {
+    fn quantiles_are_interpolated() {
         let values = [10.0, 20.0, 30.0, 40.0];
         for (share, value) in [(0.0, 10.0), (0.5, 25.0), (0.25, 17.5), (1.0, 40.0), (7.0, 40.0)] {
             assert_eq!(quantile(&values, share), Some(value), "{share}");
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_sorts_for_itself() {
+    fn values_get_sorted() {
         let spread = SummaryStatistics::of(&mut [3.0, 1.0, 2.0, 5.0, 4.0]).unwrap();
         assert_eq!((spread.count, spread.mean, spread.median), (5, 3.0, 3.0));
         assert_eq!((spread.p25, spread.p75, spread.max), (2.0, 4.0, 5.0));
