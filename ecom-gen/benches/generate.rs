@@ -1,5 +1,5 @@
-//! How fast events are made: into files, as the program does, on one core and on several; beside a plain writer of the same
-//! bytes, which is what no generator of files can be faster than.
+//! Measures how fast events are generated: into files as the program does, on one core and on several. A plain writer
+//! of the same bytes is the upper limit for any generator of files.
 //!
 //! ```text
 //! cargo bench -p ecom-gen
@@ -28,7 +28,7 @@ fn shop() -> ShopBuilder {
     Shop::builder(7, datetime!(2026-11-01 12:00 UTC)).rate(Rate::per_second(16.5).unwrap())
 }
 
-/// Writes the events as the program does, and says how many rows they are.
+/// Writes the events as the program does, and returns the number of rows.
 fn write(runtime: &Runtime, dir: &Path, workers: usize, manifest: bool) -> u64 {
     let files = ShopFiles::new(shop())
         .pace(Pace::AsFastAsPossible)
@@ -41,7 +41,7 @@ fn write(runtime: &Runtime, dir: &Path, workers: usize, manifest: bool) -> u64 {
     summary.counts.stored
 }
 
-/// Binds the threads that are started from now on to so many of the cores that there are.
+/// Binds the threads that are started from now on to at most this many of the cores.
 fn use_cores(all: &CpuSet, most: usize) {
     let mut some = CpuSet::new();
     (0..CpuSet::MAX_CPU)
@@ -80,7 +80,7 @@ fn into_files(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Writes what is in the files of `data`, line by line through a buffer.
+/// Writes the content of the files in `data`, line by line through a buffer.
 fn plain_writer(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     all: &CpuSet,

@@ -1,4 +1,4 @@
-//! Each kind of fault alone, read by the directory source: what becomes of the files is what the manifest says.
+//! Each kind of fault alone, read by the directory source: each file ends as the manifest says.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use ecom_stream::{CsvDirSource, Event, Reason, Rules, SourceExt, SplitState};
 use tempfile::{TempDir, tempdir};
 use time::macros::datetime;
 
-/// Some fifty files of 20 rows or so.
+/// About 50 files of about 20 rows.
 async fn write(dirt: Dirt) -> (TempDir, Manifest) {
     let dir = tempdir().unwrap();
     let delivery = Delivery::exact();
@@ -81,7 +81,7 @@ fn only(kind: FaultKind, share: f64) -> Dirt {
 }
 
 #[tokio::test]
-async fn each_kind_of_spoiled_row_has_its_reasons() {
+async fn each_kind_of_faulty_row_has_its_reasons() {
     for kind in FaultKind::OF_ROWS {
         let (dir, manifest) = write(only(kind, 0.1)).await;
         read(dir.path(), &manifest).await;
@@ -116,7 +116,7 @@ async fn each_kind_of_spoiled_row_has_its_reasons() {
 }
 
 #[tokio::test]
-async fn each_kind_of_spoiled_file_ends_as_it_must() {
+async fn each_kind_of_faulty_file_ends_as_expected() {
     let (clean, _) = write(Dirt::none()).await;
     for kind in FaultKind::OF_FILES {
         let (dir, manifest) = write(only(kind, 0.4)).await;
@@ -129,8 +129,8 @@ async fn each_kind_of_spoiled_file_ends_as_it_must() {
             total.faults,
             total.files
         );
-        let spoiled = manifest.files.iter().filter(|file| !file.faults.is_empty());
-        assert_eq!(spoiled.clone().count() as u64, count);
+        let faulty = manifest.files.iter().filter(|file| !file.faults.is_empty());
+        assert_eq!(faulty.clone().count() as u64, count);
         let lost = total.statistics.in_file.sum() - total.statistics.in_table.sum();
         match kind {
             FaultKind::UnterminatedQuote | FaultKind::TornLastLine => assert_eq!(lost, count),
@@ -143,9 +143,9 @@ async fn each_kind_of_spoiled_file_ends_as_it_must() {
             expected.sort_by_key(|event| event.event_id);
             assert!(found == expected, "{kind:?}");
         }
-        for file in spoiled {
+        for file in faulty {
             let text = fs::read(dir.path().join(&file.name)).unwrap();
-            let is_so = match kind {
+            let has_fault = match kind {
                 FaultKind::UnterminatedQuote => file.state == FileState::Damaged && text.ends_with(b"\n"),
                 FaultKind::TornLastLine => !text.ends_with(b"\n"),
                 FaultKind::ByteOrderMark => text.starts_with(b"\xef\xbb\xbfevent_id,"),
@@ -159,7 +159,7 @@ async fn each_kind_of_spoiled_file_ends_as_it_must() {
                 FaultKind::HeaderOnly => text == (Event::COLUMNS.join(",") + "\n").as_bytes(),
                 _ => file.version == 2,
             };
-            assert!(is_so, "{kind:?}: {}", file.name);
+            assert!(has_fault, "{kind:?}: {}", file.name);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Files keep the contract of a source and of a sink.
+//! The source and the sink of files keep their contracts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use time::macros::datetime;
 use tokio::time::Instant;
 
-/// Sixty events of a shop that has so many a second.
+/// 60 events of a shop with this rate.
 fn shop_files(per_second: u32) -> ShopFiles {
     let mut delivery = Delivery::exact();
     delivery.duplicate = 0.1;
@@ -50,7 +50,7 @@ async fn a_live_source_of_files() {
     testing::source(live).most_cuts(6).check().await;
 }
 
-/// A directory of files, each a record.
+/// A directory, each file of which is a record.
 struct Directory(TempDir);
 
 impl Directory {

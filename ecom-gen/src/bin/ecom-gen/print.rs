@@ -1,4 +1,5 @@
-//! The commands that print something.
+//! The commands that print to stdout: `profile` and `parameters`.
+
 #![allow(clippy::print_stdout)]
 
 use std::io::{Write, stdout};
@@ -16,7 +17,7 @@ pub(crate) fn print(args: &ProfileArgs) -> Result<()> {
     if profile.flaws.unusable_files > 0 {
         tracing::warn!(
             files = profile.flaws.unusable_files,
-            "files that can't be used are passed over"
+            "files that cannot be used are skipped"
         );
     }
     match args.json {
@@ -32,10 +33,10 @@ pub(crate) fn print_parameters(wholesale: bool) -> Result<()> {
         ModelParameters::default()
     };
     let json = serde_json::to_string_pretty(&parameters);
-    print_text(&json.map_err(|err| Error::new(ErrorKind::Sink, "can't print the parameters").caused_by(err))?)
+    print_text(&json.map_err(|err| Error::new(ErrorKind::Sink, "cannot print the parameters").caused_by(err))?)
 }
 
-/// A reader that has seen enough, like `head`, is no error.
+/// Prints the text. A reader that stops early, such as `head`, is not an error.
 fn print_text(text: &str) -> Result<()> {
     match writeln!(stdout(), "{}", text.trim_end()) {
         Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! What the arguments amount to.
+//! Resolves the arguments to a run: a shop, a time span and a pace.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -14,10 +14,10 @@ use time::format_description::well_known::Rfc3339;
 use crate::args::GenerateArgs;
 use crate::scenario_arg::ScenarioArg;
 
-/// Files of what lies in the past have at most so many rows, unless it is said otherwise.
-const ROWS_OF_THE_PAST: u64 = 100_000;
+/// The default maximum number of rows of a file with events in the past.
+const MAX_ROWS_IN_THE_PAST: u64 = 100_000;
 
-/// A shop, and how much of it is written, and how.
+/// A shop, which part of it is written, and how.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) seed: u64,
@@ -28,13 +28,13 @@ pub(crate) struct Run {
     until: Option<OffsetDateTime>,
     events: Option<u64>,
     rolling: RollingPolicy,
-    /// What must be added for the command to go on where it stopped, if it doesn't say when the shop begins.
-    goes_on_with: Option<String>,
+    /// The options to add so that the command continues where it stopped, if it has no `--from`.
+    resume_options: Option<String>,
 }
 
 impl Run {
     pub(crate) fn new(args: &GenerateArgs, now: OffsetDateTime) -> Result<Self> {
-        // Times are printed, to be typed again.
+        // Times are printed and may be typed again, so they have whole seconds.
         let now = now.truncate_to_second();
         let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
         let (from, to) = (
@@ -46,14 +46,14 @@ impl Run {
         let mut rate = args.rate.or_else(|| volume?.rate()).unwrap_or_default();
         let mut events = args.events;
         match (from, to) {
-            (Some(from), Some(to)) if from >= to => return Err(wrong("--from must lie before --to")),
+            (Some(from), Some(to)) if from >= to => return Err(wrong("--from must be before --to")),
             (None, Some(_)) if events.is_none() => return Err(wrong("--to needs --from, or --events")),
             (Some(from), Some(to)) if args.rate.is_none() => {
                 if let Some(events) = events.take() {
                     let per_second = events as f64 / (to - from).as_seconds_f64();
                     rate = Rate::per_second(per_second).map_err(|_| {
-                        let what = format!("{events} events between --from and --to are {per_second} a second");
-                        wrong(what).hint("there may be up to a million")
+                        let what = format!("{events} events between --from and --to are {per_second} per second");
+                        wrong(what).hint("the rate must be above 0 and at most a million events per second")
                     })?;
                 }
             }
@@ -65,7 +65,7 @@ impl Run {
             .zone(args.zone.clone())
             .ids(args.ids)
             .parameters(parameters(args, profile.as_ref())?)
-            .map_err(|err| wrong("there is no shop with these parameters").caused_by(err))?
+            .map_err(|err| wrong("the parameters of the model are invalid").caused_by(err))?
             .delivery(args.dirt.delivery);
         if let Some(shoppers) = args.shoppers {
             shop = shop.shoppers(shoppers.get());
@@ -80,21 +80,23 @@ impl Run {
             None if to.is_some() || (from.is_none() && events.is_some()) => Pace::AsFastAsPossible,
             None => Pace::Live,
         };
-        let mut goes_on_with = None;
+        let mut resume_options = None;
         if let (None, Pace::AsFastAsPossible, Some(events)) = (from, pace, events) {
             let to = to.unwrap_or(now);
             shop = shop.ending_at(to, events);
             let from = rfc3339(shop.starts_at().truncate_to_second());
             let (to, rate) = (rfc3339(to), rate.events_per_second());
-            goes_on_with = Some(format!("--seed {seed} --from {from} --to {to} --rate {rate}/s"));
+            resume_options = Some(format!("--seed {seed} --from {from} --to {to} --rate {rate}/s"));
         }
         let start = shop.starts_at().truncate_to_second();
         if start.to_offset(time::UtcOffset::UTC).year() < 0 {
-            return Err(wrong("the shop would begin before the year 0, which no file can tell"));
+            return Err(wrong(
+                "the shop would start before the year 0, which the files cannot express",
+            ));
         }
         if let Some(until) = to.filter(|until| *until <= start) {
             let what = format!(
-                "the shop begins at {}, and ends before, at {}",
+                "the shop would start at {}, after its end at {}",
                 rfc3339(start),
                 rfc3339(until)
             );
@@ -109,7 +111,7 @@ impl Run {
             until: to,
             events,
             rolling: rolling_policy(args, pace, start, now),
-            goes_on_with,
+            resume_options,
         })
     }
 
@@ -128,21 +130,21 @@ impl Run {
             )
     }
 
-    /// About how many rows there will be; `None` if it goes on and on.
+    /// The approximate number of rows; `None` if the run has no end.
     pub(crate) fn expected_rows(&self, args: &GenerateArgs) -> Option<u64> {
         let of_span = self.until.map(|until| {
             let seconds = (until - self.start).as_seconds_f64();
             (seconds * self.rate.events_per_second()) as u64
         });
-        // The copies of events are rows, and part of the rate.
+        // Copies of events are rows, too, and are included in the rate.
         let copies = args.dirt.delivery.duplicate + args.dirt.delivery.altered;
         self.events
             .map(|events| (events as f64 * (1.0 + copies)) as u64)
             .or(of_span)
     }
 
-    /// What the names of the files begin with: another one for each shop, so that no file is ever taken for another with new
-    /// content.
+    /// The prefix of the file names. Each shop has its own, so that a file is never mistaken for a new version of
+    /// another.
     pub(crate) fn prefix(&self) -> String {
         let time = rfc3339(self.start.to_offset(time::UtcOffset::UTC)).replace(['-', ':'], "");
         format!("events-{time}-{}", self.seed)
@@ -150,7 +152,7 @@ impl Run {
 
     pub(crate) fn describe(&self, output: &Path) -> String {
         let pace = match self.pace {
-            Pace::Times(speed) => format!("{speed} times as fast as the clock"),
+            Pace::Times(speed) => format!("{speed} times as fast as real time"),
             Pace::AsFastAsPossible => "as fast as possible".to_owned(),
             _ => "live".to_owned(),
         };
@@ -158,12 +160,12 @@ impl Run {
             .until
             .map_or(String::new(), |until| format!(" to {}", rfc3339(until)));
         let (seed, rate, start) = (self.seed, rounded(self.rate), rfc3339(self.start));
-        let goes_on = match &self.goes_on_with {
-            Some(with) => format!("\nto go on where it stopped, add {with}"),
+        let resume = match &self.resume_options {
+            Some(options) => format!("\nto continue where it stopped, add {options}"),
             None => String::new(),
         };
         format!(
-            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}{goes_on}",
+            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}{resume}",
             output.display()
         )
     }
@@ -176,13 +178,13 @@ fn rolling_policy(args: &GenerateArgs, pace: Pace, start: OffsetDateTime, now: O
     match (pace, &args.every) {
         (Pace::Times(speed), every) => policy.every(scaled(every.clone().unwrap_or_else(usual), speed)),
         (_, Some(every)) => policy.every(every.clone()),
-        (Pace::AsFastAsPossible, None) => policy.every(None).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
-        (_, None) if start < now => policy.every_from(now).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
+        (Pace::AsFastAsPossible, None) => policy.every(None).max_rows(rows.unwrap_or(MAX_ROWS_IN_THE_PAST)),
+        (_, None) if start < now => policy.every_from(now).max_rows(rows.unwrap_or(MAX_ROWS_IN_THE_PAST)),
         (_, None) => policy,
     }
 }
 
-/// In the shop's time, what is given in real time.
+/// Converts durations in real time to durations in the shop's time.
 fn scaled(range: RangeInclusive<Duration>, times: f64) -> RangeInclusive<Duration> {
     let scaled =
         |duration: &Duration| Duration::try_from_secs_f64(duration.as_secs_f64() * times).unwrap_or(Duration::MAX);
@@ -198,23 +200,26 @@ fn products(args: &GenerateArgs, like: Option<&Volume>) -> Result<u32> {
     u32::try_from(products)
         .ok()
         .filter(|products| *products <= most)
-        .ok_or_else(|| wrong(format!("--products is {products}")).hint(format!("a shop sells at most {most}")))
+        .ok_or_else(|| {
+            wrong(format!("--products is {products}, which is too many"))
+                .hint(format!("a shop can have at most {most} products"))
+        })
 }
 
 fn profile(path: &Path) -> Result<Profile> {
-    Profile::from_json(&read(path)?).map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))
+    Profile::from_json(&read(path)?).map_err(|err| wrong(format!("{} cannot be used", path.display())).caused_by(err))
 }
 
 fn parameters(args: &GenerateArgs, like: Option<&Profile>) -> Result<ModelParameters> {
     let is_wholesale = args.scenarios.contains(&ScenarioArg::Wholesale);
     if is_wholesale && (args.parameters.is_some() || like.is_some()) {
-        return Err(wrong("--scenario wholesale has parameters of its own")
-            .hint("leave it out, or --parameters and --like; `ecom-gen parameters --wholesale` prints them"));
+        return Err(wrong("--scenario wholesale cannot be combined with --parameters or --like")
+            .hint("to change the parameters of a wholesale shop, print them with `ecom-gen parameters --wholesale` and pass them to --parameters"));
     }
     let parameters = match (&args.parameters, like) {
         (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
             let what = format!(
-                "{} has no parameters as `ecom-gen parameters` prints them",
+                "{} does not contain parameters in the format of `ecom-gen parameters`",
                 path.display()
             );
             wrong(what).caused_by(err)
@@ -227,10 +232,10 @@ fn parameters(args: &GenerateArgs, like: Option<&Profile>) -> Result<ModelParame
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|err| wrong(format!("can't read {}", path.display())).caused_by(err))
+    fs::read_to_string(path).map_err(|err| wrong(format!("cannot read {}", path.display())).caused_by(err))
 }
 
-/// With three digits, or all before the point.
+/// The rate with three significant digits, or without decimals if it is larger.
 fn rounded(rate: Rate) -> f64 {
     let rate = rate.events_per_second();
     let unit = 10_f64.powi((rate.log10().floor() as i32 - 2).min(0));
@@ -267,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_paces() {
+    fn times_and_pace_follow_from_the_arguments() {
         let hour = time::Duration::HOUR;
         for (words, start, until, pace) in [
             ("", NOW, None, Pace::Live),
@@ -293,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_events_ends_about_now() {
+    fn a_number_of_events_ends_at_about_now() {
         let run = run("--events 100k --steady").unwrap();
         assert_eq!((run.pace, run.events), (Pace::AsFastAsPossible, Some(100_000)));
         let took = (NOW - run.start).as_seconds_f64();
@@ -301,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn between_two_times_a_number_of_events_is_a_rate() {
+    fn a_number_of_events_between_two_times_sets_the_rate() {
         let run = run("--from 7d --to now --events 6048k").unwrap();
         assert_eq!((run.rate.events_per_second(), run.events), (10.0, None));
         assert_eq!(expected_rows("--from 7d --to now --events 6048k"), Some(6_048_000));
@@ -313,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_the_past_are_cut_by_rows_and_others_by_time() {
+    fn files_of_the_past_end_by_rows_and_others_by_time() {
         let plan = |words| run(words).unwrap().rolling;
         let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
         assert_eq!(plan(""), RollingPolicy::default());
@@ -334,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_is_told() {
+    fn impossible_arguments_are_refused() {
         for words in [
             "--to now",
             "--from 1h --to 2h",
@@ -352,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_shown_with_three_digits() {
+    fn rates_are_displayed_with_three_digits() {
         for (rate, shown) in [
             (16.534_391, "16.5"),
             (0.012_345, "0.0123"),
