@@ -10,7 +10,8 @@ use crate::profile::{DAY, Measure, MeasureOptions, NIGHT, Profile};
 use crate::rate::Rate;
 use crate::shop::{Delivery, Shop};
 
-/// The smallest weight of an hour. A profile without purchases in an hour has seen few carts in it, so that this is chance.
+/// The smallest weight of an hour. A profile without purchases in an hour has seen few carts in it, so that this is
+/// chance.
 const MIN_PURCHASE_WEIGHT: f64 = 0.02;
 
 /// A measured value, and how the parameters are adjusted until the simulation has the same value.

@@ -25,7 +25,8 @@
 //! ```
 //!
 //! - [`Shop`] is an iterator of events, and [`ShopSource`] is a source of them for a pipeline.
-//! - [`ShopFiles`] is a source of CSV files, and [`FilesSink`] writes them to a directory. [`Dirt`] adds faults to the files,
+//! - [`ShopFiles`] is a source of CSV files, and [`FilesSink`] writes them to a directory. [`Dirt`] adds faults to the
+//!   files,
 //!   and a [`Manifest`] lists every fault and what a correct ingest must store.
 //! - [`ModelParameters`] sets how shoppers behave and what is sold.
 //! - [`profile`] measures any shop's events and compares them with what was published about real shops.
@@ -34,7 +35,7 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `cli`, on by default | the program `ecom-gen` and its dependencies; turn it off with `default-features = false` to use the library alone |
+//! | `cli`, on by default | the program `ecom-gen` and its dependencies; `default-features = false` leaves them out |
 
 mod calibration;
 mod catalogue;

@@ -13,8 +13,8 @@ const START: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 
 /// 60 events in batches of 7.
 fn shop() -> ShopSource {
-    // A low rate, so that the shop opens quickly. The events take only three seconds, because a live source starts its clock
-    // anew after each cut.
+    // A low rate, so that the shop opens quickly. The events take only three seconds, because a live source starts its
+    // clock anew after each cut.
     let shop = Shop::builder(5, START)
         .products(100)
         .rate(Rate::per_second(20.0).unwrap());

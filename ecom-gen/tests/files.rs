@@ -108,7 +108,8 @@ proptest! {
             write(dir.path(), dirty()).await;
             assert!(files(dir.path()) == files(whole.path()));
 
-            // A run that has ended continues with a greater number of events. No file is lost, although the last one is short.
+            // A run that has ended continues with a greater number of events. No file is lost, although the last one is
+            // short.
             let longer = tempdir().unwrap();
             let first = write(longer.path(), dirty().events(events)).await.counts.stored;
             let second = write(longer.path(), dirty()).await.counts.stored;

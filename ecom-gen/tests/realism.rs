@@ -126,7 +126,8 @@ fn arrivals_follow_the_hours_by_chi_square() {
     let hours = Seasonality::default().hours;
     let expected: Vec<f64> = (0..24)
         .map(|hour| {
-            // The weights are interpolated between the middles of the hours, so an hour includes a part of its neighbours.
+            // The weights are interpolated between the middles of the hours, so an hour includes a part of its
+            // neighbours.
             let (before, after) = (hours[(hour + 23) % 24], hours[(hour + 1) % 24]);
             let days = if hour == 0 { DAYS as f64 - 1.0 } else { DAYS as f64 };
             days * (before + 6.0 * hours[hour] + after) / 8.0
@@ -150,8 +151,8 @@ fn arrivals_follow_the_hours_by_chi_square() {
 
 #[test]
 fn the_mix_is_the_same_all_the_time_by_chi_square() {
-    // Visits are counted rather than events, because the events of a visit depend on each other: those that buy, abandon a
-    // cart, or only browse, in either half.
+    // Visits are counted rather than events, because the events of a visit depend on each other: those that buy,
+    // abandon a cart, or only browse, in either half.
     let mut kinds = HashMap::<String, (bool, [bool; 2])>::new();
     for event in events(shop(600_000, 28).delivery(Delivery::exact()), 28) {
         let late = event.event_time >= START + Duration::days(14);
@@ -192,7 +193,8 @@ fn gaps_are_lognormal_by_kolmogorov_and_smirnov() {
 
 #[test]
 fn bundles_are_what_is_bought_together() {
-    // For each product: the share of its most frequent companion among all products bought with it. The median over products.
+    // For each product: the share of its most frequent companion among all products bought with it. The median over
+    // products.
     let together = |bundle: f64| {
         let mut parameters = ModelParameters::default();
         parameters.buying.bundle = bundle;

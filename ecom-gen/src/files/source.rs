@@ -151,7 +151,8 @@ impl Source for ShopFiles {
     fn open(self, from: Checkpoint) -> (impl BatchStream<FilePart>, ()) {
         let split = self.options.split();
         let stream = try_stream! {
-            let marks = PositionMarks::of(&self.options.shop).with(&(self.policy.identity(), &self.dirt, self.with_manifest, self.part_bytes));
+            let file_options = (self.policy.identity(), &self.dirt, self.with_manifest, self.part_bytes);
+            let marks = PositionMarks::of(&self.options.shop).with(&file_options);
             let known = from.positions(std::slice::from_ref(&split)).await?;
             let model = open(&self.options.shop).await?;
             let start_micros = micros(self.options.shop.start);
@@ -177,9 +178,9 @@ impl Source for ShopFiles {
             let mut roller = FileRoller::new(settings, resume.progress.start);
             let clock = ShopClock::start(self.options.pace, self.options.now.clone(), resume.at_us);
             let encoder = Encoder { model: model.clone(), dirt: self.dirt };
-            let mut slices = pin!(slices(model.clone(), first.slice, start_micros, self.options.workers, move |slice, events| {
-                encoder.encode(slice, events)
-            }));
+            let encode = move |slice, events| encoder.encode(slice, events);
+            let slices = slices(model.clone(), first.slice, start_micros, self.options.workers, encode);
+            let mut slices = pin!(slices);
             let mut last_sent = Instant::now();
             let mut at_us = resume.at_us;
             while !roller.has_ended() {

@@ -156,7 +156,8 @@ pub struct CategoryParameters {
 }
 
 impl CategoryParameters {
-    /// A category with this name, 1 as its relative number of visits, and prices around 55. Set the other fields afterwards.
+    /// A category with this name, 1 as its relative number of visits, and prices around 55. Set the other fields
+    /// afterwards.
     pub fn new(name: Option<String>) -> Self {
         Self {
             name,

@@ -29,8 +29,8 @@ pub struct EventRef<'a> {
 }
 
 impl<'a> EventRef<'a> {
-    /// An event that happened at `micros`, without an id, a category, a brand and a price, and with quantity 1. Set the other
-    /// fields afterwards.
+    /// An event that happened at `micros`, without an id, a category, a brand and a price, and with quantity 1. Set the
+    /// other fields afterwards.
     pub fn new(event_type: EventType, micros: i64, user_id: &'a str, session_id: &'a str, product_id: &'a str) -> Self {
         Self {
             event_id: None,

@@ -97,7 +97,8 @@ mod tests {
         };
         let day = fixtures::DAY;
         let orders = measure([
-            // Two lines for 30.00; three days later one of the products again for 10.00; a day later another for 100.00.
+            // Two lines for 30.00; three days later one of the products again for 10.00; a day later another for
+            // 100.00.
             priced(1_000, 1, purchase(0, "ann", "s1", "boot")),
             priced(1_000, 2, purchase(0, "ann", "s1", "sock")),
             priced(1_000, 1, purchase(3 * day, "ann", "s2", "sock")),

@@ -11,8 +11,8 @@ use super::statistics::SummaryStatistics;
 
 /// The number of the most frequent pairs that are measured.
 const TOP: usize = 1_000;
-/// A pair must occur this often to be measured, and there must be at least [`MIN_PAIRS`] of them: the lift of rare pairs is
-/// mostly chance.
+/// A pair must occur this often to be measured, and there must be at least [`MIN_PAIRS`] of them: the lift of rare
+/// pairs is mostly chance.
 const MIN_OCCURRENCES: u32 = 3;
 const MIN_PAIRS: usize = 30;
 /// Orders with more products are left out, because the number of pairs grows with the square.

@@ -81,7 +81,8 @@ impl Model {
             lines_left += visitors * lines as f64;
         }
         let of_browsing = events_made / weight;
-        // A visitor who returns to an abandoned cart views its products and may buy them; one who finds no cart browses.
+        // A visitor who returns to an abandoned cart views its products and may buy them; one who finds no cart
+        // browses.
         let is_abandoned = visits_with_cart / weight * (1.0 - buying.return_to_cart);
         let found = 1.0 - libm::pow(1.0 - is_abandoned, f64::from(CART_SEARCH_SLICES * CART_SEARCH_VISITS));
         let lines = if visits_with_cart > 0.0 {

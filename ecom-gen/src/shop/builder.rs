@@ -131,9 +131,9 @@ impl ShopBuilder {
         let calendar = Calendar::new(&self.parameters.seasonality, self.zone.clone());
         let rate = self.rate.events_per_second() / 1e6;
         let events = events as f64;
-        // The number of events in a time span is random. Since they come in visits, its variance is about 8 times that of
-        // independent events; the span allows for five standard deviations. It also allows for 4 %, because the rate is an
-        // average over a week and deviates by a few percent within an hour.
+        // The number of events in a time span is random. Since they come in visits, its variance is about 8 times that
+        // of independent events; the span allows for five standard deviations. It also allows for 4 %, because the rate
+        // is an average over a week and deviates by a few percent within an hour.
         let mut wanted = 1.04 * events + 5.0 * (8.0 * events).sqrt();
         let end_micros = micros(end);
         let mut passed = 0;

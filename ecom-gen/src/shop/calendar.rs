@@ -32,12 +32,12 @@ impl LocalTime {
 }
 
 impl Calendar {
-    pub(crate) fn new(rhythm: &Seasonality, zone: Zone) -> Self {
+    pub(crate) fn new(seasonality: &Seasonality, zone: Zone) -> Self {
         Self {
             zone,
-            hours: scaled_to_mean(rhythm.hours),
-            weekdays: scaled_to_mean(rhythm.weekdays),
-            buying_hours: weighted(rhythm.buying_hours, &rhythm.hours),
+            hours: scaled_to_mean(seasonality.hours),
+            weekdays: scaled_to_mean(seasonality.weekdays),
+            buying_hours: weighted(seasonality.buying_hours, &seasonality.hours),
         }
     }
 

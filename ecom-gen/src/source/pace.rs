@@ -26,8 +26,8 @@ pub enum Pace {
 /// Returns the current time.
 pub(crate) type Now = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
-/// How long a live source waits for more events. The minimum lets events accumulate to a batch; the maximum lets the source
-/// notice that the system clock was set.
+/// How long a live source waits for more events. The minimum lets events accumulate to a batch; the maximum lets the
+/// source notice that the system clock was set.
 const MIN_WAIT: Duration = Duration::from_millis(20);
 const MAX_WAIT: Duration = Duration::from_millis(100);
 

@@ -93,7 +93,8 @@ impl Source for ShopSource {
             let start = micros(self.options.shop.start);
             let until = self.options.until.map_or(i64::MAX, micros);
             let first = next_event.map_or(model.slice_at(start), |next_event: EventPosition| next_event.slice);
-            let clock = ShopClock::start(self.options.pace, self.options.now.clone(), start.max(first * model.slice_micros));
+            let clock_start = start.max(first * model.slice_micros);
+            let clock = ShopClock::start(self.options.pace, self.options.now.clone(), clock_start);
             let mut slices = pin!(slices(model.clone(), first, start, self.options.workers, move |slice, events| {
                 (slice, sort_by_delivery(events))
             }));

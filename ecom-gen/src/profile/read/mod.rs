@@ -21,7 +21,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 pub struct ReadOptions {
     /// The options of the measurement.
     pub measure: MeasureOptions,
-    /// Whether files that cannot be used are counted and skipped, in place of failing at the first one. The default is `false`.
+    /// Whether files that cannot be used are counted and skipped, in place of failing at the first one. The default is
+    /// `false`.
     pub skip_unusable_files: bool,
 }
 

@@ -188,7 +188,8 @@ pub const TARGETS: &[Target] = &[
         Percent,
         percent(15.0, 40.0),
         |p| {
-            // With few events per product, few products are bought for that reason alone; the real shop had 250 per month.
+            // With few events per product, few products are bought for that reason alone; the real shop had 250 per
+            // month.
             let events_a_month = p.volume.events as f64 / p.volume.days * 30.0;
             let enough = events_a_month > 100.0 * p.popularity.products as f64;
             p.users.by_month.as_ref().filter(|_| enough)?.products_bought_share
