@@ -80,7 +80,7 @@ impl ProfileError {
     pub(super) fn directory(dir: &Path, cause: std::io::Error) -> Self {
         Self::new(
             ProfileErrorKind::Unreadable,
-            format!("can't list {}", dir.display()),
+            format!("cannot list {}", dir.display()),
             "give a directory of CSV files that this user may read",
         )
         .caused_by(cause)
@@ -97,7 +97,7 @@ impl ProfileError {
     pub(super) fn open(file: &Path, cause: std::io::Error) -> Self {
         Self::new(
             ProfileErrorKind::Unreadable,
-            format!("can't open {}", file.display()),
+            format!("cannot open {}", file.display()),
             "make it readable, or move it to another directory",
         )
         .caused_by(cause)
@@ -115,7 +115,7 @@ impl ProfileError {
     pub(super) fn record(file: &Path, records: u64, cause: csv::Error) -> Self {
         Self::new(
             ProfileErrorKind::Unreadable,
-            format!("can't read {} after record {records}", file.display()),
+            format!("cannot read {} after record {records}", file.display()),
             "check the disk, or move the file to another directory",
         )
         .caused_by(cause)
@@ -142,7 +142,7 @@ mod tests {
         let err = Error::from(ProfileError::open(Path::new("a.csv"), cause));
         assert_eq!(
             err.report(),
-            "can't open a.csv: it is gone (make it readable, or move it away)"
+            "cannot open a.csv: it is gone (make it readable, or move it to another directory)"
         );
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn print_parameters(wholesale: bool) -> Result<()> {
 fn print_text(text: &str) -> Result<()> {
     match writeln!(stdout(), "{}", text.trim_end()) {
         Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::new(ErrorKind::Sink, "can't print").caused_by(err))
+            Err(Error::new(ErrorKind::Sink, "cannot print").caused_by(err))
         }
         _ => Ok(()),
     }

@@ -26,7 +26,7 @@ fn other_json_is_refused() {
             "\"version\": 1",
             "measure the files again: ecom-gen profile DIR --json",
         ),
-        ("\"version\": 2", "\"version\": 3", "a newer ecom-gen wrote it"),
+        ("\"version\": 2", "\"version\": 3", "a newer ecom-gen"),
         ("\"version\": 2,", "", "not a profile"),
         ("\"views\"", "\"looks\"", "not a profile"),
         ("\"volume\": {", "\"volume\": { \"more\": 1,", "not a profile"),
