@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use ecom_gen::{Habits, Rate, Shop, ShopSource};
+use ecom_gen::{ModelParameters, Rate, Shop, ShopSource};
 use ecom_ingest::progress::{LiveLine, Total};
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
@@ -95,7 +95,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shop = Shop::builder(opened.unix_timestamp() as u64, opened)
         .rate(args.rate)
         // As busy at night as by day: the example may be run at any hour.
-        .habits(Habits::default().steady())?;
+        .parameters(ModelParameters::default().steady())?;
     let signal = stop_signal()?.shared();
     let interrupted = signal.clone();
     let closing_time = async move {

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ecom_gen::{
-    Delivery, Dirt, FaultKind, FilePlan, FileState, FilesSink, Manifest, Pace, Rate, Shop, ShopFiles, Total,
+    Delivery, Dirt, FaultKind, FileState, FilesSink, Manifest, Pace, Rate, RollingPolicy, Shop, ShopFiles, Totals,
 };
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
@@ -32,8 +32,8 @@ fn dirty_files() -> ShopFiles {
         .rate(Rate::per_second(10.0).unwrap())
         .products(2_000)
         .delivery(delivery);
-    let plan = FilePlan::default().every(Duration::from_secs(20)..=Duration::from_secs(60));
-    let files = ShopFiles::new(shop).plan(plan).dirt(Dirt::heavy()).truth(true);
+    let policy = RollingPolicy::default().every(Duration::from_secs(20)..=Duration::from_secs(60));
+    let files = ShopFiles::new(shop).rolling(policy).dirt(Dirt::heavy()).manifest(true);
     files.pace(Pace::AsFastAsPossible).events(EVENTS)
 }
 
@@ -42,7 +42,7 @@ async fn write(dir: &Path) {
     assert!(summary.counts.stored > 200_000, "{:?}", summary.counts);
 }
 
-fn manifest(dir: &Path) -> (Manifest, Total) {
+fn manifest(dir: &Path) -> (Manifest, Totals) {
     let manifest = Manifest::read(dir.join("events.manifest.jsonl")).unwrap();
     let total = manifest.total.clone().unwrap();
     for kind in FaultKind::OF_ROWS.iter().chain(&FaultKind::OF_FILES) {
@@ -51,9 +51,14 @@ fn manifest(dir: &Path) -> (Manifest, Total) {
     for state in [FileState::Finished, FileState::Damaged, FileState::SetAside] {
         assert!(total.states[&state] >= 1, "{state:?}");
     }
-    let sums = &total.sums;
-    for count in [sums.exact_copies, sums.altered_copies, sums.late, sums.out_of_order] {
-        assert!(count > 500, "{sums:?}");
+    let statistics = &total.statistics;
+    for count in [
+        statistics.exact_copies,
+        statistics.altered_copies,
+        statistics.late,
+        statistics.out_of_order,
+    ] {
+        assert!(count > 500, "{statistics:?}");
     }
     (manifest, total)
 }
@@ -104,13 +109,13 @@ async fn letters(client: &Client, dir: &Path) -> Vec<Letter> {
     letters
 }
 
-async fn assert_table(client: &Client, total: &Total) {
+async fn assert_table(client: &Client, total: &Totals) {
     for event_type in EventType::ALL {
         let sql = "SELECT count(*) FROM ecom.events WHERE event_type = $1";
         let count = client.query_one(sql, &[&event_type.as_str()]).await.unwrap();
         assert_eq!(
             count.get::<_, i64>(0) as u64,
-            total.sums.in_table.of(event_type),
+            total.statistics.in_table.of(event_type),
             "{event_type}"
         );
     }
@@ -131,7 +136,7 @@ async fn an_ingest_finds_what_the_manifest_says() {
         .stamp()
         .to(PgSink::from_url(server.url()).unwrap());
     let summary = ingest.run().await.unwrap();
-    let expected = total.sums.expected;
+    let expected = total.statistics.expected;
     let counts = summary.counts;
     assert_eq!(
         (counts.read, counts.stored, counts.duplicates, counts.rejected),
@@ -155,7 +160,7 @@ async fn an_ingest_finds_what_the_manifest_says() {
         };
         assert_eq!(split.get::<_, &str>("state"), state, "{path}");
         assert_eq!(split.get::<_, Option<&str>>("reason"), file.reason.as_deref(), "{path}");
-        let expected = file.sums.expected;
+        let expected = file.statistics.expected;
         assert_eq!(
             (
                 count("read"),
@@ -184,7 +189,7 @@ async fn an_ingest_finds_what_the_manifest_says() {
     assert_table(&client, &total).await;
     let sql = "SELECT coalesce(sum(price * quantity), 0)::text FROM ecom.events WHERE event_type = 'purchase'";
     let revenue = client.query_one(sql, &[]).await.unwrap();
-    assert_eq!(revenue.get::<_, &str>(0), total.sums.revenue.to_string());
+    assert_eq!(revenue.get::<_, &str>(0), total.statistics.revenue.to_string());
 }
 
 /// The ingest may see both versions of a rewritten file, or only one: the table is the same.
@@ -204,7 +209,7 @@ async fn an_ingest_while_the_files_are_written_finds_the_same() {
     let slow = dirty_files().inspect(|_| std::thread::sleep(Duration::from_millis(60)));
     slow.to(FilesSink::new(dir.path())).run().await.unwrap();
     let (manifest, total) = manifest(dir.path());
-    let expected = total.sums.expected.stored as i64;
+    let expected = total.statistics.expected.stored as i64;
     for _ in 0..2_400 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let count = client.query_one("SELECT count(*) FROM ecom.events", &[]).await;

@@ -1,5 +1,5 @@
-//! How fast events are made: into files, as the program does, on one core and on several; beside a plain writer of the same
-//! bytes, which is what no generator of files can be faster than.
+//! Measures how fast events are generated: into files as the program does, on one core and on several. A plain writer
+//! of the same bytes is the upper limit for any generator of files.
 //!
 //! ```text
 //! cargo bench -p ecom-gen
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ecom_gen::{FilePlan, FilesSink, Pace, Rate, Shop, ShopBuilder, ShopFiles};
+use ecom_gen::{FilesSink, Pace, Rate, RollingPolicy, Shop, ShopBuilder, ShopFiles};
 use ecom_stream::SourceExt;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use time::macros::datetime;
@@ -28,20 +28,20 @@ fn shop() -> ShopBuilder {
     Shop::builder(7, datetime!(2026-11-01 12:00 UTC)).rate(Rate::per_second(16.5).unwrap())
 }
 
-/// Writes the events as the program does, and says how many rows they are.
-fn write(runtime: &Runtime, dir: &Path, workers: usize, truth: bool) -> u64 {
+/// Writes the events as the program does, and returns the number of rows.
+fn write(runtime: &Runtime, dir: &Path, workers: usize, manifest: bool) -> u64 {
     let files = ShopFiles::new(shop())
         .pace(Pace::AsFastAsPossible)
         .events(EVENTS)
-        .plan(FilePlan::default().every(None).max_rows(100_000))
+        .rolling(RollingPolicy::default().every(None).max_rows(100_000))
         .workers(workers)
-        .truth(truth);
+        .manifest(manifest);
     let _ = fs::remove_dir_all(dir);
     let summary = runtime.block_on(files.to(FilesSink::new(dir)).run()).unwrap();
     summary.counts.stored
 }
 
-/// Binds the threads that are started from now on to so many of the cores that there are.
+/// Binds the threads that are started from now on to at most this many of the cores.
 fn use_cores(all: &CpuSet, most: usize) {
     let mut some = CpuSet::new();
     (0..CpuSet::MAX_CPU)
@@ -58,9 +58,9 @@ fn into_files(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(15));
     group.throughput(Throughput::Elements(EVENTS));
     let all = sched_getaffinity(None).unwrap();
-    for (name, cores, workers, truth) in [
+    for (name, cores, workers, manifest) in [
         ("one core", 1, 1, false),
-        ("one core, with the truth", 1, 1, true),
+        ("one core, with a manifest", 1, 1, true),
         ("all cores", usize::MAX, all.count() as usize, false),
     ] {
         use_cores(&all, cores);
@@ -68,7 +68,9 @@ fn into_files(criterion: &mut Criterion) {
             .worker_threads(1)
             .build()
             .unwrap();
-        group.bench_function(name, |bencher| bencher.iter(|| write(&runtime, &data, workers, truth)));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| write(&runtime, &data, workers, manifest))
+        });
         drop(runtime);
         use_cores(&all, usize::MAX);
     }
@@ -78,7 +80,7 @@ fn into_files(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Writes what is in the files of `data`, line by line through a buffer.
+/// Writes the content of the files in `data`, line by line through a buffer.
 fn plain_writer(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     all: &CpuSet,

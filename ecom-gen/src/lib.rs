@@ -1,8 +1,9 @@
-//! A shop that is simulated: a seeded source of e-commerce events.
+//! A simulated shop: a seeded, reproducible source of e-commerce events.
 //!
-//! A model, not dice: [`Shop`] has a [`Catalogue`] with a tree of categories, and shoppers with tastes who come, look
-//! around in a category, fill a basket and sometimes buy. The same seed, start and options give the same events, to the
-//! byte, on every machine, however they are paced and cut into batches.
+//! [`Shop`] simulates shoppers rather than drawing independent random events. It has a [`Catalogue`] with a tree of
+//! categories, and shoppers with preferences who visit, browse a category, fill a cart and sometimes buy. The same
+//! seed, start and options give the same events on every machine, byte for byte. The [`Pace`], the number of workers
+//! and the size of the batches have no influence on them.
 //!
 //! ```
 //! use ecom_gen::{Delivery, Pace, Shop, ShopSource};
@@ -11,7 +12,7 @@
 //! use time::macros::datetime;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
-//! // Unless it is told otherwise, a shop sends one event in a thousand twice.
+//! // By default a shop sends one event in a thousand twice; this one sends each event once.
 //! let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).products(500).delivery(Delivery::exact());
 //! let sink = MemorySink::new("doc");
 //! ShopSource::new(shop).pace(Pace::AsFastAsPossible).events(2_000).to(sink.clone()).run().await?;
@@ -23,52 +24,45 @@
 //! # Ok(()) }
 //! ```
 //!
+//! - [`Shop`] is an iterator of events, and [`ShopSource`] is a source of them for a pipeline.
+//! - [`ShopFiles`] is a source of CSV files, and [`FilesSink`] writes them to a directory. [`Dirt`] adds faults to the
+//!   files,
+//!   and a [`Manifest`] lists every fault and what a correct ingest must store.
+//! - [`ModelParameters`] sets how shoppers behave and what is sold.
+//! - [`profile`] measures any shop's events and compares them with what was published about real shops.
+//!
 //! # Features
 //!
 //! | feature | |
 //! |---|---|
-//! | `cli`, on by default | the program `ecom-gen` and what it needs; the library alone wants `default-features = false` |
+//! | `cli`, on by default | the program `ecom-gen` and its dependencies; `default-features = false` leaves them out |
 
-mod builder;
-mod calendar;
+mod calibration;
 mod catalogue;
-mod delivery;
+mod csv_row;
 mod dirt;
 mod files;
-pub mod habits;
-mod like;
-mod model;
-mod moment;
-mod pace;
-mod place;
+mod manifest;
+mod micros;
+pub mod parameters;
 pub mod profile;
+mod random;
 mod rate;
-mod scenario;
-mod seed;
-mod settings;
 mod shop;
-mod shopper;
 mod source;
-mod spelling;
-mod timeline;
-mod truth;
-mod visit;
-mod waiting;
+mod zone;
 
-pub use builder::ShopBuilder;
-pub use calendar::{Zone, ZoneError};
 pub use catalogue::{Catalogue, Product};
-pub use delivery::Delivery;
 pub use dirt::{Dirt, FaultKind};
-pub use files::{FilePart, FilePlan, FilesSink, ShopFiles};
-pub use habits::{Habits, HabitsError};
-pub use model::IdVersion;
-pub use pace::Pace;
+pub use files::{FilePart, FilesSink, RollingPolicy, ShopFiles};
+pub use manifest::{
+    Amount, AmountError, CountByType, ExpectedCounts, Fault, FileEntry, FileState, FileStatistics, Manifest, Totals,
+};
+pub use parameters::{ModelParameters, ParameterError};
 pub use rate::{Rate, RateError};
-pub use scenario::Scenario;
-pub use shop::Shop;
-pub use source::ShopSource;
-pub use truth::{Amount, AmountError, ByType, Fault, FileState, FileTruth, Manifest, Outcome, Sums, Total};
+pub use shop::{Delivery, IdVersion, Scenario, Shop, ShopBuilder};
+pub use source::{Pace, ShopSource};
+pub use zone::{Zone, ZoneError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

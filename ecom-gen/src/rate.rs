@@ -1,27 +1,29 @@
+//! The average number of events per second.
+
 use std::fmt;
 use std::str::FromStr;
 
-/// How many events a shop has per second of its own time, on average: more than 0, at most [`MAX`](Self::MAX).
+/// The average number of events per second of the shop's own time: above 0 and at most [`MAX`](Self::MAX).
 ///
-/// What visits under way will still do is kept in memory: about 20 KiB for each event per second. Opening a shop makes an
-/// hour's events.
+/// Memory and start-up time grow with the rate. The events of visits in progress are kept in memory, about 20 KiB for
+/// each event per second, and opening a shop simulates one hour of events.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate(f64);
 
-/// What is no [`Rate`].
+/// A number or a text that is not a [`Rate`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no rate: write events per second, like 500/s or 10k/s, above 0 and at most 1M/s")]
+#[error("{0:?} is not a rate: write events per second, such as 500/s or 10k/s, above 0 and at most 1M/s")]
 pub struct RateError(String);
 
 impl Rate {
     /// A million events per second.
     pub const MAX: Self = Self(1_000_000.0);
 
-    /// That many events per second.
+    /// A rate of this many events per second.
     ///
     /// # Errors
     ///
-    /// When it is not above 0, or above [`MAX`](Self::MAX).
+    /// If `events` is not above 0, or is above [`MAX`](Self::MAX).
     pub fn per_second(events: f64) -> Result<Self, RateError> {
         match events > 0.0 && events <= Self::MAX.0 {
             true => Ok(Self(events)),
@@ -45,7 +47,7 @@ impl Default for Rate {
 impl FromStr for Rate {
     type Err = RateError;
 
-    /// Reads `500/s`, `0.5/s`, `10k/s`, `1M/s`.
+    /// Parses `500/s`, `0.5/s`, `10k/s` or `1M/s`.
     fn from_str(text: &str) -> Result<Self, RateError> {
         let parse = || {
             let number = text.strip_suffix("/s")?.trim_end();
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_rate() {
+    fn rates_are_parsed() {
         for (text, rate) in [
             ("500/s", 500.0),
             ("0.5/s", 0.5),

@@ -1,4 +1,4 @@
-//! The shop keeps the contract of a source.
+//! The source of events keeps the contract of a source.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,10 +11,10 @@ use time::macros::datetime;
 
 const START: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 
-/// Sixty events in batches of 7.
+/// 60 events in batches of 7.
 fn shop() -> ShopSource {
-    // Few sessions at once, which are quick to begin with; and all over in three seconds, since a live one begins anew at
-    // each cut.
+    // A low rate, so that the shop opens quickly. The events take only three seconds, because a live source starts its
+    // clock anew after each cut.
     let shop = Shop::builder(5, START)
         .products(100)
         .rate(Rate::per_second(20.0).unwrap());

@@ -1,4 +1,4 @@
-//! Each kind of fault alone, read by the directory source: what becomes of the files is what the manifest says.
+//! Each kind of fault alone, read by the directory source: each file ends as the manifest says.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ecom_gen::{Delivery, Dirt, FaultKind, FilePlan, FileState, FilesSink, Manifest, Pace, Rate, Shop, ShopFiles};
+use ecom_gen::{Delivery, Dirt, FaultKind, FileState, FilesSink, Manifest, Pace, Rate, RollingPolicy, Shop, ShopFiles};
 use ecom_stream::memory::MemorySink;
 use ecom_stream::{CsvDirSource, Event, Reason, Rules, SourceExt, SplitState};
 use tempfile::{TempDir, tempdir};
 use time::macros::datetime;
 
-/// Some fifty files of 20 rows or so.
+/// About 50 files of about 20 rows.
 async fn write(dirt: Dirt) -> (TempDir, Manifest) {
     let dir = tempdir().unwrap();
     let delivery = Delivery::exact();
@@ -20,15 +20,15 @@ async fn write(dirt: Dirt) -> (TempDir, Manifest) {
         .products(100)
         .delivery(delivery);
     let shop = shop.rate(Rate::per_second(2.0).unwrap());
-    let plan = FilePlan::default().every(Duration::from_secs(2)..=Duration::from_secs(6));
+    let policy = RollingPolicy::default().every(Duration::from_secs(2)..=Duration::from_secs(6));
     let files = ShopFiles::new(shop)
-        .plan(plan)
+        .rolling(policy)
         .dirt(dirt)
-        .truth(true)
+        .manifest(true)
         .pace(Pace::AsFastAsPossible);
     files.events(1_000).to(FilesSink::new(dir.path())).run().await.unwrap();
     let manifest = Manifest::read(dir.path().join("events.manifest.jsonl")).unwrap();
-    assert_eq!(manifest.total.as_ref().unwrap().sums.in_file.sum(), 1_000);
+    assert_eq!(manifest.total.as_ref().unwrap().statistics.in_file.sum(), 1_000);
     (dir, manifest)
 }
 
@@ -51,11 +51,11 @@ async fn read(dir: &Path, manifest: &Manifest) -> MemorySink<Event> {
         };
         let reason = position.state.refusal().map(|refusal| refusal.reason.as_str());
         assert_eq!((state, reason), (file.state, file.reason.as_deref()), "{}", file.name);
-        assert_eq!(position.record, file.sums.expected.read, "{}", file.name);
+        assert_eq!(position.record, file.statistics.expected.read, "{}", file.name);
         let stored = records
             .iter()
             .filter(|record| record.origin.as_ref().unwrap().split == position.split);
-        assert_eq!(stored.count() as u64, file.sums.expected.stored, "{}", file.name);
+        assert_eq!(stored.count() as u64, file.statistics.expected.stored, "{}", file.name);
         let found = rejects.iter().filter_map(|reject| {
             let origin = reject.origin.as_ref().filter(|origin| origin.split == position.split)?;
             Some((origin.record, origin.byte_offset, reject.refusal.reason.to_string()))
@@ -81,7 +81,7 @@ fn only(kind: FaultKind, share: f64) -> Dirt {
 }
 
 #[tokio::test]
-async fn each_kind_of_spoiled_row_has_its_reasons() {
+async fn each_kind_of_faulty_row_has_its_reasons() {
     for kind in FaultKind::OF_ROWS {
         let (dir, manifest) = write(only(kind, 0.1)).await;
         read(dir.path(), &manifest).await;
@@ -92,7 +92,7 @@ async fn each_kind_of_spoiled_row_has_its_reasons() {
             "{kind:?}: {:?}",
             total.faults
         );
-        assert_eq!(total.sums.expected.rejected, count);
+        assert_eq!(total.statistics.expected.rejected, count);
         let faults = manifest.files.iter().flat_map(|file| &file.faults);
         let mut reasons: Vec<_> = faults.map(|fault| fault.reason.clone().unwrap()).collect();
         reasons.sort();
@@ -116,7 +116,7 @@ async fn each_kind_of_spoiled_row_has_its_reasons() {
 }
 
 #[tokio::test]
-async fn each_kind_of_spoiled_file_ends_as_it_must() {
+async fn each_kind_of_faulty_file_ends_as_expected() {
     let (clean, _) = write(Dirt::none()).await;
     for kind in FaultKind::OF_FILES {
         let (dir, manifest) = write(only(kind, 0.4)).await;
@@ -129,9 +129,9 @@ async fn each_kind_of_spoiled_file_ends_as_it_must() {
             total.faults,
             total.files
         );
-        let spoiled = manifest.files.iter().filter(|file| !file.faults.is_empty());
-        assert_eq!(spoiled.clone().count() as u64, count);
-        let lost = total.sums.in_file.sum() - total.sums.in_table.sum();
+        let faulty = manifest.files.iter().filter(|file| !file.faults.is_empty());
+        assert_eq!(faulty.clone().count() as u64, count);
+        let lost = total.statistics.in_file.sum() - total.statistics.in_table.sum();
         match kind {
             FaultKind::UnterminatedQuote | FaultKind::TornLastLine => assert_eq!(lost, count),
             FaultKind::MissingColumn => assert!(lost > count),
@@ -143,9 +143,9 @@ async fn each_kind_of_spoiled_file_ends_as_it_must() {
             expected.sort_by_key(|event| event.event_id);
             assert!(found == expected, "{kind:?}");
         }
-        for file in spoiled {
+        for file in faulty {
             let text = fs::read(dir.path().join(&file.name)).unwrap();
-            let is_so = match kind {
+            let has_fault = match kind {
                 FaultKind::UnterminatedQuote => file.state == FileState::Damaged && text.ends_with(b"\n"),
                 FaultKind::TornLastLine => !text.ends_with(b"\n"),
                 FaultKind::ByteOrderMark => text.starts_with(b"\xef\xbb\xbfevent_id,"),
@@ -154,12 +154,12 @@ async fn each_kind_of_spoiled_file_ends_as_it_must() {
                     .rev()
                     .skip(1)
                     .all(|line| line.ends_with(b"\r")),
-                FaultKind::MissingColumn => file.state == FileState::SetAside && file.sums.expected.read == 0,
+                FaultKind::MissingColumn => file.state == FileState::SetAside && file.statistics.expected.read == 0,
                 FaultKind::EmptyFile => text.is_empty(),
                 FaultKind::HeaderOnly => text == (Event::COLUMNS.join(",") + "\n").as_bytes(),
                 _ => file.version == 2,
             };
-            assert!(is_so, "{kind:?}: {}", file.name);
+            assert!(has_fault, "{kind:?}: {}", file.name);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The same shop gives the same files and the same manifest, to the byte, however the run is cut.
+//! The same shop gives the same files and the same manifest, byte for byte, however the run is interrupted.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
-use ecom_gen::{Delivery, Dirt, FaultKind, FilePlan, FilesSink, Manifest, Pace, Rate, Shop, ShopFiles};
+use ecom_gen::{Delivery, Dirt, FaultKind, FilesSink, Manifest, Pace, Rate, RollingPolicy, Shop, ShopFiles};
 use ecom_stream::{SourceExt, Summary};
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -34,18 +34,18 @@ fn dirty() -> ShopFiles {
         .products(100)
         .delivery(delivery);
     let shop = shop.rate(Rate::per_second(2.0).unwrap());
-    let plan = FilePlan::default()
+    let policy = RollingPolicy::default()
         .every(Duration::from_secs(5)..=Duration::from_secs(20))
         .max_rows(35);
     let files = ShopFiles::new(shop)
-        .plan(plan)
+        .rolling(policy)
         .dirt(dirt)
-        .truth(true)
+        .manifest(true)
         .pace(Pace::AsFastAsPossible);
     files.events(500)
 }
 
-/// What can be seen in the directory.
+/// The visible files of the directory.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let named = entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path));
@@ -57,7 +57,7 @@ async fn write(dir: &Path, files: ShopFiles) -> Summary {
     files.to(FilesSink::new(dir)).run().await.unwrap()
 }
 
-/// Polls so often, then drops.
+/// Polls the future at most this many times, then drops it.
 async fn for_polls<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let (mut future, mut left) = (pin!(future), polls);
     std::future::poll_fn(move |context| {
@@ -71,7 +71,7 @@ async fn for_polls<F: Future>(future: F, polls: usize) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn workers_and_parts_change_nothing() {
+async fn workers_and_part_size_change_nothing() {
     let one = tempdir().unwrap();
     write(one.path(), dirty()).await;
     let one = files(one.path());
@@ -87,7 +87,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cuts_change_nothing(
+    fn interruptions_change_nothing(
         cuts in proptest::collection::vec((0_usize..60, 1_usize..4, any::<bool>()), 1..6),
         events in 1_u64..500,
     ) {
@@ -108,29 +108,30 @@ proptest! {
             write(dir.path(), dirty()).await;
             assert!(files(dir.path()) == files(whole.path()));
 
-            // A run that ended goes on with a greater number: no file is lost, though the last was cut short.
+            // A run that has ended continues with a greater number of events. No file is lost, although the last one is
+            // short.
             let longer = tempdir().unwrap();
             let first = write(longer.path(), dirty().events(events)).await.counts.stored;
             let second = write(longer.path(), dirty()).await.counts.stored;
             let manifest = Manifest::read(longer.path().join("events.manifest.jsonl")).unwrap();
-            let rows = manifest.files.iter().map(|file| file.sums.in_file.sum()).sum::<u64>();
+            let rows = manifest.files.iter().map(|file| file.statistics.in_file.sum()).sum::<u64>();
             assert_eq!(rows, first + second);
             assert_eq!(manifest.total.unwrap().files, manifest.files.len() as u64);
         });
     }
 }
 
-/// Each point, and at which of its passes.
+/// Each crash point, and at which of its passes to crash.
 const POINTS: [(&str, [u32; 3]); 6] = [
     ("files_sink.created", [1, 2, 9]),
     ("files_sink.part_written", [1, 4, 20]),
     ("files_sink.before_rename", [1, 3, 14]),
     ("files_sink.renamed", [1, 5, 16]),
-    ("files_sink.truth_written", [1, 6, 15]),
+    ("files_sink.manifest_written", [1, 6, 15]),
     ("files_sink.committed", [1, 7, 18]),
 ];
 
-/// Runs a process that writes the files, and may be killed.
+/// Runs a process that writes the files and crashes at a crash point.
 fn in_a_process(dir: &Path, crash_at: &str) -> std::process::ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "writes_the_files", "--ignored", "--quiet"]);
@@ -139,7 +140,7 @@ fn in_a_process(dir: &Path, crash_at: &str) -> std::process::ExitStatus {
 }
 
 #[test]
-#[ignore = "what the test after it starts and kills"]
+#[ignore = "runs in a process that the next test starts and kills"]
 fn writes_the_files() {
     let dir = PathBuf::from(std::env::var_os("FILES_DIR").unwrap());
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -147,14 +148,14 @@ fn writes_the_files() {
 }
 
 #[test]
-fn killed_at_every_point_it_goes_on() {
+fn a_run_killed_at_every_point_resumes() {
     let whole = tempdir().unwrap();
     assert!(in_a_process(whole.path(), "").success());
     let manifest = Manifest::read(whole.path().join("events.manifest.jsonl")).unwrap();
     let rewritten = manifest.files.into_iter().filter(|file| file.version == 2);
     let rewritten: Vec<String> = rewritten.map(|file| file.name).collect();
     let whole = files(whole.path());
-    // Killed once and then run to the end, or killed again and again.
+    // One run is killed once and then completed; another is killed again and again.
     let again = tempdir().unwrap();
     for (point, passes) in POINTS {
         for pass in passes {
@@ -177,7 +178,7 @@ fn killed_at_every_point_it_goes_on() {
 }
 
 #[test]
-fn every_point_in_the_sources_is_enumerated() {
+fn every_crash_point_is_tested() {
     let mut found = Vec::new();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/files")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -1,18 +1,18 @@
-//! Files keep the contract of a source and of a sink.
+//! The source and the sink of files keep their contracts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::time::Duration;
 
-use ecom_gen::{Delivery, Dirt, FilePart, FilePlan, FilesSink, Pace, Rate, Shop, ShopFiles};
+use ecom_gen::{Delivery, Dirt, FilePart, FilesSink, Pace, Rate, RollingPolicy, Shop, ShopFiles};
 use ecom_stream::memory::MemorySink;
 use ecom_stream::testing::{self, Store};
 use tempfile::TempDir;
 use time::macros::datetime;
 use tokio::time::Instant;
 
-/// Sixty events of a shop that has so many a second.
+/// 60 events of a shop with this rate.
 fn shop_files(per_second: u32) -> ShopFiles {
     let mut delivery = Delivery::exact();
     delivery.duplicate = 0.1;
@@ -21,12 +21,12 @@ fn shop_files(per_second: u32) -> ShopFiles {
         .delivery(delivery);
     let shop = shop.rate(Rate::per_second(per_second.into()).unwrap());
     let second = Duration::from_secs(1) / per_second;
-    let plan = FilePlan::default().every(2 * second..=20 * second);
+    let policy = RollingPolicy::default().every(2 * second..=20 * second);
     let files = ShopFiles::new(shop)
-        .plan(plan)
+        .rolling(policy)
         .dirt(dirt())
         .pace(Pace::AsFastAsPossible);
-    files.events(60).part_bytes(1_024).truth(true)
+    files.events(60).part_bytes(1_024).manifest(true)
 }
 
 fn dirt() -> Dirt {
@@ -50,7 +50,7 @@ async fn a_live_source_of_files() {
     testing::source(live).most_cuts(6).check().await;
 }
 
-/// A directory of files, each a record.
+/// A directory, each file of which is a record.
 struct Directory(TempDir);
 
 impl Directory {

@@ -1,4 +1,5 @@
-//! The program `ecom-gen`, run as its users run it.
+//! The program `ecom-gen`, run as a process.
+
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
@@ -17,7 +18,7 @@ fn ecom_gen(output: &Path, args: &str) -> Command {
     command
 }
 
-/// Of the files that can be seen.
+/// The names of the visible files.
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -33,10 +34,10 @@ fn the_same_seed_and_start_give_the_same_files() {
     let contents = ["--workers 1", "--workers 4"].map(|workers| {
         let dir = tempdir().unwrap();
         let output = ecom_gen(dir.path(), &format!("{ARGS} {workers}")).output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{told}");
-        assert!(told.contains("seed 7") && told.contains("done: "), "{told}");
-        assert!(!told.contains('\u{1b}'), "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        assert!(stderr.contains("seed 7") && stderr.contains("done: "), "{stderr}");
+        assert!(!stderr.contains('\u{1b}'), "{stderr}");
         assert!(output.stdout.is_empty());
 
         let mut content = String::new();
@@ -79,9 +80,9 @@ fn a_live_run_stops_at_a_signal() {
     }
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{told}");
-    assert!(told.contains("stopped: "), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("stopped: "), "{stderr}");
     let temporary = |entry: &fs::DirEntry| entry.file_name().to_str().unwrap().ends_with(".tmp");
     assert!(
         !fs::read_dir(dir.path())
@@ -92,9 +93,9 @@ fn a_live_run_stops_at_a_signal() {
 }
 
 #[test]
-fn the_same_command_goes_on_where_it_stopped() {
+fn the_same_command_continues_where_it_stopped() {
     let dir = tempdir().unwrap();
-    // Of the past first, as fast as possible, and then live.
+    // The past first, as fast as possible, and then live.
     let start = time::OffsetDateTime::now_utc() - time::Duration::minutes(30);
     let start = start.format(&time::format_description::well_known::Rfc3339).unwrap();
     let args = format!("--seed 7 --from {start} --rate 20/s --rows-per-file 5k --steady");
@@ -106,7 +107,7 @@ fn the_same_command_goes_on_where_it_stopped() {
             assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
             sleep(Duration::from_millis(10));
         }
-        // Two of the same are refused.
+        // A second run of the same command is refused.
         let twin = ecom_gen(dir.path(), &args).output().unwrap();
         assert!(!twin.status.success(), "{}", String::from_utf8_lossy(&twin.stderr));
         kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
@@ -116,7 +117,7 @@ fn the_same_command_goes_on_where_it_stopped() {
         let text = fs::read_to_string(dir.path().join(name)).unwrap();
         ids.extend(text.lines().skip(1).map(str::to_owned));
     }
-    // Nothing twice but what the shop itself sends twice, and in order.
+    // Rows are in order, and none occurs twice except those that the shop sends twice.
     let times: Vec<&str> = ids.iter().map(|line| line.split(',').nth(1).unwrap()).collect();
     let late = times.windows(2).filter(|pair| pair[0] > pair[1]).count();
     assert!(late * 200 < ids.len(), "{late} of {}", ids.len());
@@ -130,7 +131,7 @@ fn the_same_command_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_number_of_events_goes_on_as_it_says() {
+fn a_number_of_events_continues_with_the_printed_options() {
     const ARGS: &str = "--events 1M --rows-per-file 1k";
     let dir = tempdir().unwrap();
     let mut child = ecom_gen(dir.path(), ARGS).stderr(Stdio::piped()).spawn().unwrap();
@@ -139,8 +140,8 @@ fn a_number_of_events_goes_on_as_it_says() {
         sleep(Duration::from_millis(1));
     }
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-    let told = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-    let with = told.split_once("to go on where it stopped, add ").unwrap().1;
+    let stderr = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let with = stderr.split_once("to continue where it stopped, add ").unwrap().1;
     let with = with.lines().next().unwrap();
     let output = ecom_gen(dir.path(), &format!("{ARGS} {with}")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -152,7 +153,7 @@ fn a_number_of_events_goes_on_as_it_says() {
 }
 
 #[test]
-fn a_profile_is_printed_and_taken() {
+fn a_profile_is_printed_and_used() {
     let dir = tempdir().unwrap();
     let history = "--seed 7 --from 2026-11-01 --to 2026-11-03 --steady";
     assert!(
@@ -180,7 +181,7 @@ fn a_profile_is_printed_and_taken() {
     let like = format!("{history} --like {}", file.display());
     let output = ecom_gen(alike.path(), &like).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // It is as large: how many rows, and how many products.
+    // The number of rows and of products is about the same.
     let size = |dir: &Path| {
         let files = names(dir).into_iter().filter(|name| name.ends_with(".csv"));
         let texts: Vec<String> = files.map(|name| fs::read_to_string(dir.join(name)).unwrap()).collect();
@@ -196,15 +197,15 @@ fn a_profile_is_printed_and_taken() {
 }
 
 #[test]
-fn habits_are_printed_and_taken() {
+fn parameters_are_printed_and_used() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-gen"));
-    let output = command.args(["habits", "--wholesale"]).output().unwrap();
-    let habits = String::from_utf8(output.stdout).unwrap();
-    assert!(habits.contains("\"cancel\": 0.148"), "{habits}");
+    let output = command.args(["parameters", "--wholesale"]).output().unwrap();
+    let parameters = String::from_utf8(output.stdout).unwrap();
+    assert!(parameters.contains("\"cancel\": 0.148"), "{parameters}");
     let dir = tempdir().unwrap();
-    let file = dir.path().join("habits.json");
-    fs::write(&file, habits).unwrap();
-    let with = format!("--events 100 --habits {}", file.display());
+    let file = dir.path().join("parameters.json");
+    fs::write(&file, parameters).unwrap();
+    let with = format!("--events 100 --parameters {}", file.display());
     assert!(
         ecom_gen(dir.path(), &with)
             .stderr(Stdio::null())
@@ -214,27 +215,27 @@ fn habits_are_printed_and_taken() {
     );
     fs::write(&file, "{\"bying\": {}}").unwrap();
     let output = ecom_gen(dir.path(), &with).output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("unknown field `bying`"), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("unknown field `bying`"), "{stderr}");
 }
 
 #[test]
-fn what_can_not_be_written_is_told_with_exit_code_1() {
+fn a_file_that_cannot_be_written_ends_with_exit_code_1() {
     let dir = tempdir().unwrap();
     let in_the_way = dir.path().join("file");
     fs::write(&in_the_way, "").unwrap();
     let output = ecom_gen(&in_the_way, "--events 10").output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        told.contains("ecom-gen: can't create") && told.contains("another directory"),
-        "{told}"
+        stderr.contains("ecom-gen: can't create") && stderr.contains("another directory"),
+        "{stderr}"
     );
 }
 
 #[test]
-fn wrong_arguments_end_with_exit_code_2() {
+fn invalid_arguments_end_with_exit_code_2() {
     let dir = tempdir().unwrap();
     let output = ecom_gen(dir.path(), "--rate fast").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -243,7 +244,7 @@ fn wrong_arguments_end_with_exit_code_2() {
 }
 
 #[test]
-fn who_does_not_listen_gets_the_files_all_the_same() {
+fn a_closed_stderr_does_not_stop_the_program() {
     let dir = tempdir().unwrap();
     let mut child = ecom_gen(
         dir.path(),
@@ -258,7 +259,7 @@ fn who_does_not_listen_gets_the_files_all_the_same() {
 }
 
 #[test]
-fn files_that_are_dirty_can_be_profiled() {
+fn files_with_faults_can_be_profiled() {
     let dir = tempdir().unwrap();
     let args = "--seed 1 --from 2026-11-01 --to 2026-11-02 --rate 2/s --rows-per-file 1k \
                 --dirt heavy,empty-file=10%,missing-column=10%";
@@ -269,5 +270,5 @@ fn files_that_are_dirty_can_be_profiled() {
         .output()
         .unwrap();
     assert!(profile.status.success(), "{}", String::from_utf8_lossy(&profile.stderr));
-    assert!(String::from_utf8_lossy(&profile.stderr).contains("passed over"));
+    assert!(String::from_utf8_lossy(&profile.stderr).contains("skipped"));
 }

@@ -1,12 +1,12 @@
-//! The shop is like real ones: each row of what was measured at real shops (`ecom_gen::profile::TARGETS`) has a test of its
-//! number, on samples of a fixed seed that are large enough for the verdict not to hang on the seed.
+//! The shop resembles real ones. Each row of the table of published measurements (`ecom_gen::profile::TARGETS`) has a
+//! test, on samples with a fixed seed that are large enough for the result not to depend on the seed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use ecom_gen::habits::{Habits, Rhythm};
+use ecom_gen::parameters::{ModelParameters, Seasonality};
 use ecom_gen::profile::statistics::{chi_square, ks_normal};
 use ecom_gen::profile::{Measure, MeasureOptions, Profile, Verdict};
 use ecom_gen::{Delivery, Rate, Scenario, Shop, ShopBuilder};
@@ -17,7 +17,7 @@ use time::{Duration, OffsetDateTime};
 /// A Monday.
 const START: OffsetDateTime = datetime!(2026-01-05 00:00 UTC);
 
-/// A shop with `events` events in so many days. Real shops have some 250 events a product and month.
+/// A shop with `events` events in this many days. Real shops have about 250 events per product and month.
 fn shop(events: u32, days: i64) -> ShopBuilder {
     let rate = f64::from(events) / Duration::days(days).as_seconds_f64();
     Shop::builder(7, START)
@@ -36,13 +36,13 @@ fn profile(events: impl Iterator<Item = Event>) -> Profile {
     measure.finish()
 }
 
-/// Nine weeks, for what users do from one month to the next.
+/// Nine weeks, to compare one month with the next.
 static TWO_MONTHS: LazyLock<Profile> = LazyLock::new(|| profile(events(shop(2_600_000, 63), 63)));
 
-/// As long as the studies of customers that come again.
+/// As long as the published studies of returning customers.
 static LONG: LazyLock<Profile> = LazyLock::new(|| profile(events(shop(2_500_000, 540), 540)));
 
-/// Every target of the row must be met by the sample, and at least one be judged.
+/// The sample must meet every target of the row, and at least one of them must have a band.
 fn row(row: u8, profile: &Profile) {
     let report = profile.report();
     let mut judged = 0;
@@ -51,7 +51,7 @@ fn row(row: u8, profile: &Profile) {
         match line.verdict {
             Verdict::In => judged += 1,
             Verdict::Unjudged => {}
-            Verdict::Out | Verdict::TooShort => {
+            _ => {
                 unreachable!("row {row}, {name}: {value:?} where {:?} is accepted", line.target.band)
             }
         }
@@ -65,7 +65,7 @@ macro_rules! rows {
 
         #[test]
         fn every_row_has_its_test() {
-            // 2 is the same as 1 at another shop, 30 and 33 are scenarios; 34 is settable and has no band.
+            // Row 2 is row 1 for another shop, 30 and 33 are scenarios, and 34 can be set and has no band.
             let elsewhere = [2, 30, 33, 34];
             for row in 1..=34 {
                 assert_ne!([$($row),*].contains(&row), elsewhere.contains(&row), "row {row}");
@@ -107,7 +107,7 @@ rows! {
     brands_and_categories: 32 of TWO_MONTHS;
 }
 
-/// The first events of the visits of a shop, of those that begin within the sample.
+/// The first event of each visit that begins within the sample.
 fn arrivals(shop: ShopBuilder, days: i64) -> Vec<Event> {
     let mut seen = HashSet::new();
     let first = events(shop.delivery(Delivery::exact()), days).filter(|event| seen.insert(event.session_id.clone()));
@@ -123,10 +123,11 @@ fn arrivals_follow_the_hours_by_chi_square() {
         observed[usize::from(event.event_time.hour())] += 1;
     }
     // The hour after the start is left out.
-    let hours = Rhythm::default().hours;
+    let hours = Seasonality::default().hours;
     let expected: Vec<f64> = (0..24)
         .map(|hour| {
-            // Between the middles of the hours the rhythm goes straight, so an hour has a part of its neighbours.
+            // The weights are interpolated between the middles of the hours, so an hour includes a part of its
+            // neighbours.
             let (before, after) = (hours[(hour + 23) % 24], hours[(hour + 1) % 24]);
             let days = if hour == 0 { DAYS as f64 - 1.0 } else { DAYS as f64 };
             days * (before + 6.0 * hours[hour] + after) / 8.0
@@ -135,10 +136,10 @@ fn arrivals_follow_the_hours_by_chi_square() {
     let (statistic, p) = chi_square(&observed, &expected).unwrap();
     assert!(p > 1e-4, "chi-square {statistic}, p {p}");
 
-    // Without a rhythm there is none.
-    let habits = Habits::default().steady();
+    // Without seasonality all weekdays are the same.
+    let parameters = ModelParameters::default().steady();
     let mut observed = [0; 7];
-    for event in arrivals(shop(400_000, DAYS).habits(habits).unwrap(), DAYS) {
+    for event in arrivals(shop(400_000, DAYS).parameters(parameters).unwrap(), DAYS) {
         observed[usize::from(event.event_time.weekday().number_days_from_monday())] += 1;
     }
     // The first Monday lacks an hour.
@@ -150,7 +151,8 @@ fn arrivals_follow_the_hours_by_chi_square() {
 
 #[test]
 fn the_mix_is_the_same_all_the_time_by_chi_square() {
-    // Of visits, since the events of one hang together: how many buy, leave a cart, or only look, in either half.
+    // Visits are counted rather than events, because the events of a visit depend on each other: those that buy,
+    // abandon a cart, or only browse, in either half.
     let mut kinds = HashMap::<String, (bool, [bool; 2])>::new();
     for event in events(shop(600_000, 28).delivery(Delivery::exact()), 28) {
         let late = event.event_time >= START + Duration::days(14);
@@ -172,7 +174,7 @@ fn the_mix_is_the_same_all_the_time_by_chi_square() {
 
 #[test]
 fn gaps_are_lognormal_by_kolmogorov_and_smirnov() {
-    let visits = Habits::default().visits;
+    let visits = ModelParameters::default().visits;
     let mut last = HashMap::new();
     let mut logs = Vec::new();
     for event in events(shop(300_000, 7).delivery(Delivery::exact()), 7) {
@@ -184,21 +186,22 @@ fn gaps_are_lognormal_by_kolmogorov_and_smirnov() {
     }
     logs.sort_unstable_by(f64::total_cmp);
     assert!(logs.len() > 100_000);
-    // Gaps of more than half an hour are none; that is one in a thousand.
+    // Gaps of more than half an hour do not occur; they would be one in a thousand.
     let distance = ks_normal(&logs, visits.gap_mu, visits.gap_sigma).unwrap();
     assert!(distance < 0.01, "{distance}");
 }
 
 #[test]
 fn bundles_are_what_is_bought_together() {
-    // How often the product that is most often bought with one is, of all that is bought with it: the median over products.
+    // For each product: the share of its most frequent companion among all products bought with it. The median over
+    // products.
     let together = |bundle: f64| {
-        let mut habits = Habits::default();
-        habits.buying.bundle = bundle;
-        habits.buying.another = 0.5;
+        let mut parameters = ModelParameters::default();
+        parameters.buying.bundle = bundle;
+        parameters.buying.add_another = 0.5;
         let mut orders = HashMap::<_, Vec<String>>::new();
         let purchase = |event: &Event| event.event_type == EventType::Purchase;
-        for event in events(shop(800_000, 21).habits(habits).unwrap(), 21).filter(purchase) {
+        for event in events(shop(800_000, 21).parameters(parameters).unwrap(), 21).filter(purchase) {
             orders
                 .entry((event.session_id, event.event_time))
                 .or_default()
@@ -221,12 +224,12 @@ fn bundles_are_what_is_bought_together() {
         shares.sort_unstable_by(f64::total_cmp);
         shares[shares.len() / 2]
     };
-    let (without, with) = (together(0.0), together(Habits::default().buying.bundle));
+    let (without, with) = (together(0.0), together(ModelParameters::default().buying.bundle));
     assert!(with > 1.5 * without, "{with} with bundles, {without} without");
 }
 
 #[test]
-fn a_campaign_is_like_those_of_row_30() {
+fn a_campaign_resembles_those_of_row_30() {
     let from = START + Duration::days(9);
     let until = from + Duration::days(4);
     let usual = shop(600_000, 21);
@@ -247,8 +250,8 @@ fn a_campaign_is_like_those_of_row_30() {
 }
 
 #[test]
-fn a_wholesale_shop_is_like_that_of_row_33() {
-    let wholesale = shop(400_000, 60).habits(Habits::wholesale()).unwrap();
+fn a_wholesale_shop_resembles_that_of_row_33() {
+    let wholesale = shop(400_000, 60).parameters(ModelParameters::wholesale()).unwrap();
     let mut orders = HashMap::<_, (u32, bool)>::new();
     let mut bought = HashMap::new();
     for event in events(wholesale.delivery(Delivery::exact()), 60) {
@@ -278,7 +281,7 @@ fn a_wholesale_shop_is_like_that_of_row_33() {
 }
 
 #[test]
-fn what_is_late_or_out_of_order_can_be_set_as_in_row_34() {
+fn late_events_can_be_set_as_in_row_34() {
     let mut delivery = Delivery::exact();
     delivery.late = 0.05;
     delivery.late_median_seconds = 900.0;

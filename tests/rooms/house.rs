@@ -18,11 +18,12 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Reads the crate whose root is the file `root` in `dir`.
-    pub(crate) fn read(dir: &FilePath, root: &str) -> Self {
+    /// Reads the crate whose root is the file `root`.
+    pub(crate) fn read(root: &FilePath) -> Self {
+        let dir = root.parent().unwrap();
         let read = |module: &[String]| {
             if module.is_empty() {
-                return fs::read_to_string(dir.join(root)).unwrap();
+                return fs::read_to_string(root).unwrap();
             }
             let path = module.iter().fold(dir.to_owned(), |path, name| path.join(name));
             fs::read_to_string(path.with_extension("rs"))

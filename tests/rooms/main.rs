@@ -28,12 +28,15 @@ const CRATES: &[(&str, &str)] = &[
     ("ecom-ingest", "lib.rs"),
 ];
 
+/// Programs, whose files are not in circles either.
+const PROGRAMS: &[(&str, &str)] = &[("ecom-gen", "bin/ecom-gen/main.rs"), ("ecom-ingest", "main.rs")];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn house(name: &str, file: &str) -> House {
-    House::read(&root().join(name).join("src"), file)
+    House::read(&root().join(name).join("src").join(file))
 }
 
 /// The arrows between rooms that don't run down.
@@ -68,14 +71,14 @@ fn arrows_run_down() {
             on_floors,
             "the rooms of {name} and its floors"
         );
-        assert!(house.arrows().len() > 20, "{name}: the arrows are not found");
+        assert!(house.arrows().len() > 5, "{name}: the arrows are not found");
         assert_eq!(arrows_up(&house, &stacks), [""; 0], "{name}");
     }
 }
 
 #[test]
 fn no_files_take_from_each_other() {
-    for (name, file) in CRATES {
+    for (name, file) in CRATES.iter().chain(PROGRAMS) {
         assert_eq!(house(name, file).circles(), [[""; 0]; 0], "{name}");
     }
 }
@@ -116,7 +119,7 @@ fn what_is_listed_is_there_and_what_is_there_is_listed() {
                 missing.push(stem.to_owned());
             }
         }
-        missing.retain(|path| !listed.contains(path) && path != "bin/");
+        missing.retain(|path| !listed.contains(path) && !path.starts_with("bin/") && !path.ends_with("/tests/"));
         assert_eq!(missing, [""; 0], "{name}/src has what ARCHITECTURE.md does not list");
     }
 }

@@ -1,21 +1,23 @@
-use crate::habits::CategoryHabits;
+//! The made-up brands, product names and prices of a general shop, by department.
 
-/// Things of one kind.
+use crate::parameters::CategoryParameters;
+
+/// A group of similar products: the data from which products of a category are made.
 pub(super) struct Department {
-    /// `None` for those that the shop has never put into its tree.
+    /// The category; `None` for departments that have no category.
     pub(super) category: Option<&'static str>,
-    /// How many visits begin here, and how many products there are, in relation to the others.
+    /// The number of visits that begin here and of products, relative to the other departments.
     pub(super) visits: f64,
-    /// The mean and the deviation of the logarithm of the price.
+    /// The mean and the standard deviation of the logarithm of the price.
     pub(super) log_price: (f64, f64),
-    /// The most common first. Made up, like everything here.
+    /// The brands, the most common first. They are made up, like everything here.
     pub(super) brands: &'static [&'static str],
     pub(super) nouns: &'static [&'static str],
-    /// Whether a model is named after the noun.
+    /// Whether the name of a product ends with a model number.
     pub(super) has_models: bool,
     pub(super) variants: &'static [&'static str],
-    /// The number of the department, in this list, of what is bought with it.
-    pub(super) goes_with: u16,
+    /// The index in [`DEPARTMENTS`] of what is bought together with these products.
+    pub(super) related: u16,
 }
 
 const COLOURS: &[&str] = &["black", "white", "silver", "blue", "red", "graphite"];
@@ -31,15 +33,16 @@ const PACKS: &[&str] = &["pack of 2", "pack of 3", "250 ml", "500 ml", "1 l", "\
 const STATIONERY: &[&str] = &["pack of 2", "pack of 3", "pack of 10", "blue", "green", "gift edition"];
 const NONE: &[&str] = &[];
 
-/// What a category that somebody else names is filled with: what this shop has under the same first word, or something.
-pub(super) fn like(number: u16, category: &CategoryHabits) -> &'static Department {
+/// The department whose data fill a category: the one at the same index if its category is the same, or else one with
+/// the same top level, or else [`ANYTHING`].
+pub(super) fn department_for(number: u16, category: &CategoryParameters) -> &'static Department {
     let own = DEPARTMENTS
         .get(usize::from(number))
         .filter(|own| own.category == category.name.as_deref());
     let top = |name: &str| name.split('.').next().map(str::to_owned);
     let wanted = category.name.as_deref().and_then(top);
-    let alike = || DEPARTMENTS.iter().find(|other| other.category.and_then(top) == wanted);
-    own.or_else(alike).unwrap_or(&ANYTHING)
+    let same_top_level = || DEPARTMENTS.iter().find(|other| other.category.and_then(top) == wanted);
+    own.or_else(same_top_level).unwrap_or(&ANYTHING)
 }
 
 static ANYTHING: Department = Department {
@@ -50,7 +53,7 @@ static ANYTHING: Department = Department {
     nouns: &["Article", "Set", "Original", "Classic", "Box"],
     has_models: true,
     variants: COLOURS,
-    goes_with: 0,
+    related: 0,
 };
 
 pub(super) static DEPARTMENTS: &[Department] = &[
@@ -77,7 +80,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: COLOURS,
-        goes_with: 14,
+        related: 14,
     },
     Department {
         category: Some("electronics.audio.headphone"),
@@ -92,7 +95,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: COLOURS,
-        goes_with: 14,
+        related: 14,
     },
     Department {
         category: Some("electronics.video.tv"),
@@ -102,7 +105,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["TV 32\" HD", "TV 43\" 4K", "TV 55\" 4K", "TV 65\" OLED"],
         has_models: true,
         variants: NONE,
-        goes_with: 1,
+        related: 1,
     },
     Department {
         category: Some("electronics.clocks"),
@@ -112,7 +115,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Watch", "Smart Watch", "Chronograph", "Fitness Band"],
         has_models: true,
         variants: COLOURS,
-        goes_with: 14,
+        related: 14,
     },
     Department {
         category: Some("computers.notebook"),
@@ -122,7 +125,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Laptop 13.3\"", "Laptop 14\"", "Laptop 15.6\"", "Gaming Laptop 17.3\""],
         has_models: true,
         variants: &["8 GB, 256 GB SSD", "16 GB, 512 GB SSD", "32 GB, 1 TB SSD"],
-        goes_with: 14,
+        related: 14,
     },
     Department {
         category: Some("computers.peripherals.monitor"),
@@ -132,7 +135,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Monitor 24\"", "Monitor 27\"", "Curved Monitor 34\""],
         has_models: true,
         variants: COLOURS,
-        goes_with: 4,
+        related: 4,
     },
     Department {
         category: Some("appliances.kitchen.refrigerators"),
@@ -142,7 +145,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Refrigerator", "Fridge-Freezer", "Chest Freezer"],
         has_models: true,
         variants: &["height 185 cm", "height 200 cm", "built-in", "stainless steel"],
-        goes_with: 8,
+        related: 8,
     },
     Department {
         category: Some("appliances.environment.vacuum"),
@@ -152,7 +155,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Vacuum Cleaner", "Cordless Vacuum Cleaner", "Robot Vacuum"],
         has_models: true,
         variants: COLOURS,
-        goes_with: 8,
+        related: 8,
     },
     Department {
         category: Some("appliances.kitchen.kettle"),
@@ -162,7 +165,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Kettle 1.7 l", "Electric Kettle", "Toaster", "Coffee Maker"],
         has_models: true,
         variants: COLOURS,
-        goes_with: 6,
+        related: 6,
     },
     Department {
         category: Some("apparel.shoes"),
@@ -172,7 +175,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Running Shoes", "Sneakers", "Boots", "Sandals"],
         has_models: false,
         variants: &["EU 38", "EU 40", "EU 42", "EU 44", "EU 45 1/2, wide"],
-        goes_with: 10,
+        related: 10,
     },
     Department {
         category: Some("apparel.shirt"),
@@ -182,7 +185,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Shirt", "T-Shirt", "Polo Shirt", "Blouse"],
         has_models: false,
         variants: SIZES,
-        goes_with: 9,
+        related: 9,
     },
     Department {
         category: Some("auto.accessories.player"),
@@ -192,7 +195,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Car Radio", "Dash Camera", "Car Player 7\"", "Navigation System"],
         has_models: true,
         variants: NONE,
-        goes_with: 14,
+        related: 14,
     },
     Department {
         category: Some("kids.toys"),
@@ -208,7 +211,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         ],
         has_models: false,
         variants: &["from 3 years", "from 6 years", "from 8 years, 2-4 players"],
-        goes_with: 18,
+        related: 18,
     },
     Department {
         category: Some("furniture.living_room.sofa"),
@@ -218,7 +221,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Sofa", "Corner Sofa", "Armchair", "Coffee Table"],
         has_models: false,
         variants: COLOURS,
-        goes_with: 13,
+        related: 13,
     },
     Department {
         category: None,
@@ -234,7 +237,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: COLOURS,
-        goes_with: 0,
+        related: 0,
     },
     Department {
         category: None,
@@ -250,7 +253,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         ],
         has_models: true,
         variants: NONE,
-        goes_with: 15,
+        related: 15,
     },
     Department {
         category: None,
@@ -260,7 +263,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Shampoo", "Day Cream", "Eau de Toilette", "Soap \"Lavender\""],
         has_models: false,
         variants: PACKS,
-        goes_with: 16,
+        related: 16,
     },
     Department {
         category: None,
@@ -270,7 +273,7 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         nouns: &["Yoga Mat", "Tent", "Sleeping Bag", "Bicycle Helmet", "Dumbbell"],
         has_models: false,
         variants: COLOURS,
-        goes_with: 9,
+        related: 9,
     },
     Department {
         category: None,
@@ -285,6 +288,6 @@ pub(super) static DEPARTMENTS: &[Department] = &[
         ],
         has_models: false,
         variants: STATIONERY,
-        goes_with: 12,
+        related: 12,
     },
 ];

@@ -1,35 +1,35 @@
-//! What the shop sells.
+//! The catalogue: the products of a shop, by category.
 
+mod category_ranking;
 mod departments;
 mod product;
-mod shelf;
 
 use rand::RngExt;
 
+use self::category_ranking::CategoryRanking;
 use self::departments::{DEPARTMENTS, Department};
 pub(crate) use self::product::MAX_PRODUCTS;
 pub use self::product::Product;
-use self::shelf::Shelf;
-use crate::habits::{CategoryHabits, WareHabits};
-use crate::seed::{Purpose, Seed, ShopRng, lognormal, mix, unit};
+use crate::parameters::{CategoryParameters, ProductParameters};
+use crate::random::{Purpose, Seed, ShopRng, lognormal, mix, unit};
 
-/// The products of a shop, by category, with brands, names and prices that fit.
+/// The products of a shop, by category, with brands, names and prices that fit the category.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     products: Vec<Product>,
-    shelves: Vec<Shelf>,
-    /// The end of each product's text in `csv`.
+    rankings: Vec<CategoryRanking>,
+    /// Where each product's text ends in `csv`.
     csv_ends: Vec<u32>,
-    /// The four fields of each product as they stand in CSV, which is four fifths of the work of writing an event.
+    /// The product columns of each product as CSV text. Writing them anew for each event would take most of the time.
     csv: Vec<u8>,
 }
 
 impl Catalogue {
-    /// The catalogue of the shop of that seed: `products` products, at least one in each category.
-    pub(crate) fn new(seed: Seed, products: u32, wares: &WareHabits) -> Self {
+    /// The catalogue for a seed: `products` products, and at least one in each category.
+    pub(crate) fn new(seed: Seed, products: u32, parameters: &ProductParameters) -> Self {
         let mut rng = seed.rng(Purpose::Catalogue, 0);
         let of_general_shop;
-        let categories = match wares.categories.as_slice() {
+        let categories = match parameters.categories.as_slice() {
             [] => {
                 of_general_shop = general_shop();
                 &of_general_shop
@@ -40,27 +40,27 @@ impl Catalogue {
         let id_offset = rng.random();
         let mut catalogue = Self {
             products: Vec::new(),
-            shelves: Vec::new(),
+            rankings: Vec::new(),
             csv_ends: Vec::new(),
             csv: Vec::new(),
         };
-        let mut visits_until = 0.0;
+        let mut cumulative_visits = 0.0;
         for (number, category) in (0..).zip(categories) {
-            visits_until += category.visits / total;
+            cumulative_visits += category.visits / total;
             let first = catalogue.products.len() as u32;
-            let end = ((visits_until * f64::from(products)).round() as u32).max(first + 1);
-            let department = departments::like(number, category);
+            let end = ((cumulative_visits * f64::from(products)).round() as u32).max(first + 1);
+            let department = departments::department_for(number, category);
             for index in first..end {
                 let id = product::id(index, id_offset);
-                let product = Product::new(id, number, category, department, wares, &mut rng);
+                let product = Product::new(id, number, category, department, parameters, &mut rng);
                 catalogue.products.push(product);
             }
             catalogue
-                .shelves
-                .push(Shelf::new(first, end - first, visits_until, wares));
+                .rankings
+                .push(CategoryRanking::new(first, end - first, cumulative_visits, parameters));
         }
-        catalogue.give_appeal(wares, &mut rng);
-        catalogue.pair_up(seed);
+        catalogue.assign_appeal(parameters, &mut rng);
+        catalogue.relate_products(seed);
         for product in &catalogue.products {
             product.write_csv(&mut catalogue.csv);
             catalogue.csv_ends.push(catalogue.csv.len() as u32);
@@ -68,7 +68,7 @@ impl Catalogue {
         catalogue
     }
 
-    /// Every product, by category, the popular ones first.
+    /// All products by category, the most popular first.
     pub fn products(&self) -> &[Product] {
         &self.products
     }
@@ -77,26 +77,28 @@ impl Catalogue {
         &self.products[index as usize]
     }
 
-    /// `product_id,product_name,category,brand` as they stand in CSV.
+    /// The CSV text of `product_id,product_name,category,brand`.
     pub(crate) fn csv(&self, index: u32) -> &[u8] {
         let index = index as usize;
         let start = if index == 0 { 0 } else { self.csv_ends[index - 1] };
         &self.csv[start as usize..self.csv_ends[index] as usize]
     }
 
-    /// The category that a visit goes to, for a number drawn from [0, 1).
+    /// The category of a visit, for a number drawn from [0, 1).
     pub(crate) fn category(&self, unit: f64) -> u16 {
-        let at = self.shelves.partition_point(|shelf| shelf.visits_until <= unit);
-        at.min(self.shelves.len() - 1) as u16
+        let at = self
+            .rankings
+            .partition_point(|ranking| ranking.cumulative_visits <= unit);
+        at.min(self.rankings.len() - 1) as u16
     }
 
-    /// A product of the category, the popular ones more often, for a number drawn from [0, 1).
+    /// A product of the category, for a number drawn from [0, 1). Popular products are drawn more often.
     pub(crate) fn product_in(&self, category: u16, unit: f64) -> u32 {
-        self.shelves[usize::from(category)].product(unit)
+        self.rankings[usize::from(category)].product(unit)
     }
 
-    /// The product of the category that appeals most, of some that follow from `key`.
-    pub(crate) fn appealing_in(&self, category: u16, key: u64) -> u32 {
+    /// Draws four products of the category by `key`, and returns the most appealing of them.
+    pub(crate) fn most_appealing_in(&self, category: u16, key: u64) -> u32 {
         let drawn = [key, mix(key ^ 1), mix(key ^ 2), mix(key ^ 3)].map(|key| self.product_in(category, unit(key)));
         let appeal = |index: u32| self.product(index).appeal;
         drawn
@@ -105,16 +107,16 @@ impl Catalogue {
             .unwrap_or(drawn[0])
     }
 
-    /// How readily each product is bought: 1 on average over the views.
-    fn give_appeal(&mut self, wares: &WareHabits, rng: &mut ShopRng) {
-        for shelf in &self.shelves {
-            let range = shelf.range();
+    /// Sets how readily each product is bought; the average over all views is 1.
+    fn assign_appeal(&mut self, parameters: &ProductParameters, rng: &mut ShopRng) {
+        for ranking in &self.rankings {
+            let range = ranking.range();
             let mut mean = 0.0;
             for (rank, product) in self.products[range.clone()].iter_mut().enumerate() {
-                let drawn = lognormal(rng, 0.0, wares.appeal_sigma);
-                let appeal = drawn * libm::pow(shelf.popularity(rank), wares.appeal_of_popularity);
+                let drawn = lognormal(rng, 0.0, parameters.appeal_sigma);
+                let appeal = drawn * libm::pow(ranking.popularity(rank), parameters.appeal_of_popularity);
                 product.appeal = appeal as f32;
-                mean += appeal * shelf.share(rank);
+                mean += appeal * ranking.share(rank);
             }
             for product in &mut self.products[range] {
                 product.appeal = (f64::from(product.appeal) / mean) as f32;
@@ -122,33 +124,33 @@ impl Catalogue {
         }
     }
 
-    /// Each product goes with two others: its twin in the same category, which sells about as often, and something of the
-    /// category that goes with its own.
-    fn pair_up(&mut self, seed: Seed) {
-        for shelf in &self.shelves {
+    /// Relates each product to two others: one of the same category that sells about as often, and one of the category
+    /// that is bought together with its own.
+    fn relate_products(&mut self, seed: Seed) {
+        for ranking in &self.rankings {
             let sold =
-                |index: &usize| shelf.share(index - shelf.range().start) * f64::from(self.products[*index].appeal);
-            let mut order: Vec<usize> = shelf.range().collect();
+                |index: &usize| ranking.share(index - ranking.range().start) * f64::from(self.products[*index].appeal);
+            let mut order: Vec<usize> = ranking.range().collect();
             order.sort_by(|one, other| sold(other).total_cmp(&sold(one)));
             for twins in order.chunks(2) {
-                self.products[twins[0]].goes_with[0] = twins[twins.len() - 1] as u32;
-                self.products[twins[twins.len() - 1]].goes_with[0] = twins[0] as u32;
+                self.products[twins[0]].related[0] = twins[twins.len() - 1] as u32;
+                self.products[twins[twins.len() - 1]].related[0] = twins[0] as u32;
             }
         }
         for index in 0..self.products.len() {
             let category = self.products[index].category_number;
-            let other = match self.shelves.len() == DEPARTMENTS.len() {
-                true => DEPARTMENTS[usize::from(category)].goes_with,
+            let other = match self.rankings.len() == DEPARTMENTS.len() {
+                true => DEPARTMENTS[usize::from(category)].related,
                 false => category,
             };
             let key = seed.of(Purpose::Catalogue, 1 + index as u64);
-            self.products[index].goes_with[1] = self.appealing_in(other, key);
+            self.products[index].related[1] = self.most_appealing_in(other, key);
         }
     }
 }
 
-fn general_shop() -> Vec<CategoryHabits> {
-    let category = |department: &Department| CategoryHabits {
+fn general_shop() -> Vec<CategoryParameters> {
+    let category = |department: &Department| CategoryParameters {
         name: department.category.map(str::to_owned),
         visits: department.visits,
         price_mu: department.log_price.0,
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     fn catalogue(seed: u64, products: u32) -> Catalogue {
-        Catalogue::new(Seed(seed), products, &WareHabits::default())
+        Catalogue::new(Seed(seed), products, &ProductParameters::default())
     }
 
     #[test]
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn products_look_like_products() {
+    fn products_have_plausible_fields() {
         let catalogue = catalogue(7, 10_000);
         let products = catalogue.products();
         assert_eq!(products.len(), 10_000);
@@ -195,11 +197,11 @@ mod tests {
     }
 
     #[test]
-    fn a_shop_of_any_size_has_every_category() {
+    fn a_shop_of_any_size_has_all_categories() {
         for products in [0, 1, 30, 1_000] {
             let catalogue = catalogue(1, products);
             assert!(catalogue.products().len() >= DEPARTMENTS.len());
-            assert!(catalogue.shelves.iter().all(|shelf| !shelf.range().is_empty()));
+            assert!(catalogue.rankings.iter().all(|ranking| !ranking.range().is_empty()));
         }
         let catalogue = catalogue(1, 100);
         assert_eq!(catalogue.category(0.0), 0);
@@ -207,17 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn categories_can_be_given() {
-        let mut wares = WareHabits::default();
+    fn categories_of_the_parameters_are_used() {
+        let mut parameters = ProductParameters::default();
         for name in [Some("books.crime"), None, Some("electronics.radio")] {
-            wares.categories.push(CategoryHabits {
+            parameters.categories.push(CategoryParameters {
                 name: name.map(str::to_owned),
                 visits: 1.0,
                 price_mu: 2.0,
                 price_sigma: 0.1,
             });
         }
-        let catalogue = Catalogue::new(Seed(1), 300, &wares);
+        let catalogue = Catalogue::new(Seed(1), 300, &parameters);
         let crime = &catalogue.products()[..100];
         assert!(
             crime
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_for_csv_has_four_fields() {
+    fn the_csv_text_has_four_fields() {
         let catalogue = catalogue(7, 1_000);
         for (index, product) in (0..).zip(catalogue.products()) {
             let mut reader = csv::ReaderBuilder::new()

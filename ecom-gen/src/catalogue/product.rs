@@ -1,52 +1,55 @@
+//! A product, and how it is made.
+
 use ecom_stream::Price;
 use rand::RngExt;
 
 use super::departments::Department;
-use crate::habits::{CategoryHabits, WareHabits};
-use crate::seed::{ShopRng, lognormal};
+use crate::parameters::{CategoryParameters, ProductParameters};
+use crate::random::{ShopRng, lognormal};
 
-/// Prices in hundredths.
-const CHEAPEST: f64 = 49.0;
-const DEAREST: f64 = 999_999.0;
+/// The lowest and the highest price, in cents.
+const MIN_CENTS: f64 = 49.0;
+const MAX_CENTS: f64 = 999_999.0;
 
-/// So many have an identifier of their own; a power of two.
+/// The number of products that can have different ids: a power of two.
 pub(crate) const MAX_PRODUCTS: u32 = 1 << 25;
 
-/// Something that can be bought.
+/// A product of the shop.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Product {
-    /// Its number.
+    /// The product id: eight digits.
     pub id: String,
-    /// What it is called.
+    /// The product name.
     pub name: String,
-    /// Its dotted category, such as `electronics.smartphone`. Whole categories have no name.
+    /// The dotted category, such as `electronics.smartphone`; `None` if the product has no category.
     pub category: Option<String>,
-    /// Its brand.
+    /// The brand; `None` if it is unknown.
     pub brand: Option<&'static str>,
-    /// What one costs.
+    /// The price of one piece.
     pub price: Price,
     pub(crate) category_number: u16,
     pub(crate) appeal: f32,
-    pub(crate) goes_with: [u32; 2],
+    /// The products that are bought together with this one, by index: one of the same category, one of another.
+    pub(crate) related: [u32; 2],
 }
 
 impl Product {
     pub(super) fn new(
         id: u32,
         category_number: u16,
-        category: &CategoryHabits,
+        category: &CategoryParameters,
         department: &Department,
-        wares: &WareHabits,
+        parameters: &ProductParameters,
         rng: &mut ShopRng,
     ) -> Self {
         let brand = match rng.random::<f64>() {
-            at if at < wares.no_brand => None,
+            at if at < parameters.without_brand => None,
             // A power of a uniform number, so that the first brands have more products.
-            _ => pick(department.brands, libm::pow(rng.random(), wares.brand_inequality)),
+            _ => pick(department.brands, libm::pow(rng.random(), parameters.brand_inequality)),
         };
         let cents = lognormal(rng, category.price_mu, category.price_sigma) * 100.0;
-        let cents = cents.clamp(CHEAPEST, DEAREST) as i64;
+        let cents = cents.clamp(MIN_CENTS, MAX_CENTS) as i64;
         let cents = match rng.random::<f64>() {
             ..0.6 => cents / 100 * 100 + 99,
             _ => cents,
@@ -59,7 +62,7 @@ impl Product {
             price: Price::from_cents(cents).unwrap_or_default(),
             category_number,
             appeal: 1.0,
-            goes_with: [0; 2],
+            related: [0; 2],
         }
     }
 
@@ -80,7 +83,7 @@ impl Product {
     }
 }
 
-/// A field as it stands in CSV: in quotes where it must be.
+/// Appends a CSV field, quoted if it must be.
 fn quoted(field: &str, out: &mut Vec<u8>) {
     if !field.contains(['"', ',', '\n', '\r']) {
         return out.extend(field.bytes());
@@ -95,7 +98,7 @@ fn quoted(field: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Eight digits that don't show the rank. An odd factor permutes the numbers below a power of two.
+/// An id of eight digits that does not reveal the rank. An odd factor permutes the numbers below a power of two.
 pub(super) fn id(index: u32, offset: u32) -> u32 {
     10_000_000 + (index.wrapping_mul(2_654_435_761).wrapping_add(offset) & (MAX_PRODUCTS - 1))
 }
@@ -118,7 +121,7 @@ fn name(brand: Option<&str>, department: &Department, rng: &mut ShopRng) -> Stri
     name
 }
 
-/// The item at that part of the list, for a number from 0; `None` from 1 on.
+/// The item at this part of the list, for a number from 0 to 1; `None` from 1 on.
 fn pick(list: &[&'static str], at: f64) -> Option<&'static str> {
     list.get((at * list.len() as f64) as usize).copied()
 }

@@ -1,4 +1,4 @@
-//! How far a directory's files are written: a hidden file among them.
+//! The ledger of the files that a directory contains: a hidden file beside them.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
@@ -16,35 +16,35 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::truth::Lengths;
+use crate::manifest::ManifestLengths;
 
-/// So long a run waits for one that is just ending.
-const PATIENCE: Duration = Duration::from_secs(2);
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+/// How long a run waits for the lock of one that is just ending.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The ledger of one prefix in a directory: `.{prefix}.position.json`, locked while a run is on.
+/// The ledger of one prefix in a directory: `.{prefix}.position.json`. It is locked while a run is active.
 #[derive(Debug)]
 pub(super) struct FilesLedger {
     path: PathBuf,
     prefix: String,
-    known: Known,
-    /// The file, which holds the lock.
+    known: Saved,
+    /// The open file, which holds the lock.
     lock: File,
 }
 
-/// What the ledger says.
+/// The content of the ledger.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Known {
+struct Saved {
     epoch: u64,
-    positions: Vec<KnownPosition>,
+    positions: Vec<SavedPosition>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    state: Vec<KnownState>,
+    state: Vec<SavedState>,
     #[serde(default)]
-    manifest: Lengths,
+    manifest: ManifestLengths,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct KnownPosition {
+struct SavedPosition {
     source: String,
     path: String,
     generation: u32,
@@ -53,12 +53,12 @@ struct KnownPosition {
     state: String,
     reason: Option<String>,
     detail: Option<String>,
-    /// As text, since it is to be given back unchanged.
+    /// The mark as text, so that it is returned unchanged.
     mark: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct KnownState {
+struct SavedState {
     operator: String,
     key: Vec<u8>,
     format: u16,
@@ -66,11 +66,11 @@ struct KnownState {
 }
 
 impl FilesLedger {
-    /// Opens the ledger, or begins one.
+    /// Opens the ledger, or creates it.
     ///
     /// # Errors
     ///
-    /// When another run is on.
+    /// If another run is active.
     pub(super) fn open(names: &FileNames, prefix: &str) -> Result<Self> {
         let path = names.dir().join(format!(".{prefix}.position.json"));
         let mut file = lock(&path, prefix)?;
@@ -78,10 +78,10 @@ impl FilesLedger {
         let read = file.read_to_string(&mut text);
         read.map_err(|err| Error::cant("read", &path, err))?;
         let known = match text.is_empty() {
-            true => Known::default(),
+            true => Saved::default(),
             false => serde_json::from_str(&text).map_err(|err| {
-                Error::new(ErrorKind::Sink, format!("can't make sense of {}", path.display()))
-                    .hint("remove it to begin anew: files that are there must then be removed too")
+                Error::new(ErrorKind::Sink, format!("{} is not a ledger of files", path.display()))
+                    .hint("to start anew, remove it together with the files it describes")
                     .caused_by(err)
             })?,
         };
@@ -97,24 +97,24 @@ impl FilesLedger {
         &self.prefix
     }
 
-    /// How long the manifest is, as far as it tells of what is durable.
-    pub(super) fn manifest(&self) -> Lengths {
+    /// The lengths of the manifest, as far as it describes committed files.
+    pub(super) fn manifest_lengths(&self) -> ManifestLengths {
         self.known.manifest
     }
 
-    /// Takes note of that with the next commit.
-    pub(super) fn take_manifest(&mut self, lengths: Lengths) {
+    /// Sets the lengths that the next commit saves.
+    pub(super) fn set_manifest_lengths(&mut self, lengths: ManifestLengths) {
         self.known.manifest = lengths;
     }
 
-    /// Takes note of what became durable, as one epoch.
+    /// Saves positions and state as one epoch.
     pub(super) fn commit(&mut self, positions: &[Position], state: &[StateChange], sync: bool) -> Result<u64> {
         self.known.epoch += 1;
         for position in positions {
-            self.known.take_position(position);
+            self.known.set_position(position);
         }
         for change in state {
-            self.known.take_state(change);
+            self.known.apply_state(change);
         }
         self.save(sync)?;
         Ok(self.known.epoch)
@@ -124,7 +124,7 @@ impl FilesLedger {
         let temporary = self.path.with_extension("json.tmp");
         let text = serde_json::to_vec(&self.known).map_err(|err| Error::cant("write", &self.path, err.into()))?;
         let mut file = loop {
-            // Only a run that crashed can have left one, since this one holds the lock.
+            // A temporary file can only be left over from a crash, because this run holds the lock.
             match WholeFile::create(&temporary)? {
                 Some(file) => break file,
                 None => fs::remove_file(&temporary).map_err(|err| Error::cant("remove", &temporary, err))?,
@@ -138,7 +138,7 @@ impl FilesLedger {
         Ok(())
     }
 
-    /// What it knows now, for a source.
+    /// The current content, for a source.
     pub(super) fn checkpoint(&self) -> Arc<dyn Ledger> {
         Arc::new(Snapshot {
             pipeline: self.prefix.clone(),
@@ -146,14 +146,14 @@ impl FilesLedger {
                 .known
                 .positions
                 .iter()
-                .filter_map(KnownPosition::position)
+                .filter_map(SavedPosition::position)
                 .collect(),
-            state: self.known.state.iter().map(KnownState::change).collect(),
+            state: self.known.state.iter().map(SavedState::change).collect(),
         })
     }
 }
 
-/// Opens the file and locks it. Each save puts another file in its place, locked too.
+/// Opens the file and locks it. Each save replaces the file by another one, which is locked, too.
 fn lock(path: &Path, prefix: &str) -> Result<File> {
     let began = Instant::now();
     let options = File::options()
@@ -165,20 +165,20 @@ fn lock(path: &Path, prefix: &str) -> Result<File> {
     loop {
         let file = options.open(path).map_err(|err| Error::cant("open", path, err))?;
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
-                sleep(BETWEEN_TRIES);
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
+                sleep(RETRY_INTERVAL);
                 continue;
             }
             Err(TryLockError::WouldBlock) => {
                 let dir = path.parent().unwrap_or(path).display();
                 let message = format!("another run is writing the files {prefix}-*.csv in {dir}");
                 return Err(Error::new(ErrorKind::Configuration, message)
-                    .hint("wait until it ends, or take another directory or another prefix"));
+                    .hint("wait until it ends, or use another directory or another prefix"));
             }
-            // A file system without locks: there, two runs must not share a prefix.
+            // The file system has no locks. Users must not run two with the same prefix there.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        // Between opening and locking, a save may have put another in its place.
+        // Between opening and locking, a save may have replaced the file.
         let same = |now: fs::Metadata| -> io::Result<bool> { Ok(now.ino() == file.metadata()?.ino()) };
         match fs::metadata(path).and_then(same) {
             Ok(true) => return Ok(file),
@@ -189,21 +189,21 @@ fn lock(path: &Path, prefix: &str) -> Result<File> {
     }
 }
 
-impl Known {
-    fn take_position(&mut self, position: &Position) {
-        let known = KnownPosition::of(position);
-        let same = |other: &&mut KnownPosition| (&other.source, &other.path) == (&known.source, &known.path);
+impl Saved {
+    fn set_position(&mut self, position: &Position) {
+        let known = SavedPosition::of(position);
+        let same = |other: &&mut SavedPosition| (&other.source, &other.path) == (&known.source, &known.path);
         match self.positions.iter_mut().find(same) {
             Some(other) => *other = known,
             None => self.positions.push(known),
         }
     }
 
-    fn take_state(&mut self, change: &StateChange) {
+    fn apply_state(&mut self, change: &StateChange) {
         self.state
             .retain(|known| (known.operator.as_str(), &known.key) != (&*change.operator, &change.key));
         if change.value.is_some() {
-            self.state.push(KnownState {
+            self.state.push(SavedState {
                 operator: change.operator.to_string(),
                 key: change.key.clone(),
                 format: change.format,
@@ -213,7 +213,7 @@ impl Known {
     }
 }
 
-impl KnownPosition {
+impl SavedPosition {
     fn of(position: &Position) -> Self {
         let refusal = position.state.refusal();
         Self {
@@ -249,7 +249,7 @@ impl KnownPosition {
     }
 }
 
-impl KnownState {
+impl SavedState {
     fn change(&self) -> StateChange {
         StateChange {
             operator: self.operator.as_str().into(),
@@ -260,7 +260,7 @@ impl KnownState {
     }
 }
 
-/// What a ledger knew when a run began: only that run changes it.
+/// The content of a ledger at the start of a run. Only that run changes the ledger.
 struct Snapshot {
     pipeline: String,
     positions: Vec<Position>,
@@ -281,7 +281,7 @@ impl Ledger for Snapshot {
         async { Ok(found) }.boxed()
     }
 
-    /// Only a directory's files may be like others.
+    /// Only a directory of files can have files with equal content.
     fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
         async { Ok(Alike::default()) }.boxed()
     }

@@ -1,22 +1,26 @@
 //! The shop's events as CSV files.
 //!
-//! The rows of a slice are encoded on any thread (`encode`); then `cut` goes through them one after the other and gives the
-//! parts of each `file` by the `plan`. The `source` hands them out when they are due, the `sink` writes them and remembers in its
-//! `ledger` how far it has come.
+//! The rows of a slice are encoded on any thread (`encode`). The `roller` then assigns them to files one after the
+//! other, according to the `rolling_policy`, and produces the files in parts. The `source` hands out each part when it
+//! is due. The `sink` writes the parts to files, and records in its `ledger` how far it has come.
 
-mod cut;
 mod encode;
-mod file;
+mod file_text;
 mod ledger;
-mod lost;
+mod lost_originals;
+mod open_file;
 mod part;
-mod plan;
+mod progress;
+mod roller;
+mod rolling_policy;
+mod row;
+mod settings;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use part::FilePart;
-pub use plan::FilePlan;
+pub use rolling_policy::RollingPolicy;
 pub use sink::FilesSink;
 pub use source::ShopFiles;

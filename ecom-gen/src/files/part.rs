@@ -1,27 +1,29 @@
+//! A part of a file.
+
 use bytes::Bytes;
 
-use crate::truth::TruthOfFile;
+use crate::manifest::CountedFile;
 
-/// Some of the bytes of a file. The parts of a file come one after the other, the last one ends it.
+/// Some of the bytes of a file. The parts of a file come one after the other, and the last one ends the file.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FilePart {
-    /// The number of the file; the first has number 1.
+    /// The number of the file; the first one is 1.
     pub file: u64,
-    /// 1, or 2 for a file that takes the place of the one that has its name.
+    /// The version: 1, or 2 for a file that replaces the first version under the same name.
     pub version: u32,
     /// The bytes.
     pub bytes: Bytes,
-    /// How many rows they are; in a second version only those that are not in the first.
+    /// The number of rows in it; in a second version, the number of rows that the first version lacks.
     pub rows: u64,
-    /// Whether the file ends here.
+    /// Whether the file ends with this part.
     pub is_last: bool,
-    /// With the end.
-    pub(crate) truth: Option<Box<TruthOfFile>>,
+    /// The manifest entry of the file, with its last part.
+    pub(crate) counted: Option<Box<CountedFile>>,
 }
 
 impl FilePart {
-    /// A file of one part.
+    /// A file that consists of a single part.
     pub fn whole(file: u64, bytes: impl Into<Bytes>, rows: u64) -> Self {
         Self {
             file,
@@ -29,7 +31,7 @@ impl FilePart {
             bytes: bytes.into(),
             rows,
             is_last: true,
-            truth: None,
+            counted: None,
         }
     }
 }

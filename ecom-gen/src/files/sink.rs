@@ -1,3 +1,5 @@
+//! The sink that writes files to a directory.
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,22 +12,24 @@ use ecom_stream::{
 use futures::{Stream, StreamExt};
 use tokio::task::spawn_blocking;
 
-use super::FilePart;
 use super::ledger::FilesLedger;
-use crate::truth::{Lengths, ManifestLog};
+use super::part::FilePart;
+use crate::manifest::{ManifestLengths, ManifestWriter};
 
-/// Writes the parts of files into a directory: `events-000001.csv`, `events-000002.csv` and so on.
+/// Writes files to a directory: `events-000001.csv`, `events-000002.csv` and so on.
 ///
-/// A file is written under a hidden temporary name and renamed when it ends: whoever looks into the directory sees whole
-/// files only. Nothing is replaced but by its own second version. How far it has come is in `.events.position.json` beside them, so that the same
-/// pipeline goes on after the last whole file, a `kill -9` included; a file that was renamed just before is compared, not
-/// written twice. While a run is on, another one of the same prefix is refused.
+/// A file is written under a hidden temporary name and renamed when it is complete, so readers of the directory see
+/// only whole files. An existing file is never replaced, except by its own second version.
 ///
-/// Where the truth goes with the files, it is put down beside them in `events.manifest.jsonl`, a [`Manifest`](crate::Manifest):
-/// a line for each file as soon as it has its name, and the totals when the run ends or is stopped.
+/// The hidden file `.events.position.json` records how far the sink has come. The same pipeline resumes after the last
+/// whole file, even after `kill -9`: a file that was renamed just before the crash is compared with its content, not
+/// written again. While a run is active, a second run with the same prefix is refused.
 ///
-/// A commit stands for the batches up to the end of a file and counts rows, not parts. What has no end when the input ends
-/// is not kept. Rejects can't be written: they are logged and counted.
+/// If the source provides it, the sink also writes a [`Manifest`](crate::Manifest), `events.manifest.jsonl`: a line for
+/// each file as soon as the file is complete, and the totals when the run ends or is stopped.
+///
+/// A commit covers the batches up to the end of a file, and counts rows rather than parts. A file that is incomplete
+/// when the input ends is discarded. Rejects cannot be written to the directory: they are logged and counted.
 #[derive(Debug)]
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 pub struct FilesSink {
@@ -36,7 +40,7 @@ pub struct FilesSink {
 }
 
 impl FilesSink {
-    /// A sink into `dir`, which is created if it is missing.
+    /// A sink that writes to `dir`. The directory is created if it does not exist.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -46,14 +50,14 @@ impl FilesSink {
         }
     }
 
-    /// What the names of the files begin with, in place of `events`.
+    /// Sets the prefix of the file names. The default is `events`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Whether a file and its name are forced to disk before its commit, so that they outlive a power failure; off
-    /// unless asked for, since it costs milliseconds a file.
+    /// Sets whether a file and its name are forced to disk before they are committed, so that they survive a power
+    /// failure. It is off by default because it takes milliseconds per file.
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
         self
@@ -64,7 +68,7 @@ impl Sink<FilePart> for FilesSink {
     async fn ledger(&mut self, _: &Topology) -> Result<Checkpoint> {
         let names = FileNames::new(&self.dir, &self.prefix)?;
         let prefix = self.prefix.clone();
-        // Dropped first, or it would hold the lock against itself.
+        // An earlier ledger must be dropped first, because it holds the lock.
         self.ledger = None;
         let ledger = blocking(move || {
             names.create_dir()?;
@@ -79,7 +83,7 @@ impl Sink<FilePart> for FilesSink {
     fn commit(mut self, input: impl BatchStream<FilePart> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         try_stream! {
             let Some(ledger) = self.ledger.take() else {
-                Err(Error::new(ErrorKind::Configuration, "the ledger is asked for before anything is written"))?;
+                Err(Error::new(ErrorKind::Configuration, "`commit` was called before `ledger`"))?;
                 return;
             };
             let mut writer = Writer {
@@ -88,7 +92,7 @@ impl Sink<FilePart> for FilesSink {
                 ledger,
                 open: None,
                 manifest: None,
-                done: Done::default(),
+                uncommitted: Uncommitted::default(),
             };
             let mut input = std::pin::pin!(input);
             let failed = loop {
@@ -121,13 +125,13 @@ struct Writer {
     sync: bool,
     ledger: FilesLedger,
     open: Option<(u64, WholeFile)>,
-    manifest: Option<ManifestLog>,
-    done: Done,
+    manifest: Option<ManifestWriter>,
+    uncommitted: Uncommitted,
 }
 
 /// What has been written since the last commit.
 #[derive(Default)]
-struct Done {
+struct Uncommitted {
     positions: Vec<Position>,
     state: Vec<StateChange>,
     counts: Counts,
@@ -136,21 +140,21 @@ struct Done {
 }
 
 impl Writer {
-    /// Writes a batch; commits if it leaves no file open.
+    /// Writes a batch, and commits unless a file is still open.
     fn write(&mut self, batch: Batch<FilePart>) -> Result<Option<Commit>> {
-        self.done.take(&batch);
+        self.uncommitted.take(&batch);
         for record in batch.records {
             self.write_part(record.value)?;
         }
-        if self.open.is_some() || self.done.is_empty() {
+        if self.open.is_some() || self.uncommitted.is_empty() {
             return Ok(None);
         }
-        let done = std::mem::take(&mut self.done);
+        let done = std::mem::take(&mut self.uncommitted);
         if let Some(manifest) = &self.manifest {
             if self.sync {
                 manifest.sync()?;
             }
-            self.ledger.take_manifest(manifest.lengths());
+            self.ledger.set_manifest_lengths(manifest.lengths());
         }
         let epoch = self.ledger.commit(&done.positions, &done.state, self.sync)?;
         crash_point!("files_sink.committed");
@@ -174,8 +178,10 @@ impl Writer {
             }
         };
         if *number != part.file {
-            let message = format!("a part of file {} came before the end of file {number}", part.file);
-            return Err(Error::new(ErrorKind::Source, message).hint("files are to come one after the other"));
+            let message = format!("a part of file {} came before file {number} ended", part.file);
+            return Err(
+                Error::new(ErrorKind::Source, message).hint("the source must hand out files one after the other")
+            );
         }
         file.write(&part.bytes)?;
         crash_point!("files_sink.part_written");
@@ -185,7 +191,7 @@ impl Writer {
         }
     }
 
-    /// Gives the file its name, and takes down the truth about it.
+    /// Gives the file its final name, and adds it to the manifest.
     fn finish(&mut self, number: u64, file: WholeFile, part: FilePart) -> Result<()> {
         if self.sync {
             file.sync()?;
@@ -200,17 +206,17 @@ impl Writer {
         if self.sync {
             self.names.sync()?;
         }
-        if let Some(truth) = part.truth {
+        if let Some(counted) = part.counted {
             let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            self.manifest()?.add(name, *truth)?;
-            crash_point!("files_sink.truth_written");
+            self.manifest()?.add(name, *counted)?;
+            crash_point!("files_sink.manifest_written");
         }
         Ok(())
     }
 
-    fn manifest(&mut self) -> Result<&mut ManifestLog> {
+    fn manifest(&mut self) -> Result<&mut ManifestWriter> {
         if self.manifest.is_none() {
-            let log = ManifestLog::open(&self.names, self.ledger.prefix(), self.ledger.manifest())?;
+            let log = ManifestWriter::open(&self.names, self.ledger.prefix(), self.ledger.manifest_lengths())?;
             self.manifest = Some(log);
         }
         self.manifest
@@ -218,33 +224,33 @@ impl Writer {
             .ok_or_else(|| Error::new(ErrorKind::Sink, "the manifest is not open"))
     }
 
-    /// The totals go last, if there is a manifest.
+    /// Writes the totals of the manifest, if there is one.
     fn close(mut self) -> Result<()> {
-        if self.ledger.manifest() != Lengths::default() {
-            // A run that was killed has none.
+        if self.ledger.manifest_lengths() != ManifestLengths::default() {
+            // A run that was killed left a manifest without totals.
             self.manifest()?;
         }
-        self.manifest.map_or(Ok(()), ManifestLog::close)
+        self.manifest.map_or(Ok(()), ManifestWriter::close)
     }
 }
 
-/// Gives the file its name; that may have been done by a run that ended before it could take note of it.
+/// Gives the file its final name. A run that crashed before its commit may have done that already.
 fn appear(mut file: WholeFile, to: &Path) -> Result<()> {
     if file.appear(to)? || is_same(file.temporary(), to).map_err(|err| Error::cant("compare", to, err))? {
         return Ok(());
     }
-    let message = format!("{} is there already, with other content", to.display());
+    let message = format!("{} already exists with different content", to.display());
     Err(Error::new(ErrorKind::Sink, message)
-        .hint("take another prefix or another directory, or remove the files of the earlier run"))
+        .hint("use another prefix or another directory, or remove the files of the earlier run"))
 }
 
-impl Done {
+impl Uncommitted {
     fn take(&mut self, batch: &Batch<FilePart>) {
         if !batch.rejects.is_empty() {
             tracing::warn!(
                 rejects = batch.rejects.len(),
                 first = %batch.rejects[0].refusal,
-                "records that can't be used are left out: a directory of files has no place for them"
+                "rejected records are dropped, because a directory of files cannot hold them"
             );
         }
         let stored = batch.records.iter().map(|record| record.value.rows).sum();
@@ -271,7 +277,7 @@ impl Done {
     }
 }
 
-/// Whether two files have the same bytes.
+/// Whether two files have the same content.
 fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     const CHUNK_BYTES: u64 = 256 << 10;
     let (mut one, mut other) = (File::open(one)?, File::open(other)?);
@@ -295,5 +301,5 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
 
 async fn blocking<R: Send + 'static>(f: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
     let done = spawn_blocking(f).await;
-    done.map_err(|err| Error::new(ErrorKind::Panicked, "writing a file panicked or was given up").caused_by(err))?
+    done.map_err(|err| Error::new(ErrorKind::Panicked, "writing a file panicked or was batches up").caused_by(err))?
 }

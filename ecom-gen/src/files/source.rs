@@ -1,3 +1,5 @@
+//! The source of a shop's files.
+
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
@@ -11,43 +13,43 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
-use super::cut::{Cutter, PartNumber, Piece, Progress, Rules, Start};
 use super::encode::Encoder;
-use super::lost::Lost;
-use super::{FilePart, FilePlan};
-use crate::ShopBuilder;
+use super::lost_originals::LostOriginals;
+use super::part::FilePart;
+use super::progress::{FileStart, PartNumber, Progress};
+use super::roller::{DuePart, FileRoller};
+use super::rolling_policy::RollingPolicy;
+use super::settings::FileSettings;
 use crate::dirt::Dirt;
-use crate::moment::micros;
-use crate::pace::Clock;
-use crate::place::{Place, Places};
-use crate::settings::{Settings, set_by_settings};
-use crate::source::open;
-use crate::timeline::slices;
+use crate::micros::micros;
+use crate::shop::{ShopBuilder, slices};
+use crate::source::options::{SourceOptions, impl_source_options};
+use crate::source::{EventPosition, PositionMarks, ShopClock, open};
 
-/// After so long without a file a live source sends an empty batch.
+/// After this long without a file, a live source sends an empty batch.
 const IDLE: Duration = Duration::from_secs(1);
-/// Larger parts are not faster to write.
+/// The default size of a part. Writing larger parts is not faster.
 const PART_BYTES: usize = 256 << 10;
-/// 10000-01-01: later times have no place in RFC 3339.
+/// 10000-01-01: RFC 3339 cannot express later times.
 const END_OF_TIME_MICROS: i64 = 253_402_300_800_000_000;
 
 /// A [`Source`] of the CSV files of a [`Shop`](crate::Shop), as bytes.
 ///
-/// Its one split is `seed=N`, its offsets count rows and its records are the parts of files. It resumes after any of them, as
-/// long as the shop, the plan and all that is wrong with the files are the same.
+/// It has one split, `seed=N`, whose offset is the number of rows; its records are parts of files. It can resume after
+/// any part, provided that the shop, the rolling policy and the faults are the same.
 ///
-/// With a clock each file ends when its time is over, whether another row comes or not. Of [`events`](Self::events) copies of
-/// those that were sent before don't count, so there may be more rows.
+/// A live source ends each file at its time, even if no further row comes. [`events`](Self::events) does not count
+/// copies of events, so there may be more rows.
 ///
 /// ```
-/// use ecom_gen::{FilePlan, FilesSink, Pace, Shop, ShopFiles};
+/// use ecom_gen::{FilesSink, Pace, RollingPolicy, Shop, ShopFiles};
 /// use ecom_stream::SourceExt;
 /// use time::macros::datetime;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = tempfile::tempdir()?;
 /// let shop = Shop::builder(42, datetime!(2026-11-23 09:00 UTC)).products(500);
-/// let files = ShopFiles::new(shop).plan(FilePlan::default().every(None).max_rows(1_000));
+/// let files = ShopFiles::new(shop).rolling(RollingPolicy::default().every(None).max_rows(1_000));
 /// let summary = files.pace(Pace::AsFastAsPossible).events(2_500).to(FilesSink::new(dir.path())).run().await?;
 /// assert!(summary.counts.stored >= 2_500); // rows: some events are sent twice
 /// assert!(dir.path().join("events-000003.csv").exists());
@@ -56,51 +58,51 @@ const END_OF_TIME_MICROS: i64 = 253_402_300_800_000_000;
 #[derive(Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct ShopFiles {
-    settings: Settings,
-    plan: FilePlan,
+    options: SourceOptions,
+    policy: RollingPolicy,
     dirt: Dirt,
-    truth: bool,
+    with_manifest: bool,
     part_bytes: usize,
 }
 
-set_by_settings!(ShopFiles, name: "files");
+impl_source_options!(ShopFiles, name: "files");
 
 impl ShopFiles {
-    /// The files of `shop`, live, without an end.
+    /// A source of the files of `shop`, live and without an end.
     pub fn new(shop: ShopBuilder) -> Self {
         Self {
-            settings: Settings::new("files", shop),
-            plan: FilePlan::default(),
+            options: SourceOptions::new("files", shop),
+            policy: RollingPolicy::default(),
             dirt: Dirt::none(),
-            truth: false,
+            with_manifest: false,
             part_bytes: PART_BYTES,
         }
     }
 
-    /// How the rows are cut into files.
-    pub fn plan(mut self, plan: FilePlan) -> Self {
-        self.plan = plan;
+    /// Sets when a file ends and the next one begins.
+    pub fn rolling(mut self, policy: RollingPolicy) -> Self {
+        self.policy = policy;
         self
     }
 
-    /// What is wrong with the files, in place of nothing.
+    /// Sets the faults in the files. By default there are none.
     pub fn dirt(mut self, dirt: Dirt) -> Self {
         self.dirt = dirt;
         self
     }
 
-    /// Whether the truth about each file goes with it, which a [`FilesSink`](crate::FilesSink) puts down in a
-    /// [`Manifest`](crate::Manifest); not unless asked for. It takes 30 bytes of memory for each user who was seen.
+    /// Sets whether the source counts what is in each file, so that a [`FilesSink`](crate::FilesSink) writes a
+    /// [`Manifest`](crate::Manifest). It is off by default. It takes 30 bytes of memory for each user.
     ///
-    /// It counts on an ingest that refuses no time for its age. The default rules of
-    /// [`ecom-stream`](ecom_stream::Rules) refuse those before the year 2000 and more than a day ahead of the clock.
-    pub fn truth(mut self, truth: bool) -> Self {
-        self.truth = truth;
+    /// The manifest describes an ingest that accepts events of any age. The default [`Rules`](ecom_stream::Rules) of
+    /// `ecom-stream` reject events before the year 2000 and those more than a day in the future.
+    pub fn manifest(mut self, manifest: bool) -> Self {
+        self.with_manifest = manifest;
         self
     }
 
-    /// Hands a part of a file out when it has so many bytes, in place of 256 KiB; at least
-    /// 1 KiB. That changes nothing in the files.
+    /// Sets the size from which on a part of a file is handed out, at least 1 KiB. The default is 256 KiB. The content
+    /// of the files does not depend on it.
     pub fn part_bytes(mut self, bytes: usize) -> Self {
         self.part_bytes = bytes.max(1_024);
         self
@@ -110,24 +112,24 @@ impl ShopFiles {
 impl fmt::Debug for ShopFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShopFiles")
-            .field("name", &self.settings.name)
-            .field("shop", &self.settings.shop)
-            .field("plan", &self.plan)
+            .field("name", &self.options.name)
+            .field("shop", &self.options.shop)
+            .field("policy", &self.policy)
             .field("dirt", &self.dirt)
-            .field("pace", &self.settings.pace)
-            .field("events", &self.settings.events)
+            .field("pace", &self.options.pace)
+            .field("events", &self.options.events)
             .finish_non_exhaustive()
     }
 }
 
-/// Where a run goes on.
+/// Where a run resumes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Resume {
     #[serde(flatten)]
     progress: Progress,
-    /// The time of the shop.
+    /// The shop's time, in microseconds since the Unix epoch.
     at_us: i64,
-    /// See [`FilePlan::every_from`].
+    /// See [`RollingPolicy::every_from`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     every_from_us: Option<i64>,
 }
@@ -137,79 +139,80 @@ impl Source for ShopFiles {
     type Ack = ();
 
     fn describe(&self, topology: &mut Topology) {
-        self.settings.describe(topology);
+        self.options.describe(topology);
     }
 
     fn check(&self) -> Result<()> {
-        self.plan.check()?;
+        self.policy.check()?;
         self.dirt.check()?;
-        self.settings.shop.delivery.check()
+        self.options.shop.delivery.check()
     }
 
     fn open(self, from: Checkpoint) -> (impl BatchStream<FilePart>, ()) {
-        let split = self.settings.split();
+        let split = self.options.split();
         let stream = try_stream! {
-            let places = Places::of(&self.settings.shop).and(&(self.plan.identity(), &self.dirt, self.truth, self.part_bytes));
+            let file_options = (self.policy.identity(), &self.dirt, self.with_manifest, self.part_bytes);
+            let marks = PositionMarks::of(&self.options.shop).with(&file_options);
             let known = from.positions(std::slice::from_ref(&split)).await?;
-            let model = open(&self.settings.shop).await?;
-            let start_micros = micros(self.settings.shop.start);
+            let model = open(&self.options.shop).await?;
+            let start_micros = micros(self.options.shop.start);
             let resume = match known.first() {
-                None => Resume::at(model.slice_at(start_micros), start_micros, &self.plan),
-                Some(position) => places.read(position)?,
+                None => Resume::at(model.slice_at(start_micros), start_micros, &self.policy),
+                Some(position) => marks.decode(position)?,
             };
             let (parts, rows) = known.first().map_or((0, 0), |position| (position.record, position.offset));
             let every_from_us = resume.every_from_us;
-            let mut plan = self.plan.clone();
-            plan.set_every_from_micros(every_from_us);
-            let mut given = Given { split, parts, rows, every_from_us };
-            let rules = Rules {
+            let mut policy = self.policy.clone();
+            policy.set_every_from_micros(every_from_us);
+            let mut batches = BatchBuilder { split, parts, rows, every_from_us };
+            let settings = FileSettings {
                 model: model.clone(),
-                plan,
+                policy,
                 dirt: self.dirt,
-                truth: self.truth,
-                most_events: self.settings.events.unwrap_or(u64::MAX),
-                until: self.settings.until.map_or(END_OF_TIME_MICROS, micros).min(END_OF_TIME_MICROS),
+                with_manifest: self.with_manifest,
+                max_events: self.options.events.unwrap_or(u64::MAX),
+                until: self.options.until.map_or(END_OF_TIME_MICROS, micros).min(END_OF_TIME_MICROS),
                 part_bytes: self.part_bytes,
             };
-            let first = resume.progress.start.place;
-            let mut cutter = Cutter::new(rules, resume.progress.start);
-            let clock = Clock::start(self.settings.pace, self.settings.now.clone(), resume.at_us);
+            let first = resume.progress.start.first_row;
+            let mut roller = FileRoller::new(settings, resume.progress.start);
+            let clock = ShopClock::start(self.options.pace, self.options.now.clone(), resume.at_us);
             let encoder = Encoder { model: model.clone(), dirt: self.dirt };
-            let mut slices = pin!(slices(model.clone(), first.slice, start_micros, self.settings.workers, move |slice, moments| {
-                encoder.encode(slice, moments)
-            }));
+            let encode = move |slice, events| encoder.encode(slice, events);
+            let slices = slices(model.clone(), first.slice, start_micros, self.options.workers, encode);
+            let mut slices = pin!(slices);
             let mut last_sent = Instant::now();
             let mut at_us = resume.at_us;
-            while !cutter.has_ended() {
+            while !roller.has_ended() {
                 let Some(encoded) = slices.next().await.transpose()? else { break };
                 let slice = encoded.slice;
-                cutter.pass(slice * model.slice_micros, Place { slice, index: 0 });
+                roller.pass(slice * model.slice_micros, EventPosition { slice, index: 0 });
                 let mut index = if slice == first.slice { first.index } else { 0 };
                 loop {
-                    while let Some(piece) = cutter.pop() {
-                        if piece.progress.last <= resume.progress.last {
+                    while let Some(due_part) = roller.pop() {
+                        if due_part.progress.last <= resume.progress.last {
                             continue;
                         }
-                        while clock.micros() < piece.due {
-                            sleep(clock.wait(piece.due)).await;
+                        while clock.micros() < due_part.due {
+                            sleep(clock.wait(due_part.due)).await;
                             if last_sent.elapsed() >= IDLE {
                                 last_sent = Instant::now();
                                 yield Batch::default();
                             }
                         }
-                        at_us = piece.due;
+                        at_us = due_part.due;
                         last_sent = Instant::now();
-                        yield given.batch(piece, &places);
+                        yield batches.batch(due_part, &marks);
                     }
-                    if index >= encoded.len() || cutter.has_ended() {
+                    if index >= encoded.len() || roller.has_ended() {
                         break;
                     }
-                    cutter.push(Place { slice, index }, encoded.row(index));
+                    roller.push(EventPosition { slice, index }, encoded.row(index));
                     index += 1;
                 }
             }
-            let end = Resume { progress: cutter.progress(), at_us, every_from_us };
-            yield given.end(places.mark(end));
+            let end = Resume { progress: roller.progress(), at_us, every_from_us };
+            yield batches.end(marks.encode(end));
         };
         (stream, ())
     }
@@ -217,40 +220,40 @@ impl Source for ShopFiles {
 
 impl Resume {
     /// The start of the shop.
-    fn at(slice: i64, at_us: i64, plan: &FilePlan) -> Self {
-        let start = Start {
+    fn at(slice: i64, at_us: i64, policy: &RollingPolicy) -> Self {
+        let start = FileStart {
             file: 1,
-            place: Place { slice, index: 0 },
+            first_row: EventPosition { slice, index: 0 },
             events: 0,
             writes: 0,
-            lost: Lost::default(),
+            lost: LostOriginals::default(),
         };
         let last = PartNumber::default();
         let progress = Progress { start, last };
         Self {
             progress,
             at_us,
-            every_from_us: plan.every_from_micros(),
+            every_from_us: policy.every_from_micros(),
         }
     }
 }
 
-/// What was handed out by now.
-struct Given {
+/// Builds batches, and counts what they have handed out.
+struct BatchBuilder {
     split: Split,
     parts: u64,
     rows: u64,
     every_from_us: Option<i64>,
 }
 
-impl Given {
-    fn batch(&mut self, piece: Piece, places: &Places) -> Batch<FilePart> {
-        let Piece {
+impl BatchBuilder {
+    fn batch(&mut self, due_part: DuePart, marks: &PositionMarks) -> Batch<FilePart> {
+        let DuePart {
             due,
             part,
             times,
             progress,
-        } = piece;
+        } = due_part;
         let origin = Origin {
             split: self.split.clone(),
             record: self.parts + 1,
@@ -259,7 +262,7 @@ impl Given {
         };
         self.parts += 1;
         self.rows += part.rows;
-        let mark = places.mark(Resume {
+        let mark = marks.encode(Resume {
             progress,
             at_us: due,
             every_from_us: self.every_from_us,

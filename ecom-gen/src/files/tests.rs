@@ -1,3 +1,5 @@
+//! The files of a shop: reproducible, resumable, on time, and never overwritten.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -11,24 +13,26 @@ use time::macros::datetime;
 use tokio::time::Instant;
 
 use super::*;
-use crate::{Pace, Rate, Shop, ShopBuilder};
+use crate::rate::Rate;
+use crate::shop::{Shop, ShopBuilder};
+use crate::source::Pace;
 
 const START: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 
 fn shop() -> ShopBuilder {
-    // Quick to open: what is under way at the start has to be made.
+    // A low rate, so that the shop opens quickly.
     Shop::builder(5, START)
         .products(200)
         .rate(Rate::per_second(10.0).unwrap())
 }
 
-fn plan() -> FilePlan {
-    FilePlan::default().every(Duration::from_secs(10)..=Duration::from_secs(30))
+fn policy() -> RollingPolicy {
+    RollingPolicy::default().every(Duration::from_secs(10)..=Duration::from_secs(30))
 }
 
 fn fast(events: u64) -> ShopFiles {
     ShopFiles::new(shop())
-        .plan(plan())
+        .rolling(policy())
         .pace(Pace::AsFastAsPossible)
         .events(events)
 }
@@ -37,7 +41,7 @@ async fn write(files: ShopFiles, dir: &Path) -> Summary {
     files.to(FilesSink::new(dir)).run().await.unwrap()
 }
 
-/// What can be seen in the directory.
+/// The visible files of the directory.
 fn files(dir: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let named = entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path));
@@ -48,10 +52,10 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
-    let plan = plan().max_rows(450);
+async fn workers_part_size_and_end_change_no_byte() {
+    let policy = policy().max_rows(450);
     let whole = tempdir().unwrap();
-    let summary = write(fast(6_000).plan(plan.clone()), whole.path()).await;
+    let summary = write(fast(6_000).rolling(policy.clone()), whole.path()).await;
     let whole = files(whole.path());
     let rows: usize = whole.values().map(|text| text.lines().count() - 1).sum();
     assert_eq!(summary.counts.stored, rows as u64);
@@ -64,7 +68,10 @@ async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
 
     for (workers, part_bytes) in [(4, 256 << 10), (1, 1), (3, 10_000)] {
         let dir = tempdir().unwrap();
-        let files_of = fast(6_000).plan(plan.clone()).workers(workers).part_bytes(part_bytes);
+        let files_of = fast(6_000)
+            .rolling(policy.clone())
+            .workers(workers)
+            .part_bytes(part_bytes);
         write(files_of, dir.path()).await;
         assert!(files(dir.path()) == whole, "{workers} workers, {part_bytes}");
     }
@@ -73,7 +80,7 @@ async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
 
     let dir = tempdir().unwrap();
     let until = START + Duration::from_secs(60);
-    write(fast(6_000).plan(plan).until(until), dir.path()).await;
+    write(fast(6_000).rolling(policy).until(until), dir.path()).await;
     let cut = files(dir.path());
     assert!((2..7).contains(&cut.len()));
     let last = cut.values().last().unwrap().lines().last().unwrap();
@@ -81,15 +88,15 @@ async fn neither_workers_nor_parts_nor_cuts_change_a_byte() {
 }
 
 #[tokio::test]
-async fn a_run_goes_on_after_the_last_whole_file() {
-    let plan = plan().max_rows(150);
+async fn a_run_resumes_after_the_last_whole_file() {
+    let policy = policy().max_rows(150);
     let whole = tempdir().unwrap();
-    write(fast(1_500).plan(plan.clone()), whole.path()).await;
+    write(fast(1_500).rolling(policy.clone()), whole.path()).await;
     let dir = tempdir().unwrap();
     for commits in [0, 1, 2, 5, 1, 100] {
         let mut seen = 0;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let pipeline = fast(1_500).plan(plan.clone()).to(FilesSink::new(dir.path()));
+        let pipeline = fast(1_500).rolling(policy.clone()).to(FilesSink::new(dir.path()));
         let mut progress = pipeline.subscribe();
         let watched = tokio::spawn(async move {
             let _stop = stop;
@@ -104,16 +111,16 @@ async fn a_run_goes_on_after_the_last_whole_file() {
         watched.abort();
     }
     assert!(files(dir.path()) == files(whole.path()));
-    // Nothing is left.
-    assert_eq!(write(fast(1_500).plan(plan), dir.path()).await.counts.stored, 0);
+    // Nothing is left to write.
+    assert_eq!(write(fast(1_500).rolling(policy), dir.path()).await.counts.stored, 0);
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_is_compared() {
+async fn an_existing_file_is_compared() {
     let dir = tempdir().unwrap();
     write(fast(500), dir.path()).await;
     let whole = files(dir.path());
-    // As if it had crashed before the first commit, and the reader had taken one away since.
+    // As after a crash before the first commit, when a reader has removed one of the files.
     fs::remove_file(dir.path().join(".events.position.json")).unwrap();
     fs::remove_file(dir.path().join("events-000001.csv")).unwrap();
     write(fast(500), dir.path()).await;
@@ -128,15 +135,15 @@ async fn a_file_that_is_there_is_compared() {
         .await
         .unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Sink);
-    assert!(err.report().contains("events-000001.csv is there already"), "{err}");
+    assert!(err.report().contains("events-000001.csv already exists"), "{err}");
     assert!(files(dir.path()) == whole);
 }
 
 #[tokio::test]
-async fn another_plan_or_another_run_is_refused() {
+async fn another_policy_or_a_second_run_is_refused() {
     let dir = tempdir().unwrap();
     write(fast(500), dir.path()).await;
-    let other = fast(500).plan(FilePlan::default().max_rows(10));
+    let other = fast(500).rolling(RollingPolicy::default().max_rows(10));
     let err = other.to(FilesSink::new(dir.path())).run().await.unwrap_err();
     assert!(err.report().contains("was another shop"), "{}", err.report());
 
@@ -159,12 +166,12 @@ async fn another_plan_or_another_run_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn live_files_end_on_time_though_no_row_comes() {
+async fn live_files_end_on_time_without_further_rows() {
     let began = Instant::now();
     let clock = move || START + began.elapsed();
     let second = Duration::from_secs(1);
     let shop = shop().rate(Rate::per_second(0.02).unwrap());
-    let files_of = ShopFiles::new(shop).plan(FilePlan::default().every(second..=second));
+    let files_of = ShopFiles::new(shop).rolling(RollingPolicy::default().every(second..=second));
     let files_of = files_of.until(START + Duration::from_secs(1_800));
     let live = files_of.clone().clock(clock).inspect(move |batch: &Batch<FilePart>| {
         for record in &batch.records {

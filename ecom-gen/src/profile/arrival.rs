@@ -1,18 +1,22 @@
+//! The order in which events arrive.
+
 use serde::{Deserialize, Serialize};
 
 use super::events::{Events, SECOND, share};
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 
-/// In which order events come.
+/// The order in which events arrive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Arrival {
-    /// The share of events that come after one with a later time.
+    /// The share of events that arrive after an event with a later time.
     pub late_share: f64,
-    /// The share of events that happened in the same second as the one that came before.
+    /// The share of events that happened in the same second as the event that arrived before them.
     pub same_second_share: f64,
-    /// Seconds by which late events are behind the latest one that came before; `None` if none is late.
-    pub late_by_seconds: Option<Spread>,
+    /// By how many seconds late events are behind the latest event that arrived before them; `None` if no event is
+    /// late.
+    pub late_by_seconds: Option<SummaryStatistics>,
 }
 
 impl Arrival {
@@ -33,22 +37,22 @@ impl Arrival {
         Self {
             late_share: share(delays.len(), events.rows.len()),
             same_second_share: share(same_second, events.rows.len().saturating_sub(1)),
-            late_by_seconds: Spread::of(&mut delays),
+            late_by_seconds: SummaryStatistics::of(&mut delays),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
-    fn late_is_what_comes_after_something_later() {
-        let mut events: Vec<Seen<'_>> = [0, 60, 30, 50, 61].map(|second| view(second, "u", "s", "p")).to_vec();
+    fn an_event_after_a_later_one_is_late() {
+        let mut events: Vec<EventRef<'_>> = [0, 60, 30, 50, 61].map(|second| view(second, "u", "s", "p")).to_vec();
         events.insert(
             1,
-            Seen {
+            EventRef {
                 micros: events[0].micros + 999_999,
                 ..events[0]
             },
@@ -60,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn in_order() {
+    fn events_in_order_are_not_late() {
         let arrival = measure([view(0, "u", "s", "p"), view(5, "u", "s", "p")]).arrival;
         assert_eq!((arrival.late_share, arrival.late_by_seconds), (0.0, None));
     }

@@ -1,3 +1,5 @@
+//! The brands and categories of a shop.
+
 use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -7,40 +9,43 @@ use super::events::{Events, NONE, share};
 use super::prices;
 use super::statistics::{LogNormal, Moments};
 
-/// How many brands are listed.
+/// The number of brands that are listed.
 const BRANDS: usize = 20;
-/// A category that fewer users went to is not listed, so that a profile tells nothing of a single one.
-const FEWEST_USERS: usize = 10;
-/// So many products tell what a category's prices are like.
-const FEWEST_PRICES: usize = 20;
+/// A category with fewer users is not listed, so that a profile reveals nothing about a single user.
+const MIN_USERS: usize = 10;
+/// The number of products that is needed for a fit of a category's prices.
+const MIN_PRICES: usize = 20;
 
 /// Brands and categories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Assortment {
-    /// How many brands there are.
+    /// The number of brands.
     pub brands: u64,
     /// The shares of events of the 20 most frequent brands, without their names.
     pub brand_shares: Vec<f64>,
-    /// The parts of the categories before the first dot, the most frequent first.
+    /// The top levels of the categories, that is the text before the first dot, beginning with the most frequent.
     pub top_levels: Vec<Category>,
-    /// The categories, the most frequent first.
+    /// The categories, beginning with the most frequent.
     pub categories: Vec<Category>,
-    /// The standard deviation of mu over the top levels; `None` if fewer than two have 20 products.
+    /// The standard deviation of the `mu` of prices over the top levels; `None` if fewer than two of them have 20
+    /// products.
     pub mu_spread: Option<f64>,
 }
 
-/// A category that at least 10 users went to.
+/// A category that at least 10 users visited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Category {
-    /// What it is called.
+    /// The name of the category.
     pub name: String,
-    /// Its share of the events.
+    /// Its share of all events.
     pub share: f64,
-    /// How many products were seen of it.
+    /// The number of its products in the events.
     pub products: u64,
-    /// The lognormal fitted to their prices; `None` for fewer than 20.
+    /// The lognormal distribution fitted to their prices; `None` for fewer than 20 products.
     pub price: Option<LogNormal>,
 }
 
@@ -74,7 +79,7 @@ fn brands(events: &Events) -> (u64, Vec<f64>) {
     (counts.len() as u64, shares.collect())
 }
 
-/// The categories when the one with number `n` is called `names[n]`.
+/// The categories, if the category with number `n` is called `names[n]`.
 fn categories(events: &Events, names: &[&str]) -> Vec<Category> {
     #[derive(Default)]
     struct Found {
@@ -96,14 +101,14 @@ fn categories(events: &Events, names: &[&str]) -> Vec<Category> {
     for row in events.rows.iter().filter(|row| row.category != NONE) {
         let (_, found) = &mut found[number_of[row.category as usize]];
         found.events += 1;
-        if found.users.len() < FEWEST_USERS {
+        if found.users.len() < MIN_USERS {
             found.users.insert(row.user);
         }
         found.products.insert(row.product);
     }
     let prices = prices::of_products(events);
     let mut listed = BTreeMap::new();
-    for (name, found) in found.into_iter().filter(|(_, found)| found.users.len() >= FEWEST_USERS) {
+    for (name, found) in found.into_iter().filter(|(_, found)| found.users.len() >= MIN_USERS) {
         let prices: Vec<f64> = found
             .products
             .iter()
@@ -113,7 +118,7 @@ fn categories(events: &Events, names: &[&str]) -> Vec<Category> {
             name: name.to_owned(),
             share: share(found.events, events.rows.len()),
             products: found.products.len() as u64,
-            price: LogNormal::of(&prices).filter(|_| prices.len() >= FEWEST_PRICES),
+            price: LogNormal::of(&prices).filter(|_| prices.len() >= MIN_PRICES),
         };
         listed.insert((std::cmp::Reverse(found.events), name), category);
     }
@@ -122,38 +127,38 @@ fn categories(events: &Events, names: &[&str]) -> Vec<Category> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn categories_by_hand() {
         let names: Vec<String> = (0..40).map(|number: u32| number.to_string()).collect();
         let mut events = Vec::new();
         for (number, name) in (0..).zip(&names) {
-            // Shoes of 10 and 20, hats of 100 and 200, each by a user of its own.
+            // Shoes at 10 and 20, hats at 100 and 200, each viewed by a different user.
             let (category, cents) = match number {
                 0..10 => ("shoes.boots", 1_000),
                 10..20 => ("shoes", 2_000),
                 20..30 => ("hats.caps", 10_000),
                 _ => ("hats.bowlers", 20_000),
             };
-            let seen = Seen {
+            let seen = EventRef {
                 category: Some(category),
                 cents: Some(cents),
                 ..view(number, name, name, name)
             };
             events.extend([
-                Seen {
+                EventRef {
                     brand: Some("acme"),
                     ..seen
                 },
-                Seen {
+                EventRef {
                     micros: seen.micros + 1,
                     ..seen
                 },
             ]);
         }
-        events.extend((0..20).map(|second| Seen {
+        events.extend((0..20).map(|second| EventRef {
             category: Some("rare"),
             ..view(second, "9", "9", "9")
         }));
@@ -179,7 +184,7 @@ mod tests {
         assert_eq!(tops, [("hats", 20), ("shoes", 20)]);
         let mu = |top: usize| assortment.top_levels[top].price.unwrap().mu;
         assert!((mu(1) - 200.0_f64.ln() / 2.0).abs() < 1e-12);
-        // Ten times as dear: half of ln 10 either side of the mean, with n - 1.
+        // Ten times as expensive: half of ln 10 on either side of the mean, with n - 1.
         assert!((assortment.mu_spread.unwrap() - 10.0_f64.ln() / 2.0_f64.sqrt()).abs() < 1e-12);
     }
 }

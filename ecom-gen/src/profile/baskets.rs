@@ -1,3 +1,5 @@
+//! Purchases grouped into orders.
+
 use std::ops::Range;
 
 use ecom_stream::EventType;
@@ -5,26 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{Events, Row};
 
-/// Which purchases are one order.
+/// How purchases are grouped into orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OrderIs {
-    /// Those of one session at one instant.
+#[non_exhaustive]
+pub enum OrderGrouping {
+    /// Purchases of one session at the same instant are one order.
     Instant,
-    /// Those of one session: of most sessions with several purchases no two are at one instant.
+    /// All purchases of a session are one order. This applies if most sessions with several purchases have no two at
+    /// the same instant.
     Session,
 }
 
-/// The purchases, by order.
+/// The purchases, grouped into orders.
 #[derive(Debug)]
 pub(super) struct Baskets {
-    pub(super) order_is: OrderIs,
-    /// By user, and then by time.
+    pub(super) order_is: OrderGrouping,
+    /// The orders, by user and then by time.
     pub(super) orders: Vec<Order>,
     lines: Vec<Row>,
 }
 
-/// One order.
+/// An order.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
     pub(super) user: u32,
@@ -38,7 +42,7 @@ impl Baskets {
         lines.sort_by_key(|line| (line.session, line.micros));
         let order_is = order_is(&lines);
         let is_same =
-            |a: &Row, b: &Row| a.session == b.session && (order_is == OrderIs::Session || a.micros == b.micros);
+            |a: &Row, b: &Row| a.session == b.session && (order_is == OrderGrouping::Session || a.micros == b.micros);
         let mut orders = Vec::new();
         let mut start = 0;
         for order in lines.chunk_by(is_same) {
@@ -62,13 +66,13 @@ impl Baskets {
         &self.lines[order.lines.clone()]
     }
 
-    /// The orders of each user who bought.
+    /// The orders of each customer.
     pub(super) fn by_user(&self) -> impl Iterator<Item = &[Order]> {
         self.orders.chunk_by(|a, b| a.user == b.user)
     }
 }
 
-fn order_is(lines: &[Row]) -> OrderIs {
+fn order_is(lines: &[Row]) -> OrderGrouping {
     let (mut several, mut shared) = (0, 0);
     for session in lines
         .chunk_by(|a, b| a.session == b.session)
@@ -78,18 +82,18 @@ fn order_is(lines: &[Row]) -> OrderIs {
         shared += usize::from(session.windows(2).any(|pair| pair[0].micros == pair[1].micros));
     }
     match shared * 2 < several {
-        true => OrderIs::Session,
-        false => OrderIs::Instant,
+        true => OrderGrouping::Session,
+        false => OrderGrouping::Instant,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::OrderIs;
-    use crate::profile::by_hand::{measure, purchase};
+    use super::*;
+    use crate::profile::fixtures::{measure, purchase};
 
     #[test]
-    fn an_order_is_what_is_bought_at_once() {
+    fn purchases_at_one_instant_are_an_order() {
         let orders = measure([
             purchase(0, "u", "s", "a"),
             purchase(0, "u", "s", "b"),
@@ -97,11 +101,11 @@ mod tests {
             purchase(0, "v", "t", "a"),
         ])
         .orders;
-        assert_eq!((orders.order_is, orders.count), (OrderIs::Instant, 3));
+        assert_eq!((orders.order_is, orders.count), (OrderGrouping::Instant, 3));
     }
 
     #[test]
-    fn where_nothing_is_it_is_what_a_session_buys() {
+    fn without_common_instants_a_session_is_an_order() {
         let orders = measure([
             purchase(0, "u", "s", "a"),
             purchase(1, "u", "s", "b"),
@@ -109,6 +113,6 @@ mod tests {
             purchase(0, "v", "t", "a"),
         ])
         .orders;
-        assert_eq!((orders.order_is, orders.count), (OrderIs::Session, 2));
+        assert_eq!((orders.order_is, orders.count), (OrderGrouping::Session, 2));
     }
 }

@@ -1,20 +1,23 @@
+//! Which product a session views next.
+
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::{NONE, share};
 use super::groups::Groups;
 
-/// Where a session goes from a product.
+/// Which product a session views next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Browsing {
-    /// Of two events in a row: the share that is about one product.
+    /// The share of consecutive events that are about the same product.
     pub same_product: Option<f64>,
-    /// Of two views in a row: the share that is of one product.
+    /// The share of consecutive views that are of the same product.
     pub same_product_views: Option<f64>,
-    /// Of two events in a row that have a category: the share in the same one.
+    /// The share of consecutive events that are in the same category, among those where both have a category.
     pub same_category: Option<f64>,
-    /// Of the events after the first of a session: the share about a product that came before in it.
+    /// The share of events, after the first of a session, about a product that occurred earlier in the session.
     pub revisit: Option<f64>,
 }
 
@@ -38,7 +41,7 @@ impl Browsing {
             products.extend(session.iter().map(|row| row.product));
             products.sort_unstable();
             products.dedup();
-            // Each product is new once, the first event's among them.
+            // Each product is new once; the first event is always about a new one.
             later.part += session.len() - products.len();
             later.whole += session.len() - 1;
         }
@@ -70,11 +73,11 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
-    fn steps_by_hand() {
+    fn consecutive_events_are_compared() {
         // In a session: boot, boot, sock, boot. The other one has a single event.
         let steps = ["boot", "boot", "sock", "boot"];
         let mut events: Vec<_> = (0..)
@@ -90,8 +93,8 @@ mod tests {
         );
         assert_eq!(browsing.same_category, Some(1.0 / 3.0));
 
-        // Nothing is known of the steps to an event without a category and from it.
-        events[2] = Seen {
+        // Pairs with an event that has no category are left out.
+        events[2] = EventRef {
             category: None,
             ..events[2]
         };
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn single_events_go_nowhere() {
+    fn single_events_have_no_next_product() {
         let browsing = measure([view(0, "u", "s", "p")]).browsing;
         assert_eq!(
             (browsing.same_product, browsing.same_category, browsing.revisit),

@@ -1,3 +1,5 @@
+//! How many carts are bought.
+
 use ecom_stream::EventType;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -5,23 +7,24 @@ use serde::{Deserialize, Serialize};
 use super::events::{Events, NONE, share};
 use super::groups::Groups;
 
-/// From when to when, by the clocks of the shop, carts are of the day and of the night.
+/// The hours of the day and of the night, in the shop's time zone.
 pub(crate) const DAY: std::ops::Range<usize> = 9..18;
 pub(crate) const NIGHT: std::ops::Range<usize> = 0..6;
 
-/// What becomes of carts. A user who puts something of a category into the cart is counted once, at the first time.
+/// How many carts are bought. A user who adds products of a category is counted once per category, at the first time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Carts {
-    /// How many pairs there are of a user and a category in which something was put into the cart.
+    /// The number of pairs of a user and a category in which a product was added to the cart.
     pub count: u64,
-    /// The share of them that bought in that category at that time or later.
+    /// The share of these pairs that bought a product of the category at that time or later.
     pub bought_share: Option<f64>,
-    /// The same by the hour of the cart.
+    /// The same share by the hour of the cart.
     pub bought_share_by_hour: [Option<f64>; 24],
-    /// The same for carts from 9 to 18 o'clock, over that for carts from 0 to 6.
+    /// The same share for carts from 9 to 18 o'clock, divided by that for carts from 0 to 6 o'clock.
     pub day_to_night: Option<f64>,
-    /// The share of purchases in whose session nothing was put into the cart.
+    /// The share of purchases in whose session no product was added to the cart.
     pub purchases_without_cart: Option<f64>,
 }
 
@@ -43,7 +46,7 @@ impl Carts {
     }
 }
 
-/// Of each hour: how many users and categories, and how many of them bought.
+/// For each hour, the number of pairs of a user and a category, and how many of them bought.
 fn by_hour(events: &Events) -> ([usize; 24], [usize; 24]) {
     let key = |user, category| u64::from(user) << 32 | u64::from(category);
     let mut first_cart: FxHashMap<u64, i64> = FxHashMap::default();
@@ -62,7 +65,7 @@ fn by_hour(events: &Events) -> ([usize; 24], [usize; 24]) {
             && micros <= row.micros
         {
             bought[events.hour(micros)] += 1;
-            // Counted once.
+            // Each pair is counted once.
             first_cart.remove(&key);
         }
     }
@@ -84,12 +87,12 @@ fn without_cart(by_session: &Groups<'_>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{HOUR, cart, measure, purchase};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{HOUR, cart, measure, purchase};
 
     #[test]
-    fn carts_are_bought_later_in_their_category() {
-        let of = |category, seen| Seen {
+    fn a_later_purchase_in_the_category_counts() {
+        let of = |category, seen| EventRef {
             category: Some(category),
             ..seen
         };
@@ -104,7 +107,7 @@ mod tests {
             of("hats", cart(10 * HOUR, "bob", "s3", "cap")),
             of("hats", purchase(11 * HOUR, "bob", "s3", "cap")),
             // Of no category.
-            Seen {
+            EventRef {
                 category: None,
                 ..cart(0, "bob", "s3", "pin")
             },

@@ -1,31 +1,39 @@
+//! The distribution of events over hours, weekdays and days.
+
 use serde::{Deserialize, Serialize};
 
-use super::Sample;
 use super::events::Events;
-use crate::moment::{DAY_MICROS, HOUR_MICROS};
+use super::sample_length::SampleLength;
+use crate::micros::{DAY_MICROS, HOUR_MICROS};
 
-/// Hours, weekdays and days, by the clocks of the shop. Each hour and weekday counts as often as the sample has it, so
-/// that one that begins on a Monday and ends on a Tuesday has no more of Mondays.
+/// The distribution of events over hours, weekdays and days, in the shop's time zone. Shares are corrected for how
+/// often the sample covers an hour or weekday, so that a sample from Monday to Tuesday of the next week does not count
+/// Mondays twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Clock {
-    /// The time zone of the clocks.
+    /// The time zone.
     pub zone: String,
-    /// The share of each hour, from 0 to 23; `None` for less than a day.
+    /// The share of events in each hour, from 0 to 23; `None` for a sample of less than a day.
     pub hours: Option<[f64; 24]>,
-    /// The busiest hour over the quietest.
+    /// The busiest hour divided by the quietest.
     pub peak_to_trough: Option<f64>,
-    /// The share of each weekday, from Monday to Sunday; `None` for less than a week.
+    /// The share of events on each weekday, from Monday to Sunday; `None` for a sample of less than a week.
     pub weekdays: Option<[f64; 7]>,
-    /// The busiest weekday over the quietest.
+    /// The busiest weekday divided by the quietest.
     pub busiest_to_quietest: Option<f64>,
-    /// The busiest day over the middle one, of at least a week of days from the first event on.
+    /// The busiest day divided by the median day; `None` for a sample of less than a week. Days are counted from the
+    /// first event on.
     pub busiest_to_median_day: Option<f64>,
 }
 
 impl Clock {
     pub(super) fn of(events: &Events) -> Self {
-        let (has_day, has_week) = (Sample::Day.fits(events.days()), Sample::Week.fits(events.days()));
+        let (has_day, has_week) = (
+            SampleLength::Day.is_reached_by(events.days()),
+            SampleLength::Week.is_reached_by(events.days()),
+        );
         let hours = has_day.then(|| rates(events, HOUR_MICROS, 0)).flatten();
         // 1970 began on a Thursday.
         let weekdays = has_week.then(|| rates(events, DAY_MICROS, 3)).flatten();
@@ -40,7 +48,7 @@ impl Clock {
     }
 }
 
-/// How busy each of `N` slots is that are `length` long and come round and round, adding up to 1.
+/// The relative rate of events in each of `N` recurring slots of this length; the rates add up to 1.
 fn rates<const N: usize>(events: &Events, length: i64, ahead: i64) -> Option<[f64; N]> {
     let slot = |micros: i64| (events.local(micros).div_euclid(length) + ahead).rem_euclid(N as i64) as usize;
     let mut counts = [0_u64; N];
@@ -59,7 +67,7 @@ fn rates<const N: usize>(events: &Events, length: i64, ahead: i64) -> Option<[f6
     (total > 0.0).then(|| rates.map(|rate| rate / total))
 }
 
-/// The largest over the smallest; `None` if that is 0.
+/// The largest value divided by the smallest; `None` if the smallest is 0.
 fn ratio(shares: &[f64]) -> Option<f64> {
     let most = shares.iter().copied().fold(0.0, f64::max);
     let least = shares.iter().copied().fold(f64::INFINITY, f64::min);
@@ -80,11 +88,11 @@ fn busiest_to_median(events: &Events) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{self, measure, view};
-    use crate::profile::{Measure, MeasureOptions};
+    use crate::profile::fixtures::{self, measure, view};
+    use crate::profile::measure::{Measure, MeasureOptions};
 
     #[test]
-    fn hours_and_weekdays_count_as_often_as_they_are_covered() {
+    fn shares_are_corrected_for_coverage() {
         // Eight days from a Monday on, one event each half hour, twice as many from 12 to 13 and on Sundays.
         let mut events = Vec::new();
         for half_hour in 0..8 * 48_i64 {
@@ -99,7 +107,7 @@ mod tests {
         let (hours, weekdays) = (clock.hours.unwrap(), clock.weekdays.unwrap());
         assert!((hours[12] / hours[11] - 2.0).abs() < 1e-9 && (hours.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         assert!((weekdays[6] / weekdays[1] - 2.0).abs() < 1e-9);
-        // Two Mondays are no more than one.
+        // Two Mondays have the same share as one.
         assert!((weekdays[0] / weekdays[1] - 1.0).abs() < 0.03, "{weekdays:?}");
         assert_eq!(clock.busiest_to_median_day, Some(2.0));
 
@@ -117,11 +125,11 @@ mod tests {
 
     #[test]
     fn short_samples_have_no_hours_or_weekdays() {
-        let clock = |days| measure([view(0, "u", "s", "p"), view(days * by_hand::DAY, "u", "s", "p")]).clock;
+        let clock = |days| measure([view(0, "u", "s", "p"), view(days * fixtures::DAY, "u", "s", "p")]).clock;
         assert_eq!((clock(0).hours, clock(0).peak_to_trough), (None, None));
         assert!(clock(2).hours.is_some());
         assert_eq!((clock(2).weekdays, clock(2).busiest_to_median_day), (None, None));
-        // Most hours have no event.
+        // Most hours have no event, so there is no ratio.
         assert_eq!(clock(2).peak_to_trough, None);
     }
 }

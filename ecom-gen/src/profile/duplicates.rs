@@ -1,6 +1,8 @@
+//! Finds duplicates by id and by content.
+
 use super::events::Row;
 
-/// What tells an event from another, and where it stands.
+/// Identifies an event, and its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fingerprint {
     pub(super) id: u64,
@@ -8,17 +10,17 @@ pub(super) struct Fingerprint {
     pub(super) index: u32,
 }
 
-/// Events that came more than once.
+/// The number of events that came more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Repeats {
-    /// The same in everything as one that came before.
+    /// Events that are equal to an earlier one.
     pub(super) exact: usize,
-    /// With the identifier of one that came before, and other content.
+    /// Events that have the id of an earlier one, but other content.
     pub(super) of_id: usize,
 }
 
 impl Fingerprint {
-    /// Keeps the first of rows that are the same.
+    /// Removes rows that are equal to an earlier row.
     pub(super) fn drop_duplicates(mut fingerprints: Vec<Self>, rows: &mut Vec<Row>) -> Repeats {
         fingerprints.sort_unstable();
         let mut duplicates = Vec::new();
@@ -50,28 +52,28 @@ impl Fingerprint {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, view};
 
-    fn with_id(event_id: u128, seen: Seen<'_>) -> Seen<'_> {
-        Seen {
+    fn with_id(event_id: u128, seen: EventRef<'_>) -> EventRef<'_> {
+        EventRef {
             event_id: Some(event_id),
             ..seen
         }
     }
 
     #[test]
-    fn only_the_same_in_everything_is_dropped() {
+    fn only_exact_duplicates_are_removed() {
         let event = with_id(1, view(0, "u", "s", "p"));
         let profile = measure([
             event,
             with_id(2, view(0, "u", "s", "p")),
-            Seen {
+            EventRef {
                 cents: Some(1),
                 ..event
             },
             event,
-            Seen {
+            EventRef {
                 micros: event.micros + 1,
                 ..event
             },
@@ -85,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_them_stays() {
+    fn the_first_of_equal_rows_stays() {
         let [early, late] = [0, 9].map(|seconds| view(seconds, "u", "s", "p"));
         let arrival = measure([early, late, early]).arrival;
         assert_eq!(arrival.late_share, 0.0);
     }
 
     #[test]
-    fn without_identifiers_the_rest_tells() {
+    fn without_ids_the_content_is_compared() {
         let profile = measure([view(0, "u", "s", "p"), view(0, "u", "s", "p"), view(0, "u", "s", "q")]);
         assert_eq!((profile.volume.events, profile.flaws.duplicate_share), (2, 1.0 / 3.0));
         assert_eq!(profile.flaws.repeated_id_share, 0.0);

@@ -1,25 +1,48 @@
+//! The errors of measuring and of reading profiles.
+
 use std::error::Error as StdError;
 use std::path::Path;
 
 use ecom_stream::{Error, ErrorKind};
 
-use super::Profile;
-
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why files could not be measured, or a profile not be read, and what to do next.
+/// An error while measuring files or reading a profile. Its message says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[error("{message} ({hint})")]
 pub struct ProfileError {
+    kind: ProfileErrorKind,
     message: String,
     hint: &'static str,
     #[source]
     cause: Option<Cause>,
 }
 
+/// The kind of a [`ProfileError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProfileErrorKind {
+    /// The text is not a profile.
+    NotAProfile,
+    /// The profile has another version of the format.
+    UnsupportedVersion,
+    /// The directory contains no file of events.
+    NoFiles,
+    /// A file lacks a required column.
+    MissingColumn,
+    /// A directory or a file cannot be read.
+    Unreadable,
+}
+
 impl ProfileError {
-    fn new(message: String, hint: &'static str) -> Self {
+    /// The kind of the error.
+    pub fn kind(&self) -> ProfileErrorKind {
+        self.kind
+    }
+
+    fn new(kind: ProfileErrorKind, message: String, hint: &'static str) -> Self {
         Self {
+            kind,
             message,
             hint,
             cause: None,
@@ -33,28 +56,31 @@ impl ProfileError {
 
     pub(super) fn json(cause: serde_json::Error) -> Self {
         Self::new(
-            "this is no profile".to_owned(),
-            "make one from files of events with `ecom-gen profile`",
+            ProfileErrorKind::NotAProfile,
+            "this is not a profile".to_owned(),
+            "create one from files of events with `ecom-gen profile DIR --json`",
         )
         .caused_by(cause)
     }
 
-    pub(super) fn version(version: u32) -> Self {
+    pub(super) fn version(version: u32, supported: u32) -> Self {
         Self::new(
+            ProfileErrorKind::UnsupportedVersion,
             format!(
-                "the profile has version {version} of the format, and version {} is read here",
-                Profile::VERSION
+                "the profile has version {version} of the format, but this program reads version {}",
+                supported
             ),
-            match version < Profile::VERSION {
+            match version < supported {
                 true => "measure the files again: ecom-gen profile DIR --json > PROFILE",
-                false => "a newer ecom-gen wrote it, and reads it",
+                false => "it was written by a newer ecom-gen: use that one",
             },
         )
     }
 
     pub(super) fn directory(dir: &Path, cause: std::io::Error) -> Self {
         Self::new(
-            format!("can't list {}", dir.display()),
+            ProfileErrorKind::Unreadable,
+            format!("cannot list {}", dir.display()),
             "give a directory of CSV files that this user may read",
         )
         .caused_by(cause)
@@ -62,31 +88,35 @@ impl ProfileError {
 
     pub(super) fn no_files(dir: &Path) -> Self {
         Self::new(
-            format!("there is no file of events in {}", dir.display()),
-            "their names end in .csv and don't begin with a dot",
+            ProfileErrorKind::NoFiles,
+            format!("{} contains no file of events", dir.display()),
+            "file names must end in .csv and must not begin with a dot",
         )
     }
 
     pub(super) fn open(file: &Path, cause: std::io::Error) -> Self {
         Self::new(
-            format!("can't open {}", file.display()),
-            "make it readable, or move it away",
+            ProfileErrorKind::Unreadable,
+            format!("cannot open {}", file.display()),
+            "make it readable, or move it to another directory",
         )
         .caused_by(cause)
     }
 
     pub(super) fn column(file: &Path, column: &str) -> Self {
         Self::new(
+            ProfileErrorKind::MissingColumn,
             format!("{} has no column {column} in its header", file.display()),
-            "name the columns as those of events are, with commas between, or move the file away",
+            "name the columns like those of `ecom-gen`, separated by commas, or move the file to another directory",
         )
     }
 
-    /// `records` were read before.
+    /// The file could not be read after this number of records.
     pub(super) fn record(file: &Path, records: u64, cause: csv::Error) -> Self {
         Self::new(
-            format!("can't read {} after record {records}", file.display()),
-            "see whether its disk is well, or move the file away",
+            ProfileErrorKind::Unreadable,
+            format!("cannot read {} after record {records}", file.display()),
+            "check the disk, or move the file to another directory",
         )
         .caused_by(cause)
     }
@@ -112,7 +142,7 @@ mod tests {
         let err = Error::from(ProfileError::open(Path::new("a.csv"), cause));
         assert_eq!(
             err.report(),
-            "can't open a.csv: it is gone (make it readable, or move it away)"
+            "cannot open a.csv: it is gone (make it readable, or move it to another directory)"
         );
     }
 }

@@ -1,17 +1,19 @@
+//! All measured events, in a compact form.
+
 use ecom_stream::EventType;
 
-use crate::calendar::Zone;
-use crate::moment::{DAY_MICROS, HOUR_MICROS};
+use crate::micros::{DAY_MICROS, HOUR_MICROS};
+use crate::zone::Zone;
 
 pub(super) const SECOND: i64 = 1_000_000;
-/// Months are of 30 days, from the first event on.
+/// A month has 30 days, counted from the first event on.
 pub(super) const MONTH: i64 = 30 * DAY_MICROS;
 
-/// One event, with numbers in place of its texts.
+/// An event with numbers in place of texts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) micros: i64,
-    /// Below 0 if there is none.
+    /// The price in cents; negative if there is none.
     pub(super) cents: i64,
     pub(super) user: u32,
     pub(super) session: u32,
@@ -24,7 +26,7 @@ pub(super) struct Row {
     pub(super) event_type: EventType,
 }
 
-/// In place of the number of an absent text.
+/// The number of a text that is absent.
 pub(super) const NONE: u32 = u32::MAX;
 
 impl Row {
@@ -33,7 +35,7 @@ impl Row {
     }
 }
 
-/// Everything that was seen, in the order in which it came, without duplicates.
+/// All measured events in the order of their arrival, without exact duplicates.
 #[derive(Debug)]
 pub(super) struct Events {
     pub(super) rows: Vec<Row>,
@@ -52,33 +54,33 @@ impl Events {
         self.rows.iter().filter(move |row| row.is(event_type))
     }
 
-    /// Days from the first event to the last.
+    /// The days from the first event to the last.
     pub(super) fn days(&self) -> f64 {
         (self.last - self.first) as f64 / DAY_MICROS as f64
     }
 
-    /// The time by the clocks of the shop.
+    /// The local time in the shop's time zone.
     pub(super) fn local(&self, micros: i64) -> i64 {
         micros + self.zone.offset_seconds(micros) * SECOND
     }
 
-    /// From 0 to 23, by the clocks of the shop.
+    /// The hour of the local time, from 0 to 23.
     pub(super) fn hour(&self, micros: i64) -> usize {
         self.local(micros).div_euclid(HOUR_MICROS).rem_euclid(24) as usize
     }
 
-    /// In which month since the first event.
+    /// The month of a time; the first event is in month 0.
     pub(super) fn month(&self, micros: i64) -> usize {
         ((micros - self.first) / MONTH) as usize
     }
 
-    /// How many months are whole: the events reach into their last day.
+    /// The number of complete months: those whose last day has an event.
     pub(super) fn whole_months(&self) -> usize {
         ((self.last - self.first + DAY_MICROS) / MONTH) as usize
     }
 }
 
-/// A part of a whole, 0 if there is no whole.
+/// `part` divided by `whole`, or 0 if `whole` is 0.
 pub(super) fn share(part: usize, whole: usize) -> f64 {
     match whole {
         0 => 0.0,

@@ -1,16 +1,19 @@
+//! Missing values, duplicates, and rows that cannot be used.
+
 use serde::{Deserialize, Serialize};
 
 use super::duplicates::Repeats;
 use super::events::{Events, NONE, share};
 
-/// What is absent, doubled or can't be used. Shares are of the events without exact duplicates where nothing else is said.
+/// Missing values, duplicates, and rows that cannot be used. Unless stated otherwise, shares are of the events without
+/// exact duplicates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Flaws {
-    /// Of all rows that are events: the share of those that are the same in everything as one before. Nothing else in the
-    /// profile counts them.
+    /// The share of exact duplicates among all events. The rest of the profile leaves them out.
     pub duplicate_share: f64,
-    /// The share of events that have the identifier of another one.
+    /// The share of events that have the id of another event.
     pub repeated_id_share: f64,
     /// The share of events without a brand.
     pub missing_brand_share: f64,
@@ -20,9 +23,9 @@ pub struct Flaws {
     pub sometimes_missing_category_share: f64,
     /// The share of events with a price of 0.
     pub zero_price_share: f64,
-    /// How many rows are no events.
+    /// The number of rows that are not events.
     pub unusable_rows: u64,
-    /// How many files can't be used.
+    /// The number of files that cannot be used.
     pub unusable_files: u64,
 }
 
@@ -55,26 +58,26 @@ impl Flaws {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
-    fn flaws_by_hand() {
-        let branded = Seen {
+    fn flaws_are_counted() {
+        let branded = EventRef {
             brand: Some("acme"),
             ..view(0, "u", "s", "p")
         };
         let flaws = measure([
             branded,
-            Seen {
+            EventRef {
                 category: None,
                 ..view(1, "u", "s", "p")
             },
-            Seen {
+            EventRef {
                 cents: Some(0),
                 ..view(2, "u", "s", "q")
             },
-            Seen {
+            EventRef {
                 cents: None,
                 ..view(3, "u", "s", "q")
             },

@@ -1,18 +1,21 @@
+//! The time between two events of a session.
+
 use serde::{Deserialize, Serialize};
 
 use super::events::{SECOND, share};
 use super::groups::Groups;
-use super::statistics::{LogNormal, Spread};
+use super::statistics::{LogNormal, SummaryStatistics};
 
-/// The time between two events of a session.
+/// The time between two consecutive events of a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Gaps {
-    /// The share of pairs at one instant: mostly the lines of one order. They are left out below.
+    /// The share of pairs at the same instant: mostly the lines of one order. The other values leave them out.
     pub zero_share: f64,
-    /// Seconds.
-    pub seconds: Option<Spread>,
-    /// The lognormal fitted to the seconds.
+    /// The distribution of the seconds.
+    pub seconds: Option<SummaryStatistics>,
+    /// The lognormal distribution fitted to the seconds.
     pub log: Option<LogNormal>,
 }
 
@@ -29,14 +32,14 @@ impl Gaps {
         Self {
             zero_share: share(zero, zero + seconds.len()),
             log: LogNormal::of(&seconds),
-            seconds: Spread::of(&mut seconds),
+            seconds: SummaryStatistics::of(&mut seconds),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{measure, purchase, small_shop, view};
+    use crate::profile::fixtures::{measure, purchase, small_shop, view};
 
     #[test]
     fn gaps_are_within_sessions() {

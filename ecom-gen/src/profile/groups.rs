@@ -1,6 +1,8 @@
+//! Groups of rows, such as those of a session or of a user.
+
 use super::events::Row;
 
-/// Rows in groups: those of a session, of a user. Rows of one group are in the order of their times.
+/// Rows in groups, such as those of a session or of a user. The rows of a group are in the order of their times.
 #[derive(Debug)]
 pub(super) struct Groups<'a> {
     rows: &'a [Row],
@@ -9,7 +11,7 @@ pub(super) struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    /// Groups `rows` by a number below `groups`: a counting sort, since numbers have no gaps.
+    /// Groups `rows` by a number below `groups`, with a counting sort.
     pub(super) fn new(rows: &'a [Row], groups: usize, number: impl Fn(&Row) -> u32) -> Self {
         let mut ends = vec![0_u32; groups + 1];
         for row in rows {
@@ -31,7 +33,7 @@ impl<'a> Groups<'a> {
         Self { rows, starts, order }
     }
 
-    /// The groups that have rows.
+    /// The groups that are not empty.
     pub(super) fn iter(&self) -> impl Iterator<Item = Group<'_>> {
         self.starts
             .windows(2)
@@ -41,7 +43,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// The rows of one group.
+/// The rows of a group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Group<'a> {
     rows: &'a [Row],
@@ -62,7 +64,7 @@ impl<'a> Group<'a> {
         self.iter().zip(self.iter().skip(1))
     }
 
-    /// Microseconds from the first to the last.
+    /// The microseconds from the first row to the last.
     pub(super) fn span(self) -> i64 {
         match (self.iter().next(), self.iter().next_back()) {
             (Some(first), Some(last)) => last.micros - first.micros,

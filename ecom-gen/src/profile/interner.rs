@@ -1,14 +1,16 @@
+//! Numbers for texts.
+
 use std::collections::hash_map::Entry;
 use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-/// Gives texts numbers from 0 up, in the order in which they come. It keeps a hash of each, not the text: of 10 million
-/// texts two are taken for one with a probability of 3 in a million.
+/// Assigns numbers to texts, beginning with 0. It keeps only a hash of each text: with 10 million texts, the
+/// probability that two of them get the same number is 3 in a million.
 #[derive(Debug, Default)]
 pub(super) struct Interner(FxHashMap<u64, u32>);
 
-/// The number, and whether it is a new one.
+/// The number of a text, and whether it is new.
 pub(super) struct Interned {
     pub(super) number: u32,
     pub(super) is_new: bool,

@@ -1,17 +1,19 @@
+//! Collects events and measures them.
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use ecom_stream::{Event, EventType, Price};
-
-use super::Profile;
 use super::duplicates::Fingerprint;
+use super::event_ref::EventRef;
 use super::events::{Events, NONE, Row};
 use super::interner::Interner;
-use crate::calendar::Zone;
+use super::sections::Profile;
+use crate::zone::Zone;
 
-/// How events are measured.
+/// The options of a measurement.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct MeasureOptions {
-    /// Where the shop has its hours and weekdays.
+    /// The time zone of the hours and weekdays. The default is UTC.
     pub zone: Zone,
 }
 
@@ -22,49 +24,17 @@ impl Default for MeasureOptions {
     }
 }
 
-/// What a [`Measure`] looks at of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen<'a> {
-    /// Its identifier. Of events without one those that are the same in everything else are taken for duplicates.
-    pub event_id: Option<u128>,
-    /// When it happened, in microseconds since 1970.
-    pub micros: i64,
-    /// What happened.
-    pub event_type: EventType,
-    /// Who did it.
-    pub user_id: &'a str,
-    /// In which visit.
-    pub session_id: &'a str,
-    /// To which product.
-    pub product_id: &'a str,
-    /// The dotted category.
-    pub category: Option<&'a str>,
-    /// The brand.
-    pub brand: Option<&'a str>,
-    /// The price of one, in hundredths.
-    pub cents: Option<i64>,
-    /// How many.
-    pub quantity: u32,
-}
-
-impl<'a> From<&'a Event> for Seen<'a> {
-    fn from(event: &'a Event) -> Self {
-        Self {
-            event_id: Some(event.event_id.as_u128()),
-            micros: (event.event_time.unix_timestamp_nanos() / 1_000) as i64,
-            event_type: event.event_type,
-            user_id: &event.user_id,
-            session_id: &event.session_id,
-            product_id: &event.product_id,
-            category: event.category.as_deref(),
-            brand: event.brand.as_deref(),
-            cents: event.price.map(Price::cents),
-            quantity: event.quantity.unsigned_abs(),
-        }
+impl MeasureOptions {
+    /// Sets the time zone of the hours and weekdays.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zone = zone;
+        self
     }
 }
 
-/// Gathers events and measures them. It takes some 100 bytes for each, and they may come in any order.
+/// Collects events and measures them. It takes about 100 bytes of memory per event. Events may come in any order, which
+/// only [`Arrival`](crate::profile::Arrival) depends on.
 ///
 /// ```
 /// use ecom_gen::{Delivery, Shop};
@@ -96,7 +66,7 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// Nothing seen so far.
+    /// A measurement without events.
     pub fn new(options: MeasureOptions) -> Self {
         Self {
             options,
@@ -104,8 +74,8 @@ impl Measure {
         }
     }
 
-    /// Takes one more event.
-    pub fn add(&mut self, seen: &Seen<'_>) {
+    /// Adds an event.
+    pub fn add(&mut self, seen: &EventRef<'_>) {
         let row = Row {
             micros: seen.micros,
             cents: seen.cents.unwrap_or(-1),
@@ -126,27 +96,27 @@ impl Measure {
         self.rows.push(row);
     }
 
-    /// Counts one more row that is no event.
+    /// Counts a row that is not an event.
     pub fn add_unusable_row(&mut self) {
         self.unusable_rows += 1;
     }
 
-    /// Counts one more file that can't be used.
+    /// Counts a file that cannot be used.
     pub fn add_unusable_file(&mut self) {
         self.unusable_files += 1;
     }
 
-    /// How many events were taken so far.
+    /// The number of events so far.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether no event was taken so far.
+    /// Whether there are no events so far.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Measures what was seen.
+    /// Measures the events.
     pub fn finish(mut self) -> Profile {
         let repeats = Fingerprint::drop_duplicates(self.fingerprints, &mut self.rows);
         let times = self.rows.iter().map(|row| row.micros);
@@ -174,7 +144,7 @@ impl Measure {
     }
 }
 
-/// A hash of all but the identifier.
+/// A hash of everything except the id.
 fn content(row: &Row) -> u64 {
     let numbers = [
         row.user,
@@ -187,7 +157,7 @@ fn content(row: &Row) -> u64 {
     hash(&(row.micros, row.cents, numbers, row.event_type))
 }
 
-/// The same on every run.
+/// A hash that is the same on every run.
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

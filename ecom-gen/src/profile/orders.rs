@@ -1,32 +1,35 @@
+//! How much customers buy, and how often.
+
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use super::baskets::{Baskets, Order, OrderIs};
+use super::baskets::{Baskets, Order, OrderGrouping};
 use super::events::share;
-use super::statistics::{LogNormal, Spread};
-use crate::moment::DAY_MICROS;
+use super::statistics::{LogNormal, SummaryStatistics};
+use crate::micros::DAY_MICROS;
 
-/// Who buys how much, and how often.
+/// How much customers buy, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Orders {
-    /// How many orders there are.
+    /// The number of orders.
     pub count: u64,
-    /// Which purchases are one.
-    pub order_is: OrderIs,
-    /// Orders per customer; `None` if nobody bought.
-    pub per_customer: Option<Spread>,
+    /// How purchases are grouped into orders.
+    pub order_is: OrderGrouping,
+    /// The number of orders per customer; `None` if nothing was bought.
+    pub per_customer: Option<SummaryStatistics>,
     /// The share of customers with a single order.
     pub one_timers: Option<f64>,
-    /// Days from an order of a customer to the next.
-    pub days_between: Option<Spread>,
-    /// Of the lines of all orders: the share whose product the customer had ordered before.
+    /// The days from an order of a customer to the next.
+    pub days_between: Option<SummaryStatistics>,
+    /// The share of order lines whose product the customer had ordered before.
     pub rebought_share: Option<f64>,
-    /// Lines per order.
-    pub lines: Option<Spread>,
+    /// The number of lines per order.
+    pub lines: Option<SummaryStatistics>,
     /// The share of orders with a single line.
     pub single_line_share: Option<f64>,
-    /// The lognormal fitted to the value of an order.
+    /// The lognormal distribution fitted to the value of an order.
     pub value: Option<LogNormal>,
 }
 
@@ -59,11 +62,11 @@ impl Orders {
             count: baskets.orders.len() as u64,
             order_is: baskets.order_is,
             one_timers: (!per_customer.is_empty()).then(|| share(one_timers, per_customer.len())),
-            per_customer: Spread::of(&mut per_customer),
-            days_between: Spread::of(&mut days),
+            per_customer: SummaryStatistics::of(&mut per_customer),
+            days_between: SummaryStatistics::of(&mut days),
             rebought_share: of_lines(rebought),
             single_line_share: (!lines.is_empty()).then(|| share(single, lines.len())),
-            lines: Spread::of(&mut lines),
+            lines: SummaryStatistics::of(&mut lines),
             value: LogNormal::of(&values),
         }
     }
@@ -82,24 +85,25 @@ fn rebought_lines(baskets: &Baskets, orders: &[Order]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{self, measure, purchase};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{self, measure, purchase};
 
     #[test]
-    fn orders_by_hand() {
-        let priced = |cents, quantity, seen| Seen {
+    fn orders_are_measured() {
+        let priced = |cents, quantity, seen| EventRef {
             cents: Some(cents),
             quantity,
             ..seen
         };
-        let day = by_hand::DAY;
+        let day = fixtures::DAY;
         let orders = measure([
-            // 30.00 for two lines, 10.00 three days later for one that is bought again and 100.00 a day after that.
+            // Two lines for 30.00; three days later one of the products again for 10.00; a day later another for
+            // 100.00.
             priced(1_000, 1, purchase(0, "ann", "s1", "boot")),
             priced(1_000, 2, purchase(0, "ann", "s1", "sock")),
             priced(1_000, 1, purchase(3 * day, "ann", "s2", "sock")),
             priced(10_000, 1, purchase(4 * day, "ann", "s3", "hat")),
-            // Twice in one order is not again. Nothing was paid.
+            // Twice in one order does not count as bought again. Nothing was paid.
             priced(0, 1, purchase(0, "bob", "s4", "pin")),
             priced(0, 2, purchase(0, "bob", "s4", "pin")),
         ])

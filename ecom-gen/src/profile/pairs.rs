@@ -1,3 +1,5 @@
+//! Which products are bought together.
+
 use std::cmp::Reverse;
 
 use rustc_hash::FxHashMap;
@@ -5,29 +7,32 @@ use serde::{Deserialize, Serialize};
 
 use super::baskets::Baskets;
 use super::events::share;
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 
-/// How many pairs are looked at, the most frequent ones.
+/// The number of the most frequent pairs that are measured.
 const TOP: usize = 1_000;
-/// A pair must come so often to be one of them, and there must be so many: the lift of rare ones is chance.
-const LEAST_OFTEN: u32 = 3;
-const FEWEST: usize = 30;
-/// Orders of more products are left out, since the pairs grow with their square.
-const MOST_PRODUCTS: usize = 64;
+/// A pair must occur this often to be measured, and there must be at least [`MIN_PAIRS`] of them: the lift of rare
+/// pairs is mostly chance.
+const MIN_OCCURRENCES: u32 = 3;
+const MIN_PAIRS: usize = 30;
+/// Orders with more products are left out, because the number of pairs grows with the square.
+const MAX_PRODUCTS: usize = 64;
 
-/// What is bought together: pairs of products in one order.
+/// Pairs of products that are bought in one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Pairs {
-    /// How many different pairs there are.
+    /// The number of distinct pairs.
     pub count: u64,
-    /// The share of them that came once.
+    /// The share of pairs that occur only once.
     pub seen_once_share: Option<f64>,
-    /// How much more often than by chance a pair comes, of the 1,000 most frequent; `None` if fewer than 30 came three
-    /// times.
-    pub lift: Option<Spread>,
-    /// The share of the orders of one product that have the other, of the same pairs, both ways.
-    pub confidence: Option<Spread>,
+    /// The lift of the 1,000 most frequent pairs: how much more often a pair occurs than by chance. `None` if fewer
+    /// than 30 pairs occur at least three times.
+    pub lift: Option<SummaryStatistics>,
+    /// The confidence of the same pairs, in both directions: the share of orders with one product that also have the
+    /// other.
+    pub confidence: Option<SummaryStatistics>,
 }
 
 impl Pairs {
@@ -41,7 +46,7 @@ impl Pairs {
             products.extend(baskets.lines(order).iter().map(|line| line.product));
             products.sort_unstable();
             products.dedup();
-            if products.len() > MOST_PRODUCTS {
+            if products.len() > MAX_PRODUCTS {
                 continue;
             }
             orders += 1;
@@ -62,26 +67,26 @@ impl Pairs {
         Self {
             count: of_pair.len() as u64,
             seen_once_share: (!of_pair.is_empty()).then(|| share(once, of_pair.len())),
-            lift: Spread::of(&mut lifts),
-            confidence: Spread::of(&mut confidences),
+            lift: SummaryStatistics::of(&mut lifts),
+            confidence: SummaryStatistics::of(&mut confidences),
         }
     }
 }
 
 fn most_frequent(pairs: &FxHashMap<(u32, u32), u32>) -> Vec<((u32, u32), u32)> {
-    let often = pairs.iter().filter(|&(_, &count)| count >= LEAST_OFTEN);
+    let often = pairs.iter().filter(|&(_, &count)| count >= MIN_OCCURRENCES);
     let mut often: Vec<((u32, u32), u32)> = often.map(|(&pair, &count)| (pair, count)).collect();
     often.sort_unstable_by_key(|&(pair, count)| (Reverse(count), pair));
-    often.truncate(if often.len() < FEWEST { 0 } else { TOP });
+    often.truncate(if often.len() < MIN_PAIRS { 0 } else { TOP });
     often
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Pairs;
-    use crate::profile::by_hand::{measure, purchase};
+    use super::*;
+    use crate::profile::fixtures::{measure, purchase};
 
-    /// Orders of those products, each by a user of its own.
+    /// Measures orders of these products, each by a different user.
     fn pairs(orders: &[Vec<String>]) -> Pairs {
         let users: Vec<String> = (0..orders.len()).map(|user| user.to_string()).collect();
         let lines = orders.iter().zip(&users);
@@ -90,11 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn pairs_by_hand() {
+    fn pairs_are_measured() {
         let mut orders = Vec::new();
         for pair in 0..30 {
             let (left, right) = (format!("l{pair}"), format!("r{pair}"));
-            // Three together, one of the left alone: 4 and 3 among 120 orders.
+            // Three orders with both, one with the left product alone: 4 and 3 of 120 orders.
             orders.extend(vec![vec![left.clone(), right]; 3]);
             orders.push(vec![left]);
         }
@@ -104,13 +109,13 @@ mod tests {
         assert_eq!((lift.count, lift.median, lift.p90), (30, 3.0 * 120.0 / 12.0, 30.0));
         assert_eq!(found.confidence.unwrap().mean, (0.75 + 1.0) / 2.0);
 
-        // One pair less is too few.
+        // With one pair less there are too few.
         assert_eq!(pairs(&orders[4..]).lift, None);
         assert_eq!(pairs(&orders[..4]).count, 1);
     }
 
     #[test]
-    fn of_many_products_in_one_order_no_pairs_are_made() {
+    fn orders_of_many_products_are_left_out() {
         let products = |count: u32| (0..count).map(|product| product.to_string()).collect();
         assert_eq!(pairs(&[products(64)]).count, 64 * 63 / 2);
         assert_eq!(pairs(&[products(65)]).seen_once_share, None);

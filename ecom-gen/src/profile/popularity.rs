@@ -1,32 +1,35 @@
+//! How views are distributed over products.
+
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Events, share};
 use super::statistics::{gini, top_share, zipf_exponent};
 
-/// The ranks that Zipf's law is fitted to, and how many products that takes.
+/// The ranks to which Zipf's law is fitted, and the number of products that this needs.
 const RANKS: (usize, usize) = (10, 1_000);
-const FEWEST_PRODUCTS: usize = 100;
+const MIN_PRODUCTS: usize = 100;
 
-/// How unequal products are, by their views. Products without a view are left out.
+/// How views are distributed over products. Products without a view are left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Popularity {
-    /// How many products were viewed.
+    /// The number of products with a view.
     pub products: u64,
     /// The exponent of Zipf's law over ranks 10 to 1,000.
     pub zipf_head: Option<f64>,
-    /// The exponent over the more popular half.
+    /// The exponent of Zipf's law over the more popular half.
     pub zipf_top_half: Option<f64>,
-    /// The share of views of the top product.
+    /// The share of views of the most popular product.
     pub top_product_share: Option<f64>,
-    /// The share of views of the top 1 % of products.
+    /// The share of views of the most popular 1 % of products.
     pub top_1_percent_share: Option<f64>,
-    /// The share of views of the top 10 % of products.
+    /// The share of views of the most popular 10 % of products.
     pub top_10_percent_share: Option<f64>,
     /// The Gini coefficient of the views.
     pub gini: Option<f64>,
-    /// The share of products that were ever bought.
+    /// The share of products that were bought at least once.
     pub bought_share: Option<f64>,
 }
 
@@ -48,7 +51,7 @@ impl Popularity {
         views.retain(|&count| count > 0);
         views.sort_unstable_by(|a, b| b.cmp(a));
         let products = views.len();
-        let zipf = |first, last| zipf_exponent(&views, first, last).filter(|_| products >= FEWEST_PRODUCTS);
+        let zipf = |first, last| zipf_exponent(&views, first, last).filter(|_| products >= MIN_PRODUCTS);
         Self {
             products: products as u64,
             zipf_head: zipf(RANKS.0, RANKS.1.min(products)),
@@ -64,10 +67,10 @@ impl Popularity {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{measure, purchase, view};
+    use crate::profile::fixtures::{measure, purchase, view};
 
     #[test]
-    fn ten_products() {
+    fn concentration_of_ten_products() {
         // The first has 91 views, nine have one; an eleventh has none, and is bought.
         let mut events: Vec<_> = (0..91).map(|second| view(second, "u", "s", "0")).collect();
         events.extend(["1", "2", "3", "4", "5", "6", "7", "8", "9"].map(|product| view(0, "u", "s", product)));

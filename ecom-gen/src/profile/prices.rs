@@ -1,15 +1,18 @@
+//! The prices of products.
+
 use serde::{Deserialize, Serialize};
 
 use super::events::Events;
-use super::statistics::{LogNormal, Spread};
+use super::statistics::{LogNormal, SummaryStatistics};
 
-/// What products cost: each one counts once, with the first price above 0 that it had.
+/// The prices of products. Each product counts once, with its first price above 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Prices {
-    /// The prices, in the currency's units.
-    pub amount: Option<Spread>,
-    /// The lognormal fitted to them.
+    /// The distribution of prices, in units of the currency.
+    pub amount: Option<SummaryStatistics>,
+    /// The lognormal distribution fitted to the prices.
     pub log: Option<LogNormal>,
 }
 
@@ -18,12 +21,12 @@ impl Prices {
         let mut prices: Vec<f64> = of_products(events).into_iter().flatten().collect();
         Self {
             log: LogNormal::of(&prices),
-            amount: Spread::of(&mut prices),
+            amount: SummaryStatistics::of(&mut prices),
         }
     }
 }
 
-/// The price of each product by its number, if it has one above 0.
+/// The first price above 0 of each product, by its number.
 pub(super) fn of_products(events: &Events) -> Vec<Option<f64>> {
     let mut first: Vec<Option<(i64, i64)>> = vec![None; events.products];
     for row in events.rows.iter().filter(|row| row.cents > 0) {
@@ -40,17 +43,17 @@ pub(super) fn of_products(events: &Events) -> Vec<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, view};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, view};
 
     #[test]
     fn each_product_counts_once() {
-        let priced = |seconds, product, cents| Seen {
+        let priced = |seconds, product, cents| EventRef {
             cents,
             ..view(seconds, "u", "s", product)
         };
         let prices = measure([
-            // Dearer later; what comes first in time counts, zero does not.
+            // The price rises later; the first one counts, zero does not.
             priced(9, "boot", Some(9_999)),
             priced(0, "boot", Some(0)),
             priced(1, "boot", Some(1_000)),

@@ -1,38 +1,42 @@
+//! How long sessions are, and how they end.
+
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::{SECOND, share};
 use super::groups::Groups;
-use super::statistics::Spread;
+use super::statistics::SummaryStatistics;
 
 /// How long sessions are, and how they end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sessions {
-    /// The share that buys.
+    /// The share of sessions with a purchase.
     pub bought_share: f64,
-    /// The share that puts something into the cart and doesn't buy.
+    /// The share of sessions that add a product to the cart and do not buy.
     pub cart_only_share: f64,
-    /// The share that is of one event.
+    /// The share of sessions with a single event.
     pub single_share: f64,
-    /// Events per session.
-    pub events: Option<Spread>,
-    /// Events per session, of those with two and more.
-    pub events_of_two_or_more: Option<Spread>,
-    /// Seconds from the first event to the last.
-    pub seconds: Option<Spread>,
-    /// Those that buy; `None` if none does.
+    /// The number of events per session.
+    pub events: Option<SummaryStatistics>,
+    /// The number of events per session, of sessions with at least two.
+    pub events_of_two_or_more: Option<SummaryStatistics>,
+    /// The seconds from the first event to the last.
+    pub seconds: Option<SummaryStatistics>,
+    /// Sessions with a purchase; `None` if there are none.
     pub buying: Option<BuyingSessions>,
 }
 
-/// Sessions that buy.
+/// Sessions with a purchase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BuyingSessions {
-    /// Seconds from the first event to the last.
-    pub seconds: Spread,
-    /// Views per session.
-    pub views: Spread,
+    /// The seconds from the first event to the last.
+    pub seconds: SummaryStatistics,
+    /// The number of views per session.
+    pub views: SummaryStatistics,
 }
 
 impl Sessions {
@@ -54,17 +58,17 @@ impl Sessions {
             }
         }
         let count = lengths.len();
-        let events = Spread::of(&mut lengths);
-        // The spread has sorted them.
+        let events = SummaryStatistics::of(&mut lengths);
+        // `SummaryStatistics::of` has sorted them.
         let single = lengths.partition_point(|&length| length < 2.0);
-        let buying = Spread::of(&mut buying_seconds).zip(Spread::of(&mut buying_views));
+        let buying = SummaryStatistics::of(&mut buying_seconds).zip(SummaryStatistics::of(&mut buying_views));
         Self {
             bought_share: share(bought, count),
             cart_only_share: share(cart_only, count),
             single_share: share(single, count),
             events,
-            events_of_two_or_more: Spread::of(&mut lengths[single..]),
-            seconds: Spread::of(&mut seconds),
+            events_of_two_or_more: SummaryStatistics::of(&mut lengths[single..]),
+            seconds: SummaryStatistics::of(&mut seconds),
             buying: buying.map(|(seconds, views)| BuyingSessions { seconds, views }),
         }
     }
@@ -72,10 +76,10 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{measure, small_shop};
+    use crate::profile::fixtures::{measure, small_shop};
 
     #[test]
-    fn sessions_end_in_one_way() {
+    fn sessions_are_counted_by_how_they_end() {
         let sessions = measure(small_shop()).sessions;
         let third = 1.0 / 3.0;
         assert_eq!((sessions.bought_share, sessions.cart_only_share), (third, third));

@@ -1,38 +1,42 @@
+//! How often users visit and return.
+
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::Events;
 use super::groups::{Group, Groups};
-use super::statistics::Spread;
-use crate::moment::DAY_MICROS;
+use super::statistics::SummaryStatistics;
+use crate::micros::DAY_MICROS;
 
-/// How often people come, and come again.
+/// How often users visit and return.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Users {
-    /// Views per user, of those who viewed something.
-    pub views: Option<Spread>,
-    /// Sessions per user.
-    pub sessions: Option<Spread>,
-    /// Days from the start of a session to the start of the same user's next one.
-    pub days_between_sessions: Option<Spread>,
-    /// What is counted by month; `None` if there is no whole one.
+    /// The number of views per user, of users with a view.
+    pub views: Option<SummaryStatistics>,
+    /// The number of sessions per user.
+    pub sessions: Option<SummaryStatistics>,
+    /// The days from the start of a session to the start of the user's next session.
+    pub days_between_sessions: Option<SummaryStatistics>,
+    /// Values by month; `None` if the sample has no complete month.
     pub by_month: Option<Months>,
 }
 
-/// Means over the whole months; months are of 30 days, from the first event on.
+/// Means over the complete months. A month has 30 days, counted from the first event on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Months {
-    /// How many whole months there are.
+    /// The number of complete months.
     pub count: u64,
-    /// Sessions per user who comes in the month.
+    /// The number of sessions per active user.
     pub sessions_per_user: f64,
-    /// The share of the users of a month who buy in it.
+    /// The share of active users who buy in the same month.
     pub buying_share: f64,
-    /// The share of the users of a month who come in the next one; `None` if there is no next one.
+    /// The share of active users who are active in the next month, too; `None` if there is no next month.
     pub returning_share: Option<f64>,
-    /// The share of the products viewed in a month that are bought in it.
+    /// The share of products viewed in a month that are bought in the same month.
     pub products_bought_share: Option<f64>,
 }
 
@@ -55,15 +59,15 @@ impl Users {
             count_months(events, user, &starts, &mut months);
         }
         Self {
-            views: Spread::of(&mut views),
-            sessions: Spread::of(&mut sessions),
-            days_between_sessions: Spread::of(&mut days),
+            views: SummaryStatistics::of(&mut views),
+            sessions: SummaryStatistics::of(&mut sessions),
+            days_between_sessions: SummaryStatistics::of(&mut days),
             by_month: Months::of(events, &months),
         }
     }
 }
 
-/// When the sessions of a user began, in order.
+/// The start times of a user's sessions, in order.
 fn session_starts(user: Group<'_>) -> Vec<i64> {
     let mut starts: Vec<(u32, i64)> = user.iter().map(|row| (row.session, row.micros)).collect();
     starts.sort_unstable();
@@ -73,7 +77,7 @@ fn session_starts(user: Group<'_>) -> Vec<i64> {
     starts
 }
 
-/// What users did in a month.
+/// The counts of a month.
 #[derive(Debug, Clone, Default)]
 struct Month {
     users: usize,
@@ -124,7 +128,7 @@ impl Months {
     }
 }
 
-/// The share of the products viewed that are bought, of each month with a view.
+/// For each month with a view, the share of the viewed products that are bought.
 fn bought_shares(events: &Events, months: usize) -> Vec<f64> {
     let mut counts = vec![(0_u32, 0_u32); months];
     let by_product = Groups::new(&events.rows, events.products, |row| row.product);
@@ -149,7 +153,7 @@ fn bought_shares(events: &Events, months: usize) -> Vec<f64> {
         .collect()
 }
 
-/// `None` without values.
+/// The mean; `None` if there are no values.
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0);
     for value in values {
@@ -161,9 +165,9 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::profile::by_hand::{self, measure, purchase, small_shop, view};
+    use crate::profile::fixtures::{self, measure, purchase, small_shop, view};
 
-    const MONTH: i64 = 30 * by_hand::DAY;
+    const MONTH: i64 = 30 * fixtures::DAY;
 
     #[test]
     fn users_of_a_short_sample() {
@@ -175,20 +179,20 @@ mod tests {
     }
 
     #[test]
-    fn months_by_hand() {
+    fn months_are_measured() {
         let months = measure([
-            // The first month: three users with four sessions, one of whom buys one of two products.
+            // The first month: three users with four sessions; one user buys one of two products.
             view(0, "ann", "s1", "boot"),
             purchase(10, "ann", "s1", "boot"),
             purchase(20, "ann", "s1", "boot"),
             view(30, "bob", "s2", "sock"),
             view(40, "cat", "s3", "sock"),
             view(50, "cat", "s4", "sock"),
-            // The second: two of them and a new one. A session that goes on began in the first.
+            // The second month: two of them and a new user. One session began in the first month.
             view(MONTH, "cat", "s4", "boot"),
             view(MONTH + 1, "ann", "s5", "boot"),
             view(MONTH + 2, "dan", "s6", "hat"),
-            // The third is not a whole one.
+            // The third month is not complete.
             view(2 * MONTH + 5, "dan", "s7", "hat"),
         ])
         .users
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_ends_before_its_last_second() {
+    fn a_month_is_complete_on_its_last_day() {
         let months = |seconds| {
             measure([view(0, "u", "s", "p"), view(seconds, "u", "t", "p")])
                 .users
@@ -210,6 +214,6 @@ mod tests {
         };
         assert_eq!(months(MONTH - 600).unwrap().count, 1);
         assert_eq!(months(MONTH - 600).unwrap().returning_share, None);
-        assert_eq!(months(MONTH - 2 * by_hand::DAY), None);
+        assert_eq!(months(MONTH - 2 * fixtures::DAY), None);
     }
 }

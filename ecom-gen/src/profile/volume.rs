@@ -1,36 +1,39 @@
+//! The number of events, in total and by type.
+
 use ecom_stream::EventType;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Events, share};
-use crate::Rate;
+use crate::rate::Rate;
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 
-/// How many events there are, and of which type.
+/// The number of events, in total and by type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Volume {
-    /// How many events, without exact duplicates.
+    /// The number of events, without exact duplicates.
     pub events: u64,
-    /// How many people.
+    /// The number of users.
     pub users: u64,
-    /// How many visits.
+    /// The number of sessions.
     pub sessions: u64,
-    /// How many products were seen.
+    /// The number of products.
     pub products: u64,
-    /// Days from the first event to the last.
+    /// The days from the first event to the last.
     pub days: f64,
-    /// How many looked at a product.
+    /// The number of `view` events.
     pub views: u64,
-    /// How many put it into the cart.
+    /// The number of `add_to_cart` events.
     pub carts: u64,
-    /// How many took it out again.
+    /// The number of `remove_from_cart` events.
     pub removals: u64,
-    /// How many bought it.
+    /// The number of `purchase` events.
     pub purchases: u64,
-    /// Of purchases: the share that is of a single piece.
+    /// The share of purchases with quantity 1.
     pub single_piece_share: Option<f64>,
-    /// Of purchases: how many pieces on average.
+    /// The mean quantity of purchases.
     pub pieces_mean: Option<f64>,
 }
 
@@ -59,7 +62,7 @@ impl Volume {
         }
     }
 
-    /// How many events there are per second, on average; `None` where there is no time between them.
+    /// The average number of events per second; `None` if all events are at the same time.
     pub fn rate(&self) -> Option<Rate> {
         let per_second = self.events as f64 / (self.days * SECONDS_A_DAY);
         Rate::per_second(per_second.min(Rate::MAX.events_per_second()))
@@ -67,7 +70,7 @@ impl Volume {
             .filter(|_| self.days > 0.0)
     }
 
-    /// The share of events of a type; `None` without events.
+    /// The share of events of this type; `None` if there are no events.
     pub fn share(&self, event_type: EventType) -> Option<f64> {
         let count = match event_type {
             EventType::View => self.views,
@@ -82,8 +85,8 @@ impl Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Seen;
-    use crate::profile::by_hand::{measure, purchase, small_shop};
+    use crate::profile::event_ref::EventRef;
+    use crate::profile::fixtures::{measure, purchase, small_shop};
 
     #[test]
     fn events_are_counted() {
@@ -103,8 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_those_of_purchases() {
-        let three = Seen {
+    fn only_purchases_count_as_pieces() {
+        let three = EventRef {
             quantity: 3,
             ..purchase(0, "u", "s", "p")
         };

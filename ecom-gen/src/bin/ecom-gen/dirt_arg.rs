@@ -1,4 +1,4 @@
-//! `--dirt`: what is wrong with the files.
+//! The value of `--dirt`: faults in the files, and how events are delivered.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::units::share;
 
-/// What is wrong with the files, and with how events leave the shop.
+/// The value of `--dirt`: faults in the files, and how events are delivered.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DirtArg {
     pub(crate) dirt: Dirt,
@@ -19,7 +19,7 @@ pub(crate) struct DirtArg {
 impl FromStr for DirtArg {
     type Err = String;
 
-    /// `light`, `heavy`, `none`, and `KIND=SHARE`, with commas between them.
+    /// Parses `light`, `heavy`, `none` and `KIND=SHARE`, separated by commas.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut arg = Self {
             dirt: Dirt::none(),
@@ -39,7 +39,12 @@ impl FromStr for DirtArg {
 
 impl DirtArg {
     fn set(&mut self, part: &str) -> Result<(), String> {
-        let unknown = || format!("write light, heavy, none, or KIND=SHARE of {}", kinds().join(", "));
+        let unknown = || {
+            format!(
+                "write light, heavy, none, or KIND=SHARE, where KIND is one of {}",
+                kinds().join(", ")
+            )
+        };
         let (kind, value) = part.split_once('=').ok_or_else(unknown)?;
         let field = kind.replace('-', "_");
         let value = share(value)?;
@@ -50,7 +55,7 @@ impl DirtArg {
     }
 }
 
-/// The shares that can be set, as they are typed.
+/// The kinds that can be set, as they are typed.
 fn kinds() -> Vec<String> {
     let of_dirt = fields(&Dirt::none());
     let of_delivery = fields(&Delivery::default());
@@ -61,7 +66,7 @@ fn kinds() -> Vec<String> {
     shares.map(|field| field.replace('_', "-")).collect()
 }
 
-/// How late something is, not how often.
+/// Fields that are no shares.
 const NO_SHARES: [&str; 3] = ["late_median_seconds", "late_sigma", "out_of_order_seconds"];
 
 fn fields(of: &impl Serialize) -> Vec<String> {
@@ -71,7 +76,7 @@ fn fields(of: &impl Serialize) -> Vec<String> {
     }
 }
 
-/// Sets a field by its name; says whether there is one.
+/// Sets a field by its name, and returns whether it exists.
 fn set_field<T: Serialize + DeserializeOwned>(of: &mut T, field: &str, share: f64) -> bool {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(&*of) else {
         return false;
@@ -128,8 +133,8 @@ mod tests {
             "late_median_seconds=1",
             "=1%",
         ] {
-            let told = text.parse::<DirtArg>().unwrap_err();
-            assert!(told.contains("write"), "{text}: {told}");
+            let message = text.parse::<DirtArg>().unwrap_err();
+            assert!(message.contains("write"), "{text}: {message}");
         }
     }
 }

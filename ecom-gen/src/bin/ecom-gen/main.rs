@@ -2,7 +2,7 @@
 
 mod args;
 mod dirt_arg;
-mod profile;
+mod print;
 mod run;
 mod scenario_arg;
 mod units;
@@ -32,18 +32,18 @@ async fn main() -> ExitCode {
         .with_ansi(stderr().is_terminal())
         .with_target(false)
         .without_time()
-        // That would be told on stderr, which is what can't be written to.
+        // An internal error means that stderr cannot be written to, so it cannot be reported there either.
         .log_internal_errors(false)
         .init();
     let done = match args.command {
         None => generate(&args.generate).await,
-        Some(Command::Profile(args)) => profile::print(&args),
-        Some(Command::Habits { wholesale }) => profile::print_habits(wholesale),
+        Some(Command::Profile(args)) => print::print(&args),
+        Some(Command::Parameters { wholesale }) => print::print_parameters(wholesale),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
-            tell(format_args!("ecom-gen: {}", err.report()));
+            print_status(format_args!("ecom-gen: {}", err.report()));
             match err.kind() {
                 ErrorKind::Configuration => ExitCode::from(2),
                 _ => ExitCode::FAILURE,
@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 async fn generate(args: &GenerateArgs) -> Result<()> {
     let stop = stop_signal()?;
     let run = Run::new(args, OffsetDateTime::now_utc())?;
-    tell(run.describe(args.output()));
+    print_status(run.describe(args.output()));
 
     let sink = FilesSink::new(args.output()).prefix(run.prefix());
     let bar = progress_bar(run.expected_rows(args));
@@ -71,16 +71,16 @@ async fn generate(args: &GenerateArgs) -> Result<()> {
     let summary = pipeline.run_until(stop).await;
     bar.finish_and_clear();
     let summary = summary?;
-    tell(closing_line(&summary, began.elapsed().as_secs_f64(), args));
+    print_status(summary_line(&summary, began.elapsed().as_secs_f64(), args));
     Ok(())
 }
 
-/// Says something on stderr. Whoever has closed it doesn't want to know, and gets the files all the same.
-fn tell(what: impl Display) {
+/// Prints a line to stderr. If stderr is closed, the program continues and still writes the files.
+fn print_status(what: impl Display) {
     let _ = writeln!(stderr(), "{what}");
 }
 
-/// Draws nothing unless stderr is a terminal.
+/// A progress bar, which is visible only if stderr is a terminal.
 fn progress_bar(events: Option<u64>) -> ProgressBar {
     let (bar, template) = match events {
         Some(events) => (
@@ -93,7 +93,7 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
         ),
     };
     let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-        // Who can't be written to shows nothing.
+        // If the text cannot be written, the bar shows no rate.
         let _ = write!(text, "{}/s", HumanCount(state.per_sec() as u64));
     };
     match ProgressStyle::with_template(template) {
@@ -102,7 +102,7 @@ fn progress_bar(events: Option<u64>) -> ProgressBar {
     }
 }
 
-fn closing_line(summary: &Summary, seconds: f64, args: &GenerateArgs) -> String {
+fn summary_line(summary: &Summary, seconds: f64, args: &GenerateArgs) -> String {
     let events = summary.counts.stored;
     format!(
         "{}: {} events in {seconds:.1} s ({}/s), in {}",

@@ -1,4 +1,4 @@
-//! What the arguments amount to.
+//! Resolves the arguments to a run: a shop, a time span and a pace.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ecom_gen::profile::{Profile, Volume};
-use ecom_gen::{FilePlan, Habits, Pace, Rate, Shop, ShopBuilder, ShopFiles};
+use ecom_gen::{ModelParameters, Pace, Rate, RollingPolicy, Shop, ShopBuilder, ShopFiles};
 use ecom_stream::{Error, ErrorKind, Result};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,10 +14,10 @@ use time::format_description::well_known::Rfc3339;
 use crate::args::GenerateArgs;
 use crate::scenario_arg::ScenarioArg;
 
-/// Files of what lies in the past have at most so many rows, unless it is said otherwise.
-const ROWS_OF_THE_PAST: u64 = 100_000;
+/// The default maximum number of rows of a file with events in the past.
+const MAX_ROWS_IN_THE_PAST: u64 = 100_000;
 
-/// A shop, and how much of it is written, and how.
+/// A shop, which part of it is written, and how.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) seed: u64,
@@ -27,14 +27,14 @@ pub(crate) struct Run {
     pace: Pace,
     until: Option<OffsetDateTime>,
     events: Option<u64>,
-    plan: FilePlan,
-    /// What must be added for the command to go on where it stopped, if it doesn't say when the shop begins.
-    goes_on_with: Option<String>,
+    rolling: RollingPolicy,
+    /// The options to add so that the command continues where it stopped, if it has no `--from`.
+    resume_options: Option<String>,
 }
 
 impl Run {
     pub(crate) fn new(args: &GenerateArgs, now: OffsetDateTime) -> Result<Self> {
-        // Times are printed, to be typed again.
+        // Times are printed and may be typed again, so they have whole seconds.
         let now = now.truncate_to_second();
         let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
         let (from, to) = (
@@ -46,14 +46,14 @@ impl Run {
         let mut rate = args.rate.or_else(|| volume?.rate()).unwrap_or_default();
         let mut events = args.events;
         match (from, to) {
-            (Some(from), Some(to)) if from >= to => return Err(wrong("--from must lie before --to")),
+            (Some(from), Some(to)) if from >= to => return Err(wrong("--from must be before --to")),
             (None, Some(_)) if events.is_none() => return Err(wrong("--to needs --from, or --events")),
             (Some(from), Some(to)) if args.rate.is_none() => {
                 if let Some(events) = events.take() {
                     let per_second = events as f64 / (to - from).as_seconds_f64();
                     rate = Rate::per_second(per_second).map_err(|_| {
-                        let what = format!("{events} events between --from and --to are {per_second} a second");
-                        wrong(what).hint("there may be up to a million")
+                        let what = format!("{events} events between --from and --to are {per_second} per second");
+                        wrong(what).hint("the rate must be above 0 and at most a million events per second")
                     })?;
                 }
             }
@@ -64,8 +64,8 @@ impl Run {
             .products(products(args, volume)?)
             .zone(args.zone.clone())
             .ids(args.ids)
-            .habits(habits(args, profile.as_ref())?)
-            .map_err(|err| wrong("there is no shop with these habits").caused_by(err))?
+            .parameters(parameters(args, profile.as_ref())?)
+            .map_err(|err| wrong("the parameters of the model are invalid").caused_by(err))?
             .delivery(args.dirt.delivery);
         if let Some(shoppers) = args.shoppers {
             shop = shop.shoppers(shoppers.get());
@@ -80,21 +80,23 @@ impl Run {
             None if to.is_some() || (from.is_none() && events.is_some()) => Pace::AsFastAsPossible,
             None => Pace::Live,
         };
-        let mut goes_on_with = None;
+        let mut resume_options = None;
         if let (None, Pace::AsFastAsPossible, Some(events)) = (from, pace, events) {
             let to = to.unwrap_or(now);
             shop = shop.ending_at(to, events);
             let from = rfc3339(shop.starts_at().truncate_to_second());
             let (to, rate) = (rfc3339(to), rate.events_per_second());
-            goes_on_with = Some(format!("--seed {seed} --from {from} --to {to} --rate {rate}/s"));
+            resume_options = Some(format!("--seed {seed} --from {from} --to {to} --rate {rate}/s"));
         }
         let start = shop.starts_at().truncate_to_second();
         if start.to_offset(time::UtcOffset::UTC).year() < 0 {
-            return Err(wrong("the shop would begin before the year 0, which no file can tell"));
+            return Err(wrong(
+                "the shop would start before the year 0, which the files cannot express",
+            ));
         }
         if let Some(until) = to.filter(|until| *until <= start) {
             let what = format!(
-                "the shop begins at {}, and ends before, at {}",
+                "the shop would start at {}, after its end at {}",
                 rfc3339(start),
                 rfc3339(until)
             );
@@ -108,41 +110,41 @@ impl Run {
             pace,
             until: to,
             events,
-            plan: plan(args, pace, start, now),
-            goes_on_with,
+            rolling: rolling_policy(args, pace, start, now),
+            resume_options,
         })
     }
 
     pub(crate) fn source(&self, args: &GenerateArgs) -> ShopFiles {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ShopFiles::new(self.shop.clone())
-            .plan(self.plan.clone())
+            .rolling(self.rolling.clone())
             .pace(self.pace)
             .until(self.until)
             .events(self.events)
             .dirt(args.dirt.dirt)
-            .truth(args.truth)
+            .manifest(args.manifest)
             .workers(
                 args.workers
                     .map_or(cores, |workers| usize::try_from(workers.get()).unwrap_or(usize::MAX)),
             )
     }
 
-    /// About how many rows there will be; `None` if it goes on and on.
+    /// The approximate number of rows; `None` if the run has no end.
     pub(crate) fn expected_rows(&self, args: &GenerateArgs) -> Option<u64> {
         let of_span = self.until.map(|until| {
             let seconds = (until - self.start).as_seconds_f64();
             (seconds * self.rate.events_per_second()) as u64
         });
-        // The copies of events are rows, and part of the rate.
+        // Copies of events are rows, too, and are included in the rate.
         let copies = args.dirt.delivery.duplicate + args.dirt.delivery.altered;
         self.events
             .map(|events| (events as f64 * (1.0 + copies)) as u64)
             .or(of_span)
     }
 
-    /// What the names of the files begin with: another one for each shop, so that no file is ever taken for another with new
-    /// content.
+    /// The prefix of the file names. Each shop has its own, so that a file is never mistaken for a new version of
+    /// another.
     pub(crate) fn prefix(&self) -> String {
         let time = rfc3339(self.start.to_offset(time::UtcOffset::UTC)).replace(['-', ':'], "");
         format!("events-{time}-{}", self.seed)
@@ -150,7 +152,7 @@ impl Run {
 
     pub(crate) fn describe(&self, output: &Path) -> String {
         let pace = match self.pace {
-            Pace::Times(speed) => format!("{speed} times as fast as the clock"),
+            Pace::Times(speed) => format!("{speed} times as fast as real time"),
             Pace::AsFastAsPossible => "as fast as possible".to_owned(),
             _ => "live".to_owned(),
         };
@@ -158,31 +160,31 @@ impl Run {
             .until
             .map_or(String::new(), |until| format!(" to {}", rfc3339(until)));
         let (seed, rate, start) = (self.seed, rounded(self.rate), rfc3339(self.start));
-        let goes_on = match &self.goes_on_with {
-            Some(with) => format!("\nto go on where it stopped, add {with}"),
+        let resume = match &self.resume_options {
+            Some(options) => format!("\nto continue where it stopped, add {options}"),
             None => String::new(),
         };
         format!(
-            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}{goes_on}",
+            "seed {seed}, {rate}/s on average, {pace}, from {start}{until}, into {}{resume}",
             output.display()
         )
     }
 }
 
-fn plan(args: &GenerateArgs, pace: Pace, start: OffsetDateTime, now: OffsetDateTime) -> FilePlan {
+fn rolling_policy(args: &GenerateArgs, pace: Pace, start: OffsetDateTime, now: OffsetDateTime) -> RollingPolicy {
     let rows = args.rows_per_file.map(u64::from);
-    let plan = FilePlan::default().max_rows(rows.unwrap_or(u64::MAX));
+    let policy = RollingPolicy::default().max_rows(rows.unwrap_or(u64::MAX));
     let usual = || Duration::from_secs(1)..=Duration::from_secs(3);
     match (pace, &args.every) {
-        (Pace::Times(speed), every) => plan.every(scaled(every.clone().unwrap_or_else(usual), speed)),
-        (_, Some(every)) => plan.every(every.clone()),
-        (Pace::AsFastAsPossible, None) => plan.every(None).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
-        (_, None) if start < now => plan.every_from(now).max_rows(rows.unwrap_or(ROWS_OF_THE_PAST)),
-        (_, None) => plan,
+        (Pace::Times(speed), every) => policy.every(scaled(every.clone().unwrap_or_else(usual), speed)),
+        (_, Some(every)) => policy.every(every.clone()),
+        (Pace::AsFastAsPossible, None) => policy.every(None).max_rows(rows.unwrap_or(MAX_ROWS_IN_THE_PAST)),
+        (_, None) if start < now => policy.every_from(now).max_rows(rows.unwrap_or(MAX_ROWS_IN_THE_PAST)),
+        (_, None) => policy,
     }
 }
 
-/// In the shop's time, what is given in real time.
+/// Converts durations in real time to durations in the shop's time.
 fn scaled(range: RangeInclusive<Duration>, times: f64) -> RangeInclusive<Duration> {
     let scaled =
         |duration: &Duration| Duration::try_from_secs_f64(duration.as_secs_f64() * times).unwrap_or(Duration::MAX);
@@ -198,36 +200,45 @@ fn products(args: &GenerateArgs, like: Option<&Volume>) -> Result<u32> {
     u32::try_from(products)
         .ok()
         .filter(|products| *products <= most)
-        .ok_or_else(|| wrong(format!("--products is {products}")).hint(format!("a shop sells at most {most}")))
+        .ok_or_else(|| {
+            wrong(format!("--products is {products}, which is too many"))
+                .hint(format!("a shop can have at most {most} products"))
+        })
 }
 
 fn profile(path: &Path) -> Result<Profile> {
-    Profile::from_json(&read(path)?).map_err(|err| wrong(format!("can't use {}", path.display())).caused_by(err))
+    Profile::from_json(&read(path)?).map_err(|err| wrong(format!("{} cannot be used", path.display())).caused_by(err))
 }
 
-fn habits(args: &GenerateArgs, like: Option<&Profile>) -> Result<Habits> {
+fn parameters(args: &GenerateArgs, like: Option<&Profile>) -> Result<ModelParameters> {
     let is_wholesale = args.scenarios.contains(&ScenarioArg::Wholesale);
-    if is_wholesale && (args.habits.is_some() || like.is_some()) {
-        return Err(wrong("--scenario wholesale has habits of its own")
-            .hint("leave it out, or --habits and --like; `ecom-gen habits --wholesale` prints them"));
+    if is_wholesale && (args.parameters.is_some() || like.is_some()) {
+        return Err(
+            wrong("--scenario wholesale cannot be combined with --parameters or --like").hint(
+                "leave it out, or start from `ecom-gen parameters --wholesale` and pass the result to --parameters",
+            ),
+        );
     }
-    let habits = match (&args.habits, like) {
+    let parameters = match (&args.parameters, like) {
         (Some(path), _) => serde_json::from_str(&read(path)?).map_err(|err| {
-            let what = format!("{} has no habits as `ecom-gen habits` prints them", path.display());
+            let what = format!(
+                "{} does not contain parameters in the format of `ecom-gen parameters`",
+                path.display()
+            );
             wrong(what).caused_by(err)
         })?,
-        (None, Some(profile)) => Habits::like(profile),
-        (None, None) if is_wholesale => Habits::wholesale(),
-        (None, None) => Habits::default(),
+        (None, Some(profile)) => ModelParameters::calibrated_to(profile),
+        (None, None) if is_wholesale => ModelParameters::wholesale(),
+        (None, None) => ModelParameters::default(),
     };
-    Ok(if args.steady { habits.steady() } else { habits })
+    Ok(if args.steady { parameters.steady() } else { parameters })
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|err| wrong(format!("can't read {}", path.display())).caused_by(err))
+    fs::read_to_string(path).map_err(|err| wrong(format!("cannot read {}", path.display())).caused_by(err))
 }
 
-/// With three digits, or all before the point.
+/// The rate with three significant digits, or without decimals if it is larger.
 fn rounded(rate: Rate) -> f64 {
     let rate = rate.events_per_second();
     let unit = 10_f64.powi((rate.log10().floor() as i32 - 2).min(0));
@@ -244,113 +255,4 @@ fn wrong(what: impl Into<String>) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::args::Args;
-
-    const NOW: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
-
-    fn run(words: &str) -> Result<Run> {
-        let args = Args::try_parse_from(format!("ecom-gen --output d --seed 3 {words}").split_whitespace()).unwrap();
-        Run::new(&args.generate, NOW)
-    }
-
-    fn expected_rows(words: &str) -> Option<u64> {
-        let args = Args::try_parse_from(format!("ecom-gen --output d {words}").split_whitespace()).unwrap();
-        Run::new(&args.generate, NOW).unwrap().expected_rows(&args.generate)
-    }
-
-    #[test]
-    fn times_and_paces() {
-        let hour = time::Duration::HOUR;
-        for (words, start, until, pace) in [
-            ("", NOW, None, Pace::Live),
-            ("--from 1h", NOW - hour, None, Pace::Live),
-            (
-                "--from 2h --to 1h",
-                NOW - 2 * hour,
-                Some(NOW - hour),
-                Pace::AsFastAsPossible,
-            ),
-            (
-                "--from 2h --to 1h --speed 60",
-                NOW - 2 * hour,
-                Some(NOW - hour),
-                Pace::Times(60.0),
-            ),
-            ("--speed 2", NOW, None, Pace::Times(2.0)),
-            ("--from 1h --events 10k", NOW - hour, None, Pace::Live),
-        ] {
-            let run = run(words).unwrap();
-            assert_eq!((run.start, run.until, run.pace), (start, until, pace), "{words}");
-        }
-    }
-
-    #[test]
-    fn a_number_of_events_ends_about_now() {
-        let run = run("--events 100k --steady").unwrap();
-        assert_eq!((run.pace, run.events), (Pace::AsFastAsPossible, Some(100_000)));
-        let took = (NOW - run.start).as_seconds_f64();
-        assert!((200.0..220.0).contains(&took), "{took}");
-    }
-
-    #[test]
-    fn between_two_times_a_number_of_events_is_a_rate() {
-        let run = run("--from 7d --to now --events 6048k").unwrap();
-        assert_eq!((run.rate.events_per_second(), run.events), (10.0, None));
-        assert_eq!(expected_rows("--from 7d --to now --events 6048k"), Some(6_048_000));
-        assert_eq!(expected_rows("--events 1k --dirt duplicate=10%"), Some(1_100));
-        assert!(
-            run.describe(Path::new("d"))
-                .contains("seed 3, 10/s on average, as fast as possible")
-        );
-    }
-
-    #[test]
-    fn files_of_the_past_are_cut_by_rows_and_others_by_time() {
-        let plan = |words| run(words).unwrap().plan;
-        let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
-        assert_eq!(plan(""), FilePlan::default());
-        assert_eq!(plan("--from 1h"), FilePlan::default().every_from(NOW).max_rows(100_000));
-        assert_eq!(plan("--events 10k"), FilePlan::default().every(None).max_rows(100_000));
-        assert_eq!(
-            plan("--events 10k --every 2s"),
-            FilePlan::default().every(seconds(2, 2))
-        );
-        assert_eq!(plan("--speed 60"), FilePlan::default().every(seconds(60, 180)));
-        assert_eq!(plan("--rows-per-file 5"), FilePlan::default().max_rows(5));
-    }
-
-    #[test]
-    fn what_can_not_be_is_told() {
-        for words in [
-            "--to now",
-            "--from 1h --to 2h",
-            "--from 1s --to now --events 1G",
-            "--like /nowhere",
-            "--habits /",
-            "--habits / --scenario wholesale",
-            "--products 34M",
-            "--from 5000y --to now --events 10",
-            "--to 7d --speed 10 --events 10",
-        ] {
-            let err = run(words).unwrap_err();
-            assert_eq!(err.kind(), ErrorKind::Configuration, "{words}");
-        }
-    }
-
-    #[test]
-    fn rates_are_shown_with_three_digits() {
-        for (rate, shown) in [
-            (16.534_391, "16.5"),
-            (0.012_345, "0.0123"),
-            (1234.6, "1235"),
-            (500.0, "500"),
-        ] {
-            assert_eq!(rounded(Rate::per_second(rate).unwrap()).to_string(), shown);
-        }
-    }
-}
+mod tests;

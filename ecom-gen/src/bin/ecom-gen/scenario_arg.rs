@@ -1,4 +1,4 @@
-//! `--scenario`: what happens to the shop.
+//! The value of `--scenario`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use crate::units::time_or_date;
 
+/// The value of `--scenario`. Wholesale is a set of parameters rather than a [`Scenario`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum ScenarioArg {
     Scenario(Scenario),
@@ -18,7 +19,7 @@ pub(crate) enum ScenarioArg {
 impl FromStr for ScenarioArg {
     type Err = String;
 
-    /// `bot`, `wholesale`, `campaign=2026-11-27`, `campaign=2026-11-27/3d`, `outage=2026-11-27T10:00:00Z/1h`.
+    /// Parses `bot`, `wholesale`, `campaign=2026-11-27`, `campaign=2026-11-27/3d` or `outage=2026-11-27T10:00:00Z/1h`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, span) = match text.split_once('=') {
             Some((name, span)) => (name, Some(span)),
@@ -44,25 +45,27 @@ impl FromStr for ScenarioArg {
     }
 }
 
-/// A start and how long from there.
-fn parse_span(text: &str, unless_given: Option<Duration>) -> Result<(OffsetDateTime, OffsetDateTime), String> {
+/// Parses a start and a duration, such as `2026-11-27/3d`.
+fn parse_span(text: &str, default: Option<Duration>) -> Result<(OffsetDateTime, OffsetDateTime), String> {
     let (from, long) = match text.split_once('/') {
         Some((from, long)) => (from, Some(long)),
         None => (text, None),
     };
-    let from =
-        time_or_date(from).ok_or_else(|| format!("{from:?} is no time: write 2026-11-27T10:00:00Z or 2026-11-27"))?;
-    let long = match (long, unless_given) {
-        (Some(long), _) => parse_duration(long).map_err(|err| format!("{long:?} is no duration: {err}; write 1h"))?,
+    let from = time_or_date(from)
+        .ok_or_else(|| format!("{from:?} is not a time: write 2026-11-27T10:00:00Z or 2026-11-27"))?;
+    let long = match (long, default) {
+        (Some(long), _) => {
+            parse_duration(long).map_err(|err| format!("{long:?} is not a duration: {err}; write 1h"))?
+        }
         (None, Some(long)) => long,
-        (None, None) => return Err("it needs a duration, like 2026-11-27T10:00:00Z/1h".to_owned()),
+        (None, None) => return Err("the duration is missing: write 2026-11-27T10:00:00Z/1h".to_owned()),
     };
     let until = time::Duration::try_from(long)
         .ok()
         .and_then(|long| from.checked_add(long));
     match until {
         Some(until) if until > from => Ok((from, until)),
-        Some(_) => Err("the duration is 0: write 1h".to_owned()),
+        Some(_) => Err("the duration must be above 0: write 1h".to_owned()),
         None => Err("the duration is too long".to_owned()),
     }
 }
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scenarios_are_read() {
+    fn scenarios_are_parsed() {
         let from = datetime!(2026-11-27 00:00 UTC);
         let until = datetime!(2026-11-28 00:00 UTC);
         let campaign = |until| Ok(ScenarioArg::Scenario(Scenario::Campaign { from, until }));

@@ -1,4 +1,4 @@
-//! Numbers and times as people write them.
+//! Parses numbers, durations and times of the command line.
 
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
@@ -10,13 +10,13 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
 
-/// `10000`, `10_000`, `10k`, `1.5M`, `2G`; only whole numbers.
+/// Parses a whole number: `10000`, `10_000`, `10k`, `1.5M`, `2G`.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
-    exact_count(text).ok_or_else(|| "write a whole number, like 10000, 10k or 1.5M".to_owned())
+    exact_count(text).ok_or_else(|| "write a whole number, such as 10000, 10k or 1.5M".to_owned())
 }
 
 pub(crate) fn positive_count(text: &str) -> Result<NonZeroU64, String> {
-    NonZeroU64::new(count(text)?).ok_or_else(|| "write at least 1".to_owned())
+    NonZeroU64::new(count(text)?).ok_or_else(|| "the number must be at least 1".to_owned())
 }
 
 fn exact_count(text: &str) -> Option<u64> {
@@ -35,18 +35,18 @@ fn exact_count(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// `1s..3s`, or `2s` for always the same.
+/// Parses a range such as `1s..3s`, or a single duration such as `2s`.
 pub(crate) fn duration_range(text: &str) -> Result<RangeInclusive<Duration>, String> {
     let (from, to) = text.split_once("..").unwrap_or((text, text));
     let parse = |text: &str| parse_duration(text.trim()).map_err(|err| format!("{err}; write 2s, or 1s..3s"));
     let range = parse(from)?..=parse(to)?;
     match range.is_empty() {
-        true => Err("the shorter time goes first, like 1s..3s".to_owned()),
+        true => Err("write the shorter duration first, such as 1s..3s".to_owned()),
         false => Ok(range),
     }
 }
 
-/// `0.01` or `1%`.
+/// Parses a share: `0.01` or `1%`.
 pub(crate) fn share(text: &str) -> Result<f64, String> {
     let (number, unit) = match text.strip_suffix('%') {
         Some(number) => (number, 100.0),
@@ -55,11 +55,11 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     let share = number.trim_end().parse::<f64>().map(|number| number / unit);
     match share {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err(format!("{text:?} is no share: write 1% or 0.01")),
+        _ => Err(format!("{text:?} is not a share between 0 and 1: write 1% or 0.01")),
     }
 }
 
-/// `v4` or `v7`.
+/// Parses `v4` or `v7`.
 pub(crate) fn id_version(text: &str) -> Result<IdVersion, String> {
     match text {
         "v4" => Ok(IdVersion::V4),
@@ -68,16 +68,16 @@ pub(crate) fn id_version(text: &str) -> Result<IdVersion, String> {
     }
 }
 
-/// `60`, `60x`, `x60`.
+/// Parses a factor: `60`, `60x` or `x60`.
 pub(crate) fn speed(text: &str) -> Result<f64, String> {
     let number = text.trim_start_matches(['x', '×']).trim_end_matches(['x', '×']);
     match number.parse::<f64>() {
         Ok(speed) if speed > 0.0 && speed <= 1e6 => Ok(speed),
-        _ => Err("write how many times as fast, like 60 or 0.5, at most a million".to_owned()),
+        _ => Err("write a factor, such as 60 or 0.5: above 0 and at most a million".to_owned()),
     }
 }
 
-/// A time, or how long ago one was.
+/// A time, or how long ago it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     At(OffsetDateTime),
@@ -93,7 +93,7 @@ impl When {
     }
 }
 
-/// `2026-11-01T08:00:00Z`, `2026-11-01`, `now`, or how long ago: `7d`.
+/// Parses `2026-11-01T08:00:00Z`, `2026-11-01`, `now`, or how long ago: `7d`.
 pub(crate) fn when(text: &str) -> Result<When, String> {
     if text == "now" {
         return Ok(When::Ago(Duration::ZERO));
@@ -101,7 +101,7 @@ pub(crate) fn when(text: &str) -> Result<When, String> {
     time_or_date(text)
         .map(When::At)
         .or_else(|| parse_duration(text).ok().map(When::Ago))
-        .ok_or_else(|| "write 2026-11-01T08:00:00Z, 2026-11-01, now, or how long ago, like 7d".to_owned())
+        .ok_or_else(|| "write 2026-11-01T08:00:00Z, 2026-11-01, now, or how long ago, such as 7d".to_owned())
 }
 
 pub(crate) fn time_or_date(text: &str) -> Option<OffsetDateTime> {

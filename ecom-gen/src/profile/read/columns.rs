@@ -1,8 +1,10 @@
+//! The columns of a file, and the event of each record.
+
 use csv::StringRecord;
 use ecom_stream::{Event, EventType, Price};
 
-use super::time_text;
-use crate::profile::Seen;
+use super::rfc3339;
+use crate::profile::event_ref::EventRef;
 
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 256;
@@ -10,14 +12,14 @@ const MAX_QUANTITY: u32 = i32::MAX.unsigned_abs();
 /// The year 2000, as in [`Rules`](ecom_stream::Rules).
 const EARLIEST_MICROS: i64 = 946_684_800_000_000;
 
-/// Where the columns of an event stand in a file.
+/// The positions of the columns in a file.
 pub(super) struct Columns {
     at: [Option<usize>; Event::COLUMNS.len()],
     fields: usize,
 }
 
 impl Columns {
-    /// The columns of a file with that header, or the name of one that must be there and isn't.
+    /// The columns of a file with this header, or the name of a required column that is missing.
     pub(super) fn new(header: &StringRecord) -> Result<Self, &'static str> {
         let at = Event::COLUMNS.map(|name| header.iter().position(|field| field.trim() == name));
         let mut absent = Event::COLUMNS.into_iter().zip(at).filter(|(_, at)| at.is_none());
@@ -30,9 +32,9 @@ impl Columns {
         }
     }
 
-    /// The event of a record. What makes one is what [`Rules`](ecom_stream::Rules) say, but for times ahead of the clock,
-    /// which would make a profile depend on when it is made.
-    pub(super) fn seen<'a>(&self, record: &'a StringRecord) -> Option<Seen<'a>> {
+    /// The event of a record, if it has one. The rules are those of [`Rules`](ecom_stream::Rules), except that times in
+    /// the future are accepted: a profile must not depend on when it is made.
+    pub(super) fn event<'a>(&self, record: &'a StringRecord) -> Option<EventRef<'a>> {
         if record.len() != self.fields {
             return None;
         }
@@ -62,9 +64,9 @@ impl Columns {
         if is_too_long || is_priceless || !(1..=MAX_QUANTITY).contains(&quantity) {
             return None;
         }
-        Some(Seen {
+        Some(EventRef {
             event_id: id.map(event_id),
-            micros: time_text::micros(time?).filter(|&micros| micros >= EARLIEST_MICROS)?,
+            micros: rfc3339::micros(time?).filter(|&micros| micros >= EARLIEST_MICROS)?,
             event_type,
             user_id: identifier(user)?,
             session_id: identifier(session)?,
@@ -112,14 +114,14 @@ mod tests {
                 false => good,
             });
         columns()
-            .seen(&StringRecord::from(fields.collect::<Vec<_>>()))
+            .event(&StringRecord::from(fields.collect::<Vec<_>>()))
             .is_some()
     }
 
     #[test]
-    fn a_good_record_is_seen() {
+    fn a_valid_record_is_an_event() {
         let record = StringRecord::from(GOOD.to_vec());
-        let expected = Seen {
+        let expected = EventRef {
             event_id: Some(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057),
             micros: 1_795_426_200_500_000,
             event_type: EventType::Purchase,
@@ -131,11 +133,11 @@ mod tests {
             cents: Some(12_990),
             quantity: 2,
         };
-        assert_eq!(columns().seen(&record), Some(expected));
+        assert_eq!(columns().event(&record), Some(expected));
     }
 
     #[test]
-    fn others_are_not() {
+    fn invalid_records_are_not_events() {
         let long = "x".repeat(257);
         let cases: [(&str, &str); 17] = [
             ("event_time", ""),
@@ -160,11 +162,11 @@ mod tests {
             assert!(!with(name, value), "{name} = {}", value);
         }
         let fewer = StringRecord::from(GOOD[..10].to_vec());
-        assert_eq!(columns().seen(&fewer), None);
+        assert_eq!(columns().event(&fewer), None);
     }
 
     #[test]
-    fn what_may_be_absent_is_let_in() {
+    fn optional_fields_may_be_missing() {
         for name in ["event_id", "product_name", "category", "brand", "quantity"] {
             assert!(with(name, ""), "{name}");
         }

@@ -1,5 +1,7 @@
+//! Measures the CSV files of a directory.
+
 mod columns;
-mod time_text;
+mod rfc3339;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,26 +9,47 @@ use std::path::{Path, PathBuf};
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
 use self::columns::Columns;
-use super::{Measure, MeasureOptions, Profile, ProfileError};
+use super::error::ProfileError;
+use super::measure::{Measure, MeasureOptions};
+use super::sections::Profile;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// How a directory is read.
+/// The options for measuring a directory.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ReadOptions {
-    /// How its events are measured.
+    /// The options of the measurement.
     pub measure: MeasureOptions,
-    /// Counts files that can't be used and goes on, in place of failing at the first one.
-    pub pass_over_unusable_files: bool,
+    /// Whether files that cannot be used are counted and skipped, in place of failing at the first one. The default is
+    /// `false`.
+    pub skip_unusable_files: bool,
 }
 
-/// Measures the events in all files of `dir` that end in `.csv`, in the order of their names; hidden ones are passed
-/// over. The columns are those of [`Event::COLUMNS`](ecom_stream::Event::COLUMNS), in any order. Rows that are no events
-/// are counted, and nothing else becomes of them.
+impl ReadOptions {
+    /// Sets the options of the measurement.
+    #[must_use]
+    pub fn measure(mut self, options: MeasureOptions) -> Self {
+        self.measure = options;
+        self
+    }
+
+    /// Sets whether files that cannot be used are counted and skipped, in place of failing at the first one.
+    #[must_use]
+    pub fn skip_unusable_files(mut self, skip: bool) -> Self {
+        self.skip_unusable_files = skip;
+        self
+    }
+}
+
+/// Measures the events in all files of `dir` whose name ends in `.csv`, in the order of their names. Hidden files are
+/// left out. The columns are those of [`Event::COLUMNS`](ecom_stream::Event::COLUMNS), in any order. Rows that are not
+/// events are counted and skipped.
 ///
 /// # Errors
 ///
-/// When the directory or a file can't be read, a required column is absent, or there is no file that can be used.
+/// If the directory or a file cannot be read, if a file lacks a required column, or if there is no file that can be
+/// used.
 pub fn read_dir(dir: impl AsRef<Path>, options: ReadOptions) -> Result<Profile, ProfileError> {
     let dir = dir.as_ref();
     let files = files(dir).map_err(|err| ProfileError::directory(dir, err))?;
@@ -36,7 +59,7 @@ pub fn read_dir(dir: impl AsRef<Path>, options: ReadOptions) -> Result<Profile, 
     for file in files {
         match read_file(&file, &mut measure) {
             Ok(()) => is_one_used = true,
-            Err(err) if options.pass_over_unusable_files => {
+            Err(err) if options.skip_unusable_files => {
                 measure.add_unusable_file();
                 none_used = err;
             }
@@ -76,7 +99,7 @@ fn read_file(path: &Path, measure: &mut Measure) -> Result<(), ProfileError> {
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(()),
-            Ok(true) => match columns.seen(&record) {
+            Ok(true) => match columns.event(&record) {
                 Some(seen) => measure.add(&seen),
                 None => measure.add_unusable_row(),
             },
@@ -103,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_in_order_and_rows_that_are_no_events_counted() {
+    fn files_are_read_in_order_and_unusable_rows_are_counted() {
         let dir = dir(&[
             (
                 "b.csv",
@@ -125,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_not_utf_8_are_passed_over() {
+    fn rows_with_invalid_utf_8_are_unusable() {
         let dir = dir(&[]);
         let rows: [&[u8]; 4] = [
             HEADER.as_bytes(),
@@ -139,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cant_be_used_are_named_or_passed_over() {
+    fn unusable_files_are_named_or_counted() {
         let dir = dir(&[
             ("a.csv", "event_time;user_id\n"),
             ("b.csv", &format!("{HEADER}2026-11-01T00:00:02Z,u,s,p,view,red\n")),
@@ -147,7 +170,7 @@ mod tests {
         let err = read_dir(dir.path(), ReadOptions::default()).unwrap_err().to_string();
         assert!(err.contains("a.csv has no column event_time"), "{err}");
         let lenient = ReadOptions {
-            pass_over_unusable_files: true,
+            skip_unusable_files: true,
             ..ReadOptions::default()
         };
         let profile = read_dir(dir.path(), lenient.clone()).unwrap();
@@ -158,7 +181,7 @@ mod tests {
         assert!(err.contains("a.csv"), "{err}");
         fs::remove_file(dir.path().join("a.csv")).unwrap();
         let err = read_dir(dir.path(), lenient.clone()).unwrap_err().to_string();
-        assert!(err.contains("no file of events"), "{err}");
+        assert!(err.contains("contains no file of events"), "{err}");
         assert!(read_dir(dir.path().join("none"), lenient).is_err());
     }
 }

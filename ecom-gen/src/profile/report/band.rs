@@ -1,7 +1,8 @@
-use std::fmt;
+//! The accepted range of a value, and how values are written.
 
-/// How values are written.
+/// The unit of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unit {
     /// A share, in percent.
     Percent,
@@ -13,36 +14,22 @@ pub enum Unit {
     Days,
 }
 
-/// Which values are accepted.
+/// The accepted range of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Band {
-    /// From one to the other.
+    /// From the first to the second value, inclusive.
     Within(f64, f64),
-    /// This or more.
+    /// This value or more.
     AtLeast(f64),
-    /// This or less.
+    /// This value or less.
     AtMost(f64),
-    /// More than this.
+    /// More than this value.
     Above(f64),
 }
 
-/// How long a sample is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sample {
-    /// Of any length.
-    Any,
-    /// A day.
-    Day,
-    /// A week.
-    Week,
-    /// A month, of 30 days.
-    Month,
-    /// A year, of 360 days.
-    Year,
-}
-
 impl Band {
-    /// Whether the value is accepted.
+    /// Whether the value is in the band.
     pub fn accepts(self, value: f64) -> bool {
         match self {
             Self::Within(least, most) => (least..=most).contains(&value),
@@ -50,31 +37,6 @@ impl Band {
             Self::AtMost(most) => value <= most,
             Self::Above(bound) => value > bound,
         }
-    }
-}
-
-impl Sample {
-    /// Whether one of so many days is as long. Its last event lies before its end.
-    pub fn fits(self, days: f64) -> bool {
-        days >= match self {
-            Self::Any => 0.0,
-            Self::Day => 0.99,
-            Self::Week => 6.9,
-            Self::Month => 29.0,
-            Self::Year => 355.0,
-        }
-    }
-}
-
-impl fmt::Display for Sample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Any => "more events",
-            Self::Day => "a day",
-            Self::Week => "a week",
-            Self::Month => "a month",
-            Self::Year => "a year",
-        })
     }
 }
 
@@ -89,7 +51,7 @@ impl Unit {
     }
 
     pub(super) fn write_band(self, band: Band) -> String {
-        // Bounds are written as they are: not 8.00 but 8.
+        // Bounds are written without trailing zeros: 8, not 8.00.
         let scale = if self == Self::Percent { 100.0 } else { 1.0 };
         let bound = |value: f64| ((value * scale * 1e6).round() / 1e6).to_string();
         let sign = self.write(0.0).trim_start_matches(|c: char| c != ' ').to_owned();
@@ -102,7 +64,7 @@ impl Unit {
     }
 }
 
-/// Three digits that count.
+/// Formats with three significant digits.
 fn digits(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
@@ -116,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bands_accept_what_they_say() {
+    fn bands_accept_their_range() {
         for (band, shown, accepted, refused) in [
             (Band::Within(0.015, 0.06), "1.5 to 6 %", 0.06, 0.061),
             (Band::AtLeast(0.08), "≥ 8 %", 0.08, 0.079),
@@ -131,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn three_digits_count() {
+    fn values_have_three_significant_digits() {
         for (value, shown) in [
             (0.041_23, "0.04"),
             (9.876, "9.88"),
@@ -143,11 +105,5 @@ mod tests {
         }
         assert_eq!(Unit::Percent.write(0.416), "41.6 %");
         assert_eq!(Unit::Days.write(22.0), "22.0 d");
-    }
-
-    #[test]
-    fn a_day_ends_with_its_last_event() {
-        assert!(Sample::Day.fits(0.999) && !Sample::Day.fits(0.9) && Sample::Any.fits(0.0));
-        assert!(Sample::Year.fits(359.9) && !Sample::Year.fits(330.0));
     }
 }

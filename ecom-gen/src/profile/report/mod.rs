@@ -1,56 +1,62 @@
+//! The report: a profile compared with real shops.
+
 mod band;
 mod targets;
 
 use std::fmt;
 
-pub use self::band::{Band, Sample, Unit};
+pub use self::band::{Band, Unit};
 pub use self::targets::{TARGETS, Target};
-use super::Profile;
+use super::sample_length::SampleLength;
+use super::sections::Profile;
 
-/// A profile held against what real shops are like; it displays as a table.
+/// A profile compared with real shops. It displays as a table.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Report {
-    /// One line for each target, in the order of [`TARGETS`].
-    pub lines: Vec<Line>,
+    /// A line for each target, in the order of [`TARGETS`].
+    pub lines: Vec<ReportLine>,
 }
 
-/// What became of one target.
+/// The result for one target.
 #[derive(Debug, Clone)]
-pub struct Line {
+#[non_exhaustive]
+pub struct ReportLine {
     /// The target.
     pub target: &'static Target,
-    /// What was measured; `None` if the sample has no such value.
+    /// The measured value; `None` if the sample does not have it.
     pub value: Option<f64>,
-    /// Whether it is accepted.
+    /// Whether the value is accepted.
     pub verdict: Verdict,
 }
 
 /// Whether a value is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
-    /// It lies in the band.
+    /// The value is in the band.
     In,
-    /// It does not.
+    /// The value is outside the band.
     Out,
-    /// The sample is too short or too small to tell.
+    /// The sample is too short or too small to decide.
     TooShort,
     /// Any value is accepted.
     Unjudged,
 }
 
 impl Profile {
-    /// Holds the profile against what real shops are like.
+    /// Compares the profile with real shops.
     pub fn report(&self) -> Report {
         let line = |target: &'static Target| {
             let value = (target.value)(self).filter(|value| value.is_finite());
-            let judged = value.filter(|_| target.sample.fits(self.volume.days));
+            let judged = value.filter(|_| target.sample.is_reached_by(self.volume.days));
             let verdict = match (judged, target.band) {
                 (None, _) => Verdict::TooShort,
                 (Some(_), None) => Verdict::Unjudged,
                 (Some(value), Some(band)) if band.accepts(value) => Verdict::In,
                 (Some(_), Some(_)) => Verdict::Out,
             };
-            Line { target, value, verdict }
+            ReportLine { target, value, verdict }
         };
         Report {
             lines: TARGETS.iter().map(line).collect(),
@@ -59,7 +65,7 @@ impl Profile {
 }
 
 impl Report {
-    /// How many lines have that verdict.
+    /// The number of lines with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.lines.iter().filter(|line| line.verdict == verdict).count()
     }
@@ -74,7 +80,7 @@ impl fmt::Display for Report {
             "measure", "value", "band"
         )?;
         for line in &self.lines {
-            let Line { target, value, verdict } = line;
+            let ReportLine { target, value, verdict } = line;
             let value = value.map_or_else(|| "-".to_owned(), |value| target.unit.write(value));
             let band = target
                 .band
@@ -85,7 +91,7 @@ impl fmt::Display for Report {
                 target.row, target.name
             )?;
             match (verdict, target.note) {
-                (Verdict::TooShort, _) if target.sample == Sample::Any => writeln!(f, "too few events")?,
+                (Verdict::TooShort, _) if target.sample == SampleLength::Any => writeln!(f, "too few events")?,
                 (Verdict::TooShort, _) => writeln!(f, "needs {}", target.sample)?,
                 (_, "") => writeln!(f, "{verdict}")?,
                 (_, note) => writeln!(f, "{verdict:<7}  {note}")?,
@@ -93,7 +99,7 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} in, {} out, {} can't be told from this sample",
+            "{} in, {} out, {} undecided because the sample is too short or too small",
             self.count(Verdict::In),
             self.count(Verdict::Out),
             self.count(Verdict::TooShort)
@@ -115,7 +121,7 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::by_hand::{measure, small_shop};
+    use crate::profile::fixtures::{measure, small_shop};
 
     #[test]
     fn every_line_has_a_verdict() {
@@ -137,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_table() {
+    fn it_displays_as_a_table() {
         let text = measure(small_shop()).report().to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), TARGETS.len() + 2);
@@ -157,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_can_be_reported() {
+    fn an_empty_profile_can_be_reported() {
         let report = measure([]).report();
         assert_eq!(report.to_string().lines().count(), TARGETS.len() + 2);
     }

@@ -1,27 +1,31 @@
+//! What was published about real shops, as bands of accepted values.
+
 use Band::{Above, AtLeast, AtMost, Within};
-use Sample::{Day, Month, Week, Year};
+use SampleLength::{Day, Month, Week, Year};
 use Unit::{Days, Number, Percent, Seconds};
 use ecom_stream::EventType;
 
-use super::band::{Band, Sample, Unit};
-use crate::profile::Profile;
+use super::band::{Band, Unit};
+use crate::profile::sample_length::SampleLength;
+use crate::profile::sections::Profile;
 
-/// What a real shop's events are like in one respect.
+/// What real shops are like in one respect.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Target {
-    /// The row of the table of real shops that it is from; row 2 has the bands of row 1.
+    /// The row in the table of published measurements. Row 2 has the bands of row 1.
     pub row: u8,
     /// What is measured.
     pub name: &'static str,
-    /// How its values are written.
+    /// The unit of the value.
     pub unit: Unit,
-    /// Which values are accepted; `None` if any is, since shops differ or it can be set.
+    /// The accepted range; `None` if any value is accepted, because shops differ or because it can be set.
     pub band: Option<Band>,
-    /// How long a sample it needs.
-    pub sample: Sample,
-    /// Where the band is from, if it is not the one that the table accepts.
+    /// The length of the sample that is needed.
+    pub sample: SampleLength,
+    /// Where the band comes from, if the table has no band.
     pub note: &'static str,
-    /// The value in a profile; `None` if it has none.
+    /// The value in a profile; `None` if the profile does not have it.
     pub value: fn(&Profile) -> Option<f64>,
 }
 
@@ -32,7 +36,7 @@ impl Target {
             name,
             unit,
             band: Some(band),
-            sample: Sample::Any,
+            sample: SampleLength::Any,
             note: "",
             value,
         }
@@ -45,7 +49,7 @@ impl Target {
         }
     }
 
-    const fn needs(self, sample: Sample) -> Self {
+    const fn needs(self, sample: SampleLength) -> Self {
         Self { sample, ..self }
     }
 
@@ -58,8 +62,9 @@ const fn percent(least: f64, most: f64) -> Band {
     Within(least / 100.0, most / 100.0)
 }
 
-/// What real shops are like, by the rows of the table that was drawn up of public data sets and papers. A band is as wide
-/// as shops differ; where the table has values and no band, one around them is taken, and the note says which.
+/// The targets, by the rows of a table of published measurements: public data sets of real shops, and papers. A band is
+/// as wide as shops differ. If the table has values without a band, a band around them is used, and the note says
+/// which.
 pub const TARGETS: &[Target] = &[
     Target::new(1, "views", Percent, percent(92.0, 98.0), |p| {
         p.volume.share(EventType::View)
@@ -183,7 +188,8 @@ pub const TARGETS: &[Target] = &[
         Percent,
         percent(15.0, 40.0),
         |p| {
-            // With fewer events a product few are bought for that reason alone; the real shop had 250.
+            // With few events per product, few products are bought for that reason alone; the real shop had 250 per
+            // month.
             let events_a_month = p.volume.events as f64 / p.volume.days * 30.0;
             let enough = events_a_month > 100.0 * p.popularity.products as f64;
             p.users.by_month.as_ref().filter(|_| enough)?.products_bought_share
@@ -307,7 +313,7 @@ pub const TARGETS: &[Target] = &[
     Target::new(32, "events of the top category", Percent, percent(20.0, 50.0), |p| {
         Some(p.assortment.top_levels.first()?.share)
     })
-    .note("computed 36 %, by a third either way"),
+    .note("computed 36 %, a third either way"),
     Target::without_band(34, "events out of order", Percent, |p| Some(p.arrival.late_share)),
     Target::without_band(34, "events in the second of the last", Percent, |p| {
         Some(p.arrival.same_second_share)
@@ -322,8 +328,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_table_is_covered() {
-        // Row 2 has the bands of row 1, row 33 is of another trade.
+    fn every_row_of_the_table_has_a_target() {
+        // Row 2 has the bands of row 1; row 33 is about another trade.
         let rows: Vec<u8> = (1..=34).filter(|row| ![2, 33].contains(row)).collect();
         let mut covered: Vec<u8> = TARGETS.iter().map(|target| target.row).collect();
         assert!(covered.is_sorted());
@@ -332,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart() {
+    fn names_are_unique() {
         let mut names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -1,8 +1,10 @@
-/// How many ranks a line is laid through.
+//! How counts concentrate on few items: the Gini coefficient, top shares, and the exponent of Zipf's law.
+
+/// The number of ranks through which the line is fitted.
 const RANKS: i32 = 60;
 
-/// How unequal the counts are: 0 if they are all the same, near 1 if one has everything. `counts` are sorted, the
-/// largest first; `None` if they add up to nothing.
+/// The Gini coefficient: 0 if all counts are equal, near 1 if one item has everything. `counts` must be sorted, the
+/// largest first; `None` if they add up to 0.
 pub fn gini(counts: &[u32]) -> Option<f64> {
     let total: f64 = counts.iter().map(|&count| f64::from(count)).sum();
     let weighted: f64 = (1_u64..)
@@ -13,8 +15,8 @@ pub fn gini(counts: &[u32]) -> Option<f64> {
     (total > 0.0).then(|| 2.0 * weighted / (n * total) - (n + 1.0) / n)
 }
 
-/// Which share of everything the largest have, a `share` of the counts, at least one. `counts` are sorted, the largest
-/// first; `None` if they add up to nothing.
+/// The share of the total that the largest counts have: the given `share` of the items, but at least one. `counts` must
+/// be sorted, the largest first; `None` if they add up to 0.
 pub fn top_share(counts: &[u32], share: f64) -> Option<f64> {
     let sum = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum::<u64>() as f64;
     let top = ((counts.len() as f64 * share).round() as usize).clamp(1, counts.len().max(1));
@@ -22,8 +24,8 @@ pub fn top_share(counts: &[u32], share: f64) -> Option<f64> {
     (total > 0.0).then(|| sum(&counts[..top]) / total)
 }
 
-/// The exponent of Zipf's law from rank `first` to rank `last`: least squares of log count on log rank, at ranks spaced
-/// evenly in the logarithm. `counts` are sorted, the largest first; `None` if there are too few ranks.
+/// The exponent of Zipf's law from rank `first` to rank `last`: a least-squares fit of log count to log rank, at ranks
+/// evenly spaced in the logarithm. `counts` must be sorted, the largest first; `None` if there are too few ranks.
 pub fn zipf_exponent(counts: &[u32], first: usize, last: usize) -> Option<f64> {
     let ratio = last as f64 / first as f64;
     let mut ranks: Vec<usize> = (0..RANKS)
@@ -39,7 +41,7 @@ pub fn zipf_exponent(counts: &[u32], first: usize, last: usize) -> Option<f64> {
     slope(&points).map(|slope| -slope)
 }
 
-/// The slope of the line through `points` that least squares give; `None` unless it takes two values of x at least.
+/// The slope of the least-squares line through `points`; `None` unless there are two different values of x.
 pub fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gini_by_hand() {
+    fn gini_of_known_counts() {
         assert_eq!(gini(&[5, 5, 5, 5]), Some(0.0));
         assert_eq!(gini(&[8, 0, 0, 0]), Some(0.75));
         // (2 * (1*1 + 2*2 + 3*3) / (3 * 6)) - 4/3
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_top_has_its_share() {
+    fn top_share_of_known_counts() {
         let counts = [50, 30, 10, 5, 1, 1, 1, 1, 1, 0];
         assert_eq!(top_share(&counts, 0.1), Some(0.5));
         assert_eq!(top_share(&counts, 0.2), Some(0.8));
@@ -73,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_slope() {
+    fn slope_of_a_line() {
         assert_eq!(slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]), Some(2.0));
         assert_eq!(slope(&[(0.0, 0.0), (1.0, 1.0), (2.0, 0.0)]), Some(0.0));
         assert_eq!(slope(&[(1.0, 1.0), (1.0, 2.0)]), None);
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn zipf_is_found_again() {
+    fn the_zipf_exponent_is_recovered() {
         for exponent in [0.5, 1.0, 1.3] {
             let counts: Vec<u32> = (1..=2_000)
                 .map(|rank| (1e9 / f64::from(rank).powf(exponent)) as u32)

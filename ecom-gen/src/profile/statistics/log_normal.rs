@@ -1,25 +1,29 @@
+//! A fitted lognormal distribution.
+
 use serde::{Deserialize, Serialize};
 
-use super::{Moments, ks_normal};
+use super::goodness_of_fit::ks_normal;
+use super::moments::Moments;
 
-/// The lognormal distribution fitted to a sample, and how well it fits.
+/// A lognormal distribution fitted to a sample, and how well it fits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LogNormal {
     /// The mean of the natural logarithm.
     pub mu: f64,
     /// The standard deviation of the natural logarithm.
     pub sigma: f64,
-    /// The skewness of the logarithm; 0 if the fit is perfect.
+    /// The skewness of the logarithm; 0 for a perfect fit.
     pub skew: f64,
-    /// The excess kurtosis of the logarithm; 0 if the fit is perfect.
+    /// The excess kurtosis of the logarithm; 0 for a perfect fit.
     pub excess_kurtosis: f64,
-    /// The distance of Kolmogorov and Smirnov between the sample and the fit.
+    /// The Kolmogorov-Smirnov distance between the sample and the fit.
     pub ks: f64,
 }
 
 impl LogNormal {
-    /// The fit to the values above 0; `None` unless there are two different ones at least.
+    /// The fit to the values above 0; `None` unless there are at least two different ones.
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut logs: Vec<f64> = values
             .iter()
@@ -45,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_logarithms_are_fitted() {
+    fn the_fit_is_that_of_the_logarithms() {
         let fit = LogNormal::of(&[1.0 / E, 0.0, 1.0, E, -3.0]).unwrap();
         assert!((fit.mu, fit.skew) == (0.0, 0.0) && (fit.sigma - 1.0).abs() < 1e-12);
         // The step at -1: a third against the 15.87 % of the normal.

@@ -1,13 +1,13 @@
-//! The few statistics that a profile is made of.
+//! The statistics that profiles consist of.
 
 mod concentration;
-mod fit;
+mod goodness_of_fit;
 mod log_normal;
 mod moments;
-mod quantile;
+mod summary;
 
 pub use concentration::{gini, slope, top_share, zipf_exponent};
-pub use fit::{chi_square, ks_normal};
+pub use goodness_of_fit::{chi_square, ks_normal};
 pub use log_normal::LogNormal;
 pub use moments::Moments;
-pub use quantile::{Spread, quantile};
+pub use summary::{SummaryStatistics, quantile};

@@ -1,13 +1,16 @@
-/// Mean, deviation and shape of a sample.
+//! The moments of a sample: mean, standard deviation, skewness and kurtosis.
+
+/// The moments of a sample: mean, standard deviation, skewness and kurtosis.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Moments {
     /// The mean.
     pub mean: f64,
-    /// The standard deviation, of a sample (n - 1); 0 for a single value.
+    /// The sample standard deviation (n - 1); 0 for a single value.
     pub sd: f64,
-    /// The skewness; 0 where nothing varies.
+    /// The skewness; 0 if all values are equal.
     pub skew: f64,
-    /// How much the kurtosis exceeds that of a normal distribution; 0 where nothing varies.
+    /// The excess kurtosis; 0 if all values are equal.
     pub excess_kurtosis: f64,
 }
 
@@ -46,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_by_hand() {
+    fn moments_of_known_values() {
         // Off the mean by -2, -1, -1, 0, 4: squares add up to 22, cubes to 54, fourth powers to 274.
         let moments = Moments::of(&[1.0, 2.0, 2.0, 3.0, 7.0]).unwrap();
         assert_eq!(moments.mean, 3.0);
@@ -56,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_varies() {
+    fn moments_of_equal_values() {
         let moments = Moments::of(&[4.0]).unwrap();
         assert_eq!((moments.mean, moments.sd, moments.skew), (4.0, 0.0, 0.0));
         assert_eq!(Moments::of(&[4.0, 4.0]).unwrap().excess_kurtosis, 0.0);
