@@ -44,18 +44,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pace(Pace::AsFastAsPossible)
         .events(EVENTS)
         .filter(|event| matches!(event.event_type, EventType::AddToCart | EventType::Purchase))
-        .split(|event| event.event_type == EventType::AddToCart)
+        .route(|event| event.event_type == EventType::AddToCart)
         .event_time(
             |event: &Either<Event, Event>| event.as_inner().event_time,
             Duration::from_secs(30),
         )
-        .then(IntervalJoin::new(user_and_product, user_and_product, time::Duration::ZERO, HALF_AN_HOUR).keep_left())
+        .via(IntervalJoin::new(user_and_product, user_and_product, time::Duration::ZERO, HALF_AN_HOUR).keep_left(true))
         .flat_map(|joined| match joined.value {
             Joined::Left(cart) => Some(cart),
             Joined::Both(..) | Joined::Right(_) => None,
         })
         .to(sink.clone())
-        .last_run()
+        .last_run(true)
         .run()
         .await?;
 

@@ -49,12 +49,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .pace(Pace::AsFastAsPossible)
         .events(EVENTS)
         .filter(|event| matches!(event.event_type, EventType::View | EventType::Purchase))
-        .split(|event| event.event_type == EventType::View)
+        .route(|event| event.event_type == EventType::View)
         .event_time(
             |event: &Either<Event, Event>| event.as_inner().event_time,
             Duration::from_secs(30),
         )
-        .then(IntervalJoin::new(user_and_product, user_and_product, time::Duration::ZERO, HALF_AN_HOUR).keep_right())
+        .via(IntervalJoin::new(user_and_product, user_and_product, time::Duration::ZERO, HALF_AN_HOUR).keep_right(true))
         .map(|timed| {
             timed.map(|joined| match joined {
                 Joined::Both(view, purchase) => (purchase.event_id, Some(purchase.event_time - view.event_time)),
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .aggregate(Min::of(|(_, delay): &Attributed| *delay))
         .map(|purchase| (purchase.key, purchase.value.flatten()))
         .to(sink.clone())
-        .last_run()
+        .last_run(true)
         .run()
         .await?;
 

@@ -103,7 +103,7 @@ fn empty(dir: &Path) -> Outcome<&Path> {
 /// What is killed: what `ecom-ingest run --archive` runs.
 async fn ingest(dir: &Path, url: &str) -> Outcome<ExitCode> {
     let sink = PgSink::from_url(url)?.pipeline("crash");
-    let standing = sink.standing();
+    let standing = sink.instance_state();
     let pipeline = CsvDirSource::new(dir.join("data"))
         .settle_for(Duration::from_millis(100))
         .after_commit(AfterCommit::Archive(dir.join("archive")))
@@ -247,7 +247,7 @@ async fn shop(
     ShopSource::new(shop.ending_at(now, rows))
         .pace(Pace::AsFastAsPossible)
         .events(rows)
-        .then(NotBefore(allowed))
+        .via(NotBefore(allowed))
         .inspect(move |batch| batch.records.iter().for_each(|record| truth.note(&record.value)))
         .to(CsvDirSink::new(data).max_rows(ROWS_PER_FILE))
         .run()

@@ -17,7 +17,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) async fn ingest(input: &Path, archive: &Path, url: &str) -> Outcome<Summary> {
     let summary = CsvDirSource::new(input)
         .after_commit(AfterCommit::Archive(archive.to_owned()))
-        .available_now()
+        .available_now(true)
         .validate(Rules::default())
         .filter(|event| event.event_type != EventType::RemoveFromCart)
         .stamp()
@@ -53,9 +53,11 @@ async fn main() -> Outcome<()> {
     println!("{:?}", summary.counts);
 
     // The same files once more, for the query; its result would go to a sink too.
-    let events = CsvDirSource::new(archive).available_now().validate(Rules::default());
+    let events = CsvDirSource::new(archive)
+        .available_now(true)
+        .validate(Rules::default());
     let sink = ecom_stream::memory::MemorySink::new("revenue");
-    revenue(events).to(sink.clone()).last_run().run().await?;
+    revenue(events).to(sink.clone()).last_run(true).run().await?;
     for result in sink.values() {
         println!("{:?} {} {:?}", result.key, result.window, result.value);
     }

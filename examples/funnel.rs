@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shop = Shop::builder(7, datetime!(2026-11-02 12:00 UTC)).rate(Rate::per_second(1.0)?);
     let shop = ShopSource::new(shop.delivery(Delivery::exact()));
     let visits = Table::new("visits")
-        .create_if_missing()
+        .create_if_missing(true)
         .column("user_id", |visit: &Visit| visit.key.clone())
         .column("began", |visit| visit.window.start)
         .column("views", |visit| visit.value.0)
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let summary = shop
         .pace(Pace::AsFastAsPossible)
         .events(20_000)
-        .beside(|events| {
+        .with_branch(|events| {
             events
                 .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
                 .key_by(|event: &Event| event.user_id.clone())
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 ))
         })
         .to(database.sink()?.into_tables((Events, visits)))
-        .last_run()
+        .last_run(true)
         .run()
         .await?;
 
@@ -76,7 +76,7 @@ const FUNNEL: &str = "
                count(*) FILTER (WHERE views > 0 AND carts > 0) AS filled,
                count(*) FILTER (WHERE views > 0 AND carts > 0 AND purchases > 0) AS bought
         FROM visits)
-    SELECT step, visits, round(100.0 * visits / viewed, 1) || ' %' AS of_all
+    SELECT step, visits, round(100.0 * visits / viewed, 1) || ' %' AS aggregate_all
     FROM reached, LATERAL (VALUES (1, 'view', viewed), (2, 'cart', filled), (3, 'purchase', bought)) AS s (n, step, visits)
     ORDER BY n";
 

@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let database = ShopDatabase::start("own_records").await?;
     let deliveries = Table::new("deliveries")
-        .create_if_missing()
+        .create_if_missing(true)
         .column("parcel", |delivery: &Delivery| delivery.parcel.clone())
         .column("depot", |delivery| delivery.depot.clone())
         .column("kilograms", |delivery| Decimal::new(delivery.grams.into(), 3))
@@ -91,7 +91,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     CsvDirSource::new(files.path())
         .columns(Delivery::columns())
         .settle_for(Duration::ZERO) // nobody is writing to these files any more
-        .available_now()
+        .available_now(true)
         .try_map(Delivery::from_csv)
         .to(database.sink()?.pipeline("deliveries").into_tables(deliveries))
         .run()

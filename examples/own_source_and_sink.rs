@@ -82,7 +82,7 @@ impl Sink<u64> for Lines {
         let lines = self.whole();
         self.epoch = lines.len() as u64;
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(&self.path, text).map_err(|err| Error::cant("write", &self.path, err))?;
+        std::fs::write(&self.path, text).map_err(|err| Error::io("write", &self.path, err))?;
         for mut line in lines {
             let positions: Vec<Position> = serde_json::from_value(line["positions"].take()).unwrap_or_default();
             ledger.commit(&positions, &[]);
@@ -94,7 +94,7 @@ impl Sink<u64> for Lines {
 
     fn commit(mut self, input: impl BatchStream<u64> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         try_stream! {
-            let cannot_write = |err| Error::cant("write", &self.path, err);
+            let cannot_write = |err| Error::io("write", &self.path, err);
             let mut file = OpenOptions::new().append(true).open(&self.path).map_err(cannot_write)?;
             for await batch in input {
                 let batch = batch?;

@@ -124,7 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let live = ingest(&url, CsvDirSource::new(&data), closed.map(|_| ()));
     let (sold, live) = tokio::try_join!(shop, live)?;
     // What the shop wrote last is there by now.
-    let rest = ingest(&url, CsvDirSource::new(&data).available_now(), pending()).await?;
+    let rest = ingest(&url, CsvDirSource::new(&data).available_now(true), pending()).await?;
 
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
     let connection = tokio::spawn(connection);

@@ -38,9 +38,9 @@ fn revenue(
     sink: PgSink,
 ) -> Pipeline<impl Source<Item = Either<Event, Minute>> + 'static, impl Sink<Either<Event, Minute>>> {
     CsvDirSource::new(files)
-        .available_now()
+        .available_now(true)
         .validate(Rules::default())
-        .beside(|events| {
+        .with_branch(|events| {
             events
                 .filter(|event| event.event_type == EventType::Purchase)
                 .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
@@ -51,7 +51,7 @@ fn revenue(
                 .aggregate((Count, Sum::of(cents)))
         })
         .to(sink.into_tables((Events, minutes())))
-        .last_run()
+        .last_run(true)
 }
 
 fn cents(event: &Event) -> Option<i64> {
@@ -60,7 +60,7 @@ fn cents(event: &Event) -> Option<i64> {
 
 fn minutes() -> Table<Minute> {
     Table::new("revenue_per_minute")
-        .create_if_missing()
+        .create_if_missing(true)
         .column("minute", |minute: &Minute| minute.window.start)
         .column("category", |minute| minute.key.clone())
         .column("purchases", |minute| minute.value.0)

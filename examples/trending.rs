@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .hopping(TEN_MINUTES, TWO_MINUTES)
         .aggregate(Sum::of(points))
         // All results of a window happened at its last moment, so one short window has just these.
-        .then(EventTime::new(|product: &Windowed<_, _>| product.window.last(), Duration::ZERO).named("windows"))
+        .via(EventTime::new(|product: &Windowed<_, _>| product.window.last(), Duration::ZERO).named("windows"))
         .key_by(|_| ())
         .named("top")
         .tumbling(TWO_MINUTES)
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }))
         .map(|top| (top.window.end, top.value))
         .to(trending.clone())
-        .last_run()
+        .last_run(true)
         .run()
         .await?;
 

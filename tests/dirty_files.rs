@@ -131,7 +131,7 @@ async fn an_ingest_finds_what_the_manifest_says() {
     let (manifest, total) = manifest(dir.path());
     let (server, client) = server().await;
     let ingest = CsvDirSource::new(dir.path())
-        .available_now()
+        .available_now(true)
         .validate(Rules::default())
         .stamp()
         .to(PgSink::from_url(server.url()).unwrap());

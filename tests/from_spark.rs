@@ -47,9 +47,14 @@ async fn the_job_loads_refuses_filters_and_aggregates() {
     assert_eq!((row.get(0), row.get(1)), (2_i64, "price_negative"));
 
     assert!(done.join("a.csv").exists());
-    let events = CsvDirSource::new(&done).available_now().validate(Rules::default());
+    let events = CsvDirSource::new(&done).available_now(true).validate(Rules::default());
     let sink = MemorySink::new("revenue");
-    job::revenue(events).to(sink.clone()).last_run().run().await.unwrap();
+    job::revenue(events)
+        .to(sink.clone())
+        .last_run(true)
+        .run()
+        .await
+        .unwrap();
     let results: Vec<_> = sink
         .values()
         .into_iter()

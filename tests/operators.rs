@@ -32,7 +32,7 @@ type Minute = Windowed<String, (u64, i128)>;
 
 fn minutes() -> Table<Minute> {
     Table::new("minutes")
-        .create_if_missing()
+        .create_if_missing(true)
         .column("minute", |minute: &Minute| minute.window.start)
         .column("category", |minute| minute.key.clone())
         .column("events", |minute| minute.value.0)
@@ -48,7 +48,7 @@ async fn run(url: &str, commits: u64) -> Option<Summary> {
     let pipeline = ShopSource::new(shop())
         .pace(Pace::AsFastAsPossible)
         .events(EVENTS)
-        .beside(|events| {
+        .with_branch(|events| {
             events
                 .event_time(|event: &Event| event.event_time, Duration::from_secs(5))
                 .key_by(|event: &Event| event.category.clone().unwrap_or_default() + "-")
@@ -56,7 +56,7 @@ async fn run(url: &str, commits: u64) -> Option<Summary> {
                 .aggregate((Count, Sum::of(cents)))
         })
         .to(sink.into_tables((Events, minutes())))
-        .last_run();
+        .last_run(true);
     let mut progress = pipeline.subscribe();
     let crash = async {
         for _ in 0..commits {

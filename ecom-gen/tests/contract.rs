@@ -32,7 +32,7 @@ async fn a_shop_as_fast_as_possible() {
     })
     .check()
     .await;
-    let stamped = || shop().then(Stamp::new(|| START));
+    let stamped = || shop().via(Stamp::new(|| START));
     testing::pipeline(stamped, async || MemorySink::new("test"))
         .check()
         .await;

@@ -37,7 +37,7 @@ async fn read(dir: &Path, manifest: &Manifest) -> MemorySink<Event> {
     let sink = MemorySink::new("test");
     let source = CsvDirSource::new(dir)
         .settle_for(Duration::from_millis(1))
-        .available_now();
+        .available_now(true);
     source.validate(Rules::default()).to(sink.clone()).run().await.unwrap();
     let (positions, rejects, records) = (sink.positions(), sink.rejects(), sink.records());
     assert_eq!(positions.len(), manifest.files.len());
@@ -168,7 +168,7 @@ async fn read_clean(dir: &Path) -> Vec<Event> {
     let sink = MemorySink::new("test");
     let source = CsvDirSource::new(dir)
         .settle_for(Duration::from_millis(1))
-        .available_now();
+        .available_now(true);
     source.validate(Rules::default()).to(sink.clone()).run().await.unwrap();
     sink.values()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecom_sink_pg::{Standing, StandingReceiver};
+use ecom_sink_pg::{InstanceState, InstanceStateReceiver};
 use ecom_stream::Activity;
 
 use crate::format::duration;
@@ -13,7 +13,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Whether a run is alive, and whether it is ready, as a service manager or an orchestrator asks.
 #[derive(Debug, Clone)]
 pub struct Health {
-    pub(crate) standing: StandingReceiver,
+    pub(crate) standing: InstanceStateReceiver,
     activity: Activity,
 }
 
@@ -26,14 +26,14 @@ impl Health {
     /// # use ecom_stream::{CsvDirSource, Rules, SourceExt};
     /// # fn main() -> ecom_stream::Result<()> {
     /// let sink = PgSink::from_env()?;
-    /// let standing = sink.standing();
+    /// let standing = sink.instance_state();
     /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).to(sink);
     /// let health = Health::new(standing, pipeline.activity());
     /// assert!(health.is_ready().is_err(), "it has not begun");
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn new(standing: StandingReceiver, activity: Activity) -> Self {
+    pub fn new(standing: InstanceStateReceiver, activity: Activity) -> Self {
         Self { standing, activity }
     }
 
@@ -45,11 +45,11 @@ impl Health {
     pub fn is_alive(&self) -> Result<String, String> {
         let stands = self.standing.now();
         match (&stands, self.activity.stuck_for()) {
-            (Standing::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
+            (InstanceState::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
                 "records are on their way to the database, and nothing has moved for {}",
                 duration(stuck)
             )),
-            (Standing::Overtaken, _) => Err(in_words(&stands)),
+            (InstanceState::Superseded, _) => Err(in_words(&stands)),
             _ => Ok(in_words(&stands)),
         }
     }
@@ -62,19 +62,19 @@ impl Health {
     pub fn is_ready(&self) -> Result<String, String> {
         let stands = self.standing.now();
         match stands {
-            Standing::Leading | Standing::StandingBy { .. } => self.is_alive(),
+            InstanceState::Leading | InstanceState::StandingBy { .. } => self.is_alive(),
             _ => Err(in_words(&stands)),
         }
     }
 }
 
-pub(crate) fn in_words(standing: &Standing) -> String {
+pub(crate) fn in_words(standing: &InstanceState) -> String {
     match standing {
-        Standing::Connecting => "connecting to the database".to_owned(),
-        Standing::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
-        Standing::Leading => "loading what comes".to_owned(),
-        Standing::Failing { why } => format!("trying again: {why}"),
-        Standing::Overtaken => "another instance has taken over".to_owned(),
+        InstanceState::Connecting => "connecting to the database".to_owned(),
+        InstanceState::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
+        InstanceState::Leading => "loading what comes".to_owned(),
+        InstanceState::Failing { why } => format!("trying again: {why}"),
+        InstanceState::Superseded => "another instance has taken over".to_owned(),
         _ => "unknown".to_owned(),
     }
 }

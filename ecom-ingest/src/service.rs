@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecom_sink_pg::{Maintenance, StandingReceiver};
+use ecom_sink_pg::{InstanceStateReceiver, Maintenance};
 use ecom_stream::{Pipeline, QueryProgress, Result, Sink, Source, Summary};
 use tokio::task::JoinSet;
 
@@ -21,7 +21,7 @@ use crate::systemd;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
 /// let sink = PgSink::from_env()?.pipeline("shop");
-/// let standing = sink.standing();
+/// let standing = sink.instance_state();
 /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).stamp().to(sink);
 /// let service = Service::new("shop", "data", "ecom.events").page(Page::open(([127, 0, 0, 1], 9187).into()).await?);
 /// let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
@@ -85,7 +85,7 @@ impl Service {
     pub async fn run_until<S, K>(
         self,
         pipeline: Pipeline<S, K>,
-        standing: StandingReceiver,
+        standing: InstanceStateReceiver,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Summary>
     where

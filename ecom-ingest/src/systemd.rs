@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecom_sink_pg::Standing;
+use ecom_sink_pg::InstanceState;
 use sd_notify::NotifyState;
 
 use crate::health::{Health, in_words};
@@ -25,7 +25,7 @@ pub async fn notify(health: Health) {
             next = standing.next() => {
                 let Some(next) = next else { return };
                 tell(&[NotifyState::Status(&in_words(&next))]);
-                if !is_ready && matches!(next, Standing::Leading | Standing::StandingBy { .. }) {
+                if !is_ready && matches!(next, InstanceState::Leading | InstanceState::StandingBy { .. }) {
                     is_ready = true;
                     tell(&[NotifyState::Ready]);
                 }

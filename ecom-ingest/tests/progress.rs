@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecom_sink_pg::PgSink;
-use ecom_stream::{CsvDirSource, Progress, Rules, SourceExt, Stages};
+use ecom_stream::{CsvDirSource, Progress, Rules, SourceExt, StageDurations};
 use fixture::program::once;
 use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually};
 
@@ -31,7 +31,7 @@ async fn load(database: &Database, pipeline: &str) -> Arc<Progress> {
     fs::write(dir.path().join("a.csv"), "something,else\n1,2\n").unwrap();
     fs::write(dir.path().join("b.csv"), csv).unwrap();
     let pipeline = CsvDirSource::new(dir.path())
-        .available_now()
+        .available_now(true)
         .settle_for(Duration::from_millis(10))
         .validate(Rules::default())
         .to(PgSink::from_url(&database.url).unwrap().pipeline(pipeline));
@@ -54,7 +54,11 @@ async fn load(database: &Database, pipeline: &str) -> Arc<Progress> {
 #[tokio::test]
 async fn each_stage_of_an_epoch_is_told() {
     let database = database().await;
-    const READER: [&str; 3] = [Stages::INPUT, Stages::READ, Stages::BACKPRESSURE];
+    const READER: [&str; 3] = [
+        StageDurations::INPUT,
+        StageDurations::READ,
+        StageDurations::BACKPRESSURE,
+    ];
 
     let first = load(&database, "first").await;
     assert_eq!((first.counts.stored, first.counts.rejected), (2, 1));

@@ -35,12 +35,12 @@ pub use tokio_postgres;
 
 pub use connect::without_password;
 pub use console::{
-    Console, Exported, ExportedFile, Files, Instance, Letter, LetterFilter, PipelineStatus, Refused, RefusedFor,
-    Retried, Status, UnusableFile,
+    Console, DeadLetter, DeadLetterFilter, Exported, ExportedFile, FileCounts, Instance, PipelineStatus, RejectCount,
+    Retried, Status, StillRejected, UnusableFile,
 };
 pub use epoch::EpochLimits;
-pub use lead::{Standing, StandingReceiver};
-pub use maintenance::{IndexProfile, Layout, Maintenance, PartitionWidth, Retained, Retention, Settled};
+pub use lead::{InstanceState, InstanceStateReceiver};
+pub use maintenance::{Expired, IndexProfile, Layout, Maintenance, PartitionWidth, Retention, Settled};
 pub use sink::PgSink;
 pub use tables::{Decimal, Events, Merge, Table, Tables, ToColumn};
 

@@ -15,7 +15,7 @@ use tokio_postgres::Config;
 use crate::connect::{Connection, Connector, Hosts, of_process, preflight};
 use crate::epoch::EpochLimits;
 use crate::failure::{Deadline, Failure, delays};
-use crate::lead::{Claim, Leader, PgLedger, Standing, StandingReceiver, Teller, Terms, claim};
+use crate::lead::{Claim, InstanceState, InstanceStateReceiver, InstanceStateSender, Leader, PgLedger, Terms, claim};
 use crate::schema;
 use crate::tables::{Events, FoundTable, Tables, look};
 use crate::write;
@@ -48,7 +48,7 @@ pub struct PgSink<W = Events> {
     moved: bool,
     take_over: bool,
     claim: Option<Claim>,
-    teller: Teller,
+    teller: InstanceStateSender,
     writes: W,
     tables: Arc<[FoundTable]>,
 }
@@ -101,7 +101,7 @@ impl PgSink {
             moved: false,
             take_over: false,
             claim: None,
-            teller: Teller::new(),
+            teller: InstanceStateSender::new(),
             writes: Events,
             tables: Arc::default(),
         }
@@ -126,14 +126,14 @@ impl<W> PgSink<W> {
     ///
     /// # fn main() -> ecom_stream::Result<()> {
     /// let minutes = Table::new("events_per_minute")
-    ///     .create_if_missing()
+    ///     .create_if_missing(true)
     ///     .column("minute", |minute: &Windowed<String, u64>| minute.window.start)
     ///     .column("user_id", |minute| minute.key.clone())
     ///     .column("events", |minute| minute.value)
     ///     .key(["minute", "user_id"]);
     /// let pipeline = CsvDirSource::new("data")
     ///     .validate(Rules::default())
-    ///     .beside(|events| {
+    ///     .with_branch(|events| {
     ///         events
     ///             .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
     ///             .key_by(|event: &Event| event.user_id.clone())
@@ -213,7 +213,7 @@ impl<W> PgSink<W> {
 
     /// Where this instance stands, for whoever asks whether it is ready.
     #[must_use]
-    pub fn standing(&self) -> StandingReceiver {
+    pub fn instance_state(&self) -> InstanceStateReceiver {
         self.teller.receiver()
     }
 
@@ -270,7 +270,7 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             teller: &self.teller,
         };
         let claim = claim(&connector, terms, self.wait_for_server).await?;
-        self.teller.stands(Standing::Leading);
+        self.teller.stands(InstanceState::Leading);
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);

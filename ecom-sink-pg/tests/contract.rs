@@ -86,7 +86,7 @@ impl Store for PgTable {
 
     fn sink(&self) -> Self::Sink {
         let table = Table::new("numbers")
-            .create_if_missing()
+            .create_if_missing(true)
             .column("number", |row: &Row| row.0)
             .column("text", |row| row.1.clone());
         let table = match self.has_key {

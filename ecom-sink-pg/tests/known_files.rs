@@ -25,7 +25,7 @@ async fn load(database: &Database, pipeline: &str, source: CsvDirSource) -> Resu
 
 async fn once(database: &Database, dir: &TempDir) -> Summary {
     let source = CsvDirSource::new(dir.path()).settle_for(Duration::from_millis(100));
-    load(database, "events", source.available_now()).await.unwrap()
+    load(database, "events", source.available_now(true)).await.unwrap()
 }
 
 async fn aliases(database: &Database) -> Vec<(String, Option<String>, Option<String>)> {
@@ -89,7 +89,7 @@ async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
     let (database, dir) = (database().await, tempfile::tempdir().unwrap());
     let root = tempfile::tempdir().unwrap();
     let archive = AfterCommit::Archive(root.path().join("done"));
-    let source = || CsvDirSource::new(dir.path()).available_now();
+    let source = || CsvDirSource::new(dir.path()).available_now(true);
     let emptying = || source().after_commit(archive.clone());
     drop_in_text(dir.path(), "a.csv", format!("{HEADER}{}", line(1)));
 

@@ -48,7 +48,7 @@ async fn ends(run: impl Future<Output = Result<Summary>>) -> Counts {
 }
 
 async fn load(database: &Database, input: &TempDir) -> Counts {
-    let source = CsvDirSource::new(input.path()).available_now();
+    let source = CsvDirSource::new(input.path()).available_now(true);
     ends(source.validate(Rules::default()).to(sink(database)).run()).await
 }
 

@@ -223,7 +223,7 @@ async fn operator_state_goes_on_where_it_was_committed() {
     for run in 0..3 {
         let events = (0..250).map(|n| event(run * 1_000 + n)).collect();
         let source = MemorySource::new(format!("run {run}"), events).max_batch_rows(33);
-        source.then(Numbering).to(sink(&database)).run().await.unwrap();
+        source.via(Numbering).to(sink(&database)).run().await.unwrap();
     }
     let gapless = "SELECT count(DISTINCT user_id::int8) = 750 AND max(user_id::int8) = 750 FROM ecom.events";
     assert!(database.row(gapless).await.get::<_, bool>(0));

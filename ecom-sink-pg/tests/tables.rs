@@ -55,7 +55,7 @@ fn readings() -> Table<Reading> {
         .column("kilograms", |reading| grams(reading.count))
         .column("words", |reading| reading.words.clone())
         .column("kind", |reading| reading.kind)
-        .create_if_missing()
+        .create_if_missing(true)
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ fn totals() -> Table<Entry> {
         })
         .column("last", |entry| entry.2)
         .key(["key"])
-        .create_if_missing()
+        .create_if_missing(true)
 }
 
 /// A run on two connections with small epochs; after so many commits it is dropped, as by a crash.
@@ -182,7 +182,7 @@ async fn several_tables_are_written_in_one_transaction() {
     let lines = || {
         Table::new("public.lines")
             .column("line", String::clone)
-            .create_if_missing()
+            .create_if_missing(true)
     };
     let mut random = fastrand::Rng::with_seed(3);
     let mut crashes = 0;
@@ -381,7 +381,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
             "no column \"sum\" (bigint)",
         ),
         (
-            table("nowhere.made").key(["key"]).create_if_missing(),
+            table("nowhere.made").key(["key"]).create_if_missing(true),
             ErrorKind::Schema,
             "\"nowhere\".\"made\" can't be made",
         ),

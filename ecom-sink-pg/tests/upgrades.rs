@@ -112,7 +112,7 @@ impl NextVersion {
 async fn load(db: &Database, input: &Path) -> Summary {
     let source = CsvDirSource::new(input).settle_for(Duration::from_millis(100));
     let sink = PgSink::from_url(&db.url).unwrap();
-    let pipeline = source.available_now().validate(Rules::default()).stamp().to(sink);
+    let pipeline = source.available_now(true).validate(Rules::default()).stamp().to(sink);
     pipeline.run().await.unwrap()
 }
 

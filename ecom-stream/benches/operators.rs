@@ -20,7 +20,7 @@ use ecom_stream::aggregate::{
 };
 use ecom_stream::bytes::Bytes;
 use ecom_stream::operators::{
-    Deduplicate, EventTime, FlatMap, IntervalJoin, Map, Scan, SplitBy, WindowAggregate, Windows,
+    Deduplicate, EventTime, FlatMap, IntervalJoin, Map, Route, Scan, WindowAggregate, Windows,
 };
 use ecom_stream::{Batch, Checkpoint, Either, EmptyLedger, Origin, Record, Split, Timed, Timestamp, Transform, time};
 use futures::executor::block_on;
@@ -155,7 +155,7 @@ fn one_by_one(criterion: &mut Criterion) {
             .collect::<Vec<_>>()
     });
     operator(&mut group, "split", &input, || {
-        SplitBy::new(|click: &Click| click.amount > 5_000)
+        Route::new(|click: &Click| click.amount > 5_000)
     });
     loop_over(&mut group, "split", &clicks, |clicks| {
         clicks

@@ -85,17 +85,18 @@ pub mod tutorial;
 #[doc(no_inline)]
 pub use {bytes, csv_async, time, uuid};
 
-pub use connectors::csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, FileNames, WholeFile};
+pub use connectors::csv_dir::{AfterCommit, AtomicFile, CsvDirAck, CsvDirSink, CsvDirSource, FileNames};
 pub use connectors::memory;
 pub use contract::{
-    Alike, Batch, BatchStream, Checkpoint, Commit, Committed, Counts, Either, EmptyLedger, Error, ErrorKind, Ledger,
-    MAX_FINISHED, MAX_UNFINISHED, Mark, Origin, Position, Reason, Record, Refusal, Reject, Result, Sink, Source,
-    SourceInfo, Split, SplitCount, SplitState, Stages, StateChange, Times, Topology, Transform,
+    Batch, BatchStream, Checkpoint, Commit, Committed, Counts, Either, EmptyLedger, Error, ErrorKind, Ledger,
+    MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, Mark, Origin, Position, Reason, Record, Refusal, Reject,
+    Result, Sink, Source, SourceInfo, Split, SplitCandidates, SplitCount, SplitState, StageDurations, StateChange,
+    Times, Topology, Transform,
 };
 pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
 pub use event::{
     Event, EventType, Field, Ids, Mapping, MappingBuilder, Price, PriceError, Rules, TimeDescription, TimeFormat,
-    TimeFormatError, TimePattern, TimeZone, absent_id, check, id_of_text, infer,
+    TimeFormatError, TimePattern, TimeZone, check, id_of_origin, id_of_text, infer,
 };
 pub use operators::aggregate;
 pub use operators::{SourceExt, Timed, Timestamp};

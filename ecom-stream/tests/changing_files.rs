@@ -46,7 +46,10 @@ fn source(dir: &TempDir) -> CsvDirSource {
 }
 
 async fn once(dir: &TempDir, sink: &MemorySink<Event>) -> Summary {
-    let pipeline = source(dir).available_now().validate(Rules::default()).to(sink.clone());
+    let pipeline = source(dir)
+        .available_now(true)
+        .validate(Rules::default())
+        .to(sink.clone());
     let summary = tokio::time::timeout(HANGS, pipeline.run()).await;
     summary.expect("it does not end").unwrap()
 }

@@ -73,7 +73,7 @@ fn source(dir: &TempDir, max_batch_rows: usize) -> CsvDirSource {
 }
 
 async fn once(dir: &TempDir, sink: &MemorySink<CsvRecord>) {
-    source(dir, 3).available_now().to(sink.clone()).run().await.unwrap();
+    source(dir, 3).available_now(true).to(sink.clone()).run().await.unwrap();
 }
 
 /// A run that ends after so many batches, as if it had been killed.
@@ -131,12 +131,12 @@ proptest! {
             put(&plain, "b.csv", &bytes);
             put(&packed_dir, &format!("b.csv.{ending}"), &packed(ending, &pieces).await);
             let whole = MemorySink::new("test");
-            source(&plain, max_batch_rows).available_now().to(whole.clone()).run().await.unwrap();
+            source(&plain, max_batch_rows).available_now(true).to(whole.clone()).run().await.unwrap();
             let cut = MemorySink::new("test");
             for batches in crashes {
-                crash_after(source(&packed_dir, max_batch_rows).available_now(), &cut, batches).await;
+                crash_after(source(&packed_dir, max_batch_rows).available_now(true), &cut, batches).await;
             }
-            source(&packed_dir, max_batch_rows).available_now().to(cut.clone()).run().await.unwrap();
+            source(&packed_dir, max_batch_rows).available_now(true).to(cut.clone()).run().await.unwrap();
             (whole, cut)
         });
         prop_assert!(cut.counts().is_balanced());
@@ -169,7 +169,7 @@ proptest! {
             put(&dir, &name, &whole[..keep]);
             let sink = MemorySink::new("test");
             for batches in crashes {
-                crash_after(source(&dir, 3).available_now(), &sink, batches).await;
+                crash_after(source(&dir, 3).available_now(true), &sink, batches).await;
             }
             once(&dir, &sink).await;
             let state = position(&sink, &name).state;
@@ -218,7 +218,7 @@ async fn a_file_that_is_compressed_later_is_the_same() {
         put(&dir, "done.csv", text.as_bytes());
         once(&dir, &sink).await;
         put(&dir, "half.csv", rows(0..50).replace("0,0\n", "0,7\n").as_bytes());
-        crash_after(source(&dir, 3).available_now(), &sink, 5).await;
+        crash_after(source(&dir, 3).available_now(true), &sink, 5).await;
         let before = numbers(&sink).len();
         assert!(before > 100 && before < 150);
         for name in ["done.csv", "half.csv"] {

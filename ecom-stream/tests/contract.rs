@@ -16,8 +16,8 @@ use async_stream::try_stream;
 use ecom_stream::aggregate::{Count, TopK};
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::operators::{
-    Beside, Branch, Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Scan,
-    SplitBy, Stamp, TryMap, Validate, WindowAggregate, Windowed, Windows,
+    BranchSource, Deduplicate, EventTime, Filter, FlatMap, Inspect, IntervalJoin, LookupJoin, Map, ParMap, Route, Scan,
+    Stamp, TryMap, Validate, WindowAggregate, Windowed, Windows, WithBranch,
 };
 use ecom_stream::testing::{self, Store};
 use ecom_stream::{
@@ -97,7 +97,7 @@ async fn sources_in_memory() {
 async fn sources_made_of_others() {
     let numbers = |name: &str| MemorySource::new(name, (0..20).collect::<Vec<i64>>()).max_batch_rows(3);
     testing::source(|| numbers("a").merge(numbers("b"))).check().await;
-    let chain = || numbers("a").filter(|n| n % 3 > 0).then(Sum).map(|n| n * 2);
+    let chain = || numbers("a").filter(|n| n % 3 > 0).via(Sum).map(|n| n * 2);
     testing::source(|| chain().merge(numbers("b"))).check().await;
 }
 
@@ -138,25 +138,25 @@ async fn operators() {
     testing::transform(|| ParMap::new(3, |n: i64| n * n), 0..40)
         .check()
         .await;
-    testing::transform(|| SplitBy::new(|n: &i64| n % 2 == 0), 0..40)
+    testing::transform(|| Route::new(|n: &i64| n % 2 == 0), 0..40)
         .check()
         .await;
 }
 
 #[tokio::test]
 async fn beside() {
-    let windows = |all: Branch<i64>| {
+    let windows = |all: BranchSource<i64>| {
         all.event_time(second, Duration::from_secs(20))
             .key_by(|n: &i64| n % 3)
             .tumbling(Duration::from_secs(10))
             .aggregate(Count)
     };
     // A chain that takes batches in advance, and leaves records out.
-    let evens = |all: Branch<i64>| all.par_map(3, |n| n * n).filter(|n| n % 2 == 0);
+    let evens = |all: BranchSource<i64>| all.par_map(3, |n| n * n).filter(|n| n % 2 == 0);
     for left in [true, false] {
-        let windows = || OneSide(Beside::new(windows), left);
+        let windows = || OneSide(WithBranch::new(windows), left);
         testing::transform(windows, scattered()).not_one_to_one().check().await;
-        let evens = || OneSide(Beside::new(evens), left);
+        let evens = || OneSide(WithBranch::new(evens), left);
         testing::transform(evens, 0..40).not_one_to_one().check().await;
     }
 }
@@ -195,7 +195,7 @@ async fn event_time() {
     let scattered = (0..60).map(|n| n * 7 % 60);
     let event_time = || EventTime::new(second, Duration::from_secs(20));
     testing::transform(event_time, scattered.clone()).check().await;
-    testing::transform(|| event_time().by_first_of_split(), scattered)
+    testing::transform(|| event_time().by_first_of_split(true), scattered)
         .check()
         .await;
 }
@@ -276,8 +276,8 @@ fn listing(dir: &Path) -> Option<Vec<String>> {
 #[tokio::test]
 async fn csv_directory_source() {
     let inbox = Inbox::new();
-    testing::source(|| inbox.source().available_now()).check().await;
-    let events = || inbox.source().available_now().validate(Rules::default());
+    testing::source(|| inbox.source().available_now(true)).check().await;
+    let events = || inbox.source().available_now(true).validate(Rules::default());
     testing::source(events).check().await;
     testing::pipeline(events, async || MemorySink::new("test"))
         .check()
@@ -299,7 +299,7 @@ async fn csv_directory_source_with_an_archive() {
     let inbox = Arc::new(Inbox::new());
     let archiving = || {
         let archive = AfterCommit::Archive(inbox.done());
-        inbox.source().available_now().after_commit(archive)
+        inbox.source().available_now(true).after_commit(archive)
     };
     archiving().check().unwrap();
     assert!(!inbox.done().exists(), "made by the check");
@@ -337,8 +337,8 @@ impl Store for CsvStore {
         let source = CsvDirSource::new(self.0.path())
             .settle_for(Duration::ZERO)
             // What a run writes again after a crash is no copy that should be passed over.
-            .allow_copies()
-            .available_now();
+            .allow_copies(true)
+            .available_now(true);
         let events = source.validate(Rules::default());
         events.to(sink.clone()).run().await.unwrap();
         sink.values()
@@ -389,7 +389,7 @@ async fn windows() {
         for windows in [windows, later] {
             let counts = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count));
             testing::transform(counts, scattered()).not_one_to_one().check().await;
-            let beside = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).late_beside());
+            let beside = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).emit_late());
             testing::transform(beside, scattered()).not_one_to_one().check().await;
         }
     }
@@ -404,11 +404,11 @@ async fn state_by_key() {
     let time_to_live = Duration::from_secs(30);
     let scan = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums));
     testing::transform(scan, scattered()).check().await;
-    let beside = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).late_beside());
+    let beside = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).emit_late());
     testing::transform(beside, scattered()).check().await;
     let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
     testing::transform(deduplicate, scattered()).check().await;
-    let beside = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).late_beside());
+    let beside = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).emit_late());
     testing::transform(beside, scattered()).check().await;
 }
 
@@ -444,11 +444,11 @@ async fn joins() {
         .not_one_to_one()
         .check()
         .await;
-    testing::transform(|| Timing(Sides(join().keep_left().keep_right())), scattered())
+    testing::transform(|| Timing(Sides(join().keep_left(true).keep_right(true))), scattered())
         .not_one_to_one()
         .check()
         .await;
-    testing::transform(|| Timing(Sides(join().late_beside())), scattered())
+    testing::transform(|| Timing(Sides(join().emit_late())), scattered())
         .not_one_to_one()
         .check()
         .await;
@@ -469,7 +469,7 @@ async fn windows_of_windows_through_crashes() {
             .aggregate(Count);
         let by_window = EventTime::new(|count: &Windowed<i64, u64>| count.window.last(), Duration::ZERO);
         counts
-            .then(by_window.named("by window"))
+            .via(by_window.named("by window"))
             .key_by(|_| ())
             .named("top")
             .tumbling(Duration::from_secs(10))

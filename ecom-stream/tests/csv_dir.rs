@@ -60,7 +60,7 @@ fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
 
 async fn once(source: CsvDirSource, sink: &MemorySink<Event>) -> Result<Summary> {
     source
-        .available_now()
+        .available_now(true)
         .validate(Rules::default())
         .to(sink.clone())
         .run()
@@ -125,7 +125,7 @@ async fn files_come_while_it_runs() {
 async fn without_notifications_files_are_found_too() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
-    let running = start(source(&dir).without_notifications(), &sink);
+    let running = start(source(&dir).notifications(false), &sink);
     drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..10));
     eventually("a file", || users(&sink) == numbers(0..10)).await;
     running.stop().await;
@@ -377,7 +377,7 @@ proptest! {
         }
         let source = || {
             let limits = CsvLimits::default().max_batch_rows(max_batch_rows);
-            source(&dir).columns(Columns::any()).limits(limits).available_now()
+            source(&dir).columns(Columns::any()).limits(limits).available_now(true)
         };
         let (cut, whole) = run(async {
             let whole = MemorySink::new("test");
@@ -415,7 +415,7 @@ async fn files_in_sub_directories() {
         let source = CsvDirSource::new(&data)
             .settle_for(SETTLE)
             .rescan_every(Duration::from_millis(200));
-        source.recursive().after_commit(AfterCommit::Archive(done.clone()))
+        source.recursive(true).after_commit(AfterCommit::Archive(done.clone()))
     };
     // What a crash left aside comes back in its sub-directory.
     fs::rename(day.join("a.csv"), day.join(".ecom-aside.0.a.csv")).unwrap();
@@ -446,7 +446,7 @@ async fn files_in_sub_directories() {
     once(CsvDirSource::new(&data).settle_for(SETTLE), &plain).await.unwrap();
     assert_eq!(users(&plain), numbers(0..0));
     let inside = CsvDirSource::new(&data)
-        .recursive()
+        .recursive(true)
         .after_commit(AfterCommit::Archive(day.join("done")));
     assert_eq!(
         once(inside, &plain).await.unwrap_err().kind(),

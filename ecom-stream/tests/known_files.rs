@@ -38,7 +38,7 @@ fn source(dir: &TempDir) -> CsvDirSource {
 }
 
 async fn once(source: CsvDirSource, sink: &MemorySink<Event>) -> Summary {
-    let pipeline = source.available_now().validate(Rules::default()).to(sink.clone());
+    let pipeline = source.available_now(true).validate(Rules::default()).to(sink.clone());
     pipeline.run().await.unwrap()
 }
 
@@ -160,7 +160,7 @@ async fn copies_are_read_where_they_are_allowed_and_files_without_records_always
     for name in ["a.csv", "b.csv"] {
         put(&dir, name, &file(0..2), 0);
     }
-    assert_eq!(once(source(&dir).allow_copies(), &sink).await.counts.read, 4);
+    assert_eq!(once(source(&dir).allow_copies(true), &sink).await.counts.read, 4);
     for name in ["empty.csv", "void.csv"] {
         put(&dir, name, "", 0);
     }

@@ -21,7 +21,7 @@ async fn load(mapping: &Mapping, files: &[(&str, &str)]) -> MemorySink<Event> {
     let source = CsvDirSource::new(dir.path())
         .mapping(mapping)
         .settle_for(std::time::Duration::ZERO)
-        .available_now();
+        .available_now(true);
     let summary = source
         .validate(Rules::default().mapping(mapping.clone()))
         .to(sink.clone())
@@ -181,7 +181,7 @@ async fn files_that_lack_a_mapped_column_are_set_aside() {
         ),
     ];
     let mapping = plain()
-        .field("brand", Field::column("brand").optional())
+        .field("brand", Field::column("brand").optional(true))
         .build()
         .unwrap();
     let sink = load(&mapping, &files).await;
@@ -235,7 +235,7 @@ async fn a_dialect_that_can_not_be_is_refused_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let source = CsvDirSource::new(dir.path())
         .dialect(Dialect::default().delimiter(b'"'))
-        .available_now();
+        .available_now(true);
     let err = source.to(MemorySink::new("events")).run().await.unwrap_err();
     assert_eq!(err.to_string(), "delimiter and quote are both '\"'");
 }
@@ -273,10 +273,10 @@ async fn directories_say_what_their_files_have_in_common() {
     .unwrap();
     let sink = MemorySink::new("events");
     let source = CsvDirSource::new(dir.path())
-        .recursive()
+        .recursive(true)
         .mapping(&mapping)
         .settle_for(std::time::Duration::ZERO);
-    let events = source.available_now().validate(Rules::default().mapping(mapping));
+    let events = source.available_now(true).validate(Rules::default().mapping(mapping));
     events.to(sink.clone()).run().await.unwrap();
     let mut found: Vec<_> = sink
         .values()
@@ -294,9 +294,9 @@ async fn directories_say_what_their_files_have_in_common() {
 /// Files of one directory after another, and what they are put in with.
 async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) {
     let mut source = CsvDirSource::new(dir)
-        .recursive()
+        .recursive(true)
         .settle_for(std::time::Duration::ZERO)
-        .available_now();
+        .available_now(true);
     let mut rules = Rules::default();
     if let Some(mapping) = mapping {
         source = source.mapping(mapping);

@@ -36,7 +36,7 @@ async fn two_directories_that_are_read_in_turns_make_each_other_late_never() {
     let events = |name: &str| {
         let dir = root.path().join(name);
         write_files(&dir);
-        let source = CsvDirSource::new(dir).name(name).available_now();
+        let source = CsvDirSource::new(dir).name(name).available_now(true);
         source.validate(Rules::default())
     };
     let sink = MemorySink::new("test");

@@ -9,7 +9,7 @@ use async_stream::try_stream;
 use ecom_stream::memory::{MemorySink, MemorySource};
 use ecom_stream::{
     BatchStream, Checkpoint, Commit, CsvRecord, Error, ErrorKind, Header, ProgressReceiver, QueueLimits, Result, Rules,
-    Sink, SourceExt, Stages, Topology, Transform,
+    Sink, SourceExt, StageDurations, Topology, Transform,
 };
 use futures::{Stream, StreamExt, TryStreamExt};
 use time::OffsetDateTime;
@@ -68,7 +68,7 @@ async fn each_epoch_is_told_and_the_totals_add_up() {
     let second = Duration::from_secs(1);
     let pipeline = numbers(30)
         .filter(|n| n % 10 != 0)
-        .then(Slow(second))
+        .via(Slow(second))
         .to(MemorySink::new("test"));
     let progress = pipeline.subscribe();
     assert!(progress.latest().is_none(), "nothing is committed yet");
@@ -97,8 +97,8 @@ async fn each_epoch_is_told_and_the_totals_add_up() {
     assert!(Arc::ptr_eq(&last, &seen[2]));
     assert_eq!((last.epochs, last.counts), (summary.epochs, summary.counts));
     assert_eq!(last.bytes, 30 * size_of::<usize>() as u64);
-    assert_eq!(last.stages.get(Stages::INPUT), second * 3);
-    assert_eq!(last.stages.get(Stages::BACKPRESSURE), Duration::ZERO);
+    assert_eq!(last.stages.get(StageDurations::INPUT), second * 3);
+    assert_eq!(last.stages.get(StageDurations::BACKPRESSURE), Duration::ZERO);
     assert_eq!((last.rows_per_s.run, last.rows_per_s.recent), (10.0, 10.0));
 }
 
@@ -119,7 +119,7 @@ async fn a_slow_sink_shows_as_backpressure_and_as_waiting_in_the_queue() {
     assert_eq!(last.commit.stages.get("writing"), takes);
     assert_eq!(last.stages.get("writing"), takes * 8);
     // Two batches find room: the one that is written, and the one in the queue.
-    assert_eq!(last.stages.get(Stages::BACKPRESSURE), takes * 6);
+    assert_eq!(last.stages.get(StageDurations::BACKPRESSURE), takes * 6);
     assert_eq!(last.commit.times.longest_queued, takes);
     assert_eq!(last.rows_per_s.run, 2.0);
     // Those of the last 10 seconds, with the one that was committed when they began.
@@ -139,7 +139,7 @@ async fn one_who_does_not_look_holds_nothing_up_and_sees_the_latest() {
 #[tokio::test(start_paused = true)]
 async fn one_can_subscribe_during_the_run_and_leave_again() {
     let pipeline = numbers(50)
-        .then(Slow(Duration::from_secs(1)))
+        .via(Slow(Duration::from_secs(1)))
         .to(MemorySink::new("test"));
     let mut first = pipeline.subscribe();
     let late = async {
@@ -179,14 +179,14 @@ async fn it_ends_with_the_run_however_that_ends() {
             }
         }
     }
-    let pipeline = numbers(30).then(Fails).to(MemorySink::new("test"));
+    let pipeline = numbers(30).via(Fails).to(MemorySink::new("test"));
     let progress = pipeline.subscribe();
     let seen = tokio::spawn(all(progress));
     pipeline.run().await.unwrap_err();
     assert_eq!(seen.await.unwrap().len(), 1);
 
     let pipeline = numbers(30)
-        .then(Slow(Duration::from_secs(60)))
+        .via(Slow(Duration::from_secs(60)))
         .to(MemorySink::new("test"));
     let seen = tokio::spawn(all(pipeline.subscribe()));
     let dropped = tokio::time::timeout(Duration::from_secs(90), pipeline.run()).await;

@@ -9,8 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ecom_stream::{
-    Alike, Error, ErrorKind, FileNames, Ledger, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
-    WholeFile,
+    AtomicFile, Error, ErrorKind, FileNames, Ledger, Mark, Position, Refusal, Result, Split, SplitState, StateChange,
 };
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
@@ -76,7 +75,7 @@ impl FilesLedger {
         let mut file = lock(&path, prefix)?;
         let mut text = String::new();
         let read = file.read_to_string(&mut text);
-        read.map_err(|err| Error::cant("read", &path, err))?;
+        read.map_err(|err| Error::io("read", &path, err))?;
         let known = match text.is_empty() {
             true => Saved::default(),
             false => serde_json::from_str(&text).map_err(|err| {
@@ -122,12 +121,12 @@ impl FilesLedger {
 
     fn save(&mut self, sync: bool) -> Result<()> {
         let temporary = self.path.with_extension("json.tmp");
-        let text = serde_json::to_vec(&self.known).map_err(|err| Error::cant("write", &self.path, err.into()))?;
+        let text = serde_json::to_vec(&self.known).map_err(|err| Error::io("write", &self.path, err.into()))?;
         let mut file = loop {
             // A temporary file can only be left over from a crash, because this run holds the lock.
-            match WholeFile::create(&temporary)? {
+            match AtomicFile::create(&temporary)? {
                 Some(file) => break file,
-                None => fs::remove_file(&temporary).map_err(|err| Error::cant("remove", &temporary, err))?,
+                None => fs::remove_file(&temporary).map_err(|err| Error::io("remove", &temporary, err))?,
             }
         };
         file.write(&text)?;
@@ -163,7 +162,7 @@ fn lock(path: &Path, prefix: &str) -> Result<File> {
         .truncate(false)
         .clone();
     loop {
-        let file = options.open(path).map_err(|err| Error::cant("open", path, err))?;
+        let file = options.open(path).map_err(|err| Error::io("open", path, err))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
                 sleep(RETRY_INTERVAL);
@@ -184,7 +183,7 @@ fn lock(path: &Path, prefix: &str) -> Result<File> {
             Ok(true) => return Ok(file),
             Ok(false) => {}
             Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-            Err(err) => return Err(Error::cant("open", path, err)),
+            Err(err) => return Err(Error::io("open", path, err)),
         }
     }
 }
@@ -282,14 +281,6 @@ impl Ledger for Snapshot {
     }
 
     /// Only a directory of files can have files with equal content.
-    fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
-        async { Ok(Alike::default()) }.boxed()
-    }
-
-    fn finished<'a>(&'a self, _: &'a str, _: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        async { Ok(Vec::new()) }.boxed()
-    }
-
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
         let entries = self.state.iter().filter(move |change| &*change.operator == operator);
         stream::iter(entries.cloned().map(Ok)).boxed()

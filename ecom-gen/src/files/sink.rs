@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use async_stream::try_stream;
 use ecom_stream::{
-    Batch, BatchStream, Checkpoint, Commit, Counts, Error, ErrorKind, FileNames, Position, Result, Sink, StateChange,
-    Times, Topology, WholeFile, crash_point,
+    AtomicFile, Batch, BatchStream, Checkpoint, Commit, Counts, Error, ErrorKind, FileNames, Position, Result, Sink,
+    StateChange, Times, Topology, crash_point,
 };
 use futures::{Stream, StreamExt};
 use tokio::task::spawn_blocking;
@@ -73,7 +73,7 @@ impl Sink<FilePart> for FilesSink {
         let ledger = blocking(move || {
             names.create_dir()?;
             let ledger = FilesLedger::open(&names, &prefix)?;
-            WholeFile::remove_left_overs(&names)?;
+            AtomicFile::remove_left_overs(&names)?;
             Ok(ledger)
         });
         let ledger = self.ledger.insert(ledger.await?);
@@ -124,7 +124,7 @@ struct Writer {
     names: FileNames,
     sync: bool,
     ledger: FilesLedger,
-    open: Option<(u64, WholeFile)>,
+    open: Option<(u64, AtomicFile)>,
     manifest: Option<ManifestWriter>,
     uncommitted: Uncommitted,
 }
@@ -171,8 +171,8 @@ impl Writer {
             Some(open) => open,
             None => {
                 let path = self.names.temporary(part.file);
-                let created = WholeFile::create(&path)?;
-                let file = created.ok_or_else(|| Error::cant("create", &path, io::ErrorKind::AlreadyExists.into()))?;
+                let created = AtomicFile::create(&path)?;
+                let file = created.ok_or_else(|| Error::io("create", &path, io::ErrorKind::AlreadyExists.into()))?;
                 crash_point!("files_sink.created");
                 self.open.insert((part.file, file))
             }
@@ -192,7 +192,7 @@ impl Writer {
     }
 
     /// Gives the file its final name, and adds it to the manifest.
-    fn finish(&mut self, number: u64, file: WholeFile, part: FilePart) -> Result<()> {
+    fn finish(&mut self, number: u64, file: AtomicFile, part: FilePart) -> Result<()> {
         if self.sync {
             file.sync()?;
         }
@@ -235,8 +235,8 @@ impl Writer {
 }
 
 /// Gives the file its final name. A run that crashed before its commit may have done that already.
-fn appear(mut file: WholeFile, to: &Path) -> Result<()> {
-    if file.appear(to)? || is_same(file.temporary(), to).map_err(|err| Error::cant("compare", to, err))? {
+fn appear(mut file: AtomicFile, to: &Path) -> Result<()> {
+    if file.appear(to)? || is_same(file.temporary(), to).map_err(|err| Error::io("compare", to, err))? {
         return Ok(());
     }
     let message = format!("{} already exists with different content", to.display());

@@ -134,16 +134,11 @@ impl Manifest {
     /// If the file cannot be read, or is not a manifest.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut lines = BufReader::new(File::open(path).map_err(|err| Error::cant("open", path, err))?);
+        let mut lines = BufReader::new(File::open(path).map_err(|err| Error::io("open", path, err))?);
         let (mut files, mut total) = (BTreeMap::new(), None);
         let mut line = String::new();
         // A last line without a line end is still being written.
-        while lines
-            .read_line(&mut line)
-            .map_err(|err| Error::cant("read", path, err))?
-            > 0
-            && line.ends_with('\n')
-        {
+        while lines.read_line(&mut line).map_err(|err| Error::io("read", path, err))? > 0 && line.ends_with('\n') {
             match serde_json::from_str(&line) {
                 Ok(Line::File(file)) => {
                     files.insert(file.number, *file);

@@ -127,7 +127,7 @@ fn json(line: &Line) -> Vec<u8> {
 impl AppendFile {
     /// Opens the file and truncates it to `len` bytes.
     fn open(path: PathBuf, len: u64) -> Result<Self> {
-        let cant = |act, err| Error::cant(act, &path, err);
+        let cant = |act, err| Error::io(act, &path, err);
         let options = File::options()
             .read(true)
             .write(true)
@@ -157,18 +157,18 @@ impl AppendFile {
             self.file.seek(SeekFrom::End(0))?;
             Ok(found)
         };
-        rewound().map_err(|err| Error::cant("read", &self.path, err))
+        rewound().map_err(|err| Error::io("read", &self.path, err))
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.len += bytes.len() as u64;
         let written = self.file.write_all(bytes);
-        written.map_err(|err| Error::cant("write", &self.path, err))
+        written.map_err(|err| Error::io("write", &self.path, err))
     }
 
     fn sync(&self) -> Result<()> {
         let synced = self.file.sync_all();
-        synced.map_err(|err| Error::cant("sync", &self.path, err))
+        synced.map_err(|err| Error::io("sync", &self.path, err))
     }
 }
 

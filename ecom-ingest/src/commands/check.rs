@@ -104,7 +104,7 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     for event in &checked.events {
         let _ = writeln!(text, "  stored: {file}:{}", event.line);
         // The id of a record that has none is made of the pipeline's name too.
-        let has_id = mapping.is_none_or(Mapping::has_ids);
+        let has_id = mapping.is_none_or(Mapping::has_stable_ids);
         for (name, value) in fields(&event.value, has_id) {
             let _ = writeln!(text, "    {name:<12} {value}");
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use ecom_ingest::format::{count, duration, on_one_line};
 use ecom_ingest::output;
-use ecom_sink_pg::{Console, Exported, Letter, LetterFilter, Refused, Retried};
+use ecom_sink_pg::{Console, DeadLetter, DeadLetterFilter, Exported, Retried, StillRejected};
 use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use super::database::Database;
@@ -32,7 +32,7 @@ enum RejectsCommand {
 #[derive(Debug, Args)]
 #[group(id = "choice", multiple = true)]
 struct Choice {
-    /// Refused for this reason
+    /// Rejected for this reason
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
 
@@ -50,8 +50,8 @@ struct Choice {
 }
 
 impl Choice {
-    fn filter(&self) -> LetterFilter {
-        let filter = LetterFilter::waiting()
+    fn filter(&self) -> DeadLetterFilter {
+        let filter = DeadLetterFilter::waiting()
             .reason(self.reason.clone())
             .path(self.file.clone())
             .pipeline(self.only.clone());
@@ -165,7 +165,7 @@ impl List {
     async fn run(self) -> Result<()> {
         let console = self.database.console()?;
         let filter = self.choice.filter().with_resolved(self.all);
-        let letters = console.letters(&filter, self.limit).await?;
+        let letters = console.dead_letters(&filter, self.limit).await?;
         let text = match letters.len() {
             0 => self.choice.none_found(&console).await?,
             shown => {
@@ -184,7 +184,7 @@ impl List {
     }
 }
 
-fn how_to_retry(letters: &[Letter]) -> String {
+fn how_to_retry(letters: &[DeadLetter]) -> String {
     let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
     format!(
         "To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then\n\
@@ -192,7 +192,7 @@ fn how_to_retry(letters: &[Letter]) -> String {
     )
 }
 
-fn in_words(letter: &Letter) -> String {
+fn in_words(letter: &DeadLetter) -> String {
     let place = match (&letter.split, letter.record, letter.byte_offset) {
         (Some(split), Some(record), Some(byte)) => format!("{} record {record}, byte {byte}", split.path()),
         _ => "made by a transform".to_owned(),
@@ -350,7 +350,7 @@ impl Retry {
 }
 
 /// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
-fn tell(mended: Option<&Path>, refused: &[Refused], is_mapped: bool) {
+fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
     const MOST_TOLD: usize = 20;
     for refused in refused.iter().take(MOST_TOLD) {
         let id = refused.id.map(|id| format!("reject_id {id}"));
@@ -370,7 +370,11 @@ fn tell(mended: Option<&Path>, refused: &[Refused], is_mapped: bool) {
 }
 
 /// Nothing where there are none of those.
-async fn as_they_are(console: &Console, filter: &LetterFilter, mapping: Option<&Mapping>) -> Result<Option<Retried>> {
+async fn as_they_are(
+    console: &Console,
+    filter: &DeadLetterFilter,
+    mapping: Option<&Mapping>,
+) -> Result<Option<Retried>> {
     let dir = private_directory()?;
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {

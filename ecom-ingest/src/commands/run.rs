@@ -112,13 +112,13 @@ impl Run {
             rules = rules.mapping(mapping);
         }
         if self.recursive {
-            source = source.recursive();
+            source = source.recursive(true);
         }
         if self.once {
-            source = source.available_now();
+            source = source.available_now(true);
         }
         if self.allow_copies {
-            source = source.allow_copies();
+            source = source.allow_copies(true);
         }
         if self.delete {
             source = source.after_commit(AfterCommit::Delete);
@@ -145,7 +145,7 @@ impl Run {
             .moved(self.moved)
             .take_over(self.take_over)
             .connections(self.connections);
-        let standing = sink.standing();
+        let standing = sink.instance_state();
         let pipeline = source.validate(rules).stamp().to(sink);
         let progress = pipeline.subscribe();
         let service = service.progress(self.progress, total);

@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecom_stream::csv_async::{AsyncReaderBuilder, AsyncWriter, ByteRecord};
-use ecom_stream::{Error, ErrorKind, Result, WholeFile};
+use ecom_stream::{AtomicFile, Error, ErrorKind, Result};
 
 use super::columns::COLUMNS;
 use super::console::Console;
-use super::letters::{Letter, LetterFilter, after};
+use super::dead_letters::{DeadLetter, DeadLetterFilter, after};
 
 /// What was exported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ enum ReadBy {
 }
 
 impl ReadBy {
-    fn of(letter: &Letter) -> Self {
+    fn of(letter: &DeadLetter) -> Self {
         match (&letter.mapping, letter.is_mapped) {
             (Some(fingerprint), true) => Self::Mapping(fingerprint.clone()),
             (None, true) => Self::SomeMappingOf(letter.pipeline.clone()),
@@ -68,7 +68,7 @@ impl ReadBy {
 struct Begun {
     path: PathBuf,
     is_mapped: bool,
-    file: WholeFile,
+    file: AtomicFile,
     pipelines: BTreeSet<String>,
 }
 
@@ -87,9 +87,9 @@ impl Console {
     ///
     /// As [`status`](Self::status), and [`ErrorKind::Sink`] when a file can't be written, or is
     /// there already.
-    pub async fn export(&self, filter: &LetterFilter, columns: Option<&[String]>, to: &Path) -> Result<Exported> {
+    pub async fn export(&self, filter: &DeadLetterFilter, columns: Option<&[String]>, to: &Path) -> Result<Exported> {
         let connection = self.session().await?;
-        fs::create_dir_all(to).map_err(|err| Error::cant("make", to, err))?;
+        fs::create_dir_all(to).map_err(|err| Error::io("make", to, err))?;
         let mut exported = Exported::default();
         let mut files: Vec<Begun> = Vec::new();
         let mut places: HashMap<Kind, usize> = HashMap::new();
@@ -157,7 +157,7 @@ async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
     if path.exists() {
         return Err(there_already(&path));
     }
-    let mut file = WholeFile::create(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
+    let mut file = AtomicFile::create(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
     let names = COLUMNS.into_iter().chain(kind.header.iter().map(String::as_str));
     let text = encoded(names.map(str::as_bytes)).await;
     file.write(&text)?;
@@ -170,7 +170,7 @@ async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
 }
 
 /// The line of a letter; nothing where its bytes are not one record.
-async fn line(letter: &Letter) -> Option<Vec<u8>> {
+async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
     let raw = letter.raw.as_deref().filter(|raw| raw.len() < MOST_KEPT_BYTES)?;
     let text = plain(raw, letter.written).await?;
     let (id, record) = (

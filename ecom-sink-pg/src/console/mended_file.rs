@@ -7,8 +7,8 @@ use ecom_stream::csv_async::{AsyncReaderBuilder, ByteRecord};
 use ecom_stream::{Error, ErrorKind, Header, Reason, Refusal, Reject, Result};
 
 use super::columns::{COLUMNS, ID};
-use super::letters::{Letter, LetterFilter, among};
-use super::retried::{Refused, retrying};
+use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
+use super::retried::{StillRejected, retrying};
 use crate::connect::Connection;
 
 /// The names in the file's first line.
@@ -33,7 +33,11 @@ pub(super) fn cant_open(file: &Path, err: std::io::Error) -> Error {
 }
 
 /// Rows that no fields could be read of, with their letters.
-pub(super) async fn unreadable(connection: &Connection, rejects: Vec<Reject>, header: &Header) -> Result<Vec<Refused>> {
+pub(super) async fn unreadable(
+    connection: &Connection,
+    rejects: Vec<Reject>,
+    header: &Header,
+) -> Result<Vec<StillRejected>> {
     let mut rows = Vec::with_capacity(rejects.len());
     for Reject { origin, refusal } in rejects {
         let fields = match &origin {
@@ -45,16 +49,16 @@ pub(super) async fn unreadable(connection: &Connection, rejects: Vec<Reject>, he
         let record = origin.map_or(0, |origin| origin.record);
         rows.push((record, id, counted_as_original(refusal, &fields, header)));
     }
-    let filter = LetterFilter::waiting().ids(rows.iter().filter_map(|(_, id, _)| *id).collect());
+    let filter = DeadLetterFilter::waiting().ids(rows.iter().filter_map(|(_, id, _)| *id).collect());
     let letters = among(&connection.client, &filter.with_resolved(true))
         .await
         .map_err(retrying)?;
-    let letters: HashMap<i64, Letter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
+    let letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
     let refused = rows
         .into_iter()
         .map(|(record, id, refusal)| match id.and_then(|id| letters.get(&id)) {
-            Some(letter) => Refused::of(record, letter, refusal),
-            None => Refused {
+            Some(letter) => StillRejected::of(record, letter, refusal),
+            None => StillRejected {
                 record,
                 id: None,
                 first: None,

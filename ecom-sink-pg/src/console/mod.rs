@@ -2,15 +2,15 @@
 
 mod columns;
 mod console;
+mod dead_letters;
 mod export;
-mod letters;
 mod mended_file;
 mod retried;
 mod retry;
 mod status;
 
 pub use console::Console;
+pub use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use export::{Exported, ExportedFile};
-pub use letters::{Letter, LetterFilter};
-pub use retried::{Refused, Retried};
-pub use status::{Files, Instance, PipelineStatus, RefusedFor, Status, UnusableFile};
+pub use retried::{Retried, StillRejected};
+pub use status::{FileCounts, Instance, PipelineStatus, RejectCount, Status, UnusableFile};

@@ -2,7 +2,7 @@
 
 use ecom_stream::{Error, Refusal};
 
-use super::letters::Letter;
+use super::dead_letters::DeadLetter;
 use crate::failure::Failure;
 
 /// What became of the rows of a file.
@@ -16,13 +16,13 @@ pub struct Retried {
     /// Rows whose letter had been settled before: nothing was done for them.
     pub settled_before: u64,
     /// Rows that still can't be used, in the order of the file.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<StillRejected>,
 }
 
 /// A row that still can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Refused {
+pub struct StillRejected {
     /// The number of the record in the file of this retry.
     pub record: u64,
     /// The number of its letter, where the row has one.
@@ -33,8 +33,8 @@ pub struct Refused {
     pub refusal: Refusal,
 }
 
-impl Refused {
-    pub(super) fn of(record: u64, letter: &Letter, refusal: Refusal) -> Self {
+impl StillRejected {
+    pub(super) fn of(record: u64, letter: &DeadLetter, refusal: Refusal) -> Self {
         let first = letter.split.as_ref().zip(letter.record);
         Self {
             record,

@@ -20,9 +20,9 @@ use uuid::Uuid;
 
 use super::columns::{COLUMNS, ID};
 use super::console::{Console, DEADLINE};
-use super::letters::{Letter, LetterFilter, among};
+use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
 use super::mended_file::{cant_open, header, unreadable};
-use super::retried::{Refused, Retried, retrying};
+use super::retried::{Retried, StillRejected, retrying};
 use crate::connect::Connection;
 use crate::failure::{Action, Failure};
 use crate::schema;
@@ -31,7 +31,7 @@ use crate::write::ENSURE_PARTITIONS;
 /// A row, and the letter that it is of.
 struct Mended {
     record: u64,
-    letter: Letter,
+    letter: DeadLetter,
     event: Event,
 }
 
@@ -149,7 +149,7 @@ impl Console {
                         .map(|state| state.code().to_lowercase())
                         .unwrap_or_default();
                     let refusal = Refusal::new(format!("sqlstate_{code}"), failure.detail());
-                    retried.refused.push(Refused::of(record, &letter, refusal));
+                    retried.refused.push(StillRejected::of(record, &letter, refusal));
                     *connection = self.session_to_write().await?;
                 }
                 Err(failure) => return Err(retrying(failure)),
@@ -168,16 +168,16 @@ async fn mended(
 ) -> Result<Vec<Mended>> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
     let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
-    let filter = LetterFilter::waiting().ids(ids).with_resolved(true);
+    let filter = DeadLetterFilter::waiting().ids(ids).with_resolved(true);
     let letters = among(&connection.client, &filter).await.map_err(retrying)?;
-    let mut letters: HashMap<i64, Letter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
+    let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
     let mut mended = Vec::new();
     let mut seen = HashSet::new();
     for Record { value, origin } in records {
         let record = origin.as_ref().map_or(0, |origin| origin.record);
         let id = id_of(value);
         let mut refuse = |refusal| {
-            retried.refused.push(Refused {
+            retried.refused.push(StillRejected {
                 record,
                 id,
                 first: None,
@@ -205,7 +205,7 @@ async fn mended(
         judge.check_columns(value.header(), &letter)?;
         match judge.event(value, &letter) {
             Ok(event) => mended.push(Mended { record, letter, event }),
-            Err(refusal) => retried.refused.push(Refused::of(record, &letter, refusal)),
+            Err(refusal) => retried.refused.push(StillRejected::of(record, &letter, refusal)),
         }
     }
     Ok(mended)
@@ -223,7 +223,7 @@ struct Judge {
 }
 
 impl Judge {
-    fn event(&mut self, row: &CsvRecord, letter: &Letter) -> Result<Event, Refusal> {
+    fn event(&mut self, row: &CsvRecord, letter: &DeadLetter) -> Result<Event, Refusal> {
         match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
                 let detail = "its file was read by a mapping: retry it by that one, --map";
@@ -247,7 +247,7 @@ impl Judge {
     }
 
     /// All rows of a file have its columns, so nothing of it was stored before.
-    fn check_columns(&self, header: &Header, letter: &Letter) -> Result<()> {
+    fn check_columns(&self, header: &Header, letter: &DeadLetter) -> Result<()> {
         let of_mapped = self.columns.as_ref().filter(|_| letter.is_mapped);
         let missing = of_mapped.map(|columns| columns.missing_in(header)).unwrap_or_default();
         if missing.is_empty() {
@@ -263,7 +263,7 @@ impl Judge {
     }
 
     /// It may be mended since, so it is not refused.
-    fn warn_of_another_mapping(&mut self, letter: &Letter) {
+    fn warn_of_another_mapping(&mut self, letter: &DeadLetter) {
         if letter.mapping.is_none() || letter.mapping == self.fingerprint {
             return;
         }

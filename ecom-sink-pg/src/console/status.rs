@@ -37,7 +37,7 @@ pub struct PipelineStatus {
     /// When that was committed.
     pub committed_at: Option<OffsetDateTime>,
     /// Its files.
-    pub files: Files,
+    pub files: FileCounts,
     /// Whether the last file that was read was read by a mapping.
     pub is_mapped: bool,
     /// What became of the records.
@@ -50,7 +50,7 @@ pub struct PipelineStatus {
     /// The same of the slowest of them.
     pub lag_max: Option<Duration>,
     /// What was refused, the most frequent reason first.
-    pub refused: Vec<RefusedFor>,
+    pub refused: Vec<RejectCount>,
     /// Files that can't be used, wholly or from some place on: the last ten.
     pub unusable: Vec<UnusableFile>,
 }
@@ -73,10 +73,10 @@ pub enum Instance {
     },
 }
 
-/// Files, by state.
+/// Numbers of files, by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Files {
+pub struct FileCounts {
     /// There may be more to read.
     pub open: u64,
     /// Read to their end.
@@ -92,7 +92,7 @@ pub struct Files {
 /// Records that were refused for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RefusedFor {
+pub struct RejectCount {
     /// The reason code.
     pub reason: String,
     /// Those that wait to be mended.
@@ -241,7 +241,7 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
         instance,
         epoch: row.get::<_, i64>(2) as u64,
         committed_at: row.get(4),
-        files: Files {
+        files: FileCounts {
             open: count(0),
             finished: count(1),
             damaged: count(2),
@@ -261,7 +261,7 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
         is_mapped: files.get(13),
         refused: refused
             .iter()
-            .map(|row| RefusedFor {
+            .map(|row| RejectCount {
                 reason: row.get(0),
                 waiting: row.get::<_, i64>(1) as u64,
                 resolved: row.get::<_, i64>(2) as u64,

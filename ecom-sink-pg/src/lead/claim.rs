@@ -7,10 +7,10 @@ use ecom_stream::{Error, ErrorKind, Result, Topology, crash_point};
 use postgres_types::ToSql;
 use tokio_postgres::error::SqlState;
 
+use super::instance_state::{InstanceState, InstanceStateSender};
 use super::leader::Leader;
 use super::lock::{Holder, holder, try_lock};
 use super::ownership;
-use super::standing::{Standing, Teller};
 use crate::connect::{Connection, Connector};
 use crate::failure::{Action, Deadline, Failure, delays};
 
@@ -39,7 +39,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) moved: bool,
     /// Whether an instance that leads is ended, in place of being waited for.
     pub(crate) take_over: bool,
-    pub(crate) teller: &'a Teller,
+    pub(crate) teller: &'a InstanceStateSender,
 }
 
 /// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
@@ -53,7 +53,7 @@ pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_serv
             // Most often the connection broke while standing by, or an old transaction still holds the row.
             Err(failure) if failure.action() == Action::Retry => {
                 tracing::warn!("trying again: {}", failure.into_error("claiming the pipeline").report());
-                terms.teller.stands(Standing::Connecting);
+                terms.teller.stands(InstanceState::Connecting);
             }
             Err(failure) => return Err(failure.into_error("claiming the pipeline")),
         }
@@ -81,7 +81,7 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
             waiting = true;
             let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
             tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
-            terms.teller.stands(Standing::StandingBy { holder });
+            terms.teller.stands(InstanceState::StandingBy { holder });
         }
         tokio::time::sleep(STAND_BY_POLL).await;
     }

@@ -9,8 +9,8 @@ use postgres_types::ToSql;
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::{Row, Statement};
 
+use super::instance_state::{InstanceState, InstanceStateSender};
 use super::lock::try_lock;
-use super::standing::{Standing, Teller};
 use crate::connect::{BY_KEY, Connection, Connector};
 use crate::failure::{Action, Failure, PAUSE, delays};
 
@@ -27,7 +27,7 @@ pub(crate) struct Leader {
     session: Mutex<Session>,
     /// Whether it is known that another instance has taken over.
     overtaken: watch::Sender<bool>,
-    teller: Teller,
+    teller: InstanceStateSender,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl Leader {
         pipeline: &str,
         pipeline_id: i64,
         fence: i64,
-        teller: Teller,
+        teller: InstanceStateSender,
     ) -> Self {
         Self {
             connector,
@@ -83,7 +83,7 @@ impl Leader {
         &self.pipeline
     }
 
-    pub(crate) fn teller(&self) -> &Teller {
+    pub(crate) fn teller(&self) -> &InstanceStateSender {
         &self.teller
     }
 
@@ -103,7 +103,7 @@ impl Leader {
                 match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
                     Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.teller.leading_fails(None),
                     Ok(_) | Err(Failure::LedgerMoved) => {
-                        leader.teller.stands(Standing::Overtaken);
+                        leader.teller.stands(InstanceState::Superseded);
                         leader.overtaken.send_replace(true);
                         return;
                     }
@@ -262,7 +262,7 @@ impl Leader {
     }
 
     pub(crate) fn fenced(&self) -> Error {
-        self.teller.stands(Standing::Overtaken);
+        self.teller.stands(InstanceState::Superseded);
         let message = format!("another instance has taken over pipeline {:?}", self.pipeline);
         Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use ecom_stream::{
-    Alike, Error, ErrorKind, Ledger, MAX_FINISHED, MAX_UNFINISHED, Mark, Position, Refusal, Result, Split, SplitState,
-    StateChange,
+    Error, ErrorKind, Ledger, MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, Mark, Position, Refusal, Result,
+    Split, SplitCandidates, SplitState, StateChange,
 };
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
@@ -67,11 +67,11 @@ impl Ledger for PgLedger {
         .boxed()
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+    fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async move {
-            let (pipeline, most) = (self.0.pipeline(), MAX_UNFINISHED as i64);
+            let (pipeline, most) = (self.0.pipeline(), MAX_UNFINISHED_CANDIDATES as i64);
             let sizes: Vec<i64> = sizes.iter().filter_map(|size| i64::try_from(*size).ok()).collect();
-            let mut alike = Alike::default();
+            let mut alike = SplitCandidates::default();
             for row in self.0.query(ALIKE, &[&pipeline, &source, &sizes, &most]).await? {
                 match row.get::<_, Option<i64>>(9) {
                     Some(size) => alike.finished_sizes.push(size as u64),
@@ -83,7 +83,11 @@ impl Ledger for PgLedger {
         .boxed()
     }
 
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+    fn finished_by_digest<'a>(
+        &'a self,
+        source: &'a str,
+        of: &'a [(u64, String)],
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
         async move {
             let sizes: Vec<i64> = of
                 .iter()
@@ -94,7 +98,13 @@ impl Ledger for PgLedger {
                 .0
                 .query(
                     FINISHED,
-                    &[&self.0.pipeline(), &source, &sizes, &digests, &(MAX_FINISHED as i64)],
+                    &[
+                        &self.0.pipeline(),
+                        &source,
+                        &sizes,
+                        &digests,
+                        &(MAX_FINISHED_CANDIDATES as i64),
+                    ],
                 )
                 .await?;
             rows.iter().map(position).collect()

@@ -7,5 +7,5 @@ mod settle;
 
 pub use layout::{IndexProfile, Layout, PartitionWidth};
 pub use maintenance::Maintenance;
-pub use retain::{Retained, Retention};
+pub use retain::{Expired, Retention};
 pub use settle::Settled;

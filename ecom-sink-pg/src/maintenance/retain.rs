@@ -64,7 +64,7 @@ impl Retention {
 /// What went, or would go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Retained {
+pub struct Expired {
     /// What is older goes.
     pub cutoff: OffsetDateTime,
     /// Partitions that were dropped.
@@ -92,14 +92,14 @@ impl Maintenance {
     /// minutes, [`Schema`](ecom_stream::ErrorKind::Schema) when the schema is not as it should be,
     /// [`Configuration`](ecom_stream::ErrorKind::Configuration) when the role does not own the table. What went before
     /// stays gone; the next time goes on.
-    pub async fn retain(&self, retention: Retention) -> Result<Retained> {
+    pub async fn retain(&self, retention: Retention) -> Result<Expired> {
         let connection = self.session().await?;
         let retained = retain(&connection, retention).await;
         retained.map_err(|failure| failure.into_error("dropping what is too old"))
     }
 }
 
-async fn retain(connection: &Connection, retention: Retention) -> Result<Retained, Failure> {
+async fn retain(connection: &Connection, retention: Retention) -> Result<Expired, Failure> {
     let client = &connection.client;
     let locked = DEADLINE
         .of("asking for the lock", client.query_one(TRY_LOCK, &[]))
@@ -111,7 +111,7 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Retaine
         )
         .await?;
     let (cutoff, detaches_concurrently): (OffsetDateTime, bool) = (row.get(0), row.get(1));
-    let mut retained = Retained {
+    let mut retained = Expired {
         cutoff,
         partitions: Vec::new(),
         dead_letters: 0,

@@ -91,10 +91,10 @@ impl<T: 'static> Table<T> {
         self
     }
 
-    /// Makes the table at the start if there is none, with columns of the types that go with the values, and the key as its
-    /// primary key. A table that is there is never changed.
-    pub fn create_if_missing(mut self) -> Self {
-        self.spec.create_if_missing = true;
+    /// Whether to create the table at the start if it does not exist, with columns of the types that go with the values, and
+    /// the key as its primary key; `false` unless it is set. A table that exists is never changed.
+    pub fn create_if_missing(mut self, create_if_missing: bool) -> Self {
+        self.spec.create_if_missing = create_if_missing;
         self
     }
 

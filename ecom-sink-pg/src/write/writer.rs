@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ecom_stream::{Commit, Result, Stages, crash_point};
+use ecom_stream::{Commit, Result, StageDurations, crash_point};
 use futures::future::{Either, select};
 use time::Date;
 use tokio::sync::Mutex;
@@ -81,7 +81,7 @@ impl Writer {
         epoch.seal();
         let common = self.common.clone();
         let (order, number) = (&common.order, epoch.number());
-        let mut stages = Stages::default();
+        let mut stages = StageDurations::default();
         stages.add("gather", epoch.age());
         let began = Instant::now();
         let mut last_try;
@@ -89,7 +89,7 @@ impl Writer {
         let mut delays = delays();
         loop {
             order.may_start(number).await;
-            last_try = Stages::default();
+            last_try = StageDurations::default();
             let tried_or_recalled = {
                 let tries = self.try_write(epoch, &mut tried, &mut last_try);
                 match select(pin!(tries), pin!(order.recalled(number))).await {
@@ -173,7 +173,12 @@ impl Writer {
         Ok(commit(epoch, stages))
     }
 
-    async fn try_write(&mut self, epoch: &mut Epoch, tried: &mut Tried, stages: &mut Stages) -> Result<(), Failure> {
+    async fn try_write(
+        &mut self,
+        epoch: &mut Epoch,
+        tried: &mut Tried,
+        stages: &mut StageDurations,
+    ) -> Result<(), Failure> {
         let mut clock = Instant::now();
         let mut ended = |stage| {
             let began = std::mem::replace(&mut clock, Instant::now());
@@ -247,7 +252,7 @@ impl Writer {
     }
 }
 
-fn commit(epoch: &Epoch, stages: Stages) -> Commit {
+fn commit(epoch: &Epoch, stages: StageDurations) -> Commit {
     let mut commit = Commit::new(epoch.number() as u64);
     for progress in epoch.progress() {
         commit.counts += progress.counts;

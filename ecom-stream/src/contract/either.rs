@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A record of one kind or of another, where one stream carries both: what [`split`](crate::SourceExt::split) tells apart, and
+/// A record of one kind or of another, where one stream carries both: what [`route`](crate::SourceExt::route) tells apart, and
 /// what [`join_within`](crate::SourceExt::join_within) joins.
 ///
 /// A pipeline is one stream, since what becomes true together must be committed together. So a branch is a variant, and a

@@ -79,7 +79,7 @@ impl Error {
 
     /// The error for what a sink could not do to the file or directory at `path`, with what helps against it: can't
     /// `act` `path`.
-    pub fn cant(act: &str, path: &Path, cause: io::Error) -> Self {
+    pub fn io(act: &str, path: &Path, cause: io::Error) -> Self {
         let hint = match cause.kind() {
             io::ErrorKind::StorageFull => Some("the disk is full: free some space and start again"),
             io::ErrorKind::QuotaExceeded => Some("the disk quota is used up: free some space and start again"),

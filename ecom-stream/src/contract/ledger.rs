@@ -22,12 +22,25 @@ pub trait Ledger: Send + Sync {
     /// newest generation.
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>>;
 
-    /// What a split of `source` under a new path may turn out to be, where `sizes` are sizes of such splits.
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>>;
+    /// The splits that one under a new path may turn out to be: a file that was renamed, or a copy of a finished one. `sizes`
+    /// are the sizes of such new splits of `source`.
+    ///
+    /// Only sources of files ask. A ledger that never has any keeps the default, which knows of none.
+    fn candidates<'a>(&'a self, _source: &'a str, _sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
+        async { Ok(SplitCandidates::default()) }.boxed()
+    }
 
-    /// For each size and digest in `of` the finished splits of `source` whose mark gives them as its `"size"` and `"digest"`; of
-    /// many the newest [`MAX_FINISHED`] will do.
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>>;
+    /// The finished splits of `source` that have one of the sizes and digests in `of`, as their marks give them in `"size"` and
+    /// `"digest"`. Of many with the same digest the newest [`MAX_FINISHED_CANDIDATES`] are enough.
+    ///
+    /// Only sources of files ask. A ledger that never has any keeps the default, which knows of none.
+    fn finished_by_digest<'a>(
+        &'a self,
+        _source: &'a str,
+        _of: &'a [(u64, String)],
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
 
     /// Every entry of an operator's state, in no particular order.
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>>;
@@ -38,25 +51,25 @@ pub trait Ledger: Send + Sync {
         false
     }
 
-    /// The names of the sources in front of the operator that starts from here, as far as they are known: [`then`] says so, not
+    /// The names of the sources in front of the operator that starts from here, as far as they are known: [`via`] says so, not
     /// the sink.
     ///
-    /// [`then`]: crate::SourceExt::then
+    /// [`via`]: crate::SourceExt::via
     fn sources(&self) -> &[String] {
         &[]
     }
 }
 
-/// How many unfinished splits [`Ledger::alike`] gives at most.
-pub const MAX_UNFINISHED: usize = 256;
+/// How many unfinished splits [`Ledger::candidates`] gives at most.
+pub const MAX_UNFINISHED_CANDIDATES: usize = 256;
 
-/// How many finished splits with the same bytes [`Ledger::finished`] needs to give.
-pub const MAX_FINISHED: usize = 16;
+/// How many finished splits with the same bytes [`Ledger::finished_by_digest`] needs to give.
+pub const MAX_FINISHED_CANDIDATES: usize = 16;
 
-/// What [`Ledger::alike`] gives.
+/// The answer of [`Ledger::candidates`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Alike {
-    /// Splits that are not finished, or damaged; of many the newest [`MAX_UNFINISHED`].
+pub struct SplitCandidates {
+    /// Splits that are not finished, or damaged; of many the newest [`MAX_UNFINISHED_CANDIDATES`].
     pub unfinished: Vec<Position>,
     /// Those of the sizes that some finished split gives as the `"size"` of its mark.
     pub finished_sizes: Vec<u64>,
@@ -81,12 +94,16 @@ impl Ledger for Run {
         self.ledger.positions(of)
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
-        self.ledger.alike(source, sizes)
+    fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
+        self.ledger.candidates(source, sizes)
     }
 
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        self.ledger.finished(source, of)
+    fn finished_by_digest<'a>(
+        &'a self,
+        source: &'a str,
+        of: &'a [(u64, String)],
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
+        self.ledger.finished_by_digest(source, of)
     }
 
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
@@ -123,14 +140,6 @@ impl Ledger for EmptyLedger {
     }
 
     fn positions<'a>(&'a self, _: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        async { Ok(Vec::new()) }.boxed()
-    }
-
-    fn alike<'a>(&'a self, _: &'a str, _: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
-        async { Ok(Alike::default()) }.boxed()
-    }
-
-    fn finished<'a>(&'a self, _: &'a str, _: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async { Ok(Vec::new()) }.boxed()
     }
 

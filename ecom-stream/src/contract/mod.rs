@@ -11,7 +11,7 @@ mod reject;
 mod sink;
 mod source;
 mod split;
-mod stages;
+mod stage_durations;
 mod times;
 mod topology;
 mod transform;
@@ -20,7 +20,9 @@ pub use batch::{Batch, BatchStream, Record, SplitCount, StateChange};
 pub use either::Either;
 pub use error::{Error, ErrorKind, Result};
 pub(crate) use ledger::Run;
-pub use ledger::{Alike, Checkpoint, EmptyLedger, Ledger, MAX_FINISHED, MAX_UNFINISHED};
+pub use ledger::{
+    Checkpoint, EmptyLedger, Ledger, MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, SplitCandidates,
+};
 pub use origin::Origin;
 pub use reason::Reason;
 pub use refusal::Refusal;
@@ -28,7 +30,7 @@ pub use reject::Reject;
 pub use sink::{Commit, Counts, Sink};
 pub use source::{Committed, Source};
 pub use split::{Mark, Position, Split, SplitState};
-pub use stages::Stages;
+pub use stage_durations::StageDurations;
 pub use times::Times;
 pub use topology::{SourceInfo, Topology};
 pub use transform::Transform;

@@ -9,7 +9,7 @@ use super::batch::{Batch, BatchStream};
 use super::error::Result;
 use super::ledger::Checkpoint;
 use super::split::Position;
-use super::stages::Stages;
+use super::stage_durations::StageDurations;
 use super::times::Times;
 use super::topology::Topology;
 
@@ -42,7 +42,7 @@ pub struct Commit {
     /// How old the data are: the times of its batches, merged.
     pub times: Times,
     /// What the time of the epoch went into, from its first batch to its commit, by the sink's own names.
-    pub stages: Stages,
+    pub stages: StageDurations,
 }
 
 impl Commit {
@@ -54,7 +54,7 @@ impl Commit {
             counts: Counts::default(),
             bytes: 0,
             times: Times::default(),
-            stages: Stages::default(),
+            stages: StageDurations::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::topology::Topology;
 
 /// Where batches come from.
 ///
-/// `source.then(transform)` is a source too, so a chain of operators ends as one source that
+/// `source.via(transform)` is a source too, so a chain of operators ends as one source that
 /// [`to`](crate::SourceExt::to) hands to a sink.
 pub trait Source: Send + Sized {
     /// What it reads.

@@ -11,7 +11,7 @@ pub fn id_of_text(text: &str) -> Uuid {
 }
 
 /// The event id of a record that has none, made of where it stands: reading the same file again gives the same id.
-pub fn absent_id(pipeline: &str, origin: &Origin) -> Uuid {
+pub fn id_of_origin(pipeline: &str, origin: &Origin) -> Uuid {
     let mut name = joined([pipeline, origin.split.source(), origin.split.path()]);
     name.extend_from_slice(&origin.split.generation().to_be_bytes());
     name.extend_from_slice(&origin.record.to_be_bytes());
@@ -55,8 +55,8 @@ mod tests {
                         byte_offset: 0,
                         raw: Bytes::new(),
                     };
-                    ids.insert(absent_id(pipeline, &origin));
-                    assert_eq!(absent_id(pipeline, &origin), absent_id(pipeline, &origin));
+                    ids.insert(id_of_origin(pipeline, &origin));
+                    assert_eq!(id_of_origin(pipeline, &origin), id_of_origin(pipeline, &origin));
                     places += 1;
                 }
             }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 pub use event_type::EventType;
 pub(crate) use id::id_of_parts;
-pub use id::{absent_id, id_of_text};
+pub use id::{id_of_origin, id_of_text};
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;

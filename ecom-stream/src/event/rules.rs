@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::{Event, EventType, Price, PriceError, TimeFormat, absent_id, id_of_text, to_microseconds};
+use super::{Event, EventType, Price, PriceError, TimeFormat, id_of_origin, id_of_text, to_microseconds};
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
 use crate::event::mapping::{Mapping, MappingOfHeader, Values};
@@ -150,13 +150,13 @@ impl RulesOfHeader {
                     let index = columns[column]?;
                     record.field(index).filter(|text| !text.is_empty())
                 };
-                let absent_id = || origin.map_or_else(|| id_of_text(""), |origin| absent_id(pipeline, origin));
-                rules.judge(std::array::from_fn(value), absent_id, now)
+                let id_of_origin = || origin.map_or_else(|| id_of_text(""), |origin| id_of_origin(pipeline, origin));
+                rules.judge(std::array::from_fn(value), id_of_origin, now)
             }
             Self::Mapped(mapping, of_header) => {
                 of_header.begin_record(mapping, origin);
-                let absent_id = || of_header.absent_id(mapping, record, origin, pipeline);
-                let mut event = rules.judge(of_header.values(mapping, record), absent_id, now)?;
+                let id_of_origin = || of_header.id_of_origin(mapping, record, origin, pipeline);
+                let mut event = rules.judge(of_header.values(mapping, record), id_of_origin, now)?;
                 event.extra = of_header.extra(mapping, record);
                 Ok(event)
             }
@@ -168,7 +168,7 @@ impl Rules {
     fn judge(
         &self,
         values: Values<'_>,
-        absent_id: impl FnOnce() -> Uuid,
+        id_of_origin: impl FnOnce() -> Uuid,
         now: OffsetDateTime,
     ) -> Result<Event, Refusal> {
         let [
@@ -212,7 +212,7 @@ impl Rules {
         let quantity = quantity.map_or(Ok(1), self::quantity)?;
         let event_id = match id {
             Some(id) => id.parse().unwrap_or_else(|_| id_of_text(id)),
-            None => absent_id(),
+            None => id_of_origin(),
         };
         Ok(Event {
             event_id,

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use crate::contract::{Batch, Either, Refusal, Result, Sink, Source, Transform};
 use crate::csv::CsvRecord;
 use crate::event::{Event, Rules};
-use crate::operators::beside::{Beside, Branch};
 use crate::operators::event_time::{EventTime, Timed, Timestamp};
 use crate::operators::filter::Filter;
 use crate::operators::flat_map::FlatMap;
@@ -19,14 +18,15 @@ use crate::operators::keyed::KeyBy;
 use crate::operators::map::Map;
 use crate::operators::merge::Merge;
 use crate::operators::par_map::ParMap;
-use crate::operators::split_by::SplitBy;
+use crate::operators::route::Route;
 use crate::operators::stamp::Stamp;
-use crate::operators::then::Then;
 use crate::operators::try_map::TryMap;
 use crate::operators::validate::Validate;
+use crate::operators::via::Via;
+use crate::operators::with_branch::{BranchSource, WithBranch};
 use crate::run::Pipeline;
 
-/// The operators, as methods of every source. Each is one line over [`then`](Self::then).
+/// The operators, as methods of every source. Each is one line over [`via`](Self::via).
 pub trait SourceExt: Source {
     /// The source followed by a transform, which is a source again.
     ///
@@ -48,12 +48,12 @@ pub trait SourceExt: Source {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
     /// let sink = MemorySink::new("doc");
-    /// MemorySource::new("numbers", vec![1, 2, 3]).then(Double).to(sink.clone()).run().await?;
+    /// MemorySource::new("numbers", vec![1, 2, 3]).via(Double).to(sink.clone()).run().await?;
     /// assert_eq!(sink.values(), [2, 4, 6]);
     /// # Ok(()) }
     /// ```
-    fn then<T: Transform<Self::Item>>(self, transform: T) -> Then<Self, T> {
-        Then::new(self, transform)
+    fn via<T: Transform<Self::Item>>(self, transform: T) -> Via<Self, T> {
+        Via::new(self, transform)
     }
 
     /// Turns each record into another.
@@ -66,12 +66,12 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [1, 4, 9]);
     /// # Ok(()) }
     /// ```
-    fn map<F, Out>(self, f: F) -> Then<Self, Map<F>>
+    fn map<F, Out>(self, f: F) -> Via<Self, Map<F>>
     where
         F: FnMut(Self::Item) -> Out + Send,
         Out: Send + 'static,
     {
-        self.then(Map::new(f))
+        self.via(Map::new(f))
     }
 
     /// Keeps the records for which `predicate` holds; the others are counted as filtered.
@@ -85,11 +85,11 @@ pub trait SourceExt: Source {
     /// assert_eq!(summary.counts.filtered, 1);
     /// # Ok(()) }
     /// ```
-    fn filter<F>(self, predicate: F) -> Then<Self, Filter<F>>
+    fn filter<F>(self, predicate: F) -> Via<Self, Filter<F>>
     where
         F: FnMut(&Self::Item) -> bool + Send,
     {
-        self.then(Filter::new(predicate))
+        self.via(Filter::new(predicate))
     }
 
     /// Turns each record into another, or refuses it: a refusal becomes a reject, with the bytes that the record was
@@ -108,12 +108,12 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.rejects()[0].refusal.reason.as_str(), "not_a_number");
     /// # Ok(()) }
     /// ```
-    fn try_map<F, Out>(self, f: F) -> Then<Self, TryMap<F>>
+    fn try_map<F, Out>(self, f: F) -> Via<Self, TryMap<F>>
     where
         F: FnMut(Self::Item) -> Result<Out, Refusal> + Send,
         Out: Send + 'static,
     {
-        self.then(TryMap::new(f))
+        self.via(TryMap::new(f))
     }
 
     /// Turns each record into any number of others, all with the place that it was read from. One that becomes nothing is counted
@@ -131,12 +131,12 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), ["a", "b", "c"]);
     /// # Ok(()) }
     /// ```
-    fn flat_map<F, Out>(self, f: F) -> Then<Self, FlatMap<F>>
+    fn flat_map<F, Out>(self, f: F) -> Via<Self, FlatMap<F>>
     where
         F: FnMut(Self::Item) -> Out + Send,
         Out: IntoIterator<Item: Send + 'static>,
     {
-        self.then(FlatMap::new(f))
+        self.via(FlatMap::new(f))
     }
 
     /// Turns each record into another as [`map`](Self::map) does, with up to so many batches at a time, each in a task of its own:
@@ -153,12 +153,12 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [1, 4, 9]);
     /// # Ok(()) }
     /// ```
-    fn par_map<F, Out>(self, batches: usize, f: F) -> Then<Self, ParMap<F>>
+    fn par_map<F, Out>(self, batches: usize, f: F) -> Via<Self, ParMap<F>>
     where
         F: Fn(Self::Item) -> Out + Send + Sync + 'static,
         Out: Send + 'static,
     {
-        self.then(ParMap::new(batches, f))
+        self.via(ParMap::new(batches, f))
     }
 
     /// Tells records apart: those for which `predicate` holds are [`Either::Left`], the others [`Either::Right`]. They stay in
@@ -168,19 +168,19 @@ pub trait SourceExt: Source {
     /// # use ecom_stream::{Either, SourceExt, memory::{MemorySink, MemorySource}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
     /// let sink = MemorySink::new("doc");
-    /// MemorySource::new("numbers", vec![1, 2, 3]).split(|n: &i64| n % 2 == 1).to(sink.clone()).run().await?;
+    /// MemorySource::new("numbers", vec![1, 2, 3]).route(|n: &i64| n % 2 == 1).to(sink.clone()).run().await?;
     /// assert_eq!(sink.values(), [Either::Left(1), Either::Right(2), Either::Left(3)]);
     /// # Ok(()) }
     /// ```
-    fn split<F>(self, predicate: F) -> Then<Self, SplitBy<F>>
+    fn route<F>(self, predicate: F) -> Via<Self, Route<F>>
     where
         F: FnMut(&Self::Item) -> bool + Send,
     {
-        self.then(SplitBy::new(predicate))
+        self.via(Route::new(predicate))
     }
 
     /// Lets the records through as [`Either::Left`], and beside them, as [`Either::Right`], what a chain of operators makes of
-    /// them: so one pass stores the events and what they add up to, both or neither. See [`Beside`].
+    /// them: so one pass stores the events and what they add up to, both or neither. See [`WithBranch`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -190,7 +190,7 @@ pub trait SourceExt: Source {
     /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
     /// let sink = MemorySink::new("doc");
     /// MemorySource::new("seconds", vec![3, 9, 70])
-    ///     .beside(|all| {
+    ///     .with_branch(|all| {
     ///         all.event_time(seconds, Duration::ZERO)
     ///             .key_by(|_| ())
     ///             .tumbling(Duration::from_mins(1))
@@ -204,13 +204,13 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [left(3), left(9), left(70), right(2)]);
     /// # Ok(()) }
     /// ```
-    fn beside<F, S>(self, chain: F) -> Then<Self, Beside<S, Self::Item>>
+    fn with_branch<F, S>(self, chain: F) -> Via<Self, WithBranch<S, Self::Item>>
     where
-        F: FnOnce(Branch<Self::Item>) -> S,
+        F: FnOnce(BranchSource<Self::Item>) -> S,
         S: Source<Ack = ()> + 'static,
         Self::Item: Clone,
     {
-        self.then(Beside::new(chain))
+        self.via(WithBranch::new(chain))
     }
 
     /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.
@@ -228,11 +228,11 @@ pub trait SourceExt: Source {
     /// assert_eq!(SEEN.load(Ordering::Relaxed), 3);
     /// # Ok(()) }
     /// ```
-    fn inspect<F>(self, f: F) -> Then<Self, Inspect<F>>
+    fn inspect<F>(self, f: F) -> Via<Self, Inspect<F>>
     where
         F: FnMut(&Batch<Self::Item>) + Send,
     {
-        self.then(Inspect::new(f))
+        self.via(Inspect::new(f))
     }
 
     /// Makes events of CSV records by the [`Rules`]; a record that breaks one becomes a reject with a reason code.
@@ -252,11 +252,11 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.rejects()[0].refusal.reason, Reason::EVENT_TIME_MALFORMED);
     /// # Ok(()) }
     /// ```
-    fn validate(self, rules: Rules) -> Then<Self, Validate>
+    fn validate(self, rules: Rules) -> Via<Self, Validate>
     where
         Self: Source<Item = CsvRecord>,
     {
-        self.then(Validate::new(rules))
+        self.via(Validate::new(rules))
     }
 
     /// Puts the processing time on each event, read from the system's clock once a batch. [`Stamp::new`] takes another
@@ -273,11 +273,11 @@ pub trait SourceExt: Source {
     /// assert!(sink.values()[0].processed_at.is_some());
     /// # Ok(()) }
     /// ```
-    fn stamp(self) -> Then<Self, Stamp>
+    fn stamp(self) -> Via<Self, Stamp>
     where
         Self: Source<Item = Event>,
     {
-        self.then(Stamp::default())
+        self.via(Stamp::default())
     }
 
     /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
@@ -301,17 +301,17 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [(100, false), (130, false), (95, true)]);
     /// # Ok(()) }
     /// ```
-    fn event_time<F, Time>(self, time: F, lateness: Duration) -> Then<Self, EventTime<F>>
+    fn event_time<F, Time>(self, time: F, lateness: Duration) -> Via<Self, EventTime<F>>
     where
         F: Fn(&Self::Item) -> Time + Send,
         Time: Into<Timestamp>,
     {
-        self.then(EventTime::new(time, lateness))
+        self.via(EventTime::new(time, lateness))
     }
 
     /// Joins records of two kinds: a left one with each right one of the same key that happened at that time or up to `within` after
     /// it. Both kinds come in one stream, so that one watermark is that of both: [`map`](Self::map) each into its side of
-    /// [`Either`] and [`merge`](Self::merge) them, or [`split`](Self::split) one, before [`event_time`](Self::event_time).
+    /// [`Either`] and [`merge`](Self::merge) them, or [`route`](Self::split) one, before [`event_time`](Self::event_time).
     ///
     /// [`IntervalJoin`] has other intervals, and lets out alone what finds no match.
     ///
@@ -335,7 +335,7 @@ pub trait SourceExt: Source {
     /// let sink = MemorySink::new("doc");
     /// MemorySource::new("events", events)
     ///     .filter(|event| matches!(event.event_type, View | Purchase))
-    ///     .split(|event| event.event_type == View)
+    ///     .route(|event| event.event_type == View)
     ///     .event_time(|event: &Either<Event, Event>| event.as_inner().event_time, Duration::from_mins(5))
     ///     .join_within(Duration::from_mins(30), user_and_product, user_and_product)
     ///     .map(|joined| joined.value.both())
@@ -346,7 +346,7 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [Some((event(0, View, "ann"), event(10, Purchase, "ann")))]);
     /// # Ok(()) }
     /// ```
-    fn join_within<L, R, K, KL, KR>(self, within: Duration, left: KL, right: KR) -> Then<Self, IntervalJoin<KL, KR>>
+    fn join_within<L, R, K, KL, KR>(self, within: Duration, left: KL, right: KR) -> Via<Self, IntervalJoin<KL, KR>>
     where
         Self: Source<Item = Timed<Either<L, R>>>,
         L: Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -356,7 +356,7 @@ pub trait SourceExt: Source {
         KR: Fn(&R) -> K + Send,
     {
         let within = time::Duration::try_from(within).unwrap_or(time::Duration::MAX);
-        self.then(IntervalJoin::new(left, right, time::Duration::ZERO, within))
+        self.via(IntervalJoin::new(left, right, time::Duration::ZERO, within))
     }
 
     /// Puts beside each record what `lookup` finds under its key, in a table or a service: up to 16 keys are looked up at a time,
@@ -379,7 +379,7 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [("book", Some(500)), ("toy", None)]);
     /// # Ok(()) }
     /// ```
-    fn lookup_join<K, V, KeyOf, F, Answer>(self, key: KeyOf, lookup: F) -> Then<Self, LookupJoin<KeyOf, F>>
+    fn lookup_join<K, V, KeyOf, F, Answer>(self, key: KeyOf, lookup: F) -> Via<Self, LookupJoin<KeyOf, F>>
     where
         K: Hash + Eq + Clone + Send + Sync + 'static,
         V: Clone + Send + Sync + 'static,
@@ -387,7 +387,7 @@ pub trait SourceExt: Source {
         F: Fn(K) -> Answer + Send + Sync,
         Answer: Future<Output = Result<Option<V>>> + Send,
     {
-        self.then(LookupJoin::new(key, lookup))
+        self.via(LookupJoin::new(key, lookup))
     }
 
     /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for

@@ -65,14 +65,14 @@ impl<S, K> Pipeline<S, K> {
         self
     }
 
-    /// Says that nothing follows what the source has now, in this run or in another: when it is exhausted, all windows close, and
-    /// what waits for more comes out. Without this, windows that are open at the end of a run stay so in the checkpoint, and
+    /// Whether this is the last run of the pipeline, so that nothing follows what the source has now; `false` unless it is set.
+    /// When the source is exhausted, all windows close, and what waits for more records comes out. Without this, windows that are open at the end of a run stay so in the checkpoint, and
     /// the next run goes on with them.
     ///
     /// A run that is stopped closes nothing. Whatever is read in spite of it later is late, in every later run, which begins with a
     /// warning that says so. To go on after all, give [`EventTime`](crate::operators::EventTime) another name.
-    pub fn last_run(mut self) -> Self {
-        self.last_run = true;
+    pub fn last_run(mut self, last_run: bool) -> Self {
+        self.last_run = last_run;
         self
     }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::lag::Lag;
 use super::queue::ReaderTimes;
 use super::summary::Summary;
-use crate::contract::{Commit, Counts, SplitState, Stages};
+use crate::contract::{Commit, Counts, SplitState, StageDurations};
 
 /// What a run has done so far, as of a commit.
 ///
@@ -39,7 +39,7 @@ pub struct Progress {
     /// How fast it went.
     pub rows_per_s: RowsPerSecond,
     /// What the time went into: the stages of the reader, then those of the sink.
-    pub stages: Stages,
+    pub stages: StageDurations,
 }
 
 /// Records for which it was settled what becomes of them ([`Counts::read`]), per second.
@@ -123,7 +123,7 @@ pub(crate) struct Tally {
     summary: Summary,
     bytes: u64,
     splits: EndedSplits,
-    sink: Stages,
+    sink: StageDurations,
 }
 
 impl Tally {
@@ -138,7 +138,7 @@ impl Tally {
             summary: Summary::default(),
             bytes: 0,
             splits: EndedSplits::default(),
-            sink: Stages::default(),
+            sink: StageDurations::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::contract::{Batch, BatchStream, Result, Stages};
+use crate::contract::{Batch, BatchStream, Result, StageDurations};
 use crate::crash_point;
 
 /// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
@@ -106,12 +106,12 @@ impl ReaderTimes {
     }
 
     /// The stages so far; a wait counts when it is over.
-    pub(crate) fn stages(&self) -> Stages {
-        let mut stages = Stages::default();
+    pub(crate) fn stages(&self) -> StageDurations {
+        let mut stages = StageDurations::default();
         for (stage, nanoseconds) in [
-            (Stages::INPUT, &self.input),
-            (Stages::READ, &self.read),
-            (Stages::BACKPRESSURE, &self.backpressure),
+            (StageDurations::INPUT, &self.input),
+            (StageDurations::READ, &self.read),
+            (StageDurations::BACKPRESSURE, &self.backpressure),
         ] {
             stages.add(stage, Duration::from_nanos(nanoseconds.load(Ordering::Relaxed)));
         }

@@ -16,15 +16,15 @@ async fn pipelines_that_forget() {
             Ok(batch)
         };
         numbers()
-            .then(does(sum))
-            .then(does(move |batches| batches.and_then(yields).boxed()))
+            .via(does(sum))
+            .via(does(move |batches| batches.and_then(yields).boxed()))
     };
     let store = async || MemorySink::new("test");
     let law = "a pipeline that was cut ends with the same contents as one that was not";
     breaks(law, testing::pipeline(forgetful, store).check()).await;
     let uncounted = move || {
         let drops = changes(|_, batch| batch.records.truncate(1));
-        numbers().then(drops)
+        numbers().via(drops)
     };
     breaks(
         "read = records + rejects + filtered",

@@ -122,7 +122,7 @@ proptest! {
 
     #[test]
     fn by_the_first_record_of_each_split_too(input in times(), cuts in cuts()) {
-        let seen = check(|| event_time().by_first_of_split(), &input, &cuts, false);
+        let seen = check(|| event_time().by_first_of_split(true), &input, &cuts, false);
         prop_assert!(seen.records.iter().map(|record| record.value.watermark).is_sorted());
     }
 
@@ -146,12 +146,12 @@ fn after_the_last_run_everything_is_late() {
     let sink = MemorySink::new("laws");
     let run = |seconds: Vec<i64>| {
         let source = MemorySource::new("seconds", seconds).max_batch_rows(2);
-        let pipeline = source.then(event_time()).map(|timed| timed.is_late()).to(sink.clone());
+        let pipeline = source.via(event_time()).map(|timed| timed.is_late()).to(sink.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(pipeline.last_run().run()).unwrap();
+        runtime.block_on(pipeline.last_run(true).run()).unwrap();
         sink.values()
     };
     assert_eq!(run(vec![100, 200, 300]), [false; 3]);

@@ -43,10 +43,10 @@ fn join(
 ) -> impl Transform<Event, Out = Timed<Joined<Side, Side>>> {
     let mut join = interval(from, to);
     if keep.0 {
-        join = join.keep_left();
+        join = join.keep_left(true);
     }
     if keep.1 {
-        join = join.keep_right();
+        join = join.keep_right(true);
     }
     Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), join)
 }
@@ -92,7 +92,7 @@ proptest! {
             }
         }
 
-        let beside = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).late_beside()), &input, &cuts, last);
+        let beside = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).emit_late()), &input, &cuts, last);
         prop_assert!(beside.rejects.is_empty());
         let beside: Vec<_> = beside.values().into_iter().filter_map(|out| match out {
             WithLate::Late(side) => Some(side.into_inner().1 as usize),
@@ -146,7 +146,7 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
         .enable_all()
         .build()
         .unwrap();
-    let err = runtime.block_on(timed.then(join).to(MemorySink::new("laws")).run());
+    let err = runtime.block_on(timed.via(join).to(MemorySink::new("laws")).run());
     let err = err.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(err.to_string().contains("that is never"), "{err}");
@@ -174,7 +174,7 @@ fn a_record_that_another_watermark_has_passed_is_late() {
         .enable_all()
         .build()
         .unwrap();
-    let run = MemorySource::new("records", records).then(join).to(sink.clone()).run();
+    let run = MemorySource::new("records", records).via(join).to(sink.clone()).run();
     runtime.block_on(run).unwrap();
     assert!(sink.values().is_empty());
     assert_eq!(sink.rejects().len(), 1);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ecom_stream::bytes::Bytes;
 use ecom_stream::memory::MemorySink;
 use ecom_stream::{
-    Alike, Batch, BatchStream, Checkpoint, Ledger, Mark, Origin, Position, Record, Reject, Result, Sink, Split,
-    SplitState, StateChange, Topology, Transform,
+    Batch, BatchStream, Checkpoint, Ledger, Mark, Origin, Position, Record, Reject, Result, Sink, Split,
+    SplitCandidates, SplitState, StateChange, Topology, Transform,
 };
 use futures::executor::block_on;
 use futures::future::BoxFuture;
@@ -248,12 +248,16 @@ impl Ledger for Run {
         self.ledger.positions(of)
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
-        self.ledger.alike(source, sizes)
+    fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
+        self.ledger.candidates(source, sizes)
     }
 
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
-        self.ledger.finished(source, of)
+    fn finished_by_digest<'a>(
+        &'a self,
+        source: &'a str,
+        of: &'a [(u64, String)],
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
+        self.ledger.finished_by_digest(source, of)
     }
 
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {

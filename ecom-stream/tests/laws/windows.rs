@@ -145,7 +145,7 @@ proptest! {
     fn every_record_is_in_a_window_or_late((input, cuts, _) in cases(), lateness in 0..20_i64, beside in any::<bool>()) {
         let tumbling = || WindowAggregate::new(Windows::tumbling(seconds(10)), |event: &Event| event.key, Count);
         let (counted, late): (u64, u64) = if beside {
-            let seen = check(|| Chain(event_time(lateness), tumbling().late_beside()), &input, &cuts, true);
+            let seen = check(|| Chain(event_time(lateness), tumbling().emit_late()), &input, &cuts, true);
             prop_assert!(seen.rejects.is_empty());
             seen.values().into_iter().fold((0, 0), |(counted, late), out| match out {
                 WithLate::Result(result) => (counted + result.value, late),
@@ -335,7 +335,7 @@ fn run_until(sink: &MemorySink<u64>, until: i64, last: bool) -> Vec<u64> {
         .unwrap();
     let run = async {
         match last {
-            true => pipeline.last_run().run().await,
+            true => pipeline.last_run(true).run().await,
             false => pipeline.run().await,
         }
     };
@@ -362,7 +362,7 @@ fn a_stop_closes_no_window() {
     let source = MemorySource::new("seconds", (0..5).collect::<Vec<i64>>()).max_batch_rows(1);
     let timed = source.event_time(|second: &i64| at(*second), seconds(0));
     let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
-    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run();
+    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run(true);
     let mut progress = pipeline.subscribe();
     let stop = async move {
         progress.next().await;
@@ -385,7 +385,7 @@ fn windows_at_either_end_of_time_come_out() {
     let source = MemorySource::new("micros", times);
     let timed = source.event_time(|micros: &i64| Timestamp::from_micros(*micros), Duration::MAX);
     let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
-    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run();
+    let pipeline = counts.map(|result| result.value).to(sink.clone()).last_run(true);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -5,7 +5,7 @@ use super::directory::Directory;
 use super::identity::{Whole, digest_whole};
 use super::mark::{FileMark, Stamp};
 use super::uncommitted::Uncommitted;
-use crate::contract::{Checkpoint, MAX_FINISHED, Position, Result, SplitState};
+use crate::contract::{Checkpoint, MAX_FINISHED_CANDIDATES, Position, Result, SplitState};
 use crate::csv::Compression;
 
 /// How many files that wait are asked about at once.
@@ -79,7 +79,7 @@ impl Alike {
             (_, Some(Whole::Damaged) | None) => None,
         };
         let sizes: Vec<u64> = files.iter().filter_map(|(name, stamp)| size_of(name, *stamp)).collect();
-        let in_ledger = known.from.alike(known.source, &sizes).await?;
+        let in_ledger = known.from.candidates(known.source, &sizes).await?;
 
         let mut seen: HashSet<u64> = in_ledger.finished_sizes.into_iter().collect();
         let finished = given_out
@@ -114,7 +114,7 @@ impl Alike {
             self.asked.insert(name, Asked { stamp, size, digest });
         }
         if !digests.is_empty() {
-            for position in known.from.finished(known.source, &digests).await? {
+            for position in known.from.finished_by_digest(known.source, &digests).await? {
                 self.add(position);
             }
         }
@@ -150,7 +150,7 @@ impl Alike {
                     .any(|asked| asked.digest.as_ref() == Some(&mark.digest))
                 {
                     let same = self.finished.entry(mark.digest).or_default();
-                    if same.len() < MAX_FINISHED && same.iter().all(|known| known.split != position.split) {
+                    if same.len() < MAX_FINISHED_CANDIDATES && same.iter().all(|known| known.split != position.split) {
                         same.push(position);
                     }
                 }

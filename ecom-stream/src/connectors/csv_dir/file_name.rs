@@ -65,7 +65,7 @@ impl FileNames {
     ///
     /// When it can't be made.
     pub fn create_dir(&self) -> Result<()> {
-        fs::create_dir_all(&self.dir).map_err(|err| Error::cant("create", &self.dir, err))
+        fs::create_dir_all(&self.dir).map_err(|err| Error::io("create", &self.dir, err))
     }
 
     /// Forces the names to disk.
@@ -75,7 +75,7 @@ impl FileNames {
     /// When the disk fails.
     pub fn sync(&self) -> Result<()> {
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
-        synced.map_err(|err| Error::cant("sync", &self.dir, err))
+        synced.map_err(|err| Error::io("sync", &self.dir, err))
     }
 
     /// The highest number in the name of a file that is there; 0 without any.
@@ -89,7 +89,7 @@ impl FileNames {
             let entries = fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
             entries.filter_map(Result::transpose).collect()
         };
-        read().map_err(|err| Error::cant("list", &self.dir, err))
+        read().map_err(|err| Error::io("list", &self.dir, err))
     }
 
     fn number(&self, stem: &str) -> Option<u64> {

@@ -4,8 +4,8 @@ use csv_async::{AsyncWriter, AsyncWriterBuilder, ByteRecord};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use super::atomic_file::AtomicFile;
 use super::file_name::FileNames;
-use super::whole_file::WholeFile;
 use crate::contract::{Error, ErrorKind, Result};
 
 /// Larger writes were not faster when measured.
@@ -14,7 +14,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// A file that is being written. Dropped before [`finish`](Self::finish), it is removed.
 pub(super) struct OpenFile {
     writer: AsyncWriter<tokio::fs::File>,
-    whole: WholeFile,
+    whole: AtomicFile,
     sequence: u64,
     rows: u64,
     roll_at: Option<Instant>,
@@ -35,7 +35,7 @@ impl OpenFile {
             .create_writer(tokio::fs::File::from_std(file));
         crate::crash_point!("csv_sink.created");
         let header = writer.write_record(columns).await;
-        header.map_err(|err| Error::cant("write", whole.temporary(), err.into()))?;
+        header.map_err(|err| Error::io("write", whole.temporary(), err.into()))?;
         Ok(Self {
             writer,
             whole,
@@ -55,7 +55,7 @@ impl OpenFile {
 
     pub(super) async fn write(&mut self, record: &ByteRecord) -> Result<()> {
         let written = self.writer.write_byte_record(record).await;
-        written.map_err(|err| Error::cant("write", self.whole.temporary(), err.into()))?;
+        written.map_err(|err| Error::io("write", self.whole.temporary(), err.into()))?;
         self.rows += 1;
         crate::crash_point!("csv_sink.row_written");
         Ok(())
@@ -64,7 +64,7 @@ impl OpenFile {
     /// Gives the file its name, or the next one that is free, and says which number that was.
     pub(super) async fn finish(mut self, names: &FileNames, sync: bool) -> Result<u64> {
         let flushed = self.writer.flush().await;
-        flushed.map_err(|err| Error::cant("write", self.whole.temporary(), err))?;
+        flushed.map_err(|err| Error::io("write", self.whole.temporary(), err))?;
         let names = names.clone();
         let (mut whole, mut sequence) = (self.whole, self.sequence);
         blocking(move || {
@@ -86,11 +86,11 @@ impl OpenFile {
 }
 
 /// Creates the file with the first number from `sequence` on that no other sink is at work on.
-fn create(names: &FileNames, mut sequence: u64) -> Result<(u64, WholeFile, File)> {
+fn create(names: &FileNames, mut sequence: u64) -> Result<(u64, AtomicFile, File)> {
     loop {
-        if let Some(whole) = WholeFile::create(names.temporary(sequence))? {
+        if let Some(whole) = AtomicFile::create(names.temporary(sequence))? {
             let file = whole.file().try_clone();
-            let file = file.map_err(|err| Error::cant("open", whole.temporary(), err))?;
+            let file = file.map_err(|err| Error::io("open", whole.temporary(), err))?;
             return Ok((sequence, whole, file));
         }
         sequence += 1;

@@ -13,9 +13,9 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep_until};
 
+use super::atomic_file::AtomicFile;
 use super::file_name::FileNames;
 use super::open_file::{OpenFile, blocking};
-use super::whole_file::WholeFile;
 use crate::contract::{
     Batch, BatchStream, Checkpoint, Commit, Counts, EmptyLedger, Error, ErrorKind, Position, Result, Sink, Times,
     Topology,
@@ -128,7 +128,7 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
         let names = FileNames::new(&self.dir, &self.prefix)?;
         let highest = blocking(move || {
             names.create_dir()?;
-            WholeFile::remove_left_overs(&names)?;
+            AtomicFile::remove_left_overs(&names)?;
             names.highest_sequence()
         });
         self.next_sequence = highest.await?.saturating_add(1);

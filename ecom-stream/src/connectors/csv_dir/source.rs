@@ -121,15 +121,17 @@ impl CsvDirSource {
         self
     }
 
-    /// Reads what is there and ends. Files that still change are waited for, for one settle time.
-    pub fn available_now(mut self) -> Self {
-        self.available_now = true;
+    /// Whether the source ends once it has read the files that are there, and does not wait for more; `false` unless it is
+    /// set. Files that still change are waited for, for one settle time.
+    pub fn available_now(mut self, available_now: bool) -> Self {
+        self.available_now = available_now;
         self
     }
 
-    /// Finds files by scanning only, for file systems that notify of nothing.
-    pub fn without_notifications(mut self) -> Self {
-        self.notifications = false;
+    /// Whether notifications of the file system (inotify) start a scan at once; `true` unless it is set. Without them new files
+    /// are found by the regular scans, [`rescan_every`](Self::rescan_every) so often.
+    pub fn notifications(mut self, notifications: bool) -> Self {
+        self.notifications = notifications;
         self
     }
 
@@ -139,18 +141,18 @@ impl CsvDirSource {
         self
     }
 
-    /// Reads a file that has the same bytes as one that was read already under another name. Otherwise it is skipped, and
-    /// its position names the other; files without records are always read.
-    pub fn allow_copies(mut self) -> Self {
-        self.allow_copies = true;
+    /// Whether to read a file that has the same bytes as one that was read already under another name; `false` unless it is
+    /// set. Such a copy is then skipped, and its position names the first file. Files without records are always read.
+    pub fn allow_copies(mut self, allow_copies: bool) -> Self {
+        self.allow_copies = allow_copies;
         self
     }
 
-    /// Reads the files in sub-directories too, at any depth, as in `date=2026-11-01/hour=09/a.csv`; the path of such a split
-    /// is that of its file in the directory. Hidden directories and linked ones are passed over. With an archive the
+    /// Whether to read the files in sub-directories too, at any depth, as in `date=2026-11-01/hour=09/a.csv`; `false` unless it
+    /// is set. The path of such a split is that of its file in the directory. Hidden directories and linked ones are passed over. With an archive the
     /// sub-directories are made there too; emptied ones stay.
-    pub fn recursive(mut self) -> Self {
-        self.recursive = true;
+    pub fn recursive(mut self, recursive: bool) -> Self {
+        self.recursive = recursive;
         self
     }
 

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
-use crate::contract::{Alike, Ledger, MAX_UNFINISHED, Position, Result, Split, SplitState, StateChange};
+use crate::contract::{
+    Ledger, MAX_UNFINISHED_CANDIDATES, Position, Result, Split, SplitCandidates, SplitState, StateChange,
+};
 
 /// A ledger in memory: all that a sink must know of positions and operator state, for sinks of your own that keep them in a
 /// file and read them back at the start. [`Position`] and [`StateChange`] can be serialized for that. Clones share it.
@@ -95,7 +97,7 @@ impl Known {
     }
 }
 
-/// What a mark says for [`Ledger::alike`] and [`Ledger::finished`].
+/// What a mark says for [`Ledger::candidates`] and [`Ledger::finished_by_digest`].
 #[derive(serde::Deserialize)]
 struct Likeness {
     size: u64,
@@ -121,7 +123,7 @@ impl Ledger for MemoryLedger {
         .boxed()
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+    fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async move {
             Ok(self.known(|known| {
                 let is_unfinished = |state: &SplitState| matches!(state, SplitState::Open | SplitState::Damaged(_));
@@ -129,8 +131,8 @@ impl Ledger for MemoryLedger {
                     .of_source(source)
                     .filter(|position| is_unfinished(&position.state));
                 let finished = known.finished(source).map(|(like, _)| like.size);
-                Alike {
-                    unfinished: unfinished.take(MAX_UNFINISHED).cloned().collect(),
+                SplitCandidates {
+                    unfinished: unfinished.take(MAX_UNFINISHED_CANDIDATES).cloned().collect(),
                     finished_sizes: finished.filter(|size| sizes.contains(size)).collect(),
                 }
             }))
@@ -138,7 +140,11 @@ impl Ledger for MemoryLedger {
         .boxed()
     }
 
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+    fn finished_by_digest<'a>(
+        &'a self,
+        source: &'a str,
+        of: &'a [(u64, String)],
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
         async move {
             Ok(self.known(|known| {
                 let finished = known.finished(source);

@@ -12,7 +12,7 @@ pub struct CheckedFile {
     /// Records that would be stored, but for those that the table has already.
     pub accepted: u64,
     /// Records that would be refused, by reason.
-    pub rejected: BTreeMap<Reason, RejectsOfReason>,
+    pub rejected: BTreeMap<Reason, RejectsByReason>,
     /// Why the file would not be read, or not to its end.
     pub unusable: Option<Refusal>,
     /// Lines below the header that are not read where the file is [`unusable`](Self::unusable) for its header.
@@ -29,7 +29,7 @@ pub struct CheckedFile {
 
 /// What was refused for one reason.
 #[derive(Debug, Clone, Default)]
-pub struct RejectsOfReason {
+pub struct RejectsByReason {
     /// How often.
     pub count: u64,
     /// The first ones: what was found, and their bytes.

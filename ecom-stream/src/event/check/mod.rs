@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-pub use checked_file::{CheckedFile, Example, RejectsOfReason};
+pub use checked_file::{CheckedFile, Example, RejectsByReason};
 
 use crate::contract::{Error, ErrorKind, Origin, Refusal, Result, Split};
 use crate::csv::CsvLimits;

@@ -50,21 +50,22 @@ impl MappingBuilder {
         self
     }
 
-    /// Keeps the columns that no field is taken from in [`Event::extra`].
-    pub fn keep_extra(mut self) -> Self {
-        self.keeps_extra = true;
+    /// Whether the columns that no field is taken from are kept in [`Event::extra`]; `false` unless it is set.
+    pub fn keep_extra(mut self, keep_extra: bool) -> Self {
+        self.keeps_extra = keep_extra;
         self
     }
 
-    /// Lets purchases be without a price, for files that have none.
-    pub fn price_optional(mut self) -> Self {
-        self.price_optional = true;
+    /// Whether purchases may have no price, for files without prices; `false` unless it is set.
+    pub fn price_optional(mut self, price_optional: bool) -> Self {
+        self.price_optional = price_optional;
         self
     }
 
-    /// Prices are written `12,50`: with a comma in front of the decimals, and no point.
-    pub fn decimal_comma(mut self) -> Self {
-        self.price_format.decimal = ',';
+    /// Whether prices are written with a decimal comma, as in `12,50`, and not with a decimal point; `false` unless it is
+    /// set.
+    pub fn decimal_comma(mut self, decimal_comma: bool) -> Self {
+        self.price_format.decimal = if decimal_comma { ',' } else { '.' };
         self
     }
 
@@ -219,7 +220,7 @@ mod tests {
         assert!(refused(of_type(Field::column("t").default_value("none"))).contains("none"));
         assert!(of_type(Field::constant("buy").value("buy", "purchase")).build().is_ok());
         assert!(of_type(Field::column("t").value("n/a", "")).build().is_ok());
-        assert!(complete().decimal_comma().thousands('.').build().is_ok());
+        assert!(complete().decimal_comma(true).thousands('.').build().is_ok());
         assert!(refused(complete().thousands('.')).starts_with("'.' can't part thousands"));
         assert!(refused(complete().thousands('0')).starts_with("'0' can't part thousands"));
         let headless = complete().dialect(Dialect::default().without_header(["event_time", "user_id"]));

@@ -54,9 +54,9 @@ impl Field {
         self
     }
 
-    /// Files without this column are read too: the value is absent there, or the default.
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
+    /// Whether files without this column are read too, with no value or the default; `false` unless it is set.
+    pub fn optional(mut self, optional: bool) -> Self {
+        self.optional = optional;
         self
     }
 }

@@ -153,15 +153,15 @@ impl MappingFile {
                 IdsWord::Content => Ids::Content,
             });
         if self.extra {
-            builder = builder.keep_extra();
+            builder = builder.keep_extra(true);
         }
         if self.price_optional {
-            builder = builder.price_optional();
+            builder = builder.price_optional(true);
         }
         if let Some(decimal) = self.decimal {
             builder = match decimal.as_ref().as_str() {
                 "." => builder,
-                "," => builder.decimal_comma(),
+                "," => builder.decimal_comma(true),
                 _ => {
                     let what = "decimals begin with \".\" or \",\"";
                     return Err(refused(text, Some(decimal.span()), what));
@@ -251,7 +251,7 @@ impl FieldTable {
             field = field.default_value(value);
         }
         Ok(match self.optional {
-            true => field.optional(),
+            true => field.optional(true),
             false => field,
         })
     }

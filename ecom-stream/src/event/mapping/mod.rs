@@ -125,7 +125,7 @@ impl Mapping {
     }
 
     /// Whether a record has the same id wherever it stands: from a column of ids, or by its content.
-    pub fn has_ids(&self) -> bool {
+    pub fn has_stable_ids(&self) -> bool {
         self.ids == Ids::Content || self.fields().any(|(name, _)| name == "event_id")
     }
 

@@ -6,7 +6,7 @@ use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, from_path};
-use crate::event::{Event, absent_id, id_of_parts};
+use crate::event::{Event, id_of_origin, id_of_parts};
 
 /// A mapping with the columns of one header looked up.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl MappingOfHeader {
     }
 
     /// The id of a record that has none.
-    pub(crate) fn absent_id(
+    pub(crate) fn id_of_origin(
         &self,
         mapping: &Mapping,
         record: &CsvRecord,
@@ -102,7 +102,7 @@ impl MappingOfHeader {
         pipeline: &str,
     ) -> Uuid {
         match (mapping.ids, origin) {
-            (Ids::Position, Some(origin)) => absent_id(pipeline, origin),
+            (Ids::Position, Some(origin)) => id_of_origin(pipeline, origin),
             (Ids::Content, _) | (Ids::Position, None) => {
                 let names = record.header().names();
                 let columns = self

@@ -18,7 +18,7 @@ const PRECISION: u8 = 12;
 /// use ecom_stream::aggregate::{Aggregate, ApproxDistinct};
 ///
 /// let users = ApproxDistinct::of(|user: &&str| user.to_string());
-/// assert_eq!(users.of_all(["ann", "bob", "ann"]), 2);
+/// assert_eq!(users.aggregate_all(["ann", "bob", "ann"]), 2);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ApproxDistinct<F>(F);

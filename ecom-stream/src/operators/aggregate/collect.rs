@@ -12,7 +12,7 @@ use crate::operators::event_time::Timestamp;
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Collect};
 ///
-/// assert_eq!(Collect::of(|n: &i32| n * n).of_all([1, 2, 3]), [1, 4, 9]);
+/// assert_eq!(Collect::of(|n: &i32| n * n).aggregate_all([1, 2, 3]), [1, 4, 9]);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Collect<F>(F);

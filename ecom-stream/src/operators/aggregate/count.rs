@@ -6,7 +6,7 @@ use crate::operators::event_time::Timestamp;
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Count};
 ///
-/// assert_eq!(Count.of_all(["a", "b"]), 2);
+/// assert_eq!(Count.aggregate_all(["a", "b"]), 2);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Count;

@@ -63,7 +63,7 @@ extreme! {
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, Min};
     ///
-    /// assert_eq!(Min::of(|n: &f64| *n).of_all([2.5, 0.5]), Some(0.5));
+    /// assert_eq!(Min::of(|n: &f64| *n).aggregate_all([2.5, 0.5]), Some(0.5));
     /// ```
     Min, "least", <
 }
@@ -74,7 +74,7 @@ extreme! {
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, Max};
     ///
-    /// assert_eq!(Max::of(|name: &&str| name.len()).of_all(["ann", "barbara"]), Some(7));
+    /// assert_eq!(Max::of(|name: &&str| name.len()).aggregate_all(["ann", "barbara"]), Some(7));
     /// ```
     Max, "greatest", >
 }

@@ -58,7 +58,7 @@ at_one_end! {
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, First};
     ///
-    /// assert_eq!(First::of(|n: &i32| *n).of_all([2, 7, 3]), Some(2));
+    /// assert_eq!(First::of(|n: &i32| *n).aggregate_all([2, 7, 3]), Some(2));
     /// ```
     First, "first", <
 }
@@ -69,7 +69,7 @@ at_one_end! {
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, Last};
     ///
-    /// assert_eq!(Last::of(|n: &i32| *n).of_all([2, 7, 3]), Some(3));
+    /// assert_eq!(Last::of(|n: &i32| *n).aggregate_all([2, 7, 3]), Some(3));
     /// ```
     Last, "last", >=
 }

@@ -85,7 +85,7 @@ pub use top_k::TopK;
 ///     }
 /// }
 ///
-/// assert_eq!((Count, ShareEven).of_all([1, 2, 4, 6]), (4, 0.75));
+/// assert_eq!((Count, ShareEven).aggregate_all([1, 2, 4, 6]), (4, 0.75));
 /// ```
 ///
 /// Whether yours keeps the laws, `ecom_stream::testing::aggregate` checks (feature `testing`).
@@ -109,7 +109,7 @@ pub trait Aggregate<In>: Send {
     fn result(&self, acc: &Self::Acc) -> Self::Out;
 
     /// The result of some values, as if they had happened a microsecond after each other: to try an aggregate.
-    fn of_all(&self, values: impl IntoIterator<Item = In>) -> Self::Out
+    fn aggregate_all(&self, values: impl IntoIterator<Item = In>) -> Self::Out
     where
         Self: Sized,
     {

@@ -64,7 +64,7 @@ impl Moments {
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Mean};
 ///
-/// assert_eq!(Mean::of(|n: &i32| *n).of_all([1, 2, 6]), Some(3.0));
+/// assert_eq!(Mean::of(|n: &i32| *n).aggregate_all([1, 2, 6]), Some(3.0));
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Mean<F>(F);
@@ -85,8 +85,8 @@ impl<F> Mean<F> {
 /// use ecom_stream::aggregate::{Aggregate, Variance};
 ///
 /// let variance = Variance::of(|n: &i32| *n);
-/// assert_eq!(variance.of_all([1, 2, 3]), Some(1.0));
-/// assert_eq!(variance.of_population().of_all([1, 3]), Some(1.0));
+/// assert_eq!(variance.aggregate_all([1, 2, 3]), Some(1.0));
+/// assert_eq!(variance.of_population().aggregate_all([1, 3]), Some(1.0));
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Variance<F> {

@@ -16,7 +16,7 @@ use crate::operators::event_time::Timestamp;
 /// use ecom_stream::aggregate::{Aggregate, Sum};
 ///
 /// let revenue_cents = Sum::of(|event: &Event| event.price.map(|price| price.cents() * i64::from(event.quantity)));
-/// assert_eq!(Sum::of(|n: &i64| *n).of_all([i64::MAX, 1]), i128::from(i64::MAX) + 1);
+/// assert_eq!(Sum::of(|n: &i64| *n).aggregate_all([i64::MAX, 1]), i128::from(i64::MAX) + 1);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Sum<F>(F);

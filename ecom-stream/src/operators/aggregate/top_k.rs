@@ -14,7 +14,7 @@ use crate::operators::event_time::Timestamp;
 /// use ecom_stream::aggregate::{Aggregate, TopK};
 ///
 /// let dearest = TopK::of(10, |event: &Event| (event.price, event.product_id.clone()));
-/// assert_eq!(TopK::of(2, |n: &i32| *n).of_all([3, 9, 5]), [9, 5]);
+/// assert_eq!(TopK::of(2, |n: &i32| *n).aggregate_all([3, 9, 5]), [9, 5]);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct TopK<F> {

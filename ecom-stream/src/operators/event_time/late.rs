@@ -12,7 +12,7 @@ pub struct RejectLate;
 
 /// Lets late records out beside the results, as [`WithLate`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct LateBeside;
+pub struct EmitLate;
 
 /// A result, or a record that came too late for its window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum WithLate<R, T> {
     Late(T),
 }
 
-/// What becomes of late records: [`RejectLate`] or [`LateBeside`].
+/// What becomes of late records: [`RejectLate`] or [`EmitLate`].
 pub trait LatePolicy<T>: sealed::Sealed + Send {
     /// What comes out where results are of type `R`.
     type Out<R: Send + 'static>: Send + 'static;
@@ -47,7 +47,7 @@ impl<T> LatePolicy<T> for RejectLate {
     }
 }
 
-impl<T: Send + 'static> LatePolicy<T> for LateBeside {
+impl<T: Send + 'static> LatePolicy<T> for EmitLate {
     type Out<R: Send + 'static> = WithLate<R, T>;
 
     fn result<R: Send + 'static>(result: R) -> WithLate<R, T> {
@@ -60,7 +60,7 @@ impl<T: Send + 'static> LatePolicy<T> for LateBeside {
 }
 
 /// Lets a record out that is older than `watermark`, or refuses it.
-pub(crate) fn let_out_late<T, R, L>(
+pub(crate) fn emit_or_reject_late<T, R, L>(
     timed: Timed<T>,
     origin: Option<Origin>,
     watermark: i64,
@@ -93,5 +93,5 @@ mod sealed {
     pub trait Sealed {}
 
     impl Sealed for super::RejectLate {}
-    impl Sealed for super::LateBeside {}
+    impl Sealed for super::EmitLate {}
 }

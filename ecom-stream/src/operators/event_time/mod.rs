@@ -6,8 +6,8 @@ mod timed;
 mod timestamp;
 mod watermarks;
 
-pub(crate) use late::let_out_late;
-pub use late::{LateBeside, LatePolicy, RejectLate, WithLate};
+pub(crate) use late::emit_or_reject_late;
+pub use late::{EmitLate, LatePolicy, RejectLate, WithLate};
 pub use operator::EventTime;
 pub use timed::Timed;
 pub use timestamp::Timestamp;

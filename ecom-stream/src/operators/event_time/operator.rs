@@ -79,13 +79,14 @@ impl<F> EventTime<F> {
         self
     }
 
-    /// A split counts by its first record: the watermark follows the splits as they begin, not what comes in them.
+    /// Whether only the first record of each split moves the watermark, so that it follows the splits as they begin; `false`
+    /// unless it is set.
     ///
     /// For files that are finished soon, overlap in time and are read one after the other in the order of their beginnings. A
     /// split that never ends would hold the watermark for ever.
     #[must_use]
-    pub fn by_first_of_split(mut self) -> Self {
-        self.by_first = true;
+    pub fn by_first_of_split(mut self, by_first: bool) -> Self {
+        self.by_first = by_first;
         self
     }
 

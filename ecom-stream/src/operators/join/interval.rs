@@ -10,7 +10,7 @@ use super::held::{Held, Key, Place};
 use crate::contract::{
     BatchStream, Checkpoint, Either, Error, ErrorKind, Position, Record, Result, StateChange, Topology, Transform,
 };
-use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed, Timestamp, let_out_late};
+use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, Timestamp, emit_or_reject_late};
 use crate::operators::state::{Changes, Header, Operator, Output, check_layout, decode_key, layout_of, run};
 
 /// Joins records of two kinds that have the same key and happened within some time of each other; see
@@ -40,11 +40,11 @@ use crate::operators::state::{Changes, Header, Operator, Output, check_layout, d
 /// MemorySource::new("clicks", clicks)
 ///     .event_time(|click: &Click| Timestamp::from_micros(click.0 * 60_000_000), Duration::ZERO)
 ///     .map(|timed| timed.map(|click| if click.2 { Either::Right(click) } else { Either::Left(click) }))
-///     .then(IntervalJoin::new(user, user, time::Duration::ZERO, time::Duration::minutes(30)).keep_left())
+///     .via(IntervalJoin::new(user, user, time::Duration::ZERO, time::Duration::minutes(30)).keep_left(true))
 ///     .filter(|joined| matches!(joined.value, Joined::Left(_)))
 ///     .map(|cart| cart.value)
 ///     .to(sink.clone())
-///     .last_run()
+///     .last_run(true)
 ///     .run()
 ///     .await?;
 /// assert_eq!(sink.values(), [Joined::Left(click(2, "bob", false))]);
@@ -119,23 +119,24 @@ impl<KL, KR, Late> IntervalJoin<KL, KR, Late> {
         self
     }
 
-    /// Left records that match none come out alone: SQL's `LEFT JOIN`, and with [`keep_right`](Self::keep_right) its `FULL JOIN`.
+    /// Whether left records without a match come out alone: SQL's `LEFT JOIN`, and with [`keep_right`](Self::keep_right) its
+    /// `FULL JOIN`. `false` unless it is set.
     #[must_use]
-    pub fn keep_left(mut self) -> Self {
-        self.keep_left = true;
+    pub fn keep_left(mut self, keep_left: bool) -> Self {
+        self.keep_left = keep_left;
         self
     }
 
-    /// Right records that match none come out alone: SQL's `RIGHT JOIN`.
+    /// Whether right records without a match come out alone: SQL's `RIGHT JOIN`. `false` unless it is set.
     #[must_use]
-    pub fn keep_right(mut self) -> Self {
-        self.keep_right = true;
+    pub fn keep_right(mut self, keep_right: bool) -> Self {
+        self.keep_right = keep_right;
         self
     }
 
     /// Lets late records come out beside the results, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
     #[must_use]
-    pub fn late_beside(self) -> IntervalJoin<KL, KR, LateBeside> {
+    pub fn emit_late(self) -> IntervalJoin<KL, KR, EmitLate> {
         IntervalJoin {
             left_key: self.left_key,
             right_key: self.right_key,
@@ -274,7 +275,7 @@ where
             // By the watermark that others were let go by, should this record's be another.
             let (time, watermark) = (timed.time.as_micros(), self.clock.watermark);
             if time < watermark {
-                let_out_late::<_, _, Late>(timed, origin, watermark, out);
+                emit_or_reject_late::<_, _, Late>(timed, origin, watermark, out);
                 continue;
             }
             match timed.value {

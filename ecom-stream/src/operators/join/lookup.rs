@@ -191,7 +191,7 @@ mod tests {
         let sink = MemorySink::new("test");
         let source = MemorySource::new("numbers", values).max_batch_rows(rows);
         let join = join(LookupJoin::new(key, lookup));
-        source.then(join).to(sink.clone()).run().await.unwrap();
+        source.via(join).to(sink.clone()).run().await.unwrap();
         (sink.values(), asked)
     }
 

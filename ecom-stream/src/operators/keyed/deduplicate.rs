@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::store::{Store, check_time};
 use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
-use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed, let_out_late, micros};
+use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, run};
 
 /// Keeps the first record of each key within a time; see [`KeyBy::deduplicate`](super::KeyBy::deduplicate).
@@ -51,7 +51,7 @@ impl<F, L> Deduplicate<F, L> {
 
     /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
     #[must_use]
-    pub fn late_beside(self) -> Deduplicate<F, LateBeside> {
+    pub fn emit_late(self) -> Deduplicate<F, EmitLate> {
         Deduplicate {
             key: self.key,
             within: self.within,
@@ -121,7 +121,7 @@ where
             let (time, now) = (timed.time.as_micros(), timed.watermark.as_micros());
             self.kept.forget(now);
             if time.saturating_add(self.within) <= now {
-                let_out_late::<_, _, L>(timed, origin, now, out);
+                emit_or_reject_late::<_, _, L>(timed, origin, now, out);
                 continue;
             }
             let key = (self.key)(&timed.value);

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use super::{Deduplicate, Scan};
 use crate::contract::Source;
 use crate::operators::aggregate::Aggregate;
-use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed};
-use crate::operators::then::Then;
+use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed};
+use crate::operators::via::Via;
 use crate::operators::window::{WindowAggregate, Windows};
 
 /// A source whose records are to be taken key by key; see [`SourceExt::key_by`](crate::SourceExt::key_by).
@@ -54,7 +54,7 @@ impl<S, F> KeyBy<S, F> {
     ///     .aggregate(Count)
     ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.value))
     ///     .to(sink.clone())
-    ///     .last_run()
+    ///     .last_run(true)
     ///     .run()
     ///     .await?;
     /// assert_eq!(sink.values(), [(0, 1), (60, 2)]);
@@ -80,7 +80,7 @@ impl<S, F> KeyBy<S, F> {
     ///     .aggregate(Count)
     ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.value))
     ///     .to(sink.clone())
-    ///     .last_run()
+    ///     .last_run(true)
     ///     .run()
     ///     .await?;
     /// assert_eq!(sink.values(), [(-30, 1), (0, 2), (30, 2), (60, 1)]);
@@ -106,7 +106,7 @@ impl<S, F> KeyBy<S, F> {
     ///     .aggregate(Count)
     ///     .map(|result| (result.window.start.as_micros() / 1_000_000, result.value))
     ///     .to(sink.clone())
-    ///     .last_run()
+    ///     .last_run(true)
     ///     .run()
     ///     .await?;
     /// assert_eq!(sink.values(), [(3, 2), (70, 1)]);
@@ -141,7 +141,7 @@ impl<S, F> KeyBy<S, F> {
     /// assert_eq!(sink.values(), [("ann", None), ("bob", None), ("ann", Some(8)), ("ann", None)]);
     /// # Ok(()) }
     /// ```
-    pub fn scan<T, K, V, Out, N, G>(self, time_to_live: Duration, new: N, f: G) -> Then<S, Scan<F, N, G>>
+    pub fn scan<T, K, V, Out, N, G>(self, time_to_live: Duration, new: N, f: G) -> Via<S, Scan<F, N, G>>
     where
         S: Source<Item = Timed<T>>,
         T: Send + 'static,
@@ -157,7 +157,7 @@ impl<S, F> KeyBy<S, F> {
             Some(name) => scan.named(name),
             None => scan,
         };
-        Then::new(self.source, scan)
+        Via::new(self.source, scan)
     }
 
     /// Keeps the first record of each key within a time (of events), and counts the others as filtered. See [`Deduplicate`].
@@ -178,7 +178,7 @@ impl<S, F> KeyBy<S, F> {
     /// assert_eq!(sink.values(), [(1, "o7"), (2, "o8")]);
     /// # Ok(()) }
     /// ```
-    pub fn deduplicate<T, K>(self, within: Duration) -> Then<S, Deduplicate<F>>
+    pub fn deduplicate<T, K>(self, within: Duration) -> Via<S, Deduplicate<F>>
     where
         S: Source<Item = Timed<T>>,
         T: Send + 'static,
@@ -190,7 +190,7 @@ impl<S, F> KeyBy<S, F> {
             Some(name) => deduplicate.named(name),
             None => deduplicate,
         };
-        Then::new(self.source, deduplicate)
+        Via::new(self.source, deduplicate)
     }
 
     /// In the given windows.
@@ -232,7 +232,7 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     ///     .aggregate(Count)
     ///     .map(|result| (result.firing, result.value))
     ///     .to(sink.clone())
-    ///     .last_run()
+    ///     .last_run(true)
     ///     .run()
     ///     .await?;
     /// assert_eq!(sink.values(), [(Firing::OnTime, 1), (Firing::Late, 2), (Firing::OnTime, 1)]);
@@ -262,7 +262,7 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     ///     .aggregate(Count)
     ///     .map(|result| (result.firing, result.value))
     ///     .to(sink.clone())
-    ///     .last_run()
+    ///     .last_run(true)
     ///     .run()
     ///     .await?;
     /// assert_eq!(sink.values(), [(Firing::Early, 1), (Firing::Early, 2), (Firing::OnTime, 3), (Firing::OnTime, 1)]);
@@ -279,7 +279,7 @@ impl<S, F, L> KeyedWindows<S, F, L> {
         self
     }
 
-    /// See [`WindowAggregate::late_beside`].
+    /// See [`WindowAggregate::emit_late`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -294,20 +294,20 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     ///     .event_time(seconds, Duration::from_secs(0))
     ///     .key_by(|_| ())
     ///     .tumbling(Duration::from_mins(1))
-    ///     .late_beside()
+    ///     .emit_late()
     ///     .aggregate(Count)
     ///     .map(|result| match result {
     ///         WithLate::Result(result) => format!("{} in time", result.value),
     ///         WithLate::Late(second) => format!("late: {second}"),
     ///     })
     ///     .to(sink.clone())
-    ///     .last_run()
+    ///     .last_run(true)
     ///     .run()
     ///     .await?;
     /// assert_eq!(sink.values(), ["1 in time", "late: 9", "1 in time"]);
     /// # Ok(()) }
     /// ```
-    pub fn late_beside(self) -> KeyedWindows<S, F, LateBeside> {
+    pub fn emit_late(self) -> KeyedWindows<S, F, EmitLate> {
         KeyedWindows {
             of: self.of,
             windows: self.windows,
@@ -316,7 +316,7 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     }
 
     /// Aggregates what is in the same window and has the same key; gives [`Windowed`](crate::operators::Windowed) results.
-    pub fn aggregate<T, K, G>(self, aggregate: G) -> Then<S, WindowAggregate<F, G, L>>
+    pub fn aggregate<T, K, G>(self, aggregate: G) -> Via<S, WindowAggregate<F, G, L>>
     where
         S: Source<Item = Timed<T>>,
         T: Send + 'static,
@@ -331,6 +331,6 @@ impl<S, F, L> KeyedWindows<S, F, L> {
             Some(name) => windows.named(name),
             None => windows,
         };
-        Then::new(source, windows)
+        Via::new(source, windows)
     }
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::store::{Store, check_time};
 use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
-use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed, let_out_late, micros};
+use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, run};
 
 /// Turns each record into another, or leaves it out, with a state of its own for each key; see [`KeyBy::scan`](super::KeyBy::scan).
@@ -54,7 +54,7 @@ impl<K, N, F, L> Scan<K, N, F, L> {
 
     /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
     #[must_use]
-    pub fn late_beside(self) -> Scan<K, N, F, LateBeside> {
+    pub fn emit_late(self) -> Scan<K, N, F, EmitLate> {
         Scan {
             key: self.key,
             time_to_live: self.time_to_live,
@@ -128,7 +128,7 @@ where
             self.store.forget(now);
             let until = timed.time.as_micros().saturating_add(micros(self.scan.time_to_live));
             if until <= now {
-                let_out_late::<_, _, L>(timed, origin, now, out);
+                emit_or_reject_late::<_, _, L>(timed, origin, now, out);
                 continue;
             }
             let Timed { value, time, watermark } = timed;

@@ -13,14 +13,14 @@ use super::slices::Slices;
 use super::spec::{Kind, Windows};
 use crate::contract::{BatchStream, Checkpoint, Topology, Transform};
 use crate::operators::aggregate::Aggregate;
-use crate::operators::event_time::{LateBeside, LatePolicy, RejectLate, Timed, micros};
+use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, micros};
 use crate::operators::state::run;
 
 /// Aggregates the records of each key in windows; see [`SourceExt::key_by`](crate::SourceExt::key_by).
 ///
 /// A window comes out when the watermark has passed its end: all its keys in one batch, windows in the order of their ends, keys
 /// in their own order. A record is late when all its windows have closed; it becomes a reject with reason `late`, or comes out
-/// beside the results ([`late_beside`](Self::late_beside)).
+/// beside the results ([`emit_late`](Self::emit_late)).
 ///
 /// Windows that are open when a run ends, whether it was stopped or the input is exhausted, stay in the checkpoint. Only when
 /// the [last run](crate::Pipeline::last_run) ends they close.
@@ -66,7 +66,7 @@ impl<F, G, L> WindowAggregate<F, G, L> {
 
     /// Lets late records come out beside the results, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
     #[must_use]
-    pub fn late_beside(self) -> WindowAggregate<F, G, LateBeside> {
+    pub fn emit_late(self) -> WindowAggregate<F, G, EmitLate> {
         WindowAggregate::with_late(self.windows, self.key, self.aggregate).named(self.name)
     }
 }

@@ -12,7 +12,7 @@ use super::result::{Firing, Window, Windowed};
 use super::spec::Windows;
 use crate::contract::{Position, Record, Result, StateChange};
 use crate::operators::aggregate::Aggregate;
-use crate::operators::event_time::{LatePolicy, Timed, Timestamp, let_out_late, micros};
+use crate::operators::event_time::{LatePolicy, Timed, Timestamp, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, Timers, decode_key, decode_value, layout_of};
 
 /// What is remembered of one session; times are microseconds.
@@ -122,7 +122,7 @@ where
         for Record { value: timed, origin } in records {
             self.advance::<T>(timed.watermark.as_micros(), out);
             if let Some(timed) = self.add(timed, out) {
-                let_out_late::<_, _, L>(timed, origin, self.clock.watermark, out);
+                emit_or_reject_late::<_, _, L>(timed, origin, self.clock.watermark, out);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::slices::Slices;
 use super::spec::Windows;
 use crate::contract::{Position, Record, Result, StateChange};
 use crate::operators::aggregate::Aggregate;
-use crate::operators::event_time::{LatePolicy, Timed, Timestamp, let_out_late, micros};
+use crate::operators::event_time::{LatePolicy, Timed, Timestamp, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, decode_key, decode_value, layout_of};
 
 /// The accumulators of a slice by key, in the order in which the keys came.
@@ -134,7 +134,7 @@ where
             self.advance::<T>(timed.watermark.as_micros(), out);
             let slice = self.slices.slice_of(timed.time.as_micros());
             if self.kept_until(self.slices.last_end(slice)) <= self.clock.watermark {
-                let_out_late::<_, _, L>(timed, origin, self.clock.watermark, out);
+                emit_or_reject_late::<_, _, L>(timed, origin, self.clock.watermark, out);
                 continue;
             }
             self.add(slice, &timed, out);

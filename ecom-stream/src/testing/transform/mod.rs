@@ -116,7 +116,7 @@ where
 
         for batching in [Batching::Of(1), Batching::WithEmptyOnes(2), Batching::Random(self.seed)] {
             let script = script.clone().batching(batching);
-            let make = || script.clone().then((self.make)());
+            let make = || script.clone().via((self.make)());
             let reading = self.reading(&make);
             let whole = reading.whole(&batching).await;
             reading.check_cuts(whole, usize::MAX, self.seed, &batching).await;
@@ -140,7 +140,7 @@ where
     /// Reads all of the script through the transform.
     async fn seen_of(&self, script: &Script<In>, operators: &[String]) -> Seen<T::Out> {
         let at: &dyn Display = &script.how();
-        let make = || script.clone().then((self.make)());
+        let make = || script.clone().via((self.make)());
         let batches = self.reading(&make).whole(at).await;
         for change in batches.iter().flat_map(|batch| &batch.state) {
             let is_known = *change.operator == *OPERATOR || operators.iter().any(|name| **name == *change.operator);

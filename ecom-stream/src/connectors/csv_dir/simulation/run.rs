@@ -130,10 +130,10 @@ fn settings(rng: &mut Rng) -> Settings {
         });
     let allow_copies = rng.u32(..4) == 0;
     if allow_copies {
-        config = config.allow_copies();
+        config = config.allow_copies(true);
     }
     if rng.u32(..4) == 0 {
-        config = config.without_notifications();
+        config = config.notifications(false);
     }
     let to = match rng.u32(..4) {
         0 => Some(Destination::Archive(PathBuf::from(ARCHIVE))),
@@ -167,7 +167,7 @@ async fn some_run(settings: &Settings, rng: &mut Rng) {
     let mut settings = settings.clone();
     let is_continuous = rng.u32(..4) > 0;
     if !is_continuous {
-        settings.config = settings.config.available_now();
+        settings.config = settings.config.available_now(true);
     }
     let crashes = rng.u32(..2) == 0;
     {
@@ -220,7 +220,7 @@ async fn last_runs(mut settings: Settings, rng: &mut Rng) {
         let _ = run(settings.clone(), Some(Duration::from_secs(100))).await;
         lock(&settings.world).process += 1;
     }
-    settings.config = settings.config.available_now();
+    settings.config = settings.config.available_now(true);
     for last in [false, true] {
         lock(&settings.world).note("-- a last run");
         let outcome = run(settings.clone(), None).await;

@@ -12,8 +12,8 @@ use super::super::mark::FileMark;
 use super::world::{Shared, World, lock};
 use crate::connectors::memory::MemorySink;
 use crate::contract::{
-    Alike, Batch, BatchStream, Checkpoint, Commit, Counts, Error, ErrorKind, Ledger, Position, Result, Sink, Split,
-    SplitState, StateChange, Topology,
+    Batch, BatchStream, Checkpoint, Commit, Counts, Error, ErrorKind, Ledger, Position, Result, Sink, Split,
+    SplitCandidates, SplitState, StateChange, Topology,
 };
 use crate::csv::CsvRecord;
 
@@ -224,20 +224,24 @@ impl Ledger for SimLedger {
         .boxed()
     }
 
-    fn alike<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<Alike>> {
+    fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async {
             self.sink.pause(20).await;
-            let alike = self.inner.alike(source, sizes).await;
+            let alike = self.inner.candidates(source, sizes).await;
             self.sink.pause(20).await;
             alike
         }
         .boxed()
     }
 
-    fn finished<'a>(&'a self, source: &'a str, of: &'a [(u64, String)]) -> BoxFuture<'a, Result<Vec<Position>>> {
+    fn finished_by_digest<'a>(
+        &'a self,
+        source: &'a str,
+        of: &'a [(u64, String)],
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
         async {
             self.sink.pause(20).await;
-            let positions = self.inner.finished(source, of).await;
+            let positions = self.inner.finished_by_digest(source, of).await;
             self.sink.pause(20).await;
             positions
         }

@@ -1,4 +1,4 @@
-//! Stages: what the time went into.
+//! How long the stages of a run or of an epoch took.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 /// The runner measures the three of the task that reads, which add up to its time. A sink has names of its own. Reading
 /// and writing overlap, so that all of them together may take longer than the run.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Stages(Vec<(&'static str, Duration)>);
+pub struct StageDurations(Vec<(&'static str, Duration)>);
 
-impl Stages {
+impl StageDurations {
     /// Waiting for the source: for new input, or for the disk.
     pub const INPUT: &'static str = "input";
     /// The work of the source and of the operators.
@@ -49,7 +49,7 @@ impl Stages {
     }
 }
 
-impl fmt::Debug for Stages {
+impl fmt::Debug for StageDurations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// A record that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Letter {
+pub struct DeadLetter {
     /// Its number.
     pub id: i64,
     /// The pipeline that refused it.
@@ -45,7 +45,7 @@ pub struct Letter {
 
 /// Which letters.
 #[derive(Debug, Clone, Default)]
-pub struct LetterFilter {
+pub struct DeadLetterFilter {
     pipeline: Option<String>,
     reason: Option<String>,
     path: Option<String>,
@@ -53,7 +53,7 @@ pub struct LetterFilter {
     with_resolved: bool,
 }
 
-impl LetterFilter {
+impl DeadLetterFilter {
     /// All that wait to be mended.
     pub fn waiting() -> Self {
         Self::default()
@@ -66,7 +66,7 @@ impl LetterFilter {
         self
     }
 
-    /// Refused for this reason.
+    /// Rejected for this reason.
     #[must_use]
     pub fn reason(mut self, reason: Option<String>) -> Self {
         self.reason = reason;
@@ -133,32 +133,32 @@ impl Console {
     /// # Errors
     ///
     /// As [`status`](Self::status).
-    pub async fn letters(&self, filter: &LetterFilter, limit: u32) -> Result<Vec<Letter>> {
+    pub async fn dead_letters(&self, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>> {
         let connection = self.session().await?;
         let found = newest(&connection.client, filter, limit).await;
         found.map_err(|failure| failure.into_error("reading the dead letters"))
     }
 }
 
-async fn newest(client: &Client, filter: &LetterFilter, limit: u32) -> Result<Vec<Letter>, Failure> {
+async fn newest(client: &Client, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} ORDER BY d.id DESC LIMIT $6");
     query(client, &sql, filter, &i64::from(limit)).await
 }
 
 /// Some letters after the one of that number, in order.
-pub(super) async fn after(client: &Client, filter: &LetterFilter, id: i64) -> Result<Vec<Letter>, Failure> {
+pub(super) async fn after(client: &Client, filter: &DeadLetterFilter, id: i64) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id LIMIT 500");
     query(client, &sql, filter, &id).await
 }
 
 /// All that the filter names by number.
-pub(super) async fn among(client: &Client, filter: &LetterFilter) -> Result<Vec<Letter>, Failure> {
+pub(super) async fn among(client: &Client, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id");
     query(client, &sql, filter, &0).await
 }
 
-async fn query(client: &Client, sql: &str, filter: &LetterFilter, last: &i64) -> Result<Vec<Letter>, Failure> {
-    let LetterFilter {
+async fn query(client: &Client, sql: &str, filter: &DeadLetterFilter, last: &i64) -> Result<Vec<DeadLetter>, Failure> {
+    let DeadLetterFilter {
         pipeline,
         reason,
         path,
@@ -172,7 +172,7 @@ async fn query(client: &Client, sql: &str, filter: &LetterFilter, last: &i64) ->
     Ok(rows.iter().map(letter).collect())
 }
 
-fn letter(row: &Row) -> Letter {
+fn letter(row: &Row) -> DeadLetter {
     let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number as u64);
     let source: Option<String> = row.get(2);
     let split = match source {
@@ -191,7 +191,7 @@ fn letter(row: &Row) -> Letter {
         Some(delimiter) => (delimiter, byte(17)),
         None => (b',', Some(b'"')),
     };
-    Letter {
+    DeadLetter {
         id: row.get(0),
         pipeline: row.get(1),
         split,

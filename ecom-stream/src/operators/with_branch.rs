@@ -13,7 +13,7 @@ use crate::contract::{
 };
 
 /// Lets the records through, and beside them what a chain of operators makes of them; see
-/// [`SourceExt::beside`](crate::SourceExt::beside).
+/// [`SourceExt::with_branch`](crate::SourceExt::with_branch).
 ///
 /// Both leave in one batch, with the position that covers the records: so a sink commits both, or none. Each of the two keeps
 /// its order; how they interleave depends on the batches.
@@ -22,13 +22,13 @@ use crate::contract::{
 /// it makes is of no split. What it rejects, such as late records, is a reject besides: of a record that is stored too, so that
 /// more is accounted for than was read.
 #[derive(Debug)]
-pub struct Beside<S, In> {
+pub struct WithBranch<S, In> {
     chain: S,
     shared: Arc<Shared<In>>,
 }
 
 /// The records, as the chain beside them gets them.
-pub struct Branch<In>(Arc<Shared<In>>);
+pub struct BranchSource<In>(Arc<Shared<In>>);
 
 struct Shared<In> {
     state: Mutex<State<In>>,
@@ -52,13 +52,13 @@ struct Taken<In> {
 }
 
 /// The operator in whose name each batch carries its number through the chain, as a change of state: that passes all transforms
-/// as it is, with what it belongs to. It leaves the batch behind the chain. Each [`Beside`] knows its own by their pointer, for a
+/// as it is, with what it belongs to. It leaves the batch behind the chain. Each [`WithBranch`] knows its own by their pointer, for a
 /// chain may have another within.
 const MARK: &str = "\0beside";
 
-impl<S, In> Beside<S, In> {
+impl<S, In> WithBranch<S, In> {
     /// With the chain that `build` makes.
-    pub fn new(build: impl FnOnce(Branch<In>) -> S) -> Self {
+    pub fn new(build: impl FnOnce(BranchSource<In>) -> S) -> Self {
         let state = State {
             input: None,
             batches: 0,
@@ -69,13 +69,13 @@ impl<S, In> Beside<S, In> {
             mark: MARK.into(),
         });
         Self {
-            chain: build(Branch(shared.clone())),
+            chain: build(BranchSource(shared.clone())),
             shared,
         }
     }
 }
 
-impl<S, In> Transform<In> for Beside<S, In>
+impl<S, In> Transform<In> for WithBranch<S, In>
 where
     S: Source<Ack = ()> + 'static,
     In: Clone + Send + 'static,
@@ -160,7 +160,7 @@ impl<In> State<In> {
     }
 }
 
-impl<In> Source for Branch<In>
+impl<In> Source for BranchSource<In>
 where
     In: Clone + Send + 'static,
 {
@@ -215,7 +215,7 @@ impl<In> fmt::Debug for Shared<In> {
     }
 }
 
-impl<In> fmt::Debug for Branch<In> {
+impl<In> fmt::Debug for BranchSource<In> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Branch").finish_non_exhaustive()
     }
@@ -261,9 +261,9 @@ mod tests {
 
     #[tokio::test]
     async fn records_leave_with_the_state_that_they_came_with() {
-        let chain = |all: Branch<u64>| all.then(ParMap::new(3, |n: u64| n)).then(Filter::new(|n: &u64| *n > 4));
+        let chain = |all: BranchSource<u64>| all.via(ParMap::new(3, |n: u64| n)).via(Filter::new(|n: &u64| *n > 4));
         let input = stream::iter([without_position(0..3), without_position(3..4), without_position(4..9)]);
-        let out = Beside::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
+        let out = WithBranch::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
         let out: Vec<Batch<Either<u64, u64>>> = out.try_collect().await.unwrap();
         assert_eq!(out.len(), 3);
         for (batch, lefts) in out.iter().zip([0..3_u64, 3..4, 4..9]) {
@@ -282,10 +282,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_chain_may_have_one_of_its_own() {
-        let doubled = |all: Branch<u64>| all.map(|n| n * 2);
-        let chain = |all: Branch<u64>| all.filter(|n| n % 2 == 0).beside(doubled);
+        let doubled = |all: BranchSource<u64>| all.map(|n| n * 2);
+        let chain = |all: BranchSource<u64>| all.filter(|n| n % 2 == 0).with_branch(doubled);
         let input = stream::iter([without_position(0..3), without_position(3..5)]);
-        let out = Beside::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
+        let out = WithBranch::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
         let out: Vec<Batch<_>> = out.try_collect().await.unwrap();
         let values: Vec<Vec<_>> = out
             .into_iter()
@@ -318,7 +318,8 @@ mod tests {
             }
         }
         let input = stream::iter([without_position(0..3), without_position(3..4)]);
-        let out = Beside::new(|all: Branch<u64>| all.then(TakeOne)).apply(input, Arc::new(EmptyLedger::new("test")));
+        let out =
+            WithBranch::new(|all: BranchSource<u64>| all.via(TakeOne)).apply(input, Arc::new(EmptyLedger::new("test")));
         let out: Result<Vec<Batch<_>>> = out.try_collect().await;
         assert_eq!(out.unwrap_err().kind(), ErrorKind::Configuration);
     }

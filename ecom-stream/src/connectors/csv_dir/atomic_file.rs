@@ -16,13 +16,13 @@ use crate::contract::{Error, Result};
 /// It is locked, so that what a crashed run has left can be told from what another one writes. A file system without
 /// locks counts as unlocked: there, two writers must not share a prefix.
 #[derive(Debug)]
-pub struct WholeFile {
+pub struct AtomicFile {
     path: PathBuf,
     file: File,
     is_named: bool,
 }
 
-impl WholeFile {
+impl AtomicFile {
     /// Creates the file of that temporary name; `None` if another is at work on it.
     ///
     /// # Errors
@@ -33,11 +33,11 @@ impl WholeFile {
         let file = match File::options().write(true).create_new(true).open(&path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
-            Err(err) => return Err(Error::cant("create", &path, err)),
+            Err(err) => return Err(Error::io("create", &path, err)),
         };
         // Between creating and locking, a run that starts may have taken it for a left-over.
         let is_taken = is_locked_elsewhere(&file);
-        let links = file.metadata().map_err(|err| Error::cant("open", &path, err))?.nlink();
+        let links = file.metadata().map_err(|err| Error::io("open", &path, err))?.nlink();
         let is_ours = !is_taken && links > 0;
         Ok(is_ours.then_some(Self {
             path,
@@ -63,7 +63,7 @@ impl WholeFile {
     /// When the file can't take it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.file.write_all(bytes);
-        written.map_err(|err| Error::cant("write", &self.path, err))
+        written.map_err(|err| Error::io("write", &self.path, err))
     }
 
     /// Forces to disk what was written.
@@ -73,7 +73,7 @@ impl WholeFile {
     /// When the disk fails.
     pub fn sync(&self) -> Result<()> {
         let synced = self.file.sync_all();
-        synced.map_err(|err| Error::cant("sync", &self.path, err))
+        synced.map_err(|err| Error::io("sync", &self.path, err))
     }
 
     /// Gives it the name `to`, unless a file has that: then says no, and another name can be tried.
@@ -85,7 +85,7 @@ impl WholeFile {
         match rename_to_new(&self.path, to) {
             Ok(()) => self.is_named = true,
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(err) => return Err(Error::cant("rename a file to", to, err)),
+            Err(err) => return Err(Error::io("rename a file to", to, err)),
         }
         Ok(self.is_named)
     }
@@ -96,9 +96,9 @@ impl WholeFile {
     ///
     /// When it can't be renamed.
     pub fn replace(mut self, to: &Path) -> Result<File> {
-        fs::rename(&self.path, to).map_err(|err| Error::cant("rename a file to", to, err))?;
+        fs::rename(&self.path, to).map_err(|err| Error::io("rename a file to", to, err))?;
         self.is_named = true;
-        self.file.try_clone().map_err(|err| Error::cant("open", to, err))
+        self.file.try_clone().map_err(|err| Error::io("open", to, err))
     }
 
     /// Removes what crashed runs have left behind; what another process is writing stays.
@@ -119,7 +119,7 @@ impl WholeFile {
                 tracing::info!(path = %path.display(), "removing the unfinished file of an earlier run");
                 match fs::remove_file(&path) {
                     Err(err) if err.kind() != io::ErrorKind::NotFound => {
-                        return Err(Error::cant("remove", &path, err));
+                        return Err(Error::io("remove", &path, err));
                     }
                     _ => {}
                 }
@@ -129,7 +129,7 @@ impl WholeFile {
     }
 }
 
-impl Drop for WholeFile {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.is_named {
             // What stays is removed by the next run.
@@ -152,16 +152,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let names = FileNames::new(dir.path(), "events").unwrap();
         fs::write(names.temporary(3), "crashed").unwrap();
-        assert!(WholeFile::create(names.temporary(3)).unwrap().is_none());
-        let in_use = WholeFile::create(names.temporary(4)).unwrap().unwrap();
-        WholeFile::remove_left_overs(&names).unwrap();
+        assert!(AtomicFile::create(names.temporary(3)).unwrap().is_none());
+        let in_use = AtomicFile::create(names.temporary(4)).unwrap().unwrap();
+        AtomicFile::remove_left_overs(&names).unwrap();
         assert!(!names.temporary(3).exists());
         assert!(in_use.temporary().exists());
         drop(in_use);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 
         // Once renamed, what has the temporary name is another's.
-        let mut renamed = WholeFile::create(names.temporary(3)).unwrap().unwrap();
+        let mut renamed = AtomicFile::create(names.temporary(3)).unwrap().unwrap();
         assert!(renamed.appear(&names.whole(3)).unwrap());
         fs::write(names.temporary(3), "of another").unwrap();
         drop(renamed);
@@ -173,7 +173,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (temporary, taken) = (dir.path().join(".a.tmp"), dir.path().join("a"));
         fs::write(&taken, "old").unwrap();
-        let mut file = WholeFile::create(&temporary).unwrap().unwrap();
+        let mut file = AtomicFile::create(&temporary).unwrap().unwrap();
         file.write(b"new").unwrap();
         assert!(!file.appear(&taken).unwrap());
         assert_eq!(fs::read_to_string(&taken).unwrap(), "old");

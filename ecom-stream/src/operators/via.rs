@@ -2,21 +2,21 @@ use std::sync::Arc;
 
 use crate::contract::{BatchStream, Checkpoint, Result, Run, Source, Topology, Transform};
 
-/// A source followed by a transform; see [`SourceExt::then`](crate::SourceExt::then).
+/// A source followed by a transform; see [`SourceExt::via`](crate::SourceExt::via).
 #[derive(Debug, Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
-pub struct Then<S, T> {
+pub struct Via<S, T> {
     source: S,
     transform: T,
 }
 
-impl<S, T> Then<S, T> {
+impl<S, T> Via<S, T> {
     pub(crate) fn new(source: S, transform: T) -> Self {
         Self { source, transform }
     }
 }
 
-impl<S, T> Source for Then<S, T>
+impl<S, T> Source for Via<S, T>
 where
     S: Source + 'static,
     T: Transform<S::Item>,

@@ -2,18 +2,18 @@ use futures::TryStreamExt;
 
 use crate::contract::{BatchStream, Checkpoint, Either, Transform};
 
-/// Tells records apart by a predicate; see [`SourceExt::split`](crate::SourceExt::split).
+/// Tells records apart by a predicate; see [`SourceExt::route`](crate::SourceExt::route).
 #[derive(Debug, Clone)]
-pub struct SplitBy<F>(F);
+pub struct Route<F>(F);
 
-impl<F> SplitBy<F> {
+impl<F> Route<F> {
     /// [`Either::Left`] is what `predicate` holds for.
     pub fn new(predicate: F) -> Self {
         Self(predicate)
     }
 }
 
-impl<F, In> Transform<In> for SplitBy<F>
+impl<F, In> Transform<In> for Route<F>
 where
     F: FnMut(&In) -> bool + Send,
     In: Send + 'static,

@@ -10,7 +10,7 @@ use crate::metrics;
 /// Where an instance of a pipeline stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum InstanceState {
     /// It is on the way to the server, and prepares the schema.
     Connecting,
     /// Another instance runs the pipeline, and it waits for that one's end.
@@ -26,17 +26,17 @@ pub enum Standing {
         why: String,
     },
     /// Another instance has taken over.
-    Overtaken,
+    Superseded,
 }
 
-/// Tells where an instance stands; see [`PgSink::standing`](crate::PgSink::standing). A clone is a receiver of its own.
+/// Tells where an instance stands; see [`PgSink::instance_state`](crate::PgSink::instance_state). A clone is a receiver of its own.
 #[derive(Debug, Clone)]
-pub struct StandingReceiver(watch::Receiver<Known>);
+pub struct InstanceStateReceiver(watch::Receiver<Known>);
 
-impl StandingReceiver {
+impl InstanceStateReceiver {
     /// Where it stands now.
-    pub fn now(&self) -> Standing {
-        self.0.borrow().standing()
+    pub fn now(&self) -> InstanceState {
+        self.0.borrow().instance_state()
     }
 
     /// Waits until it stands elsewhere than when this receiver looked last; `None` once the run has ended.
@@ -44,24 +44,24 @@ impl StandingReceiver {
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Standing> {
+    pub async fn next(&mut self) -> Option<InstanceState> {
         self.0.changed().await.ok()?;
-        Some(self.0.borrow_and_update().standing())
+        Some(self.0.borrow_and_update().instance_state())
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
-    phase: Standing,
+    phase: InstanceState,
     /// Of those that write and of the one that leads: each mends its own.
     writing: Option<String>,
     leading: Option<String>,
 }
 
 impl Known {
-    fn standing(&self) -> Standing {
+    fn instance_state(&self) -> InstanceState {
         match (&self.phase, self.writing.as_ref().or(self.leading.as_ref())) {
-            (Standing::Leading, Some(why)) => Standing::Failing { why: why.clone() },
+            (InstanceState::Leading, Some(why)) => InstanceState::Failing { why: why.clone() },
             (phase, _) => phase.clone(),
         }
     }
@@ -69,24 +69,24 @@ impl Known {
 
 /// The other end of the receivers.
 #[derive(Debug, Clone)]
-pub(crate) struct Teller(Arc<watch::Sender<Known>>);
+pub(crate) struct InstanceStateSender(Arc<watch::Sender<Known>>);
 
-impl Teller {
+impl InstanceStateSender {
     pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(Known {
-            phase: Standing::Connecting,
+            phase: InstanceState::Connecting,
             writing: None,
             leading: None,
         })))
     }
 
-    pub(crate) fn receiver(&self) -> StandingReceiver {
-        StandingReceiver(self.0.subscribe())
+    pub(crate) fn receiver(&self) -> InstanceStateReceiver {
+        InstanceStateReceiver(self.0.subscribe())
     }
 
-    pub(crate) fn stands(&self, phase: Standing) {
+    pub(crate) fn stands(&self, phase: InstanceState) {
         #[cfg(feature = "metrics")]
-        metrics::leads(phase == Standing::Leading);
+        metrics::leads(phase == InstanceState::Leading);
         self.change(|known| known.phase = phase);
     }
 
@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn one_that_leads_fails_as_long_as_either_does() {
-        let teller = Teller::new();
+        let teller = InstanceStateSender::new();
         let receiver = teller.receiver();
-        assert_eq!(receiver.now(), Standing::Connecting);
-        teller.stands(Standing::Leading);
-        let fails = |why: &str| Standing::Failing { why: why.into() };
+        assert_eq!(receiver.now(), InstanceState::Connecting);
+        teller.stands(InstanceState::Leading);
+        let fails = |why: &str| InstanceState::Failing { why: why.into() };
         teller.leading_fails(Some("a".into()));
         assert_eq!(receiver.now(), fails("a"));
         teller.writing_fails(Some("b".into()));
@@ -127,9 +127,9 @@ mod tests {
         teller.leading_fails(None);
         assert_eq!(receiver.now(), fails("b"));
         teller.writing_fails(None);
-        assert_eq!(receiver.now(), Standing::Leading);
+        assert_eq!(receiver.now(), InstanceState::Leading);
         teller.writing_fails(Some("b".into()));
-        teller.stands(Standing::Overtaken);
-        assert_eq!(receiver.now(), Standing::Overtaken);
+        teller.stands(InstanceState::Superseded);
+        assert_eq!(receiver.now(), InstanceState::Superseded);
     }
 }
