@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .via(IntervalJoin::new(user_and_product, user_and_product, time::Duration::ZERO, HALF_AN_HOUR).keep_left(true))
         .flat_map(|joined| match joined.value {
             Joined::Left(cart) => Some(cart),
-            Joined::Both(..) | Joined::Right(_) => None,
+            _ => None,
         })
         .to(sink.clone())
         .last_run(true)
@@ -96,7 +96,7 @@ fn by_hand() -> Result<BTreeSet<ecom_stream::uuid::Uuid>, Box<dyn Error>> {
                 .entry(user_and_product(&event))
                 .or_default()
                 .push(event.event_time),
-            EventType::View | EventType::RemoveFromCart => {}
+            _ => {}
         }
     }
     carts.retain(|cart| {

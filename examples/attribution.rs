@@ -21,10 +21,10 @@ use std::time::Duration;
 use ecom_gen::{Delivery, Pace, Rate, Shop, ShopBuilder, ShopSource};
 use ecom_stream::aggregate::Min;
 use ecom_stream::memory::MemorySink;
-use ecom_stream::operators::{IntervalJoin, Joined};
+use ecom_stream::operators::IntervalJoin;
 use ecom_stream::time::{self, macros::datetime};
 use ecom_stream::uuid::Uuid;
-use ecom_stream::{Either, Event, EventType, SourceExt};
+use ecom_stream::{Either, Event, EventType, SourceExt, Timed};
 use text_table::print_table;
 
 const EVENTS: u64 = 60_000;
@@ -55,12 +55,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Duration::from_secs(30),
         )
         .via(IntervalJoin::new(user_and_product, user_and_product, time::Duration::ZERO, HALF_AN_HOUR).keep_right(true))
-        .map(|timed| {
-            timed.map(|joined| match joined {
-                Joined::Both(view, purchase) => (purchase.event_id, Some(purchase.event_time - view.event_time)),
-                // Views don't come out alone here.
-                Joined::Right(alone) | Joined::Left(alone) => (alone.event_id, None),
-            })
+        .flat_map(|timed| {
+            let (view, purchase) = timed.value.into_options();
+            let purchase = purchase?;
+            let delay = view.map(|view| purchase.event_time - view.event_time);
+            Some(Timed::new((purchase.event_id, delay), timed.time, timed.watermark))
         })
         // All pairs of a purchase happened when it did, so any window has all of them.
         .key_by(|(purchase, _): &Attributed| *purchase)
@@ -109,7 +108,7 @@ fn by_hand() -> Result<BTreeMap<Uuid, Option<time::Duration>>, Box<dyn Error>> {
                 let delay = last_view.get(&key).map(|viewed| time - *viewed);
                 purchases.insert(event.event_id, delay.filter(|delay| *delay <= HALF_AN_HOUR));
             }
-            EventType::AddToCart | EventType::RemoveFromCart => {}
+            _ => {}
         }
     }
     Ok(purchases)

@@ -15,8 +15,8 @@ use async_stream::try_stream;
 use ecom_stream::bytes::Bytes;
 use ecom_stream::memory::MemoryLedger;
 use ecom_stream::{
-    Batch, BatchStream, Checkpoint, Commit, Error, Mark, Origin, Position, Record, Result, Sink, Source, SourceExt,
-    Split, SplitState, Topology,
+    Batch, BatchStream, Checkpoint, Commit, Error, Origin, Position, Record, Result, Sink, Source, SourceExt, Split,
+    SplitState, Topology,
 };
 use futures::Stream;
 use serde_json::{Value, json};
@@ -42,14 +42,9 @@ impl Source for Counter {
             let done = known.first().map_or(0, |position| position.record);
             for value in done + 1..=self.last {
                 sleep(Duration::from_millis(1)).await;
-                let origin = Origin { split: split.clone(), record: value, byte_offset: value, raw: Bytes::new() };
+                let origin = Origin::new(split.clone(), value, value, Bytes::new());
                 let state = if value == self.last { SplitState::Finished } else { SplitState::Open };
-                let mut batch = Batch {
-                    records: vec![Record { value, origin: Some(origin) }],
-                    positions: vec![Position { split: split.clone(), offset: value, record: value, state, mark: Mark::NONE }],
-                    bytes: size_of::<u64>(),
-                    ..Batch::default()
-                };
+                let mut batch = Batch::new(vec![Record::new(value, Some(origin))]).with_positions(vec![Position::new(split.clone(), value, value).with_state(state)]).with_bytes(size_of::<u64>());
                 batch.count_of(&split).read = 1;
                 yield batch;
             }

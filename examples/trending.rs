@@ -42,7 +42,7 @@ fn points(event: &Event) -> u8 {
         EventType::View => 1,
         EventType::AddToCart => 5,
         EventType::Purchase => 20,
-        EventType::RemoveFromCart => 0,
+        _ => 0,
     }
 }
 

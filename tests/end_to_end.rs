@@ -66,21 +66,19 @@ async fn what_the_shop_generates_is_what_the_table_holds() {
                JOIN ecom.ingest_split s USING (split_id) ORDER BY s.path, e.record_no";
     let rows = client.query(sql, &[]).await.unwrap();
     for (row, event) in rows.iter().zip(shop().build()) {
-        let back = Event {
-            event_id: row.get("event_id"),
-            event_time: row.get("event_time"),
-            event_type: ecom_stream::EventType::from_name(row.get("event_type")).unwrap(),
-            user_id: row.get("user_id"),
-            session_id: row.get("session_id"),
-            product_id: row.get("product_id"),
-            product_name: row.get("product_name"),
-            category: row.get("category"),
-            brand: row.get("brand"),
-            price: row.get::<_, Option<i64>>("cents").and_then(Price::from_cents),
-            quantity: row.get("quantity"),
-            processed_at: None,
-            extra: None,
-        };
+        let mut back = Event::new(
+            row.get("event_id"),
+            row.get("event_time"),
+            ecom_stream::EventType::from_name(row.get("event_type")).unwrap(),
+            row.get::<_, String>("user_id"),
+            row.get::<_, String>("session_id"),
+            row.get::<_, String>("product_id"),
+        );
+        back.product_name = row.get("product_name");
+        back.category = row.get("category");
+        back.brand = row.get("brand");
+        back.price = row.get::<_, Option<i64>>("cents").and_then(Price::from_cents);
+        back.quantity = row.get("quantity");
         assert_eq!(back, event);
         let processed_at: OffsetDateTime = row.get("processed_at");
         assert!(processed_at > event.event_time);

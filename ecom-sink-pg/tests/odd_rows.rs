@@ -34,7 +34,11 @@ fn file(days: std::ops::Range<i64>) -> String {
 }
 
 fn event(n: u128, user: &str) -> Event {
-    Event::new(Uuid::from_u128(n), NOON, EventType::View, user, "session", "product")
+    event_at(NOON, n, user)
+}
+
+fn event_at(time: OffsetDateTime, n: u128, user: &str) -> Event {
+    Event::new(Uuid::from_u128(n), time, EventType::View, user, "session", "product")
 }
 
 fn sink(database: &Database) -> PgSink {
@@ -124,10 +128,10 @@ async fn a_check_of_the_user_holds_for_the_partition_of_a_new_day_too() {
     let database = database().await;
     store(&database, "before", vec![event(1, "user")]).await;
     execute(&database, "ALTER TABLE ecom.events ADD CHECK (user_id <> 'bad')").await;
-    let tomorrow = ["good", "bad"].into_iter().zip(2..).map(|(user, n)| Event {
-        event_time: NOON + Span::DAY,
-        ..event(n, user)
-    });
+    let tomorrow = ["good", "bad"]
+        .into_iter()
+        .zip(2..)
+        .map(|(user, n)| event_at(NOON + Span::DAY, n, user));
     let counts = store(&database, "after", tomorrow.collect()).await;
     assert_eq!((counts.stored, counts.rejected), (1, 1));
     assert_eq!(letters(&database, "sqlstate_23514").await, 1);
@@ -266,10 +270,10 @@ async fn an_event_of_a_day_too_far_away_is_a_dead_letter() {
         datetime!(0001-01-01 12:00 UTC),
         NOON,
     ];
-    let events = times.into_iter().zip(1..).map(|(event_time, n)| Event {
-        event_time,
-        ..event(n, "user")
-    });
+    let events = times
+        .into_iter()
+        .zip(1..)
+        .map(|(event_time, n)| event_at(event_time, n, "user"));
     let counts = store(&database, "far", events.collect()).await;
     assert_eq!((counts.stored, counts.rejected), (3, 2));
     assert_eq!(letters(&database, "event_time_out_of_range").await, 2);

@@ -120,10 +120,9 @@ fn events(ids: Range<usize>) -> Vec<Event> {
 }
 
 fn gate(id: usize, gate: u32) -> Event {
-    Event {
-        product_id: format!("gate {gate}"),
-        ..event(id)
-    }
+    let mut event = event(id);
+    event.product_id = format!("gate {gate}");
+    event
 }
 
 /// Epochs, the first of which is held up at gate 1.
@@ -235,10 +234,8 @@ async fn where_the_server_refuses_a_row_one_of_a_younger_epoch_takes_its_place()
     gates.0.client.batch_execute(few).await.unwrap();
     let mut events = first_held_up(3);
     // Of four rows with one key the server refuses the first two.
-    let refused = Event {
-        quantity: 1_000,
-        ..event(5)
-    };
+    let mut refused = event(5);
+    refused.quantity = 1_000;
     events[5] = refused.clone();
     events[ROWS + 2] = refused;
     events[ROWS + 3] = event(5);

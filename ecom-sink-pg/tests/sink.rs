@@ -89,21 +89,20 @@ async fn every_value_comes_back_from_the_table() {
     let sql = "SELECT *, (price * 100)::int8 AS cents FROM ecom.events ORDER BY record_no";
     let rows = database.client.query(sql, &[]).await.unwrap();
     for (row, event) in rows.iter().zip(events) {
-        let back = Event {
-            event_id: row.get("event_id"),
-            event_time: row.get("event_time"),
-            event_type: EventType::from_name(row.get("event_type")).unwrap(),
-            user_id: row.get("user_id"),
-            session_id: row.get("session_id"),
-            product_id: row.get("product_id"),
-            product_name: row.get("product_name"),
-            category: row.get("category"),
-            brand: row.get("brand"),
-            price: row.get::<_, Option<i64>>("cents").and_then(Price::from_cents),
-            quantity: row.get("quantity"),
-            processed_at: row.get("processed_at"),
-            extra: None,
-        };
+        let mut back = Event::new(
+            row.get("event_id"),
+            row.get("event_time"),
+            EventType::from_name(row.get("event_type")).unwrap(),
+            row.get::<_, String>("user_id"),
+            row.get::<_, String>("session_id"),
+            row.get::<_, String>("product_id"),
+        );
+        back.product_name = row.get("product_name");
+        back.category = row.get("category");
+        back.brand = row.get("brand");
+        back.price = row.get::<_, Option<i64>>("cents").and_then(Price::from_cents);
+        back.quantity = row.get("quantity");
+        back.processed_at = row.get("processed_at");
         assert_eq!(back, event);
     }
 }
@@ -205,12 +204,7 @@ impl Transform<Event> for Numbering {
                     number += 1;
                     record.value.user_id = number.to_string();
                 }
-                batch.state.push(StateChange {
-                    operator: Arc::from("numbering"),
-                    key: b"last".to_vec(),
-                    format: 1,
-                    value: Some(number.to_be_bytes().to_vec()),
-                });
+                batch.state.push(StateChange::new(Arc::from("numbering"), b"last".to_vec(), 1, Some(number.to_be_bytes().to_vec())));
                 yield batch;
             }
         }
@@ -295,13 +289,7 @@ async fn an_instance_that_was_overtaken_commits_nothing_more() {
     overtaken.ledger(&Topology::default()).await.unwrap();
     let raise = "UPDATE ecom.ingest_pipeline SET fence = fence + 1";
     database.client.batch_execute(raise).await.unwrap();
-    let batch = ecom_stream::Batch {
-        records: vec![ecom_stream::Record {
-            value: event(1),
-            origin: None,
-        }],
-        ..ecom_stream::Batch::default()
-    };
+    let batch = ecom_stream::Batch::new(vec![ecom_stream::Record::new(event(1), None)]);
     let input = futures::stream::iter([Ok(batch)]);
     let mut commits = Box::pin(overtaken.commit(input));
     let err = commits.next().await.unwrap().unwrap_err();

@@ -53,22 +53,11 @@ fn clicks(keys: u64) -> Vec<Click> {
 /// Batches as a source gives them.
 fn batches<T: Clone>(values: &[T]) -> Vec<Batch<T>> {
     let split = Split::new("bench", "clicks");
-    let origin = |at: usize| Origin {
-        split: split.clone(),
-        record: at as u64 + 1,
-        byte_offset: at as u64,
-        raw: Bytes::new(),
-    };
+    let origin = |at: usize| Origin::new(split.clone(), at as u64 + 1, at as u64, Bytes::new());
     let mut at = 0..;
-    let record = |value: &T| Record {
-        value: value.clone(),
-        origin: at.next().map(origin),
-    };
+    let record = |value: &T| Record::new(value.clone(), at.next().map(origin));
     let mut record = record;
-    let batch = |values: &[T]| Batch {
-        records: values.iter().map(&mut record).collect(),
-        ..Batch::default()
-    };
+    let batch = |values: &[T]| Batch::new(values.iter().map(&mut record).collect());
     values.chunks(ROWS).map(batch).collect()
 }
 
@@ -77,11 +66,7 @@ fn timed(clicks: &[Click]) -> Vec<Timed<Click>> {
     let mut highest = Timestamp::MIN;
     let timed = |click: &Click| {
         highest = highest.max(watermark(click));
-        Timed {
-            value: *click,
-            time: click.time,
-            watermark: highest,
-        }
+        Timed::new(*click, click.time, highest)
     };
     clicks.iter().map(timed).collect()
 }

@@ -83,7 +83,7 @@ pub mod tutorial;
 
 // Types of theirs stand in the signatures here.
 #[doc(no_inline)]
-pub use {bytes, csv_async, time, uuid};
+pub use {bytes, csv_async, futures, time, uuid};
 
 pub use connectors::csv_dir::{AfterCommit, AtomicFile, CsvDirAck, CsvDirSink, CsvDirSource, FileNames};
 pub use connectors::memory;

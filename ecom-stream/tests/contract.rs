@@ -69,12 +69,7 @@ impl Transform<i64> for Sum {
                     record.value = sum;
                 }
                 if !batch.records.is_empty() {
-                    batch.state.push(StateChange {
-                        operator: "sum".into(),
-                        key: Vec::new(),
-                        format: 1,
-                        value: Some(sum.to_be_bytes().to_vec()),
-                    });
+                    batch.state.push(StateChange::new("sum", Vec::new(), 1, Some(sum.to_be_bytes().to_vec())));
                 }
                 yield batch;
             }

@@ -233,29 +233,31 @@ impl SavedPosition {
             let (reason, detail) = (self.reason.clone()?, self.detail.clone()?);
             Some(Refusal::new(reason, detail))
         };
-        Some(Position {
-            split: Split::with_generation(self.source.as_str(), &*self.path, self.generation),
-            offset: self.offset,
-            record: self.record,
-            state: match self.state.as_str() {
+        Some(
+            Position::new(
+                Split::with_generation(self.source.as_str(), &*self.path, self.generation),
+                self.offset,
+                self.record,
+            )
+            .with_state(match self.state.as_str() {
                 "damaged" => SplitState::Damaged(refusal()?),
                 "set_aside" => SplitState::SetAside(refusal()?),
                 "finished" => SplitState::Finished,
                 _ => SplitState::Open,
-            },
-            mark: self.mark.as_deref().map_or(Mark::NONE, Mark::new),
-        })
+            })
+            .with_mark(self.mark.as_deref().map_or(Mark::NONE, Mark::new)),
+        )
     }
 }
 
 impl SavedState {
     fn change(&self) -> StateChange {
-        StateChange {
-            operator: self.operator.as_str().into(),
-            key: self.key.clone(),
-            format: self.format,
-            value: self.value.clone(),
-        }
+        StateChange::new(
+            self.operator.as_str(),
+            self.key.clone(),
+            self.format,
+            self.value.clone(),
+        )
     }
 }
 

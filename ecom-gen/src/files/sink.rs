@@ -256,13 +256,11 @@ impl Uncommitted {
         let stored = batch.records.iter().map(|record| record.value.rows).sum();
         let rejected = batch.rejects.len() as u64;
         let filtered = batch.counts.iter().map(|count| count.filtered).sum();
-        self.counts += Counts {
-            read: stored + rejected + filtered,
-            stored,
-            duplicates: 0,
-            rejected,
-            filtered,
-        };
+        self.counts += Counts::default()
+            .with_read(stored + rejected + filtered)
+            .with_stored(stored)
+            .with_rejected(rejected)
+            .with_filtered(filtered);
         self.bytes += batch.bytes as u64;
         self.times.merge(&batch.times);
         for position in &batch.positions {
@@ -301,5 +299,5 @@ fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
 
 async fn blocking<R: Send + 'static>(f: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
     let done = spawn_blocking(f).await;
-    done.map_err(|err| Error::new(ErrorKind::Panicked, "writing a file panicked or was batches up").caused_by(err))?
+    done.map_err(|err| Error::new(ErrorKind::Panicked, "writing a file panicked or was cancelled").caused_by(err))?
 }

@@ -254,12 +254,7 @@ impl BatchBuilder {
             times,
             progress,
         } = due_part;
-        let origin = Origin {
-            split: self.split.clone(),
-            record: self.parts + 1,
-            byte_offset: self.rows,
-            raw: part.bytes.clone(),
-        };
+        let origin = Origin::new(self.split.clone(), self.parts + 1, self.rows, part.bytes.clone());
         self.parts += 1;
         self.rows += part.rows;
         let mark = marks.encode(Resume {
@@ -267,16 +262,11 @@ impl BatchBuilder {
             at_us: due,
             every_from_us: self.every_from_us,
         });
-        let mut batch = Batch {
-            bytes: part.bytes.len(),
-            positions: vec![self.position(SplitState::Open, mark)],
-            ..Batch::default()
-        };
+        let mut batch = Batch::new(Vec::new())
+            .with_bytes(part.bytes.len())
+            .with_positions(vec![self.position(SplitState::Open, mark)]);
         batch.count_of(&self.split).read = 1;
-        batch.records.push(Record {
-            value: part,
-            origin: Some(origin),
-        });
+        batch.records.push(Record::new(part, Some(origin)));
         let times = times.into_iter().flat_map(|(oldest, newest)| [oldest, newest]);
         for micros in times {
             if let Ok(time) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000) {
@@ -287,19 +277,12 @@ impl BatchBuilder {
     }
 
     fn end(&self, mark: Mark) -> Batch<FilePart> {
-        Batch {
-            positions: vec![self.position(SplitState::Finished, mark)],
-            ..Batch::default()
-        }
+        Batch::new(Vec::new()).with_positions(vec![self.position(SplitState::Finished, mark)])
     }
 
     fn position(&self, state: SplitState, mark: Mark) -> Position {
-        Position {
-            split: self.split.clone(),
-            offset: self.rows,
-            record: self.parts,
-            state,
-            mark,
-        }
+        Position::new(self.split.clone(), self.rows, self.parts)
+            .with_state(state)
+            .with_mark(mark)
     }
 }

@@ -86,6 +86,8 @@ impl CountByType {
             EventType::AddToCart => self.add_to_cart,
             EventType::RemoveFromCart => self.remove_from_cart,
             EventType::Purchase => self.purchase,
+            // The simulated shop has no other types.
+            _ => 0,
         }
     }
 
@@ -95,12 +97,14 @@ impl CountByType {
     }
 
     pub(super) fn count(&mut self, event_type: EventType) {
-        *match event_type {
+        let count = match event_type {
             EventType::View => &mut self.view,
             EventType::AddToCart => &mut self.add_to_cart,
             EventType::RemoveFromCart => &mut self.remove_from_cart,
             EventType::Purchase => &mut self.purchase,
-        } += 1;
+            _ => return,
+        };
+        *count += 1;
     }
 }
 

@@ -70,13 +70,14 @@ impl Volume {
             .filter(|_| self.days > 0.0)
     }
 
-    /// The share of events of this type; `None` if there are no events.
+    /// The share of events of this type; `None` if there are no events, or if the type is not measured.
     pub fn share(&self, event_type: EventType) -> Option<f64> {
         let count = match event_type {
             EventType::View => self.views,
             EventType::AddToCart => self.carts,
             EventType::RemoveFromCart => self.removals,
             EventType::Purchase => self.purchases,
+            _ => return None,
         };
         (self.events > 0).then(|| count as f64 / self.events as f64)
     }

@@ -14,21 +14,20 @@ impl Model {
     /// The full event; `None` if its time is out of the range of [`OffsetDateTime`].
     pub(crate) fn event(&self, event: &SimulatedEvent) -> Option<Event> {
         let product = self.catalogue.product(event.product);
-        Some(Event {
-            event_id: self.event_id(event),
-            event_time: OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.micros) * 1_000).ok()?,
-            event_type: event.event_type,
-            user_id: event.user_id.to_string(),
-            session_id: format!("{:016x}", event.session),
-            product_id: product.id.clone(),
-            product_name: Some(product.name.clone()),
-            category: product.category.clone(),
-            brand: product.brand.map(str::to_owned),
-            price: Some(self.price(event)),
-            quantity: event.quantity.into(),
-            processed_at: None,
-            extra: None,
-        })
+        let mut full = Event::new(
+            self.event_id(event),
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.micros) * 1_000).ok()?,
+            event.event_type,
+            event.user_id.to_string(),
+            format!("{:016x}", event.session),
+            product.id.clone(),
+        );
+        full.product_name = Some(product.name.clone());
+        full.category = product.category.clone();
+        full.brand = product.brand.map(str::to_owned);
+        full.price = Some(self.price(event));
+        full.quantity = event.quantity.into();
+        Some(full)
     }
 
     /// The id of an event. Copies of an event have the same id.

@@ -11,5 +11,5 @@ use crate::shop::{Model, ShopBuilder};
 pub(crate) async fn open(shop: &ShopBuilder) -> Result<Arc<Model>> {
     let shop = shop.clone();
     let opened = spawn_blocking(move || Arc::new(Model::new(&shop))).await;
-    opened.map_err(|err| Error::new(ErrorKind::Panicked, "opening the shop panicked or was batches up").caused_by(err))
+    opened.map_err(|err| Error::new(ErrorKind::Panicked, "opening the shop panicked or was cancelled").caused_by(err))
 }

@@ -138,37 +138,25 @@ impl Source for ShopSource {
 /// The records of the events, up to the first whose time is out of range.
 fn records_of(model: &Model, events: &[SimulatedEvent], split: &Split, done: u64) -> Vec<Record<Event>> {
     let records = (done..).zip(events).map_while(|(done, event)| {
-        let origin = Origin {
-            split: split.clone(),
-            record: done + 1,
-            byte_offset: done,
-            raw: Bytes::new(),
-        };
+        let origin = Origin::new(split.clone(), done + 1, done, Bytes::new());
         let value = model.event(event)?;
-        Some(Record {
-            value,
-            origin: Some(origin),
-        })
+        Some(Record::new(value, Some(origin)))
     });
     records.collect()
 }
 
 fn batch(records: Vec<Record<Event>>, split: &Split, done: u64, finished: bool, mark: Mark) -> Batch<Event> {
-    let mut batch = Batch {
-        bytes: records.len() * EVENT_BYTES,
-        positions: vec![Position {
-            split: split.clone(),
-            offset: done,
-            record: done,
-            state: if finished {
-                SplitState::Finished
-            } else {
-                SplitState::Open
-            },
-            mark,
-        }],
-        ..Batch::default()
-    };
+    let mut batch = Batch::new(Vec::new())
+        .with_bytes(records.len() * EVENT_BYTES)
+        .with_positions(vec![
+            Position::new(split.clone(), done, done)
+                .with_state(if finished {
+                    SplitState::Finished
+                } else {
+                    SplitState::Open
+                })
+                .with_mark(mark),
+        ]);
     batch.count_of(split).read = records.len() as u64;
     for record in &records {
         batch.times.saw_event(record.value.event_time);

@@ -27,6 +27,7 @@ pub fn counts_in_words(counts: &Counts) -> String {
         duplicates,
         rejected,
         filtered,
+        ..
     } = counts;
     let mut words = format!("{read} records read: {stored} stored, {duplicates} duplicates, {rejected} rejected");
     if *filtered > 0 {

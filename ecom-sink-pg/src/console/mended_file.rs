@@ -39,7 +39,7 @@ pub(super) async fn unreadable(
     header: &Header,
 ) -> Result<Vec<StillRejected>> {
     let mut rows = Vec::with_capacity(rejects.len());
-    for Reject { origin, refusal } in rejects {
+    for Reject { origin, refusal, .. } in rejects {
         let fields = match &origin {
             Some(origin) => fields(&origin.raw).await,
             None => ByteRecord::new(),

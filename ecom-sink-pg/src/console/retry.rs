@@ -8,6 +8,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ecom_stream::{
     Columns, CsvRecord, Error, ErrorKind, Event, Header, Mapping, Origin, Record, Refusal, Result, Rules, Split,
     crash_point, read_csv,
@@ -173,7 +174,7 @@ async fn mended(
     let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
     let mut mended = Vec::new();
     let mut seen = HashSet::new();
-    for Record { value, origin } in records {
+    for Record { value, origin, .. } in records {
         let record = origin.as_ref().map_or(0, |origin| origin.record);
         let id = id_of(value);
         let mut refuse = |refusal| {
@@ -237,12 +238,10 @@ impl Judge {
             (false, false) => {}
         }
         // Where it stood at first, so that an event without an id gets the one that it would have had.
-        let origin = letter.split.clone().zip(letter.record).map(|(split, record)| Origin {
-            split,
-            record,
-            byte_offset: letter.byte_offset.unwrap_or_default(),
-            raw: Default::default(),
-        });
+        let origin =
+            letter.split.clone().zip(letter.record).map(|(split, record)| {
+                Origin::new(split, record, letter.byte_offset.unwrap_or_default(), Bytes::new())
+            });
         self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
     }
 

@@ -248,13 +248,12 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
             set_aside: count(3),
             bytes_left: count(4),
         },
-        counts: Counts {
-            read: count(5),
-            stored: count(6),
-            duplicates: count(7),
-            rejected: count(8),
-            filtered: count(9),
-        },
+        counts: Counts::default()
+            .with_read(count(5))
+            .with_stored(count(6))
+            .with_duplicates(count(7))
+            .with_rejected(count(8))
+            .with_filtered(count(9)),
         rows_per_s: std::array::from_fn(|at| rates.get(at).copied().unwrap_or_default()),
         lag_median: lag(11),
         lag_max: lag(12),

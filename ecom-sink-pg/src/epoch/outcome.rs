@@ -56,10 +56,7 @@ impl Epoch {
     /// What became of what is of no split, such as the rows of aggregates.
     pub(crate) fn counts_of_no_split(&self) -> Counts {
         let rejected = self.rejects.iter().filter(|letter| letter.split_id.is_none());
-        let mut counts = Counts {
-            rejected: rejected.count() as u64,
-            ..Counts::default()
-        };
+        let mut counts = Counts::default().with_rejected(rejected.count() as u64);
         for (_, outcome) in self.outcomes().filter(|(split, _)| split.is_none()) {
             *outcome(&mut counts) += 1;
         }

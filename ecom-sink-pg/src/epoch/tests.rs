@@ -16,24 +16,17 @@ fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) ->
     let mut batch = Batch::default();
     for (n, id) in ids.into_iter().enumerate() {
         let time = datetime!(2026-01-01 00:00 UTC) + Duration::days(days_apart * n as i64);
-        batch.records.push(Record {
-            value: Event::new(Uuid::from_u128(id), time, EventType::View, "u", "s", "p"),
-            origin: Some(Origin {
-                split: split.clone(),
-                record: n as u64 + 1,
-                byte_offset: 0,
-                raw: Bytes::from_static(b"raw"),
-            }),
-        });
+        batch.records.push(Record::new(
+            Event::new(Uuid::from_u128(id), time, EventType::View, "u", "s", "p"),
+            Some(Origin::new(split.clone(), n as u64 + 1, 0, Bytes::from_static(b"raw"))),
+        ));
     }
     batch.count_of(split).read = batch.records.len() as u64;
-    batch.positions.push(Position {
-        split: split.clone(),
-        offset: 1,
-        record: batch.records.len() as u64,
-        state: SplitState::Finished,
-        mark: ecom_stream::Mark::NONE,
-    });
+    batch.positions.push(
+        Position::new(split.clone(), 1, batch.records.len() as u64)
+            .with_state(SplitState::Finished)
+            .with_mark(ecom_stream::Mark::NONE),
+    );
     batch
 }
 
@@ -63,18 +56,10 @@ fn an_epoch_takes_a_batch_whatever_its_limits() {
 #[test]
 fn state_without_rows_fills_an_epoch_too() {
     let mut epoch = Epoch::new(1, EpochLimits::default().max_bytes(1_000));
-    let change = |key: u8| StateChange {
-        operator: "counts".into(),
-        key: vec![key],
-        format: 1,
-        value: Some(vec![0; 100]),
-    };
+    let change = |key: u8| StateChange::new("counts", vec![key], 1, Some(vec![0; 100]));
     for key in 0..10 {
         assert_eq!(epoch.is_full(), key >= 5, "{key} entries");
-        let state = Batch {
-            state: vec![change(key)],
-            ..Batch::default()
-        };
+        let state = Batch::new(Vec::new()).with_state(vec![change(key)]);
         epoch.add(
             state,
             &mut Events,
@@ -95,20 +80,14 @@ fn every_row_is_accounted_for() {
     epoch.leave_out(0, Fate::Duplicate);
     epoch.leave_out(3, Fate::Refused(Refusal::new("22003", "too much")));
     let progress = epoch.progress();
-    let expected = Counts {
-        read: 4,
-        stored: 1,
-        duplicates: 2,
-        rejected: 1,
-        ..Counts::default()
-    };
+    let expected = Counts::default()
+        .with_read(4)
+        .with_stored(1)
+        .with_duplicates(2)
+        .with_rejected(1);
     assert_eq!(progress[0].counts, expected);
     // The other 3 has taken the place of the one that was refused.
-    let expected = Counts {
-        read: 2,
-        stored: 2,
-        ..Counts::default()
-    };
+    let expected = Counts::default().with_read(2).with_stored(2);
     assert_eq!(progress[1].counts, expected);
     assert!(total(&epoch).is_balanced());
     let letters = epoch.letters();

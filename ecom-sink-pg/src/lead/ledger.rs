@@ -117,12 +117,7 @@ impl Ledger for PgLedger {
             let rows = self.0.query(STATE, &[&self.0.pipeline(), &operator]).await?;
             let operator: Arc<str> = operator.into();
             for row in rows {
-                yield StateChange {
-                    operator: operator.clone(),
-                    key: row.get(0),
-                    format: u16::try_from(row.get::<_, i32>(1)).unwrap_or(u16::MAX),
-                    value: Some(row.get(2)),
-                };
+                yield StateChange::new(operator.clone(), row.get(0), u16::try_from(row.get::<_, i32>(1)).unwrap_or(u16::MAX), Some(row.get(2)));
             }
         }
         .boxed()
@@ -149,11 +144,8 @@ fn position(row: &Row) -> Result<Position> {
         }
     };
     let mark: Option<String> = row.get(8);
-    Ok(Position {
-        split,
-        offset: row.get::<_, i64>(3) as u64,
-        record: row.get::<_, i64>(4) as u64,
-        state,
-        mark: mark.map_or(Mark::NONE, Mark::new),
-    })
+    let (offset, record) = (row.get::<_, i64>(3) as u64, row.get::<_, i64>(4) as u64);
+    Ok(Position::new(split, offset, record)
+        .with_state(state)
+        .with_mark(mark.map_or(Mark::NONE, Mark::new)))
 }

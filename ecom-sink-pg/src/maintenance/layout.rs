@@ -11,6 +11,7 @@ use super::maintenance::{DEADLINE, Maintenance};
 
 /// How much time a new partition of `ecom.events` holds, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PartitionWidth {
     /// For millions of events an hour.
     Hour,
@@ -22,6 +23,7 @@ pub enum PartitionWidth {
 
 /// Which indexes a new partition of `ecom.events` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum IndexProfile {
     /// What ingest needs, until it is [settled](Maintenance::settle).
     Lean,

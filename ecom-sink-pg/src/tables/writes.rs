@@ -76,8 +76,8 @@ impl<L, R, A: Writes<L>, B: Writes<R>> Writes<Either<L, R>> for (A, B) {
     fn add(&mut self, record: Record<Either<L, R>>, first_table: usize, to: &mut impl AddRows) {
         let origin = record.origin;
         match record.value {
-            Either::Left(value) => self.0.add(Record { value, origin }, first_table, to),
-            Either::Right(value) => self.1.add(Record { value, origin }, first_table + A::TABLES, to),
+            Either::Left(value) => self.0.add(Record::new(value, origin), first_table, to),
+            Either::Right(value) => self.1.add(Record::new(value, origin), first_table + A::TABLES, to),
         }
     }
 }

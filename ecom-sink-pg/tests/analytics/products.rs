@@ -24,12 +24,12 @@ impl Measures {
         match event.event_type {
             EventType::View => self.views += 1,
             EventType::AddToCart => self.adds += 1,
-            EventType::RemoveFromCart => {}
             EventType::Purchase => {
                 self.purchases += 1;
                 self.units += i128::from(event.quantity);
                 self.cents += cents(event);
             }
+            _ => {}
         }
     }
 

@@ -23,6 +23,7 @@ impl<T, S: Stream<Item = Result<Batch<T>>> + Send> BatchStream<T> for S {}
 /// A sink makes a batch durable whole or not at all. Transforms may merge batches but never split one, since half of it
 /// could commit. An empty batch is fine.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Batch<T> {
     /// The records.
     pub records: Vec<Record<T>>,
@@ -42,6 +43,7 @@ pub struct Batch<T> {
 
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record<T> {
     /// The value.
     pub value: T,
@@ -51,6 +53,7 @@ pub struct Record<T> {
 
 /// A change of one entry of an operator's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StateChange {
     /// The name that the user gave the operator, unique in the pipeline.
     pub operator: Arc<str>,
@@ -64,6 +67,7 @@ pub struct StateChange {
 
 /// How many records of one split a batch stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SplitCount {
     /// The split.
     pub split: Split,
@@ -87,7 +91,107 @@ impl<T> Default for Batch<T> {
     }
 }
 
+impl<T> Record<T> {
+    /// A value that was read at `origin`; `None` for one that a transform made of several records.
+    pub fn new(value: T, origin: impl Into<Option<Origin>>) -> Self {
+        Self {
+            value,
+            origin: origin.into(),
+        }
+    }
+}
+
+impl StateChange {
+    /// Sets the entry of `operator` under `key` to `value`, or deletes it where that is `None`.
+    pub fn new(operator: impl Into<Arc<str>>, key: Vec<u8>, format: u16, value: Option<Vec<u8>>) -> Self {
+        Self {
+            operator: operator.into(),
+            key,
+            format,
+            value,
+        }
+    }
+}
+
+impl SplitCount {
+    /// So many records of `split` were read, and none of them was filtered.
+    pub fn new(split: Split, read: u64) -> Self {
+        Self {
+            split,
+            read,
+            filtered: 0,
+        }
+    }
+
+    /// So many of them were left out on purpose.
+    #[must_use]
+    pub fn with_filtered(mut self, filtered: u64) -> Self {
+        self.filtered = filtered;
+        self
+    }
+}
+
 impl<T> Batch<T> {
+    /// A batch of these records and nothing else. A source adds positions and counts.
+    ///
+    /// ```
+    /// use ecom_stream::{Batch, Origin, Position, Record, Split};
+    ///
+    /// let split = Split::new("numbers", "all");
+    /// let records = (1..=3).map(|n: u64| Record::new(n, Origin::new(split.clone(), n, n - 1, n.to_string())));
+    /// let mut batch = Batch::new(records.collect()).with_positions(vec![Position::new(split.clone(), 3, 3)]);
+    /// batch.count_of(&split).read += 3;
+    /// assert_eq!(batch.records[2].origin.as_ref().unwrap().raw, "3");
+    /// ```
+    pub fn new(records: Vec<Record<T>>) -> Self {
+        Self {
+            records,
+            ..Self::default()
+        }
+    }
+
+    /// The same batch with these rejects.
+    #[must_use]
+    pub fn with_rejects(mut self, rejects: Vec<Reject>) -> Self {
+        self.rejects = rejects;
+        self
+    }
+
+    /// The same batch with these changes of operator state.
+    #[must_use]
+    pub fn with_state(mut self, state: Vec<StateChange>) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// The same batch with these positions.
+    #[must_use]
+    pub fn with_positions(mut self, positions: Vec<Position>) -> Self {
+        self.positions = positions;
+        self
+    }
+
+    /// The same batch with these counts.
+    #[must_use]
+    pub fn with_counts(mut self, counts: Vec<SplitCount>) -> Self {
+        self.counts = counts;
+        self
+    }
+
+    /// The same batch, which stands for so many bytes of input.
+    #[must_use]
+    pub fn with_bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// The same batch with the times of its data.
+    #[must_use]
+    pub fn with_times(mut self, times: Times) -> Self {
+        self.times = times;
+        self
+    }
+
     /// Whether nothing has to become durable.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()

@@ -54,7 +54,7 @@ pub enum ErrorKind {
     Unavailable,
     /// Another instance of the same pipeline has taken over; this one must not write any more.
     Fenced,
-    /// A task of the pipeline panicked, which is a bug.
+    /// A part of the pipeline panicked: a closure that was passed to an operator, a source, or the sink.
     Panicked,
 }
 

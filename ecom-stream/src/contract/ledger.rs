@@ -68,6 +68,7 @@ pub const MAX_FINISHED_CANDIDATES: usize = 16;
 
 /// The answer of [`Ledger::candidates`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SplitCandidates {
     /// Splits that are not finished, or damaged; of many the newest [`MAX_UNFINISHED_CANDIDATES`].
     pub unfinished: Vec<Position>,

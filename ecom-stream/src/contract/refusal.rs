@@ -7,6 +7,7 @@ use super::reason::Reason;
 /// Why something can't be used: a reason code to group by, and a detail to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{reason}: {detail}")]
+#[non_exhaustive]
 pub struct Refusal {
     /// The code.
     pub reason: Reason,

@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 
 /// A record that can't be used. It travels in the batch with its neighbours and ends in the sink's dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reject {
     /// Where it came from, with its bytes as they stood there; `None` if a transform had made it of several records.
     pub origin: Option<Origin>,

@@ -73,6 +73,7 @@ impl Commit {
 /// What became of records. Always *read = stored + duplicates + rejected + filtered*, as long as no transform makes
 /// one record of several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Records that came out of the source.
     pub read: u64,
@@ -96,6 +97,41 @@ impl Counts {
             rejected: batch.rejects.len() as u64,
             filtered: batch.counts.iter().map(|count| count.filtered).sum(),
         }
+    }
+
+    /// The same with so many records read.
+    #[must_use]
+    pub fn with_read(mut self, read: u64) -> Self {
+        self.read = read;
+        self
+    }
+
+    /// The same with so many records stored.
+    #[must_use]
+    pub fn with_stored(mut self, stored: u64) -> Self {
+        self.stored = stored;
+        self
+    }
+
+    /// The same with so many duplicates.
+    #[must_use]
+    pub fn with_duplicates(mut self, duplicates: u64) -> Self {
+        self.duplicates = duplicates;
+        self
+    }
+
+    /// The same with so many records rejected.
+    #[must_use]
+    pub fn with_rejected(mut self, rejected: u64) -> Self {
+        self.rejected = rejected;
+        self
+    }
+
+    /// The same with so many records filtered.
+    #[must_use]
+    pub fn with_filtered(mut self, filtered: u64) -> Self {
+        self.filtered = filtered;
+        self
     }
 
     /// Whether every record that was read is accounted for.

@@ -77,6 +77,7 @@ impl fmt::Debug for Split {
 
 /// How far a split was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Position {
     /// The split.
     pub split: Split,
@@ -88,6 +89,33 @@ pub struct Position {
     pub state: SplitState,
     /// What the source needs to recognise the split again.
     pub mark: Mark,
+}
+
+impl Position {
+    /// After `record` records, which end at `offset`. The split is open, and the position has no mark.
+    pub fn new(split: Split, offset: u64, record: u64) -> Self {
+        Self {
+            split,
+            offset,
+            record,
+            state: SplitState::Open,
+            mark: Mark::NONE,
+        }
+    }
+
+    /// The same position of a split in that state.
+    #[must_use]
+    pub fn with_state(mut self, state: SplitState) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// The same position with that mark.
+    #[must_use]
+    pub fn with_mark(mut self, mark: Mark) -> Self {
+        self.mark = mark;
+        self
+    }
 }
 
 /// Whether a split has more to read.

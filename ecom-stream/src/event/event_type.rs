@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a shopper did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EventType {
     /// Looked at a product.
     View,

@@ -39,6 +39,7 @@ use crate::csv::Columns;
 /// It can be in the state of operators, whole, as joins and [`Collect`](crate::aggregate::Collect) need it; that is what
 /// `Serialize` is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Event {
     /// The identifier that the producer gave it.
     pub event_id: Uuid,

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
+use tokio::task::JoinError;
 
-use crate::contract::{BatchStream, Checkpoint, Transform};
-use crate::run::{AbortOnDrop, panicked};
+use crate::contract::{BatchStream, Checkpoint, Error, Transform};
+use crate::run::{AbortOnDrop, operator_panicked, panicked};
 
 /// Turns each record into another, several batches at a time; see [`SourceExt::par_map`](crate::SourceExt::par_map).
 #[derive(Debug, Clone)]
@@ -38,9 +39,16 @@ where
                 let work = async move { batch.try_filter_map(|value, _| Ok(Some(f(value)))) };
                 AbortOnDrop(tokio::spawn(work))
             });
-            async move { (&mut work?.0).await.map_err(panicked) }
+            async move { (&mut work?.0).await.map_err(closure_panicked) }
         });
         work.buffered(self.batches)
+    }
+}
+
+fn closure_panicked(err: JoinError) -> Error {
+    match err.is_panic() {
+        true => operator_panicked("ParMap", &*err.into_panic()),
+        false => panicked(err),
     }
 }
 
@@ -70,6 +78,7 @@ mod tests {
         let sink = MemorySink::new("test");
         let err = source.par_map(2, fails).to(sink.clone()).run().await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Panicked);
+        assert!(err.to_string().starts_with("the operator ParMap panicked: "), "{err}");
         assert!(sink.values().len() <= 2);
     }
 }

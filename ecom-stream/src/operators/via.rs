@@ -1,6 +1,11 @@
+use std::any::type_name;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::StreamExt;
+
 use crate::contract::{BatchStream, Checkpoint, Result, Run, Source, Topology, Transform};
+use crate::run::operator_panicked;
 
 /// A source followed by a transform; see [`SourceExt::via`](crate::SourceExt::via).
 #[derive(Debug, Clone)]
@@ -48,7 +53,24 @@ where
             sources,
         });
         // In a box: a transform that is a generator holds its input twice, and a few of them would fill a stack.
-        (self.transform.apply(Box::pin(batches), from), ack)
+        let out = AssertUnwindSafe(self.transform.apply(Box::pin(batches), from)).catch_unwind();
+        // Nothing of the transform is used after a panic: the stream ends with the error.
+        let out = out.map(|batch| batch.unwrap_or_else(|panic| Err(operator_panicked(&name_of::<T>(), &*panic))));
+        (out, ack)
+    }
+}
+
+/// The name of an operator, with those of the closures in it but without their modules:
+/// `Map<my_shop::main::{{closure}}>`.
+fn name_of<T>() -> String {
+    let name = type_name::<T>();
+    let (path, parameters) = name
+        .split_once('<')
+        .map_or((name, None), |(path, rest)| (path, Some(rest)));
+    let name = path.rsplit("::").next().unwrap_or(path);
+    match parameters {
+        Some(parameters) => format!("{name}<{parameters}"),
+        None => name.to_owned(),
     }
 }
 
@@ -57,8 +79,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use crate::connectors::memory::MemorySource;
-    use crate::contract::{EmptyLedger, Source};
+    use crate::connectors::memory::{MemorySink, MemorySource};
+    use crate::contract::{EmptyLedger, ErrorKind, Source};
     use crate::operators::event_time::{Timed, Timestamp};
     use crate::operators::source_ext::SourceExt;
 
@@ -77,5 +99,31 @@ mod tests {
         let short = open(scan(timed()));
         let long = open(scan(scan(scan(scan(timed())))));
         assert_eq!(short, long);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_closure_is_told_with_its_operator() {
+        let sink = MemorySink::new("test");
+        let source = MemorySource::new("numbers", vec![4, 2, 0]).max_batch_rows(1);
+        let err = source
+            .filter(|n: &i32| *n < 9)
+            .map(|n: i32| 8 / n)
+            .inspect(|_| {})
+            .to(sink.clone())
+            .run()
+            .await
+            .unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Panicked);
+        let message = err.to_string();
+        assert!(
+            message.starts_with("the operator Map<ecom_stream::operators::via::tests::"),
+            "{message}"
+        );
+        assert!(message.ends_with("panicked: attempt to divide by zero"), "{message}");
+        assert!(!err.report().contains("bug"), "{}", err.report());
+        assert!(
+            sink.values().len() <= 2,
+            "what came before may be committed, and nothing behind it"
+        );
     }
 }

@@ -20,4 +20,4 @@ pub use query_progress::QueryProgress;
 pub use queue::QueueLimits;
 pub use signal::{ABORTED, stop_signal};
 pub use summary::Summary;
-pub(crate) use task::{AbortOnDrop, panicked};
+pub(crate) use task::{AbortOnDrop, operator_panicked, panicked};

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::activity::Activity;
 use super::progress::{ProgressReceiver, ProgressSender, Tally};
 use super::queue::{QueueLimits, ReaderTimes, fill, queue};
 use super::summary::Summary;
-use super::task::{AbortOnDrop, panicked};
+use super::task::{AbortOnDrop, panicked, sink_panicked};
 use crate::contract::{Commit, Committed, Error, ErrorKind, Result, Run, Sink, Source, Topology};
 use crate::crash_point;
 
@@ -167,7 +168,9 @@ where
         let batches = batches.inspect_ok(move |batch| given.given(batch.counts.iter().map(|count| count.read).sum()));
         let input = batches.take_until(stop.clone());
         let outcome = {
-            let mut commits = pin!(self.sink.commit(input));
+            // Nothing of the sink is used after a panic: it is dropped, as by a crash.
+            let commits = AssertUnwindSafe(self.sink.commit(input)).catch_unwind();
+            let mut commits = pin!(commits.map(|commit| commit.unwrap_or_else(|panic| Err(sink_panicked(&*panic)))));
             let mut too_late = pin!(async {
                 stop.clone().await;
                 tokio::time::sleep(self.stop_within).await;

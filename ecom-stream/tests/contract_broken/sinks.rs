@@ -129,29 +129,17 @@ impl Sink<i64> for BrokenSink {
                         batch.positions.iter_mut().for_each(|position| position.mark = Mark::NONE);
                     }
                     Fault::HalfABatch => {
-                        let half = Batch {
-                            records: batch.records.split_off(batch.records.len() / 2),
-                            ..Batch::default()
-                        };
+                        let half = Batch::new(batch.records.split_off(batch.records.len() / 2));
                         told = target.put(half).await;
                         tokio::task::yield_now().await;
                     }
                     Fault::RecordsBeforePositions => {
-                        let records = Batch {
-                            records: std::mem::take(&mut batch.records),
-                            rejects: std::mem::take(&mut batch.rejects),
-                            counts: std::mem::take(&mut batch.counts),
-                            ..Batch::default()
-                        };
+                        let records = Batch::new(std::mem::take(&mut batch.records)).with_rejects(std::mem::take(&mut batch.rejects)).with_counts(std::mem::take(&mut batch.counts));
                         told = target.put(records).await;
                         tokio::task::yield_now().await;
                     }
                     Fault::PositionsBeforeRecords => {
-                        let positions = Batch {
-                            positions: batch.positions.clone(),
-                            state: batch.state.clone(),
-                            ..Batch::default()
-                        };
+                        let positions = Batch::new(Vec::new()).with_positions(batch.positions.clone()).with_state(batch.state.clone());
                         target.put(positions).await;
                         tokio::task::yield_now().await;
                     }
@@ -165,7 +153,7 @@ impl Sink<i64> for BrokenSink {
                             yield commit;
                         }
                         if target.fault == Fault::TellsBeforeItStores {
-                            let records = Batch { records, ..Batch::default() };
+                            let records = Batch::new(records);
                             target.put(records).await;
                         }
                         continue;

@@ -178,10 +178,9 @@ impl Committed for Log {
                 acted_on.push(position.clone());
             } else if self.of_others_too {
                 let split = Split::new("numbers", position.split.path());
-                acted_on.push(Position {
-                    split,
-                    ..position.clone()
-                });
+                let mut of_split = position.clone();
+                of_split.split = split;
+                acted_on.push(of_split);
             }
         }
         Ok(())

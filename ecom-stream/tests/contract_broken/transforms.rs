@@ -57,12 +57,7 @@ async fn transform<T: Transform<i64, Out = i64>>(make: impl Fn() -> T) {
 }
 
 fn state_of_sum(sum: i64) -> StateChange {
-    StateChange {
-        operator: "sum".into(),
-        key: Vec::new(),
-        format: 1,
-        value: Some(sum.to_be_bytes().to_vec()),
-    }
+    StateChange::new("sum", Vec::new(), 1, Some(sum.to_be_bytes().to_vec()))
 }
 
 /// Adds up, and keeps the sum, but doesn't look for it at the start.
@@ -103,10 +98,7 @@ async fn results_of_transforms() {
 fn halves(batches: Batches) -> Batches {
     let halves = |mut batch: Batch<i64>| {
         let second = batch.records.split_off(batch.records.len() / 2);
-        let first = Batch {
-            records: std::mem::replace(&mut batch.records, second),
-            ..Batch::default()
-        };
+        let first = Batch::new(std::mem::replace(&mut batch.records, second));
         futures::stream::iter([Ok(first), Ok(batch)])
     };
     batches.map_ok(halves).try_flatten().boxed()

@@ -52,11 +52,8 @@ fn join(
 }
 
 fn numbers(joined: Joined<Side, Side>) -> (Option<i64>, Option<i64>) {
-    match joined {
-        Joined::Both(left, right) => (Some(left.1), Some(right.1)),
-        Joined::Left(left) => (Some(left.1), None),
-        Joined::Right(right) => (None, Some(right.1)),
-    }
+    let (left, right) = joined.into_options();
+    (left.map(|side| side.1), right.map(|side| side.1))
 }
 
 proptest! {
@@ -96,7 +93,7 @@ proptest! {
         prop_assert!(beside.rejects.is_empty());
         let beside: Vec<_> = beside.values().into_iter().filter_map(|out| match out {
             WithLate::Late(side) => Some(side.into_inner().1 as usize),
-            WithLate::Result(_) => None,
+            _ => None,
         }).collect();
         prop_assert_eq!(beside, late);
 
@@ -157,11 +154,7 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
 fn a_record_that_another_watermark_has_passed_is_late() {
     use ecom_stream::SourceExt;
     use ecom_stream::memory::{MemorySink, MemorySource};
-    let timed = |value, time, watermark| Timed {
-        value,
-        time: crate::event::at(time),
-        watermark: crate::event::at(watermark),
-    };
+    let timed = |value, time, watermark| Timed::new(value, crate::event::at(time), crate::event::at(watermark));
     let records = vec![
         timed(Either::Right(1), 10, 0),
         timed(Either::Right(2), 200, 100),

@@ -3,7 +3,12 @@
 //!
 //! `PROPTEST_CASES=10000 cargo test -p ecom-stream --test laws` takes longer and looks further.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod event;
 mod run;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ecom_stream::bytes::Bytes;
 use ecom_stream::memory::MemorySink;
 use ecom_stream::{
-    Batch, BatchStream, Checkpoint, Ledger, Mark, Origin, Position, Record, Reject, Result, Sink, Split,
-    SplitCandidates, SplitState, StateChange, Topology, Transform,
+    Batch, BatchStream, Checkpoint, Ledger, Origin, Position, Record, Reject, Result, Sink, Split, SplitCandidates,
+    SplitState, StateChange, Topology, Transform,
 };
 use futures::executor::block_on;
 use futures::future::BoxFuture;
@@ -170,10 +170,7 @@ fn take_in<O>(seen: &mut Seen<O>, ledger: &MemorySink<()>, batch: Batch<O>) {
     seen.records.extend(batch.records);
     seen.rejects.extend(batch.rejects.iter().map(number_and_reason));
     seen.filtered += batch.counts.iter().map(|count| count.filtered).sum::<u64>();
-    let kept = Batch {
-        state: batch.state,
-        ..Batch::default()
-    };
+    let kept = Batch::new(Vec::new()).with_state(batch.state);
     let commits = ledger.clone().commit(stream::iter([Ok(kept)]));
     block_on(commits.for_each(async |commit| assert!(commit.is_ok())));
 }
@@ -196,27 +193,17 @@ fn batches<T: Clone>(input: &[Entry<T>], mut done: usize, sizes: &[usize]) -> Ve
             let split = split(entry.split);
             batch.count_of(&split).read += 1;
             batch.positions.retain(|position: &Position| position.split != split);
-            batch.positions.push(Position {
-                split: split.clone(),
-                offset: at as u64 + 1,
-                record: at as u64 + 1,
-                state: if entry.is_last {
-                    SplitState::Finished
-                } else {
-                    SplitState::Open
-                },
-                mark: Mark::NONE,
-            });
-            let origin = Origin {
-                split,
-                record: at as u64 + 1,
-                byte_offset: at as u64,
-                raw: Bytes::new(),
-            };
-            batch.records.push(Record {
-                value: entry.value.clone(),
-                origin: Some(origin),
-            });
+            batch
+                .positions
+                .push(
+                    Position::new(split.clone(), at as u64 + 1, at as u64 + 1).with_state(if entry.is_last {
+                        SplitState::Finished
+                    } else {
+                        SplitState::Open
+                    }),
+                );
+            let origin = Origin::new(split, at as u64 + 1, at as u64, Bytes::new());
+            batch.records.push(Record::new(entry.value.clone(), Some(origin)));
         }
         batches.push((end, batch));
         done = end;

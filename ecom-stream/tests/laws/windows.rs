@@ -29,10 +29,7 @@ fn in_order_of_size(mut result: Result) -> Result {
 }
 
 fn window(end: i64, size: i64) -> Window {
-    Window {
-        start: at(end - size),
-        end: at(end),
-    }
+    Window::new(at(end - size), at(end))
 }
 
 /// The ends of the windows that have a second.
@@ -96,12 +93,7 @@ proptest! {
         prop_assert_eq!(late_numbers(&seen.rejects), late);
         let is_closed = |end: i64| last || passed(&events, end) < events.len();
         let closed = contents.into_iter().filter(|((end, _), _)| is_closed(*end));
-        let expected: Vec<Result> = closed.map(|((end, key), value)| Windowed {
-            key,
-            window: window(end, size),
-            value,
-            firing: Firing::OnTime,
-        }).collect();
+        let expected: Vec<Result> = closed.map(|((end, key), value)| Windowed::new(key, window(end, size), value, Firing::OnTime)).collect();
         if last {
             prop_assert_eq!(seen.state_of("window"), 0);
         }
@@ -135,6 +127,7 @@ proptest! {
                     prop_assert!(before.firing != Firing::Early);
                     prop_assert_eq!(before.value.len() + 1, result.value.len());
                 }
+                (_, other) => panic!("{other:?}"),
             }
         }
         let last: BTreeMap<_, _> = last.into_iter().map(|(place, result)| (place, result.value)).collect();
@@ -150,6 +143,7 @@ proptest! {
             seen.values().into_iter().fold((0, 0), |(counted, late), out| match out {
                 WithLate::Result(result) => (counted + result.value, late),
                 WithLate::Late(_) => (counted, late + 1),
+                other => panic!("{other:?}"),
             })
         } else {
             let seen = check(|| Chain(event_time(lateness), tumbling()), &input, &cuts, true);
@@ -168,12 +162,7 @@ proptest! {
         let mut events: Vec<Event> = input.iter().map(|entry| entry.value).collect();
         events.sort_by_key(|event| (event.key, event.second));
         let same = |a: &Event, b: &Event| a.key == b.key && b.second - a.second < gap;
-        let mut expected: Vec<Result> = events.chunk_by(same).map(|session| Windowed {
-            key: session[0].key,
-            window: Window { start: at(session[0].second), end: at(session[session.len() - 1].second + gap) },
-            value: session.iter().map(|event| event.number).collect(),
-            firing: Firing::OnTime,
-        }).map(in_order_of_size).collect();
+        let mut expected: Vec<Result> = events.chunk_by(same).map(|session| Windowed::new(session[0].key, Window::new(at(session[0].second), at(session[session.len() - 1].second + gap)), session.iter().map(|event| event.number).collect(), Firing::OnTime)).map(in_order_of_size).collect();
         expected.sort_by_key(|result| (result.window.end, result.key));
         let seen: Vec<_> = seen.values().into_iter().map(in_order_of_size).collect();
         prop_assert_eq!(seen, expected);
@@ -224,15 +213,12 @@ fn session_oracle(events: &[(Event, i64)], gap: i64, last: bool) -> (Vec<usize>,
         while open.first().is_some_and(|session| end(session) <= watermark) {
             let session = open.remove(0);
             let start = session.iter().map(|event| event.second).min().unwrap();
-            closed.push(in_order_of_size(Windowed {
-                key: session[0].key,
-                window: Window {
-                    start: at(start),
-                    end: at(end(&session)),
-                },
-                value: session.iter().map(|event| event.number).collect(),
-                firing: Firing::OnTime,
-            }));
+            closed.push(in_order_of_size(Windowed::new(
+                session[0].key,
+                Window::new(at(start), at(end(&session))),
+                session.iter().map(|event| event.number).collect(),
+                Firing::OnTime,
+            )));
         }
     };
     for (number, (event, watermark)) in events.iter().enumerate() {

@@ -222,6 +222,7 @@ fn purchases_were_in_the_cart_before() {
                         && visit[at - 1].event_time == event.event_time;
                     orders_of_several += usize::from(several);
                 }
+                other => panic!("{other:?}"),
             }
         }
     }

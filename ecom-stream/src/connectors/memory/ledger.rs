@@ -18,7 +18,7 @@ use crate::contract::{
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
 /// let ledger = MemoryLedger::new("numbers");
 /// let split = Split::new("counter", "all");
-/// let position = Position { split: split.clone(), offset: 7, record: 7, state: SplitState::Open, mark: Mark::NONE };
+/// let position = Position::new(split.clone(), 7, 7);
 /// ledger.commit(&[position.clone()], &[]);
 /// assert_eq!(ledger.positions(&[split]).await?, [position]);
 /// # Ok(()) }

@@ -29,6 +29,7 @@ pub struct CheckedFile {
 
 /// What was refused for one reason.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct RejectsByReason {
     /// How often.
     pub count: u64,
@@ -38,6 +39,7 @@ pub struct RejectsByReason {
 
 /// Something in a file, and where.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Example<T> {
     /// The line on which its record begins; the first has number 1.
     pub line: u64,

@@ -76,6 +76,7 @@ pub struct Mapping {
 
 /// Where the id of an event comes from whose file has none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ids {
     /// From where the record stands: pipeline, source, path, generation and record number. Reading the same file again, after
     /// a crash or into another table, gives the same ids; two rows are two events, even if they are alike.

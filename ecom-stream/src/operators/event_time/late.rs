@@ -16,6 +16,7 @@ pub struct EmitLate;
 
 /// A result, or a record that came too late for its window.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WithLate<R, T> {
     /// A result.
     Result(R),

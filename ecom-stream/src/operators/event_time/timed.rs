@@ -6,6 +6,7 @@ use crate::operators::event_time::Timestamp;
 ///
 /// [`event_time`](crate::SourceExt::event_time) makes these; whatever works by event time takes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Timed<T> {
     /// The value.
     pub value: T,
@@ -17,6 +18,12 @@ pub struct Timed<T> {
 }
 
 impl<T> Timed<T> {
+    /// A value that happened at `time`, read when the watermark was `watermark`. [`event_time`](crate::SourceExt::event_time)
+    /// makes these; this one is for tests.
+    pub fn new(value: T, time: Timestamp, watermark: Timestamp) -> Self {
+        Self { value, time, watermark }
+    }
+
     /// Whether it is older than the watermark.
     pub fn is_late(&self) -> bool {
         self.time < self.watermark

@@ -70,6 +70,7 @@ pub struct IntervalJoin<KL, KR, Late = RejectLate> {
 
 /// What a join lets out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Joined<L, R> {
     /// A pair.
     Both(L, R),
@@ -80,6 +81,20 @@ pub enum Joined<L, R> {
 }
 
 impl<L, R> Joined<L, R> {
+    /// Both sides as a row of SQL has them, where the side without a match is `NULL`.
+    ///
+    /// ```
+    /// # use ecom_stream::operators::Joined;
+    /// assert_eq!(Joined::<_, i32>::Left("view").into_options(), (Some("view"), None));
+    /// ```
+    pub fn into_options(self) -> (Option<L>, Option<R>) {
+        match self {
+            Self::Both(left, right) => (Some(left), Some(right)),
+            Self::Left(left) => (Some(left), None),
+            Self::Right(right) => (None, Some(right)),
+        }
+    }
+
     /// The pair, if it is one.
     pub fn both(self) -> Option<(L, R)> {
         match self {

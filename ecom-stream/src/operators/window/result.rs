@@ -6,6 +6,7 @@ use crate::operators::event_time::Timestamp;
 
 /// A span of event time, from its start up to but without its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Window {
     /// The first time in it.
     pub start: Timestamp,
@@ -14,6 +15,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// The span from `start` up to but without `end`.
+    pub fn new(start: Timestamp, end: Timestamp) -> Self {
+        Self { start, end }
+    }
+
     /// The last time in it: the event time of its result, where windows of windows are made.
     pub fn last(self) -> Timestamp {
         Timestamp::from_micros(self.end.as_micros().saturating_sub(1))
@@ -28,6 +34,7 @@ impl fmt::Display for Window {
 
 /// The result of one window for one key. A later result for the same key and window replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Windowed<K, V> {
     /// The key.
     pub key: K,
@@ -39,8 +46,21 @@ pub struct Windowed<K, V> {
     pub firing: Firing,
 }
 
+impl<K, V> Windowed<K, V> {
+    /// The result of `window` for `key`.
+    pub fn new(key: K, window: Window, value: V, firing: Firing) -> Self {
+        Self {
+            key,
+            window,
+            value,
+            firing,
+        }
+    }
+}
+
 /// Why the result of a window comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Firing {
     /// The window is still open, and this is its result so far: see [`Windows::early`](crate::operators::Windows::early).
     Early,
