@@ -99,7 +99,7 @@ pub use event::{
     TimeFormatError, TimePattern, TimeZone, check, id_of_origin, id_of_text, infer,
 };
 pub use operators::aggregate;
-pub use operators::{SourceExt, Timed, Timestamp};
+pub use operators::{BoxSource, SourceExt, Timed, Timestamp};
 #[cfg(feature = "metrics")]
 pub use run::metrics;
 pub use run::{

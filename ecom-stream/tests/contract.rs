@@ -272,6 +272,9 @@ fn listing(dir: &Path) -> Option<Vec<String>> {
 async fn csv_directory_source() {
     let inbox = Inbox::new();
     testing::source(|| inbox.source().available_now(true)).check().await;
+    testing::source(|| inbox.source().available_now(true).boxed())
+        .check()
+        .await;
     let events = || inbox.source().available_now(true).validate(Rules::default());
     testing::source(events).check().await;
     testing::pipeline(events, async || MemorySink::new("test"))

@@ -9,7 +9,7 @@ use super::epoch::{Epoch, Fate, Letter, Progress, Row, state_bytes};
 use super::in_flight::{InFlight, Key};
 use super::row::RowOrigin;
 use super::table_rows::TableRows;
-use crate::tables::{AddRows, Writes};
+use crate::tables::{AddRows, Tables};
 
 /// Partitions can be made for these.
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
@@ -17,7 +17,7 @@ const LAST_DAY: Date = date!(9999 - 12 - 30);
 
 impl Epoch {
     /// Takes in a batch. `split_id` is asked for each split of it.
-    pub(crate) fn add<T, W: Writes<T>>(
+    pub(crate) fn add<T, W: Tables<T>>(
         &mut self,
         batch: Batch<T>,
         writes: &mut W,

@@ -15,7 +15,6 @@ pub(crate) use add_rows::AddRows;
 pub(crate) use look::look;
 pub(crate) use prepare::{PreparedTable, prepare_tables};
 pub(crate) use spec::FoundTable;
-pub(crate) use writes::Writes;
 
 pub use decimal::Decimal;
 pub use merge::Merge;

@@ -13,7 +13,7 @@ use super::add_rows::AddRows;
 use super::merge::Merge;
 use super::spec::{ColumnSpec, FoundTable, TableSpec};
 use super::to_column::ToColumn;
-use super::writes::Writes;
+use super::writes::Tables;
 
 /// A table of the user's own, and which columns the rows of a type `T` have in it.
 ///
@@ -159,7 +159,7 @@ impl<T: 'static> Table<T> {
     }
 }
 
-impl<T: Send + 'static> Writes<T> for Table<T> {
+impl<T: Send + 'static> Tables<T> for Table<T> {
     const TABLES: usize = 1;
 
     fn specs<'a>(&'a self, to: &mut Vec<&'a TableSpec>) {

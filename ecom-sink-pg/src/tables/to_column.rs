@@ -16,6 +16,11 @@ use super::numeric;
 ///
 /// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column can't hold is
 /// refused as a row, never cut. Texts go into text columns and enums. For a type of your own, hand over to one of these.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{Self}` can't be stored in a column",
+    label = "not a `ToColumn`",
+    note = "the closure of a column gives a number, text, `bool`, `Uuid`, a time, a `Price`, bytes, a list, or `Option` of one of these; `ToColumn` can be implemented for your own type"
+)]
 pub trait ToColumn: fmt::Debug {
     /// The type of a column that is [made](super::Table::create_if_missing) for it.
     const SQL_TYPE: &'static str;

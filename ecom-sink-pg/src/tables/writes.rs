@@ -7,26 +7,32 @@ use super::add_rows::AddRows;
 use super::spec::{FoundTable, TableSpec};
 
 /// Where records of a type are written: [`Events`], a [`Table`](super::Table), or a pair of two such for records that are
-/// [`Either`] of two, which may be pairs themselves.
-pub trait Tables<T>: Writes<T> {}
-
-impl<T, W: Writes<T>> Tables<T> for W {}
-
-/// What the sink asks of [`Tables`].
-pub trait Writes<T>: Send + 'static {
+/// [`Either`] of two, which may be pairs themselves. No other type can be one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not store records of type `{T}`",
+    label = "there is no table for `{T}`",
+    note = "`PgSink` stores `Event`s in `ecom.events` unless it is told otherwise: `into_tables(Table::new(…).column(…))` names a table for records of another type",
+    note = "a `Table` stores the type that its closures take; a pair of tables stores `Either` of their types"
+)]
+pub trait Tables<T>: Send + 'static {
     /// How many tables of the user's own it writes.
+    #[doc(hidden)]
     const TABLES: usize;
 
     /// Adds those.
+    #[doc(hidden)]
     fn specs<'a>(&'a self, to: &mut Vec<&'a TableSpec>);
 
     /// Takes in how they were found, in the same order.
+    #[doc(hidden)]
     fn found(&mut self, tables: &[FoundTable]);
 
     /// The day whose partition a record needs.
+    #[doc(hidden)]
     fn day(&self, value: &T) -> Option<Date>;
 
     /// Adds a record; the first of its tables has that number.
+    #[doc(hidden)]
     fn add(&mut self, record: Record<T>, first_table: usize, to: &mut impl AddRows);
 }
 
@@ -35,7 +41,7 @@ pub trait Writes<T>: Send + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Events;
 
-impl Writes<Event> for Events {
+impl Tables<Event> for Events {
     const TABLES: usize = 0;
 
     fn specs<'a>(&'a self, _: &mut Vec<&'a TableSpec>) {}
@@ -52,7 +58,7 @@ impl Writes<Event> for Events {
     }
 }
 
-impl<L, R, A: Writes<L>, B: Writes<R>> Writes<Either<L, R>> for (A, B) {
+impl<L, R, A: Tables<L>, B: Tables<R>> Tables<Either<L, R>> for (A, B) {
     const TABLES: usize = A::TABLES + B::TABLES;
 
     fn specs<'a>(&'a self, to: &mut Vec<&'a TableSpec>) {

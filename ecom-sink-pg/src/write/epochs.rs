@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::writer::{Common, Writer};
 use crate::epoch::{Epoch, EpochLimits, FULL_AT_DAYS, InFlight, state_bytes};
 use crate::lead::{Claim, Leader, SplitIds, is_over};
-use crate::tables::{FoundTable, Writes};
+use crate::tables::{FoundTable, Tables};
 
 /// So many rows wait to be encoded: then they need less memory.
 const MAX_TAKEN_ROWS: usize = 2_048;
@@ -22,7 +22,7 @@ const MAX_TAKEN_ROWS: usize = 2_048;
 /// Writes the batches on so many connections, and yields the commits, in order.
 ///
 /// An epoch is closed when it is full, or when no input waits, and then a connection must be free.
-pub(crate) fn commit<T: Send, W: Writes<T>>(
+pub(crate) fn commit<T: Send, W: Tables<T>>(
     input: impl BatchStream<T>,
     claim: Claim,
     writes: W,
@@ -130,7 +130,7 @@ struct Gathering<T, W> {
     limits: EpochLimits,
 }
 
-impl<T, W: Writes<T>> Gathering<T, W> {
+impl<T, W: Tables<T>> Gathering<T, W> {
     fn new(claim: &Claim, writes: W, limits: EpochLimits) -> Self {
         Self {
             epoch: Epoch::new(claim.epoch + 1, limits),

@@ -14,6 +14,11 @@ use super::times::Times;
 use super::topology::Topology;
 
 /// Makes batches durable, in order, each whole or not at all.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not store records of type `{In}`",
+    label = "not a sink of `{In}`",
+    note = "turn the records into what the sink stores by `map`, or tell the sink how to store them"
+)]
 pub trait Sink<In: Send>: Send + Sized {
     /// Gets the sink ready for the pipeline and says what it already knows to be durable.
     ///

@@ -12,6 +12,11 @@ use super::topology::Topology;
 ///
 /// `source.via(transform)` is a source too, so a chain of operators ends as one source that
 /// [`to`](crate::SourceExt::to) hands to a sink.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source",
+    label = "a `Source` is wanted here",
+    note = "a source is a connector such as `CsvDirSource`, or one with operators behind it; a list of values becomes one by `MemorySource`"
+)]
 pub trait Source: Send + Sized {
     /// What it reads.
     type Item: Send + 'static;

@@ -12,6 +12,11 @@ use super::topology::Topology;
 /// - Batches may be merged, never split.
 /// - Every record that comes in goes out, is rejected, or is counted as filtered.
 /// - The result does not depend on how the input was cut into batches.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not take records of type `{In}`",
+    label = "not a transform of `{In}`",
+    note = "a closure that is passed to an operator must take a record by value or by reference, as that operator's documentation says"
+)]
 pub trait Transform<In: Send + 'static>: Send {
     /// What comes out.
     type Out: Send + 'static;

@@ -1,6 +1,7 @@
 //! The operators that [`SourceExt`](crate::SourceExt) gives to every source, one a file.
 
 pub mod aggregate;
+mod boxed;
 mod event_time;
 mod filter;
 mod flat_map;
@@ -20,7 +21,8 @@ mod via;
 mod window;
 mod with_branch;
 
-pub use event_time::{EmitLate, EventTime, LatePolicy, RejectLate, Timed, Timestamp, WithLate};
+pub use boxed::{BoxAck, BoxSource};
+pub use event_time::{EmitLate, EventTime, HasEventTime, LatePolicy, RejectLate, Timed, Timestamp, WithLate};
 pub use filter::Filter;
 pub use flat_map::FlatMap;
 pub use inspect::Inspect;

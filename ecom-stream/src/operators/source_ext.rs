@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::contract::{Batch, Either, Refusal, Result, Sink, Source, Transform};
 use crate::csv::CsvRecord;
 use crate::event::{Event, Rules};
-use crate::operators::event_time::{EventTime, Timed, Timestamp};
+use crate::operators::boxed::BoxSource;
+use crate::operators::event_time::{EventTime, HasEventTime, Timed, Timestamp};
 use crate::operators::filter::Filter;
 use crate::operators::flat_map::FlatMap;
 use crate::operators::inspect::Inspect;
@@ -419,12 +420,37 @@ pub trait SourceExt: Source {
     /// assert_eq!(sink.values(), [(0, "books".to_owned(), (2, 1_200)), (0, "toys".to_owned(), (1, 900))]);
     /// # Ok(()) }
     /// ```
-    fn key_by<T, K, F>(self, key: F) -> KeyBy<Self, F>
+    fn key_by<K, F>(self, key: F) -> KeyBy<Self, F>
     where
-        Self: Source<Item = Timed<T>>,
-        F: Fn(&T) -> K,
+        Self::Item: HasEventTime,
+        F: Fn(&<Self::Item as HasEventTime>::Value) -> K,
     {
         KeyBy::new(self, key)
+    }
+
+    /// The source as a [`BoxSource`], whose type tells only what it yields: so that a pipeline can be put together at run time,
+    /// from options or from a file.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// let mut source = MemorySource::new("numbers", vec![1, 2, 3, 4]).boxed();
+    /// for step in ["even", "squared"] {
+    ///     source = match step {
+    ///         "even" => source.filter(|n: &i32| n % 2 == 0).boxed(),
+    ///         _ => source.map(|n: i32| n * n).boxed(),
+    ///     };
+    /// }
+    /// source.to(sink.clone()).run().await?;
+    /// assert_eq!(sink.values(), [4, 16]);
+    /// # Ok(()) }
+    /// ```
+    fn boxed(self) -> BoxSource<Self::Item>
+    where
+        Self: 'static,
+    {
+        BoxSource::new(self)
     }
 
     /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.

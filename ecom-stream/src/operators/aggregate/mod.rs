@@ -89,6 +89,11 @@ pub use top_k::TopK;
 /// ```
 ///
 /// Whether yours keeps the laws, `ecom_stream::testing::aggregate` checks (feature `testing`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not aggregate records of type `{In}`",
+    label = "not an aggregate of `{In}`",
+    note = "the closure that is passed to `of` must take `&{In}`, and its type must be named: `Sum::of(|record: &Record| record.amount)`"
+)]
 pub trait Aggregate<In>: Send {
     /// What is remembered of the records so far.
     type Acc: Serialize + DeserializeOwned + Send + 'static;

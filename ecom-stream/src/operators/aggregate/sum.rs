@@ -32,6 +32,11 @@ impl<F> Sum<F> {
 }
 
 /// What [`Sum`] can sum: numbers, and `Option`s of them, of which `None` adds nothing.
+#[diagnostic::on_unimplemented(
+    message = "`Sum` can't add up values of type `{Self}`",
+    label = "not `Summable`",
+    note = "the closure that is passed to `Sum::of` gives a number, a `Price`, or `Option` of one of these"
+)]
 pub trait Summable {
     /// The sum.
     type Total: Default + Copy + AddAssign + Serialize + DeserializeOwned + Send + 'static;

@@ -9,6 +9,6 @@ mod watermarks;
 pub(crate) use late::emit_or_reject_late;
 pub use late::{EmitLate, LatePolicy, RejectLate, WithLate};
 pub use operator::EventTime;
-pub use timed::Timed;
+pub use timed::{HasEventTime, Timed};
 pub use timestamp::Timestamp;
 pub(crate) use timestamp::micros;

@@ -17,6 +17,32 @@ pub struct Timed<T> {
     pub watermark: Timestamp,
 }
 
+/// A record that has an event time: [`Timed`], and nothing else.
+///
+/// Windows, joins and state by key take such records. [`SourceExt::event_time`](crate::SourceExt::event_time) makes them.
+#[diagnostic::on_unimplemented(
+    message = "the records have no event time: `{Self}` is not `Timed`",
+    label = "call `.event_time(…)` before this",
+    note = "windows, joins and state by key work on `Timed` records, which `SourceExt::event_time` makes of others"
+)]
+pub trait HasEventTime: sealed::Sealed {
+    /// The value without its time.
+    type Value;
+}
+
+impl<T> HasEventTime for Timed<T> {
+    type Value = T;
+}
+
+mod sealed {
+    #[diagnostic::on_unimplemented(
+        message = "the records have no event time: `{Self}` is not `Timed`",
+        label = "call `.event_time(…)` before this"
+    )]
+    pub trait Sealed {}
+    impl<T> Sealed for super::Timed<T> {}
+}
+
 impl<T> Timed<T> {
     /// A value that happened at `time`, read when the watermark was `watermark`. [`event_time`](crate::SourceExt::event_time)
     /// makes these; this one is for tests.
