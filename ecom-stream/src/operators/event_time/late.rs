@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contract::{Origin, Reason, Refusal};
+use crate::contract::{Either, Origin, Reason, Refusal};
 use crate::operators::event_time::{Timed, Timestamp};
 use crate::operators::state::Output;
 
@@ -22,6 +22,22 @@ pub enum WithLate<R, T> {
     Result(R),
     /// A record that came too late.
     Late(T),
+}
+
+impl<R, T> WithLate<R, T> {
+    /// The result on the left, the late record on the right: for a `match` that has no third arm, and for a sink with a table
+    /// for each.
+    ///
+    /// ```
+    /// # use ecom_stream::{Either, operators::WithLate};
+    /// assert_eq!(WithLate::<i64, _>::Late("o7").into_either(), Either::Right("o7"));
+    /// ```
+    pub fn into_either(self) -> Either<R, T> {
+        match self {
+            Self::Result(result) => Either::Left(result),
+            Self::Late(record) => Either::Right(record),
+        }
+    }
 }
 
 /// What becomes of late records: [`RejectLate`] or [`EmitLate`].

@@ -286,7 +286,7 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     /// # use ecom_stream::aggregate::Count;
     /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
-    /// use ecom_stream::operators::WithLate;
+    /// use ecom_stream::Either;
     ///
     /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
     /// let sink = MemorySink::new("doc");
@@ -296,9 +296,9 @@ impl<S, F, L> KeyedWindows<S, F, L> {
     ///     .tumbling(Duration::from_mins(1))
     ///     .emit_late()
     ///     .aggregate(Count)
-    ///     .map(|result| match result {
-    ///         WithLate::Result(result) => format!("{} in time", result.value),
-    ///         WithLate::Late(second) => format!("late: {second}"),
+    ///     .map(|result| match result.into_either() {
+    ///         Either::Left(result) => format!("{} in time", result.value),
+    ///         Either::Right(second) => format!("late: {second}"),
     ///     })
     ///     .to(sink.clone())
     ///     .last_run(true)
