@@ -96,7 +96,7 @@ struct Reader {
 
 impl Reader {
     /// The path from the root of the crate; `None` for a path into another crate.
-    fn from_root(&self, path: &[String]) -> Option<Path> {
+    fn resolve(&self, path: &[String]) -> Option<Path> {
         let mut base = self.at.clone();
         let mut nested = self.nested;
         let mut rest = path;
@@ -129,7 +129,7 @@ impl Reader {
     }
 
     fn add_use(&mut self, path: &[String]) {
-        if let Some(path) = self.from_root(path)
+        if let Some(path) = self.resolve(path)
             && !path.is_empty()
         {
             self.source.uses.insert(path);
@@ -162,7 +162,7 @@ impl<'a> Visit<'a> for Reader {
         let mut leaves = Vec::new();
         flatten(&item.tree, &mut Vec::new(), &mut leaves);
         for (path, name) in leaves {
-            let Some(path) = self.from_root(&path) else { continue };
+            let Some(path) = self.resolve(&path) else { continue };
             if self.nested == 0 {
                 self.source.names.insert(name, path.clone());
             }
