@@ -1,5 +1,5 @@
-//! Abandoned baskets: what was put into a cart and not bought by the same user within half an hour. An interval join that keeps
-//! what finds no match, and lets it out as soon as nothing can match it any more.
+//! Abandoned baskets: products that a user put into a cart and did not buy within half an hour. An interval join keeps records without
+//! a match, and emits each one as soon as no later record can match it.
 //!
 //! ```sql
 //! SELECT carts.* FROM carts LEFT JOIN purchases
@@ -8,7 +8,7 @@
 //! WHERE purchases.event_id IS NULL
 //! ```
 //!
-//! `cargo run --example abandoned_baskets` needs no database: it keeps what it finds in memory.
+//! `cargo run --example abandoned_baskets` needs no database: the results stay in memory.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -86,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The ids of the events that put something into a cart which was not bought in time.
+/// The expected results, from a plain loop: the ids of the cart events without a purchase in time.
 fn by_hand() -> Result<BTreeSet<ecom_stream::uuid::Uuid>, Box<dyn Error>> {
     let (mut carts, mut purchases) = (Vec::new(), HashMap::<_, Vec<_>>::new());
     for event in shop()?.build().take(EVENTS as usize) {

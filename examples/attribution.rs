@@ -1,5 +1,5 @@
-//! Attribution: which view of the product, by the same user, within the half hour before, a purchase came of. An interval join
-//! finds all such views, and a window over what it found the last of them.
+//! Attribution: for each purchase, the last view of the product by the same user within the half hour before. An interval join finds all
+//! such views, and a window over its results keeps the last one.
 //!
 //! ```sql
 //! SELECT purchases.event_id, max(views.event_time) FROM purchases LEFT JOIN views
@@ -8,7 +8,7 @@
 //! GROUP BY purchases.event_id
 //! ```
 //!
-//! `cargo run --example attribution` needs no database: it keeps what it finds in memory.
+//! `cargo run --example attribution` needs no database: the results stay in memory.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -30,7 +30,7 @@ use text_table::print_table;
 const EVENTS: u64 = 60_000;
 const HALF_AN_HOUR: time::Duration = time::Duration::minutes(30);
 
-/// A purchase, and for how long its product had been viewed, if it was.
+/// A purchase, and the time since the last view of its product, if there was one.
 type Attributed = (Uuid, Option<time::Duration>);
 
 fn shop() -> Result<ShopBuilder, Box<dyn Error>> {
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let delay = view.map(|view| purchase.event_time - view.event_time);
             Some(Timed::new((purchase.event_id, delay), timed.time, timed.watermark))
         })
-        // All pairs of a purchase happened when it did, so any window has all of them.
+        // All pairs of a purchase have its time, so they are all in the same window.
         .key_by(|(purchase, _): &Attributed| *purchase)
         .tumbling(Duration::from_secs(1))
         .aggregate(Min::of(|(_, delay): &Attributed| *delay))
@@ -78,13 +78,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Some(0) => "within  1 minute",
             Some(1..5) => "within  5 minutes",
             Some(_) => "within 30 minutes",
-            None => "without one",
+            None => "without a view",
         };
         *purchases.entry(delay).or_default() += 1;
     }
     let share = |n: u32| 100.0 * f64::from(n) / attributed.len() as f64;
     print_table(
-        &["bought after a view", "purchases", "share"],
+        &["time since the view", "purchases", "share"],
         purchases
             .iter()
             .map(|(delay, n)| [delay.to_string(), n.to_string(), format!("{:.1} %", share(*n))]),
@@ -93,11 +93,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{} purchases", sink.values().len());
     match attributed == by_hand()? && attributed.len() == sink.values().len() {
         true => Ok(()),
-        false => Err("a plain loop over the events attributes them otherwise".into()),
+        false => Err("a plain loop over the events finds other views".into()),
     }
 }
 
-/// The same by a plain loop over the events.
+/// The expected results, from a plain loop over the events.
 fn by_hand() -> Result<BTreeMap<Uuid, Option<time::Duration>>, Box<dyn Error>> {
     let (mut last_view, mut purchases) = (HashMap::new(), BTreeMap::new());
     for event in shop()?.build().take(EVENTS as usize) {

@@ -1,8 +1,8 @@
-//! Kills the ingest again and again while a shop writes files, and the server now and then, at random moments. Then it
-//! counts: every event must be in the table, once.
+//! Kills the loading process at random moments while a shop writes files, and sometimes the server. Then it checks that the table has
+//! every event exactly once.
 //!
-//! `cargo run --release --example crash` needs nothing but PostgreSQL's server programs. What is killed is this program
-//! itself, started a second time as the ingest: a process like `ecom-ingest`, with SIGKILL, so that it can't tidy up.
+//! `cargo run --release --example crash` needs only PostgreSQL's server programs. The program starts itself a second time as the loading
+//! process, which runs the same pipeline as `ecom-ingest`. It kills that process with SIGKILL, so that the process cannot clean up.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -37,36 +37,36 @@ use tokio_postgres::{Client, NoTls, Row};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Every so many blows the server gets one: it stops as in a power cut.
+/// Every eighth kill is one of the server, which stops as in a power failure.
 const SERVER_EVERY: u32 = 8;
-/// A moment without any session.
+/// What the loading process is doing while it has no session.
 const STARTING: &str = "while it started";
-/// In each file of the shop.
+/// Rows in each file of the shop.
 const ROWS_PER_FILE: u64 = 1_000;
 
-/// Kills the ingest at random moments while files arrive, then shows that no event is lost and none is there twice.
+/// Kills the loading process at random moments while files arrive, then shows that no event is lost and none is stored twice.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Args {
-    /// How often something is killed
+    /// How many times the loading process or its server is killed
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     kills: u32,
-    /// How many events the shop writes meanwhile
+    /// How many events the shop writes during that time
     #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..))]
     rows: u64,
-    /// Seed of the events and of the moments (when something is killed depends on the machine too)
+    /// Seed of the events and of the times of kills (what a kill hits also depends on the machine)
     #[arg(long)]
     seed: Option<u64>,
-    /// An empty or new directory for files, archive and log, which then stay; else they are thrown away
+    /// An empty or new directory for files, archive and log, to keep them; without it they are deleted
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(subcommand)]
-    victim: Option<Victim>,
+    process: Option<ChildProcess>,
 }
 
 #[derive(Subcommand)]
-enum Victim {
-    /// The ingest, which is to be killed
+enum ChildProcess {
+    /// The loading process, which is killed
     #[command(hide = true)]
     Ingest { dir: PathBuf, url: String },
 }
@@ -79,31 +79,31 @@ async fn main() -> Outcome<ExitCode> {
         .with_ansi(stderr().is_terminal())
         .init();
     let args = Args::parse();
-    match args.victim {
-        Some(Victim::Ingest { dir, url }) => ingest(&dir, &url).await,
+    match args.process {
+        Some(ChildProcess::Ingest { dir, url }) => ingest(&dir, &url).await,
         None => {
-            let thrown_away = tempfile::tempdir()?;
+            let temporary = tempfile::tempdir()?;
             let dir = match &args.dir {
-                Some(dir) => empty(dir)?,
-                None => thrown_away.path(),
+                Some(dir) => create_empty(dir)?,
+                None => temporary.path(),
             };
             crash(&args, dir).await
         }
     }
 }
 
-fn empty(dir: &Path) -> Outcome<&Path> {
+fn create_empty(dir: &Path) -> Outcome<&Path> {
     fs::create_dir_all(dir)?;
     match fs::read_dir(dir)?.next() {
         None => Ok(dir),
-        Some(_) => Err(format!("{} is not empty", dir.display()).into()),
+        Some(_) => Err(format!("the directory {} is not empty", dir.display()).into()),
     }
 }
 
-/// What is killed: what `ecom-ingest run --archive` runs.
+/// The loading process, which runs the same pipeline as `ecom-ingest run --archive`.
 async fn ingest(dir: &Path, url: &str) -> Outcome<ExitCode> {
     let sink = PgSink::from_url(url)?.pipeline("crash");
-    let standing = sink.instance_state();
+    let state = sink.instance_state();
     let pipeline = CsvDirSource::new(dir.join("data"))
         .settle_for(Duration::from_millis(100))
         .after_commit(AfterCommit::Archive(dir.join("archive")))
@@ -111,7 +111,7 @@ async fn ingest(dir: &Path, url: &str) -> Outcome<ExitCode> {
         .stamp()
         .to(sink);
     let service = Service::new("crash", "data", "ecom.events").progress(Form::None, Total::Unknown);
-    service.run_until(pipeline, standing, stop_signal()?).await?;
+    service.run_until(pipeline, state, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,77 +122,81 @@ async fn crash(args: &Args, dir: &Path) -> Outcome<ExitCode> {
     fs::create_dir(dir.join("data"))?;
     let server = PrivateServer::builder().temporary().start().await?;
     println!(
-        "A shop writes {} events into CSV files. The process that loads them is killed, or its server, {} times. Seed {seed}.\n",
+        "A shop writes {} events to CSV files. The process that loads them, or its server, is killed {} times. Seed {seed}.\n",
         HumanCount(args.rows),
         args.kills
     );
 
-    let truth = Truth::default();
+    let written = WrittenEvents::default();
     let (allow, allowed) = watch::channel(0);
-    let shop = tokio::spawn(shop(args.rows, seed, dir.join("data"), truth.clone(), allowed));
+    let shop = tokio::spawn(shop(args.rows, seed, dir.join("data"), written.clone(), allowed));
 
-    let stage = Stage::new(args, server.url());
-    let watching = tokio::spawn(stage.clone().watch());
-    let mut moments: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut victim: Option<Child> = None;
+    let display = Display::new(args, server.url());
+    let watching = tokio::spawn(display.clone().follow_commits());
+    let mut activities: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut running: Option<Child> = None;
     for kill in 1..=args.kills {
-        let mut process = match victim.take() {
+        let mut process = match running.take() {
             Some(process) => process,
             None => start(dir, server.url())?,
         };
-        // Every third dies young; the others while more files come and are loaded.
+        // Every third process is killed early, the others while more files arrive and are loaded.
         tokio::time::sleep(Duration::from_millis(random.u64(..[80, 500, 500][kill as usize % 3]))).await;
         allow.send_replace(args.rows * u64::from(kill) / u64::from(args.kills + 1));
         tokio::time::sleep(Duration::from_millis(random.u64(..150))).await;
         if let Some(status) = process.try_wait()? {
-            return Err(format!("the ingest ended by itself, with {status}: see {}", log(dir).display()).into());
+            return Err(format!(
+                "the loading process ended by itself, with {status}: see {}",
+                log(dir).display()
+            )
+            .into());
         }
-        // Stopped, it stays in the moment until that is known.
+        // A stopped process does not go on while its sessions are looked at.
         signal(&process, Signal::STOP)?;
-        let moment = stage.moment().await?;
-        *moments.entry(moment).or_default() += 1;
+        let activity = display.activity().await?;
+        *activities.entry(activity).or_default() += 1;
         if kill % SERVER_EVERY == 0 {
             server.stop(Shutdown::Immediate).await?;
             signal(&process, Signal::CONT)?;
             server.start().await?;
-            victim = Some(process);
-            stage.show(kill, "the server, ", moment);
+            running = Some(process);
+            display.show_kill(kill, "the server, ", activity);
         } else {
             signal(&process, Signal::KILL)?;
             process.wait().await?;
-            stage.show(kill, "", moment);
+            display.show_kill(kill, "", activity);
         }
     }
 
-    // The last life: it loads the rest, and stops when it is asked to.
+    // The last process is not killed: it loads the rest, and stops on SIGTERM.
     allow.send_replace(u64::MAX);
-    let mut survivor = match victim {
+    let mut last = match running {
         Some(process) => process,
         None => start(dir, server.url())?,
     };
     shop.await??;
-    stage.bar.set_message("nothing is killed any more: the rest is loaded");
-    // One that has a session listens to signals too.
-    while fs::read_dir(dir.join("data"))?.next().is_some() || stage.moment().await? == STARTING {
-        if let Some(status) = survivor.try_wait()? {
-            return Err(format!("the ingest ended by itself, with {status}").into());
+    display.bar.set_message("no more kills: the rest is loaded");
+    // A process that has a session also handles signals.
+    while fs::read_dir(dir.join("data"))?.next().is_some() || display.activity().await? == STARTING {
+        if let Some(status) = last.try_wait()? {
+            return Err(format!("the loading process ended by itself, with {status}").into());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    signal(&survivor, Signal::TERM)?;
-    if !survivor.wait().await?.success() {
-        return Err("the ingest did not stop cleanly".into());
+    signal(&last, Signal::TERM)?;
+    if !last.wait().await?.success() {
+        return Err("the loading process did not stop cleanly on SIGTERM".into());
     }
     watching.abort();
-    stage.bar.finish_and_clear();
+    display.bar.finish_and_clear();
 
-    println!("\nWhere it was hit:");
-    for (moment, times) in moments {
-        println!("  {times:>4}  {moment}");
+    println!("\nWhat was going on when something was killed:");
+    for (activity, times) in activities {
+        println!("  {times:>4}  {activity}");
     }
     let files = fs::read_dir(dir.join("archive"))?.count() as u64;
     println!("\nAfter {:.0} s:", began.elapsed().as_secs_f64());
-    judge(args, &stage, truth, files).await
+    compare(args, &display, written, files).await
 }
 
 fn start(dir: &Path, url: &str) -> Outcome<Child> {
@@ -208,38 +212,38 @@ fn log(dir: &Path) -> PathBuf {
 
 fn signal(process: &Child, signal: Signal) -> Outcome<()> {
     let id = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    Ok(kill_process(id.ok_or("the ingest has ended")?, signal)?)
+    Ok(kill_process(id.ok_or("the loading process has ended")?, signal)?)
 }
 
-/// What makes an event itself: id and time, in microseconds.
+/// What identifies an event: its id, and its time in microseconds.
 type Key = (Uuid, i128);
 
 fn key(id: Uuid, time: OffsetDateTime) -> Key {
     (id, time.unix_timestamp_nanos() / 1_000)
 }
 
-/// What the shop wrote: the events that there are, and how often one was written again.
+/// The events that the shop wrote, and how many of them it wrote again.
 #[derive(Clone, Default)]
-struct Truth(Arc<Mutex<(HashSet<Key>, u64)>>);
+struct WrittenEvents(Arc<Mutex<(HashSet<Key>, u64)>>);
 
-impl Truth {
-    fn note(&self, event: &Event) {
-        let mut truth = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = truth.0.insert(key(event.event_id, event.event_time));
-        truth.1 += u64::from(!is_new);
+impl WrittenEvents {
+    fn add(&self, event: &Event) {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = written.0.insert(key(event.event_id, event.event_time));
+        written.1 += u64::from(!is_new);
     }
 
-    fn told(&self) -> (HashSet<Key>, u64) {
+    fn take(&self) -> (HashSet<Key>, u64) {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Writes the files, as `ecom-gen` does.
+/// Writes the files of the shop. `allowed` limits how many events are written so far.
 async fn shop(
     rows: u64,
     seed: u64,
     data: PathBuf,
-    truth: Truth,
+    written: WrittenEvents,
     allowed: watch::Receiver<u64>,
 ) -> ecom_stream::Result<()> {
     let now = OffsetDateTime::now_utc();
@@ -247,22 +251,22 @@ async fn shop(
     ShopSource::new(shop.ending_at(now, rows))
         .pace(Pace::AsFastAsPossible)
         .events(rows)
-        .via(NotBefore(allowed))
-        .inspect(move |batch| batch.records.iter().for_each(|record| truth.note(&record.value)))
+        .via(Gate(allowed))
+        .inspect(move |batch| batch.records.iter().for_each(|record| written.add(&record.value)))
         .to(CsvDirSink::new(data).max_rows(ROWS_PER_FILE))
         .run()
         .await?;
     Ok(())
 }
 
-/// Lets events pass only as far as it is allowed to: a transform of our own.
-struct NotBefore(watch::Receiver<u64>);
+/// A transform that passes batches on only until the allowed number of events is reached, and then waits.
+struct Gate(watch::Receiver<u64>);
 
-impl Transform<Event> for NotBefore {
+impl Transform<Event> for Gate {
     type Out = Event;
 
     fn describe(&self, topology: &mut Topology) {
-        topology.add_operator("not before");
+        topology.add_operator("gate");
     }
 
     fn apply(mut self, input: impl BatchStream<Event> + 'static, _: Checkpoint) -> impl BatchStream<Event> {
@@ -270,7 +274,7 @@ impl Transform<Event> for NotBefore {
             let mut passed = 0;
             for await batch in input {
                 let batch = batch?;
-                // Fails only at the end of the program.
+                // The sender is dropped only when the program ends.
                 let _ = self.0.wait_for(|allowed| passed < *allowed).await;
                 passed += batch.records.len() as u64;
                 yield batch;
@@ -279,17 +283,17 @@ impl Transform<Event> for NotBefore {
     }
 }
 
-/// What is shown while it runs.
+/// What the program shows while it runs: a progress bar on a terminal, lines otherwise.
 #[derive(Clone)]
-struct Stage {
+struct Display {
     url: String,
     kills: u32,
     bar: ProgressBar,
 }
 
-impl Stage {
+impl Display {
     fn new(args: &Args, url: &str) -> Self {
-        let style = "{bar:40.green} {human_pos} of {human_len} rows safe, {per_sec}\n{spinner} {msg}";
+        let style = "{bar:40.green} {human_pos} of {human_len} rows committed, {per_sec}\n{spinner} {msg}";
         let bar = ProgressBar::new(args.rows);
         bar.enable_steady_tick(Duration::from_millis(100));
         Self {
@@ -302,21 +306,24 @@ impl Stage {
         }
     }
 
-    fn show(&self, kill: u32, whom: &str, moment: &str) {
+    fn show_kill(&self, kill: u32, whom: &str, activity: &str) {
         let rows = HumanCount(self.bar.position());
         self.bar
-            .set_message(format!("kill {kill} of {}: {whom}{moment}", self.kills));
+            .set_message(format!("kill {kill} of {}: {whom}{activity}", self.kills));
         if self.bar.is_hidden() {
-            println!("kill {kill:>3} of {}, {rows:>9} rows safe: {whom}{moment}", self.kills);
+            println!(
+                "kill {kill:>3} of {}, {rows:>9} rows committed: {whom}{activity}",
+                self.kills
+            );
         }
     }
 
-    /// Follows what is committed.
-    async fn watch(self) {
+    /// Shows how many rows are committed, until the task is aborted.
+    async fn follow_commits(self) {
         const STORED: &str = "SELECT coalesce(sum(stored), 0)::int8 FROM ecom.ingest_split";
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            // While the server is down, or has no tables yet, there is nothing to be seen.
+            // While the server is down, or has no tables yet, nothing is shown.
             let Ok(client) = connect(&self.url).await else { continue };
             while let Ok(row) = client.query_one(STORED, &[]).await {
                 self.bar.set_position(row.get::<_, i64>(0) as u64);
@@ -325,32 +332,35 @@ impl Stage {
         }
     }
 
-    /// What the sessions of the ingest are doing, as the server sees it.
-    async fn moment(&self) -> Outcome<&'static str> {
+    /// What the sessions of the loading process are doing, as the server sees them.
+    async fn activity(&self) -> Outcome<&'static str> {
         const SESSIONS: &str = "
             SELECT state, ltrim(query, E' \\n') FROM pg_stat_activity
             WHERE application_name LIKE 'ecom %' AND state IS NOT NULL";
         let sessions = connect(&self.url).await?.query(SESSIONS, &[]).await?;
-        let moments = sessions
+        let activities = sessions
             .iter()
-            .map(|session| of_session(session.get(0), session.get(1)));
-        // What is rarer says more.
-        Ok(moments.min().map_or(STARTING, |(_, moment)| moment))
+            .map(|session| session_activity(session.get(0), session.get(1)));
+        // Of several sessions the rarest activity is reported.
+        Ok(activities.min().map_or(STARTING, |(_, activity)| activity))
     }
 }
 
-fn of_session(state: &str, query: &str) -> (u32, &'static str) {
-    let does = |statement| query.starts_with(statement);
+/// What a session is doing, from the columns of `pg_stat_activity`; the number is lower the rarer that is.
+fn session_activity(state: &str, query: &str) -> (u32, &'static str) {
+    let runs = |statement| query.starts_with(statement);
     match state {
-        "active" if does("COMMIT") => (0, "while the server committed"),
-        "idle in transaction" if does("UPDATE ecom.ingest_pipeline") => (1, "with all written, right before COMMIT"),
-        "idle in transaction" if does("COPY") => (2, "between COPY and the ledger"),
-        _ if does("INSERT INTO ecom.") || does("UPDATE ecom.") => (3, "while it wrote the ledger"),
-        "active" if does("COPY") => (4, "in the middle of a COPY"),
-        _ if does("SELECT ecom.ensure_partitions") => (5, "while it made a partition"),
-        "idle in transaction" | "active" if does("CREATE") || does("--") => (6, "while it made the tables"),
+        "active" if runs("COMMIT") => (0, "while the server committed"),
+        "idle in transaction" if runs("UPDATE ecom.ingest_pipeline") => {
+            (1, "after all was written, right before COMMIT")
+        }
+        "idle in transaction" if runs("COPY") => (2, "between COPY and the ledger"),
+        _ if runs("INSERT INTO ecom.") || runs("UPDATE ecom.") => (3, "while it wrote the ledger"),
+        "active" if runs("COPY") => (4, "in the middle of a COPY"),
+        _ if runs("SELECT ecom.ensure_partitions") => (5, "while it made a partition"),
+        "idle in transaction" | "active" if runs("CREATE") || runs("--") => (6, "while it made the tables"),
         "idle in transaction" => (7, "right after BEGIN"),
-        _ if does("COMMIT") => (8, "between two epochs"),
+        _ if runs("COMMIT") => (8, "between two epochs"),
         _ => (9, "before its first epoch"),
     }
 }
@@ -361,20 +371,20 @@ async fn connect(url: &str) -> Outcome<Client> {
     Ok(client)
 }
 
-/// Compares the table with the truth.
-async fn judge(args: &Args, stage: &Stage, truth: Truth, archived: u64) -> Outcome<ExitCode> {
+/// Compares the table and the ledger with what the shop wrote, and prints the result.
+async fn compare(args: &Args, display: &Display, written: WrittenEvents, archived: u64) -> Outcome<ExitCode> {
     const LEDGER: &str = "
         SELECT coalesce(sum(read), 0)::int8, coalesce(sum(stored), 0)::int8, coalesce(sum(duplicates), 0)::int8,
                coalesce(sum(rejected), 0)::int8, count(*), coalesce(max(epoch), 0)
         FROM ecom.ingest_split, (SELECT max(epoch) AS epoch FROM ecom.ingest_pipeline) AS last";
-    let (mut missing, repeated) = truth.told();
+    let (mut missing, repeated) = written.take();
     let generated = missing.len() as u64 + repeated;
 
-    let client = connect(&stage.url).await?;
+    let client = connect(&display.url).await?;
     let ledger: Row = client.query_one(LEDGER, &[]).await?;
     let [read, stored, duplicates, rejected, files, epochs]: [u64; 6] =
         std::array::from_fn(|column| ledger.get::<_, i64>(column) as u64);
-    // Each row takes its event off the list of what is missing. One that finds none is there twice, or made up.
+    // Each row removes its event from `missing`. A row that finds no event there is stored twice, or was never written.
     let (mut rows, mut doubled) = (0, 0);
     let none: [i32; 0] = [];
     let table = client
@@ -406,7 +416,7 @@ async fn judge(args: &Args, stage: &Stage, truth: Truth, archived: u64) -> Outco
     Ok(match balances {
         true => ExitCode::SUCCESS,
         false => {
-            println!("THAT IS WRONG: what is lost, doubled, archived or counted does not fit what was generated");
+            println!("FAILED: the rows, the counts or the archived files differ from what the shop wrote");
             ExitCode::FAILURE
         }
     })

@@ -1,6 +1,6 @@
-//! The job that `docs/from-spark.md` shows beside its PySpark original: CSV files into PostgreSQL, and a query with windows.
+//! The job that `docs/from-spark.md` compares with PySpark: loads CSV files into PostgreSQL, and runs a query with windows.
 //!
-//! `DATABASE_URL=… cargo run --example from_spark -- DIR` loads what is in a directory and ends.
+//! `DATABASE_URL=… cargo run --example from_spark -- DIR` loads the files of a directory, then ends.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -14,6 +14,7 @@ use ecom_stream::{AfterCommit, CsvDirSource, Event, EventType, Price, Rules, Sou
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+/// Loads the files of `input` into the database `url`, and moves them to `archive`.
 pub(crate) async fn ingest(input: &Path, archive: &Path, url: &str) -> Outcome<Summary> {
     let summary = CsvDirSource::new(input)
         .after_commit(AfterCommit::Archive(archive.to_owned()))
@@ -27,7 +28,7 @@ pub(crate) async fn ingest(input: &Path, archive: &Path, url: &str) -> Outcome<S
     Ok(summary)
 }
 
-/// What each category sold in each five minutes: how many purchases, and for how many cents.
+/// The number of purchases and their revenue in cents, for each category and five minutes.
 pub(crate) fn revenue(
     events: impl Source<Item = Event> + 'static,
 ) -> impl Source<Item = Windowed<Option<String>, (u64, i128)>> + 'static {
@@ -46,13 +47,13 @@ pub(crate) fn revenue(
 async fn main() -> Outcome<()> {
     let input = std::env::args_os()
         .nth(1)
-        .ok_or("name the directory with the CSV files")?;
+        .ok_or("the directory with the CSV files is missing: pass it as an argument")?;
     let input = Path::new(&input);
     let archive = input.with_extension("done");
     let summary = ingest(input, &archive, &std::env::var("DATABASE_URL")?).await?;
     println!("{:?}", summary.counts);
 
-    // The same files once more, for the query; its result would go to a sink too.
+    // Reads the same files again for the query. Its results stay in memory here.
     let events = CsvDirSource::new(archive)
         .available_now(true)
         .validate(Rules::default());

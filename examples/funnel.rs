@@ -1,5 +1,5 @@
-//! A funnel: of the visits with a view, how many came to a cart, and how many of these to a purchase. A visit is what a user does
-//! without half an hour's pause, found by a session window, and stored as a row.
+//! A funnel: how many visits with a view led to a cart, and how many of these to a purchase. A visit is a session window: the events of
+//! a user without a pause of half an hour. Each visit is stored as a row.
 //!
 //! ```sql
 //! INSERT INTO visits
@@ -8,7 +8,7 @@
 //! GROUP BY user_id, window_start, window_end
 //! ```
 //!
-//! `cargo run --example funnel` needs nothing but PostgreSQL's server programs.
+//! `cargo run --example funnel` needs only PostgreSQL's server programs.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -27,7 +27,7 @@ use ecom_stream::{Event, EventType, SourceExt};
 use shop_database::ShopDatabase;
 use text_table::print_query;
 
-/// Of a user and a session window: views, carts, purchases.
+/// The result for a user and a session window: the numbers of views, carts and purchases.
 type Visit = Windowed<String, (i128, i128, i128)>;
 
 #[tokio::main]
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{} events\n", summary.counts.read);
     print_query(&database.client, FUNNEL).await?;
     let visits = database.same_rows("TABLE visits", BY_HAND).await?;
-    println!("\n{visits} visits, as SQL finds them in ecom.events");
+    println!("\n{visits} visits, equal to those of a SQL query over ecom.events");
     Ok(())
 }
 
@@ -76,7 +76,7 @@ const FUNNEL: &str = "
                count(*) FILTER (WHERE views > 0 AND carts > 0) AS filled,
                count(*) FILTER (WHERE views > 0 AND carts > 0 AND purchases > 0) AS bought
         FROM visits)
-    SELECT step, visits, round(100.0 * visits / viewed, 1) || ' %' AS aggregate_all
+    SELECT step, visits, round(100.0 * visits / viewed, 1) || ' %' AS share
     FROM reached, LATERAL (VALUES (1, 'view', viewed), (2, 'cart', filled), (3, 'purchase', bought)) AS s (n, step, visits)
     ORDER BY n";
 

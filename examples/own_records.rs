@@ -1,12 +1,12 @@
-//! Records of another business, end to end: files of a courier's deliveries, with columns of its own, into a table of its own.
-//! What can't be used is a dead letter with a reason of its own, and a parcel that comes again takes the place of its row.
+//! Records of another business, from files to a table: the deliveries of a courier, with their own columns and their own table. A record
+//! that cannot be used becomes a dead letter with its own reason code. If a parcel appears again, its row is replaced.
 //!
 //! ```sql
 //! INSERT INTO deliveries SELECT parcel, depot, cast(grams AS bigint), cast(delivered_at AS timestamptz) FROM files
 //! ON CONFLICT (parcel) DO UPDATE SET …
 //! ```
 //!
-//! `cargo run --example own_records` needs nothing but PostgreSQL's server programs.
+//! `cargo run --example own_records` needs only PostgreSQL's server programs.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -23,6 +23,7 @@ use ecom_stream::{Columns, CsvDirSource, CsvRecord, Refusal, SourceExt};
 use shop_database::ShopDatabase;
 use text_table::print_query;
 
+/// A delivery, as it is read from a file and stored.
 struct Delivery {
     parcel: String,
     depot: Option<String>,
@@ -30,7 +31,7 @@ struct Delivery {
     delivered_at: OffsetDateTime,
 }
 
-/// What a van carries.
+/// The maximum weight that a van carries.
 const MAX_GRAMS: u32 = 31_500;
 
 impl Delivery {
@@ -66,7 +67,7 @@ P3,90000,2026-11-02T10:15:00Z,north,ann
 P4,heavy,2026-11-02T10:20:00Z,south,bob
 ,300,2026-11-02T10:30:00Z,south,bob
 ";
-/// P1 was delivered to a neighbour first.
+/// P1 is delivered again: its row is replaced.
 const TUESDAY: &str = "\
 depot,parcel,delivered_at,grams
 south,P5,2026-11-03T08:00:00Z,31500
@@ -90,7 +91,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .key(["parcel"]);
     CsvDirSource::new(files.path())
         .columns(Delivery::columns())
-        .settle_for(Duration::ZERO) // nobody is writing to these files any more
+        .settle_for(Duration::ZERO) // nobody writes to these files any more
         .available_now(true)
         .try_map(Delivery::from_csv)
         .to(database.sink()?.pipeline("deliveries").into_tables(deliveries))
@@ -98,7 +99,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
 
     print_query(&database.client, "SELECT * FROM deliveries ORDER BY parcel").await?;
-    println!("\nRefused:\n");
+    println!("\nRejected:\n");
     print_query(
         &database.client,
         "SELECT path, record_no, reason, detail, raw_text FROM ecom.dead_letters ORDER BY path, record_no",

@@ -1,7 +1,7 @@
-//! A source and a sink of your own: a counter, and a file that remembers how far it got. Runs are dropped in the middle, as by
-//! a crash, and each number is there once.
+//! A source and a sink of your own: a counter, and a file that also stores the position. Runs are dropped midway, as by a crash, and each
+//! number is stored once.
 //!
-//! `cargo run --example own_source_and_sink`; `docs/extending.md` explains the traits and how to check what implements them.
+//! Run it with `cargo run --example own_source_and_sink`. `docs/extending.md` explains the traits, and how to check implementations.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -22,7 +22,7 @@ use futures::Stream;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// Counts from 1 to `last`, a number each millisecond.
+/// A source that counts from 1 to `last`, one number per millisecond.
 struct Counter {
     last: u64,
 }
@@ -53,15 +53,15 @@ impl Source for Counter {
     }
 }
 
-/// Appends a line of JSON for each batch: its numbers, and the positions up to which they were read.
+/// A sink that appends a line of JSON for each batch: its numbers, and the positions up to which they were read.
 struct Lines {
     path: PathBuf,
     epoch: u64,
 }
 
 impl Lines {
-    /// The lines that are whole: what stands behind the last line end, a crash has left.
-    fn whole(&self) -> Vec<Value> {
+    /// The complete lines. A crash may have left an incomplete one behind the last line end.
+    fn complete(&self) -> Vec<Value> {
         let text = read_to_string(&self.path).unwrap_or_default();
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         text[..whole]
@@ -74,7 +74,7 @@ impl Lines {
 impl Sink<u64> for Lines {
     async fn ledger(&mut self, _: &Topology) -> Result<Checkpoint> {
         let ledger = MemoryLedger::new("lines");
-        let lines = self.whole();
+        let lines = self.complete();
         self.epoch = lines.len() as u64;
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         std::fs::write(&self.path, text).map_err(|err| Error::io("write", &self.path, err))?;
@@ -83,7 +83,10 @@ impl Sink<u64> for Lines {
             ledger.commit(&positions, &[]);
         }
         let known = ledger.all_positions();
-        println!("starts behind {}", known.first().map_or(0, |position| position.record));
+        println!(
+            "starts after number {}",
+            known.first().map_or(0, |position| position.record)
+        );
         Ok(Arc::new(ledger))
     }
 
@@ -117,8 +120,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         runs += 1;
         let pipeline = Counter { last: LAST }.to(lines());
         let mut progress = pipeline.subscribe();
-        // Each run is given a little longer than the last one, then it is dropped.
-        let patience = async {
+        // Each run gets a little further than the last one before it is dropped.
+        let far_enough = async {
             while progress
                 .next()
                 .await
@@ -127,27 +130,27 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         };
         tokio::select! {
             summary = pipeline.run() => {
-                println!("came to its end: {} in this run", summary?.counts.stored);
+                println!("reached the end: {} numbers in this run", summary?.counts.stored);
                 break;
             }
-            () = patience => {}
+            () = far_enough => {}
         }
-        // What a crash in the middle of a write would leave.
+        // An incomplete line, as a crash during a write would leave it.
         OpenOptions::new()
             .append(true)
             .open(lines().path)?
             .write_all(br#"{"numbers":[1,"#)?;
-        println!("dropped");
+        println!("dropped the run");
     }
 
     let numbers = lines()
-        .whole()
+        .complete()
         .into_iter()
         .flat_map(|line| line["numbers"].as_array().cloned().unwrap_or_default());
     let numbers: Vec<Value> = numbers.collect();
     if !numbers.iter().map(Value::as_u64).eq((1..=LAST).map(Some)) || runs < 2 {
         return Err(format!("{} numbers after {runs} runs", numbers.len()).into());
     }
-    println!("{runs} runs, {} numbers, each once and in order", numbers.len());
+    println!("{runs} runs, {} numbers, each stored once and in order", numbers.len());
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! The whole of it in one program: a simulated shop writes CSV files, and while it does, they are loaded into PostgreSQL.
+//! Everything in one program: a simulated shop writes CSV files, and a pipeline loads them into PostgreSQL at the same time.
 //!
 //! ```text
 //! Shop ─► CsvDirSink ─► data/*.csv ─► CsvDirSource ─► validate ─► stamp ─► PgSink ─► ecom.events ─► views
 //! ```
 //!
-//! `cargo run --release --example pipeline` needs nothing but PostgreSQL's server programs: it starts a server of its own.
+//! `cargo run --release --example pipeline` needs only PostgreSQL's server programs: it starts a private server.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -28,7 +28,7 @@ use time::OffsetDateTime;
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls};
 
-/// The shop has been open for so long when the program starts, so that its sessions have a past.
+/// How long the shop has been open when the program starts, so that some sessions began before.
 const OPEN_SINCE: Duration = Duration::from_secs(5 * 60);
 
 /// Simulates a shop, loads its CSV files into PostgreSQL as they appear, and shows what it sold.
@@ -40,13 +40,13 @@ struct Args {
     /// Events per second, such as 500/s or 5k/s
     #[arg(long, value_name = "RATE", default_value = "500/s")]
     rate: Rate,
-    /// Where the files and the database live; they stay when the program ends
+    /// Directory of the files and the database; they stay when the program ends
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/pipeline"), hide_default_value = true)]
     dir: PathBuf,
-    /// Throw away what earlier runs left there
+    /// Delete what earlier runs left there
     #[arg(long)]
     fresh: bool,
-    /// A database of your own, which gets a schema `ecom`, in place of a private server
+    /// An existing database to use instead of a private server; the schema `ecom` is created there
     #[arg(
         long,
         value_name = "URL",
@@ -83,18 +83,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     if args.fresh {
-        // As root the server may have its data elsewhere.
+        // If the program runs as root, the data of the server may be in another directory.
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
         tokio::spawn(connection);
         client.batch_execute("DROP SCHEMA IF EXISTS ecom CASCADE").await?;
     }
 
-    // The shop: a source, and a sink that writes files.
+    // The shop is a source, and the sink writes its events to files.
     let opened = OffsetDateTime::now_utc() - OPEN_SINCE;
     let run = format!("shop-{}", opened.unix_timestamp());
     let shop = Shop::builder(opened.unix_timestamp() as u64, opened)
         .rate(args.rate)
-        // As busy at night as by day: the example may be run at any hour.
+        // The same rate at night as by day, because the example may run at any hour.
         .parameters(ModelParameters::default().steady())?;
     let signal = stop_signal()?.shared();
     let interrupted = signal.clone();
@@ -123,7 +123,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let live = ingest(&url, CsvDirSource::new(&data), closed.map(|_| ()));
     let (sold, live) = tokio::try_join!(shop, live)?;
-    // What the shop wrote last is there by now.
+    // The last files of the shop are complete now.
     let rest = ingest(&url, CsvDirSource::new(&data).available_now(true), pending()).await?;
 
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
@@ -134,18 +134,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     connection.await??;
 
     if let Some(server) = &server {
-        println!("\nLook around:  {}", server.psql_command());
+        println!("\nConnect with:  {}", server.psql_command());
         if stdout().is_terminal() && signal.peek().is_none() {
-            println!("The server stays up until Ctrl-C.");
+            println!("The server runs until you press Ctrl-C.");
             signal.await;
         } else {
-            println!("while this program runs: on a terminal it stays until Ctrl-C; here it ends now.");
+            println!("The server runs as long as this program. On a terminal that is until Ctrl-C; here it ends now.");
         }
     }
     Ok(())
 }
 
-/// The ingest: a source that reads files, and a sink that stores events exactly once.
+/// Loads the files: the source reads them, and the sink stores the events exactly once.
 async fn ingest(
     url: &str,
     source: CsvDirSource,
@@ -155,12 +155,12 @@ async fn ingest(
     let pipeline = source.validate(Rules::default()).stamp().to(sink);
     let shown = tokio::spawn(LiveLine::new(Total::Endless).show(pipeline.subscribe()));
     let summary = pipeline.run_until(stop).await;
-    // Then the line is gone from the screen.
+    // Waits until the line is removed from the screen.
     let _ = shown.await;
     summary
 }
 
-/// What the shop sold since it opened, as the functions in sql/ tell it.
+/// Prints what the shop sold since it opened, from the functions in sql/.
 async fn report(client: &Client, since: OffsetDateTime) -> Result<(), tokio_postgres::Error> {
     println!(
         "\nSince {:02}:{:02} UTC, in this run and in others:",
@@ -189,7 +189,7 @@ async fn report(client: &Client, since: OffsetDateTime) -> Result<(), tokio_post
     Ok(())
 }
 
-/// Nothing lost, nothing doubled: what this run generated is what became of it.
+/// Checks that nothing was lost or stored twice: compares what this run generated with the ledger and the table.
 async fn check(client: &Client, run: &str, sold: Summary, ingested: [Summary; 2]) -> Result<(), Box<dyn Error>> {
     const LEDGER: &str = "
         SELECT coalesce(sum(read), 0)::int8, coalesce(sum(stored), 0)::int8, coalesce(sum(duplicates), 0)::int8,
@@ -209,6 +209,6 @@ async fn check(client: &Client, run: &str, sold: Summary, ingested: [Summary; 2]
     );
     match generated == read && generated == stored + duplicates + rejected && in_table == stored {
         true => Ok(()),
-        false => Err(format!("that does not balance: {read} were read").into()),
+        false => Err(format!("the counts do not balance: {read} events were read").into()),
     }
 }

@@ -1,5 +1,5 @@
-//! Revenue per category and minute, from files whose events come up to 30 seconds late, exactly once into PostgreSQL: beside
-//! the raw events, in the same transactions. The run is dropped in the middle again and again, and nothing is doubled.
+//! Revenue per category and minute, stored exactly once in PostgreSQL. The events arrive in files, some of them late. The results are
+//! committed in the same transactions as the raw events. The run is dropped midway several times, and nothing is counted twice.
 //!
 //! ```sql
 //! INSERT INTO revenue_per_minute -- WATERMARK FOR event_time AS event_time - INTERVAL '30' SECOND
@@ -8,7 +8,7 @@
 //! GROUP BY window_start, category
 //! ```
 //!
-//! `cargo run --example revenue_per_minute` needs nothing but PostgreSQL's server programs.
+//! `cargo run --example revenue_per_minute` needs only PostgreSQL's server programs.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -30,7 +30,7 @@ use ecom_stream::{
 use shop_database::ShopDatabase;
 use text_table::print_query;
 
-/// Of a category in a minute: how many purchases, and their cents.
+/// The result for a category and a minute: the number of purchases, and their revenue in cents.
 type Minute = Windowed<String, (u64, i128)>;
 
 fn revenue(
@@ -45,7 +45,7 @@ fn revenue(
                 .filter(|event| event.event_type == EventType::Purchase)
                 .event_time(|event: &Event| event.event_time, Duration::from_secs(30))
                 .key_by(|event: &Event| event.event_id)
-                .deduplicate(Duration::from_mins(1)) // what the shop sends twice
+                .deduplicate(Duration::from_mins(1)) // removes events that the shop sends twice
                 .key_by(|event: &Event| event.category.clone().unwrap_or_default())
                 .tumbling(Duration::from_mins(1))
                 .aggregate((Count, Sum::of(cents)))
@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let written = shop.to(CsvDirSink::new(files.path()).max_rows(2_000)).run().await?;
 
     let database = ShopDatabase::start("revenue_per_minute").await?;
-    // Small epochs, so that there are many moments to be dropped at.
+    // Small epochs, so that there are many commits after which the run can be dropped.
     let pipeline = || {
         let sink = database.sink()?.epoch_limits(EpochLimits::default().max_rows(1_000));
         Ok::<_, ecom_stream::Error>(revenue(files.path(), sink))
@@ -91,13 +91,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let again = pipeline()?.run().await?;
     println!(
-        "Dropped {dropped} times, then run to its end, then once more, which stored {}.\n",
+        "Dropped {dropped} times, then run to its end. Another run stored {} events.\n",
         again.counts.stored
     );
 
     print_query(&database.client, SHOWN).await?;
     let minutes = database.same_rows("TABLE revenue_per_minute", BY_HAND).await?;
-    println!("\n{minutes} minutes of categories, as SQL finds them in ecom.events\n");
+    println!("\n{minutes} results, equal to those of a SQL query over ecom.events\n");
 
     print_query(&database.client, BALANCE).await?;
     let row = database.client.query_one(BALANCE, &[]).await?;
@@ -108,7 +108,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Runs to the end, or drops everything in the middle of its work after so many commits, as a crash does.
+/// Runs the pipeline to its end, or drops it after this number of commits, as a crash would. Returns the summary if it ended.
 async fn run<S: Source + 'static, K: Sink<S::Item>>(
     pipeline: Pipeline<S, K>,
     commits: u64,
@@ -134,7 +134,7 @@ const BALANCE: &str = "
            (SELECT sum(duplicates)::int8 FROM ecom.ingest_split) AS sent_twice,
            (SELECT count(*) FROM ecom.dead_letters WHERE reason = 'late') AS purchases_too_late_for_their_minute";
 
-/// Purchases that came more than 30 seconds late, when their minute had closed, are dead letters beside the events.
+/// The expected results. Purchases that arrived after their minute was closed are dead letters, although their events are stored.
 const BY_HAND: &str = "
     SELECT date_trunc('minute', event_time), coalesce(category, ''), count(*), sum(price * quantity)
     FROM ecom.events e

@@ -1,5 +1,5 @@
-//! Trending products: the three that got the most attention in the last ten minutes, anew every two minutes. Hopping windows count
-//! by product, and a window over what they found keeps the greatest.
+//! Trending products: every two minutes, the three products with the most attention in the last ten minutes. Hopping windows add up
+//! points by product, and a window over their results keeps the top three.
 //!
 //! ```sql
 //! SELECT * FROM (
@@ -10,7 +10,7 @@
 //! WHERE place <= 3
 //! ```
 //!
-//! `cargo run --example trending` needs no database: it keeps what it finds in memory.
+//! `cargo run --example trending` needs no database: the results stay in memory.
 
 #![allow(clippy::print_stdout, reason = "this is a program")]
 
@@ -33,10 +33,10 @@ const TEN_MINUTES: Duration = Duration::from_mins(10);
 const TWO_MINUTES: Duration = Duration::from_mins(2);
 const PLACES: usize = 3;
 
-/// The best products by the end of their window: their points and ids.
+/// The top products, by the end of the window: points and product id.
 type Trending = BTreeMap<Timestamp, Vec<(i128, String)>>;
 
-/// The attention that an event is worth.
+/// The points of an event.
 fn points(event: &Event) -> u8 {
     match event.event_type {
         EventType::View => 1,
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .key_by(|event: &Event| event.product_id.clone())
         .hopping(TEN_MINUTES, TWO_MINUTES)
         .aggregate(Sum::of(points))
-        // All results of a window happened at its last moment, so one short window has just these.
+        // All results of a hopping window have its last moment as their time, so one tumbling window contains exactly these.
         .via(EventTime::new(|product: &Windowed<_, _>| product.window.last(), Duration::ZERO).named("windows"))
         .key_by(|_| ())
         .named("top")
@@ -94,16 +94,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("\n{} windows", trending.len());
     match trending == by_hand()? {
         true => Ok(()),
-        false => Err("a plain loop over the events finds others".into()),
+        false => Err("a plain loop over the events finds other products".into()),
     }
 }
 
-/// A name without what follows its first comma.
+/// The part of a name before its first comma.
 fn short(name: &str) -> &str {
     name.split(',').next().unwrap_or(name)
 }
 
-/// The same by a plain loop over the events.
+/// The expected results, from a plain loop over the events.
 fn by_hand() -> Result<Trending, Box<dyn Error>> {
     let (size, slide) = (TEN_MINUTES.as_micros() as i64, TWO_MINUTES.as_micros() as i64);
     let mut windows: BTreeMap<i64, BTreeMap<String, i128>> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! A shop with every fault there is, and an ingest of its files: the ledger, the dead letters and the table are what the
-//! manifest says, record by record.
+//! Loads files of the simulated shop that contain every kind of fault. The ledger, the dead letters and the table must be what the
+//! manifest expects, record by record.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ use tokio_postgres::{Client, NoTls};
 const EVENTS: u64 = 210_000;
 
 fn dirty_files() -> ShopFiles {
-    // So many copies that some are of events which got lost with their file.
+    // Enough copies that some are of events whose file was lost.
     let mut delivery = Delivery::heavy();
     (delivery.duplicate, delivery.altered) = (0.1, 0.05);
     let shop = Shop::builder(11, datetime!(2026-10-30 18:00 UTC))
@@ -46,7 +46,10 @@ fn manifest(dir: &Path) -> (Manifest, Totals) {
     let manifest = Manifest::read(dir.join("events.manifest.jsonl")).unwrap();
     let total = manifest.total.clone().unwrap();
     for kind in FaultKind::OF_ROWS.iter().chain(&FaultKind::OF_FILES) {
-        assert!(total.faults.get(kind).is_some_and(|count| *count >= 1), "no {kind:?}");
+        assert!(
+            total.faults.get(kind).is_some_and(|count| *count >= 1),
+            "the files contain no fault {kind:?}"
+        );
     }
     for state in [FileState::Finished, FileState::Damaged, FileState::SetAside] {
         assert!(total.states[&state] >= 1, "{state:?}");
@@ -71,14 +74,14 @@ async fn server() -> (PrivateServer, Client) {
     (server, client)
 }
 
-/// A dead letter: path, record, byte offset, reason.
-type Letter = (String, i64, i64, String);
+/// A dead letter: path, record number, byte offset, reason.
+type DeadLetter = (String, i64, i64, String);
 
-fn expected_letters(manifest: &Manifest) -> Vec<Letter> {
+fn expected_dead_letters(manifest: &Manifest) -> Vec<DeadLetter> {
     let mut letters = Vec::new();
     for file in &manifest.files {
         for fault in &file.faults {
-            // The record in which a file is damaged is no dead letter: the file is not read on.
+            // The record at which a file is damaged is not a dead letter: reading stops before it.
             if let (Some(record), Some(offset), Some(reason)) = (fault.record, fault.byte_offset, &fault.reason)
                 && fault.kind != FaultKind::UnterminatedQuote
             {
@@ -90,8 +93,8 @@ fn expected_letters(manifest: &Manifest) -> Vec<Letter> {
     letters
 }
 
-/// Those of the database, whose bytes must be those that stand there in the file.
-async fn letters(client: &Client, dir: &Path) -> Vec<Letter> {
+/// The dead letters in the database. Asserts that the bytes of each are those at its offset in the file.
+async fn dead_letters(client: &Client, dir: &Path) -> Vec<DeadLetter> {
     let sql = "SELECT path, record_no, byte_offset, reason, raw FROM ecom.dead_letters";
     let mut texts = BTreeMap::new();
     let mut letters = Vec::new();
@@ -125,7 +128,7 @@ async fn assert_table(client: &Client, total: &Totals) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ingest_finds_what_the_manifest_says() {
+async fn an_ingest_stores_and_rejects_what_the_manifest_expects() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path()).await;
     let (manifest, total) = manifest(dir.path());
@@ -183,7 +186,10 @@ async fn an_ingest_finds_what_the_manifest_says() {
         assert_eq!(fs::metadata(dir.path().join(path)).unwrap().len(), file.bytes, "{path}");
     }
 
-    let (found, expected) = (letters(&client, dir.path()).await, expected_letters(&manifest));
+    let (found, expected) = (
+        dead_letters(&client, dir.path()).await,
+        expected_dead_letters(&manifest),
+    );
     let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
     assert_eq!((difference, found.len()), (None, expected.len()));
     assert_table(&client, &total).await;
@@ -192,9 +198,9 @@ async fn an_ingest_finds_what_the_manifest_says() {
     assert_eq!(revenue.get::<_, &str>(0), total.statistics.revenue.to_string());
 }
 
-/// The ingest may see both versions of a rewritten file, or only one: the table is the same.
+/// The ingest may read both versions of a rewritten file or only one: the table must be the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ingest_while_the_files_are_written_finds_the_same() {
+async fn an_ingest_that_runs_while_files_are_written_has_the_same_result() {
     let dir = tempfile::tempdir().unwrap();
     let (server, client) = server().await;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -205,7 +211,7 @@ async fn an_ingest_while_the_files_are_written_finds_the_same() {
     let ingest = tokio::spawn(ingest.run_until(async {
         let _ = stopped.await;
     }));
-    // Slowly, so that both versions of some are seen.
+    // The files are written slowly, so that both versions of some are read.
     let slow = dirty_files().inspect(|_| std::thread::sleep(Duration::from_millis(60)));
     slow.to(FilesSink::new(dir.path())).run().await.unwrap();
     let (manifest, total) = manifest(dir.path());
@@ -217,12 +223,15 @@ async fn an_ingest_while_the_files_are_written_finds_the_same() {
             break;
         }
     }
-    // Twice the settle time, and a scan more.
+    // Waits for twice the settle time and one more scan.
     tokio::time::sleep(Duration::from_secs(7)).await;
     stop.send(()).unwrap();
     let summary = ingest.await.unwrap().unwrap();
     assert!(summary.counts.is_balanced());
-    let (found, expected) = (letters(&client, dir.path()).await, expected_letters(&manifest));
+    let (found, expected) = (
+        dead_letters(&client, dir.path()).await,
+        expected_dead_letters(&manifest),
+    );
     let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
     assert_eq!((difference, found.len()), (None, expected.len()));
     assert_table(&client, &total).await;

@@ -1,4 +1,4 @@
-//! From the shop to the table: each event that was generated is there once, with every field as it was.
+//! From the shop to the table: the table has each generated event once, with every field unchanged.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use tokio_postgres::NoTls;
 const EVENTS: u64 = 30_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_shop_generates_is_what_the_table_holds() {
+async fn the_table_has_each_generated_event_once_and_unchanged() {
     let server = PrivateServer::builder().temporary().setting("fsync", "off").start();
     let server = server.await.expect("the tests need PostgreSQL's server programs");
     let data = tempfile::tempdir().unwrap();

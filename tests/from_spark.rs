@@ -1,8 +1,8 @@
-//! The job of `docs/from-spark.md` does what it says, and is shown as it is run.
+//! The example of `docs/from-spark.md` does what the page says, and the page shows its code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "its main is for those who run it")]
+#[allow(dead_code, reason = "the test does not call its main")]
 #[path = "../examples/from_spark.rs"]
 mod job;
 
@@ -23,7 +23,7 @@ event_id,event_time,event_type,user_id,session_id,product_id,category,price
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_job_loads_refuses_filters_and_aggregates() {
+async fn the_job_loads_rejects_filters_and_aggregates() {
     let server = PrivateServer::builder().temporary().setting("fsync", "off").start();
     let server = server.await.expect("the tests need PostgreSQL's server programs");
     let home = tempfile::tempdir().unwrap();
@@ -64,7 +64,7 @@ async fn the_job_loads_refuses_filters_and_aggregates() {
 }
 
 #[test]
-fn the_page_shows_the_job_as_it_is() {
+fn the_page_shows_the_code_of_the_example() {
     let (page, example) = (
         include_str!("../docs/from-spark.md"),
         include_str!("../examples/from_spark.rs"),

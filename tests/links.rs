@@ -1,10 +1,11 @@
-//! Links from one page of the documentation to another lead somewhere.
+//! Links between the pages of the documentation resolve, anchors included.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The directories with pages, from the root of the repository.
 const DIRECTORIES: &[&str] = &[
     "",
     "docs",
@@ -23,7 +24,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// What a heading is called in a link, as GitHub makes it.
+/// The anchor that GitHub generates for a heading.
 fn anchor(heading: &str) -> String {
     let plain = heading.trim().to_lowercase();
     let kept = plain
@@ -40,7 +41,7 @@ fn has_heading(page: &Path, wanted: &str) -> bool {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_between_pages_resolve() {
     let mut followed = 0;
     let mut broken = Vec::new();
     for page in pages() {
@@ -60,6 +61,6 @@ fn links_lead_somewhere() {
             }
         }
     }
-    assert!(followed > 50, "only {followed}");
-    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(followed > 50, "only {followed} links were found");
+    assert!(broken.is_empty(), "broken links: {broken:#?}");
 }

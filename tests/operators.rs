@@ -1,5 +1,5 @@
-//! Operators with state in PostgreSQL, beside the raw events: windows that are open when the pipeline crashes lose nothing and
-//! count nothing twice.
+//! Stateful operators with PostgreSQL, beside the raw events: windows that are open when the pipeline crashes count each event exactly
+//! once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -40,9 +40,9 @@ fn minutes() -> Table<Minute> {
         .key(["minute", "category"])
 }
 
-/// One run; after so many commits it is dropped, as by a crash. Says whether it came to its end.
+/// Runs the pipeline, and drops it after this number of commits, as a crash would. Returns the summary if it ended before.
 async fn run(url: &str, commits: u64) -> Option<Summary> {
-    // Small epochs: many moments to crash at.
+    // Small epochs, so that there are many commits after which the run can be dropped.
     let limits = EpochLimits::default().max_rows(1_000);
     let sink = PgSink::from_url(url).unwrap().epoch_limits(limits);
     let pipeline = ShopSource::new(shop())
@@ -72,7 +72,7 @@ async fn run(url: &str, commits: u64) -> Option<Summary> {
 type Minutes = BTreeMap<(OffsetDateTime, String), (i64, i64)>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_lose_nothing_and_double_nothing_through_crashes() {
+async fn windows_count_each_event_once_through_crashes() {
     let server = PrivateServer::builder().temporary().setting("fsync", "off").start();
     let server = server.await.expect("the tests need PostgreSQL's server programs");
     let mut crashes = 0;
@@ -112,6 +112,6 @@ async fn windows_lose_nothing_and_double_nothing_through_crashes() {
         .iter()
         .map(|row| (row.get(0), row.get(1)))
         .collect();
-    // All windows are closed; the watermark is at the end.
+    // All windows are closed, so only the watermark is left.
     assert!(state.iter().all(|(operator, _)| operator == "event_time"), "{state:?}");
 }

@@ -1,4 +1,4 @@
-//! The program in the README, in a crate of its own outside of the workspace, as a user would have it.
+//! The program in README.md compiles and runs in a crate outside the workspace, as a user would have it.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use ecom_sink_pg::server::PrivateServer;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The block of Rust code in the README that has a `main`.
+/// The block of Rust code in README.md that has a `main`.
 fn program() -> String {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     let blocks = readme
@@ -25,7 +25,7 @@ fn program() -> String {
     blocks
         .into_iter()
         .find(|block| block.contains("fn main"))
-        .expect("the README has a program")
+        .expect("README.md has no block of Rust code with a main")
         .to_owned()
 }
 
@@ -44,7 +44,7 @@ async fn the_program_in_the_readme_runs_in_a_crate_of_its_own() {
          tokio = {{ version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }}\n"
     );
     fs::write(at("Cargo.toml"), manifest).unwrap();
-    // The versions of the workspace, so that what is compiled already serves here too.
+    // The same versions as in the workspace, so that compiled dependencies are reused.
     fs::copy(Path::new(ROOT).join("Cargo.lock"), at("Cargo.lock")).unwrap();
     fs::write(
         at("data/events.csv"),

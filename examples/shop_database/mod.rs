@@ -1,4 +1,4 @@
-//! A database for an example to run in, empty at its start: of a private server, or on the one that `DATABASE_URL` names.
+//! An empty database for an example: on a private server, or on the server that `DATABASE_URL` names.
 
 use std::error::Error;
 
@@ -6,16 +6,19 @@ use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
 use tokio_postgres::{Client, Config, NoTls};
 
+/// The database of an example, and a client connected to it.
 pub(crate) struct ShopDatabase {
     pub(crate) client: Client,
     config: Config,
-    /// Ends with this value.
+    /// The server stops when this value is dropped.
     _server: Option<PrivateServer>,
 }
 
 impl ShopDatabase {
-    /// Makes the database `example_{name}` anew. A server of `DATABASE_URL` must let in without TLS a role that may make databases;
-    /// it keeps the database, to look around.
+    /// Recreates the database `example_{name}`.
+    ///
+    /// On the server of `DATABASE_URL` the database stays when the example ends. The connection there is made without TLS, and its
+    /// role needs the right to create databases.
     pub(crate) async fn start(name: &str) -> Result<Self, Box<dyn Error>> {
         let (server, url) = match std::env::var("DATABASE_URL") {
             Ok(url) => (None, url),
@@ -42,12 +45,13 @@ impl ShopDatabase {
         })
     }
 
-    /// A sink into it.
+    /// A sink that writes to this database.
     pub(crate) fn sink(&self) -> ecom_stream::Result<PgSink> {
         PgSink::with_config(self.config.clone())
     }
 
-    /// Fails unless the query `found` has the same rows as `by_hand`; says how many.
+    /// Compares the rows of the query `found` with those of `by_hand`, and returns how many there are. Fails if they differ, or if
+    /// there are none.
     pub(crate) async fn same_rows(&self, found: &str, by_hand: &str) -> Result<i64, Box<dyn Error>> {
         let sql = format!(
             "WITH found AS ({found}), by_hand AS ({by_hand}),
@@ -58,7 +62,9 @@ impl ShopDatabase {
         let [rows, lost, invented]: [i64; 3] = std::array::from_fn(|column| row.get(column));
         match rows > 0 && lost + invented == 0 {
             true => Ok(rows),
-            false => Err(format!("of {rows} rows {invented} should not be there, and {lost} are missing").into()),
+            false => {
+                Err(format!("found {rows} rows: {invented} of them are wrong, and {lost} rows are missing").into())
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What an example found, as a table to read.
+//! Prints the results of an example as a table of text.
 
-#![allow(dead_code, reason = "each example uses its part")]
+#![allow(dead_code, reason = "an example may use one of the functions only")]
 
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-/// Prints what a query finds under the names of its columns.
+/// Runs a query and prints its rows below the names of its columns.
 pub(crate) async fn print_query(client: &Client, sql: &str) -> Result<(), Error> {
     let messages = client.simple_query(sql).await?;
     let rows: Vec<_> = messages
@@ -23,7 +23,7 @@ pub(crate) async fn print_query(client: &Client, sql: &str) -> Result<(), Error>
     Ok(())
 }
 
-/// Prints rows of cells under a head.
+/// Prints rows of cells below a header, with aligned columns.
 pub(crate) fn print_table<R>(head: &[&str], rows: impl IntoIterator<Item = R>)
 where
     R: IntoIterator<Item = String>,

@@ -1,7 +1,7 @@
-//! The rooms of the crates: what takes from what, as ARCHITECTURE.md says it.
+//! Checks the structure of the crates against ARCHITECTURE.md.
 //!
-//! Rooms are the modules that a crate's root declares. Each takes only from rooms below it, no two files take from each
-//! other, and nobody takes a name from the crate's root, which only hands names out.
+//! Rooms are the modules that the root of a crate declares. A room uses only rooms below it, no two files use each other, and no file
+//! imports a name from the root of its crate, which only re-exports.
 
 #![allow(
     clippy::expect_used,
@@ -10,17 +10,17 @@
     reason = "a test fails by panicking"
 )]
 
-mod house;
-mod page;
+mod architecture_page;
+mod crate_graph;
 mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use house::House;
+use crate_graph::CrateGraph;
 
-/// The crates whose rooms are on floors, and the files that are their roots.
+/// The crates whose floors are checked, and their root files.
 const CRATES: &[(&str, &str)] = &[
     ("ecom-stream", "lib.rs"),
     ("ecom-gen", "lib.rs"),
@@ -28,19 +28,19 @@ const CRATES: &[(&str, &str)] = &[
     ("ecom-ingest", "lib.rs"),
 ];
 
-/// Programs, whose files are not in circles either.
+/// Programs: their files must not form cycles either.
 const PROGRAMS: &[(&str, &str)] = &[("ecom-gen", "bin/ecom-gen/main.rs"), ("ecom-ingest", "main.rs")];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn house(name: &str, file: &str) -> House {
-    House::read(&root().join(name).join("src").join(file))
+fn graph(name: &str, file: &str) -> CrateGraph {
+    CrateGraph::read(&root().join(name).join("src").join(file))
 }
 
-/// The arrows between rooms that don't run down.
-fn arrows_up(house: &House, stacks: &[Vec<Vec<String>>]) -> Vec<String> {
+/// Dependencies on rooms that are not below.
+fn upward_dependencies(graph: &CrateGraph, stacks: &[Vec<Vec<String>>]) -> Vec<String> {
     let floor_of = |room: &str| {
         stacks.iter().enumerate().find_map(|(stack, floors)| {
             let floor = floors
@@ -49,58 +49,64 @@ fn arrows_up(house: &House, stacks: &[Vec<Vec<String>>]) -> Vec<String> {
             Some((stack, floor))
         })
     };
-    let arrows = house.arrows().into_iter();
-    arrows
-        .filter(|(from, to)| !to.is_empty() && from[0] != to[0] && !house.is_for_tests(from))
+    let dependencies = graph.dependencies().into_iter();
+    dependencies
+        .filter(|(from, to)| !to.is_empty() && from[0] != to[0] && !graph.is_for_tests(from))
         .filter(|(from, to)| match (floor_of(&from[0]), floor_of(&to[0])) {
             (Some((stack, floor)), Some((other, below))) => stack != other || floor <= below,
             _ => true,
         })
-        .map(|(from, to)| format!("{} takes from {}", from.join("::"), to.join("::")))
+        .map(|(from, to)| format!("{} uses {}", from.join("::"), to.join("::")))
         .collect()
 }
 
 #[test]
-fn arrows_run_down() {
+fn rooms_use_only_rooms_below_them() {
     for (name, file) in CRATES {
-        let house = house(name, file);
-        let stacks = page::floors(root(), name);
+        let graph = graph(name, file);
+        let stacks = architecture_page::floors(root(), name);
         let on_floors: BTreeSet<&str> = stacks.iter().flatten().flatten().map(String::as_str).collect();
         assert_eq!(
-            house.rooms().collect::<BTreeSet<_>>(),
+            graph.rooms().collect::<BTreeSet<_>>(),
             on_floors,
-            "the rooms of {name} and its floors"
+            "the rooms of {name}, and those on its floors in ARCHITECTURE.md"
         );
-        assert!(house.arrows().len() > 5, "{name}: the arrows are not found");
-        assert_eq!(arrows_up(&house, &stacks), [""; 0], "{name}");
+        assert!(
+            graph.dependencies().len() > 5,
+            "{name}: the dependencies were not found"
+        );
+        assert_eq!(upward_dependencies(&graph, &stacks), [""; 0], "{name}");
     }
 }
 
 #[test]
-fn no_files_take_from_each_other() {
+fn no_two_files_use_each_other() {
     for (name, file) in CRATES.iter().chain(PROGRAMS) {
-        assert_eq!(house(name, file).circles(), [[""; 0]; 0], "{name}");
+        assert_eq!(graph(name, file).cycles(), [[""; 0]; 0], "{name}");
     }
 }
 
 #[test]
-fn nobody_takes_from_the_root_of_his_crate() {
+fn no_file_imports_from_the_root_of_its_crate() {
     for (name, file) in CRATES {
-        assert_eq!(house(name, file).taken_from_the_face(), [""; 0], "{name}");
+        assert_eq!(graph(name, file).imports_from_root(), [""; 0], "{name}");
     }
 }
 
 #[test]
-fn what_is_listed_is_there_and_what_is_there_is_listed() {
+fn the_listing_has_exactly_the_files_that_exist() {
     for (name, _) in CRATES {
         let src = root().join(name).join("src");
-        let listed = page::listed(root(), &format!("{name}/src"));
+        let listed = architecture_page::listed(root(), &format!("{name}/src"));
         for path in &listed {
             let is_there = match path.strip_suffix('/') {
                 Some(dir) => src.join(dir).is_dir(),
                 None => src.join(format!("{path}.rs")).is_file(),
             };
-            assert!(is_there, "ARCHITECTURE.md lists {path}, which is not in {name}/src");
+            assert!(
+                is_there,
+                "ARCHITECTURE.md lists {path}, which does not exist in {name}/src"
+            );
         }
         let mut missing = Vec::new();
         for entry in fs::read_dir(&src).unwrap() {
@@ -110,7 +116,7 @@ fn what_is_listed_is_there_and_what_is_there_is_listed() {
                 missing.push(format!("{stem}/"));
                 for inner in fs::read_dir(&path).unwrap() {
                     let inner = inner.unwrap().path();
-                    // That of a file has its tests.
+                    // The directory of a file has its tests.
                     if inner.is_dir() && !inner.with_extension("rs").exists() {
                         missing.push(format!("{stem}/{}/", inner.file_name().unwrap().to_str().unwrap()));
                     }
@@ -120,13 +126,16 @@ fn what_is_listed_is_there_and_what_is_there_is_listed() {
             }
         }
         missing.retain(|path| !listed.contains(path) && !path.starts_with("bin/") && !path.ends_with("/tests/"));
-        assert_eq!(missing, [""; 0], "{name}/src has what ARCHITECTURE.md does not list");
+        assert_eq!(
+            missing, [""; 0],
+            "ARCHITECTURE.md does not list these files of {name}/src"
+        );
     }
 }
 
-/// A crate of three rooms, `low` below `high` below `top`, with something planted in one of its files.
-fn planted(file: &str, text: &str) -> House {
-    House::from_texts(|module| {
+/// A crate of three rooms, `low` below `high` below `top`, with a text added to one of its files.
+fn planted(file: &str, text: &str) -> CrateGraph {
+    CrateGraph::from_texts(|module| {
         let name = module.join("/");
         let own = match name.as_str() {
             "" => "mod low; mod high; mod top; pub use high::High;",
@@ -148,11 +157,11 @@ fn stacks() -> Vec<Vec<Vec<String>>> {
 }
 
 #[test]
-fn a_planted_arrow_is_found() {
+fn a_planted_violation_is_found() {
     let sound = planted("", "");
-    assert_eq!(arrows_up(&sound, &stacks()), [""; 0]);
-    assert_eq!(sound.circles(), [[""; 0]; 0]);
-    assert_eq!(sound.taken_from_the_face(), [""; 0]);
+    assert_eq!(upward_dependencies(&sound, &stacks()), [""; 0]);
+    assert_eq!(sound.cycles(), [[""; 0]; 0]);
+    assert_eq!(sound.imports_from_root(), [""; 0]);
 
     for text in [
         "use crate::high::High;",
@@ -163,38 +172,42 @@ fn a_planted_arrow_is_found() {
         "fn up() { use crate::high::High as Renamed; }",
         "mod within { use super::super::super::high::High; }",
     ] {
-        let up = arrows_up(&planted("low/deep", text), &stacks());
-        assert_eq!(up, ["low::deep takes from high"], "{text}");
+        let up = upward_dependencies(&planted("low/deep", text), &stacks());
+        assert_eq!(up, ["low::deep uses high"], "{text}");
     }
-    // What is taken through the door of a room is found in the file that has it.
-    let circle = planted("low/deep", "use crate::low::Low;").circles();
+    // A name that is used through a re-export is found in the file that defines it.
+    let cycle = planted("low/deep", "use crate::low::Low;").cycles();
     assert_eq!(
-        circle, [[""; 0]; 0],
-        "the file of a room that only hands out takes nothing"
+        cycle, [[""; 0]; 0],
+        "the file of a room that only re-exports uses nothing"
     );
-    let circle = planted("high", "use crate::top::Top;").circles();
-    assert_eq!(circle, [["high", "top"]]);
-    let taken = planted("top", "use crate::High as Face;").taken_from_the_face();
-    assert_eq!(taken, ["top takes crate::High"]);
-    // Rooms on one floor, or in stacks of their own, take nothing from each other.
+    let cycle = planted("high", "use crate::top::Top;").cycles();
+    assert_eq!(cycle, [["high", "top"]]);
+    let taken = planted("top", "use crate::High as Face;").imports_from_root();
+    assert_eq!(taken, ["top uses crate::High"]);
+    // Rooms on the same floor, or in different stacks, must use nothing of each other.
     let floors = |text: &[&[&str]]| {
         text.iter()
             .map(|rooms| rooms.iter().map(|room| (*room).to_owned()).collect())
             .collect()
     };
     assert_eq!(
-        arrows_up(&sound, &[floors(&[&["low"], &["high", "top"]])]),
-        ["top takes from high"]
+        upward_dependencies(&sound, &[floors(&[&["low"], &["high", "top"]])]),
+        ["top uses high"]
     );
     assert_eq!(
-        arrows_up(&sound, &[floors(&[&["low"], &["high"]]), floors(&[&["top"]])]),
-        ["top takes from high"]
+        upward_dependencies(&sound, &[floors(&[&["low"], &["high"]]), floors(&[&["top"]])]),
+        ["top uses high"]
     );
-    // Tests may take what they like.
+    // Tests may use anything.
     for text in [
         "#[cfg(test)] mod tests { use crate::high::High; }",
         "#[cfg(test)] use crate::high::High;",
     ] {
-        assert_eq!(arrows_up(&planted("low/deep", text), &stacks()), [""; 0], "{text}");
+        assert_eq!(
+            upward_dependencies(&planted("low/deep", text), &stacks()),
+            [""; 0],
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! One file of a crate: what it defines, and what it takes from others, as its text says.
+//! Parses one file of a crate: what it defines, and which names of other files it uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,28 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree, Visibility};
 
-/// A path such as `crate::csv::Header`, from the root of the crate on, without `crate`.
+/// A path from the root of the crate: `["csv", "Header"]` for `crate::csv::Header`.
 pub(crate) type Path = Vec<String>;
 
-/// What is known of a file.
+/// What the text of a file says.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
-    /// Items that are defined in it.
+    /// The items that it defines.
     pub(crate) defines: BTreeSet<String>,
-    /// Macros that are exported to the root of the crate.
+    /// The macros that it exports to the root of the crate.
     pub(crate) exports: BTreeSet<String>,
-    /// Its child modules in files of their own, and whether they are there for tests alone.
+    /// Its child modules that are files of their own, and whether each is compiled for tests only.
     pub(crate) children: BTreeMap<String, bool>,
-    /// Names that it imports, for itself or to hand them out, and where from.
+    /// The names that it imports or re-exports, and their paths.
     pub(crate) names: BTreeMap<String, Path>,
-    /// Paths that it takes from its own crate for its own use.
-    pub(crate) takes: BTreeSet<Path>,
-    /// Paths that it hands out by `pub use`.
-    pub(crate) hands_out: BTreeSet<Path>,
+    /// Paths into its own crate that it uses itself.
+    pub(crate) uses: BTreeSet<Path>,
+    /// Paths that it re-exports with `pub use`.
+    pub(crate) re_exports: BTreeSet<Path>,
 }
 
 impl Source {
-    /// Reads the text of the module at `at`.
+    /// Parses the text of the module at the path `at`.
     pub(crate) fn parse(text: &str, at: &[String]) -> syn::Result<Self> {
         let file = syn::parse_file(text)?;
         let mut reader = Reader {
@@ -41,7 +41,7 @@ impl Source {
             {
                 let is_test = is_for_tests(&item.attrs);
                 let known = reader.source.children.entry(item.ident.to_string());
-                // One that is declared twice, by feature, is no test where one of the two is none.
+                // A module that is declared twice, for two features, is for tests only if both declarations are.
                 *known.or_insert(is_test) &= is_test;
             } else if let Some(name) = name_of(item) {
                 reader.source.defines.insert(name);
@@ -89,14 +89,14 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
 
 struct Reader {
     at: Path,
-    /// How many modules of the same file lie between here and the module of the file.
+    /// The number of inline modules around the current item.
     nested: usize,
     source: Source,
 }
 
 impl Reader {
-    /// The path from the root of the crate on; `None` for one into another crate.
-    fn from_root(&self, path: &[String]) -> Option<Path> {
+    /// The path from the root of the crate; `None` for a path into another crate.
+    fn resolve(&self, path: &[String]) -> Option<Path> {
         let mut base = self.at.clone();
         let mut nested = self.nested;
         let mut rest = path;
@@ -121,18 +121,18 @@ impl Reader {
             }
             rest = after;
         }
-        // What lies in a module of this very file is this file's own.
+        // An item of an inline module belongs to this file.
         (nested == 0 || path.first().is_some_and(|first| first == "crate")).then(|| {
             base.extend(rest.iter().cloned());
             base
         })
     }
 
-    fn take(&mut self, path: &[String]) {
-        if let Some(path) = self.from_root(path)
+    fn add_use(&mut self, path: &[String]) {
+        if let Some(path) = self.resolve(path)
             && !path.is_empty()
         {
-            self.source.takes.insert(path);
+            self.source.uses.insert(path);
         }
     }
 }
@@ -162,13 +162,13 @@ impl<'a> Visit<'a> for Reader {
         let mut leaves = Vec::new();
         flatten(&item.tree, &mut Vec::new(), &mut leaves);
         for (path, name) in leaves {
-            let Some(path) = self.from_root(&path) else { continue };
+            let Some(path) = self.resolve(&path) else { continue };
             if self.nested == 0 {
                 self.source.names.insert(name, path.clone());
             }
             match item.vis {
-                Visibility::Inherited => self.source.takes.insert(path),
-                _ => self.source.hands_out.insert(path),
+                Visibility::Inherited => self.source.uses.insert(path),
+                _ => self.source.re_exports.insert(path),
             };
         }
     }
@@ -176,22 +176,23 @@ impl<'a> Visit<'a> for Reader {
     fn visit_path(&mut self, path: &'a syn::Path) {
         let names: Path = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if names.len() > 1 {
-            self.take(&names);
+            self.add_use(&names);
         }
         visit::visit_path(self, path);
     }
 
-    // What is in the brackets of a macro is not parsed: it is searched.
+    // The tokens of a macro call are not parsed: they are searched for paths.
     fn visit_macro(&mut self, item: &'a Macro) {
         let mut paths = Vec::new();
         paths_in(item.tokens.clone(), &mut paths);
         for path in paths {
-            self.take(&path);
+            self.add_use(&path);
         }
         visit::visit_macro(self, item);
     }
 }
 
+/// Collects the paths of a `use` tree, each with the name under which it is imported.
 fn flatten(tree: &UseTree, before: &mut Path, leaves: &mut Vec<(Path, String)>) {
     match tree {
         UseTree::Path(path) => {
@@ -217,7 +218,7 @@ fn flatten(tree: &UseTree, before: &mut Path, leaves: &mut Vec<(Path, String)>) 
     }
 }
 
-/// The paths of more than one name among the tokens.
+/// Collects the paths with at least two segments among the tokens.
 fn paths_in(tokens: TokenStream, paths: &mut Vec<Path>) {
     let mut path = Path::new();
     let mut colons = 0;

@@ -1,4 +1,4 @@
-//! A crate as a house: its files, and the arrows from each to those that it takes names from.
+//! The files of a crate, and the dependencies between them: which file uses names of which other file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,19 +6,19 @@ use std::path::Path as FilePath;
 
 use crate::source::{Path, Source};
 
-/// A file of a crate and another that it takes something from, by their modules.
-pub(crate) type Arrow = (Path, Path);
+/// A file, and another file of the same crate from which it uses a name, by their module paths.
+pub(crate) type Dependency = (Path, Path);
 
-/// The files of a crate, by their modules; that of `lib.rs` or `main.rs` is empty.
+/// The files of a crate, by module path. The path of the root, `lib.rs` or `main.rs`, is empty.
 #[derive(Debug, Default)]
-pub(crate) struct House {
+pub(crate) struct CrateGraph {
     files: BTreeMap<Path, Source>,
-    /// Modules that are there for tests alone.
+    /// Modules that are compiled for tests only.
     for_tests: BTreeSet<Path>,
 }
 
-impl House {
-    /// Reads the crate whose root is the file `root`.
+impl CrateGraph {
+    /// Reads the crate whose root is the file `root`, with all its modules.
     pub(crate) fn read(root: &FilePath) -> Self {
         let dir = root.parent().unwrap();
         let read = |module: &[String]| {
@@ -33,9 +33,9 @@ impl House {
         Self::from_texts(read)
     }
 
-    /// Reads the crate whose modules have the texts that `read` gives.
+    /// Builds the graph of a crate. `read` returns the text of a module.
     pub(crate) fn from_texts(read: impl Fn(&[String]) -> String) -> Self {
-        let mut house = Self::default();
+        let mut graph = Self::default();
         let mut to_read = vec![(Path::new(), false)];
         while let Some((module, is_test)) = to_read.pop() {
             let source = Source::parse(&read(&module), &module).unwrap_or_else(|err| panic!("{module:?}: {err}"));
@@ -44,14 +44,14 @@ impl House {
                 to_read.push((child, is_test || *child_is_test));
             }
             if is_test {
-                house.for_tests.insert(module.clone());
+                graph.for_tests.insert(module.clone());
             }
-            house.files.insert(module, source);
+            graph.files.insert(module, source);
         }
-        house
+        graph
     }
 
-    /// The rooms: what the root of the crate declares.
+    /// The rooms: the modules that the root of the crate declares.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = &str> {
         self.files[&Path::new()].children.keys().map(String::as_str)
     }
@@ -60,25 +60,25 @@ impl House {
         self.for_tests.contains(module)
     }
 
-    /// Every arrow, but those of the root of the crate.
-    pub(crate) fn arrows(&self) -> BTreeSet<Arrow> {
-        let mut arrows = BTreeSet::new();
+    /// All dependencies between files, except those of the root of the crate.
+    pub(crate) fn dependencies(&self) -> BTreeSet<Dependency> {
+        let mut dependencies = BTreeSet::new();
         for (module, source) in self.files.iter().filter(|(module, _)| !module.is_empty()) {
-            // What a module hands out of itself is no arrow.
-            let from_elsewhere = source.hands_out.iter().filter(|path| !path.starts_with(module));
-            for path in source.takes.iter().chain(from_elsewhere) {
-                if let Some(target) = self.definer(path)
+            // A re-export from below the module itself is no dependency.
+            let from_elsewhere = source.re_exports.iter().filter(|path| !path.starts_with(module));
+            for path in source.uses.iter().chain(from_elsewhere) {
+                if let Some(target) = self.defining_file(path)
                     && target != *module
                 {
-                    arrows.insert((module.clone(), target));
+                    dependencies.insert((module.clone(), target));
                 }
             }
         }
-        arrows
+        dependencies
     }
 
-    /// What files, but those of tests, take from the face of the crate and not from the room that has it.
-    pub(crate) fn taken_from_the_face(&self) -> Vec<String> {
+    /// Names that files, except those of tests, import from the root of the crate instead of the room that defines them.
+    pub(crate) fn imports_from_root(&self) -> Vec<String> {
         let root = &self.files[&Path::new()];
         let exported: BTreeSet<&String> = self.files.values().flat_map(|source| &source.exports).collect();
         let mut found = Vec::new();
@@ -87,21 +87,21 @@ impl House {
             .iter()
             .filter(|(at, _)| !at.is_empty() && !self.is_for_tests(at))
         {
-            for path in source.takes.iter().chain(&source.hands_out) {
+            for path in source.uses.iter().chain(&source.re_exports) {
                 let first = &path[0];
                 if !root.children.contains_key(first) && !exported.contains(first) {
-                    found.push(format!("{} takes crate::{}", module.join("::"), path.join("::")));
+                    found.push(format!("{} uses crate::{}", module.join("::"), path.join("::")));
                 }
             }
         }
         found
     }
 
-    /// The file that defines what a path leads to, through all that hands it on.
-    fn definer(&self, path: &[String]) -> Option<Path> {
+    /// The file that defines the item of a path, found by following re-exports.
+    fn defining_file(&self, path: &[String]) -> Option<Path> {
         let mut module = Path::new();
         let mut rest = path.to_vec();
-        // A name that is handed on in a circle would never end.
+        // The bound ends the search if names re-export each other in a cycle.
         for _ in 0..100 {
             let source = &self.files[&module];
             let Some(name) = rest.first() else { return Some(module) };
@@ -115,7 +115,7 @@ impl House {
             } else if name == "*" {
                 return Some(module);
             } else {
-                // A macro of the root; else a name by a glob, or one that a macro makes.
+                // A macro that is exported to the root; otherwise a name from a glob import, or one that a macro defines.
                 let exporter = self.files.iter().find(|(_, source)| source.exports.contains(name));
                 return exporter
                     .map(|(at, _)| at.clone())
@@ -125,29 +125,29 @@ impl House {
         None
     }
 
-    /// Files that take from each other, directly or through others.
-    pub(crate) fn circles(&self) -> Vec<Vec<String>> {
-        let arrows = self.arrows();
+    /// Groups of files that use each other, directly or through others.
+    pub(crate) fn cycles(&self) -> Vec<Vec<String>> {
+        let dependencies = self.dependencies();
         let mut reaches: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
         for module in self.files.keys() {
             let mut seen = BTreeSet::new();
-            let mut to_see = vec![module];
-            while let Some(at) = to_see.pop() {
-                for (_, target) in arrows.iter().filter(|(from, _)| from == at) {
+            let mut to_visit = vec![module];
+            while let Some(at) = to_visit.pop() {
+                for (_, target) in dependencies.iter().filter(|(from, _)| from == at) {
                     if seen.insert(target) {
-                        to_see.push(target);
+                        to_visit.push(target);
                     }
                 }
             }
             reaches.insert(module, seen);
         }
-        let mut circles = BTreeSet::new();
+        let mut cycles = BTreeSet::new();
         for (module, reached) in &reaches {
             if reached.contains(module) {
                 let both = reached.iter().filter(|other| reaches[**other].contains(module));
-                circles.insert(both.map(|path| path.join("::")).collect::<Vec<_>>());
+                cycles.insert(both.map(|path| path.join("::")).collect::<Vec<_>>());
             }
         }
-        circles.into_iter().collect()
+        cycles.into_iter().collect()
     }
 }

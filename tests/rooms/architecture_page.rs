@@ -1,9 +1,9 @@
-//! What ARCHITECTURE.md says of the rooms: their listing, and the floors that they are on.
+//! Reads ARCHITECTURE.md: the listing of rooms and files, and the floors of each crate.
 
 use std::fs;
 use std::path::Path;
 
-/// The blocks of text of the page.
+/// The code blocks of the page that are marked as `text`.
 pub(crate) fn blocks(root: &Path) -> Vec<String> {
     let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
     let parts = page.split("```").skip(1).step_by(2);
@@ -13,8 +13,8 @@ pub(crate) fn blocks(root: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The floors of a crate, from the lowest; each has one room or several, which take nothing from each other. Rooms of
-/// different stacks take nothing from each other either.
+/// The stacks of a crate, each with its floors from the lowest to the highest, each with its rooms. Rooms of the same floor, or of
+/// different stacks, use nothing of each other.
 pub(crate) fn floors(root: &Path, crate_name: &str) -> Vec<Vec<Vec<String>>> {
     let blocks = blocks(root);
     let lines = blocks
@@ -32,7 +32,7 @@ fn rooms_of_floor(floor: &str) -> Vec<String> {
     floor.split(',').map(|room| room.trim().to_owned()).collect()
 }
 
-/// What is listed of the files below `src` of a crate, as paths there; directories end with a slash.
+/// The files and directories that the listing has for `src`, as paths below it. Directories end with a slash.
 pub(crate) fn listed(root: &Path, src: &str) -> Vec<String> {
     let blocks = blocks(root);
     let listing = blocks
