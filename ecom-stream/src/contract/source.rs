@@ -1,4 +1,4 @@
-//! Sources: where batches come from.
+//! Sources: where batches come from, and how a source learns what was committed.
 
 use std::future::{Future, ready};
 
@@ -13,13 +13,13 @@ use super::topology::Topology;
 /// `source.via(transform)` is a source too, so a chain of operators ends as one source that
 /// [`to`](crate::SourceExt::to) hands to a sink.
 pub trait Source: Send + Sized {
-    /// What it reads.
+    /// The type of the records that it reads.
     type Item: Send + 'static;
 
-    /// What is told after commits.
+    /// The part of the source that is told about commits; `()` for a source that needs not know.
     type Ack: Committed;
 
-    /// Adds the source, under a name that is the same in every run, to the parts of a pipeline.
+    /// Adds the source to `topology`, under a name that is the same in every run.
     fn describe(&self, topology: &mut Topology);
 
     /// Checks what can be checked before anything is read or written, such as whether a directory is there.
@@ -39,23 +39,24 @@ pub trait Source: Send + Sized {
     fn open(self, from: Checkpoint) -> (impl BatchStream<Self::Item>, Self::Ack);
 }
 
-/// Told after commits, to archive a file, say, or to move the offset of a consumer group.
+/// The acknowledgement side of a source: it is called after commits, for example to archive a file or to advance the offset of a
+/// consumer group.
 pub trait Committed: Send {
     /// Everything up to the positions of `commit` is durable.
     ///
-    /// Told of every commit. Positions of other sources are to be passed over. An error is logged, and the same commit told
-    /// again later, after others; it never ends the pipeline, since the data are safe.
+    /// It is called for every commit; positions of other sources must be ignored. An error is logged, and the same commit is reported
+    /// again later, after others. It never ends the pipeline, because the data are safe.
     fn committed(&mut self, commit: &Commit) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Does nothing.
+/// Ignores every commit.
 impl Committed for () {
     fn committed(&mut self, _: &Commit) -> impl Future<Output = Result<()>> + Send {
         ready(Ok(()))
     }
 }
 
-/// Tells both.
+/// Reports each commit to both, and returns the first error.
 impl<A: Committed, B: Committed> Committed for (A, B) {
     async fn committed(&mut self, commit: &Commit) -> Result<()> {
         let first = self.0.committed(commit).await;

@@ -46,7 +46,7 @@ impl Compression {
     }
 
     fn decoder<F: AsyncRead + Unpin>(self, file: F) -> Decoder<F> {
-        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, Packed(file));
+        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, CompressedFile(file));
         match self {
             Self::None => Decoder::None(file),
             Self::Gzip => {
@@ -76,19 +76,19 @@ pub(crate) struct Content<F> {
 #[derive(Debug)]
 enum Decoder<F> {
     None(F),
-    Gzip(Box<GzipDecoder<BufReader<Packed<F>>>>),
-    Zstd(Box<ZstdDecoder<BufReader<Packed<F>>>>),
+    Gzip(Box<GzipDecoder<BufReader<CompressedFile<F>>>>),
+    Zstd(Box<ZstdDecoder<BufReader<CompressedFile<F>>>>),
 }
 
 /// A compressed file: marks its errors, so that they are told from those of the decoder.
 #[derive(Debug)]
-struct Packed<F>(F);
+struct CompressedFile<F>(F);
 
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct FileError(io::Error);
 
-impl<F: AsyncRead + Unpin> AsyncRead for Packed<F> {
+impl<F: AsyncRead + Unpin> AsyncRead for CompressedFile<F> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.0).poll_read(cx, buf);
         read.map_err(|err| io::Error::new(err.kind(), FileError(err)))
@@ -213,22 +213,22 @@ mod tests {
 
     use super::*;
 
-    async fn packed(compression: Compression, text: &[u8]) -> Vec<u8> {
-        let mut packed = Vec::new();
+    async fn compressed(compression: Compression, text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
         match compression {
-            Compression::None => packed.extend_from_slice(text),
+            Compression::None => bytes.extend_from_slice(text),
             Compression::Gzip => {
-                let mut encoder = GzipEncoder::new(&mut packed);
+                let mut encoder = GzipEncoder::new(&mut bytes);
                 encoder.write_all(text).await.unwrap();
                 encoder.shutdown().await.unwrap();
             }
             Compression::Zstd => {
-                let mut encoder = ZstdEncoder::new(&mut packed);
+                let mut encoder = ZstdEncoder::new(&mut bytes);
                 encoder.write_all(text).await.unwrap();
                 encoder.shutdown().await.unwrap();
             }
         }
-        packed
+        bytes
     }
 
     fn text() -> Vec<u8> {
@@ -255,8 +255,8 @@ mod tests {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let text = text();
             // Of several members, as appending makes them.
-            let mut bytes = packed(compression, &text[..1_000]).await;
-            bytes.extend(packed(compression, &text[1_000..]).await);
+            let mut bytes = compressed(compression, &text[..1_000]).await;
+            bytes.extend(compressed(compression, &text[1_000..]).await);
             let mut content = Content::new(Cursor::new(bytes), compression);
             for offset in [0, 999, 1_000, 500_000, 7] {
                 content.seek_to(offset).await.unwrap();
@@ -272,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_cut_off_or_damaged_is_told_as_such() {
         for compression in [Compression::Gzip, Compression::Zstd] {
-            let (text, whole) = (text(), packed(compression, &text()).await);
+            let (text, whole) = (text(), compressed(compression, &text()).await);
             for cut in [1, 5, whole.len() / 2, whole.len() - 1] {
                 let (out, err) = read(whole[..cut].to_vec(), compression).await;
                 assert_eq!(

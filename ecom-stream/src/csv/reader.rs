@@ -6,9 +6,9 @@ use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
 use memchr::memchr;
 use tokio::io::AsyncRead;
 
-use super::gathered::{Gathered, name_of_field_at};
 use super::quotes::{self, Quotes};
-use super::step::{End, Found, Step};
+use super::step::{End, ParsedRecord, Step};
+use super::step_builder::{StepBuilder, name_of_field_at};
 use super::tee::{RecordTooLarge, Tee};
 use super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
 use crate::contract::{Reason, Refusal, Split};
@@ -200,7 +200,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is one of the input, never of what
     /// stands in it.
     pub(crate) async fn step(&mut self) -> io::Result<Step> {
-        let mut batch = Gathered::new(self.header.clone());
+        let mut batch = StepBuilder::new(self.header.clone());
         let first = self.offset;
         let mut end = self.offset;
         let ended = loop {
@@ -220,14 +220,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             if raw.len() > self.limits.max_record_bytes {
                 break Some(End::Damaged(record_too_large(&self.limits)));
             }
-            let quotes = self.quotes_of(without_mark(raw, found.start));
+            let quotes = self.quotes_of(without_bom(raw, found.start));
             if !found.terminated || quotes == Quotes::Open {
                 break Some(End::Tail);
             }
             end = found.end;
             self.record += 1;
             self.blank_lines += found.blank_lines;
-            batch.add(&self.scratch, self.judge(quotes), self.record, &found);
+            batch.add(&self.scratch, self.validate(quotes), self.record, &found);
         };
         Ok(self.give_out(batch, end, ended))
     }
@@ -237,14 +237,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(self.offset, end);
         let blank = leading_terminators(raw, self.csv.get_ref().byte_before(self.offset));
-        let found = Found {
+        let found = ParsedRecord {
             start: self.offset + blank.bytes,
             blank_lines: blank.lines,
             end,
             text_end: end,
             terminated: false,
         };
-        let quotes = self.quotes_of(without_mark(&raw[blank.bytes as usize..], found.start));
+        let quotes = self.quotes_of(without_bom(&raw[blank.bytes as usize..], found.start));
         if quotes == Quotes::Open {
             let detail = format!(
                 "the file ends inside quotes that begin in the record at byte {}",
@@ -256,21 +256,21 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 ..Step::default()
             };
         }
-        let mut batch = Gathered::new(self.header.clone());
-        let mut judged = self.judge(quotes);
-        if let Err(refusal) = &mut judged {
+        let mut batch = StepBuilder::new(self.header.clone());
+        let mut checked = self.validate(quotes);
+        if let Err(refusal) = &mut checked {
             refusal
                 .detail
                 .push_str("; the file ends here without a line end and may be cut off");
         }
         self.record += 1;
         self.blank_lines += found.blank_lines;
-        batch.add(&self.scratch, judged, self.record, &found);
+        batch.add(&self.scratch, checked, self.record, &found);
         self.give_out(batch, end, Some(End::Clean))
     }
 
     /// Parses the next record into `scratch`.
-    async fn next(&mut self) -> Result<Option<Found>, csv_async::Error> {
+    async fn next(&mut self) -> Result<Option<ParsedRecord>, csv_async::Error> {
         let from = self.read_until().max(self.offset);
         self.csv.get_mut().begin_record(from);
         if !self.csv.read_byte_record(&mut self.scratch).await? {
@@ -285,7 +285,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             [.., b'\r' | b'\n'] => 1,
             _ => 0,
         };
-        Ok(Some(Found {
+        Ok(Some(ParsedRecord {
             start: from + blank.bytes,
             blank_lines: blank.lines,
             end,
@@ -302,7 +302,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     }
 
     /// Whether the record in `scratch` can be used.
-    fn judge(&self, quotes: Quotes) -> Result<(), Refusal> {
+    fn validate(&self, quotes: Quotes) -> Result<(), Refusal> {
         let record = &self.scratch;
         if quotes == Quotes::TextAfter {
             return Err(Refusal::new(
@@ -336,7 +336,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         Ok(())
     }
 
-    fn give_out(&mut self, batch: Gathered, end: u64, ended: Option<End>) -> Step {
+    fn give_out(&mut self, batch: StepBuilder, end: u64, ended: Option<End>) -> Step {
         let first = self.offset;
         let bytes = self.take(end);
         let mut step = batch.finish(&self.split, first, &bytes);
@@ -354,7 +354,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
 }
 
 /// A record without the byte order mark that the parser takes away at the start of a file.
-fn without_mark(raw: &[u8], start: u64) -> &[u8] {
+fn without_bom(raw: &[u8], start: u64) -> &[u8] {
     match start {
         0 => raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw),
         _ => raw,

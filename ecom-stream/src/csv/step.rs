@@ -32,7 +32,7 @@ pub(crate) enum End {
 }
 
 /// A record as the parser sees it, and where its bytes are.
-pub(super) struct Found {
+pub(super) struct ParsedRecord {
     pub(super) start: u64,
     pub(super) end: u64,
     /// The end without the terminator.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Event, EventType, Price, PriceError, TimeFormat, id_of_origin, id_of_text, to_microseconds};
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
-use crate::event::mapping::{Mapping, MappingOfHeader, Values};
+use crate::event::mapping::{BoundMapping, Mapping, Values};
 
 const MAX_ID_BYTES: usize = 64;
 const MAX_TEXT_BYTES: usize = 256;
@@ -107,7 +107,7 @@ impl Rules {
     ///
     /// The refusal, with its reason.
     pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
-        RulesOfHeader::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
+        BoundRules::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
     }
 
     fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {
@@ -120,17 +120,17 @@ impl Rules {
 
 /// The rules with the columns of one header looked up.
 #[derive(Debug)]
-pub(crate) enum RulesOfHeader {
+pub(crate) enum BoundRules {
     /// The places of the event's columns.
     Plain([Option<usize>; Event::COLUMNS.len()]),
-    Mapped(Arc<Mapping>, Box<MappingOfHeader>),
+    Mapped(Arc<Mapping>, Box<BoundMapping>),
 }
 
-impl RulesOfHeader {
+impl BoundRules {
     pub(crate) fn new(rules: &Rules, header: &Header) -> Self {
         match &rules.mapping {
             None => Self::Plain(Event::COLUMNS.map(|name| header.index_of(name))),
-            Some(mapping) => Self::Mapped(mapping.clone(), Box::new(MappingOfHeader::new(mapping, header))),
+            Some(mapping) => Self::Mapped(mapping.clone(), Box::new(BoundMapping::new(mapping, header))),
         }
     }
 
@@ -151,13 +151,13 @@ impl RulesOfHeader {
                     record.field(index).filter(|text| !text.is_empty())
                 };
                 let id_of_origin = || origin.map_or_else(|| id_of_text(""), |origin| id_of_origin(pipeline, origin));
-                rules.judge(std::array::from_fn(value), id_of_origin, now)
+                rules.validate(std::array::from_fn(value), id_of_origin, now)
             }
-            Self::Mapped(mapping, of_header) => {
-                of_header.begin_record(mapping, origin);
-                let id_of_origin = || of_header.id_of_origin(mapping, record, origin, pipeline);
-                let mut event = rules.judge(of_header.values(mapping, record), id_of_origin, now)?;
-                event.extra = of_header.extra(mapping, record);
+            Self::Mapped(mapping, bound) => {
+                bound.begin_record(mapping, origin);
+                let id_of_origin = || bound.id_of_origin(mapping, record, origin, pipeline);
+                let mut event = rules.validate(bound.values(mapping, record), id_of_origin, now)?;
+                event.extra = bound.extra(mapping, record);
                 Ok(event)
             }
         }
@@ -165,7 +165,7 @@ impl RulesOfHeader {
 }
 
 impl Rules {
-    fn judge(
+    fn validate(
         &self,
         values: Values<'_>,
         id_of_origin: impl FnOnce() -> Uuid,
@@ -296,21 +296,21 @@ mod tests {
         ("quantity", "2"),
     ];
 
-    fn judge(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
+    fn validate(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
         let header = Arc::new(Header::new(fields.iter().map(|(name, _)| *name)));
         let record = CsvRecord::new(header.clone(), fields.iter().map(|(_, value)| *value)).unwrap();
         let rules = Rules::default();
-        RulesOfHeader::new(&rules, &header).event(&rules, &record, None, "p", NOW)
+        BoundRules::new(&rules, &header).event(&rules, &record, None, "p", NOW)
     }
 
     fn with(name: &str, value: &str) -> Result<Event, Refusal> {
         let fields = GOOD.map(|(n, v)| if n == name { (n, value) } else { (n, v) });
-        judge(&fields)
+        validate(&fields)
     }
 
     #[test]
     fn a_good_record_is_an_event() {
-        let event = judge(&GOOD).unwrap();
+        let event = validate(&GOOD).unwrap();
         assert_eq!(event.event_id.to_string(), GOOD[0].1);
         assert_eq!(event.event_time, datetime!(2026-11-23 08:30:00.123456 UTC));
         assert_eq!(event.price, Price::from_cents(12_990));

@@ -7,7 +7,7 @@ use time::macros::datetime;
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::time_format_error::TimeFormatError;
-use super::time_zone::{TimeZone, moment};
+use super::time_zone::{TimeZone, to_offset_date_time};
 
 /// How times are written in the input.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ pub struct TimeDescription {
     format: OwnedFormatItem,
     /// Without hours.
     is_date: bool,
-    says_zone: bool,
+    has_zone: bool,
     zone: Option<TimeZone>,
 }
 
@@ -43,7 +43,7 @@ pub struct TimeDescription {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimePattern {
     pattern: String,
-    says_zone: bool,
+    has_zone: bool,
     zone: Option<TimeZone>,
 }
 
@@ -60,16 +60,16 @@ impl TimeFormat {
         let written = SAMPLE.format(&format).map_err(|cause| malformed(description, cause))?;
         let plain = description.replace(char::is_whitespace, "");
         let has = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
-        let says_offset = has(&["[offset", "[unix"]);
-        let says_hours = has(&["[hour", "[minute", "[second", "[subsecond", "[period"]);
+        let has_offset = has(&["[offset", "[unix"]);
+        let has_hours = has(&["[hour", "[minute", "[second", "[subsecond", "[period"]);
         let described = Self::Described(TimeDescription {
             description: description.to_owned(),
-            is_date: !says_offset && !says_hours,
-            says_zone: says_utc(description) || says_offset,
+            is_date: !has_offset && !has_hours,
+            has_zone: names_utc(description) || has_offset,
             format,
             zone: None,
         });
-        described.checked(description, &written)
+        described.check_round_trip(description, &written)
     }
 
     /// A format with a pattern as `strptime` of the C library has them: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
@@ -88,17 +88,17 @@ impl TimeFormat {
             .and_then(|sample| jiff::fmt::strtime::format(pattern, &sample))
             .map_err(|cause| malformed(pattern, cause))?;
         let read = BrokenDownTime::parse(pattern, &written).map_err(|cause| malformed(pattern, cause))?;
-        let says_its_own = read.offset().is_some() || read.timestamp().is_some() || read.iana_time_zone().is_some();
+        let has_own_zone = read.offset().is_some() || read.timestamp().is_some() || read.iana_time_zone().is_some();
         let format = Self::Strptime(TimePattern {
             pattern: pattern.to_owned(),
-            says_zone: says_utc(pattern) || says_its_own,
+            has_zone: names_utc(pattern) || has_own_zone,
             zone: None,
         });
-        format.checked(pattern, &written)
+        format.check_round_trip(pattern, &written)
     }
 
     /// The format and its zone, as they were given.
-    pub(crate) fn said(&self) -> [String; 2] {
+    pub(crate) fn as_given(&self) -> [String; 2] {
         let (format, zone) = match self {
             Self::Rfc3339 => ("rfc3339", &None),
             Self::UnixSeconds => ("epoch_s", &None),
@@ -107,11 +107,14 @@ impl TimeFormat {
             Self::Described(TimeDescription { description, zone, .. }) => (description.as_str(), zone),
             Self::Strptime(TimePattern { pattern, zone, .. }) => (pattern.as_str(), zone),
         };
-        [format.to_owned(), zone.as_ref().map(TimeZone::said).unwrap_or_default()]
+        [
+            format.to_owned(),
+            zone.as_ref().map(TimeZone::as_given).unwrap_or_default(),
+        ]
     }
 
     /// Itself, if it reads the sample that was `written` in it as that, but for parts that it does not have.
-    fn checked(self, format: &str, written: &str) -> Result<Self, TimeFormatError> {
+    fn check_round_trip(self, format: &str, written: &str) -> Result<Self, TimeFormatError> {
         let midnight = SAMPLE.replace_time(Time::MIDNIGHT);
         let shortened = [
             SAMPLE,
@@ -152,10 +155,10 @@ impl TimeFormat {
     pub fn in_zone(self, zone: TimeZone) -> Result<Self, TimeFormatError> {
         let zone = Some(zone);
         match self {
-            Self::Described(description) if !description.says_zone => {
+            Self::Described(description) if !description.has_zone => {
                 Ok(Self::Described(TimeDescription { zone, ..description }))
             }
-            Self::Strptime(pattern) if !pattern.says_zone => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
+            Self::Strptime(pattern) if !pattern.has_zone => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
             _ => Err(TimeFormatError::NeedsNoZone),
         }
     }
@@ -179,18 +182,18 @@ impl TimeFormat {
                 };
                 match zone {
                     None => Some(civil.assume_utc()),
-                    Some(zone) => zone.moment(to_jiff(civil)?),
+                    Some(zone) => zone.resolve_civil(to_jiff(civil)?),
                 }
             }
             Self::Strptime(TimePattern { pattern, zone, .. }) => {
                 let read = BrokenDownTime::parse(pattern, text).ok()?;
                 if read.offset().is_some() || read.timestamp().is_some() {
-                    return moment(read.to_timestamp().ok()?);
+                    return to_offset_date_time(read.to_timestamp().ok()?);
                 }
                 let civil = read.to_datetime().ok()?;
                 match read.iana_time_zone() {
-                    Some(name) => TimeZone::named(name).ok()?.moment(civil),
-                    None => zone.as_ref().unwrap_or(&TimeZone::UTC).moment(civil),
+                    Some(name) => TimeZone::named(name).ok()?.resolve_civil(civil),
+                    None => zone.as_ref().unwrap_or(&TimeZone::UTC).resolve_civil(civil),
                 }
             }
         }
@@ -200,11 +203,11 @@ impl TimeFormat {
     pub(crate) fn assumes_utc(&self) -> bool {
         match self {
             Self::Strptime(TimePattern {
-                says_zone, zone: None, ..
+                has_zone, zone: None, ..
             })
             | Self::Described(TimeDescription {
-                says_zone, zone: None, ..
-            }) => !says_zone,
+                has_zone, zone: None, ..
+            }) => !has_zone,
             _ => false,
         }
     }
@@ -213,7 +216,7 @@ impl TimeFormat {
 /// What each format must be able to write and read again.
 const SAMPLE: OffsetDateTime = datetime!(2001-12-31 23:59:58 UTC);
 
-fn says_utc(format: &str) -> bool {
+fn names_utc(format: &str) -> bool {
     format.contains("UTC") || format.ends_with('Z')
 }
 

@@ -33,7 +33,7 @@ impl TimeZone {
     }
 
     /// Its name, or its offset.
-    pub(super) fn said(&self) -> String {
+    pub(super) fn as_given(&self) -> String {
         match self.0.iana_name() {
             Some(name) => name.to_owned(),
             None => self
@@ -45,16 +45,16 @@ impl TimeZone {
 
     /// The moment at which clocks there showed `civil`: of two, when they are set back, the first; `None` for one that they
     /// leapt over.
-    pub(super) fn moment(&self, civil: DateTime) -> Option<OffsetDateTime> {
+    pub(super) fn resolve_civil(&self, civil: DateTime) -> Option<OffsetDateTime> {
         let ambiguous = self.0.to_ambiguous_timestamp(civil);
         if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
             return None;
         }
-        moment(ambiguous.earlier().ok()?)
+        to_offset_date_time(ambiguous.earlier().ok()?)
     }
 }
 
-pub(super) fn moment(timestamp: jiff::Timestamp) -> Option<OffsetDateTime> {
+pub(super) fn to_offset_date_time(timestamp: jiff::Timestamp) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(timestamp.as_nanosecond()).ok()
 }
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn clocks_that_are_set() {
         let berlin = TimeZone::named("Europe/Berlin").unwrap();
-        let at = |text: &str| berlin.moment(text.parse().unwrap());
+        let at = |text: &str| berlin.resolve_civil(text.parse().unwrap());
         assert_eq!(at("2026-07-01T12:00:00"), Some(datetime!(2026-07-01 10:00 UTC)));
         // At 2 in March they leap to 3; what they show from 2 to 3 in October they show twice.
         assert_eq!(at("2026-03-29T02:30:00"), None);
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn names() {
         let noon = "2026-11-01T12:00:00".parse().unwrap();
-        let moment = |name: &str| TimeZone::named(name).unwrap().moment(noon);
+        let moment = |name: &str| TimeZone::named(name).unwrap().resolve_civil(noon);
         assert_eq!(moment("UTC"), Some(datetime!(2026-11-01 12:00 UTC)));
         assert_eq!(moment("+05:30"), Some(datetime!(2026-11-01 06:30 UTC)));
         assert_eq!(moment("-03:00"), Some(datetime!(2026-11-01 15:00 UTC)));

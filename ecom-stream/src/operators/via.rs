@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::contract::{BatchStream, Checkpoint, Result, Run, Source, Topology, Transform};
+use crate::contract::{BatchStream, Checkpoint, Result, RunLedger, Source, Topology, Transform};
 
 /// A source followed by a transform; see [`SourceExt::via`](crate::SourceExt::via).
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ where
             sources => sources.iter().map(|source| source.name.clone()).collect(),
         };
         let (batches, ack) = self.source.open(from.clone());
-        let from = Arc::new(Run {
+        let from = Arc::new(RunLedger {
             is_last: from.is_last_run(),
             ledger: from,
             sources,

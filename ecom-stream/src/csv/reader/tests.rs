@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::gathered::MAX_REJECT_BYTES;
+use super::super::step_builder::MAX_REJECT_BYTES;
 use super::*;
 
 const LIMITS: CsvLimits = CsvLimits {

@@ -15,7 +15,7 @@ use crate::contract::{Error, ErrorKind, Origin, Refusal, Result, Split};
 use crate::csv::CsvLimits;
 use crate::csv::{Content, is_to_be_read, to_path};
 use crate::csv::{CsvReader, End, HeaderStep, Step};
-use crate::event::RulesOfHeader;
+use crate::event::BoundRules;
 use crate::event::mapping::Mapping;
 use crate::event::{Event, Rules};
 
@@ -34,7 +34,7 @@ pub async fn check_file(
     examples: usize,
 ) -> Result<CheckedFile> {
     let path = path.as_ref();
-    let cant = |err: io::Error| {
+    let unreadable = |err: io::Error| {
         let message = format!("can't read {}", path.display());
         let is_directory = err.kind() == io::ErrorKind::IsADirectory;
         let err = Error::new(ErrorKind::Source, message).caused_by(err);
@@ -56,9 +56,9 @@ pub async fn check_file(
             ..CheckedFile::default()
         },
     };
-    check.read(path, mapping).await.map_err(cant)?;
+    check.read(path, mapping).await.map_err(unreadable)?;
     let mut found = check.found;
-    lines::number(path, &mut found).await.map_err(cant)?;
+    lines::number(path, &mut found).await.map_err(unreadable)?;
     Ok(found)
 }
 
@@ -97,16 +97,16 @@ impl Check {
                 self.found.unusable = Some(refusal);
                 self.found.unread_lines = lines::count(path).await?.saturating_sub(1);
                 if mapping.is_none() {
-                    self.found.ready_mapping = ready_for(path).await?;
+                    self.found.ready_mapping = ready_mapping_for(path).await?;
                 }
                 return Ok(());
             }
         }
-        let mut of_header = RulesOfHeader::new(&self.rules, &Arc::clone(reader.header()));
+        let mut bound_rules = BoundRules::new(&self.rules, &Arc::clone(reader.header()));
         loop {
             let mut step = reader.step().await?;
             let end = step.end.take();
-            self.judge(step, &mut of_header);
+            self.validate(step, &mut bound_rules);
             match end {
                 None => {}
                 Some(End::Clean) => return Ok(()),
@@ -115,7 +115,7 @@ impl Check {
                     if let Some(End::Damaged(refusal)) = tail.end.take() {
                         self.found.unusable = Some(refusal);
                     }
-                    self.judge(tail, &mut of_header);
+                    self.validate(tail, &mut bound_rules);
                     return Ok(());
                 }
                 Some(End::Damaged(refusal)) => {
@@ -126,13 +126,13 @@ impl Check {
         }
     }
 
-    fn judge(&mut self, step: Step, of_header: &mut RulesOfHeader) {
+    fn validate(&mut self, step: Step, bound_rules: &mut BoundRules) {
         for reject in step.rejects {
-            self.refused(reject.origin.as_ref(), reject.refusal);
+            self.count_reject(reject.origin.as_ref(), reject.refusal);
         }
         for record in step.records {
             let origin = record.origin.as_ref();
-            match of_header.event(&self.rules, &record.value, origin, "", self.now) {
+            match bound_rules.event(&self.rules, &record.value, origin, "", self.now) {
                 Ok(event) => {
                     self.found.accepted += 1;
                     if self.found.events.len() < self.examples
@@ -141,12 +141,12 @@ impl Check {
                         self.found.events.push(Example::new(origin, event));
                     }
                 }
-                Err(refusal) => self.refused(origin, refusal),
+                Err(refusal) => self.count_reject(origin, refusal),
             }
         }
     }
 
-    fn refused(&mut self, origin: Option<&Origin>, refusal: Refusal) {
+    fn count_reject(&mut self, origin: Option<&Origin>, refusal: Refusal) {
         let found = self.found.rejected.entry(refusal.reason).or_default();
         found.count += 1;
         if found.examples.len() < self.examples
@@ -170,7 +170,7 @@ impl<T> Example<T> {
 }
 
 /// The ready mapping whose columns a file has.
-async fn ready_for(path: &Path) -> io::Result<Option<&'static str>> {
+async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
     for (name, text) in Mapping::ready() {
         let Ok(mapping) = Mapping::from_toml(text) else {
             continue;

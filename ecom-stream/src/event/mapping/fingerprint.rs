@@ -17,25 +17,25 @@ impl Mapping {
     /// # Ok::<(), ecom_stream::Error>(())
     /// ```
     pub fn fingerprint(&self) -> String {
-        let fields: BTreeMap<_, _> = self.fields().map(|(name, field)| (name, field.said())).collect();
+        let fields: BTreeMap<_, _> = self.fields().map(|(name, field)| (name, field.as_given())).collect();
         let nulls: BTreeSet<_> = self.nulls.iter().collect();
         let Self { dialect, .. } = self;
         let by_content = self.ids == Ids::Content;
         // Lists, since their order is fixed.
-        let said = json!([
+        let as_given = json!([
             [dialect.delimiter, dialect.quote, dialect.columns],
             fields,
-            self.time_format.said(),
+            self.time_format.as_given(),
             nulls,
             [by_content, self.keeps_extra, self.price_optional],
             [Some(self.price_format.decimal), self.price_format.thousands],
         ]);
-        blake3::hash(said.to_string().as_bytes()).to_hex()[..16].to_owned()
+        blake3::hash(as_given.to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 }
 
 impl Field {
-    fn said(&self) -> serde_json::Value {
+    fn as_given(&self) -> serde_json::Value {
         let (kind, name) = match &self.source {
             FieldSource::Column(name) => ("column", name),
             FieldSource::Path(key) => ("path", key),

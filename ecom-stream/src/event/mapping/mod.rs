@@ -1,22 +1,22 @@
 //! Files of other layouts: which of their columns is what of an event.
 //!
 //! A `Mapping` is put together by its `builder` from a `Field` for each column of an event, or read from a TOML `file`; some
-//! are `ready`. It says how the files are written to the source, and once for each header it becomes an `of_header`, which
+//! are `ready`. It says how the files are written to the source, and once for each header it becomes an `bound_mapping`, which
 //! finds the values of a record without looking anything up by name.
 
+mod bound_mapping;
 mod builder;
 mod field;
 mod file;
 mod fingerprint;
-mod of_header;
 mod ready;
 
 use std::collections::HashSet;
 
+pub(crate) use bound_mapping::{BoundMapping, Values, value_in_path};
 pub use builder::MappingBuilder;
 pub use field::Field;
 use field::FieldSource;
-pub(crate) use of_header::{MappingOfHeader, Values, value_in_path};
 
 use crate::csv::{Columns, Dialect};
 use crate::event::PriceFormat;

@@ -10,7 +10,7 @@ use crate::event::{Event, id_of_origin, id_of_parts};
 
 /// A mapping with the columns of one header looked up.
 #[derive(Debug)]
-pub(crate) struct MappingOfHeader {
+pub(crate) struct BoundMapping {
     fields: [Slot; Event::COLUMNS.len()],
     /// What no field is taken from, with its name as a key of JSON, for the mappings that keep it.
     extra: Vec<(usize, String)>,
@@ -30,7 +30,7 @@ enum Slot {
     Constant,
 }
 
-impl MappingOfHeader {
+impl BoundMapping {
     pub(crate) fn new(mapping: &Mapping, header: &Header) -> Self {
         let mut keys = 0;
         let fields = mapping

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use csv_async::ByteRecord;
 
-use super::step::{Found, Step};
+use super::step::{ParsedRecord, Step};
 use super::{CsvRows, Header};
 use crate::contract::{Origin, Reason, Record, Refusal, Reject, Split};
 
@@ -11,47 +11,47 @@ use crate::contract::{Origin, Reason, Record, Refusal, Reject, Split};
 pub(super) const MAX_REJECT_BYTES: usize = 64 << 10;
 
 /// The records of a step, while their bytes are still in the window.
-pub(super) struct Gathered {
+pub(super) struct StepBuilder {
     rows: CsvRows,
-    places: Vec<Place>,
-    rejects: Vec<(Place, Refusal)>,
+    spans: Vec<RecordSpan>,
+    rejects: Vec<(RecordSpan, Refusal)>,
 }
 
-struct Place {
+struct RecordSpan {
     record: u64,
     start: u64,
     end: u64,
 }
 
-impl Gathered {
+impl StepBuilder {
     pub(super) fn new(header: Arc<Header>) -> Self {
         Self {
             rows: CsvRows::new(header),
-            places: Vec::new(),
+            spans: Vec::new(),
             rejects: Vec::new(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len() + self.rejects.len()
+        self.spans.len() + self.rejects.len()
     }
 
-    pub(super) fn add(&mut self, fields: &ByteRecord, judged: Result<(), Refusal>, record: u64, found: &Found) {
-        let place = Place {
+    pub(super) fn add(&mut self, fields: &ByteRecord, checked: Result<(), Refusal>, record: u64, found: &ParsedRecord) {
+        let span = RecordSpan {
             record,
             start: found.start,
             end: found.text_end,
         };
-        let judged = judged.and_then(|()| self.text_of(fields));
-        match judged {
+        let checked = checked.and_then(|()| self.text_of(fields));
+        match checked {
             Ok(text) => {
                 let ends = (0..fields.len())
                     .filter_map(|index| fields.range(index))
                     .map(|range| range.end);
                 self.rows.push(text, ends);
-                self.places.push(place);
+                self.spans.push(span);
             }
-            Err(refusal) => self.rejects.push((place, refusal)),
+            Err(refusal) => self.rejects.push((span, refusal)),
         }
     }
 
@@ -68,28 +68,28 @@ impl Gathered {
 
     /// `bytes` begin at `first` in the split.
     pub(super) fn finish(self, split: &Split, first: u64, bytes: &Bytes) -> Step {
-        let origin = |place: &Place, max_bytes: usize| {
-            let start = (place.start - first) as usize;
-            let end = (place.end - first) as usize;
+        let origin = |span: &RecordSpan, max_bytes: usize| {
+            let start = (span.start - first) as usize;
+            let end = (span.end - first) as usize;
             Origin {
                 split: split.clone(),
-                record: place.record,
-                byte_offset: place.start,
+                record: span.record,
+                byte_offset: span.start,
                 raw: bytes.slice(start..end.min(start.saturating_add(max_bytes))),
             }
         };
-        let records = self.rows.into_records().zip(&self.places).map(|(value, place)| Record {
+        let records = self.rows.into_records().zip(&self.spans).map(|(value, span)| Record {
             value,
-            origin: Some(origin(place, usize::MAX)),
+            origin: Some(origin(span, usize::MAX)),
         });
-        let rejects = self.rejects.into_iter().map(|(place, mut refusal)| {
-            let len = place.end - place.start;
+        let rejects = self.rejects.into_iter().map(|(span, mut refusal)| {
+            let len = span.end - span.start;
             if len > MAX_REJECT_BYTES as u64 {
                 refusal
                     .detail
                     .push_str(&format!("; only the first {MAX_REJECT_BYTES} of {len} bytes are kept"));
             }
-            Reject::new(origin(&place, MAX_REJECT_BYTES), refusal)
+            Reject::new(origin(&span, MAX_REJECT_BYTES), refusal)
         });
         Step {
             records: records.collect(),
