@@ -40,6 +40,7 @@ macro_rules! crash_point {
 pub use armed::pass;
 
 #[cfg(feature = "crash-points")]
+/// The crash points of a build with the feature: the plan, and what is done at a point.
 mod armed {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -61,6 +62,7 @@ mod armed {
     }
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    /// What happens at the point: the process is killed (the default), the task panics, or the process stops until SIGCONT.
     enum Action {
         Kill,
         Panic,

@@ -1,14 +1,26 @@
-/// Bounds on what is read from CSV files.
+//! The limits on what is read from CSV files.
+
+/// Limits on the size of fields, records and batches. They bound the memory that a file can make its reader use.
+///
+/// ```
+/// use ecom_stream::CsvLimits;
+///
+/// let limits = CsvLimits::default().max_batch_rows(100);
+/// assert_eq!(limits.max_batch_rows, 100);
+/// assert_eq!(limits.max_field_bytes, 1 << 20);
+/// assert_eq!(limits.max_record_bytes, 8 << 20);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CsvLimits {
-    /// A field longer than this makes its record a reject.
+    /// A field longer than this makes its record a reject. 1 MiB by default.
     pub max_field_bytes: usize,
-    /// A record longer than this is damage, most often a quote that is never closed: what follows is not read.
+    /// A record longer than this is damage: what follows is not read. The usual cause is a quote that is never closed. 8 MiB by
+    /// default.
     pub max_record_bytes: usize,
-    /// A batch is full at this many records.
+    /// A batch is full when it has this many records. 1,024 by default.
     pub max_batch_rows: usize,
-    /// A batch is full at this many bytes of input.
+    /// A batch is full when it stands for this many bytes of input. 512 KiB by default.
     pub max_batch_bytes: usize,
 }
 

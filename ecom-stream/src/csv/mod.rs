@@ -1,4 +1,16 @@
-//! CSV: headers, records, and the reading of one file with a check for every damage that the parser hides.
+//! CSV: reading one file, record by record, with a check for every kind of damage that the parser hides.
+//!
+//! ```text
+//!  file ─► compression ─► tee ─► csv_async parser ─► reader ─► step_builder ─► Step
+//!          (Content)      keeps   fields, unquoted    quotes,     origins,       records, rejects,
+//!                         bytes                       limits      original bytes why it ended
+//! ```
+//!
+//! - `reader` drives it: it reads the header (`header`), then a `step` of at most one batch at a time.
+//! - `tee` keeps the bytes behind the parser, so rejects have their original bytes and `quotes` can be checked again.
+//! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
+//! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
+//! - `read_csv` is the short way for one text. `to_csv` is the other direction, for sinks that write files.
 
 mod compression;
 mod dialect;

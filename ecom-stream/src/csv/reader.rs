@@ -1,3 +1,20 @@
+//! The reader of one file: it can stop behind any record and resume there.
+//!
+//! The parser (csv-async) hides some damage: an unterminated quote swallows the rest of the file, text after a closing quote is
+//! joined to the field, and blank lines are skipped. So every record is checked again on its original bytes.
+//!
+//! Reading goes like this:
+//!
+//! ```text
+//!  new ──► read_header ──► step ──► step ──► … ──► step with an end
+//!                           ▲                        │ Clean    everything is read
+//!  resume (offset, digest) ─┘                        │ Tail     the last record has no terminator: wait, or take_tail
+//!                                                    │ Damaged  nothing behind this can be trusted
+//! ```
+//!
+//! After each step, `offset`, `record` and `digest` describe what was given out: they are the position from which `resume` goes
+//! on. The offset is always right behind a record terminator, except after `take_tail`.
+
 use std::io;
 use std::sync::Arc;
 
@@ -13,7 +30,7 @@ use super::tee::{RecordTooLarge, Tee};
 use super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
 use crate::contract::{Reason, Refusal, Split};
 
-/// A third of the CPU time of the parser's default of 8 KiB.
+/// The size of the parser's buffer. With this size it takes a third of the CPU time that it takes with its default of 8 KiB.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Reads one split, from its start or from an offset behind a record.
@@ -25,21 +42,27 @@ pub(crate) struct CsvReader<R> {
     header: Arc<Header>,
     limits: CsvLimits,
     dialect: Dialect,
+    /// The fields of the record that was parsed last.
     scratch: ByteRecord,
+    /// Where reading goes on: everything before was given out.
     offset: u64,
+    /// The number of the last record that was given out.
     record: u64,
+    /// How many blank lines were skipped.
     blank_lines: u64,
+    /// The digest of everything before `offset`.
     digest: blake3::Hasher,
 }
 
-/// An error of the input that is damage, and no trouble that passes: what was compressed can't be decompressed.
+/// An error of the input that is damage and will not pass: the compressed data can't be decompressed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct Unreadable(pub(crate) Refusal);
 
-/// Where a reader goes on.
+/// The place from which a reader goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Resume {
+    /// The offset of the next record.
     pub(crate) offset: u64,
     /// The number of the last record before.
     pub(crate) record: u64,
@@ -50,19 +73,21 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
-    /// Where the input must stand. The parser is shown the last terminator again, as a blank line: at its start it takes a
-    /// byte order mark away, which in the middle of a file belongs to a field.
+    /// The offset at which the input must be when the reader is made.
+    ///
+    /// Behind a terminator this is one byte before `offset`: the parser sees the last byte of the terminator again, as a blank line.
+    /// At its very start it would remove a byte order mark, which in the middle of a file belongs to a field.
     pub(crate) fn seek_to(&self) -> u64 {
         self.offset - u64::from(self.behind_terminator && self.offset > 0)
     }
 }
 
-/// What [`CsvReader::read_header`] found.
+/// The result of [`CsvReader::read_header`].
 #[derive(Debug)]
 pub(crate) enum HeaderStep {
-    /// No header at all.
+    /// The input is empty or has only blank lines.
     Empty,
-    /// A header; `whole` if it has a terminator.
+    /// A header was read. `whole` says whether it has a terminator; without one its writer may not be done.
     Found {
         check: Result<HeaderCheck, Refusal>,
         whole: bool,
@@ -70,7 +95,7 @@ pub(crate) enum HeaderStep {
 }
 
 impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
-    /// A reader at the start of a split. The header is to be read first.
+    /// A reader at the start of a split. [`read_header`](Self::read_header) must be called first.
     pub(crate) fn new(input: R, split: Split, limits: CsvLimits, dialect: Dialect) -> Self {
         let resume = Resume {
             offset: 0,
@@ -81,7 +106,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         Self::resume(input, split, limits, dialect, Arc::new(Header::new([""; 0])), resume)
     }
 
-    /// A reader that goes on where another one ended; `input` stands at [`Resume::seek_to`].
+    /// A reader that goes on where another one ended. `input` must be at [`Resume::seek_to`].
     pub(crate) fn resume(
         input: R,
         split: Split,
@@ -131,12 +156,12 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.record
     }
 
-    /// How many blank lines lie before the records that were given out by this reader.
+    /// How many blank lines were skipped before the records that this reader has given out.
     pub(crate) fn blank_lines(&self) -> u64 {
         self.blank_lines
     }
 
-    /// How far the input was read, which may be further than what was given out.
+    /// How far the input was parsed. This may be further than [`offset`](Self::offset).
     pub(crate) fn read_until(&self) -> u64 {
         self.base + self.csv.position().byte()
     }
@@ -146,20 +171,24 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.digest.finalize()
     }
 
+    /// The header; empty until it was read.
     pub(crate) fn header(&self) -> &Arc<Header> {
         &self.header
     }
 
+    /// The input.
     pub(crate) fn input(&self) -> &R {
         self.csv.get_ref().inner()
     }
 
-    /// The input, somewhere behind what was given out.
+    /// The input, at some place behind what was given out.
     pub(crate) fn into_input(self) -> R {
         self.csv.into_inner().into_inner()
     }
 
-    /// Reads the header; where files have none nothing is read.
+    /// Reads the header and checks it against `columns`. For files without a header it only checks the names in the dialect.
+    ///
+    /// Not cancel-safe. An error is an I/O error; a header that can't be used is in the result.
     pub(crate) async fn read_header(&mut self, columns: &Columns) -> io::Result<HeaderStep> {
         if let Some(names) = &self.dialect.columns {
             let check = columns.check(&ByteRecord::from(names.clone()), self.dialect.delimiter);
@@ -195,10 +224,10 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         })
     }
 
-    /// Reads up to a batch.
+    /// Reads at most one batch.
     ///
-    /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is one of the input, never of what
-    /// stands in it.
+    /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is an I/O error of the input; damage in its
+    /// content is in [`Step::end`].
     pub(crate) async fn step(&mut self) -> io::Result<Step> {
         let mut batch = StepBuilder::new(self.header.clone());
         let first = self.offset;
@@ -232,7 +261,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         Ok(self.give_out(batch, end, ended))
     }
 
-    /// Takes the last record although it has no terminator, after [`End::Tail`].
+    /// After [`End::Tail`]: takes the last record although it has no terminator. If its quotes are open, the file is damaged instead.
     pub(crate) fn take_tail(&mut self) -> Step {
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(self.offset, end);
@@ -247,7 +276,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         let quotes = self.quotes_of(without_bom(&raw[blank.bytes as usize..], found.start));
         if quotes == Quotes::Open {
             let detail = format!(
-                "the file ends inside quotes that begin in the record at byte {}",
+                "the file ends inside a quoted field of the record at byte {}",
                 found.start
             );
             let damage = End::Damaged(Refusal::new(Reason::UNTERMINATED_QUOTE, detail));
@@ -261,7 +290,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         if let Err(refusal) = &mut checked {
             refusal
                 .detail
-                .push_str("; the file ends here without a line end and may be cut off");
+                .push_str("; this is the last record and has no line end, so the file may be cut off");
         }
         self.record += 1;
         self.blank_lines += found.blank_lines;
@@ -269,7 +298,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.give_out(batch, end, Some(End::Clean))
     }
 
-    /// Parses the next record into `scratch`.
+    /// Parses the next record into `scratch` and finds its bytes; `None` at the end of the input.
     async fn next(&mut self) -> Result<Option<ParsedRecord>, csv_async::Error> {
         let from = self.read_until().max(self.offset);
         self.csv.get_mut().begin_record(from);
@@ -294,6 +323,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }))
     }
 
+    /// Checks the quotes of a record. Most records have none and need no check.
     fn quotes_of(&self, raw: &[u8]) -> Quotes {
         match self.dialect.quote {
             Some(quote) if memchr(quote, raw).is_some() => quotes::check(raw, self.dialect.delimiter, quote),
@@ -301,13 +331,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }
     }
 
-    /// Whether the record in `scratch` can be used.
+    /// Checks the record in `scratch`: its quotes, the number of its fields, their size, and NUL bytes. UTF-8 is checked when the
+    /// record is added to the step.
     fn validate(&self, quotes: Quotes) -> Result<(), Refusal> {
         let record = &self.scratch;
         if quotes == Quotes::TextAfter {
             return Err(Refusal::new(
                 Reason::TEXT_AFTER_QUOTE,
-                "text stands between a closing quote and a delimiter",
+                "there is text between a closing quote and the next delimiter",
             ));
         }
         let (found, expected) = (record.len(), self.header.names().len());
@@ -324,7 +355,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         {
             let (name, len) = (&self.header.names()[index], field.len());
             let detail = format!(
-                "{name} has {len} bytes where {} are allowed",
+                "{name} has {len} bytes; the limit is {}",
                 self.limits.max_field_bytes
             );
             return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
@@ -336,6 +367,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         Ok(())
     }
 
+    /// Finishes a step: its records end at `end`, where reading goes on.
     fn give_out(&mut self, batch: StepBuilder, end: u64, ended: Option<End>) -> Step {
         let first = self.offset;
         let bytes = self.take(end);
@@ -344,7 +376,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         step
     }
 
-    /// Moves the offset to `end`.
+    /// Moves the offset to `end` and returns the bytes in between.
     fn take(&mut self, end: u64) -> Bytes {
         let bytes = self.csv.get_mut().take_until(end);
         self.digest.update(&bytes);
@@ -353,7 +385,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     }
 }
 
-/// A record without the byte order mark that the parser takes away at the start of a file.
+/// The record without the byte order mark, which the parser removes at the start of a file.
 fn without_bom(raw: &[u8], start: u64) -> &[u8] {
     match start {
         0 => raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw),
@@ -361,12 +393,13 @@ fn without_bom(raw: &[u8], start: u64) -> &[u8] {
     }
 }
 
+/// The blank lines in front of a record: the number of bytes and of lines.
 struct Blank {
     bytes: u64,
     lines: u64,
 }
 
-/// The line ends in front of a record; `before` is the byte in front of them.
+/// The line ends in front of a record. `before` is the byte in front of them, so a `\n` that completes a `\r\n` is not counted.
 fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     let bytes = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut previous = before;
@@ -382,7 +415,8 @@ fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     }
 }
 
-/// The refusal of a record without an end, or of damage in what was compressed; the error if it was another.
+/// The refusal for an error that is damage: a record without an end, or compressed data that can't be decompressed. Any other
+/// error is returned as it is.
 fn damage(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
     match err.into_kind() {
         csv_async::ErrorKind::Io(err) if err.get_ref().is_some_and(|inner| inner.is::<RecordTooLarge>()) => {
@@ -396,9 +430,10 @@ fn damage(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
     }
 }
 
+/// The refusal of a record that is longer than the limit.
 fn record_too_large(limits: &CsvLimits) -> Refusal {
     let detail = format!(
-        "no end within {} bytes: most often a quote that is never closed",
+        "the record does not end within {} bytes: the usual cause is a quote that is never closed",
         limits.max_record_bytes
     );
     Refusal::new(Reason::RECORD_TOO_LARGE, detail)

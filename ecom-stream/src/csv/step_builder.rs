@@ -1,3 +1,5 @@
+//! Builds a step of records and rejects, and gives each its original bytes.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,16 +9,21 @@ use super::step::{ParsedRecord, Step};
 use super::{CsvRows, Header};
 use crate::contract::{Origin, Reason, Record, Refusal, Reject, Split};
 
-/// The most of a rejected record that is kept.
+/// How many bytes of a rejected record are kept at most: 64 KiB. The detail of a longer one says that it was cut.
 pub(super) const MAX_REJECT_BYTES: usize = 64 << 10;
 
-/// The records of a step, while their bytes are still in the window.
+/// A step that is being built.
+///
+/// While records are added, their bytes are still in the window of the [`Tee`](super::tee::Tee), so only their spans are
+/// remembered. [`finish`](Self::finish) gets all bytes of the step at once and cuts each record's bytes out of them without
+/// copying.
 pub(super) struct StepBuilder {
     rows: CsvRows,
     spans: Vec<RecordSpan>,
     rejects: Vec<(RecordSpan, Refusal)>,
 }
 
+/// Where a record is in the split: its number, and its first and last byte without the terminator.
 struct RecordSpan {
     record: u64,
     start: u64,
@@ -24,6 +31,7 @@ struct RecordSpan {
 }
 
 impl StepBuilder {
+    /// An empty step for records under `header`.
     pub(super) fn new(header: Arc<Header>) -> Self {
         Self {
             rows: CsvRows::new(header),
@@ -32,10 +40,14 @@ impl StepBuilder {
         }
     }
 
+    /// The number of records and rejects so far.
     pub(super) fn len(&self) -> usize {
         self.spans.len() + self.rejects.len()
     }
 
+    /// Adds a parsed record: to the records if `checked` is `Ok` and the fields are UTF-8, otherwise to the rejects.
+    ///
+    /// `record` is its number in the split.
     pub(super) fn add(&mut self, fields: &ByteRecord, checked: Result<(), Refusal>, record: u64, found: &ParsedRecord) {
         let span = RecordSpan {
             record,
@@ -55,6 +67,7 @@ impl StepBuilder {
         }
     }
 
+    /// The fields as one text, or the refusal that names the first byte that is not UTF-8.
     fn text_of<'a>(&self, fields: &'a ByteRecord) -> Result<&'a str, Refusal> {
         std::str::from_utf8(fields.as_slice()).map_err(|err| {
             let at = err.valid_up_to();
@@ -66,7 +79,7 @@ impl StepBuilder {
         })
     }
 
-    /// `bytes` begin at `first` in the split.
+    /// The finished step. `bytes` are the bytes of `split` from the offset `first` to the end of the last record.
     pub(super) fn finish(self, split: &Split, first: u64, bytes: &Bytes) -> Step {
         let origin = |span: &RecordSpan, max_bytes: usize| {
             let start = (span.start - first) as usize;
@@ -100,7 +113,7 @@ impl StepBuilder {
     }
 }
 
-/// The name of the column in which the byte at `at` of all fields stands.
+/// The name of the column that the byte at `at` belongs to, counted over all fields of the record together.
 pub(super) fn name_of_field_at<'a>(fields: &ByteRecord, header: &'a Header, at: usize) -> &'a str {
     let index = (0..fields.len()).find(|&index| fields.range(index).is_some_and(|range| range.contains(&at)));
     index

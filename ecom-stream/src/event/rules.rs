@@ -1,3 +1,5 @@
+//! The rules: what makes a CSV record an event, and the reason code of each rule that it can break.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,18 +12,38 @@ use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
 use crate::event::mapping::{BoundMapping, Mapping, Values};
 
+/// The longest user, session or product id.
 const MAX_ID_BYTES: usize = 64;
+/// The longest product name, category or brand.
 const MAX_TEXT_BYTES: usize = 256;
 
-/// What makes a CSV record an event. Each rule has a reason code of its own.
+/// The rules that make a CSV record an event. Each rule has a reason code of its own; the first one that a record breaks rejects it.
+///
+/// | field | rule |
+/// |---|---|
+/// | `event_time` | required; in the [time format](Self::time_format); from [`earliest`](Self::earliest) to [`latest`](Self::latest) |
+/// | `event_type` | required; one of [`EventType::ALL`] |
+/// | `user_id`, `session_id`, `product_id` | required; at most 64 bytes |
+/// | `product_name`, `category`, `brand` | at most 256 bytes |
+/// | `price` | a [`Price`]; required for a purchase |
+/// | `quantity` | a whole number from 1; 1 if it is absent |
+/// | `event_id` | a UUID; from another text a UUID is made, and without one it is made from the record's place |
 ///
 /// ```
-/// use ecom_stream::{Rules, TimeFormat};
+/// use std::sync::Arc;
+/// use ecom_stream::{CsvRecord, Header, Reason, Rules, TimeFormat};
 /// use time::macros::datetime;
 ///
 /// let rules = Rules::default()
 ///     .time_format(TimeFormat::UnixMillis)
 ///     .earliest(datetime!(2020-01-01 00:00 UTC));
+///
+/// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+/// let record = CsvRecord::new(header.clone(), ["1764583200000", "view", "u", "s", "p"]).unwrap();
+/// assert_eq!(rules.event(&record, None, "events").unwrap().user_id, "u");
+///
+/// let old = CsvRecord::new(header, ["0", "view", "u", "s", "p"]).unwrap();
+/// assert_eq!(rules.event(&old, None, "events").unwrap_err().reason, Reason::EVENT_TIME_OUT_OF_RANGE);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -33,7 +55,7 @@ pub struct Rules {
 }
 
 impl Default for Rules {
-    /// Times in RFC 3339, from the year 2000 to a day ahead of the clock.
+    /// Times are in RFC 3339, from the year 2000 to one day after the current time.
     fn default() -> Self {
         Self {
             time_format: TimeFormat::default(),
@@ -46,28 +68,28 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// How `event_time` is written.
+    /// Sets the format of `event_time`; RFC 3339 by default.
     #[must_use]
     pub fn time_format(mut self, format: TimeFormat) -> Self {
         self.time_format = format;
         self
     }
 
-    /// Refuses events before `earliest`.
+    /// Rejects events before `earliest`; the start of the year 2000 by default.
     #[must_use]
     pub fn earliest(mut self, earliest: OffsetDateTime) -> Self {
         self.earliest = earliest;
         self
     }
 
-    /// Refuses events after `latest`, in place of those too far ahead of the clock.
+    /// Rejects events after `latest`. It replaces the limit of [`max_ahead`](Self::max_ahead).
     #[must_use]
     pub fn latest(mut self, latest: OffsetDateTime) -> Self {
         self.latest = Some(latest);
         self
     }
 
-    /// Refuses events further ahead of the clock than this.
+    /// Rejects events that are further in the future than this; one day by default. It replaces the limit of [`latest`](Self::latest).
     #[must_use]
     pub fn max_ahead(mut self, max_ahead: Duration) -> Self {
         self.latest = None;
@@ -75,7 +97,8 @@ impl Rules {
         self
     }
 
-    /// Makes events of files of another layout, which the source must read by the same mapping. Their times are as that says.
+    /// Makes events from files of another layout. The source must read the files by the same mapping. The time format becomes that of
+    /// the mapping.
     #[must_use]
     pub fn mapping(mut self, mapping: Mapping) -> Self {
         self.time_format = mapping.time_format().clone();
@@ -83,11 +106,12 @@ impl Rules {
         self
     }
 
-    /// What is in the events and not in the files; see [`Mapping::notes`].
+    /// What the mapping adds to the events that is not in the files; see [`Mapping::notes`].
     pub(crate) fn notes(&self) -> Vec<String> {
         self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
     }
 
+    /// The price in the format of the mapping, or the refusal.
     fn price(&self, text: &str) -> Result<Price, Refusal> {
         let format = self.mapping.as_ref().map(|mapping| mapping.price_format());
         let price = format.unwrap_or_default().parse(text);
@@ -98,18 +122,19 @@ impl Rules {
         self.mapping.as_ref().is_some_and(|mapping| mapping.price_optional())
     }
 
-    /// Makes an event of a record, or says which rule it breaks. Where the record has no id, the event gets one of where it
-    /// stands: its pipeline and its `origin`.
+    /// Makes an event from a record, or says which rule the record breaks. If the record has no id, the id is made from its place: the
+    /// name of the pipeline and the `origin`.
     ///
-    /// For one record now and then: [`SourceExt::validate`](crate::SourceExt::validate) looks columns up once a file.
+    /// This is for single records: [`SourceExt::validate`](crate::SourceExt::validate) looks the columns up only once for each file.
     ///
     /// # Errors
     ///
-    /// The refusal, with its reason.
+    /// The refusal, with the reason code of the rule.
     pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
         BoundRules::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
     }
 
+    /// The latest time that is accepted at the time `now`.
     fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {
         self.latest.unwrap_or_else(|| {
             now.checked_add(self.max_ahead.try_into().unwrap_or(time::Duration::MAX))
@@ -118,15 +143,17 @@ impl Rules {
     }
 }
 
-/// The rules with the columns of one header looked up.
+/// The rules bound to one header: its columns are looked up once, so a record's values are found by index.
 #[derive(Debug)]
 pub(crate) enum BoundRules {
-    /// The places of the event's columns.
+    /// For files with the columns of an event: the index of each of them in the header.
     Plain([Option<usize>; Event::COLUMNS.len()]),
+    /// For files of another layout: their mapping, bound to the header.
     Mapped(Arc<Mapping>, Box<BoundMapping>),
 }
 
 impl BoundRules {
+    /// Looks up the columns of `header`.
     pub(crate) fn new(rules: &Rules, header: &Header) -> Self {
         match &rules.mapping {
             None => Self::Plain(Event::COLUMNS.map(|name| header.index_of(name))),
@@ -134,7 +161,8 @@ impl BoundRules {
         }
     }
 
-    /// Makes an event of a record, or says which rule it breaks.
+    /// Makes an event from a record with this header, or says which rule it breaks. `now` is the time that
+    /// [`max_ahead`](Rules::max_ahead) is counted from.
     pub(crate) fn event(
         &mut self,
         rules: &Rules,
@@ -165,6 +193,8 @@ impl BoundRules {
 }
 
 impl Rules {
+    /// Applies the rules to the values of one record, in the order of the table above. `id_of_origin` is called only if the record has no
+    /// id.
     fn validate(
         &self,
         values: Values<'_>,
@@ -232,11 +262,13 @@ impl Rules {
     }
 }
 
+/// A required id of at most [`MAX_ID_BYTES`].
 fn identifier(field: Option<&str>, missing: Reason, too_long: Reason) -> Result<String, Refusal> {
     let field = field.ok_or_else(|| absent(missing))?;
     at_most(field, MAX_ID_BYTES, too_long)
 }
 
+/// An optional text of at most [`MAX_TEXT_BYTES`].
 fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal> {
     field.map(|field| at_most(field, MAX_TEXT_BYTES, too_long)).transpose()
 }
@@ -246,11 +278,12 @@ fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Re
         len if len <= max_bytes => Ok(field.to_owned()),
         len => Err(Refusal::new(
             too_long,
-            format!("{len} bytes where {max_bytes} are allowed"),
+            format!("{len} bytes; the limit is {max_bytes}"),
         )),
     }
 }
 
+/// A whole number from 1 to the largest `int` of PostgreSQL. A number outside has another reason than a text that is none.
 fn quantity(field: &str) -> Result<i32, Refusal> {
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -262,6 +295,7 @@ fn quantity(field: &str) -> Result<i32, Refusal> {
     }
 }
 
+/// The reason code for each way in which a price can be wrong.
 fn price_reason(err: PriceError) -> Reason {
     match err {
         PriceError::Malformed => Reason::PRICE_MALFORMED,
@@ -271,6 +305,7 @@ fn price_reason(err: PriceError) -> Reason {
     }
 }
 
+/// The refusal for a required field that is absent. An empty field is absent too.
 fn absent(reason: Reason) -> Refusal {
     Refusal::new(reason, "absent or empty")
 }
@@ -309,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_record_is_an_event() {
+    fn a_valid_record_becomes_an_event() {
         let event = validate(&GOOD).unwrap();
         assert_eq!(event.event_id.to_string(), GOOD[0].1);
         assert_eq!(event.event_time, datetime!(2026-11-23 08:30:00.123456 UTC));
@@ -364,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_let_in() {
+    fn values_at_the_limits_are_accepted() {
         for (name, value) in [
             ("user_id", "x".repeat(64)),
             ("brand", "x".repeat(256)),
@@ -378,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_are_no_uuids_are_made_into_some() {
+    fn an_id_that_is_not_a_uuid_gives_a_uuid() {
         assert_eq!(with("event_id", "order-1").unwrap().event_id, id_of_text("order-1"));
     }
 }

@@ -1,3 +1,8 @@
+//! Time formats: how times are written in the input.
+//!
+//! A format is checked when it is made: it must write a sample time and read it back as the same time. So a format that loses the day
+//! or the half of the day is an error at the start, not a wrong time in every event.
+
 use std::error::Error as StdError;
 
 use jiff::fmt::strtime::BrokenDownTime;
@@ -10,10 +15,21 @@ use super::time_format_error::TimeFormatError;
 use super::time_zone::{TimeZone, to_offset_date_time};
 
 /// How times are written in the input.
+///
+/// ```
+/// use ecom_stream::{TimeFormat, TimeZone};
+/// use time::macros::datetime;
+///
+/// let format = TimeFormat::named("%d.%m.%Y %H:%M").unwrap();
+/// assert_eq!(format.parse("01.07.2026 12:00"), Some(datetime!(2026-07-01 12:00 UTC)));
+///
+/// let berlin = format.in_zone(TimeZone::named("Europe/Berlin").unwrap()).unwrap();
+/// assert_eq!(berlin.parse("01.07.2026 12:00"), Some(datetime!(2026-07-01 10:00 UTC)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TimeFormat {
-    /// `2026-11-01T09:30:00.25Z`, with any offset.
+    /// RFC 3339 with any offset, such as `2026-11-01T09:30:00.25Z` or `2026-11-01T10:30:00+01:00`.
     #[default]
     Rfc3339,
     /// A whole number of seconds since 1970.
@@ -22,24 +38,26 @@ pub enum TimeFormat {
     UnixMillis,
     /// A whole number of microseconds since 1970.
     UnixMicros,
-    /// A format with a description, made by [`described`](Self::described).
+    /// A description of the `time` crate; made by [`described`](Self::described).
     Described(TimeDescription),
-    /// A format with a pattern of `strptime`, made by [`strptime`](Self::strptime).
+    /// A pattern of `strptime`; made by [`strptime`](Self::strptime).
     Strptime(TimePattern),
 }
 
-/// The description of a time format; see [`TimeFormat::described`].
+/// A time format with a description of the `time` crate; see [`TimeFormat::described`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeDescription {
     description: String,
     format: OwnedFormatItem,
-    /// Without hours.
+    /// Whether the description has no hours, so a time is midnight.
     is_date: bool,
+    /// Whether a text in this format determines its own zone or offset.
     has_zone: bool,
+    /// The zone of times without one; UTC if it is `None`.
     zone: Option<TimeZone>,
 }
 
-/// The pattern of a time format; see [`TimeFormat::strptime`].
+/// A time format with a pattern of `strptime`; see [`TimeFormat::strptime`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimePattern {
     pattern: String,
@@ -48,12 +66,23 @@ pub struct TimePattern {
 }
 
 impl TimeFormat {
-    /// A format described as in the `time` crate: `[year]-[month]-[day] [hour]:[minute]:[second] UTC`. A time without an
-    /// offset is taken as UTC, or in the [zone](Self::in_zone); without hours it is midnight.
+    /// A format described as in the `time` crate: `[year]-[month]-[day] [hour]:[minute]:[second] UTC`.
+    ///
+    /// A time without an offset is in UTC, or in the [zone](Self::in_zone) of the format. A time without hours is midnight.
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    /// use time::macros::datetime;
+    ///
+    /// let format = TimeFormat::described("[day]/[month]/[year] [hour]:[minute]").unwrap();
+    /// assert_eq!(format.parse("01/11/2026 09:30"), Some(datetime!(2026-11-01 9:30 UTC)));
+    /// assert_eq!(format.parse("2026-11-01 09:30"), None);
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::Malformed`] and [`TimeFormatError::Incomplete`].
+    /// [`TimeFormatError::Malformed`] when the description is not valid, [`TimeFormatError::Incomplete`] when it does not determine the
+    /// time.
     pub fn described(description: &str) -> Result<Self, TimeFormatError> {
         let format: OwnedFormatItem =
             time::format_description::parse_owned::<2>(description).map_err(|cause| malformed(description, cause))?;
@@ -72,13 +101,23 @@ impl TimeFormat {
         described.check_round_trip(description, &written)
     }
 
-    /// A format with a pattern as `strptime` of the C library has them: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
-    /// `%Y-%m-%dT%H:%M:%S%.f%:z`; [`jiff::fmt::strtime`] lists what there is. A time without an offset is taken as UTC, or in
-    /// the [zone](Self::in_zone); without hours it is midnight.
+    /// A format with a pattern as `strptime` of the C library takes it: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
+    /// `%Y-%m-%dT%H:%M:%S%.f%:z`; [`jiff::fmt::strtime`] lists the specifiers.
+    ///
+    /// A time without an offset is in UTC, or in the [zone](Self::in_zone) of the format. A time without hours is midnight.
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    /// use time::macros::datetime;
+    ///
+    /// let format = TimeFormat::strptime("%m/%d/%y %I:%M %p").unwrap();
+    /// assert_eq!(format.parse("11/01/26 12:30 pm"), Some(datetime!(2026-11-01 12:30 UTC)));
+    /// assert!(TimeFormat::strptime("%m/%d/%y %I:%M").is_err(), "mornings and afternoons would be the same");
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::Malformed`] and [`TimeFormatError::Incomplete`].
+    /// [`TimeFormatError::Malformed`] when the pattern is not valid, [`TimeFormatError::Incomplete`] when it does not determine the time.
     ///
     /// [`jiff::fmt::strtime`]: https://docs.rs/jiff/1/jiff/fmt/strtime/
     pub fn strptime(pattern: &str) -> Result<Self, TimeFormatError> {
@@ -97,7 +136,8 @@ impl TimeFormat {
         format.check_round_trip(pattern, &written)
     }
 
-    /// The format and its zone, as they were given.
+    /// The name, description or pattern of the format, and the name of its zone (empty if it has none), as they were given. The
+    /// [fingerprint](crate::Mapping::fingerprint) of a mapping is made from them.
     pub(crate) fn as_given(&self) -> [String; 2] {
         let (format, zone) = match self {
             Self::Rfc3339 => ("rfc3339", &None),
@@ -113,7 +153,8 @@ impl TimeFormat {
         ]
     }
 
-    /// Itself, if it reads the sample that was `written` in it as that, but for parts that it does not have.
+    /// Returns the format if it reads `written`, which is [`SAMPLE`] in this format, as the sample again. It may lose the parts that it
+    /// doesn't have: seconds, minutes or the whole time of day.
     fn check_round_trip(self, format: &str, written: &str) -> Result<Self, TimeFormatError> {
         let midnight = SAMPLE.replace_time(Time::MIDNIGHT);
         let shortened = [
@@ -128,12 +169,18 @@ impl TimeFormat {
         }
     }
 
-    /// A format by its name (`rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`), by a pattern with `%` as
-    /// [`strptime`](Self::strptime) takes it, or by a [description](Self::described) with brackets.
+    /// A format by its name, its pattern or its description:
+    ///
+    /// | text | format |
+    /// |---|---|
+    /// | `rfc3339` | [`Rfc3339`](Self::Rfc3339) |
+    /// | `epoch_s`, `epoch_ms`, `epoch_us` | seconds, milliseconds or microseconds since 1970 |
+    /// | a text with `%` | [`strptime`](Self::strptime) |
+    /// | a text with `[` | [`described`](Self::described) |
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError`] when it is none of them.
+    /// [`TimeFormatError::Unknown`] for any other text, and the errors of the two functions.
     pub fn named(text: &str) -> Result<Self, TimeFormatError> {
         match text {
             "rfc3339" => Ok(Self::Rfc3339),
@@ -146,12 +193,14 @@ impl TimeFormat {
         }
     }
 
-    /// The same format, with times without an offset taken in `zone` in place of UTC. Of two moments, when clocks are set
-    /// back, the first is meant; a time that clocks leap over is none.
+    /// The same format, for times that are in `zone` and don't say so.
+    ///
+    /// When clocks are set back, a local time comes twice: the first one is taken. When they are set forward, the local times in
+    /// between don't exist: they can't be parsed.
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::NeedsNoZone`] for RFC 3339, for numbers since 1970, and for formats that say a zone.
+    /// [`TimeFormatError::NeedsNoZone`] for formats that determine the zone or the offset themselves.
     pub fn in_zone(self, zone: TimeZone) -> Result<Self, TimeFormatError> {
         let zone = Some(zone);
         match self {
@@ -199,7 +248,7 @@ impl TimeFormat {
         }
     }
 
-    /// Whether times say no zone, and nobody named one.
+    /// Whether times in this format are read as UTC only because neither the format nor the user gives a zone.
     pub(crate) fn assumes_utc(&self) -> bool {
         match self {
             Self::Strptime(TimePattern {
@@ -213,13 +262,15 @@ impl TimeFormat {
     }
 }
 
-/// What each format must be able to write and read again.
+/// The time that every format must be able to write and to read back. Its day, month and hour can't be taken for each other.
 const SAMPLE: OffsetDateTime = datetime!(2001-12-31 23:59:58 UTC);
 
+/// Whether the format has `UTC` or a final `Z` as literal text.
 fn names_utc(format: &str) -> bool {
     format.contains("UTC") || format.ends_with('Z')
 }
 
+/// The error for a format that its crate doesn't accept.
 fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> TimeFormatError {
     TimeFormatError::Malformed {
         format: format.to_owned(),
@@ -227,11 +278,13 @@ fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> Time
     }
 }
 
+/// The time that is `text` units after 1970; a unit has `nanos` nanoseconds.
 fn since_1970(text: &str, nanos: i128) -> Option<OffsetDateTime> {
     let nanos = i128::from(text.parse::<i64>().ok()?) * nanos;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
 
+/// The same date and time of day as a value of `jiff`.
 fn to_jiff(civil: PrimitiveDateTime) -> Option<jiff::civil::DateTime> {
     let since = civil.assume_utc().unix_timestamp_nanos();
     let timestamp = jiff::Timestamp::from_nanosecond(since).ok()?;
@@ -243,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats() {
+    fn every_kind_of_format_reads_its_times() {
         let noon = datetime!(2026-11-01 12:00 UTC);
         for (format, text) in [
             ("rfc3339", "2026-11-01T13:00:00+01:00"),
@@ -287,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_can_not_be() {
+    fn a_format_that_does_not_determine_the_time_is_an_error() {
         for format in [
             "[nonsense]",
             "%Y-%m",
@@ -316,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_is_named_in_each_time_is_heeded() {
+    fn a_zone_in_the_text_itself_is_used() {
         let format = TimeFormat::named("%Y-%m-%d %H:%M %Q").unwrap();
         for (text, time) in [
             ("2026-07-01 12:00 Europe/Berlin", Some(datetime!(2026-07-01 10:00 UTC))),
@@ -329,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_midnight_in_their_zone() {
+    fn a_date_is_midnight_in_its_zone() {
         for format in ["[day].[month].[year]", "%d.%m.%Y"] {
             let format = TimeFormat::named(format).unwrap();
             assert_eq!(format.parse("01.07.2026"), Some(datetime!(2026-07-01 0:00 UTC)));
@@ -340,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn where_utc_is_assumed() {
+    fn utc_is_assumed_only_where_nothing_gives_a_zone() {
         let assumed = |format: &str| TimeFormat::named(format).unwrap().assumes_utc();
         for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
             assert!(assumed(format), "{format}");
@@ -361,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn times_without_a_zone_are_in_the_given_one() {
+    fn times_without_a_zone_are_in_the_zone_of_the_format() {
         let berlin = TimeZone::named("Europe/Berlin").unwrap();
         for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
             let format = TimeFormat::named(format).unwrap();

@@ -1,3 +1,5 @@
+//! Tests of the CSV reader: single cases, and properties of any bytes.
+
 use proptest::prelude::*;
 
 use super::super::step_builder::MAX_REJECT_BYTES;
@@ -99,7 +101,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn records_know_where_they_stand() {
+async fn records_have_their_number_offset_and_bytes() {
     let read = read("1,x\r\n\r\n\"2,\n\"\"\",y\n3,z").await;
     let records: Vec<_> = read
         .records
@@ -217,7 +219,7 @@ fn a_long_reject_is_shortened() {
     );
 }
 
-/// Bytes that hit the parser where it hurts.
+/// Bytes with many delimiters, quotes and line ends, so that the rare cases of the parser are common.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => Just(b",".to_vec()),
@@ -236,7 +238,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_byte_vanishes(text in bytes()) {
+    fn every_byte_is_in_a_record_or_a_line_end_or_behind_damage(text in bytes()) {
         // In a real file the header comes first, and has the byte order mark.
         prop_assume!(!text.starts_with("\u{feff}".as_bytes()));
         let read = run(read(&text));
@@ -267,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_gives_the_same(text in bytes(), cuts: [bool; 20]) {
+    fn resuming_anywhere_gives_the_same_records(text in bytes(), cuts: [bool; 20]) {
         let whole = run(read(&text));
         let mut cuts = cuts.into_iter().cycle();
         let cut = run(read_cut(&text, true, || cuts.next().unwrap()));
@@ -275,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn text_that_was_quoted_comes_back(rows in prop::collection::vec(("[^\0]{0,9}", "[^\0]{0,9}"), 0..20)) {
+    fn quoted_fields_round_trip(rows in prop::collection::vec(("[^\0]{0,9}", "[^\0]{0,9}"), 0..20)) {
         let text = run(async {
             let mut writer = csv_async::AsyncWriter::from_writer(Vec::new());
             for (a, b) in &rows {

@@ -1,4 +1,7 @@
-//! What would become of a file, without a database: which events it would give, and what would be refused and why.
+//! Checks a file without a database: which events it would give, which records would be rejected, and why.
+//!
+//! `check_file` reads the file as a pipeline would and keeps a few examples with their byte offsets in a `CheckedFile`. A second pass
+//! over the file (`lines`) turns the offsets into line numbers, so the first pass counts no lines.
 
 mod checked_file;
 mod lines;
@@ -19,14 +22,29 @@ use crate::event::BoundRules;
 use crate::event::mapping::Mapping;
 use crate::event::{Event, Rules};
 
-/// Reads a file as a pipeline would that has this mapping and these rules, and keeps the first `examples` events and as many
-/// refused records of each reason. Memory is bounded, whatever the size of the file.
+/// Reads a file as a pipeline with this mapping and these rules would, and reports what would become of it. It keeps the first
+/// `examples` events, and as many rejected records of each reason. The memory is bounded, whatever the size of the file.
 ///
-/// That the same event comes twice is not seen: that is for the database to tell.
+/// Duplicates are not detected: only the database knows them.
+///
+/// ```
+/// use ecom_stream::{Reason, Rules, check::check_file};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("events.csv");
+/// std::fs::write(&path, "event_time,event_type,user_id,session_id,product_id\n\
+///                        2026-11-01T12:00:00Z,view,u1,s1,p1\n\
+///                        yesterday,view,u2,s2,p2\n")?;
+/// let checked = check_file(&path, None, Rules::default(), 10).await?;
+/// assert_eq!((checked.accepted, checked.rejected_count()), (1, 1));
+/// assert_eq!(checked.rejected[&Reason::EVENT_TIME_MALFORMED].examples[0].line, 3);
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
-/// When the file can't be read. What stands in it is never an error.
+/// [`ErrorKind::Source`] when the file can't be read. Bad content is never an error: it is part of the report.
 pub async fn check_file(
     path: impl AsRef<Path>,
     mapping: Option<&Mapping>,
@@ -39,7 +57,7 @@ pub async fn check_file(
         let is_directory = err.kind() == io::ErrorKind::IsADirectory;
         let err = Error::new(ErrorKind::Source, message).caused_by(err);
         match is_directory {
-            true => err.hint("name the files in it"),
+            true => err.hint("it is a directory: name the files in it"),
             false => err,
         }
     };
@@ -62,7 +80,7 @@ pub async fn check_file(
     Ok(found)
 }
 
-/// A file that is being checked.
+/// A check that is under way: the rules, and what was found so far.
 struct Check {
     rules: Rules,
     now: OffsetDateTime,
@@ -71,6 +89,7 @@ struct Check {
 }
 
 impl Check {
+    /// Reads the file at `path` into `found`. An error is an I/O error.
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
         let content = Content::open(path).await?;
         // A relative path has a slash before its file only where it has directories.
@@ -126,6 +145,7 @@ impl Check {
         }
     }
 
+    /// Applies the rules to each record of a step, and counts its rejects.
     fn validate(&mut self, step: Step, bound_rules: &mut BoundRules) {
         for reject in step.rejects {
             self.count_reject(reject.origin.as_ref(), reject.refusal);
@@ -146,6 +166,7 @@ impl Check {
         }
     }
 
+    /// Counts a rejected record under its reason, and keeps it if there are too few examples yet.
     fn count_reject(&mut self, origin: Option<&Origin>, refusal: Refusal) {
         let found = self.found.rejected.entry(refusal.reason).or_default();
         found.count += 1;
@@ -169,7 +190,7 @@ impl<T> Example<T> {
     }
 }
 
-/// The ready mapping whose columns a file has.
+/// The name of the first ready mapping whose columns the file has.
 async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
     for (name, text) in Mapping::ready() {
         let Ok(mapping) = Mapping::from_toml(text) else {

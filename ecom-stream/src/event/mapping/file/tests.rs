@@ -129,7 +129,7 @@ fn mistakes_are_told_with_their_place() {
         ),
         (
             LEAST.replace("\"t\"", "{ column = 't', format = 'iso' }"),
-            "line 3, column 47: \"iso\" is no time format",
+            "line 3, column 47: \"iso\" is not a time format",
         ),
         (
             LEAST.replace("\"t\"", "{ column = 't', format = '%d.%m.%y', zone = 'Mars' }"),
