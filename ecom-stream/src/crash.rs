@@ -48,6 +48,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
+    /// The plan of this process, parsed from the environment when the first point is passed.
     static PLAN: LazyLock<Vec<Entry>> =
         LazyLock::new(|| parse(&std::env::var("ECOM_CRASH_AT").unwrap_or_default()).collect());
 
@@ -57,6 +58,7 @@ mod armed {
         name: String,
         /// How many times the point is passed before the action is taken.
         spared: u32,
+        /// How many times the point was passed so far.
         passed: AtomicU32,
         action: Action,
     }

@@ -28,11 +28,15 @@ use crate::contract::{Reason, Refusal};
 /// How a file is compressed, according to the ending of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
+    /// The name has no ending of a compressed file.
     None,
+    /// `.gz`: one or more gzip members.
     Gzip,
+    /// `.zst`: one or more zstd frames.
     Zstd,
 }
 
+/// How much of a compressed file is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
 /// The largest zstd window that is accepted, as a power of two: 32 MiB, enough for `zstd --ultra -20`. It bounds the memory that a
 /// file can make its reader use.
@@ -85,6 +89,7 @@ impl Compression {
 /// starts again from the beginning of the file.
 #[derive(Debug)]
 pub(crate) struct Content<F> {
+    /// How the file is compressed, so that it can be started again and damage can be named.
     compression: Compression,
     /// `None` only while the file is rewound. A call that is cancelled in between leaves `None`, and later calls fail.
     decoder: Option<Decoder<F>>,
@@ -92,6 +97,7 @@ pub(crate) struct Content<F> {
     at: u64,
 }
 
+/// The decoder of a content, or the file itself if it is not compressed.
 #[derive(Debug)]
 enum Decoder<F> {
     None(F),
@@ -223,7 +229,8 @@ fn unreadable(err: io::Error, compression: Compression) -> io::Error {
         _ => {
             let detail = match err.to_string() {
                 message if message.contains("Frame requires too much memory") => {
-                    "decompressing it needs a window of more than 32 MiB: compress it again without --long and --ultra".to_owned()
+                    "decompressing it needs a window of more than 32 MiB: compress it again without --long and --ultra"
+                        .to_owned()
                 }
                 message => format!("the {name} data can't be decompressed: {message}"),
             };
@@ -242,6 +249,7 @@ mod tests {
 
     use super::*;
 
+    /// The text as a file compressed in this way.
     async fn compressed(compression: Compression, text: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         match compression {
@@ -260,12 +268,14 @@ mod tests {
         bytes
     }
 
+    /// Lines that don't compress well, so that a compressed file has several blocks.
     fn text() -> Vec<u8> {
         (0..60_000_u32)
             .flat_map(|n| format!("{},{}\n", n, n.wrapping_mul(2_654_435_761)).into_bytes())
             .collect()
     }
 
+    /// What can be read of the bytes, and how reading ended.
     async fn read(bytes: Vec<u8>, compression: Compression) -> (Vec<u8>, io::Result<usize>) {
         let mut out = Vec::new();
         let read = Content::new(Cursor::new(bytes), compression)
@@ -274,6 +284,7 @@ mod tests {
         (out, read)
     }
 
+    /// The reason code of an error that is damage.
     fn reason(err: &io::Error) -> Option<Reason> {
         let inner = err.get_ref()?.downcast_ref::<Unreadable>()?;
         Some(inner.0.reason.clone())

@@ -6,6 +6,12 @@ use crate::contract::{Error, ErrorKind, Result};
 
 /// How CSV files are written: the delimiter, the quote character, and whether the first line names the columns.
 ///
+/// | | default | set by |
+/// |---|---|---|
+/// | delimiter | `,` | [`delimiter`](Self::delimiter) |
+/// | quote | `"` | [`quote`](Self::quote) |
+/// | header | the first line | [`without_header`](Self::without_header) |
+///
 /// A record ends with `\n`, `\r\n` or `\r`. A quote inside a quoted field is doubled. What can't be a dialect, such as a delimiter
 /// that is not ASCII, is an error when the pipeline starts or the mapping is built.
 ///
@@ -43,14 +49,28 @@ impl Default for Dialect {
 }
 
 impl Dialect {
-    /// The byte between two fields; an ASCII character.
+    /// Sets the byte between two fields; it must be an ASCII character.
+    ///
+    /// ```
+    /// # use ecom_stream::Dialect;
+    /// let tabs = Dialect::default().delimiter(b'\t');
+    /// assert_ne!(tabs, Dialect::default());
+    /// ```
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
         self
     }
 
-    /// The byte that quotes fields; an ASCII character. With `None` fields are never quoted.
+    /// Sets the byte that quotes fields; it must be an ASCII character. With `None`, quotes are ordinary text and a field can't contain the
+    /// delimiter or a line end.
+    ///
+    /// ```
+    /// # use ecom_stream::Dialect;
+    /// let single_quotes = Dialect::default().quote(Some(b'\''));
+    /// let unquoted = Dialect::default().quote(None);
+    /// assert_ne!(single_quotes, unquoted);
+    /// ```
     #[must_use]
     pub fn quote(mut self, quote: Option<u8>) -> Self {
         self.quote = quote;

@@ -29,6 +29,11 @@ impl Header {
     }
 
     /// The names, in the order of the file.
+    ///
+    /// ```
+    /// # use ecom_stream::Header;
+    /// assert_eq!(Header::new(["id", "price"]).names(), ["id", "price"]);
+    /// ```
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -52,20 +57,25 @@ impl Header {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
+    /// The columns that are used. Empty means that every column is.
     known: Vec<String>,
+    /// The columns without which a file is set aside.
     required: Vec<String>,
 }
 
 /// The result of checking a header that can be used.
 #[derive(Debug)]
 pub(crate) struct HeaderCheck {
+    /// The header, with the spaces around its names removed.
     pub(crate) header: Header,
     /// Its columns that are not among the known ones.
     pub(crate) ignored: Vec<String>,
 }
 
 impl Columns {
-    /// The columns that are `known`, and those among them that are `required`.
+    /// The columns that are `known`, and those of them that are `required`.
+    ///
+    /// With no known columns at all, every column is accepted and none is reported as ignored; see [`any`](Self::any).
     pub fn new<N: Into<String>>(known: impl IntoIterator<Item = N>, required: impl IntoIterator<Item = N>) -> Self {
         Self {
             known: known.into_iter().map(Into::into).collect(),
@@ -135,7 +145,8 @@ impl Columns {
         if !missing.is_empty() {
             if let Some(other) = other_delimiter(&header) {
                 let expected = char::from(delimiter);
-                let detail = format!("the header is a single field that contains {other:?}, but the delimiter is {expected:?}");
+                let detail =
+                    format!("the header is a single field that contains {other:?}, but the delimiter is {expected:?}");
                 return Err(Refusal::new(Reason::WRONG_DELIMITER, detail));
             }
             let detail = format!(

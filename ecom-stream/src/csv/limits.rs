@@ -2,6 +2,12 @@
 
 /// Limits on the size of fields, records and batches. They bound the memory that a file can make its reader use.
 ///
+/// | limit | what happens at the limit |
+/// |---|---|
+/// | [`max_field_bytes`](field@Self::max_field_bytes) | the record is rejected, reading goes on |
+/// | [`max_record_bytes`](field@Self::max_record_bytes) | the file is damaged, reading stops |
+/// | [`max_batch_rows`](field@Self::max_batch_rows), [`max_batch_bytes`](field@Self::max_batch_bytes) | the batch is full, the next one begins |
+///
 /// ```
 /// use ecom_stream::CsvLimits;
 ///
@@ -36,28 +42,29 @@ impl Default for CsvLimits {
 }
 
 impl CsvLimits {
-    /// The same limits with another [`max_field_bytes`](field@Self::max_field_bytes).
+    /// Sets [`max_field_bytes`](field@Self::max_field_bytes).
     #[must_use]
     pub fn max_field_bytes(mut self, bytes: usize) -> Self {
         self.max_field_bytes = bytes;
         self
     }
 
-    /// The same limits with another [`max_record_bytes`](field@Self::max_record_bytes).
+    /// Sets [`max_record_bytes`](field@Self::max_record_bytes). It also bounds how far the reader reads ahead while it looks for the end of
+    /// a record.
     #[must_use]
     pub fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.max_record_bytes = bytes;
         self
     }
 
-    /// The same limits with another [`max_batch_rows`](field@Self::max_batch_rows).
+    /// Sets [`max_batch_rows`](field@Self::max_batch_rows); 0 counts as 1.
     #[must_use]
     pub fn max_batch_rows(mut self, rows: usize) -> Self {
         self.max_batch_rows = rows;
         self
     }
 
-    /// The same limits with another [`max_batch_bytes`](field@Self::max_batch_bytes).
+    /// Sets [`max_batch_bytes`](field@Self::max_batch_bytes); 0 counts as 1. A batch exceeds it by at most one record.
     #[must_use]
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
         self.max_batch_bytes = bytes;

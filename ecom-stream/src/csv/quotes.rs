@@ -60,6 +60,7 @@ fn after_quoted(mut rest: &[u8], quote: u8) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
+    /// Checks with commas and double quotes.
     fn check(raw: &[u8]) -> Quotes {
         super::check(raw, b',', b'"')
     }

@@ -35,12 +35,17 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// Reads one split, from its start or from an offset behind a record.
 pub(crate) struct CsvReader<R> {
+    /// The parser, reading through the tee.
     csv: AsyncReader<Tee<R>>,
     /// The offset in the split at which the parser began.
     base: u64,
+    /// The split, for the origins of records.
     split: Split,
+    /// The header that records are checked against.
     header: Arc<Header>,
+    /// The limits, adjusted so that a batch is never empty and fits 32-bit offsets.
     limits: CsvLimits,
+    /// The dialect, for the second check of the quotes.
     dialect: Dialect,
     /// The fields of the record that was parsed last.
     scratch: ByteRecord,
@@ -354,10 +359,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 .find(|(_, field)| field.len() > self.limits.max_field_bytes)
         {
             let (name, len) = (&self.header.names()[index], field.len());
-            let detail = format!(
-                "{name} has {len} bytes; the limit is {}",
-                self.limits.max_field_bytes
-            );
+            let detail = format!("{name} has {len} bytes; the limit is {}", self.limits.max_field_bytes);
             return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
         }
         if let Some(at) = memchr(0, all) {

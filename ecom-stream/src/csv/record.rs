@@ -18,7 +18,9 @@ use super::Header;
 /// ```
 #[derive(Debug, Clone)]
 pub struct CsvRecord {
+    /// The batch that the record is one of. It stays in memory as long as one of its records does.
     rows: Arc<CsvRows>,
+    /// The number of the record in the batch, counted from 0.
     index: u32,
 }
 
@@ -49,6 +51,14 @@ pub struct FieldCountError {
 
 impl CsvRecord {
     /// A record that was not read from a file, for example in a test.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let header = Arc::new(Header::new(["id", "price"]));
+    /// let err = CsvRecord::new(header, ["7"]).unwrap_err();
+    /// assert_eq!((err.expected, err.found), (2, 1));
+    /// ```
     ///
     /// # Errors
     ///
@@ -98,6 +108,13 @@ impl CsvRecord {
     }
 
     /// The fields, in the order of the file.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let record = CsvRecord::new(Arc::new(Header::new(["a", "b"])), ["1", ""]).unwrap();
+    /// assert_eq!(record.fields().collect::<Vec<_>>(), ["1", ""]);
+    /// ```
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         (0..self.rows.header.names().len()).filter_map(|index| self.field(index))
     }

@@ -6,7 +6,9 @@ use crate::contract::{Record, Refusal, Reject};
 /// What one call of [`CsvReader::step`](super::CsvReader::step) read: at most one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
+    /// The records that passed all checks.
     pub(crate) records: Vec<Record<CsvRecord>>,
+    /// The records that did not.
     pub(crate) rejects: Vec<Reject>,
     /// The number of bytes of input that the step stands for, terminators and blank lines included.
     pub(crate) bytes: usize,
@@ -36,10 +38,13 @@ pub(crate) enum End {
 
 /// Where the bytes of a parsed record are, as offsets in the split.
 pub(super) struct ParsedRecord {
+    /// The first byte of the record, behind blank lines.
     pub(super) start: u64,
+    /// The byte behind the record and its terminator.
     pub(super) end: u64,
     /// The end of the record without its terminator.
     pub(super) text_end: u64,
+    /// Whether the record has a terminator. Only the last one of a file may have none.
     pub(super) terminated: bool,
     /// How many blank lines were skipped before it.
     pub(super) blank_lines: u64,

@@ -18,8 +18,11 @@ pub(super) const MAX_REJECT_BYTES: usize = 64 << 10;
 /// remembered. [`finish`](Self::finish) gets all bytes of the step at once and cuts each record's bytes out of them without
 /// copying.
 pub(super) struct StepBuilder {
+    /// The fields of the records.
     rows: CsvRows,
+    /// The spans of the records, in the same order as their rows.
     spans: Vec<RecordSpan>,
+    /// The spans of the rejects, and why each was refused.
     rejects: Vec<(RecordSpan, Refusal)>,
 }
 

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// ```
 #[derive(Debug)]
 pub(super) struct Tee<R> {
+    /// The reader below.
     inner: R,
     /// The bytes that were read and not taken yet.
     window: BytesMut,
@@ -26,6 +27,7 @@ pub(super) struct Tee<R> {
     window_at: u64,
     /// The offset at which the current record begins.
     record_at: u64,
+    /// The limit on the bytes between `record_at` and what was read.
     max_ahead: u64,
     /// How many of the next bytes pass through without being kept.
     unkept: usize,
@@ -57,6 +59,7 @@ impl<R> Tee<R> {
         &self.inner
     }
 
+    /// The reader below, without the window.
     pub(super) fn into_inner(self) -> R {
         self.inner
     }

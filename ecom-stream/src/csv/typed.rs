@@ -32,6 +32,15 @@ impl CsvRecord {
 
     /// The value of a column that may be empty or absent; then it is `None`.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let record = CsvRecord::new(Arc::new(Header::new(["stock", "weight"])), ["", "heavy"]).unwrap();
+    /// assert_eq!(record.parse_optional::<u32>("stock").unwrap(), None);
+    /// assert_eq!(record.parse_optional::<u32>("colour").unwrap(), None);
+    /// assert_eq!(record.parse_optional::<u32>("weight").unwrap_err().reason.as_str(), "weight_malformed");
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`parse`](Self::parse), when there is a text and it is not such a value.

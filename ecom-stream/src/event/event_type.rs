@@ -28,6 +28,12 @@ pub enum EventType {
 
 impl EventType {
     /// Every type, in the order in which a purchase comes about.
+    ///
+    /// ```
+    /// use ecom_stream::EventType;
+    ///
+    /// assert_eq!(EventType::ALL.map(EventType::as_str), ["view", "add_to_cart", "remove_from_cart", "purchase"]);
+    /// ```
     pub const ALL: [Self; 4] = [Self::View, Self::AddToCart, Self::RemoveFromCart, Self::Purchase];
 
     /// The name in CSV files and in tables, in snake case.

@@ -117,6 +117,13 @@ impl Event {
     pub const REQUIRED_COLUMNS: [&'static str; 5] = ["event_time", "event_type", "user_id", "session_id", "product_id"];
 
     /// The columns that a file of events must have, and those that it may have.
+    ///
+    /// ```
+    /// use ecom_stream::{Event, Header};
+    ///
+    /// let header = Header::new(["event_time", "event_type", "user_id", "product_id"]);
+    /// assert_eq!(Event::columns().missing_in(&header), ["session_id"]);
+    /// ```
     pub fn columns() -> Columns {
         Columns::new(Self::COLUMNS, Self::REQUIRED_COLUMNS)
     }

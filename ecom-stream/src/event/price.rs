@@ -25,7 +25,7 @@ pub struct Price(i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PriceError {
-    /// It is not a decimal number.
+    /// It is not a decimal number: `1e3`, `1,5` and `NaN` are not.
     #[error("not a decimal number")]
     Malformed,
     /// It is below zero.
@@ -40,7 +40,7 @@ pub enum PriceError {
 }
 
 impl Price {
-    /// The highest price.
+    /// The highest price: 9,999,999,999.99.
     pub const MAX: Self = Self(999_999_999_999);
 
     /// A price from hundredths; `None` outside of 0 to [`MAX`](Self::MAX).
@@ -59,7 +59,14 @@ impl Price {
         }
     }
 
-    /// The price in hundredths.
+    /// The price in hundredths, for exact sums.
+    ///
+    /// ```
+    /// use ecom_stream::Price;
+    ///
+    /// let total: i64 = ["0.10", "0.20"].iter().filter_map(|text| text.parse().ok()).map(Price::cents).sum();
+    /// assert_eq!(total, 30);
+    /// ```
     pub const fn cents(self) -> i64 {
         self.0
     }

@@ -14,7 +14,9 @@ use super::{Price, PriceError};
 /// | `12.50` | 12.50 | malformed: no group of three digits |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PriceFormat {
+    /// The character in front of the decimals.
     pub(crate) decimal: char,
+    /// The character between groups of three digits; with `None`, there is none.
     pub(crate) thousands: Option<char>,
 }
 

@@ -42,7 +42,9 @@ impl Reason {
             }
             "grew_mid_record" => "write the rest of the file, from the record that was cut, to a file with a new name",
             "compressed_truncated" => "write the whole file: reading goes on where it stopped",
-            "compressed_damaged" => "replace the file with one that is compressed again: reading goes on where it stopped",
+            "compressed_damaged" => {
+                "replace the file with one that is compressed again: reading goes on where it stopped"
+            }
             code if code.starts_with("sqlstate_") => {
                 "read the message of the server; if its rule has changed, retry the record unchanged"
             }

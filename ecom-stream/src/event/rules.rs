@@ -47,8 +47,10 @@ const MAX_TEXT_BYTES: usize = 256;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Rules {
+    /// The format of `event_time`.
     time_format: TimeFormat,
     earliest: OffsetDateTime,
+    /// The latest time that is accepted; with `None`, it is `max_ahead` after the current time.
     latest: Option<OffsetDateTime>,
     max_ahead: Duration,
     mapping: Option<Arc<Mapping>>,
@@ -82,7 +84,19 @@ impl Rules {
         self
     }
 
-    /// Rejects events after `latest`. It replaces the limit of [`max_ahead`](Self::max_ahead).
+    /// Rejects events after `latest`. It replaces the limit of [`max_ahead`](Self::max_ahead), so the result no longer depends on the
+    /// clock.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Reason, Rules};
+    /// use time::macros::datetime;
+    ///
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let record = CsvRecord::new(header, ["2026-11-01T12:00:00Z", "view", "u", "s", "p"]).unwrap();
+    /// let rules = Rules::default().latest(datetime!(2026-10-31 23:59 UTC));
+    /// assert_eq!(rules.event(&record, None, "events").unwrap_err().reason, Reason::EVENT_TIME_OUT_OF_RANGE);
+    /// ```
     #[must_use]
     pub fn latest(mut self, latest: OffsetDateTime) -> Self {
         self.latest = Some(latest);
@@ -99,6 +113,18 @@ impl Rules {
 
     /// Makes events from files of another layout. The source must read the files by the same mapping. The time format becomes that of
     /// the mapping.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, EventType, Header, Mapping, Rules};
+    ///
+    /// let rules = Rules::default().mapping(Mapping::named("retailrocket")?);
+    /// let header = Arc::new(Header::new(["timestamp", "visitorid", "event", "itemid", "transactionid"]));
+    /// let record = CsvRecord::new(header, ["1433224214164", "992329", "addtocart", "248676", ""]).unwrap();
+    /// let event = rules.event(&record, None, "events").unwrap();
+    /// assert_eq!((event.event_type, event.user_id.as_str()), (EventType::AddToCart, "992329"));
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
     #[must_use]
     pub fn mapping(mut self, mapping: Mapping) -> Self {
         self.time_format = mapping.time_format().clone();
@@ -126,6 +152,16 @@ impl Rules {
     /// name of the pipeline and the `origin`.
     ///
     /// This is for single records: [`SourceExt::validate`](crate::SourceExt::validate) looks the columns up only once for each file.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Rules};
+    ///
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let record = CsvRecord::new(header, ["2026-11-01T12:00:00Z", "wish", "u", "s", "p"]).unwrap();
+    /// let refusal = Rules::default().event(&record, None, "events").unwrap_err();
+    /// assert_eq!(refusal.to_string(), r#"event_type_unknown: found "wish""#);
+    /// ```
     ///
     /// # Errors
     ///
@@ -276,10 +312,7 @@ fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal
 fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Refusal> {
     match field.len() {
         len if len <= max_bytes => Ok(field.to_owned()),
-        len => Err(Refusal::new(
-            too_long,
-            format!("{len} bytes; the limit is {max_bytes}"),
-        )),
+        len => Err(Refusal::new(too_long, format!("{len} bytes; the limit is {max_bytes}"))),
     }
 }
 

@@ -47,7 +47,9 @@ pub enum TimeFormat {
 /// A time format with a description of the `time` crate; see [`TimeFormat::described`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeDescription {
+    /// The description as it was given.
     description: String,
+    /// The description, parsed.
     format: OwnedFormatItem,
     /// Whether the description has no hours, so a time is midnight.
     is_date: bool,
@@ -60,6 +62,7 @@ pub struct TimeDescription {
 /// A time format with a pattern of `strptime`; see [`TimeFormat::strptime`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimePattern {
+    /// The pattern as it was given.
     pattern: String,
     has_zone: bool,
     zone: Option<TimeZone>,
@@ -178,6 +181,13 @@ impl TimeFormat {
     /// | a text with `%` | [`strptime`](Self::strptime) |
     /// | a text with `[` | [`described`](Self::described) |
     ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    ///
+    /// assert_eq!(TimeFormat::named("epoch_ms").unwrap(), TimeFormat::UnixMillis);
+    /// assert_eq!(TimeFormat::named("%Y-%m-%d").unwrap(), TimeFormat::strptime("%Y-%m-%d").unwrap());
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`TimeFormatError::Unknown`] for any other text, and the errors of the two functions.
@@ -198,6 +208,16 @@ impl TimeFormat {
     /// When clocks are set back, a local time comes twice: the first one is taken. When they are set forward, the local times in
     /// between don't exist: they can't be parsed.
     ///
+    /// ```
+    /// use ecom_stream::{TimeFormat, TimeZone};
+    /// use time::macros::datetime;
+    ///
+    /// let berlin = TimeZone::named("Europe/Berlin").unwrap();
+    /// let format = TimeFormat::strptime("%Y-%m-%d %H:%M").unwrap().in_zone(berlin).unwrap();
+    /// assert_eq!(format.parse("2026-10-25 02:30"), Some(datetime!(2026-10-25 00:30 UTC)), "the first of two");
+    /// assert_eq!(format.parse("2026-03-29 02:30"), None, "clocks go from 2:00 to 3:00");
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`TimeFormatError::NeedsNoZone`] for formats that determine the zone or the offset themselves.
@@ -212,7 +232,17 @@ impl TimeFormat {
         }
     }
 
-    /// The time that `text` stands for, or `None` if it is not in this format.
+    /// The time that `text` stands for; `None` if it is not in this format or does not exist, such as the 30th of February.
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    /// use time::macros::datetime;
+    ///
+    /// let noon = datetime!(2026-11-01 12:00 UTC);
+    /// assert_eq!(TimeFormat::Rfc3339.parse("2026-11-01T13:00:00+01:00"), Some(noon));
+    /// assert_eq!(TimeFormat::UnixMillis.parse("1793534400000"), Some(noon));
+    /// assert_eq!(TimeFormat::Rfc3339.parse("2026-02-30T12:00:00Z"), None);
+    /// ```
     pub fn parse(&self, text: &str) -> Option<OffsetDateTime> {
         match self {
             Self::Rfc3339 => OffsetDateTime::parse(text, &Rfc3339).ok(),

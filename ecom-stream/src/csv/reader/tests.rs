@@ -41,6 +41,7 @@ impl Read {
     }
 }
 
+/// The place at the start of a text.
 fn start() -> Resume {
     Resume {
         offset: 0,
@@ -50,7 +51,8 @@ fn start() -> Resume {
     }
 }
 
-/// Reads `text` under the header `a,b`, which is not part of it; starts anew at each position where `cut` says so.
+/// Reads `text` under the header `a,b`, which is not part of it. After each step for which `cut` returns true, reading resumes with a
+/// new reader. With `take_tail`, a last record without a terminator is taken too.
 async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -> Read {
     let header = Arc::new(Header::new(["a", "b"]));
     let mut read = Read::default();
@@ -89,6 +91,7 @@ async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -
     }
 }
 
+/// Reads `text` with one reader, to its end.
 async fn read(text: impl AsRef<[u8]>) -> Read {
     read_cut(text.as_ref(), true, || false).await
 }

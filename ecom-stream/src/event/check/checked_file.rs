@@ -54,6 +54,7 @@ pub struct Example<T> {
     pub record: u64,
     /// The event, or the detail and the bytes of a reject.
     pub value: T,
+    /// Where the record begins, until its line is known.
     pub(super) byte_offset: u64,
 }
 

@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt;
 use super::checked_file::CheckedFile;
 use crate::csv::Content;
 
+/// How much of the file is read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// Sets the line number of every example from its byte offset, by reading the file again up to the last of them.

@@ -83,7 +83,9 @@ pub async fn check_file(
 /// A check that is under way: the rules, and what was found so far.
 struct Check {
     rules: Rules,
+    /// The time of the check, against which the rules compare event times.
     now: OffsetDateTime,
+    /// How many examples are kept of the events, and of each reason.
     examples: usize,
     found: CheckedFile,
 }
