@@ -103,7 +103,7 @@ mod armed {
                 Action::Panic => panic!("crash point {name} reached"),
                 Action::Stop => {
                     let _ = kill_process(getpid(), Signal::STOP);
-                    // Another thread may take the signal, and this one stop a little later.
+                    // Another thread may receive the signal first; this one stops a little later.
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Action::Kill => {

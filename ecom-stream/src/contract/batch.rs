@@ -152,7 +152,7 @@ impl<T> Batch<T> {
 
     /// The counts of `split` in this batch; they are added, as zeros, if the batch has none for it yet.
     pub fn count_of(&mut self, split: &Split) -> &mut SplitCount {
-        // A batch is of one split, rarely of a few: looking from the end is faster than a map.
+        // A batch has records of one split, rarely of a few, so a search from the end is faster than a map.
         let at = match self.counts.iter().rposition(|count| count.split == *split) {
             Some(at) => at,
             None => {

@@ -34,7 +34,7 @@ pub trait Ledger: Send + Sync {
     /// The last known position of each split in `of`, in no particular order; splits that the ledger doesn't know are
     /// left out.
     ///
-    /// A split is looked up by source and path: if the path has been given new content since, the answer is about its
+    /// A split is looked up by source and path: if its content was replaced since, the answer is about its
     /// newest generation.
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>>;
 

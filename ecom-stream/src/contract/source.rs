@@ -16,17 +16,18 @@ pub trait Source: Send + Sized {
     /// The type of the records that it reads.
     type Item: Send + 'static;
 
-    /// The part of the source that is told about commits; `()` for a source that needs not know.
+    /// The part of the source that is told about commits; `()` for a source that does not need to know.
     type Ack: Committed;
 
     /// Adds the source to `topology`, under a name that is the same in every run.
     fn describe(&self, topology: &mut Topology);
 
-    /// Checks what can be checked before anything is read or written, such as whether a directory is there.
+    /// Checks what can be checked before anything is read or written, for example whether a directory exists. The default accepts
+    /// everything.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the source can't work like this.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the source can't work as it is configured.
     fn check(&self) -> Result<()> {
         Ok(())
     }

@@ -144,6 +144,10 @@ impl<F: AsyncRead + Unpin> Decoder<F> {
 impl Content<File> {
     /// Opens the file at `path`, which is decompressed if its name says that it is compressed. An empty file has empty content,
     /// whatever it is called.
+    ///
+    /// # Errors
+    ///
+    /// The I/O error of opening the file. Damage in the compressed data shows only when it is read.
     pub(crate) async fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path).await?;
         let is_empty = file.metadata().await?.len() == 0;
@@ -294,7 +298,7 @@ mod tests {
     async fn offsets_are_offsets_in_the_decompressed_content() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let text = text();
-            // Of several members, as appending makes them.
+            // Two members, as in a file that was appended to.
             let mut bytes = compressed(compression, &text[..1_000]).await;
             bytes.extend(compressed(compression, &text[1_000..]).await);
             let mut content = Content::new(Cursor::new(bytes), compression);

@@ -8,6 +8,13 @@ const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 
 /// Whether a file of that name is read when it is in the directory of a source: it is a CSV file, and neither hidden nor still
 /// being written.
+///
+/// | name | is read |
+/// |---|---|
+/// | `a.csv`, `a.CSV.gz`, `day=1/a.csv.zst` | yes |
+/// | `a.txt` | no: not CSV |
+/// | `.a.csv`, `_temporary/a.csv` | no: hidden |
+/// | `a.csv.tmp`, `a.csv.part` | no: still being written |
 pub(crate) fn is_to_be_read(name: &OsStr) -> bool {
     !is_hidden(name) && !is_temporary(name) && is_csv(name)
 }

@@ -98,7 +98,8 @@ impl Columns {
             .collect()
     }
 
-    /// Any header is accepted: for records that are not events.
+    /// Any header is accepted: for records that are not events. Such files are never set aside for a missing column; a column that a
+    /// record needs is looked up when the record is used, for example by [`CsvRecord::parse`](crate::CsvRecord::parse).
     pub fn any() -> Self {
         Self::default()
     }
@@ -107,8 +108,14 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// The refusal that sets the file aside: the header is not UTF-8, has NUL bytes or a name twice, lacks a required column, or
-    /// looks as if it had another delimiter.
+    /// The refusal that sets the file aside:
+    ///
+    /// | reason | the header |
+    /// |---|---|
+    /// | `wrong_encoding` | is not UTF-8, or has NUL bytes as UTF-16 has; a compressed file under a plain name is recognised |
+    /// | `column_twice` | has the same name twice |
+    /// | `wrong_delimiter` | lacks a required column, and its only field contains another delimiter |
+    /// | `column_missing` | lacks a required column |
     pub(crate) fn check(&self, fields: &ByteRecord, delimiter: u8) -> Result<HeaderCheck, Refusal> {
         let names: Vec<String> = match fields
             .iter()

@@ -1,4 +1,7 @@
 //! The limits on what is read from CSV files.
+//!
+//! Too small a limit on fields or records rejects good data; too large a limit lets a damaged file use much memory. The defaults hold a
+//! thousand times more than an event needs.
 
 /// Limits on the size of fields, records and batches. They bound the memory that a file can make its reader use.
 ///

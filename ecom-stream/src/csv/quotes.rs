@@ -1,4 +1,11 @@
 //! A second check of a record's quotes, because the parser accepts misplaced ones silently.
+//!
+//! | text in the file | what the parser makes of it | what it probably means |
+//! |---|---|---|
+//! | `"a"b,c` | `ab` and `c` | a quote that was not doubled |
+//! | `a,"b` and more lines | `a` and all that follows, as one field | a quote that was not closed |
+//!
+//! So the first is rejected, and the second is damage: it hides records.
 
 use memchr::memchr;
 

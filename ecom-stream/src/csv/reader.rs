@@ -73,7 +73,7 @@ pub(crate) struct Resume {
     pub(crate) record: u64,
     /// The digest of everything before.
     pub(crate) digest: blake3::Hasher,
-    /// Whether a record terminator stands right before.
+    /// Whether a record terminator ends right before `offset`.
     pub(crate) behind_terminator: bool,
 }
 
@@ -121,7 +121,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         from: Resume,
     ) -> Self {
         let unkept = (from.offset - from.seek_to()) as usize;
-        // An empty batch would get nowhere, and the fields of one are counted in 32 bits.
+        // A batch must have at least one record, and its fields must fit offsets of 32 bits.
         let limits = CsvLimits {
             max_batch_rows: limits.max_batch_rows.max(1),
             max_batch_bytes: limits.max_batch_bytes.clamp(1, u32::MAX as usize / 4),
@@ -231,6 +231,15 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
 
     /// Reads at most one batch.
     ///
+    /// | what comes next | what becomes of it |
+    /// |---|---|
+    /// | a record that passes all checks | one of [`Step::records`] |
+    /// | a record with a wrong number of fields, misplaced quotes, a long field, a NUL or no UTF-8 | one of [`Step::rejects`] |
+    /// | a blank line | skipped and counted |
+    /// | a last record without a terminator | left for later: [`End::Tail`] |
+    /// | a record that is too large, or damage in compressed data | [`End::Damaged`] |
+    /// | the end of the input | [`End::Clean`] |
+    ///
     /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is an I/O error of the input; damage in its
     /// content is in [`Step::end`].
     pub(crate) async fn step(&mut self) -> io::Result<Step> {
@@ -244,7 +253,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             let found = match self.next().await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    // What lies behind the offset may have been cut off since it was found.
+                    // The input may have become shorter since `end` was found.
                     end = self.read_until().max(end);
                     break Some(End::Clean);
                 }
@@ -267,6 +276,9 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     }
 
     /// After [`End::Tail`]: takes the last record although it has no terminator. If its quotes are open, the file is damaged instead.
+    ///
+    /// The caller decides when to do this: when the file has not changed for some time, its writer is probably done. If the file grows
+    /// afterwards, the record was cut in two, and the source must say so ([`Reason::GREW_MID_RECORD`]).
     pub(crate) fn take_tail(&mut self) -> Step {
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(self.offset, end);
@@ -312,7 +324,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(from, end);
-        // The parser skips blank lines without a word, and may leave the \n of the last \r\n to the next record.
+        // The parser skips blank lines silently, and may leave the \n of the last \r\n to the next record.
         let blank = leading_terminators(raw, self.csv.get_ref().byte_before(from));
         let terminator = match raw {
             [.., b'\r', b'\n'] => 2,
@@ -338,6 +350,8 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
 
     /// Checks the record in `scratch`: its quotes, the number of its fields, their size, and NUL bytes. UTF-8 is checked when the
     /// record is added to the step.
+    ///
+    /// The order matters for the reason: misplaced quotes often change the number of fields as well, and the quotes are the cause.
     fn validate(&self, quotes: Quotes) -> Result<(), Refusal> {
         let record = &self.scratch;
         if quotes == Quotes::TextAfter {
@@ -407,7 +421,7 @@ fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     let mut previous = before;
     let mut lines = 0;
     for &byte in &raw[..bytes] {
-        // The \n of a \r\n ends nothing more; the parser leaves that of the last record to this one.
+        // The \n of a \r\n is not a line of its own; the parser may have left it over from the last record.
         lines += u64::from(!(byte == b'\n' && previous == Some(b'\r')));
         previous = Some(byte);
     }

@@ -1,4 +1,14 @@
 //! File names as paths of splits, and back.
+//!
+//! A file name is any bytes, but the path of a split is text: it is stored in a database and shown to people. So what is not plain
+//! text is escaped, and the file name can be found again from the path:
+//!
+//! | file name | path |
+//! |---|---|
+//! | `März 1.csv` | `März 1.csv` |
+//! | `a\b.csv` | `a\\b.csv` |
+//! | `a`, a line end, `b.csv` | `a\x0ab.csv` |
+//! | the byte ff, `.csv` | `\xff.csv` |
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -61,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_names_stay_readable() {
+    fn plain_text_is_not_escaped() {
         assert_eq!(to_path(OsStr::new("März 1.csv")), "März 1.csv");
         assert_eq!(
             to_path(OsStr::from_bytes(b"a\n\x1b\xff\\.csv")),

@@ -50,7 +50,7 @@ impl StepBuilder {
 
     /// Adds a parsed record: to the records if `checked` is `Ok` and the fields are UTF-8, otherwise to the rejects.
     ///
-    /// `record` is its number in the split.
+    /// `fields` are the record's fields, `record` is its number in the split, and `found` says where its bytes are.
     pub(super) fn add(&mut self, fields: &ByteRecord, checked: Result<(), Refusal>, record: u64, found: &ParsedRecord) {
         let span = RecordSpan {
             record,

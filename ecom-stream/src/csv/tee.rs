@@ -1,4 +1,7 @@
 //! A reader that keeps the bytes that pass through it, and bounds the size of a record.
+//!
+//! The parser pulls bytes through the tee into its own buffer. When the reader has a whole record, it peeks at the record's bytes to
+//! check them; when a step is complete, it takes all its bytes at once. So each byte is copied once, into the origins of records.
 
 use std::io;
 use std::pin::Pin;
@@ -89,7 +92,7 @@ impl<R> Tee<R> {
         let len = (end.saturating_sub(self.window_at) as usize).min(self.window.len());
         self.window_at += len as u64;
         self.before = self.window[..len].last().copied().or(self.before);
-        // Copied, not shared: the window is larger, and would be kept in memory with them.
+        // Copied, because a shared slice would keep the whole, larger window in memory.
         let taken = Bytes::copy_from_slice(&self.window[..len]);
         self.window.advance(len);
         taken

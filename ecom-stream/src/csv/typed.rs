@@ -83,6 +83,11 @@ impl CsvRecord {
 }
 
 /// The reason code for a column: its name in snake case, then `_` and `what`.
+///
+/// | column | code for `missing` |
+/// |---|---|
+/// | `celsius` | `celsius_missing` |
+/// | `Serial No.` | `serial_no_missing` |
 fn code(column: &str, what: &str) -> String {
     let mut code = String::with_capacity(column.len() + what.len() + 1);
     for letter in column.chars().chain(['_']) {

@@ -54,7 +54,7 @@ pub(crate) fn id_of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> Uuid 
 fn joined<'a>(parts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut joined = Vec::with_capacity(256);
     for text in parts {
-        // The length in front keeps ("a", "bc") and ("ab", "c") apart.
+        // The length makes ("a", "bc") and ("ab", "c") different.
         joined.extend_from_slice(&(text.len() as u64).to_be_bytes());
         joined.extend_from_slice(text.as_bytes());
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn ids_never_change() {
-        // Stored events would come in again under other ids.
+        // With other ids, stored events would be stored again.
         assert_eq!(
             id_of_text("order-1").to_string(),
             "3727b459-22e3-5a60-9305-91255e9bbb6f"

@@ -121,7 +121,7 @@ impl FromStr for Price {
                             continue;
                         }
                     }
-                    // Once too large it stays so; the rest is still checked for being a number.
+                    // Saturates when it is too large; the rest is still checked for being digits.
                     cents = cents.saturating_mul(10).saturating_add(digit);
                     too_large |= cents > Self::MAX.0;
                 }

@@ -46,7 +46,7 @@ impl PriceFormat {
             Some(separator) if whole.contains(separator) => joined(whole, separator)?.into(),
             _ => Cow::Borrowed(whole),
         };
-        // A point that is left has no meaning here.
+        // A point that is not a separator of thousands has no meaning here.
         if whole.contains('.') || decimals.is_some_and(|decimals| decimals.contains('.')) {
             return Err(PriceError::Malformed);
         }

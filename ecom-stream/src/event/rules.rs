@@ -395,7 +395,7 @@ mod tests {
             ("event_time", "now", Reason::EVENT_TIME_MALFORMED),
             ("event_time", "1999-12-31T23:59:59Z", Reason::EVENT_TIME_OUT_OF_RANGE),
             ("event_time", "2026-11-24T12:00:01Z", Reason::EVENT_TIME_OUT_OF_RANGE),
-            // In UTC of a year that has five digits, or none.
+            // The year in UTC has five digits, or is before 0.
             (
                 "event_time",
                 "9999-12-31T23:59:59-01:00",

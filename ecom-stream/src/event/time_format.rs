@@ -379,10 +379,10 @@ mod tests {
             "%d-%m-%Y %Z",
             "iso",
             "",
-            // Afternoons would be read as mornings.
+            // 12-hour clocks without am and pm: afternoons would be read as mornings.
             "%d/%m/%Y %I:%M",
             "[year]-[month]-[day] [hour repr:12]:[minute]",
-            // No record could be read.
+            // Formats that do not determine the day.
             "[hour]:[minute]",
             "[year repr:last_two]-[month]-[day]",
             "[year]-[month]-[day] [offset_hour]",

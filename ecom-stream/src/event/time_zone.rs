@@ -93,7 +93,7 @@ mod tests {
         let berlin = TimeZone::named("Europe/Berlin").unwrap();
         let at = |text: &str| berlin.resolve_civil(text.parse().unwrap());
         assert_eq!(at("2026-07-01T12:00:00"), Some(datetime!(2026-07-01 10:00 UTC)));
-        // At 2 in March they leap to 3; what they show from 2 to 3 in October they show twice.
+        // In March clocks go from 2:00 to 3:00; in October the hour from 2:00 comes twice.
         assert_eq!(at("2026-03-29T02:30:00"), None);
         assert_eq!(at("2026-10-25T02:30:00"), Some(datetime!(2026-10-25 00:30 UTC)));
     }

@@ -63,7 +63,7 @@ impl Event {
             .unwrap_or(self.event_time);
         let (date, clock) = (time.date(), time.time());
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        // Years before 0 have five characters; no rule lets them in.
+        // Years before 0 would need five characters; the rules reject them.
         pad(&mut text[0..4], u64::from(date.year().unsigned_abs()));
         pad(&mut text[5..7], u64::from(u8::from(date.month())));
         pad(&mut text[8..10], u64::from(date.day()));

@@ -1,4 +1,7 @@
-//! Tests of the CSV reader: single cases, and properties of any bytes.
+//! Tests of the CSV reader: single cases, and properties that hold for any bytes.
+//!
+//! The properties: every byte is in exactly one record or reject, in a line end, or behind damage; resuming anywhere gives the same
+//! records as reading in one go; and what a CSV writer quoted is read back equal.
 
 use proptest::prelude::*;
 
@@ -120,7 +123,7 @@ async fn records_have_their_number_offset_and_bytes() {
 }
 
 #[tokio::test]
-async fn blank_lines_are_counted_wherever_reading_goes_on() {
+async fn blank_lines_are_counted_wherever_reading_resumes() {
     for (text, blank_lines) in [
         ("1,x\n\n\n2,y\n", 2),
         ("1,x\r\n\r\n2,y\r\n", 1),
@@ -160,7 +163,7 @@ async fn blank_lines_are_counted_wherever_reading_goes_on() {
 }
 
 #[tokio::test]
-async fn the_tail_is_left_until_it_is_taken() {
+async fn a_last_record_without_a_terminator_is_left_until_it_is_taken() {
     let text = b"1,x\n2,y";
     let read = read_cut(text, false, || false).await;
     assert_eq!((read.records.len(), read.offset, read.end), (1, 4, Some(End::Tail)));
@@ -169,7 +172,7 @@ async fn the_tail_is_left_until_it_is_taken() {
 }
 
 #[tokio::test]
-async fn damage_that_the_parser_hides() {
+async fn damage_that_the_parser_hides_is_found() {
     let open = read("1,x\n2,\"y\n3,z\n").await;
     assert_eq!((open.records.len(), open.offset), (1, 4));
     assert!(matches!(open.end, Some(End::Damaged(refusal)) if refusal.reason == Reason::UNTERMINATED_QUOTE));
@@ -206,7 +209,7 @@ async fn every_bad_record_has_its_reason_and_its_bytes() {
 }
 
 #[test]
-fn a_long_reject_is_shortened() {
+fn the_bytes_of_a_long_reject_are_cut() {
     let limits = CsvLimits::default();
     let header = Arc::new(Header::new(["a", "b"]));
     let text = "x".repeat(100_000) + "\n";
@@ -260,7 +263,7 @@ proptest! {
         }
         numbers.sort_unstable();
         prop_assert_eq!(numbers, (1..=(read.records.len() + read.rejects.len()) as u64).collect::<Vec<_>>());
-        // What no record holds is line ends, or lies behind the damage that the end names.
+        // A byte that is in no record is a line end, or behind the damage.
         let end = read.offset as usize;
         for (at, byte) in text[..end].iter().enumerate() {
             prop_assert!(covered[at] || matches!(byte, b'\r' | b'\n'), "byte {} vanished", at);

@@ -94,7 +94,7 @@ impl Check {
     /// Reads the file at `path` into `found`. An error is an I/O error.
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
         let content = Content::open(path).await?;
-        // A relative path has a slash before its file only where it has directories.
+        // The path as it was given, so that a mapping finds values in its directories.
         let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),

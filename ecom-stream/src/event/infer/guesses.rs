@@ -26,7 +26,7 @@ impl Guesses {
             likely_type: None,
             likely_price: None,
         };
-        // What values can prove comes first: a column called "event" may be a time or a kind.
+        // Values decide before names: a column called "event" may be a time or a type.
         let mut times: Vec<(usize, time_formats::Guess)> = columns
             .iter()
             .enumerate()

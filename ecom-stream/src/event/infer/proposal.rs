@@ -1,4 +1,24 @@
 //! Writes a proposed mapping as TOML, with comments on what was seen and what was guessed.
+//!
+//! A proposal looks like this:
+//!
+//! ```text
+//! # A mapping for files like "shop.csv", proposed from all 3 rows.
+//! # Review it before you use it: the names and values are from the file, their meaning is a guess.
+//!
+//! delimiter = ";"
+//! # No column has ids. With "position", a row that is delivered again in another file is stored again;
+//! # with "content", equal rows are one event.
+//! ids = "position"
+//!
+//! [event]
+//! # "time": "2026-11-01 10:00", "2026-11-01 10:05"
+//! event_time = { column = "time", format = "%Y-%m-%d %H:%M" }
+//! # TO BE FILLED IN: no column looks like session_id. Name one; …
+//! # session_id = "..."
+//! ```
+//!
+//! What a person must decide is commented out or has the value `TO BE FILLED IN`, so the text can't be used by mistake before that.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +48,6 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     let mut toml = String::new();
     let mut missing = Vec::new();
     let part = if sample.is_part { "the first" } else { "all" };
-    // Writing to a string does not fail.
     let mut line = |text: String| toml.push_str(&(text + "\n"));
     line(format!(
         "# A mapping for files like {path:?}, proposed from {part} {} rows.",

@@ -1,4 +1,7 @@
 //! The sample: the beginning of a file, with its delimiter, quote and header guessed.
+//!
+//! The text is parsed with every pair of four delimiters and two quotes. The pair whose rows fit together best is taken. The first row
+//! is the header if none of its fields looks like a value.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,7 @@
 //! Names that columns and event types often have.
+//!
+//! Names are compared without case, spaces and signs: `Customer ID`, `customer_id` and `customerId` are all `customerid`. The lists are
+//! ordered: if two columns have names for the same field, the one whose name comes first is taken.
 
 use crate::event::EventType;
 

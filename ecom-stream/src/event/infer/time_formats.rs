@@ -1,4 +1,7 @@
 //! Guesses the format of a column of times.
+//!
+//! Every format of the list is tried on up to a thousand values. The one that fits most of them wins; of several that fit equally well,
+//! the first. `01/02/2026` fits both orders of day and month: then the other one is reported too, because only a person can decide.
 
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -79,7 +82,7 @@ pub(super) fn guess(values: &[String]) -> Option<Guess> {
     Some(Guess {
         format,
         is_number: format.starts_with("epoch_"),
-        // Only day and month may be taken for each other.
+        // Other formats that fit as well are the same times, but with day and month swapped they are not.
         others: best.filter(|other| is_swapped(format, other)).collect(),
     })
 }

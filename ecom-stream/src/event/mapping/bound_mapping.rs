@@ -1,4 +1,12 @@
 //! A mapping bound to the header of a file: finds the values of a record by index.
+//!
+//! A value goes through these steps; the first that gives a text that is not empty ends in the event:
+//!
+//! ```text
+//!  column ─ unless it is a null word ─┐
+//!  path ──────────────────────────────┼─► translated by `values` ─► `default` if nothing is left
+//!  constant ──────────────────────────┘
+//! ```
 
 use std::borrow::Cow;
 

@@ -120,6 +120,18 @@ impl MappingBuilder {
     }
 
     /// Whether a purchase may have no price, for files without prices; `false` by default.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Mapping, Rules};
+    ///
+    /// // The files of RetailRocket have no prices, so their ready mapping sets this.
+    /// let rules = Rules::default().mapping(Mapping::named("retailrocket")?);
+    /// let header = Arc::new(Header::new(["timestamp", "visitorid", "event", "itemid"]));
+    /// let record = CsvRecord::new(header, ["1433222276276", "599528", "transaction", "356475"]).unwrap();
+    /// assert_eq!(rules.event(&record, None, "events").unwrap().price, None);
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
     pub fn price_optional(mut self, price_optional: bool) -> Self {
         self.price_optional = price_optional;
         self

@@ -2,6 +2,27 @@
 //!
 //! The text is deserialized into structs that mirror the file, keeping the span of each value that can be wrong, and then goes through
 //! the same builder as a mapping in code.
+//!
+//! ```toml
+//! delimiter = ";"                 # one ASCII character
+//! quote = "'"                     # one ASCII character, or "" for none
+//! header = ["time", "kind"]       # for files without a header
+//! nulls = ["NA", "-"]             # words for no value
+//! ids = "content"                 # or "position"
+//! extra = true                    # keep the other columns
+//! price_optional = true           # purchases may have no price
+//! decimal = ","                   # or "."
+//! thousands = "."                 # one character
+//!
+//! [event]
+//! event_time = { column = "time", format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
+//! event_type = { column = "kind", values = { cart = "add_to_cart" } }
+//! user_id = "customer"            # short for { column = "customer" }
+//! session_id = { path = "visit" } # from the directories: visit=7/a.csv
+//! product_id = { column = "sku", default = "none" }
+//! brand = { column = "make", optional = true }
+//! category = { constant = "lamps" }
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;

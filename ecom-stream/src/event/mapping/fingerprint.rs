@@ -25,7 +25,7 @@ impl Mapping {
         let nulls: BTreeSet<_> = self.nulls.iter().collect();
         let Self { dialect, .. } = self;
         let by_content = self.ids == Ids::Content;
-        // Lists, since their order is fixed.
+        // Arrays, because their order is fixed.
         let as_given = json!([
             [dialect.delimiter, dialect.quote, dialect.columns],
             fields,

@@ -140,7 +140,7 @@ impl Mapping {
             .filter(|(field, _)| !field.optional)
             .map(|(_, column)| column);
         match self.keeps_extra {
-            // None is unknown.
+            // No column is ignored.
             true => Columns::any().require(required),
             false => Columns::new(of_files().map(|(_, column)| column), []).require(required),
         }
