@@ -32,11 +32,11 @@ pub trait Source: Send + Sized {
         Ok(())
     }
 
-    /// Opens a stream that goes on after what `from` knows to be durable, and what is to be told of commits.
+    /// Opens the stream of batches, starting after what `from` knows to be durable, and the part that is told about commits.
     ///
-    /// Positions leave with or after every record up to them. A source that idles sends an empty batch now and then, so
-    /// that operators can tell silence from a stall. The stream ends when the source is exhausted. Dropping the stream at
-    /// any point is safe: what was not committed is read again by the next run.
+    /// A position leaves with or after every record up to it. An idle source sends an empty batch from time to time, so that operators can
+    /// tell silence from a stall. The stream ends when the source is exhausted. Dropping it at any point is safe: what was not committed is
+    /// read again by the next run.
     fn open(self, from: Checkpoint) -> (impl BatchStream<Self::Item>, Self::Ack);
 }
 

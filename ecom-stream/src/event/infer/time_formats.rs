@@ -82,7 +82,7 @@ pub(super) fn guess(values: &[String]) -> Option<Guess> {
     Some(Guess {
         format,
         is_number: format.starts_with("epoch_"),
-        // Other formats that fit as well are the same times, but with day and month swapped they are not.
+        // Other formats that fit give the same times; only with day and month swapped they differ.
         others: best.filter(|other| is_swapped(format, other)).collect(),
     })
 }
