@@ -106,7 +106,7 @@ fn check_tells_what_would_become_of_a_file_without_a_database() {
     );
     assert_eq!(code, Some(7));
     let expected = "\
-event_id is made from file and record number: a row that comes again is stored again
+event_id is made from the file and the record number: a row that is delivered again is stored again
 oct.csv: 2 to be stored, 1 refused
   refused: 1 for price_negative
     oct.csv:4: found \"-1\", in 2019-10-01 00:00:02 UTC,view,3900821,2053013552326770905,appliances,aqua,-1,554748717,9333dfbd

@@ -1,17 +1,24 @@
-//! Named points at which a test ends the program: `crash_point!("room.step")`.
+//! Crash points: named places in the code at which a test can end the program, `crash_point!("room.step")`.
 //!
-//! They are there with the feature `crash-points` only, which the tests of the other crates turn on, and with them whatever
-//! Cargo builds beside tests and examples; a plain `cargo build` has none: the macro expands to nothing. The
-//! environment variable `ECOM_CRASH_AT` says where to crash and how, as a list separated by commas:
+//! They exist only with the feature `crash-points`, which the tests of these crates turn on. In a plain `cargo build` the macro
+//! expands to nothing. The environment variable `ECOM_CRASH_AT` says where to crash and how, as a list separated by commas:
 //!
-//! | entry | the first time that the point is passed |
+//! | entry | what happens |
 //! |---|---|
-//! | `copy.begun` | the process is killed as by `kill -9`: nothing is flushed, no destructor runs |
+//! | `copy.begun` | the first time this point is passed, the process is killed as by `kill -9`: nothing is flushed, no destructor runs |
 //! | `copy.begun:3` | the same, the third time |
 //! | `copy.begun=panic` | the task panics |
 //! | `copy.begun=stop` | the process stops until it gets SIGCONT |
+//! | `copy.begun:2=stop` | the process stops the second time |
+//!
+//! So a test starts the program as a child process with a plan and checks what is left after the crash:
+//!
+//! ```text
+//! test ── ECOM_CRASH_AT=commit.sent:2 ──► ingest ──► … first commit … second commit ─╳
+//! test ── no plan ──────────────────────► ingest ──► goes on where the ledger says
+//! ```
 
-/// A point at which a test may end the program.
+/// A point at which a test may end the program; see the module documentation for the plan that decides it.
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 #[macro_export]
@@ -21,7 +28,7 @@ macro_rules! crash_point {
     };
 }
 
-/// Nothing, without the feature `crash-points`.
+/// Expands to nothing, because the feature `crash-points` is off.
 #[cfg(not(feature = "crash-points"))]
 #[doc(hidden)]
 #[macro_export]
@@ -33,6 +40,7 @@ macro_rules! crash_point {
 pub use armed::pass;
 
 #[cfg(feature = "crash-points")]
+/// The crash points of a build with the feature: the plan, and what is done at a point.
 mod armed {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,25 +48,30 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
+    /// The plan of this process, parsed from the environment when the first point is passed.
     static PLAN: LazyLock<Vec<Entry>> =
         LazyLock::new(|| parse(&std::env::var("ECOM_CRASH_AT").unwrap_or_default()).collect());
 
+    /// One entry of the plan in `ECOM_CRASH_AT`.
     #[derive(Debug)]
     struct Entry {
         name: String,
-        /// How often it is passed unharmed.
+        /// How many times the point is passed before the action is taken.
         spared: u32,
+        /// How many times the point was passed so far.
         passed: AtomicU32,
         action: Action,
     }
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    /// What happens at the point: the process is killed (the default), the task panics, or the process stops until SIGCONT.
     enum Action {
         Kill,
         Panic,
         Stop,
     }
 
+    /// Parses a plan: `name`, then optionally `:N` for the Nth pass, then optionally `=panic` or `=stop`.
     fn parse(plan: &str) -> impl Iterator<Item = Entry> {
         plan.split(',').map(|entry| {
             let (point, action) = entry.split_once('=').unwrap_or((entry, "kill"));
@@ -76,7 +89,9 @@ mod armed {
         })
     }
 
-    /// Passes the point of that name, if the plan lets it.
+    /// Passes the crash point `name`: takes the action that the plan has for this pass, or returns at once.
+    ///
+    /// The plan is read from the environment once per process. Passes are counted per entry, across all threads.
     #[doc(hidden)]
     #[expect(clippy::panic, reason = "it is what was asked for")]
     pub fn pass(name: &str) {
@@ -85,10 +100,10 @@ mod armed {
                 continue;
             }
             match entry.action {
-                Action::Panic => panic!("at the crash point {name}"),
+                Action::Panic => panic!("crash point {name} reached"),
                 Action::Stop => {
                     let _ = kill_process(getpid(), Signal::STOP);
-                    // Another thread may take the signal, and this one stop a little later.
+                    // Another thread may receive the signal first; this one stops a little later.
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Action::Kill => {
@@ -104,7 +119,7 @@ mod armed {
         use super::*;
 
         #[test]
-        fn a_plan_says_where_when_and_how() {
+        fn a_plan_gives_the_point_the_pass_and_the_action() {
             let plan: Vec<(String, u32, Action)> = parse("a.b,c.d:3,e.f=panic,g.h:2=stop")
                 .map(|entry| (entry.name, entry.spared, entry.action))
                 .collect();

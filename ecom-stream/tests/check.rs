@@ -1,4 +1,4 @@
-//! What would become of a file, told without a database.
+//! Tests of checking a file without a database.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ async fn check(name: &str, text: impl AsRef<[u8]>, mapping: Option<&Mapping>) ->
 }
 
 #[tokio::test]
-async fn what_would_be_stored_and_what_refused() {
+async fn a_check_counts_and_shows_accepted_and_rejected_records() {
     let text = "event_time,event_type,user_id,session_id,product_id,product_name,colour\n\
                 2026-11-01T12:00:00Z,view,u1,s,p,\"two\nlines\",red\n\
                 \n\
@@ -50,7 +50,7 @@ async fn what_would_be_stored_and_what_refused() {
 }
 
 #[tokio::test]
-async fn files_that_can_not_be_used() {
+async fn a_file_that_cannot_be_used_has_its_reason() {
     let found = check("a.csv", "a;b\n1;2\n", None).await;
     assert_eq!(found.unusable.unwrap().reason, Reason::WRONG_DELIMITER);
     let found = check("a.csv", "a;b\n1;2\n3;4", None).await;
@@ -76,7 +76,7 @@ async fn files_that_can_not_be_used() {
 }
 
 #[tokio::test]
-async fn by_a_mapping_and_compressed() {
+async fn a_compressed_file_is_checked_by_a_mapping() {
     use tokio::io::AsyncWriteExt;
     let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
     encoder.write_all(b"t,u\n1,a\nx,b\n").await.unwrap();
@@ -94,7 +94,7 @@ async fn by_a_mapping_and_compressed() {
 }
 
 #[tokio::test]
-async fn a_name_that_a_run_passes_over_is_told() {
+async fn a_check_says_whether_a_source_reads_a_file_of_that_name() {
     let text = "event_time,event_type,user_id,session_id,product_id\n";
     for (name, is_read) in [
         ("a.csv", true),

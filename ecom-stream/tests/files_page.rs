@@ -1,4 +1,4 @@
-//! What `docs/files.md` shows can be used.
+//! Tests that the mappings and keys on the page `docs/files.md` are those of the crate.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ fn blocks() -> Vec<&'static str> {
 }
 
 #[test]
-fn every_mapping_that_is_shown_can_be_used() {
+fn every_mapping_on_the_page_can_be_used() {
     assert_eq!(blocks().len(), 5);
     for block in blocks() {
         Mapping::from_toml(block).unwrap_or_else(|err| panic!("{err}\nin\n{block}"));
@@ -25,7 +25,7 @@ fn every_mapping_that_is_shown_can_be_used() {
 }
 
 #[test]
-fn ready_mappings_are_shown_as_they_are() {
+fn ready_mappings_on_the_page_are_those_of_the_crate() {
     for (name, text) in Mapping::ready() {
         let shown = blocks()
             .into_iter()
@@ -40,8 +40,8 @@ fn ready_mappings_are_shown_as_they_are() {
 }
 
 #[test]
-fn every_key_is_told() {
-    // A key that there is none of is answered with those that there are.
+fn every_key_and_column_is_on_the_page() {
+    // The error for an unknown key lists all known keys.
     for wrong in [
         "nothing = 1",
         "[event]\nnothing = 'x'",
@@ -52,7 +52,7 @@ fn every_key_is_told() {
         for key in keys.split('`').skip(1).step_by(2).filter(|key| *key != "event") {
             assert!(
                 PAGE.contains(&format!("`{key}`")),
-                "docs/files.md does not tell of {key}"
+                "docs/files.md does not list the key {key}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Mappings that are proposed for files.
+//! Tests of inferred mappings, and of what becomes of a file that is read by one.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@ use ecom_stream::check::{CheckedFile, check_file};
 use ecom_stream::infer::{Proposal, infer_mapping};
 use ecom_stream::{EventType, Mapping, Rules};
 
-/// The proposal for a file, and what becomes of the file by it.
+/// The proposal for a file, and the report of checking the file by it, if nothing is missing.
 async fn infer(name: &str, bytes: impl AsRef<[u8]>) -> (Proposal, Option<CheckedFile>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
@@ -35,7 +35,7 @@ event_time,event_type,product_id,category_id,category_code,brand,price,user_id,u
 ";
 
 #[tokio::test]
-async fn the_layout_of_rees46_is_known_without_its_name() {
+async fn a_mapping_for_rees46_is_inferred_from_its_content() {
     let (proposal, checked) = infer("a.csv", REES46).await;
     let checked = checked.unwrap();
     assert!(checked.is_clean());
@@ -52,7 +52,7 @@ async fn the_layout_of_rees46_is_known_without_its_name() {
 }
 
 #[tokio::test]
-async fn compressed_files_are_looked_into() {
+async fn a_compressed_file_is_decompressed() {
     use tokio::io::AsyncWriteExt;
     let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
     encoder.write_all(REES46.as_bytes()).await.unwrap();
@@ -62,7 +62,7 @@ async fn compressed_files_are_looked_into() {
 }
 
 #[tokio::test]
-async fn numbers_are_times_where_the_name_says_so() {
+async fn a_column_of_numbers_is_a_time_if_its_name_says_so() {
     let text = "timestamp,visitorid,event,itemid,transactionid\n\
                 1433221332117,257597,view,355908,\n\
                 1433224214164,992329,addtocart,248676,\n\
@@ -84,7 +84,7 @@ async fn numbers_are_times_where_the_name_says_so() {
 }
 
 #[tokio::test]
-async fn another_dialect_without_a_header_and_with_null_words() {
+async fn the_dialect_a_missing_header_and_null_words_are_inferred() {
     let text =
         "'view';'01-12-2010 08:26';'u1';NA\n'view';'02-11-2010 08:26';'u2';'a;b'\n'wish';'02-11-2010 08:26';'u2';\\N\n";
     let (proposal, _) = infer("a.csv", text).await;
@@ -94,8 +94,8 @@ async fn another_dialect_without_a_header_and_with_null_words() {
         "quote = \"'\"\n",
         "header = [\"column_1\", \"column_2\", \"column_3\", \"column_4\"]\n",
         "nulls = [\"NA\", \"\\\\N\"]\n",
-        "# Every value that was seen fits \"%m-%d-%Y %H:%M\" too: look which is meant.\n",
-        "# Times have no zone, so UTC is assumed;",
+        "# All sampled values fit \"%m-%d-%Y %H:%M\" too: check which one is right.\n",
+        "# The times have no zone, so UTC is assumed;",
         "# Seen: NA once, \\N once.\n",
         "event_type = { column = \"column_1\", values = { \"wish\" = \"TO BE FILLED IN\" } }\n",
     ] {
@@ -107,7 +107,7 @@ async fn another_dialect_without_a_header_and_with_null_words() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_told_apart_is_told() {
+async fn a_file_without_rows_and_a_directory_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.csv");
     std::fs::write(&path, "").unwrap();
@@ -125,20 +125,20 @@ async fn what_can_not_be_told_apart_is_told() {
 }
 
 #[tokio::test]
-async fn layouts_that_are_often_met() {
-    // As pandas writes it, with the numbers of its rows.
+async fn common_layouts_are_inferred() {
+    // pandas writes the numbers of its rows in a column without a name.
     let text = ",event_time,event_type,user_id,session_id,product_id\n\
                 0,2026-11-01T10:00:00Z,view,u,s,p\n1,2026-11-01T10:00:01Z,view,u,s,p\n";
     let (proposal, checked) = infer("pandas.csv", text).await;
     assert_eq!(checked.unwrap().accepted, 2, "{}", proposal.toml);
-    // With prices as they are written in Germany.
+    // German prices.
     let text = "time;action;uid;visit;sku;price\n2026-11-01 10:00;view;u;s;p;12,50\n2026-11-01 10:00;purchase;u;s;p;9\n\
                 2026-11-01 10:00;view;u;s;p;1.200,00\n";
     let (proposal, checked) = infer("shop.csv", text).await;
     assert!(proposal.toml.contains("decimal = \",\"\n"), "{}", proposal.toml);
     assert!(proposal.toml.contains("thousands = \".\"\n"), "{}", proposal.toml);
     assert_eq!(checked.unwrap().accepted, 3);
-    // As spreadsheets write times.
+    // Times of spreadsheets.
     for (format, times) in [
         ("%m/%d/%Y %I:%M %p", ["11/1/2024 9:30 AM", "11/13/2024 9:30 PM"]),
         ("%m/%d/%y %H:%M", ["12/1/10 8:26", "12/13/10 18:26"]),
@@ -160,7 +160,7 @@ async fn layouts_that_are_often_met() {
 }
 
 #[tokio::test]
-async fn another_encoding_is_told() {
+async fn another_encoding_is_reported() {
     let text = b"time,action,customer,visit,sku\n2026-11-01 10:00,view,M\xfcller,s,p\n";
     let (proposal, checked) = infer("latin.csv", text).await;
     assert!(proposal.toml.contains("# It is not UTF-8,"), "{}", proposal.toml);
@@ -180,7 +180,7 @@ async fn another_encoding_is_told() {
 }
 
 #[tokio::test]
-async fn a_part_is_not_told_as_all() {
+async fn a_proposal_says_if_it_is_from_a_part_of_the_file() {
     let row = "2026-11-01T10:00:00Z,view,u,s,p\n";
     let text = format!(
         "event_time,event_type,user_id,session_id,product_id\n{}",
@@ -204,19 +204,19 @@ Zeit;Kunde;Sitzung;Artikel;Aktion;Preis;Menge
 ";
 
 #[tokio::test]
-async fn headers_of_another_language_are_asked_for_with_what_stands_there() {
+async fn unknown_names_are_marked_and_shown_with_their_values() {
     let (proposal, _) = infer("de.csv", GERMAN).await;
     assert_eq!(proposal.missing, ["event_type", "user_id", "session_id", "product_id"]);
     for told in [
         "decimal = \",\"\nthousands = \".\"\n",
         "# event_type = { column = \"Aktion\", values = { \"angesehen\" = \"TO BE FILLED IN\", \"gekauft\" = \"TO BE FILLED IN\" } }\n",
-        "# TO BE FILLED IN: take away the # if these are prices:\n",
+        "# TO BE FILLED IN: remove the # if these are prices:\n",
         "# price = \"Preis\"\n",
         "# quantity = \"...\"  # TO BE FILLED IN if a column has it\n",
     ] {
         assert!(proposal.toml.contains(told), "{told}\n{}", proposal.toml);
     }
-    // Whoever fills in what is marked has the prices too.
+    // With everything that is marked filled in, the prices are read too.
     let filled = proposal
         .toml
         .replace("\"angesehen\" = \"TO BE FILLED IN\"", "\"angesehen\" = \"view\"")
@@ -242,11 +242,11 @@ async fn headers_of_another_language_are_asked_for_with_what_stands_there() {
 }
 
 #[tokio::test]
-async fn prices_that_are_not_known_by_name_are_not_given_up() {
+async fn a_column_that_may_be_prices_does_not_make_prices_optional() {
     let text = GERMAN.replace("angesehen", "view").replace("gekauft", "purchase");
     let text = text.replace("Kunde;Sitzung;Artikel", "user;session;sku");
     let (proposal, checked) = infer("de.csv", text).await;
     assert!(!proposal.toml.contains("price_optional"), "{}", proposal.toml);
-    // A purchase without its price is refused, not stored without it.
+    // A purchase without a price is rejected, not stored without one.
     assert_eq!(checked.unwrap().rejected_count(), 2);
 }

@@ -1,4 +1,4 @@
-//! Files of other layouts, read by a mapping.
+//! Tests of mappings: files of other layouts, read from a directory.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@ use ecom_stream::memory::MemorySink;
 use ecom_stream::{CsvDirSource, Dialect, Event, EventType, Field, Ids, Mapping, Reason, Rules, SourceExt, SplitState};
 use time::macros::datetime;
 
-/// What becomes of files in a directory.
+/// Loads files from a directory into memory, to look at the result.
 async fn load(mapping: &Mapping, files: &[(&str, &str)]) -> MemorySink<Event> {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -40,7 +40,7 @@ fn reasons(sink: &MemorySink<Event>) -> Vec<Reason> {
 }
 
 #[tokio::test]
-async fn the_layout_of_rees46() {
+async fn the_ready_mapping_rees46_reads_its_files() {
     let text = "\
 event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
 2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00-8c23-a032dfed738c
@@ -76,7 +76,7 @@ event_time,event_type,product_id,category_id,category_code,brand,price,user_id,u
 }
 
 #[tokio::test]
-async fn the_layout_of_retailrocket() {
+async fn the_ready_mapping_retailrocket_reads_its_files() {
     let text = "\
 timestamp,visitorid,event,itemid,transactionid
 1433221332117,257597,view,355908,
@@ -94,7 +94,7 @@ yesterday,599528,transaction,356475,4000
 }
 
 #[tokio::test]
-async fn every_ready_mapping_can_be_used() {
+async fn every_ready_mapping_is_found_by_name() {
     for (name, text) in Mapping::ready() {
         assert_eq!(Mapping::named(name).unwrap(), Mapping::from_toml(text).unwrap());
     }
@@ -119,7 +119,7 @@ price = { column = "cost", values = { free = "0" } }
 "#;
 
 #[tokio::test]
-async fn a_file_without_header_in_another_dialect() {
+async fn a_file_without_a_header_is_read_in_its_dialect() {
     let text = "\
 01-07-2010 08:26;Purchase;17850;'white;''heart''';2.55;red;-
 01-12-2010 08:26;looked;NA;85123A;NA;;
@@ -206,7 +206,7 @@ async fn files_that_lack_a_mapped_column_are_set_aside() {
 }
 
 #[tokio::test]
-async fn ids_by_place_and_by_content() {
+async fn ids_are_made_from_the_place_or_from_the_content() {
     let files = [
         (
             "a.csv",
@@ -231,7 +231,7 @@ async fn ids_by_place_and_by_content() {
 }
 
 #[tokio::test]
-async fn a_dialect_that_can_not_be_is_refused_at_the_start() {
+async fn an_impossible_dialect_is_an_error_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let source = CsvDirSource::new(dir.path())
         .dialect(Dialect::default().delimiter(b'"'))
@@ -241,19 +241,19 @@ async fn a_dialect_that_can_not_be_is_refused_at_the_start() {
 }
 
 #[test]
-fn what_is_not_in_the_files_is_said() {
+fn the_notes_list_what_is_not_in_the_files() {
     assert_eq!(
         Mapping::from_toml(SHOP).unwrap().notes(),
         [
             "user_id is \"guest\" where the file has no value",
             "session_id is \"none\" in every event",
-            "event_id is made from file and record number: a row that comes again is stored again",
+            "event_id is made from the file and the record number: a row that is delivered again is stored again",
         ]
     );
 }
 
 #[tokio::test]
-async fn directories_say_what_their_files_have_in_common() {
+async fn values_are_taken_from_directory_names() {
     let dir = tempfile::tempdir().unwrap();
     for (day, hour) in [("2026-11-01", "09"), ("2026-11-02", "10")] {
         let path = dir.path().join(format!("date={day}/hour={hour}"));
@@ -291,7 +291,7 @@ async fn directories_say_what_their_files_have_in_common() {
     assert_eq!(found, expected);
 }
 
-/// Files of one directory after another, and what they are put in with.
+/// Runs a pipeline over `dir` into `sink`, which keeps what earlier runs stored.
 async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) {
     let mut source = CsvDirSource::new(dir)
         .recursive(true)
@@ -305,6 +305,7 @@ async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Opt
     source.validate(rules).to(sink.clone()).run().await.unwrap();
 }
 
+/// Writes a file, and the directories above it.
 fn put(dir: &std::path::Path, name: &str, text: &str) {
     let path = dir.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -322,7 +323,7 @@ price = "price"
 "#;
 
 #[tokio::test]
-async fn the_same_bytes_under_another_date_are_other_events() {
+async fn the_same_file_under_another_date_gives_other_events() {
     let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
     let mapping = Mapping::from_toml(BY_SHOP).unwrap();
     let text = "customer,sku,price\nc,s,1\n";
@@ -331,13 +332,13 @@ async fn the_same_bytes_under_another_date_are_other_events() {
     }
     load_into(&sink, dir.path(), Some(&mapping)).await;
     assert_eq!(sink.values().len(), 2);
-    // In the next run too; and where the directories say the same it is a copy.
+    // In the next run too. With the same values in its path, a file is a copy.
     put(dir.path(), "date=2026-11-03/shop=north/a.csv", text);
     put(dir.path(), "date=2026-11-01/shop=north/b.csv", text);
     load_into(&sink, dir.path(), Some(&mapping)).await;
     let dates: Vec<_> = sink.values().iter().map(|event| event.event_time.day()).collect();
     assert_eq!(dates, [1, 2, 3]);
-    // A directory that gets another name has been read.
+    // The file of a renamed directory has been read already.
     let at = |date: &str| dir.path().join(format!("date={date}"));
     std::fs::rename(at("2026-11-03"), at("2026-11-04")).unwrap();
     load_into(&sink, dir.path(), Some(&mapping)).await;
@@ -345,14 +346,14 @@ async fn the_same_bytes_under_another_date_are_other_events() {
 }
 
 #[tokio::test]
-async fn rows_that_are_alike_in_two_shops_are_two_events() {
+async fn equal_rows_in_the_directories_of_two_shops_are_two_events() {
     let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
     let mapping = Mapping::from_toml(&format!("ids = \"content\"\n{BY_SHOP}")).unwrap();
     for shop in ["north", "south"] {
         let text = format!("customer,sku,price\nc,s,1\nc,{shop},2\n");
         put(dir.path(), &format!("date=2026-11-01/shop={shop}/a.csv"), &text);
     }
-    // Sent again with what was sent before.
+    // A file that has a row of an earlier one again.
     put(
         dir.path(),
         "date=2026-11-01/shop=south/b.csv",
@@ -364,7 +365,7 @@ async fn rows_that_are_alike_in_two_shops_are_two_events() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_set_aside_is_looked_at_again_by_another_mapping() {
+async fn a_file_that_was_set_aside_is_read_by_another_mapping() {
     let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
     let text = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n\
                 2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde\n";
@@ -381,7 +382,7 @@ async fn a_file_that_was_set_aside_is_looked_at_again_by_another_mapping() {
     }
     assert_eq!(sink.positions().len(), epochs);
     assert_eq!(sink.positions()[0].state, SplitState::Finished);
-    // What was read is not read again, whatever is asked of its header now.
+    // A finished file is not read again, whatever columns are needed now.
     load_into(&sink, dir.path(), None).await;
     assert_eq!(sink.positions()[0].state, SplitState::Finished);
 }
@@ -410,7 +411,7 @@ async fn a_file_without_a_header_that_was_set_aside_loses_no_row() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_hides_no_open_quote() {
+async fn quotes_are_checked_behind_a_byte_order_mark() {
     let columns = ["event_type", "event_time", "user_id", "session_id", "product_id"];
     let fields = Event::REQUIRED_COLUMNS.into_iter();
     let mapping = fields
@@ -430,7 +431,7 @@ async fn a_byte_order_mark_hides_no_open_quote() {
 }
 
 #[tokio::test]
-async fn prices_with_a_comma() {
+async fn prices_are_read_with_a_decimal_comma() {
     let mapping = Mapping::from_toml(
         "delimiter = \";\"\ndecimal = \",\"\n[event]\nevent_time = \"t\"\nevent_type = \"k\"\nuser_id = \"u\"\n\
          session_id = \"s\"\nproduct_id = \"p\"\nprice = \"e\"\n",
@@ -461,7 +462,7 @@ async fn prices_with_a_comma() {
 }
 
 #[tokio::test]
-async fn prices_with_parted_thousands() {
+async fn prices_are_read_with_a_thousands_separator() {
     let mapping = Mapping::from_toml(
         "delimiter = \";\"\ndecimal = \",\"\nthousands = \".\"\n[event]\nevent_time = \"t\"\nevent_type = \"k\"\n\
          user_id = \"u\"\nsession_id = \"s\"\nproduct_id = \"p\"\nprice = \"e\"\n",

@@ -1,4 +1,4 @@
-//! The batch: everything that must become true together.
+//! The batch: the unit that becomes durable as a whole, and the records and state changes in it.
 
 use std::sync::Arc;
 
@@ -12,22 +12,42 @@ use super::reject::Reject;
 use super::split::{Position, Split};
 use super::times::Times;
 
-/// A stream of batches; implemented for every stream of that item.
+/// A stream of batches. It is implemented for every `Stream` with the item `Result<Batch<T>>` that is `Send`.
+///
+/// An error is the last item of such a stream.
 pub trait BatchStream<T>: Stream<Item = Result<Batch<T>>> + Send {}
 
 impl<T, S: Stream<Item = Result<Batch<T>>> + Send> BatchStream<T> for S {}
 
-/// Everything that must become true together: records, the records that had to be refused, the operator state that
-/// changed, and how far the source has read.
+/// Everything that must become durable together: records, rejected records, changes of operator state, and how far the source
+/// has read.
 ///
-/// A sink makes a batch durable whole or not at all. Transforms may merge batches but never split one, since half of it
-/// could commit. An empty batch is fine.
+/// A sink makes a batch durable whole or not at all. Transforms may merge batches but never split one, because half of it could
+/// then be committed without the other half. An empty batch is allowed.
+///
+/// ```text
+///         records    what the sink stores
+///         rejects    records that can't be used, for the dead letters
+/// Batch   state      what operators must remember after this batch
+///         positions  how far each split is read after this batch
+///         counts     how many records were read and filtered out
+/// ```
+///
+/// ```
+/// use ecom_stream::{Batch, Split};
+///
+/// let mut batch = Batch::<String>::default();
+/// assert!(batch.is_empty());
+///
+/// batch.count_of(&Split::new("csv", "a.csv")).read = 2;
+/// assert!(!batch.is_empty());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batch<T> {
     /// The records.
     pub records: Vec<Record<T>>,
-    /// The records that can't be used.
+    /// The records that can't be used, each with its reason.
     pub rejects: Vec<Reject>,
     /// What operators have to remember from here on.
     pub state: Vec<StateChange>,
@@ -35,23 +55,26 @@ pub struct Batch<T> {
     pub positions: Vec<Position>,
     /// How many records were read and filtered out, per split.
     pub counts: Vec<SplitCount>,
-    /// About how many bytes of input the batch stands for; queues are bounded by it.
+    /// Roughly how many bytes of input the batch stands for. Queues are bounded by it.
     pub bytes: usize,
-    /// How old its data are.
+    /// How old the data of the batch are.
     pub times: Times,
 }
 
-/// A value and where it came from.
+/// A value and the place in the input that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record<T> {
     /// The value.
     pub value: T,
-    /// Where it was read; `None` for a value that a transform made of several.
+    /// Where the value was read; `None` for a value that a transform made from several records.
     pub origin: Option<Origin>,
 }
 
-/// A change of one entry of an operator's state.
+/// A change of one entry of an operator's state: a new value, or a deletion.
+///
+/// A sink stores it under the operator and the key, in the transaction that stores the positions of the same batch. The ledger
+/// gives every entry back when the operator starts again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StateChange {
@@ -61,7 +84,7 @@ pub struct StateChange {
     pub key: Vec<u8>,
     /// The version of the format of `value`, so that a later version of the operator can read it.
     pub format: u16,
-    /// The new value, or `None` to forget the entry.
+    /// The new value, or `None` to delete the entry.
     pub value: Option<Vec<u8>>,
 }
 
@@ -71,7 +94,7 @@ pub struct StateChange {
 pub struct SplitCount {
     /// The split.
     pub split: Split,
-    /// Records read, whatever became of them.
+    /// Records that were read, whatever happened to them afterwards.
     pub read: u64,
     /// Records that a transform left out on purpose.
     pub filtered: u64,
@@ -201,11 +224,12 @@ impl<T> Batch<T> {
             && self.counts.is_empty()
     }
 
-    /// The same batch with each record turned into what `f` makes of it: a value, a refusal, or nothing, which counts it
-    /// as filtered.
+    /// Applies `f` to each record and keeps everything else. `f` returns a value to keep, `None` to filter the record out, or the
+    /// refusal that makes it a reject.
     ///
-    /// All transforms of one record to at most one other are built on this, so that the balance
-    /// *read = stored + duplicates + rejected + filtered* is kept in one place.
+    /// All transforms that make at most one record from one record are built on this, so the balance
+    /// *read = stored + duplicates + rejected + filtered* is kept in one place. A record without an origin that is filtered out is
+    /// not counted, because there is no split to count it for.
     pub fn try_filter_map<U>(self, mut f: impl FnMut(T, Option<&Origin>) -> Result<Option<U>, Refusal>) -> Batch<U> {
         let mut out = Batch {
             records: Vec::with_capacity(self.records.len()),
@@ -230,9 +254,9 @@ impl<T> Batch<T> {
         out
     }
 
-    /// The counts of a split in this batch, added if it has none yet.
+    /// The counts of `split` in this batch; they are added, as zeros, if the batch has none for it yet.
     pub fn count_of(&mut self, split: &Split) -> &mut SplitCount {
-        // A batch is of one split, rarely of a few: looking from the end is faster than a map.
+        // A batch has records of one split, rarely of a few, so a search from the end is faster than a map.
         let at = match self.counts.iter().rposition(|count| count.split == *split) {
             Some(at) => at,
             None => {

@@ -18,6 +18,21 @@ type Cause = Box<dyn StdError + Send + Sync>;
 /// A bad *record* is never an error: it becomes a [`Reject`](crate::Reject) and the stream goes on. An error ends the
 /// pipeline; everything that was committed before it stays.
 // Boxed so that a `Result` stays small in the hot paths.
+/// What went wrong, where, and what to do next.
+///
+/// A bad *record* is never an error: it becomes a [`Reject`](crate::Reject) and the stream goes on. An error ends the pipeline;
+/// everything that was committed before it stays.
+///
+/// ```
+/// use ecom_stream::{Error, ErrorKind, Split};
+///
+/// let err = Error::new(ErrorKind::Source, "can't read")
+///     .at(&Split::new("csv", "a.csv"), 7)
+///     .caused_by(std::io::Error::other("disk on fire"))
+///     .hint("check the disk");
+/// assert_eq!(err.kind(), ErrorKind::Source);
+/// assert_eq!(err.report(), "can't read at byte 7 of csv:a.csv: disk on fire (check the disk)");
+/// ```
 #[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Inner>);
@@ -26,14 +41,15 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    place: Option<Place>,
+    place: Option<SplitOffset>,
     hint: Option<Cow<'static, str>>,
     #[source]
     cause: Option<Cause>,
 }
 
+/// A byte offset in a split.
 #[derive(Debug)]
-struct Place {
+struct SplitOffset {
     split: Split,
     offset: u64,
 }
@@ -42,13 +58,13 @@ struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The pipeline was put together or configured in a way that can't work. Trying again does not help.
+    /// The pipeline was built or configured in a way that can't work. Trying again does not help.
     Configuration,
     /// The source could not read.
     Source,
     /// The sink could not write.
     Sink,
-    /// The target of the sink is not as the sink needs it: a table or a column is missing, a right was not granted.
+    /// The target of the sink is not as the sink needs it: a table or a column is missing, or a privilege was not granted.
     Schema,
     /// The target of the sink can't be reached.
     Unavailable,
@@ -66,7 +82,8 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// An error with a message that says what went wrong, without a capital and without a full stop.
+    /// An error with a message that says what went wrong. The message starts in lower case and has no full stop, because causes and
+    /// the hint follow it on the same line.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -77,8 +94,8 @@ impl Error {
         }))
     }
 
-    /// The error for what a sink could not do to the file or directory at `path`, with what helps against it: can't
-    /// `act` `path`.
+    /// The error for an I/O operation of a sink that failed: "can't `act` `path`". Where the cause is a common one, such as a full
+    /// disk, a hint says what helps.
     pub fn io(act: &str, path: &Path, cause: io::Error) -> Self {
         let hint = match cause.kind() {
             io::ErrorKind::StorageFull => Some("the disk is full: free some space and start again"),
@@ -100,14 +117,14 @@ impl Error {
     /// Adds where in the input it happened: the byte `offset` in `split`.
     #[must_use]
     pub fn at(mut self, split: &Split, offset: u64) -> Self {
-        self.0.place = Some(Place {
+        self.0.place = Some(SplitOffset {
             split: split.clone(),
             offset,
         });
         self
     }
 
-    /// Adds what the reader of the message can do next.
+    /// Adds what the reader of the message can do next. It is shown in parentheses, after the causes.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
@@ -177,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_report_has_place_causes_and_what_to_do() {
+    fn a_report_shows_the_place_the_causes_and_the_hint() {
         let split = Split::new("csv", "a.csv");
         let err = Error::new(ErrorKind::Source, "can't read")
             .at(&split, 7)

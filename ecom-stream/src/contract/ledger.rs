@@ -1,4 +1,4 @@
-//! The ledger: what a sink knows to be durable.
+//! The ledger: what a sink knows to be durable, and therefore where a pipeline starts from.
 
 use std::sync::Arc;
 
@@ -9,8 +9,24 @@ use super::batch::StateChange;
 use super::error::Result;
 use super::split::{Position, Split};
 
-/// What a sink knows to be durable: asked once a scan and once an operator, never handed over whole, so a ledger of ten
-/// million finished files costs nothing at start.
+/// What a sink knows to be durable: positions of splits, and the state of operators.
+///
+/// A source asks for the positions of the splits that it finds, an operator for its own state. The ledger is never loaded as a
+/// whole, so ten million finished files cost nothing at the start.
+///
+/// A sink of your own implements the three methods without a default. Sources of files also ask
+/// [`candidates`](Self::candidates) and [`finished_by_digest`](Self::finished_by_digest), to recognise files that were renamed or
+/// copied.
+///
+/// ```
+/// use ecom_stream::{EmptyLedger, Ledger, Split};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let ledger = EmptyLedger::new("events");
+/// assert_eq!(ledger.pipeline(), "events");
+/// assert!(ledger.positions(&[Split::new("csv", "a.csv")]).await?.is_empty());
+/// # Ok(()) }
+/// ```
 pub trait Ledger: Send + Sync {
     /// The name of the pipeline that the ledger belongs to.
     fn pipeline(&self) -> &str;
@@ -18,14 +34,14 @@ pub trait Ledger: Send + Sync {
     /// The last known position of each split in `of`, in no particular order; splits that the ledger doesn't know are
     /// left out.
     ///
-    /// A split is looked up by source and path: if the path has been given new content since, the answer is about its
+    /// A split is looked up by source and path: if its content was replaced since, the answer is about its
     /// newest generation.
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>>;
 
-    /// The splits that one under a new path may turn out to be: a file that was renamed, or a copy of a finished one. `sizes`
-    /// are the sizes of such new splits of `source`.
+    /// The known splits that a split under a new path may turn out to be: an unfinished one that was renamed, or a finished one that
+    /// was copied. `sizes` are the sizes in bytes of the new splits of `source`.
     ///
-    /// Only sources of files ask. A ledger that never has any keeps the default, which knows of none.
+    /// Only sources of files ask. The default answers that there are none.
     fn candidates<'a>(&'a self, _source: &'a str, _sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async { Ok(SplitCandidates::default()) }.boxed()
     }
@@ -33,7 +49,7 @@ pub trait Ledger: Send + Sync {
     /// The finished splits of `source` that have one of the sizes and digests in `of`, as their marks give them in `"size"` and
     /// `"digest"`. Of many with the same digest the newest [`MAX_FINISHED_CANDIDATES`] are enough.
     ///
-    /// Only sources of files ask. A ledger that never has any keeps the default, which knows of none.
+    /// Only sources of files ask. The default answers that there are none.
     fn finished_by_digest<'a>(
         &'a self,
         _source: &'a str,
@@ -45,14 +61,14 @@ pub trait Ledger: Send + Sync {
     /// Every entry of an operator's state, in no particular order.
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>>;
 
-    /// Whether the run that starts from here is the pipeline's last: when its input ends, nothing follows it, ever. The
-    /// [`Pipeline`](crate::Pipeline) says so, not the sink.
+    /// Whether the run that starts from here is the pipeline's last one: when its input ends, no other run follows. The
+    /// [`Pipeline`](crate::Pipeline) sets this, not the sink.
     fn is_last_run(&self) -> bool {
         false
     }
 
-    /// The names of the sources in front of the operator that starts from here, as far as they are known: [`via`] says so, not
-    /// the sink.
+    /// The names of the sources in front of the operator that starts from here, as far as they are known. [`via`] sets this, not the
+    /// sink.
     ///
     /// [`via`]: crate::SourceExt::via
     fn sources(&self) -> &[String] {
@@ -60,33 +76,33 @@ pub trait Ledger: Send + Sync {
     }
 }
 
-/// How many unfinished splits [`Ledger::candidates`] gives at most.
+/// The largest number of unfinished splits that [`Ledger::candidates`] returns.
 pub const MAX_UNFINISHED_CANDIDATES: usize = 256;
 
-/// How many finished splits with the same bytes [`Ledger::finished_by_digest`] needs to give.
+/// How many finished splits with the same content [`Ledger::finished_by_digest`] must return, if there are as many.
 pub const MAX_FINISHED_CANDIDATES: usize = 16;
 
 /// The answer of [`Ledger::candidates`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SplitCandidates {
-    /// Splits that are not finished, or damaged; of many the newest [`MAX_UNFINISHED_CANDIDATES`].
+    /// Positions of splits that are open or damaged; of many, the newest [`MAX_UNFINISHED_CANDIDATES`].
     pub unfinished: Vec<Position>,
-    /// Those of the sizes that some finished split gives as the `"size"` of its mark.
+    /// Those of the requested sizes that at least one finished split has as the `"size"` of its mark.
     pub finished_sizes: Vec<u64>,
 }
 
 /// Where a pipeline starts from.
 pub type Checkpoint = Arc<dyn Ledger>;
 
-/// What a ledger knows, and what the pipeline says of the run.
-pub(crate) struct Run {
+/// The ledger of a sink, together with what the pipeline knows about the run.
+pub(crate) struct RunLedger {
     pub(crate) ledger: Checkpoint,
     pub(crate) is_last: bool,
     pub(crate) sources: Vec<String>,
 }
 
-impl Ledger for Run {
+impl Ledger for RunLedger {
     fn pipeline(&self) -> &str {
         self.ledger.pipeline()
     }

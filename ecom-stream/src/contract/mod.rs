@@ -1,4 +1,15 @@
-//! What sources, transforms and sinks promise to each other: the three traits, and the types in their signatures.
+//! The contract between sources, transforms and sinks: the three traits, and the types in their signatures.
+//!
+//! ```text
+//!              Checkpoint                     Checkpoint
+//!                  │                              │
+//!  Source::open ───┴─► stream of Batch ── Transform::apply ─► stream of Batch ─► Sink::commit ─► stream of Commit
+//!       ▲                                                                                              │
+//!       └─────────────────────── Committed::committed (for example: archive the file) ◄────────────────┘
+//! ```
+//!
+//! A `Batch` carries records, rejects, state changes and positions. A `Sink` commits it as a whole, so the `Ledger` that it hands
+//! out at the next start is always consistent with the stored records.
 
 mod batch;
 mod either;
@@ -19,7 +30,7 @@ mod transform;
 pub use batch::{Batch, BatchStream, Record, SplitCount, StateChange};
 pub use either::Either;
 pub use error::{Error, ErrorKind, Result};
-pub(crate) use ledger::Run;
+pub(crate) use ledger::RunLedger;
 pub use ledger::{
     Checkpoint, EmptyLedger, Ledger, MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, SplitCandidates,
 };

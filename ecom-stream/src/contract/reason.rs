@@ -1,11 +1,21 @@
-//! Reason codes: why a record or a split can't be used, as a word to count and to group by.
+//! Reason codes: stable words that say why a record or a split can't be used.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A reason code: a short word in snake case, stable across versions, to count and to group by.
+/// A reason code: a short word in snake case that says why a record or a split can't be used. Codes are stable across versions,
+/// so they can be counted and grouped by.
+///
+/// The constants are the codes that this library uses. A code of your own is made from a text:
+///
+/// ```
+/// use ecom_stream::Reason;
+///
+/// assert_eq!(Reason::PRICE_NEGATIVE.as_str(), "price_negative");
+/// assert_eq!(Reason::from("unknown_sensor").to_string(), "unknown_sensor");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reason(Cow<'static, str>);
@@ -22,7 +32,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The record has another number of fields than the header.
+    /// The record does not have as many fields as the header.
     FIELD_COUNT = "field_count";
     /// Text stands between a closing quote and the next delimiter.
     TEXT_AFTER_QUOTE = "text_after_quote";
@@ -36,7 +46,7 @@ reasons! {
     EVENT_TIME_MISSING = "event_time_missing";
     /// `event_time` is not in the agreed format.
     EVENT_TIME_MALFORMED = "event_time_malformed";
-    /// `event_time` lies outside the range that is let in.
+    /// `event_time` is outside the accepted range.
     EVENT_TIME_OUT_OF_RANGE = "event_time_out_of_range";
     /// `event_type` is absent.
     EVENT_TYPE_MISSING = "event_type_missing";
@@ -81,23 +91,23 @@ reasons! {
 
     /// The split's header lacks a required column.
     COLUMN_MISSING = "column_missing";
-    /// The split's header names a column twice.
+    /// The split's header has the same column name twice.
     COLUMN_TWICE = "column_twice";
     /// The split's header is a single field that looks like several with another delimiter.
     WRONG_DELIMITER = "wrong_delimiter";
     /// The split is not UTF-8 or ASCII text.
     WRONG_ENCODING = "wrong_encoding";
-    /// The split ends inside quotes, so records were swallowed by a field.
+    /// The split ends inside a quoted field, so the field may have swallowed records.
     UNTERMINATED_QUOTE = "unterminated_quote";
     /// A record is longer than the limit; most often a quote was not closed.
     RECORD_TOO_LARGE = "record_too_large";
-    /// The split became shorter than it was.
+    /// The split is now shorter than what was already read of it.
     TRUNCATED = "truncated";
-    /// The split is compressed, and its data end in the middle.
+    /// The compressed data of the split end too early.
     COMPRESSED_TRUNCATED = "compressed_truncated";
-    /// The split is compressed, and its data can't be decompressed.
+    /// The compressed data of the split can't be decompressed.
     COMPRESSED_DAMAGED = "compressed_damaged";
-    /// The split went on after a last record without a terminator had been taken as whole.
+    /// The split grew after its last record, which had no terminator, had already been read as complete.
     GREW_MID_RECORD = "grew_mid_record";
 }
 

@@ -1,4 +1,4 @@
-//! Sinks: what makes batches durable.
+//! Sinks: the part of a pipeline that makes batches durable.
 
 use std::future::Future;
 use std::ops::AddAssign;
@@ -13,40 +13,53 @@ use super::stage_durations::StageDurations;
 use super::times::Times;
 use super::topology::Topology;
 
-/// Makes batches durable, in order, each whole or not at all.
+/// Makes batches durable, in order, each as a whole or not at all.
+///
+/// The runner calls [`ledger`](Self::ledger) once, opens the source from it, and then calls [`commit`](Self::commit). A sink keeps
+/// these rules:
+/// - The positions and the state changes of a batch become durable in the same transaction as its records and rejects.
+/// - Batches become durable in the order in which they come. Several may share one transaction.
+/// - What the ledger returns at the next start is exactly what was committed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not store records of type `{In}`",
     label = "not a sink of `{In}`",
     note = "turn the records into what the sink stores by `map`, or tell the sink how to store them"
 )]
 pub trait Sink<In: Send>: Send + Sized {
-    /// Gets the sink ready for the pipeline and says what it already knows to be durable.
+    /// Prepares the sink for the pipeline and returns what it already knows to be durable.
     ///
-    /// May take long: a sink that only one instance may write to waits here for its turn. Safe to cancel.
+    /// This may take long: a sink that only one instance may write to waits here for its turn. Safe to cancel.
     fn ledger(&mut self, topology: &Topology) -> impl Future<Output = Result<Checkpoint>> + Send;
 
-    /// Makes `input` durable and yields what was committed, in order.
+    /// Makes `input` durable and yields the commits, in order.
     ///
-    /// When `input` ends, what has come in is committed before the stream ends. Transient failures are retried inside;
-    /// an error that comes out is final and leaves a prefix of the input durable. Dropping the stream leaves a prefix too.
+    /// When `input` ends, everything that has arrived is committed before the stream ends. Transient failures are retried inside. An
+    /// error that comes out is final; a prefix of the input is durable then. Dropping the stream leaves a prefix too.
     fn commit(self, input: impl BatchStream<In> + 'static) -> impl Stream<Item = Result<Commit>> + Send;
 }
 
 /// What one transaction of a sink made durable.
+///
+/// ```
+/// use ecom_stream::{Batch, Commit};
+///
+/// let commit = Commit::of(7, &Batch::<String>::default());
+/// assert_eq!((commit.epoch, commit.counts.stored), (7, 0));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Commit {
-    /// The number of the epoch; each is one more than the last, across runs where the sink remembers it.
+    /// The number of the epoch: one more than that of the commit before, also across runs if the sink remembers it.
     pub epoch: u64,
-    /// How far each split is durable now.
+    /// How far each split is durable after this commit.
     pub positions: Vec<Position>,
-    /// What became of the records.
+    /// What happened to the records.
     pub counts: Counts,
-    /// About how many bytes of input it stands for: the sum over its batches.
+    /// Roughly how many bytes of input it stands for: the sum over its batches.
     pub bytes: u64,
     /// How old the data are: the times of its batches, merged.
     pub times: Times,
-    /// What the time of the epoch went into, from its first batch to its commit, by the sink's own names.
+    /// How long each stage of the epoch took, from its first batch to its commit. The sink chooses the names of the stages.
     pub stages: StageDurations,
 }
 
@@ -75,25 +88,34 @@ impl Commit {
     }
 }
 
-/// What became of records. Always *read = stored + duplicates + rejected + filtered*, as long as no transform makes
-/// one record of several.
+/// What happened to the records that were read. As long as no transform makes several records from one,
+/// *read = stored + duplicates + rejected + filtered* always holds.
+///
+/// ```
+/// use ecom_stream::Counts;
+///
+/// let mut counts = Counts::default().with_read(5).with_stored(4);
+/// assert!(!counts.is_balanced());
+/// counts.rejected = 1;
+/// assert!(counts.is_balanced());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
     /// Records that came out of the source.
     pub read: u64,
-    /// Records that the sink holds now and didn't before.
+    /// Records that the sink stored and did not have before.
     pub stored: u64,
-    /// Records that the sink held already.
+    /// Records that the sink had already.
     pub duplicates: u64,
-    /// Records that can't be used and were put among the dead letters.
+    /// Records that can't be used and were stored among the dead letters.
     pub rejected: u64,
     /// Records that a transform left out on purpose.
     pub filtered: u64,
 }
 
 impl Counts {
-    /// What becomes of the records of a batch that is stored whole, with no duplicates in it.
+    /// The counts of a batch that is stored as a whole, with no duplicates in it.
     pub fn of<T>(batch: &Batch<T>) -> Self {
         Self {
             read: batch.counts.iter().map(|count| count.read).sum(),

@@ -1,4 +1,4 @@
-//! Sources: where batches come from.
+//! Sources: where batches come from, and how a source learns what was committed.
 
 use std::future::{Future, ready};
 
@@ -18,49 +18,51 @@ use super::topology::Topology;
     note = "a source is a connector such as `CsvDirSource`, or one with operators behind it; a list of values becomes one by `MemorySource`"
 )]
 pub trait Source: Send + Sized {
-    /// What it reads.
+    /// The type of the records that it reads.
     type Item: Send + 'static;
 
-    /// What is told after commits.
+    /// The part of the source that is told about commits; `()` for a source that does not need to know.
     type Ack: Committed;
 
-    /// Adds the source, under a name that is the same in every run, to the parts of a pipeline.
+    /// Adds the source to `topology`, under a name that is the same in every run.
     fn describe(&self, topology: &mut Topology);
 
-    /// Checks what can be checked before anything is read or written, such as whether a directory is there.
+    /// Checks what can be checked before anything is read or written, for example whether a directory exists. The default accepts
+    /// everything.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the source can't work like this.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the source can't work as it is configured.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Opens a stream that goes on after what `from` knows to be durable, and what is to be told of commits.
+    /// Opens the stream of batches, starting after what `from` knows to be durable, and the part that is told about commits.
     ///
-    /// Positions leave with or after every record up to them. A source that idles sends an empty batch now and then, so
-    /// that operators can tell silence from a stall. The stream ends when the source is exhausted. Dropping the stream at
-    /// any point is safe: what was not committed is read again by the next run.
+    /// A position leaves with or after every record up to it. An idle source sends an empty batch from time to time, so that operators can
+    /// tell silence from a stall. The stream ends when the source is exhausted. Dropping it at any point is safe: what was not committed is
+    /// read again by the next run.
     fn open(self, from: Checkpoint) -> (impl BatchStream<Self::Item>, Self::Ack);
 }
 
-/// Told after commits, to archive a file, say, or to move the offset of a consumer group.
+/// The acknowledgement side of a source: it is called after commits, for example to archive a file or to advance the offset of a
+/// consumer group.
 pub trait Committed: Send {
     /// Everything up to the positions of `commit` is durable.
     ///
-    /// Told of every commit. Positions of other sources are to be passed over. An error is logged, and the same commit told
-    /// again later, after others; it never ends the pipeline, since the data are safe.
+    /// It is called for every commit; positions of other sources must be ignored. An error is logged, and the same commit is reported
+    /// again later, after others. It never ends the pipeline, because the data are safe.
     fn committed(&mut self, commit: &Commit) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Does nothing.
+/// Ignores every commit.
 impl Committed for () {
     fn committed(&mut self, _: &Commit) -> impl Future<Output = Result<()>> + Send {
         ready(Ok(()))
     }
 }
 
-/// Tells both.
+/// Reports each commit to both, and returns the first error.
 impl<A: Committed, B: Committed> Committed for (A, B) {
     async fn committed(&mut self, commit: &Commit) -> Result<()> {
         let first = self.0.committed(commit).await;

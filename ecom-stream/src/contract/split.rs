@@ -1,4 +1,4 @@
-//! Splits and positions: what is read, and how far.
+//! Splits and positions: what a source reads, and how far it has read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,16 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 
-/// What a source reads in order and can resume, such as one CSV file. Cheap to clone.
+/// A part of the input that a source reads in order and can resume, such as one CSV file. Cheap to clone.
 ///
-/// A file that is rewritten under its name is read again from the start as the next *generation* of the same path: to
-/// the sink that is another split, with counts of its own.
+/// A file that is rewritten under the same name is read again from the start, as the next *generation* of the same path. To the
+/// sink that is another split, with its own counts.
+///
+/// ```
+/// use ecom_stream::Split;
+///
+/// let split = Split::new("csv", "2026/orders.csv");
+/// assert_eq!(split.to_string(), "csv:2026/orders.csv");
+/// assert_eq!(split.next_generation().to_string(), "csv:2026/orders.csv#1");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Split(Arc<Identity>);
+pub struct Split(Arc<Inner>);
 
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-struct Identity {
+struct Inner {
     source: Arc<str>,
     path: String,
     generation: u32,
@@ -30,7 +38,7 @@ impl Split {
 
     /// A given generation of `path`.
     pub fn with_generation(source: impl Into<Arc<str>>, path: impl Into<String>, generation: u32) -> Self {
-        Self(Arc::new(Identity {
+        Self(Arc::new(Inner {
             source: source.into(),
             path: path.into(),
             generation,
@@ -42,17 +50,17 @@ impl Split {
         &self.0.source
     }
 
-    /// What the source calls it: for a directory of files the name of the file.
+    /// The name of the split in its source: for a directory of files, the path of the file in it.
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// How often the path had been given new content before; 0 for the first.
+    /// How many times the content under this path was replaced before; 0 for the first content.
     pub fn generation(&self) -> u32 {
         self.0.generation
     }
 
-    /// The same path with new content.
+    /// The next generation: the same path with new content.
     #[must_use]
     pub fn next_generation(&self) -> Self {
         Self::with_generation(self.0.source.clone(), self.0.path.clone(), self.0.generation + 1)
@@ -81,9 +89,9 @@ impl fmt::Debug for Split {
 pub struct Position {
     /// The split.
     pub split: Split,
-    /// Where reading resumes; for a file the number of bytes before it.
+    /// Where reading resumes; for a file, the number of bytes before that place.
     pub offset: u64,
-    /// How many records lie before `offset`, so the number of the last record that was read.
+    /// How many records are before `offset`, which is also the number of the last record that was read.
     pub record: u64,
     /// Whether there is more to read.
     pub state: SplitState,
@@ -119,22 +127,30 @@ impl Position {
 }
 
 /// Whether a split has more to read.
+///
+/// ```
+/// use ecom_stream::{Reason, Refusal, SplitState};
+///
+/// let state = SplitState::SetAside(Refusal::new(Reason::COLUMN_MISSING, "no column user_id"));
+/// assert_eq!(state.as_str(), "set_aside");
+/// assert_eq!(state.refusal().unwrap().reason, Reason::COLUMN_MISSING);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SplitState {
-    /// There may be more.
+    /// There may be more to read.
     Open,
-    /// Read to its end.
+    /// The split was read to its end.
     Finished,
-    /// Read up to damage that nothing behind it can be trusted for. What was read before stays.
+    /// The split was read up to a damage after which nothing can be trusted. The records before it stay.
     Damaged(Refusal),
-    /// Not read at all, because nothing in it can be used.
+    /// The split was not read at all, because nothing in it can be used, for example because its header lacks a column.
     SetAside(Refusal),
 }
 
 impl SplitState {
-    /// The word for it in a ledger: `open`, `finished`, `damaged` or `set_aside`.
+    /// The word that a ledger stores for it: `open`, `finished`, `damaged` or `set_aside`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -144,7 +160,7 @@ impl SplitState {
         }
     }
 
-    /// Why a damaged split, or one set aside, is not read on.
+    /// Why a split that is damaged or set aside is not read further.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Damaged(refusal) | Self::SetAside(refusal) => Some(refusal),
@@ -153,17 +169,24 @@ impl SplitState {
     }
 }
 
-/// What a source needs to recognise a split again: a JSON object, opaque to the sink, which keeps it with the position
-/// and hands it back unchanged.
+/// What a source needs to recognise a split again: a JSON object. A sink does not look into it: it stores the mark with the
+/// position and returns it unchanged.
+///
+/// ```
+/// use ecom_stream::Mark;
+///
+/// assert_eq!(Mark::new(r#"{"inode":7}"#).as_json(), Some(r#"{"inode":7}"#));
+/// assert_eq!(Mark::NONE.as_json(), None);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mark(Option<Box<str>>);
 
 impl Mark {
-    /// No mark: for sources that know their splits by name.
+    /// No mark: for sources that recognise their splits by name.
     pub const NONE: Self = Self(None);
 
-    /// A mark from the text of a JSON object, which must have no `\u0000` in it: PostgreSQL can't take that apart.
+    /// A mark with the text of a JSON object. The text must not contain `\u0000`, which PostgreSQL's `jsonb` can't hold.
     pub fn new(json: impl Into<Box<str>>) -> Self {
         Self(Some(json.into()))
     }

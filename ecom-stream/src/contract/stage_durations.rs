@@ -3,10 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How long each stage took, in the order in which they come.
+/// How long each stage of a run or of an epoch took, in the order in which the stages come.
 ///
-/// The runner measures the three of the task that reads, which add up to its time. A sink has names of its own. Reading
-/// and writing overlap, so that all of them together may take longer than the run.
+/// The runner measures the three stages of the task that reads; together they are the time of that task. A sink has its own
+/// stages. Reading and writing overlap, so the sum of all stages may be longer than the run.
+///
+/// ```
+/// use std::time::Duration;
+/// use ecom_stream::StageDurations;
+///
+/// let mut stages = StageDurations::default();
+/// stages.add(StageDurations::INPUT, Duration::from_millis(300));
+/// stages.add(StageDurations::INPUT, Duration::from_millis(200));
+/// stages.add("copy", Duration::from_secs(1));
+/// assert_eq!(stages.get("input"), Duration::from_millis(500));
+/// assert_eq!(stages.sum(), Duration::from_millis(1_500));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct StageDurations(Vec<(&'static str, Duration)>);
 
@@ -18,7 +30,7 @@ impl StageDurations {
     /// Waiting for room in the queue: the sink is slower than the source.
     pub const BACKPRESSURE: &'static str = "backpressure";
 
-    /// Adds to a stage, which comes last if it is new.
+    /// Adds `time` to `stage`. A stage that is new comes last.
     pub fn add(&mut self, stage: &'static str, time: Duration) {
         match self.0.iter_mut().find(|(name, _)| *name == stage) {
             Some((_, sum)) => *sum += time,
@@ -26,7 +38,7 @@ impl StageDurations {
         }
     }
 
-    /// How long a stage took; zero for one that did not happen.
+    /// How long a stage took; zero if it never ran.
     pub fn get(&self, stage: &str) -> Duration {
         let of_stage = self.iter().find(|(name, _)| *name == stage);
         of_stage.map(|(_, time)| time).unwrap_or_default()

@@ -1,13 +1,25 @@
-//! Times: how old the data of a batch are.
+//! Times: how old the data of a batch or an epoch are.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// How old the data of a batch, or of an epoch, are. Carried along for [`Lag`](crate::Lag): nothing is decided by it.
+/// How old the data of a batch or an epoch are. These times are only reported, as the [`Lag`](crate::Lag): nothing is decided by
+/// them.
 ///
-/// A source says when its input was written, whatever makes events says when they happened, and the queue in front of
-/// the sink how long a batch waited. A sink merges the times of the batches of an epoch.
+/// The source sets when its input was written, the transform that makes events sets when they happened, and the queue in front of
+/// the sink measures how long a batch waited. A sink merges the times of the batches of an epoch.
+///
+/// ```
+/// use ecom_stream::Times;
+/// use time::macros::datetime;
+///
+/// let mut times = Times::default();
+/// times.saw_event(datetime!(2026-11-01 12:00 UTC));
+/// times.saw_event(datetime!(2026-11-01 09:00 UTC));
+/// assert_eq!(times.oldest_event, Some(datetime!(2026-11-01 09:00 UTC)));
+/// assert_eq!(times.newest_event, Some(datetime!(2026-11-01 12:00 UTC)));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Times {
@@ -17,12 +29,12 @@ pub struct Times {
     pub newest_event: Option<OffsetDateTime>,
     /// When the oldest of the input was written; for a file its modification time.
     pub oldest_input: Option<OffsetDateTime>,
-    /// The longest that a batch waited in the queue in front of the sink.
+    /// The longest time that a batch waited in the queue in front of the sink.
     pub longest_queued: Duration,
 }
 
 impl Times {
-    /// Takes in an event that happened at `time`.
+    /// Includes an event that happened at `time`.
     pub fn saw_event(&mut self, time: OffsetDateTime) {
         if self.oldest_event.is_none_or(|oldest| time < oldest) {
             self.oldest_event = Some(time);
@@ -32,14 +44,14 @@ impl Times {
         }
     }
 
-    /// Takes in input that was written at `time`.
+    /// Includes input that was written at `time`.
     pub fn saw_input(&mut self, time: OffsetDateTime) {
         if self.oldest_input.is_none_or(|oldest| time < oldest) {
             self.oldest_input = Some(time);
         }
     }
 
-    /// Takes in the times of another batch.
+    /// Includes the times of another batch.
     pub fn merge(&mut self, other: &Self) {
         for event in [other.oldest_event, other.newest_event].into_iter().flatten() {
             self.saw_event(event);
@@ -58,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merged_times_span_both() {
+    fn merged_times_cover_both_batches() {
         let (first, second, third) = (
             datetime!(2026-11-01 12:00 UTC),
             datetime!(2026-11-01 14:00 +1),

@@ -1,8 +1,19 @@
-//! What a pipeline is put together from, by name.
+//! The topology: the named parts of a pipeline, as a sink sees them.
 
 use super::error::{Error, ErrorKind, Result};
 
-/// The named parts of a pipeline. The names are the keys of its positions and its state, so each must be unique.
+/// The named parts of a pipeline. Positions and state are stored under these names, so each name must be unique.
+///
+/// ```
+/// use ecom_stream::Topology;
+///
+/// let mut topology = Topology::default();
+/// topology.add_source("csv", "/data/in");
+/// topology.add_operator("sessions");
+/// assert!(topology.check().is_ok());
+/// topology.add_source("csv", "/data/other");
+/// assert!(topology.check().unwrap_err().to_string().contains("two sources"));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topology {
     sources: Vec<SourceInfo>,
@@ -13,12 +24,12 @@ pub struct Topology {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceInfo {
-    /// The name, the same in every run.
+    /// The name, which is the same in every run.
     pub name: String,
-    /// Where it reads: an absolute path, or another address. A sink refuses to go on from another location under the
-    /// same name, since the positions it knows mean nothing there.
+    /// Where the source reads: an absolute path, or another address. A sink refuses to resume from another location under the same
+    /// name, because the positions that it knows mean nothing there.
     pub location: String,
-    /// Whether it takes away what it has read. Then no other pipeline may read there.
+    /// Whether the source removes what it has read. Then no other pipeline may read there.
     pub is_owned: bool,
 }
 
@@ -32,7 +43,7 @@ impl Topology {
         });
     }
 
-    /// Adds a source that takes away what it has read, and so must be the only one that reads there.
+    /// Adds a source that removes what it has read, so it must be the only one that reads there.
     pub fn add_owned_source(&mut self, name: impl Into<String>, location: impl Into<String>) {
         self.sources.push(SourceInfo {
             name: name.into(),
@@ -56,11 +67,11 @@ impl Topology {
         &self.operators
     }
 
-    /// Checks that each name stands for one source, or one operator.
+    /// Checks that no two sources, and no two operators, have the same name.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] that names the first one that is given twice.
+    /// [`ErrorKind::Configuration`] with the first name that is used twice.
     pub fn check(&self) -> Result<()> {
         let sources: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
         let operators: Vec<&str> = self.operators.iter().map(String::as_str).collect();
@@ -69,7 +80,7 @@ impl Topology {
                 if names[..at].contains(name) {
                     let message = format!("two {what} of the pipeline are called {name:?}");
                     return Err(Error::new(ErrorKind::Configuration, message)
-                        .hint("give each a name of its own: the ledger tells them apart by it"));
+                        .hint("give each its own name: the ledger tells them apart by name"));
                 }
             }
         }
@@ -82,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_given_twice_is_refused() {
+    fn two_parts_with_the_same_name_are_refused() {
         let mut topology = Topology::default();
         topology.add_source("csv", "/a");
         topology.add_operator("csv");

@@ -1,12 +1,12 @@
-//! Transforms: what turns a stream of batches into another.
+//! Transforms: operators that turn one stream of batches into another.
 
 use super::batch::BatchStream;
 use super::ledger::Checkpoint;
 use super::topology::Topology;
 
-/// Turns a stream of batches into another.
+/// Turns a stream of batches into another one.
 ///
-/// Laws, which every transform keeps:
+/// Every transform keeps these laws:
 /// - A position leaves with or after every record up to it.
 /// - A state change leaves with the position that made it.
 /// - Batches may be merged, never split.
@@ -18,12 +18,12 @@ use super::topology::Topology;
     note = "a closure that is passed to an operator must take a record by value or by reference, as that operator's documentation says"
 )]
 pub trait Transform<In: Send + 'static>: Send {
-    /// What comes out.
+    /// The type of the records that come out.
     type Out: Send + 'static;
 
-    /// Adds the operator to the parts of a pipeline, if it keeps state.
+    /// Adds the operator to `topology`, if it keeps state.
     fn describe(&self, _topology: &mut Topology) {}
 
-    /// Turns `input` into a stream that goes on from the operator's state in `from`.
+    /// Turns `input` into the stream of results, starting with the operator's state in `from`.
     fn apply(self, input: impl BatchStream<In> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out>;
 }

@@ -1,3 +1,15 @@
+//! Compressed files, read as if they were not compressed.
+//!
+//! `Content` is what the rest of the crate reads: offsets, digests and sizes are those of the decompressed content. Damage in the
+//! compressed data comes out as [`Unreadable`], which makes the split unusable; an error of the disk stays an I/O error, which is
+//! retried.
+//!
+//! ```text
+//!  File ── CompressedFile ── BufReader ── GzipDecoder / ZstdDecoder ── Content
+//!          wraps its errors                errors without the wrapper are damage
+//!          in FileError
+//! ```
+
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -13,19 +25,25 @@ use super::file_name::ends_with;
 use super::reader::Unreadable;
 use crate::contract::{Reason, Refusal};
 
-/// How a file is compressed, by its name.
+/// How a file is compressed, according to the ending of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
+    /// The name has no ending of a compressed file.
     None,
+    /// `.gz`: one or more gzip members.
     Gzip,
+    /// `.zst`: one or more zstd frames.
     Zstd,
 }
 
+/// How much of a compressed file is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
-/// What a file may make its reader keep in memory: 32 MiB, enough for zstd --ultra -20.
+/// The largest zstd window that is accepted, as a power of two: 32 MiB, enough for `zstd --ultra -20`. It bounds the memory that a
+/// file can make its reader use.
 const MAX_WINDOW_LOG: u32 = 25;
 
 impl Compression {
+    /// The compression that the ending of `name` stands for, in any case: `.gz`, `.zst`, or none.
     pub(crate) fn of(name: &OsStr) -> Self {
         if ends_with(name, ".gz") {
             Self::Gzip
@@ -36,7 +54,7 @@ impl Compression {
         }
     }
 
-    /// The word for it in a message.
+    /// The name for messages.
     fn name(self) -> &'static str {
         match self {
             Self::None => "plain",
@@ -45,8 +63,9 @@ impl Compression {
         }
     }
 
+    /// A decoder over `file`, which is at its start. Files of several members, as made by appending, are read as one.
     fn decoder<F: AsyncRead + Unpin>(self, file: F) -> Decoder<F> {
-        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, Packed(file));
+        let buffered = |file| BufReader::with_capacity(BUFFER_BYTES, CompressedFile(file));
         match self {
             Self::None => Decoder::None(file),
             Self::Gzip => {
@@ -64,31 +83,38 @@ impl Compression {
     }
 }
 
-/// What stands in a file, decompressed as it is read. Offsets are those in that; going back decompresses again.
+/// The decompressed content of a file, as a reader that can seek.
+///
+/// All offsets are offsets in the content. Seeking forward in a compressed file decompresses up to the offset; seeking back
+/// starts again from the beginning of the file.
 #[derive(Debug)]
 pub(crate) struct Content<F> {
+    /// How the file is compressed, so that it can be started again and damage can be named.
     compression: Compression,
-    /// `None` only while it is moved.
+    /// `None` only while the file is rewound. A call that is cancelled in between leaves `None`, and later calls fail.
     decoder: Option<Decoder<F>>,
+    /// The offset of the next byte, for compressed files.
     at: u64,
 }
 
+/// The decoder of a content, or the file itself if it is not compressed.
 #[derive(Debug)]
 enum Decoder<F> {
     None(F),
-    Gzip(Box<GzipDecoder<BufReader<Packed<F>>>>),
-    Zstd(Box<ZstdDecoder<BufReader<Packed<F>>>>),
+    Gzip(Box<GzipDecoder<BufReader<CompressedFile<F>>>>),
+    Zstd(Box<ZstdDecoder<BufReader<CompressedFile<F>>>>),
 }
 
-/// A compressed file: marks its errors, so that they are told from those of the decoder.
+/// The raw bytes of a compressed file. Its errors are wrapped in [`FileError`], so they can be told from errors of the decoder.
 #[derive(Debug)]
-struct Packed<F>(F);
+struct CompressedFile<F>(F);
 
+/// An I/O error of the file itself, in contrast to damage that the decoder found.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct FileError(io::Error);
 
-impl<F: AsyncRead + Unpin> AsyncRead for Packed<F> {
+impl<F: AsyncRead + Unpin> AsyncRead for CompressedFile<F> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.0).poll_read(cx, buf);
         read.map_err(|err| io::Error::new(err.kind(), FileError(err)))
@@ -96,6 +122,7 @@ impl<F: AsyncRead + Unpin> AsyncRead for Packed<F> {
 }
 
 impl<F: AsyncRead + Unpin> Decoder<F> {
+    /// The file below the decoder.
     fn file(&self) -> &F {
         match self {
             Self::None(file) => file,
@@ -104,6 +131,7 @@ impl<F: AsyncRead + Unpin> Decoder<F> {
         }
     }
 
+    /// The file below the decoder, which is dropped with what it had buffered.
     fn into_file(self) -> F {
         match self {
             Self::None(file) => file,
@@ -114,7 +142,12 @@ impl<F: AsyncRead + Unpin> Decoder<F> {
 }
 
 impl Content<File> {
-    /// What stands in the file at `path`, decompressed as its name says.
+    /// Opens the file at `path`, which is decompressed if its name says that it is compressed. An empty file has empty content,
+    /// whatever it is called.
+    ///
+    /// # Errors
+    ///
+    /// The I/O error of opening the file. Damage in the compressed data shows only when it is read.
     pub(crate) async fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path).await?;
         let is_empty = file.metadata().await?.len() == 0;
@@ -127,7 +160,7 @@ impl Content<File> {
 }
 
 impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
-    /// What stands in `file`, which is at its start.
+    /// The content of `file`, which is at its start.
     pub(crate) fn new(file: F, compression: Compression) -> Self {
         Self {
             compression,
@@ -136,15 +169,19 @@ impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
         }
     }
 
+    /// Whether the file is compressed, so that going back is expensive.
     pub(crate) fn is_compressed(&self) -> bool {
         self.compression != Compression::None
     }
 
+    /// The file below, for its metadata.
     pub(crate) fn file(&self) -> io::Result<&F> {
         self.decoder.as_ref().map(Decoder::file).ok_or_else(lost)
     }
 
-    /// Goes to an offset; where the content ends before that, to its end.
+    /// Goes to `offset` in the content, or to its end if the content is shorter.
+    ///
+    /// Not cancel-safe: after a cancelled call the content must be dropped.
     pub(crate) async fn seek_to(&mut self, offset: u64) -> io::Result<()> {
         if let Some(Decoder::None(file)) = &mut self.decoder {
             file.seek(io::SeekFrom::Start(offset)).await?;
@@ -175,11 +212,13 @@ impl<F: AsyncRead + Unpin> AsyncRead for Content<F> {
     }
 }
 
+/// The error of a content whose rewind was cancelled.
 fn lost() -> io::Error {
-    io::Error::other("the file was lost while it was rewound")
+    io::Error::other("the file was lost because rewinding it was cancelled")
 }
 
-/// Tells damage in what was compressed from trouble with the disk, which passes.
+/// The error to report for `err`: damage in the compressed data becomes [`Unreadable`], an error of the disk stays what it is,
+/// because it may pass.
 fn unreadable(err: io::Error, compression: Compression) -> io::Error {
     let err = match err.downcast::<FileError>() {
         Ok(FileError(err)) => return err,
@@ -189,12 +228,13 @@ fn unreadable(err: io::Error, compression: Compression) -> io::Error {
     let refusal = match err.kind() {
         io::ErrorKind::UnexpectedEof => Refusal::new(
             Reason::COMPRESSED_TRUNCATED,
-            format!("the {name} data end in the middle: the file was cut off"),
+            format!("the {name} data end too early: the file is cut off"),
         ),
         _ => {
             let detail = match err.to_string() {
                 message if message.contains("Frame requires too much memory") => {
-                    "it needs a window of more than 32 MiB: compress it without --long and --ultra".to_owned()
+                    "decompressing it needs a window of more than 32 MiB: compress it again without --long and --ultra"
+                        .to_owned()
                 }
                 message => format!("the {name} data can't be decompressed: {message}"),
             };
@@ -213,30 +253,33 @@ mod tests {
 
     use super::*;
 
-    async fn packed(compression: Compression, text: &[u8]) -> Vec<u8> {
-        let mut packed = Vec::new();
+    /// The text as a file compressed in this way.
+    async fn compressed(compression: Compression, text: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
         match compression {
-            Compression::None => packed.extend_from_slice(text),
+            Compression::None => bytes.extend_from_slice(text),
             Compression::Gzip => {
-                let mut encoder = GzipEncoder::new(&mut packed);
+                let mut encoder = GzipEncoder::new(&mut bytes);
                 encoder.write_all(text).await.unwrap();
                 encoder.shutdown().await.unwrap();
             }
             Compression::Zstd => {
-                let mut encoder = ZstdEncoder::new(&mut packed);
+                let mut encoder = ZstdEncoder::new(&mut bytes);
                 encoder.write_all(text).await.unwrap();
                 encoder.shutdown().await.unwrap();
             }
         }
-        packed
+        bytes
     }
 
+    /// Lines that don't compress well, so that a compressed file has several blocks.
     fn text() -> Vec<u8> {
         (0..60_000_u32)
             .flat_map(|n| format!("{},{}\n", n, n.wrapping_mul(2_654_435_761)).into_bytes())
             .collect()
     }
 
+    /// What can be read of the bytes, and how reading ended.
     async fn read(bytes: Vec<u8>, compression: Compression) -> (Vec<u8>, io::Result<usize>) {
         let mut out = Vec::new();
         let read = Content::new(Cursor::new(bytes), compression)
@@ -245,18 +288,19 @@ mod tests {
         (out, read)
     }
 
+    /// The reason code of an error that is damage.
     fn reason(err: &io::Error) -> Option<Reason> {
         let inner = err.get_ref()?.downcast_ref::<Unreadable>()?;
         Some(inner.0.reason.clone())
     }
 
     #[tokio::test]
-    async fn offsets_are_those_of_the_content() {
+    async fn offsets_are_offsets_in_the_decompressed_content() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let text = text();
-            // Of several members, as appending makes them.
-            let mut bytes = packed(compression, &text[..1_000]).await;
-            bytes.extend(packed(compression, &text[1_000..]).await);
+            // Two members, as in a file that was appended to.
+            let mut bytes = compressed(compression, &text[..1_000]).await;
+            bytes.extend(compressed(compression, &text[1_000..]).await);
             let mut content = Content::new(Cursor::new(bytes), compression);
             for offset in [0, 999, 1_000, 500_000, 7] {
                 content.seek_to(offset).await.unwrap();
@@ -270,9 +314,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_cut_off_or_damaged_is_told_as_such() {
+    async fn truncated_and_damaged_data_have_their_own_reasons() {
         for compression in [Compression::Gzip, Compression::Zstd] {
-            let (text, whole) = (text(), packed(compression, &text()).await);
+            let (text, whole) = (text(), compressed(compression, &text()).await);
             for cut in [1, 5, whole.len() / 2, whole.len() - 1] {
                 let (out, err) = read(whole[..cut].to_vec(), compression).await;
                 assert_eq!(
@@ -312,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn the_ending_of_the_name_gives_the_compression() {
         for (name, compression) in [
             ("a.csv", Compression::None),
             ("a.csv.gz", Compression::Gzip),

@@ -3,23 +3,31 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// The endings of names of files that are read, in any case.
+/// The endings of names of files that are read; upper and lower case are the same.
 const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
 
-/// Whether a file of that name is read when it is in the directory of a source.
+/// Whether a file of that name is read when it is in the directory of a source: it is a CSV file, and neither hidden nor still
+/// being written.
+///
+/// | name | is read |
+/// |---|---|
+/// | `a.csv`, `a.CSV.gz`, `day=1/a.csv.zst` | yes |
+/// | `a.txt` | no: not CSV |
+/// | `.a.csv`, `_temporary/a.csv` | no: hidden |
+/// | `a.csv.tmp`, `a.csv.part` | no: still being written |
 pub(crate) fn is_to_be_read(name: &OsStr) -> bool {
     !is_hidden(name) && !is_temporary(name) && is_csv(name)
 }
 
-/// Whether the name of a file, or of a directory on the way to it, begins with a dot, or is the one in which Spark and Hadoop
-/// write what they may give up and write again.
+/// Whether a part of the path begins with a dot, or is `_temporary`: the directory in which Spark and Hadoop write files that they
+/// may discard and write again.
 pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes()
         .split(|byte| *byte == b'/')
         .any(|part| part.starts_with(b".") || part == b"_temporary")
 }
 
-/// Whether the name says that the file is still being written.
+/// Whether the name ends with `.tmp` or `.part`, which says that the file is still being written.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     ends_with(name, ".tmp") || ends_with(name, ".part")
 }
@@ -29,7 +37,7 @@ pub(crate) fn is_csv(name: &OsStr) -> bool {
     ENDINGS.iter().any(|ending| ends_with(name, ending))
 }
 
-/// Whether `name` ends with `ending`, in any case.
+/// Whether `name` ends with `ending`; upper and lower case are the same.
 pub(crate) fn ends_with(name: &OsStr, ending: &str) -> bool {
     let name = name.as_bytes();
     name.len() >= ending.len() && name[name.len() - ending.len()..].eq_ignore_ascii_case(ending.as_bytes())

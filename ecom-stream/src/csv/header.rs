@@ -1,17 +1,27 @@
+//! The header of a CSV file, and the check that it has the columns that are needed.
+
 use std::collections::HashSet;
 
 use csv_async::ByteRecord;
 
 use crate::contract::{Reason, Refusal};
 
-/// The names in the first line of a CSV file.
+/// The column names of a CSV file: those in its first line, or those that the [`Dialect`](crate::Dialect) names.
+///
+/// ```
+/// use ecom_stream::Header;
+///
+/// let header = Header::new(["id", "price"]);
+/// assert_eq!(header.index_of("price"), Some(1));
+/// assert_eq!(header.index_of("Price"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
 }
 
 impl Header {
-    /// A header of these names.
+    /// A header with these names, in this order.
     pub fn new<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self {
             names: names.into_iter().map(Into::into).collect(),
@@ -19,33 +29,53 @@ impl Header {
     }
 
     /// The names, in the order of the file.
+    ///
+    /// ```
+    /// # use ecom_stream::Header;
+    /// assert_eq!(Header::new(["id", "price"]).names(), ["id", "price"]);
+    /// ```
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Which field has that name.
+    /// The index of the column with that name, counted from 0. Names are compared exactly.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
     }
 }
 
-/// What a file must have in its header, and what it may have. Columns are found by name, in any order.
+/// The columns that a file must have, and those that it may have. They are found by name, in any order.
+///
+/// A file without a required column is set aside. A column that is not known is read and ignored; a warning names it.
+///
+/// ```
+/// use ecom_stream::{Columns, Header};
+///
+/// let columns = Columns::new(["id", "price", "note"], ["id", "price"]);
+/// assert_eq!(columns.missing_in(&Header::new(["note", "id"])), ["price"]);
+/// assert!(Columns::any().missing_in(&Header::new(["anything"])).is_empty());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
+    /// The columns that are used. Empty means that every column is.
     known: Vec<String>,
+    /// The columns without which a file is set aside.
     required: Vec<String>,
 }
 
-/// What came of looking at a header.
+/// The result of checking a header that can be used.
 #[derive(Debug)]
 pub(crate) struct HeaderCheck {
+    /// The header, with the spaces around its names removed.
     pub(crate) header: Header,
-    /// The columns that the schema doesn't know.
+    /// Its columns that are not among the known ones.
     pub(crate) ignored: Vec<String>,
 }
 
 impl Columns {
-    /// The columns that are `known`, and those among them that are `required`.
+    /// The columns that are `known`, and those of them that are `required`.
+    ///
+    /// With no known columns at all, every column is accepted and none is reported as ignored; see [`any`](Self::any).
     pub fn new<N: Into<String>>(known: impl IntoIterator<Item = N>, required: impl IntoIterator<Item = N>) -> Self {
         Self {
             known: known.into_iter().map(Into::into).collect(),
@@ -53,13 +83,13 @@ impl Columns {
         }
     }
 
-    /// The same, with those that are `required`.
+    /// The same columns with others `required`.
     pub(crate) fn require<'a>(mut self, required: impl IntoIterator<Item = &'a str>) -> Self {
         self.required = required.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// Those that are required and not in the header.
+    /// The required columns that are not in `header`, each once.
     pub fn missing_in(&self, header: &Header) -> Vec<&str> {
         let required = self.required.iter().map(String::as_str);
         let mut seen = HashSet::new();
@@ -68,12 +98,24 @@ impl Columns {
             .collect()
     }
 
-    /// Any header will do: for records that are not events.
+    /// Any header is accepted: for records that are not events. Such files are never set aside for a missing column; a column that a
+    /// record needs is looked up when the record is used, for example by [`CsvRecord::parse`](crate::CsvRecord::parse).
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// Reads a header, or says why nothing in the file can be used.
+    /// Reads a header from the fields of the first line, without the spaces around the names.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that sets the file aside:
+    ///
+    /// | reason | the header |
+    /// |---|---|
+    /// | `wrong_encoding` | is not UTF-8, or has NUL bytes as UTF-16 has; a compressed file under a plain name is recognised |
+    /// | `column_twice` | has the same name twice |
+    /// | `wrong_delimiter` | lacks a required column, and its only field contains another delimiter |
+    /// | `column_missing` | lacks a required column |
     pub(crate) fn check(&self, fields: &ByteRecord, delimiter: u8) -> Result<HeaderCheck, Refusal> {
         let names: Vec<String> = match fields
             .iter()
@@ -85,7 +127,7 @@ impl Columns {
                 let detail = match fields.as_slice() {
                     [0x1f, 0x8b, ..] => "the file is compressed with gzip: name it .csv.gz",
                     [0x28, 0xb5, 0x2f, 0xfd, ..] => "the file is compressed with zstd: name it .csv.zst",
-                    _ => "the header is not UTF-8",
+                    _ => "the header is not UTF-8: convert the file",
                 };
                 return Err(Refusal::new(Reason::WRONG_ENCODING, detail));
             }
@@ -93,7 +135,7 @@ impl Columns {
         if names.iter().any(|name| name.contains('\0')) {
             return Err(Refusal::new(
                 Reason::WRONG_ENCODING,
-                "the header has NUL bytes: the file may be UTF-16",
+                "the header has NUL bytes, as UTF-16 has: convert the file to UTF-8",
             ));
         }
         let header = Header { names };
@@ -102,7 +144,7 @@ impl Columns {
             if !seen.insert(name) {
                 return Err(Refusal::new(
                     Reason::COLUMN_TWICE,
-                    format!("the column {name:?} is there twice"),
+                    format!("the header has the column {name:?} twice"),
                 ));
             }
         }
@@ -110,7 +152,8 @@ impl Columns {
         if !missing.is_empty() {
             if let Some(other) = other_delimiter(&header) {
                 let expected = char::from(delimiter);
-                let detail = format!("the header is one field with {other:?} in it, where {expected:?} parts fields");
+                let detail =
+                    format!("the header is a single field that contains {other:?}, but the delimiter is {expected:?}");
                 return Err(Refusal::new(Reason::WRONG_DELIMITER, detail));
             }
             let detail = format!(
@@ -133,6 +176,7 @@ impl Columns {
     }
 }
 
+/// The delimiter that the file may have: one of the usual ones, inside the only field of the header.
 fn other_delimiter(header: &Header) -> Option<char> {
     match header.names() {
         [only] => [',', ';', '\t', '|']
@@ -152,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_free_and_strangers_are_named() {
+    fn columns_may_be_in_any_order_and_unknown_ones_are_listed() {
         let names = [
             "product_id",
             "session_id",
@@ -167,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sets_a_file_aside() {
+    fn a_header_that_cannot_be_used_has_its_reason() {
         let reason = |names: &[&str]| check(names).unwrap_err().reason;
         assert_eq!(reason(&["event_time", "event_type"]), Reason::COLUMN_MISSING);
         assert_eq!(reason(&["event_time;event_type;user_id"]), Reason::WRONG_DELIMITER);

@@ -1,17 +1,29 @@
-//! CSV: headers, records, and the reading of one file with a check for every damage that the parser hides.
+//! CSV: reading one file, record by record, with a check for every kind of damage that the parser hides.
+//!
+//! ```text
+//!  file ─► compression ─► tee ─► csv_async parser ─► reader ─► step_builder ─► Step
+//!          (Content)      keeps   fields, unquoted    quotes,     origins,       records, rejects,
+//!                         bytes                       limits      original bytes why it ended
+//! ```
+//!
+//! - `reader` drives it: it reads the header (`header`), then a `step` of at most one batch at a time.
+//! - `tee` keeps the bytes behind the parser, so rejects have their original bytes and `quotes` can be checked again.
+//! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
+//! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
+//! - `read_csv` is the short way for one text. `to_csv` is the other direction, for sinks that write files.
 
 mod compression;
 mod dialect;
 mod file_name;
-mod gathered;
 mod header;
 mod limits;
 mod quotes;
-mod read;
+mod read_csv;
 mod reader;
 mod record;
 mod split_path;
 mod step;
+mod step_builder;
 mod tee;
 mod to_csv;
 mod typed;
@@ -22,7 +34,7 @@ pub(crate) use file_name::{is_csv, is_hidden, is_temporary, is_to_be_read};
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
-pub use read::read_csv;
+pub use read_csv::read_csv;
 pub(crate) use reader::{CsvReader, HeaderStep, Resume, Unreadable};
 pub(crate) use record::CsvRows;
 pub use record::{CsvRecord, FieldCountError};

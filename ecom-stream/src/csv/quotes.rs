@@ -1,17 +1,33 @@
+//! A second check of a record's quotes, because the parser accepts misplaced ones silently.
+//!
+//! | text in the file | what the parser makes of it | what it probably means |
+//! |---|---|---|
+//! | `"a"b,c` | `ab` and `c` | a quote that was not doubled |
+//! | `a,"b` and more lines | `a` and all that follows, as one field | a quote that was not closed |
+//!
+//! So the first is rejected, and the second is damage: it hides records.
+
 use memchr::memchr;
 
-/// How the quotes of a record stand.
+/// The result of checking the quotes of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quotes {
-    /// As they should.
+    /// Every quoted field is closed, and a delimiter or the end of the record follows it.
     Sound,
-    /// Text follows a closing quote; the parser would join both without a word.
+    /// Text follows a closing quote: `"a"b`. The parser would silently join both parts.
     TextAfter,
-    /// The last quoted field is not closed; the parser would take what follows into it without a word.
+    /// The last quoted field is not closed. The parser would silently take what follows as part of it.
     Open,
 }
 
 /// Checks the quotes of one record, given without its terminator.
+///
+/// | record | result |
+/// |---|---|
+/// | `a,"b,""c"""` | `Sound` |
+/// | `a"b,c` | `Sound`: a quote inside an unquoted field is text |
+/// | `"a"b,c` | `TextAfter` |
+/// | `a,"b` | `Open` |
 pub(super) fn check(raw: &[u8], delimiter: u8, quote: u8) -> Quotes {
     let mut rest = raw;
     loop {
@@ -34,7 +50,7 @@ pub(super) fn check(raw: &[u8], delimiter: u8, quote: u8) -> Quotes {
     }
 }
 
-/// What follows the closing quote of a field that begins behind its opening one; `None` if it is not closed.
+/// What follows the closing quote of a field, given what follows its opening quote; `None` if the field is not closed.
 fn after_quoted(mut rest: &[u8], quote: u8) -> Option<&[u8]> {
     loop {
         let closing = memchr(quote, rest)?;
@@ -51,12 +67,13 @@ fn after_quoted(mut rest: &[u8], quote: u8) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
+    /// Checks with commas and double quotes.
     fn check(raw: &[u8]) -> Quotes {
         super::check(raw, b',', b'"')
     }
 
     #[test]
-    fn quotes() {
+    fn sound_misplaced_and_open_quotes_are_told_apart() {
         for sound in [
             "",
             "a,b",

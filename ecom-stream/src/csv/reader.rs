@@ -1,3 +1,20 @@
+//! The reader of one file: it can stop behind any record and resume there.
+//!
+//! The parser (csv-async) hides some damage: an unterminated quote swallows the rest of the file, text after a closing quote is
+//! joined to the field, and blank lines are skipped. So every record is checked again on its original bytes.
+//!
+//! Reading goes like this:
+//!
+//! ```text
+//!  new ──► read_header ──► step ──► step ──► … ──► step with an end
+//!                           ▲                        │ Clean    everything is read
+//!  resume (offset, digest) ─┘                        │ Tail     the last record has no terminator: wait, or take_tail
+//!                                                    │ Damaged  nothing behind this can be trusted
+//! ```
+//!
+//! After each step, `offset`, `record` and `digest` describe what was given out: they are the position from which `resume` goes
+//! on. The offset is always right behind a record terminator, except after `take_tail`.
+
 use std::io;
 use std::sync::Arc;
 
@@ -6,63 +23,76 @@ use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
 use memchr::memchr;
 use tokio::io::AsyncRead;
 
-use super::gathered::{Gathered, name_of_field_at};
 use super::quotes::{self, Quotes};
-use super::step::{End, Found, Step};
+use super::step::{End, ParsedRecord, Step};
+use super::step_builder::{StepBuilder, name_of_field_at};
 use super::tee::{RecordTooLarge, Tee};
 use super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
 use crate::contract::{Reason, Refusal, Split};
 
-/// A third of the CPU time of the parser's default of 8 KiB.
+/// The size of the parser's buffer. With this size it takes a third of the CPU time that it takes with its default of 8 KiB.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Reads one split, from its start or from an offset behind a record.
 pub(crate) struct CsvReader<R> {
+    /// The parser, reading through the tee.
     csv: AsyncReader<Tee<R>>,
     /// The offset in the split at which the parser began.
     base: u64,
+    /// The split, for the origins of records.
     split: Split,
+    /// The header that records are checked against.
     header: Arc<Header>,
+    /// The limits, adjusted so that a batch is never empty and fits 32-bit offsets.
     limits: CsvLimits,
+    /// The dialect, for the second check of the quotes.
     dialect: Dialect,
+    /// The fields of the record that was parsed last.
     scratch: ByteRecord,
+    /// Where reading goes on: everything before was given out.
     offset: u64,
+    /// The number of the last record that was given out.
     record: u64,
+    /// How many blank lines were skipped.
     blank_lines: u64,
+    /// The digest of everything before `offset`.
     digest: blake3::Hasher,
 }
 
-/// An error of the input that is damage, and no trouble that passes: what was compressed can't be decompressed.
+/// An error of the input that is damage and will not pass: the compressed data can't be decompressed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct Unreadable(pub(crate) Refusal);
 
-/// Where a reader goes on.
+/// The place from which a reader goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Resume {
+    /// The offset of the next record.
     pub(crate) offset: u64,
     /// The number of the last record before.
     pub(crate) record: u64,
     /// The digest of everything before.
     pub(crate) digest: blake3::Hasher,
-    /// Whether a record terminator stands right before.
+    /// Whether a record terminator ends right before `offset`.
     pub(crate) behind_terminator: bool,
 }
 
 impl Resume {
-    /// Where the input must stand. The parser is shown the last terminator again, as a blank line: at its start it takes a
-    /// byte order mark away, which in the middle of a file belongs to a field.
+    /// The offset at which the input must be when the reader is made.
+    ///
+    /// Behind a terminator this is one byte before `offset`: the parser sees the last byte of the terminator again, as a blank line.
+    /// At its very start it would remove a byte order mark, which in the middle of a file belongs to a field.
     pub(crate) fn seek_to(&self) -> u64 {
         self.offset - u64::from(self.behind_terminator && self.offset > 0)
     }
 }
 
-/// What [`CsvReader::read_header`] found.
+/// The result of [`CsvReader::read_header`].
 #[derive(Debug)]
 pub(crate) enum HeaderStep {
-    /// No header at all.
+    /// The input is empty or has only blank lines.
     Empty,
-    /// A header; `whole` if it has a terminator.
+    /// A header was read. `whole` says whether it has a terminator; without one its writer may not be done.
     Found {
         check: Result<HeaderCheck, Refusal>,
         whole: bool,
@@ -70,7 +100,7 @@ pub(crate) enum HeaderStep {
 }
 
 impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
-    /// A reader at the start of a split. The header is to be read first.
+    /// A reader at the start of a split. [`read_header`](Self::read_header) must be called first.
     pub(crate) fn new(input: R, split: Split, limits: CsvLimits, dialect: Dialect) -> Self {
         let resume = Resume {
             offset: 0,
@@ -81,7 +111,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         Self::resume(input, split, limits, dialect, Arc::new(Header::new([""; 0])), resume)
     }
 
-    /// A reader that goes on where another one ended; `input` stands at [`Resume::seek_to`].
+    /// A reader that goes on where another one ended. `input` must be at [`Resume::seek_to`].
     pub(crate) fn resume(
         input: R,
         split: Split,
@@ -91,7 +121,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         from: Resume,
     ) -> Self {
         let unkept = (from.offset - from.seek_to()) as usize;
-        // An empty batch would get nowhere, and the fields of one are counted in 32 bits.
+        // A batch must have at least one record, and its fields must fit offsets of 32 bits.
         let limits = CsvLimits {
             max_batch_rows: limits.max_batch_rows.max(1),
             max_batch_bytes: limits.max_batch_bytes.clamp(1, u32::MAX as usize / 4),
@@ -131,12 +161,12 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.record
     }
 
-    /// How many blank lines lie before the records that were given out by this reader.
+    /// How many blank lines were skipped before the records that this reader has given out.
     pub(crate) fn blank_lines(&self) -> u64 {
         self.blank_lines
     }
 
-    /// How far the input was read, which may be further than what was given out.
+    /// How far the input was parsed. This may be further than [`offset`](Self::offset).
     pub(crate) fn read_until(&self) -> u64 {
         self.base + self.csv.position().byte()
     }
@@ -146,20 +176,24 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.digest.finalize()
     }
 
+    /// The header; empty until it was read.
     pub(crate) fn header(&self) -> &Arc<Header> {
         &self.header
     }
 
+    /// The input.
     pub(crate) fn input(&self) -> &R {
         self.csv.get_ref().inner()
     }
 
-    /// The input, somewhere behind what was given out.
+    /// The input, at some place behind what was given out.
     pub(crate) fn into_input(self) -> R {
         self.csv.into_inner().into_inner()
     }
 
-    /// Reads the header; where files have none nothing is read.
+    /// Reads the header and checks it against `columns`. For files without a header it only checks the names in the dialect.
+    ///
+    /// Not cancel-safe. An error is an I/O error; a header that can't be used is in the result.
     pub(crate) async fn read_header(&mut self, columns: &Columns) -> io::Result<HeaderStep> {
         if let Some(names) = &self.dialect.columns {
             let check = columns.check(&ByteRecord::from(names.clone()), self.dialect.delimiter);
@@ -195,12 +229,21 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         })
     }
 
-    /// Reads up to a batch.
+    /// Reads at most one batch.
     ///
-    /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is one of the input, never of what
-    /// stands in it.
+    /// | what comes next | what becomes of it |
+    /// |---|---|
+    /// | a record that passes all checks | one of [`Step::records`] |
+    /// | a record with a wrong number of fields, misplaced quotes, a long field, a NUL or no UTF-8 | one of [`Step::rejects`] |
+    /// | a blank line | skipped and counted |
+    /// | a last record without a terminator | left for later: [`End::Tail`] |
+    /// | a record that is too large, or damage in compressed data | [`End::Damaged`] |
+    /// | the end of the input | [`End::Clean`] |
+    ///
+    /// Not cancel-safe: after a cancelled call the reader must be dropped. An error is an I/O error of the input; damage in its
+    /// content is in [`Step::end`].
     pub(crate) async fn step(&mut self) -> io::Result<Step> {
-        let mut batch = Gathered::new(self.header.clone());
+        let mut batch = StepBuilder::new(self.header.clone());
         let first = self.offset;
         let mut end = self.offset;
         let ended = loop {
@@ -210,7 +253,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             let found = match self.next().await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    // What lies behind the offset may have been cut off since it was found.
+                    // The input may have become shorter since `end` was found.
                     end = self.read_until().max(end);
                     break Some(End::Clean);
                 }
@@ -220,34 +263,37 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             if raw.len() > self.limits.max_record_bytes {
                 break Some(End::Damaged(record_too_large(&self.limits)));
             }
-            let quotes = self.quotes_of(without_mark(raw, found.start));
+            let quotes = self.quotes_of(without_bom(raw, found.start));
             if !found.terminated || quotes == Quotes::Open {
                 break Some(End::Tail);
             }
             end = found.end;
             self.record += 1;
             self.blank_lines += found.blank_lines;
-            batch.add(&self.scratch, self.judge(quotes), self.record, &found);
+            batch.add(&self.scratch, self.validate(quotes), self.record, &found);
         };
         Ok(self.give_out(batch, end, ended))
     }
 
-    /// Takes the last record although it has no terminator, after [`End::Tail`].
+    /// After [`End::Tail`]: takes the last record although it has no terminator. If its quotes are open, the file is damaged instead.
+    ///
+    /// The caller decides when to do this: when the file has not changed for some time, its writer is probably done. If the file grows
+    /// afterwards, the record was cut in two, and the source must say so ([`Reason::GREW_MID_RECORD`]).
     pub(crate) fn take_tail(&mut self) -> Step {
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(self.offset, end);
         let blank = leading_terminators(raw, self.csv.get_ref().byte_before(self.offset));
-        let found = Found {
+        let found = ParsedRecord {
             start: self.offset + blank.bytes,
             blank_lines: blank.lines,
             end,
             text_end: end,
             terminated: false,
         };
-        let quotes = self.quotes_of(without_mark(&raw[blank.bytes as usize..], found.start));
+        let quotes = self.quotes_of(without_bom(&raw[blank.bytes as usize..], found.start));
         if quotes == Quotes::Open {
             let detail = format!(
-                "the file ends inside quotes that begin in the record at byte {}",
+                "the file ends inside a quoted field of the record at byte {}",
                 found.start
             );
             let damage = End::Damaged(Refusal::new(Reason::UNTERMINATED_QUOTE, detail));
@@ -256,21 +302,21 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 ..Step::default()
             };
         }
-        let mut batch = Gathered::new(self.header.clone());
-        let mut judged = self.judge(quotes);
-        if let Err(refusal) = &mut judged {
+        let mut batch = StepBuilder::new(self.header.clone());
+        let mut checked = self.validate(quotes);
+        if let Err(refusal) = &mut checked {
             refusal
                 .detail
-                .push_str("; the file ends here without a line end and may be cut off");
+                .push_str("; this is the last record and has no line end, so the file may be cut off");
         }
         self.record += 1;
         self.blank_lines += found.blank_lines;
-        batch.add(&self.scratch, judged, self.record, &found);
+        batch.add(&self.scratch, checked, self.record, &found);
         self.give_out(batch, end, Some(End::Clean))
     }
 
-    /// Parses the next record into `scratch`.
-    async fn next(&mut self) -> Result<Option<Found>, csv_async::Error> {
+    /// Parses the next record into `scratch` and finds its bytes; `None` at the end of the input.
+    async fn next(&mut self) -> Result<Option<ParsedRecord>, csv_async::Error> {
         let from = self.read_until().max(self.offset);
         self.csv.get_mut().begin_record(from);
         if !self.csv.read_byte_record(&mut self.scratch).await? {
@@ -278,14 +324,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }
         let end = self.read_until();
         let raw = self.csv.get_ref().peek(from, end);
-        // The parser skips blank lines without a word, and may leave the \n of the last \r\n to the next record.
+        // The parser skips blank lines silently, and may leave the \n of the last \r\n to the next record.
         let blank = leading_terminators(raw, self.csv.get_ref().byte_before(from));
         let terminator = match raw {
             [.., b'\r', b'\n'] => 2,
             [.., b'\r' | b'\n'] => 1,
             _ => 0,
         };
-        Ok(Some(Found {
+        Ok(Some(ParsedRecord {
             start: from + blank.bytes,
             blank_lines: blank.lines,
             end,
@@ -294,6 +340,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }))
     }
 
+    /// Checks the quotes of a record. Most records have none and need no check.
     fn quotes_of(&self, raw: &[u8]) -> Quotes {
         match self.dialect.quote {
             Some(quote) if memchr(quote, raw).is_some() => quotes::check(raw, self.dialect.delimiter, quote),
@@ -301,13 +348,16 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }
     }
 
-    /// Whether the record in `scratch` can be used.
-    fn judge(&self, quotes: Quotes) -> Result<(), Refusal> {
+    /// Checks the record in `scratch`: its quotes, the number of its fields, their size, and NUL bytes. UTF-8 is checked when the
+    /// record is added to the step.
+    ///
+    /// The order matters for the reason: misplaced quotes often change the number of fields as well, and the quotes are the cause.
+    fn validate(&self, quotes: Quotes) -> Result<(), Refusal> {
         let record = &self.scratch;
         if quotes == Quotes::TextAfter {
             return Err(Refusal::new(
                 Reason::TEXT_AFTER_QUOTE,
-                "text stands between a closing quote and a delimiter",
+                "there is text between a closing quote and the next delimiter",
             ));
         }
         let (found, expected) = (record.len(), self.header.names().len());
@@ -323,10 +373,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 .find(|(_, field)| field.len() > self.limits.max_field_bytes)
         {
             let (name, len) = (&self.header.names()[index], field.len());
-            let detail = format!(
-                "{name} has {len} bytes where {} are allowed",
-                self.limits.max_field_bytes
-            );
+            let detail = format!("{name} has {len} bytes; the limit is {}", self.limits.max_field_bytes);
             return Err(Refusal::new(Reason::FIELD_TOO_LARGE, detail));
         }
         if let Some(at) = memchr(0, all) {
@@ -336,7 +383,8 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         Ok(())
     }
 
-    fn give_out(&mut self, batch: Gathered, end: u64, ended: Option<End>) -> Step {
+    /// Finishes a step: its records end at `end`, where reading goes on.
+    fn give_out(&mut self, batch: StepBuilder, end: u64, ended: Option<End>) -> Step {
         let first = self.offset;
         let bytes = self.take(end);
         let mut step = batch.finish(&self.split, first, &bytes);
@@ -344,7 +392,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         step
     }
 
-    /// Moves the offset to `end`.
+    /// Moves the offset to `end` and returns the bytes in between.
     fn take(&mut self, end: u64) -> Bytes {
         let bytes = self.csv.get_mut().take_until(end);
         self.digest.update(&bytes);
@@ -353,26 +401,27 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     }
 }
 
-/// A record without the byte order mark that the parser takes away at the start of a file.
-fn without_mark(raw: &[u8], start: u64) -> &[u8] {
+/// The record without the byte order mark, which the parser removes at the start of a file.
+fn without_bom(raw: &[u8], start: u64) -> &[u8] {
     match start {
         0 => raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw),
         _ => raw,
     }
 }
 
+/// The blank lines in front of a record: the number of bytes and of lines.
 struct Blank {
     bytes: u64,
     lines: u64,
 }
 
-/// The line ends in front of a record; `before` is the byte in front of them.
+/// The line ends in front of a record. `before` is the byte in front of them, so a `\n` that completes a `\r\n` is not counted.
 fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     let bytes = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut previous = before;
     let mut lines = 0;
     for &byte in &raw[..bytes] {
-        // The \n of a \r\n ends nothing more; the parser leaves that of the last record to this one.
+        // The \n of a \r\n is not a line of its own; the parser may have left it over from the last record.
         lines += u64::from(!(byte == b'\n' && previous == Some(b'\r')));
         previous = Some(byte);
     }
@@ -382,7 +431,8 @@ fn leading_terminators(raw: &[u8], before: Option<u8>) -> Blank {
     }
 }
 
-/// The refusal of a record without an end, or of damage in what was compressed; the error if it was another.
+/// The refusal for an error that is damage: a record without an end, or compressed data that can't be decompressed. Any other
+/// error is returned as it is.
 fn damage(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
     match err.into_kind() {
         csv_async::ErrorKind::Io(err) if err.get_ref().is_some_and(|inner| inner.is::<RecordTooLarge>()) => {
@@ -396,9 +446,10 @@ fn damage(err: csv_async::Error, limits: &CsvLimits) -> io::Result<Refusal> {
     }
 }
 
+/// The refusal of a record that is longer than the limit.
 fn record_too_large(limits: &CsvLimits) -> Refusal {
     let detail = format!(
-        "no end within {} bytes: most often a quote that is never closed",
+        "the record does not end within {} bytes: the usual cause is a quote that is never closed",
         limits.max_record_bytes
     );
     Refusal::new(Reason::RECORD_TOO_LARGE, detail)

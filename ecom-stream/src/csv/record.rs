@@ -1,24 +1,47 @@
+//! A record of a CSV file: its fields, by name and by index.
+//!
+//! The fields of all records of a batch are in one text with one list of offsets, so a record costs no allocation of its own. A record
+//! is a pair of a shared batch and an index.
+
 use std::sync::Arc;
 
 use super::Header;
 
-/// A record of a CSV file: unquoted fields in UTF-8, as many as the header has. Cheap to clone.
+/// A record of a CSV file: its fields without quotes, in UTF-8, as many as the header has. Cheap to clone.
+///
+/// ```
+/// use std::sync::Arc;
+/// use ecom_stream::{CsvRecord, Header};
+///
+/// let header = Arc::new(Header::new(["id", "price"]));
+/// let record = CsvRecord::new(header, ["7", "9.90"]).unwrap();
+/// assert_eq!(record.get("price"), Some("9.90"));
+/// assert_eq!(record.field(0), Some("7"));
+/// assert_eq!(record.fields().count(), 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct CsvRecord {
+    /// The batch that the record is one of. It stays in memory as long as one of its records does.
     rows: Arc<CsvRows>,
+    /// The number of the record in the batch, counted from 0.
     index: u32,
 }
 
-/// The fields of the records of one batch, side by side: one allocation for many records.
+/// The fields of all records of a batch, one after the other in one text: one allocation for many records.
+///
+/// ```text
+/// header  a b        text  "xyzq"        ends  1 3 | 3 4
+/// records x,yz | "",q
+/// ```
 #[derive(Debug)]
 pub(crate) struct CsvRows {
     header: Arc<Header>,
     text: String,
-    /// Where each field ends in `text`.
+    /// Where each field ends in `text`. A record has as many entries as the header has names.
     ends: Vec<u32>,
 }
 
-/// A record with another number of fields than its header.
+/// The error of a record that does not have as many fields as its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{found} fields where the header has {expected}")]
 #[non_exhaustive]
@@ -30,11 +53,19 @@ pub struct FieldCountError {
 }
 
 impl CsvRecord {
-    /// A record that was not read from a file.
+    /// A record that was not read from a file, for example in a test.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let header = Arc::new(Header::new(["id", "price"]));
+    /// let err = CsvRecord::new(header, ["7"]).unwrap_err();
+    /// assert_eq!((err.expected, err.found), (2, 1));
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`FieldCountError`] when there are fewer fields than in the header, or more.
+    /// [`FieldCountError`] when the number of fields is not that of the header.
     pub fn new<F: AsRef<str>>(
         header: Arc<Header>,
         fields: impl IntoIterator<Item = F>,
@@ -59,12 +90,12 @@ impl CsvRecord {
         &self.rows.header
     }
 
-    /// The field under that name.
+    /// The field in the column with that name; `None` if there is no such column.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.field(self.rows.header.index_of(name)?)
     }
 
-    /// The field at that place, counted from 0.
+    /// The field at that index, counted from 0.
     pub fn field(&self, index: usize) -> Option<&str> {
         let fields = self.rows.header.names().len();
         if index >= fields {
@@ -80,12 +111,20 @@ impl CsvRecord {
     }
 
     /// The fields, in the order of the file.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let record = CsvRecord::new(Arc::new(Header::new(["a", "b"])), ["1", ""]).unwrap();
+    /// assert_eq!(record.fields().collect::<Vec<_>>(), ["1", ""]);
+    /// ```
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         (0..self.rows.header.names().len()).filter_map(|index| self.field(index))
     }
 }
 
 impl CsvRows {
+    /// No records yet.
     pub(crate) fn new(header: Arc<Header>) -> Self {
         Self {
             header,
@@ -94,11 +133,12 @@ impl CsvRows {
         }
     }
 
+    /// The header of all these records.
     pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Adds a record: `text` holds its fields without anything in between, `ends` where each one ends.
+    /// Adds a record. `text` is its fields without anything in between, `ends` where each of them ends in `text`.
     pub(crate) fn push(&mut self, text: &str, ends: impl Iterator<Item = usize>) {
         let base = self.text.len();
         self.text.push_str(text);
@@ -117,7 +157,7 @@ impl CsvRows {
     }
 }
 
-/// Equal when the names and the fields are.
+/// Two records are equal when their column names and their fields are.
 impl PartialEq for CsvRecord {
     fn eq(&self, other: &Self) -> bool {
         self.header() == other.header() && self.fields().eq(other.fields())
@@ -131,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_by_name_and_place() {
+    fn fields_are_found_by_name_and_by_index() {
         let header = Arc::new(Header::new(["a", "b"]));
         let record = CsvRecord::new(header.clone(), ["", "é"]).unwrap();
         assert_eq!(
@@ -144,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_keep_their_fields_apart() {
+    fn records_of_one_batch_have_their_own_fields() {
         let header = Arc::new(Header::new(["a", "b"]));
         let mut rows = CsvRows::new(header);
         rows.push("xyz", [1, 3].into_iter());

@@ -1,8 +1,20 @@
+//! File names as paths of splits, and back.
+//!
+//! A file name is any bytes, but the path of a split is text: it is stored in a database and shown to people. So what is not plain
+//! text is escaped, and the file name can be found again from the path:
+//!
+//! | file name | path |
+//! |---|---|
+//! | `März 1.csv` | `März 1.csv` |
+//! | `a\b.csv` | `a\\b.csv` |
+//! | `a`, a line end, `b.csv` | `a\x0ab.csv` |
+//! | the byte ff, `.csv` | `\xff.csv` |
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// The path of a split for a file name, which may be any bytes: UTF-8 stays as it is, but control characters, invalid
-/// bytes and the backslash are escaped. No two names give the same path.
+/// The path of the split for a file name, which may be any bytes. UTF-8 stays as it is; control characters and invalid bytes
+/// become `\xNN`, and a backslash becomes `\\`. Two different names never give the same path.
 pub(crate) fn to_path(name: &OsStr) -> String {
     let mut path = String::with_capacity(name.len());
     for chunk in name.as_bytes().utf8_chunks() {
@@ -21,13 +33,14 @@ pub(crate) fn to_path(name: &OsStr) -> String {
     path
 }
 
+/// Appends each byte as `\xNN`.
 fn escape(bytes: &[u8], path: &mut String) {
     for byte in bytes {
         path.push_str(&format!("\\x{byte:02x}"));
     }
 }
 
-/// The file name that [`to_path`] made the path of.
+/// The file name from which [`to_path`] made `path`.
 pub(crate) fn from_path(path: &str) -> OsString {
     let mut name = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
@@ -58,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_names_stay_readable() {
+    fn plain_text_is_not_escaped() {
         assert_eq!(to_path(OsStr::new("März 1.csv")), "März 1.csv");
         assert_eq!(
             to_path(OsStr::from_bytes(b"a\n\x1b\xff\\.csv")),
@@ -68,13 +81,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_comes_back(name: Vec<u8>) {
+        fn any_bytes_round_trip(name: Vec<u8>) {
             let name = OsString::from_vec(name);
             prop_assert_eq!(from_path(&to_path(&name)), name);
         }
 
         #[test]
-        fn every_text_name_comes_back(name in "[\\\\x0-9a-f\u{1}é]{0,12}") {
+        fn names_that_look_escaped_round_trip(name in "[\\\\x0-9a-f\u{1}é]{0,12}") {
             let name = OsString::from(name);
             prop_assert_eq!(from_path(&to_path(&name)), name);
         }

@@ -1,18 +1,23 @@
+//! What one step of a CSV reader gives: records, rejects, and why reading ended.
+
 use super::CsvRecord;
 use crate::contract::{Record, Refusal, Reject};
 
-/// What one call of [`CsvReader::step`](super::CsvReader::step) read: no more than a batch.
+/// What one call of [`CsvReader::step`](super::CsvReader::step) read: at most one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
+    /// The records that passed all checks.
     pub(crate) records: Vec<Record<CsvRecord>>,
+    /// The records that did not.
     pub(crate) rejects: Vec<Reject>,
+    /// The number of bytes of input that the step stands for, terminators and blank lines included.
     pub(crate) bytes: usize,
-    /// Why there is no more after this, if there isn't.
+    /// Why nothing follows; `None` if there may be more.
     pub(crate) end: Option<End>,
 }
 
 impl Step {
-    /// Where the first record begins.
+    /// The byte offset of the first record or reject.
     pub(crate) fn first_offset(&self) -> Option<u64> {
         let records = self.records.iter().filter_map(|record| record.origin.as_ref());
         let rejects = self.rejects.iter().filter_map(|reject| reject.origin.as_ref());
@@ -23,21 +28,24 @@ impl Step {
 /// How reading ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Behind a record terminator.
+    /// At the end of the input, behind a record terminator.
     Clean,
-    /// In front of a last record that has no terminator, or whose quotes are open: its writer may not be done.
+    /// In front of a last record that has no terminator or whose quotes are open. Its writer may not be done.
     Tail,
-    /// In front of damage.
+    /// In front of damage. Nothing behind it can be trusted.
     Damaged(Refusal),
 }
 
-/// A record as the parser sees it, and where its bytes are.
-pub(super) struct Found {
+/// Where the bytes of a parsed record are, as offsets in the split.
+pub(super) struct ParsedRecord {
+    /// The first byte of the record, behind blank lines.
     pub(super) start: u64,
+    /// The byte behind the record and its terminator.
     pub(super) end: u64,
-    /// The end without the terminator.
+    /// The end of the record without its terminator.
     pub(super) text_end: u64,
+    /// Whether the record has a terminator. Only the last one of a file may have none.
     pub(super) terminated: bool,
-    /// How many blank lines come before it.
+    /// How many blank lines were skipped before it.
     pub(super) blank_lines: u64,
 }

@@ -1,3 +1,8 @@
+//! A reader that keeps the bytes that pass through it, and bounds the size of a record.
+//!
+//! The parser pulls bytes through the tee into its own buffer. When the reader has a whole record, it peeks at the record's bytes to
+//! check them; when a step is complete, it takes all its bytes at once. So each byte is copied once, into the origins of records.
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -5,30 +10,41 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Keeps what passes through it until it is taken: the parser only gives fields, and rejects need the bytes as they were.
+/// Keeps the bytes that pass through it until they are taken. The parser only gives fields, but rejects need their original bytes.
 ///
-/// It also bounds the parser, which would read a field of any size into memory: when more than `max_ahead` bytes were
-/// read since the start of the current record, reading fails with [`RecordTooLarge`].
+/// It also bounds the parser, which would read a field of any size into memory: reading fails with [`RecordTooLarge`] when more
+/// than `max_ahead` bytes were read since the start of the current record.
+///
+/// ```text
+///  offsets  0 ……………… window_at ………… record_at ………… read so far
+///           taken     └──────── window ────────────┘
+///                                └── at most max_ahead ──┘
+/// ```
 #[derive(Debug)]
 pub(super) struct Tee<R> {
+    /// The reader below.
     inner: R,
+    /// The bytes that were read and not taken yet.
     window: BytesMut,
     /// The offset in the file of the first byte of `window`.
     window_at: u64,
+    /// The offset at which the current record begins.
     record_at: u64,
+    /// The limit on the bytes between `record_at` and what was read.
     max_ahead: u64,
-    /// So many of the first bytes are not kept.
+    /// How many of the next bytes pass through without being kept.
     unkept: usize,
-    /// The byte in front of `window`, where it was seen.
+    /// The byte in front of `window`, if it was seen.
     before: Option<u8>,
 }
 
+/// The current record is longer than the limit.
 #[derive(Debug, thiserror::Error)]
-#[error("no end of the record within the limit")]
+#[error("the record is longer than the limit")]
 pub(super) struct RecordTooLarge;
 
 impl<R> Tee<R> {
-    /// Keeps what comes after the first `unkept` bytes of `inner`, which stands at `offset`.
+    /// A tee over `inner`, which is at `offset`. The first `unkept` bytes pass through and are not kept.
     pub(super) fn new(inner: R, offset: u64, unkept: usize, max_ahead: u64) -> Self {
         Self {
             inner,
@@ -41,26 +57,28 @@ impl<R> Tee<R> {
         }
     }
 
+    /// The reader below.
     pub(super) fn inner(&self) -> &R {
         &self.inner
     }
 
+    /// The reader below, without the window.
     pub(super) fn into_inner(self) -> R {
         self.inner
     }
 
-    /// A record begins at this offset.
+    /// Says that a record begins at `offset`, from where its size is counted.
     pub(super) fn begin_record(&mut self, offset: u64) {
         self.record_at = offset;
     }
 
-    /// The bytes from `start` to `end`, as far as they are in the window.
+    /// The bytes from `start` to `end`, as far as they are in the window; they stay there.
     pub(super) fn peek(&self, start: u64, end: u64) -> &[u8] {
         let index = |offset: u64| (offset.saturating_sub(self.window_at) as usize).min(self.window.len());
         &self.window[index(start)..index(end)]
     }
 
-    /// The byte in front of `offset`, where it was seen.
+    /// The byte in front of `offset`, if it was seen.
     pub(super) fn byte_before(&self, offset: u64) -> Option<u8> {
         match offset.checked_sub(self.window_at) {
             Some(0) => self.before,
@@ -69,12 +87,12 @@ impl<R> Tee<R> {
         }
     }
 
-    /// Takes the bytes up to `end` out of the window.
+    /// Takes the bytes before the offset `end` out of the window.
     pub(super) fn take_until(&mut self, end: u64) -> Bytes {
         let len = (end.saturating_sub(self.window_at) as usize).min(self.window.len());
         self.window_at += len as u64;
         self.before = self.window[..len].last().copied().or(self.before);
-        // Copied, not shared: the window is larger, and would be kept in memory with them.
+        // Copied, because a shared slice would keep the whole, larger window in memory.
         let taken = Bytes::copy_from_slice(&self.window[..len]);
         self.window.advance(len);
         taken

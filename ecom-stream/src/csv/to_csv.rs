@@ -1,10 +1,33 @@
+//! `ToCsv`: types that a CSV sink can write.
+
 use csv_async::ByteRecord;
 
-/// A type that can be written as a line of CSV.
+/// A type that can be written as a line of CSV, for example by [`CsvDirSink`](crate::CsvDirSink).
+///
+/// ```
+/// use ecom_stream::ToCsv;
+/// use ecom_stream::csv_async::ByteRecord;
+///
+/// struct Lamp { id: u32, name: String }
+///
+/// impl ToCsv for Lamp {
+///     const COLUMNS: &'static [&'static str] = &["id", "name"];
+///
+///     fn to_csv(&self, record: &mut ByteRecord) {
+///         record.push_field(self.id.to_string().as_bytes());
+///         record.push_field(self.name.as_bytes());
+///     }
+/// }
+///
+/// let mut record = ByteRecord::new();
+/// Lamp { id: 7, name: "red, small".into() }.to_csv(&mut record);
+/// assert_eq!(record.get(1), Some(b"red, small".as_slice()));
+/// ```
 pub trait ToCsv {
-    /// The names in the header.
+    /// The names in the header, in the order in which the fields are written.
     const COLUMNS: &'static [&'static str];
 
-    /// Adds one field for each of the [`COLUMNS`](Self::COLUMNS) to an empty record, unquoted.
+    /// Adds one field to `record` for each of the [`COLUMNS`](Self::COLUMNS). `record` is empty; fields are added without quotes,
+    /// which are the writer's business.
     fn to_csv(&self, record: &mut ByteRecord);
 }

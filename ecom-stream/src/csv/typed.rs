@@ -1,4 +1,4 @@
-//! Fields as typed values, for records that are not events.
+//! Fields of a record as typed values, for records that are not events.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use super::CsvRecord;
 use crate::contract::Refusal;
 
 impl CsvRecord {
-    /// The value of a column that must have one.
+    /// The value of a column that must have a value.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -23,18 +23,27 @@ impl CsvRecord {
     ///
     /// # Errors
     ///
-    /// A refusal with a reason code made of the column's name: `celsius_missing` where the field is empty or there is no such
-    /// column, `celsius_malformed` where its text is no such value. In a code a name is in lower case, and what is neither a
-    /// letter nor a digit is `_`.
+    /// A refusal with a reason code made from the column's name: `celsius_missing` when the field is empty or there is no such
+    /// column, `celsius_malformed` when the text can't be parsed. In a code the name is in lower case, and `_` replaces what is
+    /// neither a letter nor a digit.
     pub fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, Refusal> {
         self.parse_with(column, str::parse)
     }
 
-    /// The value of a column that may be empty or not there, where it is `None`.
+    /// The value of a column that may be empty or absent; then it is `None`.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let record = CsvRecord::new(Arc::new(Header::new(["stock", "weight"])), ["", "heavy"]).unwrap();
+    /// assert_eq!(record.parse_optional::<u32>("stock").unwrap(), None);
+    /// assert_eq!(record.parse_optional::<u32>("colour").unwrap(), None);
+    /// assert_eq!(record.parse_optional::<u32>("weight").unwrap_err().reason.as_str(), "weight_malformed");
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse), where there is a text and it is no such value.
+    /// As [`parse`](Self::parse), when there is a text and it is not such a value.
     pub fn parse_optional<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, Refusal> {
         match self.get(column) {
             None | Some("") => Ok(None),
@@ -42,7 +51,7 @@ impl CsvRecord {
         }
     }
 
-    /// The value that `f` reads, of a column that must have one.
+    /// The value that `f` makes of the text of a column that must have a value.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -73,7 +82,12 @@ impl CsvRecord {
     }
 }
 
-/// A reason code for a column.
+/// The reason code for a column: its name in snake case, then `_` and `what`.
+///
+/// | column | code for `missing` |
+/// |---|---|
+/// | `celsius` | `celsius_missing` |
+/// | `Serial No.` | `serial_no_missing` |
 fn code(column: &str, what: &str) -> String {
     let mut code = String::with_capacity(column.len() + what.len() + 1);
     for letter in column.chars().chain(['_']) {
@@ -95,7 +109,7 @@ mod tests {
     use crate::event::Price;
 
     #[test]
-    fn each_failing_has_its_code_and_what_was_found() {
+    fn a_value_that_cannot_be_parsed_has_its_code_and_is_shown() {
         let header = Arc::new(Header::new(["unit price", "n", "note"]));
         let record = CsvRecord::new(header, ["1.234", "", &"é".repeat(300)]).unwrap();
         let refused = |refusal: Refusal| refusal.to_string();

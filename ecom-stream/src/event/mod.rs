@@ -1,4 +1,21 @@
-//! The event of a shop: its fields, its rules, and how it is read from CSV and written to it.
+//! The event of a shop: its fields, the rules that make a CSV record an event, and files of other layouts.
+//!
+//! ```text
+//!                        CsvRecord
+//!                            │
+//!         ┌──────────────────┴───────────────────┐
+//!    columns of an event                columns of another layout
+//!         │                                      │
+//!         │                       mapping/  which column is which field, formats, defaults
+//!         └──────────────────┬───────────────────┘
+//!                   rules    each rule has a reason code
+//!             time_format, time_zone, price_format, id
+//!                            │
+//!                Event  or  Refusal ── remedy: how to correct the record
+//! ```
+//!
+//! `check/` does this for one file without a database and reports the result. `infer/` proposes a mapping for a file. `to_csv` writes
+//! events.
 
 pub mod check;
 mod event_type;
@@ -24,8 +41,8 @@ pub use id::{id_of_origin, id_of_text};
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;
+pub(crate) use rules::BoundRules;
 pub use rules::Rules;
-pub(crate) use rules::RulesOfHeader;
 pub use time_format::{TimeDescription, TimeFormat, TimePattern};
 pub use time_format_error::TimeFormatError;
 pub use time_zone::TimeZone;
@@ -34,44 +51,55 @@ use crate::csv::Columns;
 
 /// Something that a shopper did.
 ///
-/// Its identity is `(event_id, event_time)`: a producer that sends an event again sends the same of both.
+/// Its identity is `(event_id, event_time)`: a producer that sends an event again must send the same values of both.
 ///
-/// It can be in the state of operators, whole, as joins and [`Collect`](crate::aggregate::Collect) need it; that is what
-/// `Serialize` is for.
+/// It implements `Serialize` so that joins and [`Collect`](crate::aggregate::Collect) can keep whole events in their state.
+///
+/// ```
+/// use ecom_stream::{Event, EventType, Price};
+/// use time::macros::datetime;
+/// use uuid::Uuid;
+///
+/// let time = datetime!(2026-11-01 12:00 UTC);
+/// let mut event = Event::new(Uuid::from_u128(7), time, EventType::Purchase, "user-1", "session-1", "sku-1");
+/// event.price = Price::from_cents(990);
+/// assert_eq!((event.quantity, event.brand), (1, None));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// The identifier that the producer gave it.
+    /// The identifier: that of the producer, or one made by [`id_of_text`] or [`id_of_origin`].
     pub event_id: Uuid,
     /// When it happened, in UTC, in whole microseconds.
     pub event_time: OffsetDateTime,
-    /// What happened.
+    /// What the shopper did.
     pub event_type: EventType,
-    /// Who did it; 1 to 64 bytes, opaque.
+    /// The shopper; 1 to 64 bytes, opaque.
     pub user_id: String,
-    /// In which visit; 1 to 64 bytes, opaque.
+    /// The visit; 1 to 64 bytes, opaque.
     pub session_id: String,
-    /// To which product; 1 to 64 bytes, opaque.
+    /// The product; 1 to 64 bytes, opaque.
     pub product_id: String,
-    /// What the product is called; at most 256 bytes.
+    /// The name of the product; at most 256 bytes.
     pub product_name: Option<String>,
     /// A dotted category such as `electronics.smartphone`; at most 256 bytes.
     pub category: Option<String>,
     /// The brand; at most 256 bytes.
     pub brand: Option<String>,
-    /// The price of one; a purchase has one.
+    /// The price of one piece. The rules require it for a purchase, unless a mapping makes it optional.
     pub price: Option<Price>,
-    /// How many; at least 1.
+    /// The number of pieces; at least 1.
     pub quantity: i32,
     /// When a pipeline processed it; see [`SourceExt::stamp`](crate::SourceExt::stamp).
     pub processed_at: Option<OffsetDateTime>,
-    /// What its file says besides, as a JSON object of texts; see [`MappingBuilder::keep_extra`](crate::MappingBuilder::keep_extra).
+    /// The columns of the file that are not fields of an event, as a JSON object of strings; see
+    /// [`MappingBuilder::keep_extra`](crate::MappingBuilder::keep_extra).
     pub extra: Option<Box<str>>,
 }
 
 impl Event {
-    /// The columns of an event in a CSV file, in the order in which they are written. Files may have them in any order,
-    /// and others besides.
+    /// The columns of an event in a CSV file, in the order in which they are written. Files may have them in any order, and may have
+    /// other columns as well.
     pub const COLUMNS: [&'static str; 11] = [
         "event_id",
         "event_time",
@@ -89,12 +117,20 @@ impl Event {
     /// The columns that a file of events must have.
     pub const REQUIRED_COLUMNS: [&'static str; 5] = ["event_time", "event_type", "user_id", "session_id", "product_id"];
 
-    /// What a file of events must have in its header, and what it may have.
+    /// The columns that a file of events must have, and those that it may have.
+    ///
+    /// ```
+    /// use ecom_stream::{Event, Header};
+    ///
+    /// let header = Header::new(["event_time", "event_type", "user_id", "product_id"]);
+    /// assert_eq!(Event::columns().missing_in(&header), ["session_id"]);
+    /// ```
     pub fn columns() -> Columns {
         Columns::new(Self::COLUMNS, Self::REQUIRED_COLUMNS)
     }
 
-    /// An event with the fields that every event has; the others are absent, the quantity is 1.
+    /// An event with the fields that every event has. The other fields are absent, and the quantity is 1. The time is converted to UTC
+    /// and cut to whole microseconds.
     pub fn new(
         event_id: Uuid,
         event_time: OffsetDateTime,
@@ -121,8 +157,8 @@ impl Event {
     }
 }
 
-/// The time in UTC, in whole microseconds: what PostgreSQL's `timestamptz` can hold. One that is in no year of four digits there
-/// stays in its own zone.
+/// The time in UTC, in whole microseconds, which is what PostgreSQL's `timestamptz` can hold. A time whose year in UTC would not
+/// have four digits keeps its own offset.
 pub(crate) fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.checked_to_offset(UtcOffset::UTC).unwrap_or(time);
     let whole = time.microsecond() * 1_000;
@@ -136,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_comes_back_from_the_state_whole() {
+    fn an_event_round_trips_through_the_state() {
         let time = datetime!(2026-11-01 12:00:00.123456 UTC);
         let bare = Event::new(Uuid::from_u128(7), time, EventType::Purchase, "u", "s", "p");
         let full = Event {
@@ -156,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_outside_its_range_is_not_read() {
+    fn a_stored_price_outside_its_range_is_an_error() {
         for cents in [-1_i64, Price::MAX.cents() + 1] {
             let bytes = postcard::to_allocvec(&cents).unwrap();
             postcard::from_bytes::<Price>(&bytes).unwrap_err();

@@ -1,36 +1,56 @@
+//! Prices: exact amounts with two decimals.
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// An exact amount with two decimals, as PostgreSQL's `numeric(12,2)` holds it; never below zero.
+/// An exact amount with two decimals, as PostgreSQL's `numeric(12,2)` holds it; never below zero. It has no currency.
+///
+/// ```
+/// use ecom_stream::{Price, PriceError};
+///
+/// let price: Price = "12.5".parse().unwrap();
+/// assert_eq!(price.cents(), 1_250);
+/// assert_eq!(price.to_string(), "12.50");
+///
+/// assert_eq!("12.345".parse::<Price>(), Err(PriceError::Inexact));
+/// assert_eq!("-1".parse::<Price>(), Err(PriceError::Negative));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(try_from = "Cents", into = "Cents")]
 pub struct Price(i64);
 
-/// Why a text is no [`Price`].
+/// Why a text is not a [`Price`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PriceError {
-    /// It is not a decimal number.
+    /// It is not a decimal number: `1e3`, `1,5` and `NaN` are not.
     #[error("not a decimal number")]
     Malformed,
     /// It is below zero.
     #[error("below zero")]
     Negative,
-    /// It has more than two decimals, so that keeping it would round it.
+    /// It has more than two decimals that are not zero, so keeping it would round it.
     #[error("more than two decimals")]
     Inexact,
-    /// It is more than `numeric(12,2)` holds.
+    /// It is more than `numeric(12,2)` can hold.
     #[error("more than 9999999999.99")]
     OutOfRange,
 }
 
 impl Price {
-    /// The highest price.
+    /// The highest price: 9,999,999,999.99.
     pub const MAX: Self = Self(999_999_999_999);
 
-    /// A price from hundredths; `None` outside 0 to [`MAX`](Self::MAX).
+    /// A price from hundredths; `None` outside of 0 to [`MAX`](Self::MAX).
+    ///
+    /// ```
+    /// use ecom_stream::Price;
+    ///
+    /// assert_eq!(Price::from_cents(999_999_999_999), Some(Price::MAX));
+    /// assert_eq!(Price::from_cents(-1), None);
+    /// ```
     pub const fn from_cents(cents: i64) -> Option<Self> {
         if cents < 0 || cents > Self::MAX.0 {
             None
@@ -39,13 +59,20 @@ impl Price {
         }
     }
 
-    /// The price in hundredths.
+    /// The price in hundredths, for exact sums.
+    ///
+    /// ```
+    /// use ecom_stream::Price;
+    ///
+    /// let total: i64 = ["0.10", "0.20"].iter().filter_map(|text| text.parse().ok()).map(Price::cents).sum();
+    /// assert_eq!(total, 30);
+    /// ```
     pub const fn cents(self) -> i64 {
         self.0
     }
 }
 
-/// How a price is encoded.
+/// The encoding of a price: hundredths, checked when they are decoded.
 #[derive(Serialize, Deserialize)]
 struct Cents(i64);
 
@@ -94,7 +121,7 @@ impl FromStr for Price {
                             continue;
                         }
                     }
-                    // Once too large it stays so; the rest is still checked for being a number.
+                    // Saturates when it is too large; the rest is still checked for being digits.
                     cents = cents.saturating_mul(10).saturating_add(digit);
                     too_large |= cents > Self::MAX.0;
                 }
@@ -140,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_price() {
+    fn texts_that_are_prices_and_texts_that_are_not() {
         for (text, cents) in [
             ("0", 0),
             ("12", 1_200),
@@ -184,7 +211,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_judged(text in any::<String>()) {
+        fn parsing_any_text_does_not_panic(text in any::<String>()) {
             let _ = text.parse::<Price>();
         }
     }

@@ -1,11 +1,22 @@
+//! The format of prices in a file: the decimal separator and the thousands separator.
+
 use std::borrow::Cow;
 
 use super::{Price, PriceError};
 
-/// How prices are written: what stands before the decimals, and what parts thousands.
+/// How prices are written: the character in front of the decimals, and the one between groups of thousands, if any.
+///
+/// | text | `.` and none | `,` and `.` |
+/// |---|---|---|
+/// | `1234.50` | 1234.50 | malformed |
+/// | `1.234,50` | malformed | 1234.50 |
+/// | `1.234` | inexact | 1234.00 |
+/// | `12.50` | 12.50 | malformed: no group of three digits |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PriceFormat {
+    /// The character in front of the decimals.
     pub(crate) decimal: char,
+    /// The character between groups of three digits; with `None`, there is none.
     pub(crate) thousands: Option<char>,
 }
 
@@ -19,8 +30,10 @@ impl Default for PriceFormat {
 }
 
 impl PriceFormat {
-    /// The exact price that a text is. Thousands are parted everywhere or nowhere, in groups of three digits: what looks like
-    /// it and is not may be another number, and is none here.
+    /// The exact price that the text stands for.
+    ///
+    /// Thousands are separated everywhere or nowhere, in groups of three digits. A text with other groups may be a number in another
+    /// format, so it is malformed.
     pub(crate) fn parse(self, text: &str) -> Result<Price, PriceError> {
         if self == Self::default() {
             return text.parse();
@@ -33,7 +46,7 @@ impl PriceFormat {
             Some(separator) if whole.contains(separator) => joined(whole, separator)?.into(),
             _ => Cow::Borrowed(whole),
         };
-        // A point that is left has no meaning here.
+        // A point that is not a separator of thousands has no meaning here.
         if whole.contains('.') || decimals.is_some_and(|decimals| decimals.contains('.')) {
             return Err(PriceError::Malformed);
         }
@@ -43,13 +56,13 @@ impl PriceFormat {
         }
     }
 
-    /// Whether a character can part thousands: it is no part of the number otherwise.
+    /// Whether a character can separate thousands: it has no other meaning in a number.
     pub(crate) fn can_part_thousands(self, separator: char) -> bool {
         separator != self.decimal && !separator.is_alphanumeric() && !['+', '-'].contains(&separator)
     }
 }
 
-/// `1.234.567` without its separators.
+/// A whole number such as `1.234.567` without its separators; malformed if the groups are wrong.
 fn joined(whole: &str, separator: char) -> Result<String, PriceError> {
     let digits = whole.trim_start_matches(['+', '-']);
     let mut groups = digits.split(separator);
@@ -74,7 +87,7 @@ mod tests {
     };
 
     #[test]
-    fn thousands_are_parted_in_groups_of_three() {
+    fn thousands_are_separated_in_groups_of_three() {
         for (text, cents) in [
             ("1.418,63", 141_863),
             ("1.234.567", 123_456_700),
@@ -103,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parted_or_not_it_is_the_same_price(cents in 0..=Price::MAX.cents()) {
+        fn separators_do_not_change_the_price(cents in 0..=Price::MAX.cents()) {
             let mut whole = (cents / 100).to_string();
             for at in (1..whole.len()).rev().filter(|at| (whole.len() - at).is_multiple_of(3)).collect::<Vec<_>>() {
                 whole.insert(at, '.');
@@ -113,7 +126,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_judged(text in any::<String>()) {
+        fn parsing_any_text_does_not_panic(text in any::<String>()) {
             let _ = GERMAN.parse(&text);
         }
     }

@@ -1,26 +1,27 @@
-//! What can be done about records that were refused.
+//! Remedies: what to do about a record or a file that can't be used.
 
 use crate::contract::Reason;
 
 impl Reason {
-    /// How a record that was refused for it is mended, in a few words; `None` for a reason that this library doesn't give.
+    /// What to do about a record or a split with this reason, in a few words; `None` for a reason that is not from this library.
     ///
     /// ```
     /// assert_eq!(ecom_stream::Reason::PRICE_MISSING.remedy(), Some("give the purchase its price"));
+    /// assert_eq!(ecom_stream::Reason::from("my_own").remedy(), None);
     /// ```
     pub fn remedy(&self) -> Option<&'static str> {
         Some(match self.as_str() {
-            "field_count" => "give the record as many fields as the header has: quote fields with commas in them",
-            "text_after_quote" => "double the quotes inside of a quoted field",
+            "field_count" => "give the record as many fields as the header has; quote a field that contains a comma",
+            "text_after_quote" => "double each quote inside a quoted field",
             "field_too_large" => "shorten the field; the original is in the file",
             "invalid_utf8" => "write the record in UTF-8",
-            "nul_byte" => "take the NUL bytes out",
-            "event_time_missing" => "give the event its time",
+            "nul_byte" => "remove the NUL bytes",
+            "event_time_missing" => "fill in the event_time",
             "event_time_malformed" => "write the time in RFC 3339, such as 2026-11-01T12:00:00Z",
-            "event_time_out_of_range" => "correct the time; it must be between the year 2000 and tomorrow",
-            "event_type_missing" => "say what happened",
+            "event_time_out_of_range" => "correct the time: it must be between the year 2000 and tomorrow",
+            "event_type_missing" => "fill in the event_type",
             "event_type_unknown" => "write view, add_to_cart, remove_from_cart or purchase",
-            "user_id_missing" | "session_id_missing" | "product_id_missing" => "give the event that id",
+            "user_id_missing" | "session_id_missing" | "product_id_missing" => "fill in the id",
             "user_id_too_long" | "session_id_too_long" | "product_id_too_long" => "shorten the id to 64 bytes",
             "product_name_too_long" | "category_too_long" | "brand_too_long" => "shorten the text to 256 bytes",
             "price_missing" => "give the purchase its price",
@@ -30,26 +31,28 @@ impl Reason {
             "price_out_of_range" => "correct the price: at most 9999999999.99",
             "quantity_malformed" => "write the quantity as a whole number",
             "quantity_out_of_range" => "correct the quantity: from 1 to 2147483647",
-            "late" => "retry it as it is if it shall count after all",
-            "value_refused" => "change the column of the table, or what is made for it",
+            "late" => "retry it unchanged if it should count after all",
+            "value_refused" => "change the column of the table, or the value that the pipeline makes for it",
             "column_missing" | "column_twice" | "wrong_delimiter" | "wrong_encoding" => {
                 "write the file again with another header or encoding, or run with a mapping for it"
             }
-            // Under another name what was read of it would be read again.
+            // Under another name, the part that was read would be read again.
             "unterminated_quote" | "record_too_large" | "truncated" => {
-                "put the file, mended and whole, in its place: it is read on from there"
+                "replace the file with the whole, corrected file: reading goes on where it stopped"
             }
-            "grew_mid_record" => "put the rest of the file, from the record that was cut, under a new name",
-            "compressed_truncated" => "write the whole of it: the file is read on from where it ended",
-            "compressed_damaged" => "put the file, compressed again, in its place: it is read on from there",
+            "grew_mid_record" => "write the rest of the file, from the record that was cut, to a file with a new name",
+            "compressed_truncated" => "write the whole file: reading goes on where it stopped",
+            "compressed_damaged" => {
+                "replace the file with one that is compressed again: reading goes on where it stopped"
+            }
             code if code.starts_with("sqlstate_") => {
-                "see what the server said; where a rule there has changed, retry as it is"
+                "read the message of the server; if its rule has changed, retry the record unchanged"
             }
             _ => return None,
         })
     }
 
-    /// The [`remedy`](Self::remedy) for a record of a file that is read by a mapping: it has its own formats and delimiter.
+    /// The [`remedy`](Self::remedy) for a record of a file that is read by a mapping, which has its own formats and delimiter.
     ///
     /// ```
     /// use ecom_stream::Reason;
@@ -73,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_for_every_reason() {
+    fn every_reason_has_a_remedy() {
         for reason in Reason::ALL {
             assert!(reason.remedy().is_some(), "{reason}");
         }

@@ -1,3 +1,5 @@
+//! The rules: what makes a CSV record an event, and the reason code of each rule that it can break.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,32 +10,54 @@ use uuid::Uuid;
 use super::{Event, EventType, Price, PriceError, TimeFormat, id_of_origin, id_of_text, to_microseconds};
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
-use crate::event::mapping::{Mapping, MappingOfHeader, Values};
+use crate::event::mapping::{BoundMapping, Mapping, Values};
 
+/// The longest user, session or product id.
 const MAX_ID_BYTES: usize = 64;
+/// The longest product name, category or brand.
 const MAX_TEXT_BYTES: usize = 256;
 
-/// What makes a CSV record an event. Each rule has a reason code of its own.
+/// The rules that make a CSV record an event. Each rule has a reason code of its own; the first one that a record breaks rejects it.
+///
+/// | field | rule |
+/// |---|---|
+/// | `event_time` | required; in the [time format](Self::time_format); from [`earliest`](Self::earliest) to [`latest`](Self::latest) |
+/// | `event_type` | required; one of [`EventType::ALL`] |
+/// | `user_id`, `session_id`, `product_id` | required; at most 64 bytes |
+/// | `product_name`, `category`, `brand` | at most 256 bytes |
+/// | `price` | a [`Price`]; required for a purchase |
+/// | `quantity` | a whole number from 1; 1 if it is absent |
+/// | `event_id` | a UUID; from another text a UUID is made, and without one it is made from the record's place |
 ///
 /// ```
-/// use ecom_stream::{Rules, TimeFormat};
+/// use std::sync::Arc;
+/// use ecom_stream::{CsvRecord, Header, Reason, Rules, TimeFormat};
 /// use time::macros::datetime;
 ///
 /// let rules = Rules::default()
 ///     .time_format(TimeFormat::UnixMillis)
 ///     .earliest(datetime!(2020-01-01 00:00 UTC));
+///
+/// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+/// let record = CsvRecord::new(header.clone(), ["1764583200000", "view", "u", "s", "p"]).unwrap();
+/// assert_eq!(rules.event(&record, None, "events").unwrap().user_id, "u");
+///
+/// let old = CsvRecord::new(header, ["0", "view", "u", "s", "p"]).unwrap();
+/// assert_eq!(rules.event(&old, None, "events").unwrap_err().reason, Reason::EVENT_TIME_OUT_OF_RANGE);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Rules {
+    /// The format of `event_time`.
     time_format: TimeFormat,
     earliest: OffsetDateTime,
+    /// The latest time that is accepted; with `None`, it is `max_ahead` after the current time.
     latest: Option<OffsetDateTime>,
     max_ahead: Duration,
     mapping: Option<Arc<Mapping>>,
 }
 
 impl Default for Rules {
-    /// Times in RFC 3339, from the year 2000 to a day ahead of the clock.
+    /// Times are in RFC 3339, from the year 2000 to one day after the current time.
     fn default() -> Self {
         Self {
             time_format: TimeFormat::default(),
@@ -46,28 +70,40 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// How `event_time` is written.
+    /// Sets the format of `event_time`; RFC 3339 by default.
     #[must_use]
     pub fn time_format(mut self, format: TimeFormat) -> Self {
         self.time_format = format;
         self
     }
 
-    /// Refuses events before `earliest`.
+    /// Rejects events before `earliest`; the start of the year 2000 by default.
     #[must_use]
     pub fn earliest(mut self, earliest: OffsetDateTime) -> Self {
         self.earliest = earliest;
         self
     }
 
-    /// Refuses events after `latest`, in place of those too far ahead of the clock.
+    /// Rejects events after `latest`. It replaces the limit of [`max_ahead`](Self::max_ahead), so the result no longer depends on the
+    /// clock.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Reason, Rules};
+    /// use time::macros::datetime;
+    ///
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let record = CsvRecord::new(header, ["2026-11-01T12:00:00Z", "view", "u", "s", "p"]).unwrap();
+    /// let rules = Rules::default().latest(datetime!(2026-10-31 23:59 UTC));
+    /// assert_eq!(rules.event(&record, None, "events").unwrap_err().reason, Reason::EVENT_TIME_OUT_OF_RANGE);
+    /// ```
     #[must_use]
     pub fn latest(mut self, latest: OffsetDateTime) -> Self {
         self.latest = Some(latest);
         self
     }
 
-    /// Refuses events further ahead of the clock than this.
+    /// Rejects events that are further in the future than this; one day by default. It replaces the limit of [`latest`](Self::latest).
     #[must_use]
     pub fn max_ahead(mut self, max_ahead: Duration) -> Self {
         self.latest = None;
@@ -75,7 +111,20 @@ impl Rules {
         self
     }
 
-    /// Makes events of files of another layout, which the source must read by the same mapping. Their times are as that says.
+    /// Makes events from files of another layout. The source must read the files by the same mapping. The time format becomes that of
+    /// the mapping.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, EventType, Header, Mapping, Rules};
+    ///
+    /// let rules = Rules::default().mapping(Mapping::named("retailrocket")?);
+    /// let header = Arc::new(Header::new(["timestamp", "visitorid", "event", "itemid", "transactionid"]));
+    /// let record = CsvRecord::new(header, ["1433224214164", "992329", "addtocart", "248676", ""]).unwrap();
+    /// let event = rules.event(&record, None, "events").unwrap();
+    /// assert_eq!((event.event_type, event.user_id.as_str()), (EventType::AddToCart, "992329"));
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
     #[must_use]
     pub fn mapping(mut self, mapping: Mapping) -> Self {
         self.time_format = mapping.time_format().clone();
@@ -83,11 +132,12 @@ impl Rules {
         self
     }
 
-    /// What is in the events and not in the files; see [`Mapping::notes`].
+    /// What the mapping adds to the events that is not in the files; see [`Mapping::notes`].
     pub(crate) fn notes(&self) -> Vec<String> {
         self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
     }
 
+    /// The price in the format of the mapping, or the refusal.
     fn price(&self, text: &str) -> Result<Price, Refusal> {
         let format = self.mapping.as_ref().map(|mapping| mapping.price_format());
         let price = format.unwrap_or_default().parse(text);
@@ -98,18 +148,29 @@ impl Rules {
         self.mapping.as_ref().is_some_and(|mapping| mapping.price_optional())
     }
 
-    /// Makes an event of a record, or says which rule it breaks. Where the record has no id, the event gets one of where it
-    /// stands: its pipeline and its `origin`.
+    /// Makes an event from a record, or says which rule the record breaks. If the record has no id, the id is made from its place: the
+    /// name of the pipeline and the `origin`.
     ///
-    /// For one record now and then: [`SourceExt::validate`](crate::SourceExt::validate) looks columns up once a file.
+    /// This is for single records: [`SourceExt::validate`](crate::SourceExt::validate) looks the columns up only once for each file.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Rules};
+    ///
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let record = CsvRecord::new(header, ["2026-11-01T12:00:00Z", "wish", "u", "s", "p"]).unwrap();
+    /// let refusal = Rules::default().event(&record, None, "events").unwrap_err();
+    /// assert_eq!(refusal.to_string(), r#"event_type_unknown: found "wish""#);
+    /// ```
     ///
     /// # Errors
     ///
-    /// The refusal, with its reason.
+    /// The refusal, with the reason code of the rule.
     pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
-        RulesOfHeader::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
+        BoundRules::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
     }
 
+    /// The latest time that is accepted at the time `now`.
     fn latest_at(&self, now: OffsetDateTime) -> OffsetDateTime {
         self.latest.unwrap_or_else(|| {
             now.checked_add(self.max_ahead.try_into().unwrap_or(time::Duration::MAX))
@@ -118,23 +179,26 @@ impl Rules {
     }
 }
 
-/// The rules with the columns of one header looked up.
+/// The rules bound to one header: its columns are looked up once, so a record's values are found by index.
 #[derive(Debug)]
-pub(crate) enum RulesOfHeader {
-    /// The places of the event's columns.
+pub(crate) enum BoundRules {
+    /// For files with the columns of an event: the index of each of them in the header.
     Plain([Option<usize>; Event::COLUMNS.len()]),
-    Mapped(Arc<Mapping>, Box<MappingOfHeader>),
+    /// For files of another layout: their mapping, bound to the header.
+    Mapped(Arc<Mapping>, Box<BoundMapping>),
 }
 
-impl RulesOfHeader {
+impl BoundRules {
+    /// Looks up the columns of `header`.
     pub(crate) fn new(rules: &Rules, header: &Header) -> Self {
         match &rules.mapping {
             None => Self::Plain(Event::COLUMNS.map(|name| header.index_of(name))),
-            Some(mapping) => Self::Mapped(mapping.clone(), Box::new(MappingOfHeader::new(mapping, header))),
+            Some(mapping) => Self::Mapped(mapping.clone(), Box::new(BoundMapping::new(mapping, header))),
         }
     }
 
-    /// Makes an event of a record, or says which rule it breaks.
+    /// Makes an event from a record with this header, or says which rule it breaks. `now` is the time that
+    /// [`max_ahead`](Rules::max_ahead) is counted from.
     pub(crate) fn event(
         &mut self,
         rules: &Rules,
@@ -151,13 +215,13 @@ impl RulesOfHeader {
                     record.field(index).filter(|text| !text.is_empty())
                 };
                 let id_of_origin = || origin.map_or_else(|| id_of_text(""), |origin| id_of_origin(pipeline, origin));
-                rules.judge(std::array::from_fn(value), id_of_origin, now)
+                rules.validate(std::array::from_fn(value), id_of_origin, now)
             }
-            Self::Mapped(mapping, of_header) => {
-                of_header.begin_record(mapping, origin);
-                let id_of_origin = || of_header.id_of_origin(mapping, record, origin, pipeline);
-                let mut event = rules.judge(of_header.values(mapping, record), id_of_origin, now)?;
-                event.extra = of_header.extra(mapping, record);
+            Self::Mapped(mapping, bound) => {
+                bound.begin_record(mapping, origin);
+                let id_of_origin = || bound.id_of_origin(mapping, record, origin, pipeline);
+                let mut event = rules.validate(bound.values(mapping, record), id_of_origin, now)?;
+                event.extra = bound.extra(mapping, record);
                 Ok(event)
             }
         }
@@ -165,7 +229,9 @@ impl RulesOfHeader {
 }
 
 impl Rules {
-    fn judge(
+    /// Applies the rules to the values of one record, in the order of the table above. `id_of_origin` is called only if the record has no
+    /// id.
+    fn validate(
         &self,
         values: Values<'_>,
         id_of_origin: impl FnOnce() -> Uuid,
@@ -232,11 +298,13 @@ impl Rules {
     }
 }
 
+/// A required id of at most [`MAX_ID_BYTES`].
 fn identifier(field: Option<&str>, missing: Reason, too_long: Reason) -> Result<String, Refusal> {
     let field = field.ok_or_else(|| absent(missing))?;
     at_most(field, MAX_ID_BYTES, too_long)
 }
 
+/// An optional text of at most [`MAX_TEXT_BYTES`].
 fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal> {
     field.map(|field| at_most(field, MAX_TEXT_BYTES, too_long)).transpose()
 }
@@ -244,13 +312,11 @@ fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal
 fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Refusal> {
     match field.len() {
         len if len <= max_bytes => Ok(field.to_owned()),
-        len => Err(Refusal::new(
-            too_long,
-            format!("{len} bytes where {max_bytes} are allowed"),
-        )),
+        len => Err(Refusal::new(too_long, format!("{len} bytes; the limit is {max_bytes}"))),
     }
 }
 
+/// A whole number from 1 to the largest `int` of PostgreSQL. A number outside has another reason than a text that is none.
 fn quantity(field: &str) -> Result<i32, Refusal> {
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -262,6 +328,7 @@ fn quantity(field: &str) -> Result<i32, Refusal> {
     }
 }
 
+/// The reason code for each way in which a price can be wrong.
 fn price_reason(err: PriceError) -> Reason {
     match err {
         PriceError::Malformed => Reason::PRICE_MALFORMED,
@@ -271,6 +338,7 @@ fn price_reason(err: PriceError) -> Reason {
     }
 }
 
+/// The refusal for a required field that is absent. An empty field is absent too.
 fn absent(reason: Reason) -> Refusal {
     Refusal::new(reason, "absent or empty")
 }
@@ -296,21 +364,21 @@ mod tests {
         ("quantity", "2"),
     ];
 
-    fn judge(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
+    fn validate(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
         let header = Arc::new(Header::new(fields.iter().map(|(name, _)| *name)));
         let record = CsvRecord::new(header.clone(), fields.iter().map(|(_, value)| *value)).unwrap();
         let rules = Rules::default();
-        RulesOfHeader::new(&rules, &header).event(&rules, &record, None, "p", NOW)
+        BoundRules::new(&rules, &header).event(&rules, &record, None, "p", NOW)
     }
 
     fn with(name: &str, value: &str) -> Result<Event, Refusal> {
         let fields = GOOD.map(|(n, v)| if n == name { (n, value) } else { (n, v) });
-        judge(&fields)
+        validate(&fields)
     }
 
     #[test]
-    fn a_good_record_is_an_event() {
-        let event = judge(&GOOD).unwrap();
+    fn a_valid_record_becomes_an_event() {
+        let event = validate(&GOOD).unwrap();
         assert_eq!(event.event_id.to_string(), GOOD[0].1);
         assert_eq!(event.event_time, datetime!(2026-11-23 08:30:00.123456 UTC));
         assert_eq!(event.price, Price::from_cents(12_990));
@@ -327,7 +395,7 @@ mod tests {
             ("event_time", "now", Reason::EVENT_TIME_MALFORMED),
             ("event_time", "1999-12-31T23:59:59Z", Reason::EVENT_TIME_OUT_OF_RANGE),
             ("event_time", "2026-11-24T12:00:01Z", Reason::EVENT_TIME_OUT_OF_RANGE),
-            // In UTC of a year that has five digits, or none.
+            // The year in UTC has five digits, or is before 0.
             (
                 "event_time",
                 "9999-12-31T23:59:59-01:00",
@@ -364,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_let_in() {
+    fn values_at_the_limits_are_accepted() {
         for (name, value) in [
             ("user_id", "x".repeat(64)),
             ("brand", "x".repeat(256)),
@@ -378,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_are_no_uuids_are_made_into_some() {
+    fn an_id_that_is_not_a_uuid_gives_a_uuid() {
         assert_eq!(with("event_id", "order-1").unwrap().event_id, id_of_text("order-1"));
     }
 }

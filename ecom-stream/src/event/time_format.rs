@@ -1,3 +1,8 @@
+//! Time formats: how times are written in the input.
+//!
+//! A format is checked when it is made: it must write a sample time and read it back as the same time. So a format that loses the day
+//! or the half of the day is an error at the start, not a wrong time in every event.
+
 use std::error::Error as StdError;
 
 use jiff::fmt::strtime::BrokenDownTime;
@@ -7,13 +12,24 @@ use time::macros::datetime;
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::time_format_error::TimeFormatError;
-use super::time_zone::{TimeZone, moment};
+use super::time_zone::{TimeZone, to_offset_date_time};
 
 /// How times are written in the input.
+///
+/// ```
+/// use ecom_stream::{TimeFormat, TimeZone};
+/// use time::macros::datetime;
+///
+/// let format = TimeFormat::named("%d.%m.%Y %H:%M").unwrap();
+/// assert_eq!(format.parse("01.07.2026 12:00"), Some(datetime!(2026-07-01 12:00 UTC)));
+///
+/// let berlin = format.in_zone(TimeZone::named("Europe/Berlin").unwrap()).unwrap();
+/// assert_eq!(berlin.parse("01.07.2026 12:00"), Some(datetime!(2026-07-01 10:00 UTC)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TimeFormat {
-    /// `2026-11-01T09:30:00.25Z`, with any offset.
+    /// RFC 3339 with any offset, such as `2026-11-01T09:30:00.25Z` or `2026-11-01T10:30:00+01:00`.
     #[default]
     Rfc3339,
     /// A whole number of seconds since 1970.
@@ -22,63 +38,89 @@ pub enum TimeFormat {
     UnixMillis,
     /// A whole number of microseconds since 1970.
     UnixMicros,
-    /// A format with a description, made by [`described`](Self::described).
+    /// A description of the `time` crate; made by [`described`](Self::described).
     Described(TimeDescription),
-    /// A format with a pattern of `strptime`, made by [`strptime`](Self::strptime).
+    /// A pattern of `strptime`; made by [`strptime`](Self::strptime).
     Strptime(TimePattern),
 }
 
-/// The description of a time format; see [`TimeFormat::described`].
+/// A time format with a description of the `time` crate; see [`TimeFormat::described`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeDescription {
+    /// The description as it was given.
     description: String,
+    /// The description, parsed.
     format: OwnedFormatItem,
-    /// Without hours.
+    /// Whether the description has no hours, so a time is midnight.
     is_date: bool,
-    says_zone: bool,
+    /// Whether a text in this format determines its own zone or offset.
+    has_zone: bool,
+    /// The zone of times without one; UTC if it is `None`.
     zone: Option<TimeZone>,
 }
 
-/// The pattern of a time format; see [`TimeFormat::strptime`].
+/// A time format with a pattern of `strptime`; see [`TimeFormat::strptime`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimePattern {
+    /// The pattern as it was given.
     pattern: String,
-    says_zone: bool,
+    has_zone: bool,
     zone: Option<TimeZone>,
 }
 
 impl TimeFormat {
-    /// A format described as in the `time` crate: `[year]-[month]-[day] [hour]:[minute]:[second] UTC`. A time without an
-    /// offset is taken as UTC, or in the [zone](Self::in_zone); without hours it is midnight.
+    /// A format described as in the `time` crate: `[year]-[month]-[day] [hour]:[minute]:[second] UTC`.
+    ///
+    /// A time without an offset is in UTC, or in the [zone](Self::in_zone) of the format. A time without hours is midnight.
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    /// use time::macros::datetime;
+    ///
+    /// let format = TimeFormat::described("[day]/[month]/[year] [hour]:[minute]").unwrap();
+    /// assert_eq!(format.parse("01/11/2026 09:30"), Some(datetime!(2026-11-01 9:30 UTC)));
+    /// assert_eq!(format.parse("2026-11-01 09:30"), None);
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::Malformed`] and [`TimeFormatError::Incomplete`].
+    /// [`TimeFormatError::Malformed`] when the description is not valid, [`TimeFormatError::Incomplete`] when it does not determine the
+    /// time.
     pub fn described(description: &str) -> Result<Self, TimeFormatError> {
         let format: OwnedFormatItem =
             time::format_description::parse_owned::<2>(description).map_err(|cause| malformed(description, cause))?;
         let written = SAMPLE.format(&format).map_err(|cause| malformed(description, cause))?;
         let plain = description.replace(char::is_whitespace, "");
         let has = |parts: &[&str]| parts.iter().any(|part| plain.contains(part));
-        let says_offset = has(&["[offset", "[unix"]);
-        let says_hours = has(&["[hour", "[minute", "[second", "[subsecond", "[period"]);
+        let has_offset = has(&["[offset", "[unix"]);
+        let has_hours = has(&["[hour", "[minute", "[second", "[subsecond", "[period"]);
         let described = Self::Described(TimeDescription {
             description: description.to_owned(),
-            is_date: !says_offset && !says_hours,
-            says_zone: says_utc(description) || says_offset,
+            is_date: !has_offset && !has_hours,
+            has_zone: names_utc(description) || has_offset,
             format,
             zone: None,
         });
-        described.checked(description, &written)
+        described.check_round_trip(description, &written)
     }
 
-    /// A format with a pattern as `strptime` of the C library has them: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
-    /// `%Y-%m-%dT%H:%M:%S%.f%:z`; [`jiff::fmt::strtime`] lists what there is. A time without an offset is taken as UTC, or in
-    /// the [zone](Self::in_zone); without hours it is midnight.
+    /// A format with a pattern as `strptime` of the C library takes it: `%Y-%m-%d %H:%M:%S UTC`, `%d/%m/%y %I:%M %p`,
+    /// `%Y-%m-%dT%H:%M:%S%.f%:z`; [`jiff::fmt::strtime`] lists the specifiers.
+    ///
+    /// A time without an offset is in UTC, or in the [zone](Self::in_zone) of the format. A time without hours is midnight.
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    /// use time::macros::datetime;
+    ///
+    /// let format = TimeFormat::strptime("%m/%d/%y %I:%M %p").unwrap();
+    /// assert_eq!(format.parse("11/01/26 12:30 pm"), Some(datetime!(2026-11-01 12:30 UTC)));
+    /// assert!(TimeFormat::strptime("%m/%d/%y %I:%M").is_err(), "mornings and afternoons would be the same");
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::Malformed`] and [`TimeFormatError::Incomplete`].
+    /// [`TimeFormatError::Malformed`] when the pattern is not valid, [`TimeFormatError::Incomplete`] when it does not determine the time.
     ///
     /// [`jiff::fmt::strtime`]: https://docs.rs/jiff/1/jiff/fmt/strtime/
     pub fn strptime(pattern: &str) -> Result<Self, TimeFormatError> {
@@ -88,17 +130,18 @@ impl TimeFormat {
             .and_then(|sample| jiff::fmt::strtime::format(pattern, &sample))
             .map_err(|cause| malformed(pattern, cause))?;
         let read = BrokenDownTime::parse(pattern, &written).map_err(|cause| malformed(pattern, cause))?;
-        let says_its_own = read.offset().is_some() || read.timestamp().is_some() || read.iana_time_zone().is_some();
+        let has_own_zone = read.offset().is_some() || read.timestamp().is_some() || read.iana_time_zone().is_some();
         let format = Self::Strptime(TimePattern {
             pattern: pattern.to_owned(),
-            says_zone: says_utc(pattern) || says_its_own,
+            has_zone: names_utc(pattern) || has_own_zone,
             zone: None,
         });
-        format.checked(pattern, &written)
+        format.check_round_trip(pattern, &written)
     }
 
-    /// The format and its zone, as they were given.
-    pub(crate) fn said(&self) -> [String; 2] {
+    /// The name, description or pattern of the format, and the name of its zone (empty if it has none), as they were given. The
+    /// [fingerprint](crate::Mapping::fingerprint) of a mapping is made from them.
+    pub(crate) fn as_given(&self) -> [String; 2] {
         let (format, zone) = match self {
             Self::Rfc3339 => ("rfc3339", &None),
             Self::UnixSeconds => ("epoch_s", &None),
@@ -107,11 +150,15 @@ impl TimeFormat {
             Self::Described(TimeDescription { description, zone, .. }) => (description.as_str(), zone),
             Self::Strptime(TimePattern { pattern, zone, .. }) => (pattern.as_str(), zone),
         };
-        [format.to_owned(), zone.as_ref().map(TimeZone::said).unwrap_or_default()]
+        [
+            format.to_owned(),
+            zone.as_ref().map(TimeZone::as_given).unwrap_or_default(),
+        ]
     }
 
-    /// Itself, if it reads the sample that was `written` in it as that, but for parts that it does not have.
-    fn checked(self, format: &str, written: &str) -> Result<Self, TimeFormatError> {
+    /// Returns the format if it reads `written`, which is [`SAMPLE`] in this format, as the sample again. It may lose the parts that it
+    /// doesn't have: seconds, minutes or the whole time of day.
+    fn check_round_trip(self, format: &str, written: &str) -> Result<Self, TimeFormatError> {
         let midnight = SAMPLE.replace_time(Time::MIDNIGHT);
         let shortened = [
             SAMPLE,
@@ -125,12 +172,25 @@ impl TimeFormat {
         }
     }
 
-    /// A format by its name (`rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`), by a pattern with `%` as
-    /// [`strptime`](Self::strptime) takes it, or by a [description](Self::described) with brackets.
+    /// A format by its name, its pattern or its description:
+    ///
+    /// | text | format |
+    /// |---|---|
+    /// | `rfc3339` | [`Rfc3339`](Self::Rfc3339) |
+    /// | `epoch_s`, `epoch_ms`, `epoch_us` | seconds, milliseconds or microseconds since 1970 |
+    /// | a text with `%` | [`strptime`](Self::strptime) |
+    /// | a text with `[` | [`described`](Self::described) |
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    ///
+    /// assert_eq!(TimeFormat::named("epoch_ms").unwrap(), TimeFormat::UnixMillis);
+    /// assert_eq!(TimeFormat::named("%Y-%m-%d").unwrap(), TimeFormat::strptime("%Y-%m-%d").unwrap());
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError`] when it is none of them.
+    /// [`TimeFormatError::Unknown`] for any other text, and the errors of the two functions.
     pub fn named(text: &str) -> Result<Self, TimeFormatError> {
         match text {
             "rfc3339" => Ok(Self::Rfc3339),
@@ -143,24 +203,46 @@ impl TimeFormat {
         }
     }
 
-    /// The same format, with times without an offset taken in `zone` in place of UTC. Of two moments, when clocks are set
-    /// back, the first is meant; a time that clocks leap over is none.
+    /// The same format, for times that are in `zone` and don't say so.
+    ///
+    /// When clocks are set back, a local time comes twice: the first one is taken. When they are set forward, the local times in
+    /// between don't exist: they can't be parsed.
+    ///
+    /// ```
+    /// use ecom_stream::{TimeFormat, TimeZone};
+    /// use time::macros::datetime;
+    ///
+    /// let berlin = TimeZone::named("Europe/Berlin").unwrap();
+    /// let format = TimeFormat::strptime("%Y-%m-%d %H:%M").unwrap().in_zone(berlin).unwrap();
+    /// assert_eq!(format.parse("2026-10-25 02:30"), Some(datetime!(2026-10-25 00:30 UTC)), "the first of two");
+    /// assert_eq!(format.parse("2026-03-29 02:30"), None, "clocks go from 2:00 to 3:00");
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::NeedsNoZone`] for RFC 3339, for numbers since 1970, and for formats that say a zone.
+    /// [`TimeFormatError::NeedsNoZone`] for formats that determine the zone or the offset themselves.
     pub fn in_zone(self, zone: TimeZone) -> Result<Self, TimeFormatError> {
         let zone = Some(zone);
         match self {
-            Self::Described(description) if !description.says_zone => {
+            Self::Described(description) if !description.has_zone => {
                 Ok(Self::Described(TimeDescription { zone, ..description }))
             }
-            Self::Strptime(pattern) if !pattern.says_zone => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
+            Self::Strptime(pattern) if !pattern.has_zone => Ok(Self::Strptime(TimePattern { zone, ..pattern })),
             _ => Err(TimeFormatError::NeedsNoZone),
         }
     }
 
-    /// The time that `text` stands for, or `None` if it is not in this format.
+    /// The time that `text` stands for; `None` if it is not in this format or does not exist, such as the 30th of February.
+    ///
+    /// ```
+    /// use ecom_stream::TimeFormat;
+    /// use time::macros::datetime;
+    ///
+    /// let noon = datetime!(2026-11-01 12:00 UTC);
+    /// assert_eq!(TimeFormat::Rfc3339.parse("2026-11-01T13:00:00+01:00"), Some(noon));
+    /// assert_eq!(TimeFormat::UnixMillis.parse("1793534400000"), Some(noon));
+    /// assert_eq!(TimeFormat::Rfc3339.parse("2026-02-30T12:00:00Z"), None);
+    /// ```
     pub fn parse(&self, text: &str) -> Option<OffsetDateTime> {
         match self {
             Self::Rfc3339 => OffsetDateTime::parse(text, &Rfc3339).ok(),
@@ -179,44 +261,46 @@ impl TimeFormat {
                 };
                 match zone {
                     None => Some(civil.assume_utc()),
-                    Some(zone) => zone.moment(to_jiff(civil)?),
+                    Some(zone) => zone.resolve_civil(to_jiff(civil)?),
                 }
             }
             Self::Strptime(TimePattern { pattern, zone, .. }) => {
                 let read = BrokenDownTime::parse(pattern, text).ok()?;
                 if read.offset().is_some() || read.timestamp().is_some() {
-                    return moment(read.to_timestamp().ok()?);
+                    return to_offset_date_time(read.to_timestamp().ok()?);
                 }
                 let civil = read.to_datetime().ok()?;
                 match read.iana_time_zone() {
-                    Some(name) => TimeZone::named(name).ok()?.moment(civil),
-                    None => zone.as_ref().unwrap_or(&TimeZone::UTC).moment(civil),
+                    Some(name) => TimeZone::named(name).ok()?.resolve_civil(civil),
+                    None => zone.as_ref().unwrap_or(&TimeZone::UTC).resolve_civil(civil),
                 }
             }
         }
     }
 
-    /// Whether times say no zone, and nobody named one.
+    /// Whether times in this format are read as UTC only because neither the format nor the user gives a zone.
     pub(crate) fn assumes_utc(&self) -> bool {
         match self {
             Self::Strptime(TimePattern {
-                says_zone, zone: None, ..
+                has_zone, zone: None, ..
             })
             | Self::Described(TimeDescription {
-                says_zone, zone: None, ..
-            }) => !says_zone,
+                has_zone, zone: None, ..
+            }) => !has_zone,
             _ => false,
         }
     }
 }
 
-/// What each format must be able to write and read again.
+/// The time that every format must be able to write and to read back. Its day, month and hour can't be taken for each other.
 const SAMPLE: OffsetDateTime = datetime!(2001-12-31 23:59:58 UTC);
 
-fn says_utc(format: &str) -> bool {
+/// Whether the format has `UTC` or a final `Z` as literal text.
+fn names_utc(format: &str) -> bool {
     format.contains("UTC") || format.ends_with('Z')
 }
 
+/// The error for a format that its crate doesn't accept.
 fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> TimeFormatError {
     TimeFormatError::Malformed {
         format: format.to_owned(),
@@ -224,11 +308,13 @@ fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> Time
     }
 }
 
+/// The time that is `text` units after 1970; a unit has `nanos` nanoseconds.
 fn since_1970(text: &str, nanos: i128) -> Option<OffsetDateTime> {
     let nanos = i128::from(text.parse::<i64>().ok()?) * nanos;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
 
+/// The same date and time of day as a value of `jiff`.
 fn to_jiff(civil: PrimitiveDateTime) -> Option<jiff::civil::DateTime> {
     let since = civil.assume_utc().unix_timestamp_nanos();
     let timestamp = jiff::Timestamp::from_nanosecond(since).ok()?;
@@ -240,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats() {
+    fn every_kind_of_format_reads_its_times() {
         let noon = datetime!(2026-11-01 12:00 UTC);
         for (format, text) in [
             ("rfc3339", "2026-11-01T13:00:00+01:00"),
@@ -284,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_can_not_be() {
+    fn a_format_that_does_not_determine_the_time_is_an_error() {
         for format in [
             "[nonsense]",
             "%Y-%m",
@@ -293,10 +379,10 @@ mod tests {
             "%d-%m-%Y %Z",
             "iso",
             "",
-            // Afternoons would be read as mornings.
+            // 12-hour clocks without am and pm: afternoons would be read as mornings.
             "%d/%m/%Y %I:%M",
             "[year]-[month]-[day] [hour repr:12]:[minute]",
-            // No record could be read.
+            // Formats that do not determine the day.
             "[hour]:[minute]",
             "[year repr:last_two]-[month]-[day]",
             "[year]-[month]-[day] [offset_hour]",
@@ -313,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_is_named_in_each_time_is_heeded() {
+    fn a_zone_in_the_text_itself_is_used() {
         let format = TimeFormat::named("%Y-%m-%d %H:%M %Q").unwrap();
         for (text, time) in [
             ("2026-07-01 12:00 Europe/Berlin", Some(datetime!(2026-07-01 10:00 UTC))),
@@ -326,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_midnight_in_their_zone() {
+    fn a_date_is_midnight_in_its_zone() {
         for format in ["[day].[month].[year]", "%d.%m.%Y"] {
             let format = TimeFormat::named(format).unwrap();
             assert_eq!(format.parse("01.07.2026"), Some(datetime!(2026-07-01 0:00 UTC)));
@@ -337,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn where_utc_is_assumed() {
+    fn utc_is_assumed_only_where_nothing_gives_a_zone() {
         let assumed = |format: &str| TimeFormat::named(format).unwrap().assumes_utc();
         for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
             assert!(assumed(format), "{format}");
@@ -358,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn times_without_a_zone_are_in_the_given_one() {
+    fn times_without_a_zone_are_in_the_zone_of_the_format() {
         let berlin = TimeZone::named("Europe/Berlin").unwrap();
         for format in ["%Y-%m-%d %H:%M", "[year]-[month]-[day] [hour]:[minute]"] {
             let format = TimeFormat::named(format).unwrap();

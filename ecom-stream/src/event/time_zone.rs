@@ -1,3 +1,5 @@
+//! Time zones for times that are written without one.
+
 use std::fmt;
 
 use jiff::civil::DateTime;
@@ -7,19 +9,27 @@ use time::OffsetDateTime;
 use super::time_format_error::TimeFormatError;
 
 /// The time zone of times that are written without one.
+///
+/// ```
+/// use ecom_stream::TimeZone;
+///
+/// assert_eq!(TimeZone::named("Europe/Berlin").unwrap().to_string(), "Europe/Berlin");
+/// assert_eq!(TimeZone::named("+05:30").unwrap().to_string(), "+05:30");
+/// assert!(TimeZone::named("Mars").is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeZone(jiff::tz::TimeZone);
 
 impl TimeZone {
-    /// Coordinated universal time.
+    /// Coordinated Universal Time.
     pub const UTC: Self = Self(jiff::tz::TimeZone::UTC);
 
-    /// The zone of that name: `UTC`, one of the IANA database such as `Europe/Berlin`, or an offset such as `+02:00`. The
-    /// database is in the program; nothing of the system is asked.
+    /// The zone with that name: `UTC`, a name of the IANA database such as `Europe/Berlin`, or an offset such as `+02:00`. The database
+    /// is compiled into the program; that of the system is not used.
     ///
     /// # Errors
     ///
-    /// [`TimeFormatError::Zone`] when there is none of that name.
+    /// [`TimeFormatError::Zone`] when there is no zone with that name.
     pub fn named(name: &str) -> Result<Self, TimeFormatError> {
         let offset = || {
             let parsed = jiff::fmt::strtime::parse("%:z", name).ok()?;
@@ -32,8 +42,8 @@ impl TimeZone {
         zone.map(Self).map_err(|_| TimeFormatError::Zone(name.to_owned()))
     }
 
-    /// Its name, or its offset.
-    pub(super) fn said(&self) -> String {
+    /// The name of the zone, or its offset, for the [fingerprint](crate::Mapping::fingerprint) of a mapping.
+    pub(super) fn as_given(&self) -> String {
         match self.0.iana_name() {
             Some(name) => name.to_owned(),
             None => self
@@ -43,18 +53,20 @@ impl TimeZone {
         }
     }
 
-    /// The moment at which clocks there showed `civil`: of two, when they are set back, the first; `None` for one that they
-    /// leapt over.
-    pub(super) fn moment(&self, civil: DateTime) -> Option<OffsetDateTime> {
+    /// The instant at which clocks in this zone show the local time `civil`.
+    ///
+    /// If clocks are set back and show it twice, it is the first time. If they are set forward and never show it, it is `None`.
+    pub(super) fn resolve_civil(&self, civil: DateTime) -> Option<OffsetDateTime> {
         let ambiguous = self.0.to_ambiguous_timestamp(civil);
         if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
             return None;
         }
-        moment(ambiguous.earlier().ok()?)
+        to_offset_date_time(ambiguous.earlier().ok()?)
     }
 }
 
-pub(super) fn moment(timestamp: jiff::Timestamp) -> Option<OffsetDateTime> {
+/// The same instant as a value of the `time` crate, in UTC.
+pub(super) fn to_offset_date_time(timestamp: jiff::Timestamp) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(timestamp.as_nanosecond()).ok()
 }
 
@@ -77,22 +89,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_that_are_set() {
+    fn a_local_time_is_resolved_where_clocks_change() {
         let berlin = TimeZone::named("Europe/Berlin").unwrap();
-        let at = |text: &str| berlin.moment(text.parse().unwrap());
+        let at = |text: &str| berlin.resolve_civil(text.parse().unwrap());
         assert_eq!(at("2026-07-01T12:00:00"), Some(datetime!(2026-07-01 10:00 UTC)));
-        // At 2 in March they leap to 3; what they show from 2 to 3 in October they show twice.
+        // In March clocks go from 2:00 to 3:00; in October the hour from 2:00 comes twice.
         assert_eq!(at("2026-03-29T02:30:00"), None);
         assert_eq!(at("2026-10-25T02:30:00"), Some(datetime!(2026-10-25 00:30 UTC)));
     }
 
     #[test]
-    fn names() {
+    fn a_zone_is_found_by_name_or_offset() {
         let noon = "2026-11-01T12:00:00".parse().unwrap();
-        let moment = |name: &str| TimeZone::named(name).unwrap().moment(noon);
-        assert_eq!(moment("UTC"), Some(datetime!(2026-11-01 12:00 UTC)));
-        assert_eq!(moment("+05:30"), Some(datetime!(2026-11-01 06:30 UTC)));
-        assert_eq!(moment("-03:00"), Some(datetime!(2026-11-01 15:00 UTC)));
+        let resolved = |name: &str| TimeZone::named(name).unwrap().resolve_civil(noon);
+        assert_eq!(resolved("UTC"), Some(datetime!(2026-11-01 12:00 UTC)));
+        assert_eq!(resolved("+05:30"), Some(datetime!(2026-11-01 06:30 UTC)));
+        assert_eq!(resolved("-03:00"), Some(datetime!(2026-11-01 15:00 UTC)));
         assert_eq!(TimeZone::named("+05:30").unwrap().to_string(), "+05:30");
         assert_eq!(TimeZone::named("Europe/Berlin").unwrap().to_string(), "Europe/Berlin");
         for none in ["", "Mars", "+99", "CET-1x", "../UTC"] {

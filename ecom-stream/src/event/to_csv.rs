@@ -1,3 +1,5 @@
+//! Writes events as lines of CSV.
+
 use csv_async::ByteRecord;
 use time::UtcOffset;
 use uuid::fmt::Hyphenated;
@@ -5,8 +7,8 @@ use uuid::fmt::Hyphenated;
 use super::Event;
 use crate::csv::ToCsv;
 
-/// `processed_at` is not written: it is the stamp of the pipeline that reads, not of the shop that writes. `extra` is not
-/// either, since its columns differ from event to event.
+/// Writes the eleven [`COLUMNS`](Event::COLUMNS). `processed_at` is not written, because the pipeline that reads the file sets it.
+/// `extra` is not written either, because its columns differ from event to event.
 ///
 /// ```
 /// use ecom_stream::{Event, EventType, ToCsv};
@@ -53,7 +55,7 @@ impl ToCsv for Event {
 }
 
 impl Event {
-    /// RFC 3339 with microseconds. Formatting by description costs ten times as much.
+    /// The time in RFC 3339 with microseconds. It is written digit by digit: formatting with a description takes ten times as long.
     fn time_as_text(&self) -> [u8; 27] {
         let time = self
             .event_time
@@ -61,7 +63,7 @@ impl Event {
             .unwrap_or(self.event_time);
         let (date, clock) = (time.date(), time.time());
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        // Years before 0 have five characters; no rule lets them in.
+        // Years before 0 would need five characters; the rules reject them.
         pad(&mut text[0..4], u64::from(date.year().unsigned_abs()));
         pad(&mut text[5..7], u64::from(u8::from(date.month())));
         pad(&mut text[8..10], u64::from(date.day()));
@@ -81,7 +83,7 @@ fn pad(text: &mut [u8], mut number: u64) {
     }
 }
 
-/// Writes `number` to the end of `text` and says where it begins there.
+/// Writes `number` at the end of `text` and returns the index of its first digit.
 fn right_align(text: &mut [u8], mut number: u64) -> usize {
     let mut start = text.len();
     loop {
@@ -106,7 +108,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_and_times_are_written_as_they_are(
+        fn written_numbers_and_times_read_back_equal(
             id in any::<u128>(),
             micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000,
             cents in 0..=Price::MAX.cents(),

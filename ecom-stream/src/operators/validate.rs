@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::contract::{BatchStream, Checkpoint, Transform};
 use crate::csv::{CsvRecord, Header};
-use crate::event::{Event, Rules, RulesOfHeader};
+use crate::event::{BoundRules, Event, Rules};
 
 /// Makes events of CSV records; see [`SourceExt::validate`](crate::SourceExt::validate).
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Transform<CsvRecord> for Validate {
     type Out = Event;
 
     fn apply(self, input: impl BatchStream<CsvRecord> + 'static, from: Checkpoint) -> impl BatchStream<Event> {
-        let mut last: Option<(Arc<Header>, RulesOfHeader)> = None;
+        let mut last: Option<(Arc<Header>, BoundRules)> = None;
         for note in self.rules.notes() {
             tracing::info!("{note}");
         }
@@ -32,15 +32,15 @@ impl Transform<CsvRecord> for Validate {
             let mut times = batch.times;
             let now = OffsetDateTime::now_utc();
             let mut batch = batch.try_filter_map(|record, origin| {
-                let of_header = match &mut last {
-                    Some((header, of_header)) if Arc::ptr_eq(header, record.header()) => of_header,
+                let bound_rules = match &mut last {
+                    Some((header, bound_rules)) if Arc::ptr_eq(header, record.header()) => bound_rules,
                     last => {
                         let header = record.header().clone();
-                        let of_header = RulesOfHeader::new(&self.rules, &header);
-                        &mut last.insert((header, of_header)).1
+                        let bound_rules = BoundRules::new(&self.rules, &header);
+                        &mut last.insert((header, bound_rules)).1
                     }
                 };
-                of_header
+                bound_rules
                     .event(&self.rules, &record, origin, from.pipeline(), now)
                     .inspect(|event| times.saw_event(event.event_time))
                     .map(Some)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use crate::contract::{BatchStream, Checkpoint, Result, Run, Source, Topology, Transform};
+use crate::contract::{BatchStream, Checkpoint, Result, RunLedger, Source, Topology, Transform};
 use crate::run::operator_panicked;
 
 /// A source followed by a transform; see [`SourceExt::via`](crate::SourceExt::via).
@@ -47,7 +47,7 @@ where
             sources => sources.iter().map(|source| source.name.clone()).collect(),
         };
         let (batches, ack) = self.source.open(from.clone());
-        let from = Arc::new(Run {
+        let from = Arc::new(RunLedger {
             is_last: from.is_last_run(),
             ledger: from,
             sources,

@@ -17,7 +17,7 @@ use super::progress::{ProgressReceiver, ProgressSender, Tally};
 use super::queue::{QueueLimits, ReaderTimes, fill, queue};
 use super::summary::Summary;
 use super::task::{AbortOnDrop, panicked, sink_panicked};
-use crate::contract::{Commit, Committed, Error, ErrorKind, Result, Run, Sink, Source, Topology};
+use crate::contract::{Commit, Committed, Error, ErrorKind, Result, RunLedger, Sink, Source, Topology};
 use crate::crash_point;
 
 /// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
@@ -146,7 +146,7 @@ where
             ledger = self.sink.ledger(&topology) => ledger?,
         };
         let checkpoint = match self.last_run {
-            true => Arc::new(Run {
+            true => Arc::new(RunLedger {
                 ledger: checkpoint,
                 is_last: true,
                 sources: Vec::new(),

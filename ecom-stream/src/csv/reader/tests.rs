@@ -1,6 +1,11 @@
+//! Tests of the CSV reader: single cases, and properties that hold for any bytes.
+//!
+//! The properties: every byte is in exactly one record or reject, in a line end, or behind damage; resuming anywhere gives the same
+//! records as reading in one go; and what a CSV writer quoted is read back equal.
+
 use proptest::prelude::*;
 
-use super::super::gathered::MAX_REJECT_BYTES;
+use super::super::step_builder::MAX_REJECT_BYTES;
 use super::*;
 
 const LIMITS: CsvLimits = CsvLimits {
@@ -39,6 +44,7 @@ impl Read {
     }
 }
 
+/// The place at the start of a text.
 fn start() -> Resume {
     Resume {
         offset: 0,
@@ -48,7 +54,8 @@ fn start() -> Resume {
     }
 }
 
-/// Reads `text` under the header `a,b`, which is not part of it; starts anew at each position where `cut` says so.
+/// Reads `text` under the header `a,b`, which is not part of it. After each step for which `cut` returns true, reading resumes with a
+/// new reader. With `take_tail`, a last record without a terminator is taken too.
 async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -> Read {
     let header = Arc::new(Header::new(["a", "b"]));
     let mut read = Read::default();
@@ -87,6 +94,7 @@ async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -
     }
 }
 
+/// Reads `text` with one reader, to its end.
 async fn read(text: impl AsRef<[u8]>) -> Read {
     read_cut(text.as_ref(), true, || false).await
 }
@@ -99,7 +107,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn records_know_where_they_stand() {
+async fn records_have_their_number_offset_and_bytes() {
     let read = read("1,x\r\n\r\n\"2,\n\"\"\",y\n3,z").await;
     let records: Vec<_> = read
         .records
@@ -115,7 +123,7 @@ async fn records_know_where_they_stand() {
 }
 
 #[tokio::test]
-async fn blank_lines_are_counted_wherever_reading_goes_on() {
+async fn blank_lines_are_counted_wherever_reading_resumes() {
     for (text, blank_lines) in [
         ("1,x\n\n\n2,y\n", 2),
         ("1,x\r\n\r\n2,y\r\n", 1),
@@ -155,7 +163,7 @@ async fn blank_lines_are_counted_wherever_reading_goes_on() {
 }
 
 #[tokio::test]
-async fn the_tail_is_left_until_it_is_taken() {
+async fn a_last_record_without_a_terminator_is_left_until_it_is_taken() {
     let text = b"1,x\n2,y";
     let read = read_cut(text, false, || false).await;
     assert_eq!((read.records.len(), read.offset, read.end), (1, 4, Some(End::Tail)));
@@ -164,7 +172,7 @@ async fn the_tail_is_left_until_it_is_taken() {
 }
 
 #[tokio::test]
-async fn damage_that_the_parser_hides() {
+async fn damage_that_the_parser_hides_is_found() {
     let open = read("1,x\n2,\"y\n3,z\n").await;
     assert_eq!((open.records.len(), open.offset), (1, 4));
     assert!(matches!(open.end, Some(End::Damaged(refusal)) if refusal.reason == Reason::UNTERMINATED_QUOTE));
@@ -201,7 +209,7 @@ async fn every_bad_record_has_its_reason_and_its_bytes() {
 }
 
 #[test]
-fn a_long_reject_is_shortened() {
+fn the_bytes_of_a_long_reject_are_cut() {
     let limits = CsvLimits::default();
     let header = Arc::new(Header::new(["a", "b"]));
     let text = "x".repeat(100_000) + "\n";
@@ -217,7 +225,7 @@ fn a_long_reject_is_shortened() {
     );
 }
 
-/// Bytes that hit the parser where it hurts.
+/// Bytes with many delimiters, quotes and line ends, so that the rare cases of the parser are common.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => Just(b",".to_vec()),
@@ -236,7 +244,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_byte_vanishes(text in bytes()) {
+    fn every_byte_is_in_a_record_or_a_line_end_or_behind_damage(text in bytes()) {
         // In a real file the header comes first, and has the byte order mark.
         prop_assume!(!text.starts_with("\u{feff}".as_bytes()));
         let read = run(read(&text));
@@ -255,7 +263,7 @@ proptest! {
         }
         numbers.sort_unstable();
         prop_assert_eq!(numbers, (1..=(read.records.len() + read.rejects.len()) as u64).collect::<Vec<_>>());
-        // What no record holds is line ends, or lies behind the damage that the end names.
+        // A byte that is in no record is a line end, or behind the damage.
         let end = read.offset as usize;
         for (at, byte) in text[..end].iter().enumerate() {
             prop_assert!(covered[at] || matches!(byte, b'\r' | b'\n'), "byte {} vanished", at);
@@ -267,7 +275,7 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_gives_the_same(text in bytes(), cuts: [bool; 20]) {
+    fn resuming_anywhere_gives_the_same_records(text in bytes(), cuts: [bool; 20]) {
         let whole = run(read(&text));
         let mut cuts = cuts.into_iter().cycle();
         let cut = run(read_cut(&text, true, || cuts.next().unwrap()));
@@ -275,7 +283,7 @@ proptest! {
     }
 
     #[test]
-    fn text_that_was_quoted_comes_back(rows in prop::collection::vec(("[^\0]{0,9}", "[^\0]{0,9}"), 0..20)) {
+    fn quoted_fields_round_trip(rows in prop::collection::vec(("[^\0]{0,9}", "[^\0]{0,9}"), 0..20)) {
         let text = run(async {
             let mut writer = csv_async::AsyncWriter::from_writer(Vec::new());
             for (a, b) in &rows {

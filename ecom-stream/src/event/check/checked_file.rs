@@ -1,62 +1,72 @@
-//! What a check of a file finds.
+//! The report of a checked file.
 
 use std::collections::BTreeMap;
 
 use crate::contract::{Reason, Refusal};
 use crate::event::Event;
 
-/// What would become of a file.
+/// The report of [`check_file`](super::check_file): what would become of a file.
+///
+/// ```
+/// use ecom_stream::check::CheckedFile;
+///
+/// let report = CheckedFile::default();
+/// assert!(report.is_clean());
+/// assert_eq!((report.accepted, report.rejected_count()), (0, 0));
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CheckedFile {
-    /// Records that would be stored, but for those that the table has already.
+    /// The number of records that would be stored, apart from those that the table has already.
     pub accepted: u64,
-    /// Records that would be refused, by reason.
+    /// The records that would be rejected, by reason.
     pub rejected: BTreeMap<Reason, RejectsByReason>,
-    /// Why the file would not be read, or not to its end.
+    /// Why the file would not be read at all, or not to its end.
     pub unusable: Option<Refusal>,
-    /// Lines below the header that are not read where the file is [`unusable`](Self::unusable) for its header.
+    /// If the file is [`unusable`](Self::unusable) because of its header: the number of lines below it, which are not read.
     pub unread_lines: u64,
-    /// The [ready mapping](Mapping::ready) that reads a file with this header, where it was checked by none.
+    /// If the file has a header that can't be used and was checked without a mapping: the name of the [ready mapping](crate::Mapping::ready)
+    /// that fits the header.
     pub ready_mapping: Option<&'static str>,
-    /// The first events as they would be stored.
+    /// The first events, as they would be stored.
     pub events: Vec<Example<Event>>,
-    /// Columns that would not be stored.
+    /// The columns of the file that would not be stored.
     pub ignored_columns: Vec<String>,
-    /// Whether a file of that name is read at all when it is in a directory.
+    /// Whether a source that reads a directory reads a file with this name.
     pub is_read_by_name: bool,
 }
 
-/// What was refused for one reason.
+/// The rejected records of one reason.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RejectsByReason {
-    /// How often.
+    /// How many records there are.
     pub count: u64,
-    /// The first ones: what was found, and their bytes.
+    /// The first of them: the detail of the refusal, and the bytes of the record as text.
     pub examples: Vec<Example<(String, String)>>,
 }
 
-/// Something in a file, and where.
+/// A record of the file as an example, with its place.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Example<T> {
-    /// The line on which its record begins; the first has number 1.
+    /// The line on which the record begins, counted from 1. A record with line breaks in quotes spans several lines.
     pub line: u64,
-    /// The number of the record; the first has number 1.
+    /// The number of the record, counted from 1. The header is not a record.
     pub record: u64,
-    /// What it is.
+    /// The event, or the detail and the bytes of a reject.
     pub value: T,
+    /// Where the record begins, until its line is known.
     pub(super) byte_offset: u64,
 }
 
 impl CheckedFile {
-    /// How many records would be refused.
+    /// The number of records that would be rejected.
     pub fn rejected_count(&self) -> u64 {
         self.rejected.values().map(|found| found.count).sum()
     }
 
-    /// Whether all of it would be stored.
+    /// Whether every record would be stored.
     pub fn is_clean(&self) -> bool {
         self.rejected.is_empty() && self.unusable.is_none()
     }

@@ -1,3 +1,5 @@
+//! Line numbers of a file, for people who open it in an editor.
+
 use std::io;
 use std::path::Path;
 
@@ -7,9 +9,10 @@ use tokio::io::AsyncReadExt;
 use super::checked_file::CheckedFile;
 use crate::csv::Content;
 
+/// How much of the file is read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Gives the examples the numbers of their lines, by reading the file once more, up to the last of them.
+/// Sets the line number of every example from its byte offset, by reading the file again up to the last of them.
 pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<()> {
     let events = found
         .events
@@ -41,7 +44,7 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
     Ok(())
 }
 
-/// How many lines a file has; of one that can't be decompressed to its end, those before.
+/// The number of lines of a file. If the file can't be decompressed to its end, it is the number of lines before the damage.
 pub(super) async fn count(path: &Path) -> io::Result<u64> {
     let mut content = Content::open(path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];

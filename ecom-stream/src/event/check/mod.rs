@@ -1,4 +1,7 @@
-//! What would become of a file, without a database: which events it would give, and what would be refused and why.
+//! Checks a file without a database: which events it would give, which records would be rejected, and why.
+//!
+//! `check_file` reads the file as a pipeline would and keeps a few examples with their byte offsets in a `CheckedFile`. A second pass
+//! over the file (`lines`) turns the offsets into line numbers, so the first pass counts no lines.
 
 mod checked_file;
 mod lines;
@@ -15,18 +18,33 @@ use crate::contract::{Error, ErrorKind, Origin, Refusal, Result, Split};
 use crate::csv::CsvLimits;
 use crate::csv::{Content, is_to_be_read, to_path};
 use crate::csv::{CsvReader, End, HeaderStep, Step};
-use crate::event::RulesOfHeader;
+use crate::event::BoundRules;
 use crate::event::mapping::Mapping;
 use crate::event::{Event, Rules};
 
-/// Reads a file as a pipeline would that has this mapping and these rules, and keeps the first `examples` events and as many
-/// refused records of each reason. Memory is bounded, whatever the size of the file.
+/// Reads a file as a pipeline with this mapping and these rules would, and reports what would become of it. It keeps the first
+/// `examples` events, and as many rejected records of each reason. The memory is bounded, whatever the size of the file.
 ///
-/// That the same event comes twice is not seen: that is for the database to tell.
+/// Duplicates are not detected: only the database knows them.
+///
+/// ```
+/// use ecom_stream::{Reason, Rules, check::check_file};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("events.csv");
+/// std::fs::write(&path, "event_time,event_type,user_id,session_id,product_id\n\
+///                        2026-11-01T12:00:00Z,view,u1,s1,p1\n\
+///                        yesterday,view,u2,s2,p2\n")?;
+/// let checked = check_file(&path, None, Rules::default(), 10).await?;
+/// assert_eq!((checked.accepted, checked.rejected_count()), (1, 1));
+/// assert_eq!(checked.rejected[&Reason::EVENT_TIME_MALFORMED].examples[0].line, 3);
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
-/// When the file can't be read. What stands in it is never an error.
+/// [`ErrorKind::Source`] when the file can't be read. Bad content is never an error: it is part of the report.
 pub async fn check_file(
     path: impl AsRef<Path>,
     mapping: Option<&Mapping>,
@@ -34,12 +52,12 @@ pub async fn check_file(
     examples: usize,
 ) -> Result<CheckedFile> {
     let path = path.as_ref();
-    let cant = |err: io::Error| {
+    let unreadable = |err: io::Error| {
         let message = format!("can't read {}", path.display());
         let is_directory = err.kind() == io::ErrorKind::IsADirectory;
         let err = Error::new(ErrorKind::Source, message).caused_by(err);
         match is_directory {
-            true => err.hint("name the files in it"),
+            true => err.hint("it is a directory: name the files in it"),
             false => err,
         }
     };
@@ -56,24 +74,27 @@ pub async fn check_file(
             ..CheckedFile::default()
         },
     };
-    check.read(path, mapping).await.map_err(cant)?;
+    check.read(path, mapping).await.map_err(unreadable)?;
     let mut found = check.found;
-    lines::number(path, &mut found).await.map_err(cant)?;
+    lines::number(path, &mut found).await.map_err(unreadable)?;
     Ok(found)
 }
 
-/// A file that is being checked.
+/// A check that is under way: the rules, and what was found so far.
 struct Check {
     rules: Rules,
+    /// The time of the check, against which the rules compare event times.
     now: OffsetDateTime,
+    /// How many examples are kept of the events, and of each reason.
     examples: usize,
     found: CheckedFile,
 }
 
 impl Check {
+    /// Reads the file at `path` into `found`. An error is an I/O error.
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
         let content = Content::open(path).await?;
-        // A relative path has a slash before its file only where it has directories.
+        // The path as it was given, so that a mapping finds values in its directories.
         let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
@@ -97,16 +118,16 @@ impl Check {
                 self.found.unusable = Some(refusal);
                 self.found.unread_lines = lines::count(path).await?.saturating_sub(1);
                 if mapping.is_none() {
-                    self.found.ready_mapping = ready_for(path).await?;
+                    self.found.ready_mapping = ready_mapping_for(path).await?;
                 }
                 return Ok(());
             }
         }
-        let mut of_header = RulesOfHeader::new(&self.rules, &Arc::clone(reader.header()));
+        let mut bound_rules = BoundRules::new(&self.rules, &Arc::clone(reader.header()));
         loop {
             let mut step = reader.step().await?;
             let end = step.end.take();
-            self.judge(step, &mut of_header);
+            self.validate(step, &mut bound_rules);
             match end {
                 None => {}
                 Some(End::Clean) => return Ok(()),
@@ -115,7 +136,7 @@ impl Check {
                     if let Some(End::Damaged(refusal)) = tail.end.take() {
                         self.found.unusable = Some(refusal);
                     }
-                    self.judge(tail, &mut of_header);
+                    self.validate(tail, &mut bound_rules);
                     return Ok(());
                 }
                 Some(End::Damaged(refusal)) => {
@@ -126,13 +147,14 @@ impl Check {
         }
     }
 
-    fn judge(&mut self, step: Step, of_header: &mut RulesOfHeader) {
+    /// Applies the rules to each record of a step, and counts its rejects.
+    fn validate(&mut self, step: Step, bound_rules: &mut BoundRules) {
         for reject in step.rejects {
-            self.refused(reject.origin.as_ref(), reject.refusal);
+            self.count_reject(reject.origin.as_ref(), reject.refusal);
         }
         for record in step.records {
             let origin = record.origin.as_ref();
-            match of_header.event(&self.rules, &record.value, origin, "", self.now) {
+            match bound_rules.event(&self.rules, &record.value, origin, "", self.now) {
                 Ok(event) => {
                     self.found.accepted += 1;
                     if self.found.events.len() < self.examples
@@ -141,12 +163,13 @@ impl Check {
                         self.found.events.push(Example::new(origin, event));
                     }
                 }
-                Err(refusal) => self.refused(origin, refusal),
+                Err(refusal) => self.count_reject(origin, refusal),
             }
         }
     }
 
-    fn refused(&mut self, origin: Option<&Origin>, refusal: Refusal) {
+    /// Counts a rejected record under its reason, and keeps it if there are too few examples yet.
+    fn count_reject(&mut self, origin: Option<&Origin>, refusal: Refusal) {
         let found = self.found.rejected.entry(refusal.reason).or_default();
         found.count += 1;
         if found.examples.len() < self.examples
@@ -169,8 +192,8 @@ impl<T> Example<T> {
     }
 }
 
-/// The ready mapping whose columns a file has.
-async fn ready_for(path: &Path) -> io::Result<Option<&'static str>> {
+/// The name of the first ready mapping whose columns the file has.
+async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
     for (name, text) in Mapping::ready() {
         let Ok(mapping) = Mapping::from_toml(text) else {
             continue;

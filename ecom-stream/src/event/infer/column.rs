@@ -1,3 +1,5 @@
+//! A column of a sample: its values, and the words in it that stand for no value.
+
 use std::collections::BTreeMap;
 
 /// How many distinct values are remembered.
@@ -7,18 +9,20 @@ const NULL_WORDS: [&str; 11] = [
     "NA", "N/A", "n/a", "NULL", "null", "None", "none", "NaN", "nan", "\\N", "-",
 ];
 
-/// What was seen of a column.
+/// The values of one column of the sample.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    /// All that were seen, without nulls.
+    /// All values, without those that are empty or a null word.
     pub(super) values: Vec<String>,
+    /// The number of rows, with and without a value.
     rows: usize,
-    /// How often each null word was seen.
+    /// How often each null word occurs.
     pub(super) null_words: BTreeMap<&'static str, usize>,
 }
 
 impl Column {
+    /// Sorts the values of a column into values, nulls and empty fields.
     pub(super) fn new(name: String, values: impl Iterator<Item = String>) -> Self {
         let mut column = Self {
             name,
@@ -37,7 +41,7 @@ impl Column {
         column
     }
 
-    /// The distinct values with how often they were seen, the most frequent first; of very many only some.
+    /// The distinct values with their counts, the most frequent first. Only the first 200 distinct values are counted.
     pub(super) fn distinct(&self) -> impl Iterator<Item = (&str, usize)> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for value in &self.values {
@@ -55,7 +59,7 @@ impl Column {
         100.0 * (self.rows - self.values.len()) as f64 / self.rows.max(1) as f64
     }
 
-    /// Some values, as a person may want to see them, on one line.
+    /// The three most frequent values, quoted and shortened, on one line.
     pub(super) fn samples(&self) -> String {
         const MAX_SHOWN: usize = 3;
         const MAX_SHOWN_CHARS: usize = 40;

@@ -1,13 +1,19 @@
+//! Guesses which column of a sample is which field of an event.
+
 use super::column::Column;
 use super::{prices, synonyms, time_formats};
 use crate::event::Event;
 
-/// Which column may be what of an event.
+/// Which column may be which field of an event.
+///
+/// Values decide before names: the column of times is the one whose values are times, the column of types the one that has the most
+/// words for event types. The other fields are found by the names of the columns.
 pub(super) struct Guesses {
-    /// For each of [`Event::COLUMNS`].
+    /// For each of [`Event::COLUMNS`], the index of its column in the sample.
     columns: [Option<usize>; Event::COLUMNS.len()],
+    /// The format of the column of times.
     pub(super) time: Option<time_formats::Guess>,
-    /// Columns whose names say nothing and whose values may be that: for a person to decide.
+    /// A column that may hold event types by its values, though no word is known. A person must decide; so it is with `likely_price`.
     pub(super) likely_type: Option<usize>,
     pub(super) likely_price: Option<usize>,
 }
@@ -20,7 +26,7 @@ impl Guesses {
             likely_type: None,
             likely_price: None,
         };
-        // What values can prove comes first: a column called "event" may be a time or a kind.
+        // Values decide before names: a column called "event" may be a time or a type.
         let mut times: Vec<(usize, time_formats::Guess)> = columns
             .iter()
             .enumerate()
@@ -71,6 +77,7 @@ impl Guesses {
         guesses
     }
 
+    /// The index of a field in [`Event::COLUMNS`].
     fn place(name: &str) -> Option<usize> {
         Event::COLUMNS.iter().position(|column| *column == name)
     }
@@ -81,16 +88,18 @@ impl Guesses {
         }
     }
 
+    /// The column for the field with that name.
     pub(super) fn of(&self, name: &str) -> Option<usize> {
         self.columns[Self::place(name)?]
     }
 
+    /// Whether the column is used for some field.
     pub(super) fn has(&self, column: usize) -> bool {
         self.columns.contains(&Some(column))
     }
 }
 
-/// As a column of types has: two to six words that come again and again, without digits.
+/// Whether the values look like those of a column of types: two to six words without digits, which come again and again.
 fn has_few_words(column: &Column) -> bool {
     let words: Vec<_> = column.distinct().collect();
     let is_word = |word: &str| !word.contains(|c: char| c.is_numeric());

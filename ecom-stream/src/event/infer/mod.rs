@@ -1,8 +1,14 @@
-//! What a mapping for a file may look like, proposed from what stands in it.
+//! Infers a mapping for a file from its content.
 //!
-//! A bounded `sample` is read and taken apart, each `column` is looked at, and `guesses` are made of what `synonyms` and `time_formats`
-//! say that it may mean. The `proposal` is written as TOML for a person to read: with what was seen, and what nobody could
-//! tell.
+//! ```text
+//!  file ─► sample ─► column, column, …  ─► guesses ─► proposal
+//!          first MiB  values of each       which is    TOML with comments
+//!          as rows                         which
+//! ```
+//!
+//! The `sample` finds the delimiter, the quote and the header. The `guesses` use what the values look like (`time_formats`, `prices`)
+//! and what columns and event types are often called (`synonyms`). The `proposal` is TOML for a person to review: it shows what was
+//! seen, and marks what nobody could tell.
 
 mod column;
 mod guesses;
@@ -21,12 +27,27 @@ use sample::Sample;
 
 use crate::contract::{Error, ErrorKind, Result};
 
-/// Proposes a mapping for a file from the first MiB of what stands in it; compressed files are decompressed as their name
-/// says.
+/// Proposes a mapping for a file from its first MiB. A compressed file is decompressed, as its name says.
+///
+/// ```
+/// use ecom_stream::{Mapping, infer::infer_mapping};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("shop.csv");
+/// std::fs::write(&path, "time;action;customer;visit;sku\n\
+///                        2026-11-01 10:00;view;c1;v1;p1\n\
+///                        2026-11-01 10:05;cart;c1;v1;p1\n")?;
+/// let proposal = infer_mapping(&path).await?;
+/// assert!(proposal.missing.is_empty());
+/// assert!(proposal.toml.contains(r#"delimiter = ";""#));
+/// Mapping::from_toml(&proposal.toml)?;
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
-/// When the file can't be read, or has nothing that could be told apart as rows and columns.
+/// [`ErrorKind::Source`] when the file can't be read, is not text, or has no rows below a header.
 pub async fn infer_mapping(path: impl AsRef<Path>) -> Result<Proposal> {
     let path = path.as_ref();
     let shown = path.display();
@@ -34,12 +55,15 @@ pub async fn infer_mapping(path: impl AsRef<Path>) -> Result<Proposal> {
         let is_directory = err.kind() == io::ErrorKind::IsADirectory;
         let err = Error::new(ErrorKind::Source, format!("can't read {shown}")).caused_by(err);
         match is_directory {
-            true => err.hint("name a file in it"),
+            true => err.hint("it is a directory: name a file in it"),
             false => err,
         }
     })?;
     if sample.rows.is_empty() {
-        return Err(Error::new(ErrorKind::Source, format!("{shown} has no rows to look at")));
+        return Err(Error::new(
+            ErrorKind::Source,
+            format!("{shown} has no rows to infer a mapping from"),
+        ));
     }
     let columns = sample.columns();
     let guesses = Guesses::new(&columns);

@@ -1,7 +1,9 @@
+//! Guesses how the prices of a column are written.
+
 use super::column::Column;
 use crate::event::PriceFormat;
 
-/// In the order in which they are believed.
+/// Decimal and thousands separators, the most likely first.
 const FORMATS: [(char, Option<char>); 8] = [
     ('.', None),
     (',', None),
@@ -13,7 +15,7 @@ const FORMATS: [(char, Option<char>); 8] = [
     ('.', Some('\'')),
 ];
 
-/// The way of writing prices in which most values of a column are prices.
+/// The format in which most values of the column are prices.
 pub(super) fn format(column: &Column) -> PriceFormat {
     let mut best = (0, PriceFormat::default());
     for (decimal, thousands) in FORMATS {
@@ -26,7 +28,7 @@ pub(super) fn format(column: &Column) -> PriceFormat {
     best.1
 }
 
-/// Whether most values are prices, and some have decimals: whole numbers alone may be anything.
+/// Whether most values are prices and at least a tenth of those have decimals. Whole numbers alone may be anything.
 pub(super) fn look_like_prices(column: &Column) -> bool {
     let format = format(column);
     let prices = column.values.iter().filter(|value| format.parse(value).is_ok());

@@ -1,3 +1,25 @@
+//! Writes a proposed mapping as TOML, with comments on what was seen and what was guessed.
+//!
+//! A proposal looks like this:
+//!
+//! ```text
+//! # A mapping for files like "shop.csv", proposed from all 3 rows.
+//! # Review it before you use it: the names and values are from the file, their meaning is a guess.
+//!
+//! delimiter = ";"
+//! # No column has ids. With "position", a row that is delivered again in another file is stored again;
+//! # with "content", equal rows are one event.
+//! ids = "position"
+//!
+//! [event]
+//! # "time": "2026-11-01 10:00", "2026-11-01 10:05"
+//! event_time = { column = "time", format = "%Y-%m-%d %H:%M" }
+//! # TO BE FILLED IN: no column looks like session_id. Name one; …
+//! # session_id = "..."
+//! ```
+//!
+//! What a person must decide is commented out or has the value `TO BE FILLED IN`, so the text can't be used by mistake before that.
+
 use std::collections::BTreeMap;
 
 use super::column::Column;
@@ -6,35 +28,35 @@ use super::sample::Sample;
 use super::{prices, synonyms, time_formats};
 use crate::event::{Event, EventType, PriceFormat, TimeFormat};
 
+/// The mark of everything that a person must decide.
 const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
-/// A column with more of them has something else in it, or is dirty.
+/// How many unknown words of a column of types are listed. A column with more of them has something else in it, or is dirty.
 const MAX_UNKNOWN_WORDS: usize = 12;
 
-/// A mapping that is proposed for a file.
+/// A mapping that is proposed for a file; made by [`infer_mapping`](super::infer_mapping).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Proposal {
-    /// The mapping in TOML, with comments. [`Mapping::from_toml`](crate::Mapping::from_toml) takes it if nothing is missing.
+    /// The mapping in TOML, with comments. [`Mapping::from_toml`](crate::Mapping::from_toml) accepts it if nothing is missing.
     pub toml: String,
-    /// The columns of an event that need to be filled in by hand.
+    /// The required columns of an event that a person must fill in.
     pub missing: Vec<&'static str>,
 }
 
-/// Writes down what was guessed, and what was seen.
+/// Writes the mapping for the guesses, and for each of them what was seen.
 pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: &Guesses) -> Proposal {
     let mut toml = String::new();
     let mut missing = Vec::new();
     let part = if sample.is_part { "the first" } else { "all" };
-    // Writing to a string does not fail.
     let mut line = |text: String| toml.push_str(&(text + "\n"));
     line(format!(
         "# A mapping for files like {path:?}, proposed from {part} {} rows.",
         sample.rows.len()
     ));
-    line("# Look at it before you use it: names and values were seen, what they mean was guessed.".into());
+    line("# Review it before you use it: the names and values are from the file, their meaning is a guess.".into());
     if !sample.is_utf8 {
         line(
-            "# It is not UTF-8, and what is not will be refused: convert it, as with iconv -f latin1 -t utf-8.".into(),
+            "# It is not UTF-8: records that are not will be rejected. Convert it, for example with iconv -f latin1 -t utf-8.".into(),
         );
     }
     let odd = sample
@@ -45,7 +67,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     if odd > 0 {
         let rows = if odd == 1 { "row has" } else { "rows have" };
         line(format!(
-            "# {odd} {rows} another number of fields than {}, and will be refused.",
+            "# {odd} {rows} another number of fields than {} and will be rejected.",
             sample.header.len()
         ));
     }
@@ -60,7 +82,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         line(format!("quote = {}", text(&char::from(sample.quote).to_string())));
     }
     if !sample.has_header {
-        line("# The first line is no header: these names were made up, and can be changed here and below.".into());
+        line("# The first line is not a header: these names are made up. You can change them, here and below.".into());
         let names: Vec<String> = sample.header.iter().map(|name| text(name)).collect();
         line(format!("header = [{}]", names.join(", ")));
     }
@@ -78,8 +100,11 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         line(format!("nulls = [{}]", words.join(", ")));
     }
     if guesses.of("event_id").is_none() {
-        line("# No column has ids. By position a row that comes again, in another file, is stored again; by content rows".into());
-        line("# that are alike are one event.".into());
+        line(
+            "# No column has ids. With \"position\", a row that is delivered again in another file is stored again;"
+                .into(),
+        );
+        line("# with \"content\", equal rows are one event.".into());
         line("ids = \"position\"".into());
     }
     if let Some(why) = purchases_without_price(columns, guesses) {
@@ -100,7 +125,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         .collect();
     let has_unused = !unused.is_empty();
     if has_unused {
-        line("# These columns have no place in an event; with extra = true they are kept in ecom.events.extra:".into());
+        line("# An event has no field for these columns; with extra = true they are kept in ecom.events.extra:".into());
         for column in unused {
             line(format!("#   {}", seen(column)));
         }
@@ -126,7 +151,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
             } else if name == "price"
                 && let Some(at) = guesses.likely_price
             {
-                line("# TO BE FILLED IN: take away the # if these are prices:".into());
+                line("# TO BE FILLED IN: remove the # if these are prices:".into());
                 line(format!("# {}", seen(&columns[at])));
                 line(format!("# price = {}", text(&columns[at].name)));
             } else if has_unused && name != "event_id" {
@@ -136,7 +161,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         };
         line(format!("# {}", seen(column)));
         if Event::REQUIRED_COLUMNS.contains(&name) && column.nulls_percent() > 0.0 {
-            line("# Rows without a value will be refused, unless a default is given.".into());
+            line("# Rows without a value will be rejected, unless you give a default.".into());
         }
         let source = text(&column.name);
         match name {
@@ -145,11 +170,11 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
                     line_of_misfits(name, &time_formats::misfits(guess.format, &column.values), &mut line);
                     for other in &guess.others {
                         line(format!(
-                            "# Every value that was seen fits {other:?} too: look which is meant."
+                            "# All sampled values fit {other:?} too: check which one is right."
                         ));
                     }
                     if TimeFormat::named(guess.format).is_ok_and(|format| format.assumes_utc()) {
-                        line("# Times have no zone, so UTC is assumed; zone = \"Europe/Berlin\" says another.".into());
+                        line("# The times have no zone, so UTC is assumed; set another one with zone = \"Europe/Berlin\".".into());
                     }
                     line(format!(
                         "event_time = {{ column = {source}, format = {} }}",
@@ -173,7 +198,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     Proposal { toml, missing }
 }
 
-/// The entry for a column of types, and whether it is whole: words that mean no type are to be given a meaning.
+/// The entry for a column of types, and whether it is complete: unknown words are left for a person to fill in.
 fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) {
     let mut values = Vec::new();
     let mut unknown = 0;
@@ -188,7 +213,7 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
             None => {
                 let seen = how_often(count);
                 line(format!(
-                    "# {word:?} (seen {seen}) is none of the types of an event, and will be refused."
+                    "# {word:?} (seen {seen}) is not an event type and will be rejected."
                 ));
                 continue;
             }
@@ -198,10 +223,10 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
     if unknown > 0 {
         let types: Vec<&str> = EventType::ALL.iter().map(|of| of.as_str()).collect();
         line(format!(
-            "# {TO_BE_FILLED_IN}: what each word means, of {}.",
+            "# {TO_BE_FILLED_IN}: the meaning of each word, one of {}.",
             types.join(", ")
         ));
-        line("# Rows with a word that is taken out here are refused.".into());
+        line("# If you remove a word here, its rows are rejected.".into());
     }
     let source = text(&column.name);
     let entry = match values.is_empty() {
@@ -214,6 +239,7 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
     (entry, unknown == 0)
 }
 
+/// A count in words: `once`, `2 times`.
 fn how_often(count: usize) -> String {
     match count {
         1 => "once".to_owned(),
@@ -221,7 +247,7 @@ fn how_often(count: usize) -> String {
     }
 }
 
-/// What was seen of a column, on one line.
+/// The name of a column, some of its values and the share of nulls, on one line.
 fn seen(column: &Column) -> String {
     let nulls = match column.nulls_percent() {
         0.0 => String::new(),
@@ -233,7 +259,7 @@ fn seen(column: &Column) -> String {
     }
 }
 
-/// Values that can't be what they should.
+/// The values that are not valid for the field `name`.
 fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec<&'a String> {
     let fits = |value: &String| match name {
         "price" => price_format.parse(value).is_ok(),
@@ -243,43 +269,46 @@ fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec
     column.values.iter().filter(|value| !fits(value)).collect()
 }
 
+/// A comment that counts the values that will be rejected, if there are any.
 fn line_of_misfits(name: &str, misfits: &[&String], line: &mut impl FnMut(String)) {
     if let Some(first) = misfits.first() {
         let rows = if misfits.len() == 1 {
-            "row has a value that is"
+            "row has a value that is not"
         } else {
-            "rows have values that are"
+            "rows have values that are not"
         };
         line(format!(
-            "# {} {rows} no {name}, such as {first:?}, and will be refused.",
+            "# {} {rows} valid for {name}, such as {first:?}, and will be rejected.",
             misfits.len()
         ));
     }
 }
 
+/// The comment for files that have purchases but no column of prices.
 fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'static str> {
     let types = &columns[guesses.of("event_type")?];
     let sells = types
         .distinct()
         .any(|(word, _)| synonyms::meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
     match (sells, guesses.of("price").or(guesses.likely_price)) {
-        (true, None) => Some("No column has prices: purchases are stored without one, and add nothing to sales."),
+        (true, None) => Some("No column has prices: purchases are stored without a price and add nothing to sales."),
         _ => None,
     }
 }
 
+/// What a person can write for a required field that has no column.
 fn advice(name: &str) -> &'static str {
     match name {
         "event_time" => "Name one, with its format: { column = \"...\", format = \"%d-%m-%Y %H:%M\" }.",
-        "event_type" => "Name one, or say what all rows are: { constant = \"purchase\" }.",
+        "event_type" => "Name one, or give the type of all rows: { constant = \"purchase\" }.",
         "session_id" => {
-            "Name one; the column of the user makes all that a user does one session; or { constant = \"none\" }."
+            "Name one; with the column of the user, a session is everything that a user ever does; or { constant = \"none\" }."
         }
         _ => "Name one, or a value for all rows: { constant = \"...\" }.",
     }
 }
 
-/// A text in TOML, whose basic strings are those of JSON.
+/// The text as a TOML string. The escapes of JSON are valid in TOML too.
 fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

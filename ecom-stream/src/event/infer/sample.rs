@@ -1,3 +1,8 @@
+//! The sample: the beginning of a file, with its delimiter, quote and header guessed.
+//!
+//! The text is parsed with every pair of four delimiters and two quotes. The pair whose rows fit together best is taken. The first row
+//! is the header if none of its fields looks like a value.
+
 use std::io;
 use std::path::Path;
 
@@ -9,28 +14,32 @@ use super::column::Column;
 use super::time_formats;
 use crate::csv::Content;
 
+/// How much of the content is read.
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;
-/// Where UTF-16 shows.
+/// How many of the first bytes are searched for NUL bytes, which UTF-16 text has.
 const MAX_LOOKED_AT_BYTES: usize = 1_024;
 const MAX_ROWS: usize = 5_000;
+/// The delimiters that are tried, the most common first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// The beginning of a file, taken apart.
+/// The beginning of a file as rows of fields.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) delimiter: u8,
     pub(super) quote: u8,
-    /// The names that the file gives its columns, or made ones.
+    /// The names in the first line, or `column_1`, `column_2` and so on if it is not a header.
     pub(super) header: Vec<String>,
-    /// Whether the first line names the columns.
+    /// Whether the first line is a header.
     pub(super) has_header: bool,
     pub(super) rows: Vec<Vec<String>>,
-    /// Whether there is more in the file.
+    /// Whether the file goes on after the sample.
     pub(super) is_part: bool,
+    /// Whether all of it is UTF-8. What is not was replaced in `rows`.
     pub(super) is_utf8: bool,
 }
 
 impl Sample {
+    /// Reads a sample and takes it apart in each dialect; the one with the best score is kept.
     pub(super) async fn read(path: &Path) -> io::Result<Self> {
         let mut bytes = Vec::new();
         Content::open(path)
@@ -39,12 +48,12 @@ impl Sample {
             .read_to_end(&mut bytes)
             .await?;
         if bytes.iter().take(MAX_LOOKED_AT_BYTES).any(|byte| *byte == 0) {
-            let what = "it has NUL bytes, as UTF-16 has: convert it, as with iconv -f utf-16 -t utf-8";
+            let what = "it has NUL bytes, as UTF-16 text has: convert it, for example with iconv -f utf-16 -t utf-8";
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         let is_part = bytes.len() as u64 == MAX_SAMPLE_BYTES;
         if is_part {
-            // The last line may be half a one.
+            // The last line may be incomplete.
             let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             bytes.truncate(end);
         }
@@ -78,6 +87,7 @@ impl Sample {
         })
     }
 
+    /// The columns, without the rows that have another number of fields than the header.
     pub(super) fn columns(&self) -> Vec<Column> {
         let column = |(at, name): (usize, &String)| {
             let values = self
@@ -91,6 +101,7 @@ impl Sample {
     }
 }
 
+/// The rows of the text in one dialect, at most [`MAX_ROWS`].
 async fn rows(bytes: &[u8], delimiter: u8, quote: u8) -> Vec<Vec<String>> {
     let reader = AsyncReaderBuilder::new()
         .has_headers(false)
@@ -112,8 +123,8 @@ async fn rows(bytes: &[u8], delimiter: u8, quote: u8) -> Vec<Vec<String>> {
     rows
 }
 
-/// How well rows fit together: those with as many fields as the first, the more fields the better. Quotes that are left in
-/// the fields are a bad sign.
+/// How well rows fit together: the more rows have as many fields as the first one, and the more fields they have, the better. Quotes of
+/// the other kind that are left around fields count against it.
 fn score(rows: &[Vec<String>], quote: u8) -> usize {
     let width = rows.first().map_or(0, Vec::len);
     let alike = rows.iter().filter(|row| row.len() == width).count();
@@ -123,14 +134,14 @@ fn score(rows: &[Vec<String>], quote: u8) -> usize {
         .flatten()
         .filter(|field| field.len() > 1 && field.starts_with(others) && field.ends_with(others));
     let unlike = rows.len() - alike;
-    // A first row that is alone with its width is the wrong way to part them.
+    // In the wrong dialect, the first row often has another number of fields than all others.
     (alike * width * 4).saturating_sub(unlike * width * 4 + quoted.count())
         + usize::from(quote == b'"')
         + usize::from(width > 0)
 }
 
-/// Whether a row names columns: no two alike, and none that is a number or a time. One may be empty among others, as pandas
-/// writes that of its row numbers.
+/// Whether a row is a header: no name comes twice, and none is a number or a time. One name may be empty, because pandas leaves the name
+/// of its row numbers empty.
 fn is_header(row: &[String]) -> bool {
     let mut names: Vec<&str> = row.iter().map(|name| name.trim()).collect();
     let is_value = |name: &str| {

@@ -1,6 +1,11 @@
+//! Names that columns and event types often have.
+//!
+//! Names are compared without case, spaces and signs: `Customer ID`, `customer_id` and `customerId` are all `customerid`. The lists are
+//! ordered: if two columns have names for the same field, the one whose name comes first is taken.
+
 use crate::event::EventType;
 
-/// What columns are called, for each column of an event; the surest first.
+/// The names of columns for each field of an event, the surest first; in lower case, without anything but letters and digits.
 const NAMES: [(&str, &[&str]); 11] = [
     ("event_id", &["eventid", "eventuuid", "uuid", "messageid"]),
     (
@@ -90,7 +95,7 @@ const NAMES: [(&str, &[&str]); 11] = [
     ("quantity", &["quantity", "qty", "count", "units"]),
 ];
 
-/// What event types are called.
+/// The words for each event type, written in the same way.
 const TYPES: [(EventType, &[&str]); 4] = [
     (
         EventType::View,
@@ -132,21 +137,21 @@ const TYPES: [(EventType, &[&str]); 4] = [
     ),
 ];
 
-/// How far down the list of names for a column of an event a name stands, if it does.
+/// The rank of a name among those for a field, 0 for the surest; `None` if it is not one of them.
 pub(super) fn rank(column: &str, name: &str) -> Option<usize> {
     let (_, names) = NAMES.iter().find(|(of, _)| *of == column)?;
     let plain = plain(name);
     names.iter().position(|known| *known == plain)
 }
 
-/// The type that a word may mean.
+/// The event type that a word probably means.
 pub(super) fn event_type(word: &str) -> Option<EventType> {
     let plain = plain(word);
     let of = TYPES.iter().find(|(_, words)| words.contains(&plain.as_str()));
     of.map(|(event_type, _)| *event_type)
 }
 
-/// Without case, spaces and signs.
+/// The letters and digits of a text, in lower case.
 fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_alphanumeric())
@@ -154,7 +159,7 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The type that a word means, and whether it is the type's own name.
+/// The event type that a word probably means, and whether the word is exactly its name, so that no translation is needed.
 pub(super) fn meaning(word: &str) -> Option<(EventType, bool)> {
     let event_type = event_type(word)?;
     Some((event_type, event_type.as_str() == word))
@@ -166,7 +171,7 @@ mod tests {
     use crate::event::Event;
 
     #[test]
-    fn an_event_is_called_what_it_is_called() {
+    fn own_names_and_common_words_are_known() {
         for column in Event::COLUMNS {
             assert!(rank(column, column).is_some(), "{column}");
         }

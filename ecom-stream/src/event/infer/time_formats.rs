@@ -1,19 +1,24 @@
+//! Guesses the format of a column of times.
+//!
+//! Every format of the list is tried on up to a thousand values. The one that fits most of them wins; of several that fit equally well,
+//! the first. `01/02/2026` fits both orders of day and month: then the other one is reported too, because only a person can decide.
+
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use crate::event::TimeFormat;
 
-/// How a column of times is written.
+/// The guessed format of a column of times.
 #[derive(Debug, Clone)]
 pub(super) struct Guess {
     pub(super) format: &'static str,
-    /// Others that read all the values too.
+    /// Formats with day and month swapped that fit all the values too.
     pub(super) others: Vec<&'static str>,
-    /// Numbers may be anything.
+    /// Whether the values are numbers, which may also be something else than times.
     pub(super) is_number: bool,
 }
 
-/// In the order in which they are believed.
+/// The formats that are tried, the most likely first.
 const FORMATS: [&str; 36] = [
     "rfc3339",
     "epoch_s",
@@ -53,7 +58,7 @@ const FORMATS: [&str; 36] = [
     "%d/%b/%Y:%H:%M:%S %z",
 ];
 
-/// The format in which most values are times of our days, if there is one.
+/// The format in which most values are times between the year 2000 and tomorrow; `None` if no format fits at least half of them.
 pub(super) fn guess(values: &[String]) -> Option<Guess> {
     const MAX_LOOKED_AT: usize = 1_000;
     let values = &values[..values.len().min(MAX_LOOKED_AT)];
@@ -77,17 +82,18 @@ pub(super) fn guess(values: &[String]) -> Option<Guess> {
     Some(Guess {
         format,
         is_number: format.starts_with("epoch_"),
-        // Only day and month may be taken for each other.
+        // Other formats that fit give the same times; only with day and month swapped they differ.
         others: best.filter(|other| is_swapped(format, other)).collect(),
     })
 }
 
-/// Values that are no times in a format.
+/// The values that are not times in a format.
 pub(super) fn misfits<'a>(format: &str, values: &'a [String]) -> Vec<&'a String> {
     let format = TimeFormat::named(format).unwrap_or_default();
     values.iter().filter(|value| format.parse(value).is_none()).collect()
 }
 
+/// Whether two formats differ only in the order of day and month.
 fn is_swapped(format: &str, other: &str) -> bool {
     let swapped = format.replace("%d", "\0").replace("%m", "%d").replace('\0', "%m");
     swapped == other

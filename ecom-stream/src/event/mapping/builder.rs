@@ -1,3 +1,5 @@
+//! The builder of a mapping, and the checks that a mapping must pass.
+
 use std::collections::HashSet;
 
 use super::{Field, Ids, Mapping};
@@ -5,7 +7,30 @@ use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::Dialect;
 use crate::event::{Event, EventType, PriceFormat, TimeFormat};
 
-/// Puts a [`Mapping`] together; [`build`](Self::build) checks it.
+/// Builds a [`Mapping`] from a [`Field`] for each column of an event. [`build`](Self::build) checks it.
+///
+/// ```
+/// use ecom_stream::{Field, Ids, Mapping, TimeFormat};
+///
+/// let mapping = Mapping::builder()
+///     .field("event_time", Field::column("t"))
+///     .field("event_type", Field::constant("view"))
+///     .field("user_id", Field::column("u"))
+///     .field("session_id", Field::column("u"))
+///     .field("product_id", Field::column("p"))
+///     .field("price", Field::column("price"))
+///     .time_format(TimeFormat::UnixSeconds)
+///     .decimal_comma(true)
+///     .thousands('.')
+///     .nulls(["NA", "-"])
+///     .ids(Ids::Content)
+///     .build()?;
+/// assert_eq!(mapping.time_format(), &TimeFormat::UnixSeconds);
+///
+/// let err = Mapping::builder().field("event_time", Field::column("t")).build().unwrap_err();
+/// assert!(err.to_string().starts_with("the mapping has no field for event_type, user_id, session_id, product_id"));
+/// # Ok::<(), ecom_stream::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder does nothing until the mapping is built"]
 pub struct MappingBuilder {
@@ -20,69 +45,159 @@ pub struct MappingBuilder {
 }
 
 impl MappingBuilder {
-    /// Where a [column of the event](Event::COLUMNS) comes from. Those that are not named are absent.
+    /// Sets where a [column of the event](Event::COLUMNS) comes from. Columns that are not set are absent.
     pub fn field(mut self, name: impl Into<String>, field: Field) -> Self {
         self.fields.push((name.into(), field));
         self
     }
 
-    /// How `event_time` is written; RFC 3339 otherwise.
+    /// Sets the format of `event_time`; RFC 3339 by default.
     pub fn time_format(mut self, format: TimeFormat) -> Self {
         self.time_format = format;
         self
     }
 
-    /// How the files are written, if not with commas, double quotes and a header.
+    /// Sets how the files are delimited and quoted; with commas, double quotes and a header by default.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self
     }
 
-    /// Words that stand for no value, in any column. An empty field always does.
+    /// Adds words that stand for no value, in any column. An empty field always does.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("brand", Field::column("make")).nulls(["NA", "-"]).build()?;
+    /// assert_eq!(event(mapping, "make", "NA").brand, None);
+    /// # Ok(()) }
+    /// ```
     pub fn nulls<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.nulls.extend(words.into_iter().map(Into::into));
         self
     }
 
-    /// Where ids come from, for files that have none.
+    /// Sets how ids are made when the files have none; [`Ids::Position`] by default.
     pub fn ids(mut self, ids: Ids) -> Self {
         self.ids = ids;
         self
     }
 
-    /// Whether the columns that no field is taken from are kept in [`Event::extra`]; `false` unless it is set.
+    /// Whether the columns that no field is taken from are kept in [`Event::extra`]; `false` by default.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().keep_extra(true).build()?;
+    /// assert_eq!(event(mapping, "colour", "red").extra.as_deref(), Some(r#"{"colour":"red"}"#));
+    /// # Ok(()) }
+    /// ```
     pub fn keep_extra(mut self, keep_extra: bool) -> Self {
         self.keeps_extra = keep_extra;
         self
     }
 
-    /// Whether purchases may have no price, for files without prices; `false` unless it is set.
+    /// Whether a purchase may have no price, for files without prices; `false` by default.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Mapping, Rules};
+    ///
+    /// // The files of RetailRocket have no prices, so their ready mapping sets this.
+    /// let rules = Rules::default().mapping(Mapping::named("retailrocket")?);
+    /// let header = Arc::new(Header::new(["timestamp", "visitorid", "event", "itemid"]));
+    /// let record = CsvRecord::new(header, ["1433222276276", "599528", "transaction", "356475"]).unwrap();
+    /// assert_eq!(rules.event(&record, None, "events").unwrap().price, None);
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
     pub fn price_optional(mut self, price_optional: bool) -> Self {
         self.price_optional = price_optional;
         self
     }
 
-    /// Whether prices are written with a decimal comma, as in `12,50`, and not with a decimal point; `false` unless it is
-    /// set.
+    /// Whether prices have a decimal comma, as in `12,50`, instead of a decimal point; `false` by default.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("price", Field::column("Preis")).decimal_comma(true).build()?;
+    /// assert_eq!(event(mapping, "Preis", "12,50").price.unwrap().cents(), 1_250);
+    /// # Ok(()) }
+    /// ```
     pub fn decimal_comma(mut self, decimal_comma: bool) -> Self {
         self.price_format.decimal = if decimal_comma { ',' } else { '.' };
         self
     }
 
-    /// This may part the thousands of prices, as in `1.234,50`, in groups of three digits. Nothing may otherwise.
+    /// Sets the separator that prices may have between groups of three digits, as in `1.234,50`; none by default.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let prices = required().field("price", Field::column("Preis")).decimal_comma(true).thousands('.');
+    /// assert_eq!(event(prices.build()?, "Preis", "1.234,50").price.unwrap().cents(), 123_450);
+    /// # Ok(()) }
+    /// ```
     pub fn thousands(mut self, separator: char) -> Self {
         self.price_format.thousands = Some(separator);
         self
     }
 
-    /// The mapping.
+    /// Checks the mapping and returns it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when an event has no column of a name, or two fields for one; when `event_time`,
-    /// `event_type`, `user_id`, `session_id` or `product_id` comes from nowhere; when files can't be written so, or are said
-    /// to have no header and a field is taken from a column that is not among theirs; when a word is to mean an `event_type` that
-    /// there is none of; when thousands are parted by what stands in front of decimals or in a number; when ids are to be made of the content and come from a column too.
+    /// [`ErrorKind::Configuration`] when
+    /// - an event has no column with the name of a field, or two fields have the same name,
+    /// - `event_time`, `event_type`, `user_id`, `session_id` or `product_id` has no field,
+    /// - a word is translated to an `event_type` that doesn't exist,
+    /// - ids are made from the content although `event_id` has a field,
+    /// - the [dialect](Dialect) is not possible, or has no header and lacks a column that a field is taken from,
+    /// - the separator of thousands is also the decimal separator, or could be part of a number.
     pub fn build(self) -> Result<Mapping> {
         self.check_thousands()?;
         let mut fields = [const { None }; Event::COLUMNS.len()];
@@ -99,17 +214,15 @@ impl MappingBuilder {
         let absent = Event::REQUIRED_COLUMNS.iter().filter(|name| !is_mapped(name));
         let absent: Vec<&str> = absent.copied().collect();
         if !absent.is_empty() {
-            return Err(refused(format!("nothing says where {} comes from", absent.join(", ")))
-                .hint("name a column of the files, or a constant"));
+            return Err(refused(format!("the mapping has no field for {}", absent.join(", ")))
+                .hint("map each to a column of the files, a key of their path, or a constant"));
         }
         if let Some(field) = column("event_type").and_then(|at| fields[at].as_ref()) {
             check_event_types(field)?;
         }
         if self.ids == Ids::Content && is_mapped("event_id") {
-            return Err(
-                refused("event_id comes from a column, and is to be made from the content too")
-                    .hint("choose one of them"),
-            );
+            return Err(refused("event_id has a field, but is also to be made from the content")
+                .hint("remove the field, or ids = \"content\""));
         }
         self.dialect.check()?;
         if let Some(columns) = &self.dialect.columns {
@@ -121,8 +234,12 @@ impl MappingBuilder {
                 .filter(|name| !columns.iter().any(|column| column == name))
                 .collect();
             if !unknown.is_empty() {
-                return Err(refused(format!("the files have no column {}", unknown.join(", ")))
-                    .hint(format!("without a header their columns are {}", columns.join(", "))));
+                return Err(
+                    refused(format!("the files have no column {}", unknown.join(", "))).hint(format!(
+                        "they have no header, and the columns given for them are {}",
+                        columns.join(", ")
+                    )),
+                );
             }
         }
         Ok(Mapping {
@@ -137,21 +254,23 @@ impl MappingBuilder {
         })
     }
 
-    /// What parts thousands must not be taken for anything else.
+    /// Checks that the separator of thousands has no other meaning in a price.
     pub(super) fn check_thousands(&self) -> Result<()> {
         let format = self.price_format;
         match format.thousands {
             Some(separator) if !format.can_part_thousands(separator) => {
                 let decimal = format.decimal;
-                let message = format!("{separator:?} can't part thousands where decimals begin with {decimal:?}");
-                Err(refused(message).hint("thousands = \".\" goes with decimal = \",\""))
+                let message =
+                    format!("{separator:?} can't separate thousands when {decimal:?} is the decimal separator");
+                Err(refused(message)
+                    .hint("choose a character that is not the decimal separator, a letter, a digit or a sign"))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// A word that is misspelled would have every record refused.
+/// Checks that every word that the field gives is an event type. A misspelled one would reject every record.
 pub(super) fn check_event_types(field: &Field) -> Result<()> {
     let constant = field.source.constant().map(|word| field.meaning_of(word));
     let meanings = field.values.values().map(String::as_str);
@@ -166,7 +285,7 @@ pub(super) fn check_event_types(field: &Field) -> Result<()> {
     }
 }
 
-/// The place of a column among [`Event::COLUMNS`].
+/// The index of a column in [`Event::COLUMNS`].
 fn column(name: &str) -> Option<usize> {
     Event::COLUMNS.iter().position(|column| *column == name)
 }
@@ -187,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be() {
+    fn an_impossible_mapping_is_an_error() {
         assert!(complete().build().is_ok());
         let refused = |builder: MappingBuilder| {
             let err = builder.build().unwrap_err();
@@ -204,7 +323,7 @@ mod tests {
         let halves = Mapping::builder()
             .field("event_time", Field::column("t"))
             .field("user_id", Field::constant("u"));
-        assert!(refused(halves).starts_with("nothing says where event_type, session_id, product_id comes from"));
+        assert!(refused(halves).starts_with("the mapping has no field for event_type, session_id, product_id"));
         let twice = complete().field("event_id", Field::column("id")).ids(Ids::Content);
         assert!(refused(twice).contains("content"));
         let typo = Field::column("t").value("cart", "add_to_card");
@@ -221,8 +340,8 @@ mod tests {
         assert!(of_type(Field::constant("buy").value("buy", "purchase")).build().is_ok());
         assert!(of_type(Field::column("t").value("n/a", "")).build().is_ok());
         assert!(complete().decimal_comma(true).thousands('.').build().is_ok());
-        assert!(refused(complete().thousands('.')).starts_with("'.' can't part thousands"));
-        assert!(refused(complete().thousands('0')).starts_with("'0' can't part thousands"));
+        assert!(refused(complete().thousands('.')).starts_with("'.' can't separate thousands"));
+        assert!(refused(complete().thousands('0')).starts_with("'0' can't separate thousands"));
         let headless = complete().dialect(Dialect::default().without_header(["event_time", "user_id"]));
         assert!(refused(headless).starts_with("the files have no column event_type, session_id, product_id"));
     }

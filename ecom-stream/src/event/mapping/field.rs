@@ -1,6 +1,25 @@
+//! A field of a mapping: where a column of an event comes from.
+
 use std::collections::HashMap;
 
-/// Where a column of an event comes from, and what is done to its values.
+/// Where a column of an event comes from, and what is done to its values: first they are translated, then a default fills what is
+/// absent.
+///
+/// ```
+/// use ecom_stream::{Field, Mapping, Reason};
+///
+/// let mapping = Mapping::builder()
+///     .field("event_time", Field::column("when"))
+///     .field("event_type", Field::column("what").value("cart", "add_to_cart").value("buy", "purchase"))
+///     .field("user_id", Field::column("who").default_value("guest"))
+///     .field("session_id", Field::path("visit"))
+///     .field("product_id", Field::column("item"))
+///     .field("brand", Field::column("brand").optional(true))
+///     .field("category", Field::constant("lamps"))
+///     .build()?;
+/// assert_eq!(mapping.notes().len(), 3);
+/// # Ok::<(), ecom_stream::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a field does nothing until it is in a mapping"]
 pub struct Field {
@@ -10,25 +29,29 @@ pub struct Field {
     pub(super) optional: bool,
 }
 
+/// Where the values come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FieldSource {
+    /// A column of the file, by its name.
     Column(String),
+    /// The directories of the file, by the key in front of `=`.
     Path(String),
+    /// Nowhere in the file: the value itself.
     Constant(String),
 }
 
 impl Field {
-    /// The values of that column of the file, which must have one of that name.
+    /// The values of the column with that name. A file without it is set aside, unless the field is [optional](Self::optional).
     pub fn column(name: impl Into<String>) -> Self {
         Self::from_source(FieldSource::Column(name.into()))
     }
 
-    /// What the directories of the file say: `date` is `2026-11-01` in `date=2026-11-01/hour=09/a.csv`.
+    /// The value in the path of the file: `date` is `2026-11-01` in `date=2026-11-01/hour=09/a.csv`.
     pub fn path(key: impl Into<String>) -> Self {
         Self::from_source(FieldSource::Path(key.into()))
     }
 
-    /// The same value in every event.
+    /// The same value in every event, for what the files don't have.
     pub fn constant(value: impl Into<String>) -> Self {
         Self::from_source(FieldSource::Constant(value.into()))
     }
@@ -42,19 +65,58 @@ impl Field {
         }
     }
 
-    /// `theirs` means `ours`; values without such a word stay as they are.
+    /// Translates the word `theirs` to `ours`. Other words stay as they are.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("brand", Field::column("make").value("ACME Inc.", "acme")).build()?;
+    /// assert_eq!(event(mapping.clone(), "make", "ACME Inc.").brand.as_deref(), Some("acme"));
+    /// assert_eq!(event(mapping, "make", "other").brand.as_deref(), Some("other"));
+    /// # Ok(()) }
+    /// ```
     pub fn value(mut self, theirs: impl Into<String>, ours: impl Into<String>) -> Self {
         self.values.insert(theirs.into(), ours.into());
         self
     }
 
-    /// Where the file has no value it is this one. Each default is [said](crate::Mapping::notes).
+    /// The value where the file has none. Each default is listed in the [notes](crate::Mapping::notes).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("brand", Field::column("make").default_value("none")).build()?;
+    /// assert_eq!(event(mapping, "make", "").brand.as_deref(), Some("none"));
+    /// # Ok(()) }
+    /// ```
     pub fn default_value(mut self, value: impl Into<String>) -> Self {
         self.default = Some(value.into());
         self
     }
 
-    /// Whether files without this column are read too, with no value or the default; `false` unless it is set.
+    /// Whether files without this column are read too, with the default or no value; `false` by default.
     pub fn optional(mut self, optional: bool) -> Self {
         self.optional = optional;
         self
@@ -62,6 +124,7 @@ impl Field {
 }
 
 impl FieldSource {
+    /// The name of the column, if the values come from one.
     pub(super) fn column(&self) -> Option<&str> {
         match self {
             Self::Column(name) => Some(name),
@@ -69,6 +132,7 @@ impl FieldSource {
         }
     }
 
+    /// The value, if it is a constant.
     pub(super) fn constant(&self) -> Option<&str> {
         match self {
             Self::Constant(value) => Some(value),

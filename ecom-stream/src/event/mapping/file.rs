@@ -1,3 +1,29 @@
+//! Mappings in TOML files: the keys, and errors with line and column.
+//!
+//! The text is deserialized into structs that mirror the file, keeping the span of each value that can be wrong, and then goes through
+//! the same builder as a mapping in code.
+//!
+//! ```toml
+//! delimiter = ";"                 # one ASCII character
+//! quote = "'"                     # one ASCII character, or "" for none
+//! header = ["time", "kind"]       # for files without a header
+//! nulls = ["NA", "-"]             # words for no value
+//! ids = "content"                 # or "position"
+//! extra = true                    # keep the other columns
+//! price_optional = true           # purchases may have no price
+//! decimal = ","                   # or "."
+//! thousands = "."                 # one character
+//!
+//! [event]
+//! event_time = { column = "time", format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
+//! event_type = { column = "kind", values = { cart = "add_to_cart" } }
+//! user_id = "customer"            # short for { column = "customer" }
+//! session_id = { path = "visit" } # from the directories: visit=7/a.csv
+//! product_id = { column = "sku", default = "none" }
+//! brand = { column = "make", optional = true }
+//! category = { constant = "lamps" }
+//! ```
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -15,7 +41,7 @@ use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::Dialect;
 use crate::event::{TimeFormat, TimeZone};
 
-/// A mapping as it stands in a file.
+/// The top level of a mapping file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MappingFile {
@@ -36,6 +62,7 @@ struct MappingFile {
     event: EventTable,
 }
 
+/// The value of the key `ids`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum IdsWord {
@@ -44,7 +71,7 @@ enum IdsWord {
     Content,
 }
 
-/// The columns of [`Event::COLUMNS`](crate::Event::COLUMNS).
+/// The table `[event]`: an entry for each of [`Event::COLUMNS`](crate::Event::COLUMNS).
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EventTable {
@@ -61,12 +88,14 @@ struct EventTable {
     quantity: Option<Entry>,
 }
 
+/// An entry of the table `[event]`, with its place in the text.
 type Entry = Spanned<FieldEntry>;
 
-/// The name of a column, or a table.
+/// An entry that is either a text, the name of a column, or a table.
 #[derive(Debug)]
 struct FieldEntry(FieldTable);
 
+/// An entry as a table. Exactly one of `column`, `path` and `constant` must be there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FieldTable {
@@ -78,18 +107,26 @@ struct FieldTable {
     default: Option<String>,
     #[serde(default)]
     optional: bool,
-    /// Of `event_time` alone.
+    /// Only for `event_time`, like `zone`.
     format: Option<Spanned<String>>,
     zone: Option<Spanned<String>>,
 }
 
 impl Mapping {
-    /// The mapping that a text in TOML describes. `docs/files.md` lists the keys.
+    /// The mapping that a TOML text describes. `docs/files.md` lists the keys.
+    ///
+    /// ```
+    /// use ecom_stream::Mapping;
+    ///
+    /// let err = Mapping::from_toml("decimals = ','").unwrap_err().to_string();
+    /// assert!(err.starts_with("line 1, column 1: unknown field `decimals`"));
+    /// assert!(err.ends_with("(did you mean decimal?)"));
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] with line and column when the text is no TOML, has a key that there is none of, or a value
-    /// that can't be; and those of [`MappingBuilder::build`].
+    /// [`ErrorKind::Configuration`] with line and column when the text is not valid TOML, has an unknown key, or a value that is not
+    /// possible; and the errors of [`MappingBuilder::build`].
     pub fn from_toml(text: &str) -> Result<Self> {
         let file: MappingFile = toml::from_str(text).map_err(|err| {
             let message = err.message().replace('\n', ", ");
@@ -103,11 +140,11 @@ impl Mapping {
         file.into_builder(text)?.build()
     }
 
-    /// Reads the mapping in a file of TOML.
+    /// Reads a mapping from a TOML file.
     ///
     /// # Errors
     ///
-    /// When the file can't be read, and those of [`from_toml`](Self::from_toml).
+    /// [`ErrorKind::Configuration`] when the file can't be read, and the errors of [`from_toml`](Self::from_toml).
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let refused = |what: &str| {
@@ -122,11 +159,12 @@ impl Mapping {
 }
 
 impl MappingFile {
+    /// Puts the values into a builder. `text` is the whole file, for the places of errors.
     fn into_builder(self, text: &str) -> Result<MappingBuilder> {
         let mut dialect = Dialect::default();
         if let Some(delimiter) = self.delimiter {
             let byte = one_byte(&delimiter)
-                .ok_or_else(|| refused(text, Some(delimiter.span()), "a delimiter is one ASCII character"))?;
+                .ok_or_else(|| refused(text, Some(delimiter.span()), "delimiter must be one ASCII character"))?;
             dialect = dialect.delimiter(byte);
         }
         if let Some(quote) = self.quote {
@@ -136,7 +174,7 @@ impl MappingFile {
                     refused(
                         text,
                         Some(quote.span()),
-                        "a quote is one ASCII character, or empty where nothing quotes",
+                        "quote must be one ASCII character, or empty if fields are never quoted",
                     )
                 })?),
             };
@@ -163,14 +201,14 @@ impl MappingFile {
                 "." => builder,
                 "," => builder.decimal_comma(true),
                 _ => {
-                    let what = "decimals begin with \".\" or \",\"";
+                    let what = "decimal must be \".\" or \",\"";
                     return Err(refused(text, Some(decimal.span()), what));
                 }
             };
         }
         if let Some(thousands) = self.thousands {
             let Some(separator) = one_char(&thousands) else {
-                let what = "what parts thousands is one character";
+                let what = "thousands must be one character";
                 return Err(refused(text, Some(thousands.span()), what));
             };
             builder = builder.thousands(separator);
@@ -187,7 +225,11 @@ impl MappingFile {
                     builder = builder.time_format(format);
                 }
             } else if table.format.is_some() || table.zone.is_some() {
-                return Err(refused(text, Some(span), "only event_time has a format or a zone"));
+                return Err(refused(
+                    text,
+                    Some(span),
+                    "only event_time can have a format or a zone: remove them here",
+                ));
             }
             let field = table
                 .into_field()
@@ -202,6 +244,7 @@ impl MappingFile {
 }
 
 impl EventTable {
+    /// The entries with the names of their columns, in the order of the event's columns.
     fn into_entries(self) -> [(&'static str, Option<Entry>); 11] {
         [
             ("event_id", self.event_id),
@@ -220,6 +263,7 @@ impl EventTable {
 }
 
 impl FieldTable {
+    /// The format and the zone of `event_time`, if one of them is given.
     fn time_format(&self, text: &str) -> Result<Option<TimeFormat>> {
         let format = self.format.as_ref().map(|format| {
             let named = TimeFormat::named(format.as_ref());
@@ -233,16 +277,17 @@ impl FieldTable {
         Ok(format)
     }
 
+    /// The field, or what is wrong with the table.
     fn into_field(self) -> Result<Field, &'static str> {
         let mut field = match (self.column, self.path, self.constant) {
             (Some(column), None, None) => Field::column(column),
             (None, Some(key), None) => Field::path(key),
             (None, None, Some(value)) => Field::constant(value),
-            // A value for files that have none at all.
+            // Probably meant as the value of every event.
             (None, None, None) if self.default.is_some() => {
-                return Err("a value for every event is a constant, not a default");
+                return Err("a default needs a column or a path: a value for every event is a constant");
             }
-            _ => return Err("it takes one of column, path and constant"),
+            _ => return Err("a field needs exactly one of column, path and constant"),
         };
         for (theirs, ours) in self.values {
             field = field.value(theirs, ours);
@@ -284,7 +329,8 @@ impl<'de> Deserialize<'de> for FieldEntry {
     }
 }
 
-/// Of the names between backticks the one that is most like the first, which is unknown.
+/// The known name that is most like the unknown one, if any is close. serde's message has the unknown name and then the known ones,
+/// each between backticks.
 fn nearest(message: &str) -> Option<&str> {
     let unknown = message.strip_prefix("unknown ")?;
     let mut names = unknown.split('`').skip(1).step_by(2);
@@ -308,6 +354,7 @@ fn one_char(text: &Spanned<String>) -> Option<char> {
     chars.next().filter(|_| chars.next().is_none())
 }
 
+/// A configuration error; with a span, the message begins with its line and column in `text`.
 fn refused(text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Error {
     let message = message.into();
     let before = span.and_then(|span| text.get(..span.start));

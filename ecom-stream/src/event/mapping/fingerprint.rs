@@ -1,3 +1,5 @@
+//! The fingerprint of a mapping, which the ledger stores with each file.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -6,8 +8,10 @@ use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
 
 impl Mapping {
-    /// Tells it from mappings that say something else: 16 hex digits, the same in every run for what is said in other words or
-    /// another order. The ledger keeps it with each file, so that another mapping is noticed when a reject is retried.
+    /// A hash of everything that the mapping says: 16 hexadecimal digits. It is the same in every run, and for the same mapping written in
+    /// another order.
+    ///
+    /// The ledger stores it with each file, so that correcting a reject by another mapping is noticed.
     ///
     /// ```
     /// use ecom_stream::Mapping;
@@ -17,25 +21,26 @@ impl Mapping {
     /// # Ok::<(), ecom_stream::Error>(())
     /// ```
     pub fn fingerprint(&self) -> String {
-        let fields: BTreeMap<_, _> = self.fields().map(|(name, field)| (name, field.said())).collect();
+        let fields: BTreeMap<_, _> = self.fields().map(|(name, field)| (name, field.as_given())).collect();
         let nulls: BTreeSet<_> = self.nulls.iter().collect();
         let Self { dialect, .. } = self;
         let by_content = self.ids == Ids::Content;
-        // Lists, since their order is fixed.
-        let said = json!([
+        // Arrays, because their order is fixed.
+        let as_given = json!([
             [dialect.delimiter, dialect.quote, dialect.columns],
             fields,
-            self.time_format.said(),
+            self.time_format.as_given(),
             nulls,
             [by_content, self.keeps_extra, self.price_optional],
             [Some(self.price_format.decimal), self.price_format.thousands],
         ]);
-        blake3::hash(said.to_string().as_bytes()).to_hex()[..16].to_owned()
+        blake3::hash(as_given.to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 }
 
 impl Field {
-    fn said(&self) -> serde_json::Value {
+    /// The field as JSON, with its translations in order.
+    fn as_given(&self) -> serde_json::Value {
         let (kind, name) = match &self.source {
             FieldSource::Column(name) => ("column", name),
             FieldSource::Path(key) => ("path", key),
@@ -65,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_same_in_every_run_and_another_where_anything_else_is_said() {
-        // Ledgers have it: it must stay.
+    fn the_fingerprint_is_stable_and_changes_with_every_setting() {
+        // It is stored in ledgers, so it must never change.
         assert_eq!(of(SHOP), "778cbb1e69a32b47");
         let reordered = SHOP.replace(r#""-", "null""#, r#""null", "-""#);
         assert_eq!(of(&reordered), of(SHOP));

@@ -1,30 +1,38 @@
-//! Files of other layouts: which of their columns is what of an event.
+//! Mappings: files of other layouts, and which of their columns is which field of an event.
 //!
-//! A `Mapping` is put together by its `builder` from a `Field` for each column of an event, or read from a TOML `file`; some
-//! are `ready`. It says how the files are written to the source, and once for each header it becomes an `of_header`, which
-//! finds the values of a record without looking anything up by name.
+//! ```text
+//!  builder ◄── file (TOML) ◄── ready (TOML in this crate)
+//!     │ build: checks everything that can be checked without a file
+//!     ▼
+//!  Mapping ── dialect, columns ──► the source: how to read the files
+//!     │
+//!     └── with the header of a file ──► bound_mapping: finds a record's values by index ──► the rules
+//! ```
+//!
+//! A `Mapping` is made by its `builder` from a `Field` for each column of an event, or read from a TOML `file`; some are `ready`.
+//! Its `fingerprint` is stored with each file, so that a reject is corrected by the same mapping that read it.
 
+mod bound_mapping;
 mod builder;
 mod field;
 mod file;
 mod fingerprint;
-mod of_header;
 mod ready;
 
 use std::collections::HashSet;
 
+pub(crate) use bound_mapping::{BoundMapping, Values, value_in_path};
 pub use builder::MappingBuilder;
 pub use field::Field;
 use field::FieldSource;
-pub(crate) use of_header::{MappingOfHeader, Values, value_in_path};
 
 use crate::csv::{Columns, Dialect};
 use crate::event::PriceFormat;
 use crate::event::{Event, TimeFormat};
 
-/// What makes events of files that other programs wrote for other ends: other column names, words, times, delimiters.
+/// Makes events from files that other programs wrote: with other column names, words, time formats and delimiters.
 ///
-/// It has two users: the source reads the files by it ([`CsvDirSource::mapping`](crate::CsvDirSource::mapping)), and the rules
+/// It is used in two places: the source reads the files by it ([`CsvDirSource::mapping`](crate::CsvDirSource::mapping)), and the rules
 /// make events by it ([`Rules::mapping`](crate::Rules::mapping)).
 ///
 /// ```no_run
@@ -48,7 +56,7 @@ use crate::event::{Event, TimeFormat};
 /// # Ok(()) }
 /// ```
 ///
-/// The same as a file, for [`from_toml`](Self::from_toml):
+/// The same mapping as a file, for [`from_toml`](Self::from_toml):
 ///
 /// ```
 /// # let text = r#"
@@ -74,22 +82,38 @@ pub struct Mapping {
     price_format: PriceFormat,
 }
 
-/// Where the id of an event comes from whose file has none.
+/// How the id of an event is made when its file has no column of ids.
+///
+/// ```
+/// # use ecom_stream::{Field, Mapping, MappingBuilder};
+/// # fn required() -> MappingBuilder {
+/// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+/// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+/// # }
+/// use ecom_stream::Ids;
+///
+/// # fn main() -> ecom_stream::Result<()> {
+/// assert_eq!(required().build()?.ids(), Ids::Position);
+/// assert_eq!(required().ids(Ids::Content).build()?.ids(), Ids::Content);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ids {
-    /// From where the record stands: pipeline, source, path, generation and record number. Reading the same file again, after
-    /// a crash or into another table, gives the same ids; two rows are two events, even if they are alike.
+    /// From the place of the record: pipeline, source, path, generation and record number.
+    ///
+    /// Reading the same file again, after a crash or into another table, gives the same ids. Two equal rows are two events.
     #[default]
     Position,
-    /// From the names and the values of all its fields, in whatever order the columns stand, and what is taken from the path.
-    /// Rows that are alike are one event, in one file or in several: for files that are sent again with rows that were sent
-    /// before.
+    /// From the names and values of all fields, in any order of the columns, and from the values that are taken from the path.
+    ///
+    /// Equal rows are one event, in one file or in several. This is for files that are delivered again with rows that were in earlier
+    /// ones.
     Content,
 }
 
 impl Mapping {
-    /// A mapping to be put together, field by field.
+    /// A builder to make a mapping from, field by field.
     pub fn builder() -> MappingBuilder {
         MappingBuilder::default()
     }
@@ -99,7 +123,15 @@ impl Mapping {
         &self.dialect
     }
 
-    /// The columns that a file must have: all that a field is taken from, unless it is [optional](Field::optional).
+    /// The columns that a file must have: those that a field is taken from, unless the field is [optional](Field::optional).
+    ///
+    /// ```
+    /// use ecom_stream::{Header, Mapping};
+    ///
+    /// let header = Header::new(["timestamp", "visitorid", "event"]);
+    /// assert_eq!(Mapping::named("retailrocket")?.columns().missing_in(&header), ["itemid"]);
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
     pub fn columns(&self) -> Columns {
         let of_files = || {
             self.fields()
@@ -109,7 +141,7 @@ impl Mapping {
             .filter(|(field, _)| !field.optional)
             .map(|(_, column)| column);
         match self.keeps_extra {
-            // None is unknown.
+            // No column is ignored.
             true => Columns::any().require(required),
             false => Columns::new(of_files().map(|(_, column)| column), []).require(required),
         }
@@ -120,12 +152,27 @@ impl Mapping {
         &self.time_format
     }
 
-    /// Where ids come from.
+    /// How the ids of events are made.
     pub fn ids(&self) -> Ids {
         self.ids
     }
 
-    /// Whether a record has the same id wherever it stands: from a column of ids, or by its content.
+    /// Whether a record has the same id wherever it is: the id comes from a column or from the content.
+    ///
+    /// ```
+    /// # use ecom_stream::{Field, Mapping, MappingBuilder};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// use ecom_stream::Ids;
+    ///
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// assert!(!required().build()?.has_stable_ids());
+    /// assert!(required().field("event_id", Field::column("id")).build()?.has_stable_ids());
+    /// assert!(required().ids(Ids::Content).build()?.has_stable_ids());
+    /// # Ok(()) }
+    /// ```
     pub fn has_stable_ids(&self) -> bool {
         self.ids == Ids::Content || self.fields().any(|(name, _)| name == "event_id")
     }
@@ -135,7 +182,7 @@ impl Mapping {
         self.keeps_extra
     }
 
-    /// Whether a purchase may be without a price.
+    /// Whether a purchase may have no price.
     pub(crate) fn price_optional(&self) -> bool {
         self.price_optional
     }
@@ -145,7 +192,21 @@ impl Mapping {
         self.price_format
     }
 
-    /// What is not in the files and yet in the events, one line each: constants, defaults, made ids, assumed zones.
+    /// What the mapping adds to the events that is not in the files, one sentence each: constants, defaults, ids that are made, a time
+    /// zone that is assumed. A program logs these notes when it starts.
+    ///
+    /// ```
+    /// # use ecom_stream::{Field, Mapping, MappingBuilder};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    ///
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("brand", Field::column("brand").default_value("none")).build()?;
+    /// assert_eq!(mapping.notes()[0], r#"brand is "none" where the file has no value"#);
+    /// # Ok(()) }
+    /// ```
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (name, field) in self.fields() {
@@ -159,13 +220,13 @@ impl Mapping {
         if self.fields().all(|(name, _)| name != "event_id") {
             notes.push(match self.ids {
                 Ids::Position => {
-                    "event_id is made from file and record number: a row that comes again is stored again".into()
+                    "event_id is made from the file and the record number: a row that is delivered again is stored again".into()
                 }
-                Ids::Content => "event_id is made from all fields of the row: rows that are alike are one event".into(),
+                Ids::Content => "event_id is made from all fields of the row: equal rows are one event".into(),
             });
         }
         if self.time_format.assumes_utc() {
-            notes.push("event_time is taken as UTC, since the files say no zone".into());
+            notes.push("event_time is taken as UTC, because the files give no time zone".into());
         }
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
@@ -173,7 +234,7 @@ impl Mapping {
         notes
     }
 
-    /// What is asked of the directories of a file, in the order of the event's columns.
+    /// The keys that are looked up in the directories of a file, in the order of the event's columns.
     pub(crate) fn path_keys(&self) -> impl Iterator<Item = &str> {
         self.fields().filter_map(|(_, field)| match &field.source {
             FieldSource::Path(key) => Some(key.as_str()),
@@ -181,7 +242,7 @@ impl Mapping {
         })
     }
 
-    /// The columns of an event that come from somewhere.
+    /// The columns of an event that have a field, in their order.
     fn fields(&self) -> impl Iterator<Item = (&'static str, &Field)> {
         let named = Event::COLUMNS.into_iter().zip(&self.fields);
         named.filter_map(|(name, field)| Some((name, field.as_ref()?)))

@@ -1,21 +1,38 @@
+//! Ready mappings: those of public data sets, which are part of this crate.
+
 use std::path::Path;
 
 use super::Mapping;
 use crate::contract::Result;
 
-/// Mappings of public data sets, by name: the texts in TOML.
+/// The name of each ready mapping and its TOML text.
 const READY: &[(&str, &str)] = &[
     ("rees46", include_str!("ready/rees46.toml")),
     ("retailrocket", include_str!("ready/retailrocket.toml")),
 ];
 
 impl Mapping {
-    /// The mappings that are ready: name, and text in TOML.
+    /// The ready mappings, which are part of this crate: the name and the TOML text of each.
+    ///
+    /// ```
+    /// use ecom_stream::Mapping;
+    ///
+    /// let names: Vec<&str> = Mapping::ready().iter().map(|(name, _)| *name).collect();
+    /// assert_eq!(names, ["rees46", "retailrocket"]);
+    /// ```
     pub fn ready() -> &'static [(&'static str, &'static str)] {
         READY
     }
 
-    /// The ready mapping of that name (`rees46`, `retailrocket`), or else that of a file.
+    /// The ready mapping with that name (`rees46`, `retailrocket`); any other text is the path of a TOML file.
+    ///
+    /// ```
+    /// use ecom_stream::Mapping;
+    ///
+    /// assert!(Mapping::named("rees46").is_ok());
+    /// let err = Mapping::named("no/such/file.toml").unwrap_err();
+    /// assert!(err.to_string().starts_with("can't read the mapping no/such/file.toml"));
+    /// ```
     ///
     /// # Errors
     ///
@@ -28,7 +45,7 @@ impl Mapping {
                 false => {
                     let names: Vec<&str> = READY.iter().map(|(name, _)| *name).collect();
                     err.hint(format!(
-                        "ready ones are {}; ecom-ingest infer proposes one for a file",
+                        "the ready mappings are {}; `ecom-ingest infer` proposes one for a file",
                         names.join(" and ")
                     ))
                 }

@@ -1,3 +1,5 @@
+//! Tests of mappings in TOML: every key, and the errors.
+
 use super::*;
 use crate::csv::Columns;
 
@@ -70,7 +72,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn what_a_file_must_have() {
+fn a_file_must_have_every_mapped_column_that_is_not_optional() {
     let mapping = Mapping::from_toml(&format!("{LEAST}\nbrand = {{ column = \"b\", optional = true }}")).unwrap();
     assert_eq!(
         mapping.columns(),
@@ -79,12 +81,12 @@ fn what_a_file_must_have() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place() {
+fn errors_name_the_line_and_the_column() {
     let with = |line: &str| format!("{LEAST}{line}");
     for (text, message) in [
         (
             "delimiter = ';;'".to_owned() + LEAST,
-            "line 1, column 13: a delimiter is one ASCII character",
+            "line 1, column 13: delimiter must be one ASCII character",
         ),
         (
             "quotes = ''".to_owned() + LEAST,
@@ -96,11 +98,11 @@ fn mistakes_are_told_with_their_place() {
         ),
         (
             "thousands = '.'".to_owned() + LEAST,
-            "line 1, column 13: '.' can't part thousands where decimals begin with '.'",
+            "line 1, column 13: '.' can't separate thousands when '.' is the decimal separator",
         ),
         (
             "thousands = ''".to_owned() + LEAST,
-            "line 1, column 13: what parts thousands is one character",
+            "line 1, column 13: thousands must be one character",
         ),
         (
             with("colour = 'c'"),
@@ -121,15 +123,15 @@ fn mistakes_are_told_with_their_place() {
         ),
         (
             with("brand = { }"),
-            "line 8, column 13: it takes one of column, path and constant",
+            "line 8, column 13: a field needs exactly one of column, path and constant",
         ),
         (
             with("price = { column = 'p', zone = 'UTC' }"),
-            "line 8, column 13: only event_time has a format",
+            "line 8, column 13: only event_time can have a format",
         ),
         (
             LEAST.replace("\"t\"", "{ column = 't', format = 'iso' }"),
-            "line 3, column 47: \"iso\" is no time format",
+            "line 3, column 47: \"iso\" is not a time format",
         ),
         (
             LEAST.replace("\"t\"", "{ column = 't', format = '%d.%m.%y', zone = 'Mars' }"),
@@ -137,9 +139,9 @@ fn mistakes_are_told_with_their_place() {
         ),
         (
             "[event]\nuser_id = 'u'".to_owned(),
-            "nothing says where event_time, event_type, session_id, product_id comes from",
+            "the mapping has no field for event_time, event_type, session_id, product_id",
         ),
-        (String::new(), "nothing says where"),
+        (String::new(), "the mapping has no field for"),
         ("[event".to_owned(), "line 1, column 7: "),
     ] {
         let err = Mapping::from_toml(&text).unwrap_err();
@@ -152,7 +154,7 @@ fn mistakes_are_told_with_their_place() {
 }
 
 #[test]
-fn the_nearest_key_is_named() {
+fn an_unknown_key_gets_the_nearest_known_one_as_a_hint() {
     for (text, near) in [
         ("decimals = ','", Some("decimal")),
         ("ids = 'contents'", Some("content")),

@@ -1,4 +1,4 @@
-//! CSV text that is read once, from start to end.
+//! `read_csv`: reads one CSV text from start to end.
 
 use async_stream::try_stream;
 use futures::Stream;
@@ -7,8 +7,8 @@ use tokio::io::AsyncRead;
 use super::{Columns, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 use crate::contract::{Batch, Error, ErrorKind, Refusal, Result, Split};
 
-/// Reads CSV text once, header first, with all the checks that a file in a directory gets: what can't be used is among the
-/// rejects. `split` is what records and errors call it.
+/// Reads one CSV text, header first, with all the checks that a file in a directory gets. Records that can't be used are among the
+/// rejects. `split` is the name that records and errors have for the text.
 ///
 /// ```
 /// # use ecom_stream::{Columns, Split, read_csv};
@@ -23,8 +23,8 @@ use crate::contract::{Batch, Error, ErrorKind, Refusal, Result, Split};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Source`] when the input can't be read, its header can't be used, or it is damaged so that nothing behind that
-/// can be trusted; batches before it are sound.
+/// [`ErrorKind::Source`] when the input can't be read, when its header can't be used, or when it is damaged so that nothing after
+/// the damage can be trusted. The batches before the error are good.
 pub fn read_csv(
     input: impl AsyncRead + Unpin + Send,
     split: Split,
@@ -60,6 +60,7 @@ pub fn read_csv(
     }
 }
 
+/// The batch of a step: its records and rejects, counted, without a position.
 fn batch(split: &Split, step: Step) -> Batch<CsvRecord> {
     let mut batch = Batch {
         bytes: step.bytes,
@@ -74,6 +75,7 @@ fn batch(split: &Split, step: Step) -> Batch<CsvRecord> {
     batch
 }
 
+/// The error for input that can't be read further than `offset`.
 fn damaged(split: &Split, offset: u64, refusal: &Refusal) -> Error {
-    Error::new(ErrorKind::Source, format!("it can't be read on: {refusal}")).at(split, offset)
+    Error::new(ErrorKind::Source, format!("can't read further: {refusal}")).at(split, offset)
 }

@@ -1,3 +1,13 @@
+//! A mapping bound to the header of a file: finds the values of a record by index.
+//!
+//! A value goes through these steps; the first that gives a text that is not empty ends in the event:
+//!
+//! ```text
+//!  column ─ unless it is a null word ─┐
+//!  path ──────────────────────────────┼─► translated by `values` ─► `default` if nothing is left
+//!  constant ──────────────────────────┘
+//! ```
+
 use std::borrow::Cow;
 
 use uuid::Uuid;
@@ -8,29 +18,37 @@ use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, from_path};
 use crate::event::{Event, id_of_origin, id_of_parts};
 
-/// A mapping with the columns of one header looked up.
+/// A mapping whose columns were looked up in one header.
+///
+/// For each record, [`begin_record`](Self::begin_record) comes first, since values may be taken from the path of the record's file.
+/// Then [`values`](Self::values), [`id_of_origin`](Self::id_of_origin) and [`extra`](Self::extra) can be called in any order.
 #[derive(Debug)]
-pub(crate) struct MappingOfHeader {
+pub(crate) struct BoundMapping {
+    /// Where the value of each event column is found.
     fields: [Slot; Event::COLUMNS.len()],
-    /// What no field is taken from, with its name as a key of JSON, for the mappings that keep it.
+    /// For mappings that keep extra columns: the index of each column that no field is taken from, and its name as a JSON string.
     extra: Vec<(usize, String)>,
-    /// The columns by their names, for ids that are made of the content.
+    /// The indexes of all columns in the order of their names, for ids made from the content.
     by_name: Vec<usize>,
-    /// Of the file that the last record came from.
+    /// The split of the last record, and the values in its path.
     paths: Option<(Split, Vec<Option<String>>)>,
 }
 
+/// Where the value of one event column is found.
 #[derive(Debug, Clone, Copy)]
 enum Slot {
-    /// The file has no such column, and the field no such value.
+    /// Nowhere: the column is not mapped, or it is optional and the file doesn't have it.
     Absent,
+    /// In the field with this index.
     Column(usize),
-    /// The place among the paths.
+    /// In the path, as the value with this index among `paths`.
     Path(usize),
+    /// In the mapping itself.
     Constant,
 }
 
-impl MappingOfHeader {
+impl BoundMapping {
+    /// Looks up the columns of `mapping` in `header`.
     pub(crate) fn new(mapping: &Mapping, header: &Header) -> Self {
         let mut keys = 0;
         let fields = mapping
@@ -65,7 +83,7 @@ impl MappingOfHeader {
         }
     }
 
-    /// To be told of each record before its [`values`](Self::values) are asked for.
+    /// Prepares for a record of the split in `origin`; the path is only parsed if it is another split than before.
     pub(crate) fn begin_record(&mut self, mapping: &Mapping, origin: Option<&Origin>) {
         let Some(split) = origin.map(|origin| &origin.split) else {
             return;
@@ -77,7 +95,7 @@ impl MappingOfHeader {
         }
     }
 
-    /// The values of an event's columns, as the rules want them.
+    /// The values of the event's columns: nulls are absent, words are translated, and defaults fill what is absent.
     pub(crate) fn values<'a>(&'a self, mapping: &'a Mapping, record: &'a CsvRecord) -> Values<'a> {
         std::array::from_fn(|at| {
             let field = mapping.fields[at].as_ref()?;
@@ -93,7 +111,7 @@ impl MappingOfHeader {
         })
     }
 
-    /// The id of a record that has none.
+    /// The id of a record without a column of ids, made as the mapping says: from its place or from its content.
     pub(crate) fn id_of_origin(
         &self,
         mapping: &Mapping,
@@ -109,7 +127,7 @@ impl MappingOfHeader {
                     .by_name
                     .iter()
                     .flat_map(|&at| [names[at].as_str(), record.field(at).unwrap_or_default()]);
-                // What the directories say is of the row as well: rows that are alike in two of them are two events.
+                // The values in the path belong to the row: equal rows in two directories are two events.
                 let said = self.paths.iter().flat_map(|(_, values)| values);
                 let paths = mapping.path_keys().zip(said);
                 let paths = paths.flat_map(|(key, value)| [key, value.as_deref().unwrap_or_default()]);
@@ -118,7 +136,7 @@ impl MappingOfHeader {
         }
     }
 
-    /// What is in columns that no field is taken from, as a JSON object; `None` if that is nothing.
+    /// The values of the columns that no field is taken from, as a JSON object; `None` if all of them are empty.
     pub(crate) fn extra(&self, mapping: &Mapping, record: &CsvRecord) -> Option<Box<str>> {
         let mut json = String::new();
         for (at, key) in &self.extra {
@@ -140,10 +158,11 @@ impl MappingOfHeader {
     }
 }
 
-/// One for each of [`Event::COLUMNS`].
+/// The values of a record, one for each of [`Event::COLUMNS`]; `None` is absent.
 pub(crate) type Values<'a> = [Option<&'a str>; Event::COLUMNS.len()];
 
 impl Field {
+    /// The word that `text` is translated to; `text` itself if there is no translation.
     pub(super) fn meaning_of<'a>(&'a self, text: &'a str) -> &'a str {
         match self.values.is_empty() {
             true => text,
@@ -152,24 +171,29 @@ impl Field {
     }
 }
 
+/// The text as a JSON string, in quotes.
 fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What a directory in `path` says of `key`: `key=value`, with what is special to file systems in percents.
+/// The value of `key` in the directories of `path`, which are called `key=value` as Hive and Spark write them. Percent escapes are
+/// decoded. `None` if there is no such directory, or its value is Hive's word for null.
+///
+/// `date=2026-11-01/hour=09%3A30/a.csv` has `2026-11-01` for `date` and `09:30` for `hour`.
 pub(crate) fn value_in_path(path: &str, key: &str) -> Option<String> {
     let (directories, _) = path.rsplit_once('/')?;
     let value = directories
         .split('/')
         .find_map(|name| name.strip_prefix(key)?.strip_prefix('='))?;
-    // Hive's word for null.
+    // Hive writes null like this.
     (value != "__HIVE_DEFAULT_PARTITION__").then(|| {
-        // As the directory is called, where that is a text.
+        // The original name of the directory, if it is UTF-8.
         let name = from_path(value).into_string();
         percent_decoded(name.as_deref().unwrap_or(value)).into_owned()
     })
 }
 
+/// The text with `%3A` and the like decoded; unchanged if the result would not be UTF-8 or would have a NUL.
 fn percent_decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return text.into();
@@ -189,7 +213,7 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
             }
         };
     }
-    // No text of the database has a NUL.
+    // PostgreSQL can't store a NUL in text.
     let decoded = String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'));
     decoded.map_or(text.into(), Cow::Owned)
 }
@@ -199,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_say_what_their_files_have_in_common() {
+    fn values_are_read_from_directory_names() {
         let path = "date=2026-11-01/hour=09%3A30/a=b/x=y.csv";
         assert_eq!(value_in_path(path, "date").as_deref(), Some("2026-11-01"));
         assert_eq!(value_in_path(path, "hour").as_deref(), Some("09:30"));
