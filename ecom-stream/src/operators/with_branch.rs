@@ -32,7 +32,7 @@ pub struct BranchSource<In>(Arc<Shared<In>>);
 
 struct Shared<In> {
     state: Mutex<State<In>>,
-    mark: Arc<str>,
+    tag: Arc<str>,
 }
 
 type Input<In> = Pin<Box<dyn Stream<Item = Result<Batch<In>>> + Send>>;
@@ -42,10 +42,10 @@ struct State<In> {
     /// How many batches came in.
     batches: u64,
     /// What the chain took and didn't give out yet.
-    taken: VecDeque<Taken<In>>,
+    pending: VecDeque<PendingBatch<In>>,
 }
 
-struct Taken<In> {
+struct PendingBatch<In> {
     number: u64,
     records: Vec<Record<In>>,
     counts: Vec<SplitCount>,
@@ -54,7 +54,7 @@ struct Taken<In> {
 /// The operator in whose name each batch carries its number through the chain, as a change of state: that passes all transforms
 /// as it is, with what it belongs to. It leaves the batch behind the chain. Each [`WithBranch`] knows its own by their pointer, for a
 /// chain may have another within.
-const MARK: &str = "\0beside";
+const BRANCH_TAG: &str = "\0branch";
 
 impl<S, In> WithBranch<S, In> {
     /// With the chain that `build` makes.
@@ -62,11 +62,11 @@ impl<S, In> WithBranch<S, In> {
         let state = State {
             input: None,
             batches: 0,
-            taken: VecDeque::new(),
+            pending: VecDeque::new(),
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
-            mark: MARK.into(),
+            tag: BRANCH_TAG.into(),
         });
         Self {
             chain: build(BranchSource(shared.clone())),
@@ -95,10 +95,10 @@ where
             let mut made = pin!(made);
             while let Some(made) = made.next().await {
                 let mut made = made?;
-                let taken = shared.lock().taken_with(&shared.mark, &mut made);
-                yield joined(taken, made);
+                let pending = shared.lock().take_pending(&shared.tag, &mut made);
+                yield merge(pending, made);
             }
-            if !shared.lock().taken.is_empty() {
+            if !shared.lock().pending.is_empty() {
                 let message = "a chain of operators beside the records ended before them";
                 Err(Error::new(ErrorKind::Configuration, message)
                     .hint("a transform in it stops early or keeps batches: each batch must come out, alone or with others"))?;
@@ -108,9 +108,9 @@ where
 }
 
 /// What came in, and what was made of it.
-fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, Out>> {
+fn merge<In, Out>(pending: Vec<PendingBatch<In>>, made: Batch<Out>) -> Batch<Either<In, Out>> {
     let mut batch = Batch {
-        records: Vec::with_capacity(made.records.len() + taken.iter().map(|of| of.records.len()).sum::<usize>()),
+        records: Vec::with_capacity(made.records.len() + pending.iter().map(|of| of.records.len()).sum::<usize>()),
         rejects: made.rejects,
         state: made.state,
         positions: made.positions,
@@ -118,12 +118,12 @@ fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, 
         bytes: made.bytes,
         times: made.times,
     };
-    for count in taken.iter().flat_map(|of| &of.counts) {
+    for count in pending.iter().flat_map(|of| &of.counts) {
         let all = batch.count_of(&count.split);
         all.read += count.read;
         all.filtered += count.filtered;
     }
-    let records = taken.into_iter().flat_map(|of| of.records);
+    let records = pending.into_iter().flat_map(|of| of.records);
     batch.records.extend(records.map(|Record { value, origin }| Record {
         value: Either::Left(value),
         origin,
@@ -146,17 +146,17 @@ impl<In> Shared<In> {
 impl<In> State<In> {
     /// Takes what came in with what a batch was made of, and the marks out of it. A chain keeps the order of batches, but it
     /// may take some in advance, or merge them.
-    fn taken_with<Out>(&mut self, mark: &Arc<str>, made: &mut Batch<Out>) -> Vec<Taken<In>> {
+    fn take_pending<Out>(&mut self, tag: &Arc<str>, made: &mut Batch<Out>) -> Vec<PendingBatch<In>> {
         let mut last = None;
         made.state.retain(|change| {
-            let is_mark = Arc::ptr_eq(&change.operator, mark);
-            if is_mark && let Ok(number) = change.key.as_slice().try_into() {
+            let is_tag = Arc::ptr_eq(&change.operator, tag);
+            if is_tag && let Ok(number) = change.key.as_slice().try_into() {
                 last = last.max(Some(u64::from_be_bytes(number)));
             }
-            !is_mark
+            !is_tag
         });
-        let with = self.taken.iter().take_while(|of| Some(of.number) <= last).count();
-        self.taken.drain(..with).collect()
+        let with = self.pending.iter().take_while(|of| Some(of.number) <= last).count();
+        self.pending.drain(..with).collect()
     }
 }
 
@@ -170,14 +170,14 @@ where
     fn describe(&self, _: &mut Topology) {}
 
     fn open(self, _: Checkpoint) -> (impl BatchStream<In>, ()) {
-        (Tapped(self.0), ())
+        (BranchInput(self.0), ())
     }
 }
 
 /// The input, with a copy of each batch kept aside.
-struct Tapped<In>(Arc<Shared<In>>);
+struct BranchInput<In>(Arc<Shared<In>>);
 
-impl<In: Clone> Stream for Tapped<In> {
+impl<In: Clone> Stream for BranchInput<In> {
     type Item = Result<Batch<In>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -190,13 +190,13 @@ impl<In: Clone> Stream for Tapped<In> {
             Poll::Ready(Some(Ok(batch))) => {
                 let number = state.batches;
                 state.batches += 1;
-                state.taken.push_back(Taken {
+                state.pending.push_back(PendingBatch {
                     number,
                     records: batch.records.clone(),
                     counts: batch.counts.clone(),
                 });
                 batch.state.push(StateChange {
-                    operator: self.0.mark.clone(),
+                    operator: self.0.tag.clone(),
                     key: number.to_be_bytes().to_vec(),
                     format: 0,
                     value: None,
@@ -217,7 +217,7 @@ impl<In> fmt::Debug for Shared<In> {
 
 impl<In> fmt::Debug for BranchSource<In> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Branch").finish_non_exhaustive()
+        f.debug_struct("BranchSource").finish_non_exhaustive()
     }
 }
 

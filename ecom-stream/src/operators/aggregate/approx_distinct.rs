@@ -35,21 +35,21 @@ impl<F> ApproxDistinct<F> {
 
 /// Hashes of values; those have been mixed, so that they are taken as they are.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct HashedAlready;
+pub struct BuildIdentityHasher;
 
-/// See [`HashedAlready`].
+/// See [`BuildIdentityHasher`].
 #[derive(Debug, Clone, Default)]
-pub struct Taken(u64);
+pub struct IdentityHasher(u64);
 
-impl BuildHasher for HashedAlready {
-    type Hasher = Taken;
+impl BuildHasher for BuildIdentityHasher {
+    type Hasher = IdentityHasher;
 
-    fn build_hasher(&self) -> Taken {
-        Taken::default()
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher::default()
     }
 }
 
-impl Hasher for Taken {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -65,7 +65,7 @@ impl Hasher for Taken {
     }
 }
 
-type Sketch = HyperLogLogPlus<u64, HashedAlready>;
+type Sketch = HyperLogLogPlus<u64, BuildIdentityHasher>;
 
 /// The same in every run, since what is in the checkpoint was hashed by it.
 fn hash(value: &impl Hash) -> u64 {
@@ -89,7 +89,7 @@ where
     fn add(&self, acc: &mut Option<Sketch>, value: &In, _: Timestamp) {
         if acc.is_none() {
             // It fails only for a precision that there is not.
-            *acc = Sketch::new(PRECISION, HashedAlready).ok();
+            *acc = Sketch::new(PRECISION, BuildIdentityHasher).ok();
         }
         if let Some(sketch) = acc {
             sketch.insert(&hash(&self.0(value)));

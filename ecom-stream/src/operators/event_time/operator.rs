@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::timestamp::micros;
-use super::watermarks::{Entry, Rules, Watermarks};
+use super::watermarks::{EntryKey, WatermarkStrategy, Watermarks};
 use crate::contract::{
     BatchStream, Checkpoint, Origin, Position, Record, Result, Split, SplitState, StateChange, Topology, Transform,
 };
@@ -113,20 +113,20 @@ where
     }
 
     fn apply(self, input: impl BatchStream<In> + 'static, from: Checkpoint) -> impl BatchStream<Timed<In>> {
-        let rules = Rules {
+        let strategy = WatermarkStrategy {
             lateness: micros(self.lateness),
             by_first: self.by_first,
             idle_lead: micros(self.idle_lead),
             idle_records: self.idle_records,
         };
-        let watermarks = Watermarks::new(rules, from.sources());
+        let watermarks = Watermarks::new(strategy, from.sources());
         let time = self.time;
         let name = self.name.clone();
-        run(Keeping { time, name, watermarks }, self.name, input, from)
+        run(EventTimeOperator { time, name, watermarks }, self.name, input, from)
     }
 }
 
-struct Keeping<F> {
+struct EventTimeOperator<F> {
     time: F,
     name: Arc<str>,
     watermarks: Watermarks,
@@ -135,20 +135,20 @@ struct Keeping<F> {
 /// Kind, source, path and generation.
 type Key = (u8, String, String, u32);
 
-const TOTAL: u8 = 0;
+const GLOBAL: u8 = 0;
 const SPLIT: u8 = 1;
 const NO_SPLIT: u8 = 2;
 const SOURCE: u8 = 3;
 
-fn key(entry: &Entry) -> (u8, &str, &str, u32) {
+fn key(entry: &EntryKey) -> (u8, &str, &str, u32) {
     match entry {
-        Entry::Split(Some(split)) => (SPLIT, split.source(), split.path(), split.generation()),
-        Entry::Split(None) => (NO_SPLIT, "", "", 0),
-        Entry::Source(source) => (SOURCE, source, "", 0),
+        EntryKey::Split(Some(split)) => (SPLIT, split.source(), split.path(), split.generation()),
+        EntryKey::Split(None) => (NO_SPLIT, "", "", 0),
+        EntryKey::Source(source) => (SOURCE, source, "", 0),
     }
 }
 
-impl<F, In, Time> Operator<In> for Keeping<F>
+impl<F, In, Time> Operator<In> for EventTimeOperator<F>
 where
     F: Fn(&In) -> Time + Send,
     Time: Into<Timestamp>,
@@ -161,13 +161,13 @@ where
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let (kind, source, path, generation): Key = decode_key(entry, <Self as Operator<In>>::FORMAT)?;
         let about = match kind {
-            TOTAL => {
-                self.watermarks.load_total(decode_value(entry)?);
+            GLOBAL => {
+                self.watermarks.load_global(decode_value(entry)?);
                 return Ok(());
             }
-            SPLIT => Entry::Split(Some(Split::with_generation(source, path, generation))),
-            SOURCE => Entry::Source(source.into()),
-            _ => Entry::Split(None),
+            SPLIT => EntryKey::Split(Some(Split::with_generation(source, path, generation))),
+            SOURCE => EntryKey::Source(source.into()),
+            _ => EntryKey::Split(None),
         };
         self.watermarks.load(about, decode_value(entry)?);
         Ok(())
@@ -186,28 +186,28 @@ where
     }
 
     fn process(&mut self, records: Vec<Record<In>>, positions: &[Position], out: &mut Output<Timed<In>>) {
-        let mut leaving = Leaving::new(&records, positions);
+        let mut ends = SplitEnds::new(&records, positions);
         out.reserve(records.len());
-        leaving.take(None, |split| self.watermarks.leave(split));
+        ends.take_after(None, |split| self.watermarks.split_ended(split));
         for (at, Record { value, origin }) in records.into_iter().enumerate() {
             let time: Timestamp = (self.time)(&value).into();
             let split = origin.as_ref().map(|origin| &origin.split);
             let watermark = self.watermarks.record(split, time.as_micros());
             let watermark = Timestamp::from_micros(watermark);
             out.push(Timed { value, time, watermark }, origin);
-            leaving.take(Some(at), |split| self.watermarks.leave(split));
+            ends.take_after(Some(at), |split| self.watermarks.split_ended(split));
         }
     }
 
     fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         let changed = self.watermarks.take_changed();
-        if let Some(total) = changed.total {
-            changes.keep(&(TOTAL, "", "", 0_u32), &total)?;
+        if let Some(global) = changed.global {
+            changes.put(&(GLOBAL, "", "", 0_u32), &global)?;
         }
-        for (entry, known) in &changed.entries {
-            match known {
-                Some(known) => changes.keep(&key(entry), known)?,
-                None => changes.forget(&key(entry))?,
+        for (entry, progress) in &changed.entries {
+            match progress {
+                Some(progress) => changes.put(&key(entry), progress)?,
+                None => changes.delete(&key(entry))?,
             }
         }
         Ok(())
@@ -219,12 +219,12 @@ where
 }
 
 /// The splits that a batch ends, each with its last record there.
-struct Leaving {
+struct SplitEnds {
     /// From the last to the first.
     splits: Vec<(Option<usize>, Split)>,
 }
 
-impl Leaving {
+impl SplitEnds {
     fn new<In>(records: &[Record<In>], positions: &[Position]) -> Self {
         let is_of =
             |split: &Split, origin: &Option<Origin>| origin.as_ref().is_some_and(|origin| origin.split == *split);
@@ -238,7 +238,7 @@ impl Leaving {
     }
 
     /// Gives those whose last record is the one at `at`; `None` for those without one.
-    fn take(&mut self, at: Option<usize>, mut leaves: impl FnMut(&Split)) {
+    fn take_after(&mut self, at: Option<usize>, mut leaves: impl FnMut(&Split)) {
         while self.splits.last().is_some_and(|(last, _)| *last == at) {
             if let Some((_, split)) = self.splits.pop() {
                 leaves(&split);

@@ -6,12 +6,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
-use super::held::{Held, Key, Place};
+use super::buffer::{EntryId, EntryKey, JoinBuffer};
 use crate::contract::{
     BatchStream, Checkpoint, Either, Error, ErrorKind, Position, Record, Result, StateChange, Topology, Transform,
 };
 use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, Timestamp, emit_or_reject_late};
-use crate::operators::state::{Changes, Header, Operator, Output, check_layout, decode_key, layout_of, run};
+use crate::operators::state::{Changes, Operator, OperatorEntry, Output, check_schema, decode_key, run, schema_hash};
 
 /// Joins records of two kinds that have the same key and happened within some time of each other; see
 /// [`SourceExt::join_within`](crate::SourceExt::join_within).
@@ -192,37 +192,37 @@ where
         from: Checkpoint,
     ) -> impl BatchStream<Self::Out> {
         let name = self.name.clone();
-        let joining = Joining {
+        let operator = IntervalJoinOperator {
             join: self,
-            left: Held::<K, L>::new(LEFT),
-            right: Held::<K, R>::new(RIGHT),
-            clock: Clock {
+            left: JoinBuffer::<K, L>::new(LEFT),
+            right: JoinBuffer::<K, R>::new(RIGHT),
+            state: JoinState {
                 watermark: i64::MIN,
                 next: 0,
             },
-            layout: layout_of::<(L, R)>(),
-            header: Header::default(),
+            schema: schema_hash::<(L, R)>(),
+            entry: OperatorEntry::default(),
         };
-        run(joining, name, input, from)
+        run(operator, name, input, from)
     }
 }
 
 const LEFT: u8 = 0;
 const RIGHT: u8 = 1;
-const CLOCK: Key = (2, (0, 0));
+const STATE: EntryKey = (2, (0, 0));
 
-struct Joining<KL, KR, K, L, R, Late> {
+struct IntervalJoinOperator<KL, KR, K, L, R, Late> {
     join: IntervalJoin<KL, KR, Late>,
-    left: Held<K, L>,
-    right: Held<K, R>,
-    clock: Clock,
-    layout: u64,
-    header: Header<(Clock, u64)>,
+    left: JoinBuffer<K, L>,
+    right: JoinBuffer<K, R>,
+    state: JoinState,
+    schema: u64,
+    entry: OperatorEntry<(JoinState, u64)>,
 }
 
 /// What the state says of the operator, as long as a record is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Clock {
+struct JoinState {
     watermark: i64,
     /// The number of the next record that is held; it begins anew when none is.
     next: u64,
@@ -230,7 +230,7 @@ struct Clock {
 
 type Out<L, R, Late> = Output<<Late as LatePolicy<Either<L, R>>>::Out<Timed<Joined<L, R>>>>;
 
-impl<L, R, K, KL, KR, Late> Operator<Timed<Either<L, R>>> for Joining<KL, KR, K, L, R, Late>
+impl<L, R, K, KL, KR, Late> Operator<Timed<Either<L, R>>> for IntervalJoinOperator<KL, KR, K, L, R, Late>
 where
     Late: LatePolicy<Either<L, R>>,
     L: Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -254,17 +254,15 @@ where
     }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        let (side, place): Key = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
+        let (side, id): EntryKey = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
         let join = &self.join;
         match side {
-            LEFT => self.left.load(entry, place, &join.left_key, |time| join.left_due(time)),
-            RIGHT => self
-                .right
-                .load(entry, place, &join.right_key, |time| join.right_due(time)),
+            LEFT => self.left.load(entry, id, &join.left_key, |time| join.left_due(time)),
+            RIGHT => self.right.load(entry, id, &join.right_key, |time| join.right_due(time)),
             _ => {
-                let (clock, layout) = self.header.load(entry)?;
-                self.clock = clock;
-                check_layout(entry, layout, self.layout)
+                let (state, schema) = self.entry.load(entry)?;
+                self.state = state;
+                check_schema(entry, schema, self.schema)
             }
         }
     }
@@ -273,7 +271,7 @@ where
         for Record { value: timed, origin } in records {
             self.advance(timed.watermark.as_micros(), out);
             // By the watermark that others were let go by, should this record's be another.
-            let (time, watermark) = (timed.time.as_micros(), self.clock.watermark);
+            let (time, watermark) = (timed.time.as_micros(), self.state.watermark);
             if time < watermark {
                 emit_or_reject_late::<_, _, Late>(timed, origin, watermark, out);
                 continue;
@@ -289,8 +287,8 @@ where
         self.left.save(changes)?;
         self.right.save(changes)?;
         let is_empty = self.left.is_empty() && self.right.is_empty();
-        let header = (self.clock, self.layout);
-        self.header.save(&CLOCK, (!is_empty).then_some(header), changes)
+        let saved = (self.state, self.schema);
+        self.entry.save(&STATE, (!is_empty).then_some(saved), changes)
     }
 
     fn end(&mut self, out: &mut Out<L, R, Late>) {
@@ -298,7 +296,7 @@ where
     }
 }
 
-impl<KL, KR, K, L, R, Late> Joining<KL, KR, K, L, R, Late>
+impl<KL, KR, K, L, R, Late> IntervalJoinOperator<KL, KR, K, L, R, Late>
 where
     L: Clone + Serialize + DeserializeOwned + Send + 'static,
     R: Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -310,14 +308,14 @@ where
         KL: Fn(&L) -> K,
     {
         let (from, to) = (time.saturating_add(self.join.from), time.saturating_add(self.join.to));
-        let (key, watermark) = ((self.join.left_key)(&left), self.join.watermark(self.clock.watermark));
+        let (key, watermark) = ((self.join.left_key)(&left), self.join.watermark(self.state.watermark));
         let is_matched = self.right.matching(&key, from, to, self.join.keep_right, |at, right| {
             push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
         });
         let due = self.join.left_due(time);
-        if due > self.clock.watermark {
-            let place = self.place(time);
-            self.left.hold(key, place, left, is_matched, due);
+        if due > self.state.watermark {
+            let id = self.next_id(time);
+            self.left.add(key, id, left, is_matched, due);
         } else if self.join.keep_left && !is_matched {
             push::<L, R, Late>(time, watermark, Joined::Left(left), out);
         }
@@ -328,32 +326,32 @@ where
         KR: Fn(&R) -> K,
     {
         let (from, to) = (time.saturating_sub(self.join.to), time.saturating_sub(self.join.from));
-        let (key, watermark) = ((self.join.right_key)(&right), self.join.watermark(self.clock.watermark));
+        let (key, watermark) = ((self.join.right_key)(&right), self.join.watermark(self.state.watermark));
         let is_matched = self.left.matching(&key, from, to, self.join.keep_left, |at, left| {
             push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
         });
         let due = self.join.right_due(time);
-        if due > self.clock.watermark {
-            let place = self.place(time);
-            self.right.hold(key, place, right, is_matched, due);
+        if due > self.state.watermark {
+            let id = self.next_id(time);
+            self.right.add(key, id, right, is_matched, due);
         } else if self.join.keep_right && !is_matched {
             push::<L, R, Late>(time, watermark, Joined::Right(right), out);
         }
     }
 
-    fn place(&mut self, time: i64) -> Place {
-        let number = self.clock.next;
-        self.clock.next += 1;
+    fn next_id(&mut self, time: i64) -> EntryId {
+        let number = self.state.next;
+        self.state.next += 1;
         (time, number)
     }
 
     /// Moves event time on: what nothing can match any more goes, or comes out alone.
     fn advance(&mut self, to: i64, out: &mut Out<L, R, Late>) {
-        if to <= self.clock.watermark {
+        if to <= self.state.watermark {
             return;
         }
         // What comes out now is older than the new watermark.
-        let before = self.join.watermark(self.clock.watermark);
+        let before = self.join.watermark(self.state.watermark);
         while let Some((time, left)) = self.left.take_due(to) {
             if self.join.keep_left && !left.is_matched {
                 push::<L, R, Late>(time, before, Joined::Left(left.value), out);
@@ -364,9 +362,9 @@ where
                 push::<L, R, Late>(time, before, Joined::Right(right.value), out);
             }
         }
-        self.clock.watermark = to;
+        self.state.watermark = to;
         if self.left.is_empty() && self.right.is_empty() {
-            self.clock.next = 0;
+            self.state.next = 0;
         }
     }
 }

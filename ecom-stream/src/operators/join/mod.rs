@@ -1,6 +1,6 @@
 //! Joins: of two streams within an interval of time, and of a stream with a table that is looked up.
 
-mod held;
+mod buffer;
 mod interval;
 mod lookup;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::{Store, check_time};
+use super::store::{Store, check_not_zero};
 use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
 use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, run};
@@ -75,13 +75,13 @@ where
     }
 
     fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
-        let deduplicating = Deduplicating::<_, _, L> {
+        let operator = DeduplicateOperator::<_, _, L> {
             key: self.key,
             within: micros(self.within),
             kept: Store::<K, Kept>::new(),
             late: PhantomData,
         };
-        run(deduplicating, self.name, input, from)
+        run(operator, self.name, input, from)
     }
 }
 
@@ -89,14 +89,14 @@ where
 /// of order by more than the time, so that most keys cost no allocation.
 type Kept = (i64, Vec<i64>);
 
-struct Deduplicating<F, K, L> {
+struct DeduplicateOperator<F, K, L> {
     key: F,
     within: i64,
     kept: Store<K, Kept>,
     late: PhantomData<L>,
 }
 
-impl<T, K, F, L> Operator<Timed<T>> for Deduplicating<F, K, L>
+impl<T, K, F, L> Operator<Timed<T>> for DeduplicateOperator<F, K, L>
 where
     L: LatePolicy<T>,
     T: Send + 'static,
@@ -108,7 +108,7 @@ where
     const FORMAT: u16 = 2;
 
     fn check(&self) -> Result<()> {
-        check_time("deduplicate within", self.within)
+        check_not_zero("deduplicate within", self.within)
     }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
@@ -119,7 +119,7 @@ where
         out.reserve(records.len());
         for Record { value: timed, origin } in records {
             let (time, now) = (timed.time.as_micros(), timed.watermark.as_micros());
-            self.kept.forget(now);
+            self.kept.expire(now);
             if time.saturating_add(self.within) <= now {
                 emit_or_reject_late::<_, _, L>(timed, origin, now, out);
                 continue;

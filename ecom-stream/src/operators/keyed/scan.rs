@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::{Store, check_time};
+use super::store::{Store, check_not_zero};
 use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
 use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, run};
@@ -85,20 +85,20 @@ where
 
     fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
         let name = self.name.clone();
-        let scanning = Scanning {
+        let operator = ScanOperator {
             scan: self,
             store: Store::<K, V>::new(),
         };
-        run(scanning, name, input, from)
+        run(operator, name, input, from)
     }
 }
 
-struct Scanning<KeyOf, N, F, L, K, V> {
+struct ScanOperator<KeyOf, N, F, L, K, V> {
     scan: Scan<KeyOf, N, F, L>,
     store: Store<K, V>,
 }
 
-impl<T, K, V, Out, KeyOf, N, F, L> Operator<Timed<T>> for Scanning<KeyOf, N, F, L, K, V>
+impl<T, K, V, Out, KeyOf, N, F, L> Operator<Timed<T>> for ScanOperator<KeyOf, N, F, L, K, V>
 where
     L: LatePolicy<T>,
     T: Send + 'static,
@@ -114,7 +114,7 @@ where
     const FORMAT: u16 = 2;
 
     fn check(&self) -> Result<()> {
-        check_time("scan with a time to live of", micros(self.scan.time_to_live))
+        check_not_zero("scan with a time to live of", micros(self.scan.time_to_live))
     }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
@@ -125,7 +125,7 @@ where
         out.reserve(records.len());
         for Record { value: timed, origin } in records {
             let now = timed.watermark.as_micros();
-            self.store.forget(now);
+            self.store.expire(now);
             let until = timed.time.as_micros().saturating_add(micros(self.scan.time_to_live));
             if until <= now {
                 emit_or_reject_late::<_, _, L>(timed, origin, now, out);

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::contract::{Error, ErrorKind, Result, StateChange};
-use crate::operators::state::{Changes, Header, Timers, check_layout, decode_key, decode_value, layout_of};
+use crate::operators::state::{Changes, OperatorEntry, Timers, check_schema, decode_key, decode_value, schema_hash};
 
 /// Refuses a time in which everything would be late.
-pub(super) fn check_time(what: &str, micros: i64) -> Result<()> {
+pub(super) fn check_not_zero(what: &str, micros: i64) -> Result<()> {
     match micros {
         ..=0 => {
             Err(Error::new(ErrorKind::Configuration, format!("{what} nothing"))
@@ -27,8 +27,8 @@ pub(super) struct Store<K, V> {
     /// For each key a time no later than that at which it is forgotten.
     timers: Timers<K>,
     changed: Vec<K>,
-    header: Header<u64>,
-    layout: u64,
+    entry: OperatorEntry<u64>,
+    schema: u64,
 }
 
 #[derive(Debug)]
@@ -51,16 +51,16 @@ where
             values: HashMap::new(),
             timers: Timers::default(),
             changed: Vec::new(),
-            header: Header::default(),
-            layout: layout_of::<(K, V)>(),
+            entry: OperatorEntry::default(),
+            schema: schema_hash::<(K, V)>(),
         }
     }
 
     /// Takes in an entry of the state.
     pub(super) fn load(&mut self, entry: &StateChange, format: u16) -> Result<()> {
         let Some(key) = decode_key::<Option<K>>(entry, format)? else {
-            let layout = self.header.load(entry)?;
-            return check_layout(entry, layout, self.layout);
+            let schema = self.entry.load(entry)?;
+            return check_schema(entry, schema, self.schema);
         };
         let (until, value) = decode_value(entry)?;
         self.timers.set(until, key.clone());
@@ -75,7 +75,7 @@ where
     }
 
     /// Forgets what was to be remembered until `now` at most.
-    pub(super) fn forget(&mut self, now: i64) {
+    pub(super) fn expire(&mut self, now: i64) {
         while let Some((_, key)) = self.timers.take_due(now) {
             let Some(slot) = self.values.get_mut(&key) else {
                 continue;
@@ -126,21 +126,21 @@ where
                 continue;
             };
             if let Some(value) = &slot.value {
-                changes.keep(&Some(&key), &(slot.until, value))?;
+                changes.put(&Some(&key), &(slot.until, value))?;
                 (slot.changed, slot.stored) = (false, true);
                 continue;
             }
             if slot.stored {
-                changes.forget(&Some(&key))?;
+                changes.delete(&Some(&key))?;
             }
             self.values.remove(&key);
         }
-        let header = (!self.values.is_empty()).then_some(self.layout);
-        self.header.save(&None::<K>, header, changes)
+        let saved = (!self.values.is_empty()).then_some(self.schema);
+        self.entry.save(&None::<K>, saved, changes)
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.forget(i64::MAX);
+        self.expire(i64::MAX);
     }
 }

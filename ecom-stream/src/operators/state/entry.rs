@@ -21,7 +21,7 @@ pub(crate) fn decode_key<K: DeserializeOwned>(entry: &StateChange, format: u16) 
         return Err(Error::new(ErrorKind::Configuration, message)
             .hint("run the version that wrote it, or give the operator another name to begin anew"));
     }
-    whole(entry, &entry.key)
+    decode_exactly(entry, &entry.key)
 }
 
 /// Decodes the value of an entry whose key was decoded.
@@ -30,11 +30,11 @@ pub(crate) fn decode_key<K: DeserializeOwned>(entry: &StateChange, format: u16) 
 ///
 /// [`ErrorKind::Configuration`] when the entry is not what was expected.
 pub(crate) fn decode_value<V: DeserializeOwned>(entry: &StateChange) -> Result<V> {
-    whole(entry, entry.value.as_deref().unwrap_or_default())
+    decode_exactly(entry, entry.value.as_deref().unwrap_or_default())
 }
 
 /// What is left over was written by something else.
-fn whole<T: DeserializeOwned>(entry: &StateChange, bytes: &[u8]) -> Result<T> {
+fn decode_exactly<T: DeserializeOwned>(entry: &StateChange, bytes: &[u8]) -> Result<T> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(unreadable(entry).caused_by(format!("{} bytes are left over", rest.len()))),
@@ -75,7 +75,7 @@ impl<'a> Changes<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] when a type of the user can't be encoded.
-    pub(crate) fn keep(&mut self, key: &impl Serialize, value: &impl Serialize) -> Result<()> {
+    pub(crate) fn put(&mut self, key: &impl Serialize, value: &impl Serialize) -> Result<()> {
         let (key, value) = (self.encode(key)?, self.encode(value)?);
         self.push(key, Some(value));
         Ok(())
@@ -85,8 +85,8 @@ impl<'a> Changes<'a> {
     ///
     /// # Errors
     ///
-    /// As [`keep`](Self::keep).
-    pub(crate) fn forget(&mut self, key: &impl Serialize) -> Result<()> {
+    /// As [`put`](Self::put).
+    pub(crate) fn delete(&mut self, key: &impl Serialize) -> Result<()> {
         let key = self.encode(key)?;
         self.push(key, None);
         Ok(())
@@ -119,7 +119,7 @@ mod tests {
         let operator = "counts".into();
         let mut changes = Vec::new();
         Changes::new(&operator, 3, &mut changes)
-            .keep(&(1, "key"), &7_u64)
+            .put(&(1, "key"), &7_u64)
             .unwrap();
         changes.remove(0)
     }

@@ -4,13 +4,13 @@
 //! writes what changed, not what exists.
 
 mod entry;
-mod header;
-mod layout;
 mod operator;
+mod operator_entry;
+mod schema_hash;
 mod timers;
 
 pub(crate) use entry::{Changes, decode_key, decode_value};
-pub(crate) use header::Header;
-pub(crate) use layout::{check_layout, layout_of};
 pub(crate) use operator::{Operator, Output, run};
+pub(crate) use operator_entry::OperatorEntry;
+pub(crate) use schema_hash::{check_schema, schema_hash};
 pub(crate) use timers::Timers;

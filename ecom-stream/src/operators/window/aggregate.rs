@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::result::Windowed;
-use super::session::Sessions;
-use super::sliced::Sliced;
+use super::session::SessionOperator;
+use super::sliced::SlicedOperator;
 use super::slices::Slices;
 use super::spec::{Kind, Windows};
 use crate::contract::{BatchStream, Checkpoint, Topology, Transform};
@@ -95,12 +95,12 @@ where
         } = self;
         match windows.kind {
             Kind::Session { gap } => {
-                let sessions = Sessions::<_, _, K, G::Acc, L>::new(windows, micros(gap), key, aggregate);
+                let sessions = SessionOperator::<_, _, K, G::Acc, L>::new(windows, micros(gap), key, aggregate);
                 run(sessions, name, input, from).left_stream()
             }
             Kind::Hopping { size, slide, offset } => {
                 let slices = Slices::new(size, slide, offset);
-                let sliced = Sliced::<_, _, K, G::Acc, L>::new(windows, slices, key, aggregate);
+                let sliced = SlicedOperator::<_, _, K, G::Acc, L>::new(windows, slices, key, aggregate);
                 run(sliced, name, input, from).right_stream()
             }
         }

@@ -7,13 +7,13 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
 use super::result::{Firing, Window, Windowed};
 use super::spec::Windows;
+use super::watermark::WindowWatermark;
 use crate::contract::{Position, Record, Result, StateChange};
 use crate::operators::aggregate::Aggregate;
 use crate::operators::event_time::{LatePolicy, Timed, Timestamp, emit_or_reject_late, micros};
-use crate::operators::state::{Changes, Operator, Output, Timers, decode_key, decode_value, layout_of};
+use crate::operators::state::{Changes, Operator, Output, Timers, decode_key, decode_value, schema_hash};
 
 /// What is remembered of one session; times are microseconds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ struct Session<A> {
 
 /// The sessions of a key, in the order of their starts.
 #[derive(Debug)]
-struct OfKey<A> {
+struct KeySessions<A> {
     sessions: Vec<Session<A>>,
     /// Since it was saved last.
     changed: bool,
@@ -38,22 +38,22 @@ struct OfKey<A> {
     stored: bool,
 }
 
-pub(super) struct Sessions<F, G, K, A, L> {
+pub(super) struct SessionOperator<F, G, K, A, L> {
     windows: Windows,
     gap: i64,
     key: F,
     aggregate: G,
-    keys: HashMap<K, OfKey<A>>,
+    keys: HashMap<K, KeySessions<A>>,
     /// Keys by the times at which a session of theirs comes out or goes, or earlier.
     timers: Timers<K>,
-    clock: Clock,
+    watermark: WindowWatermark,
     changed: Vec<K>,
     /// Those that changed since early results came out last.
     new: BTreeSet<K>,
     late: PhantomData<L>,
 }
 
-impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sessions<F, G, K, A, L> {
+impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> SessionOperator<F, G, K, A, L> {
     pub(super) fn new(windows: Windows, gap: i64, key: F, aggregate: G) -> Self {
         Self {
             windows,
@@ -62,7 +62,7 @@ impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sessions<F, G, K, A, L> 
             aggregate,
             keys: HashMap::new(),
             timers: Timers::default(),
-            clock: Clock::new(layout_of::<(K, A)>()),
+            watermark: WindowWatermark::new(schema_hash::<(K, A)>()),
             changed: Vec::new(),
             new: BTreeSet::new(),
             late: PhantomData,
@@ -80,7 +80,7 @@ impl<A> Session<A> {
     }
 }
 
-impl<T, K, F, G, L> Operator<Timed<T>> for Sessions<F, G, K, G::Acc, L>
+impl<T, K, F, G, L> Operator<Timed<T>> for SessionOperator<F, G, K, G::Acc, L>
 where
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -99,7 +99,7 @@ where
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let key: Option<K> = decode_key(entry, <Self as Operator<Timed<T>>>::FORMAT)?;
         let Some(key) = key else {
-            return self.clock.load(entry, &self.windows);
+            return self.watermark.load(entry, &self.windows);
         };
         let sessions: Vec<Session<G::Acc>> = decode_value(entry)?;
         for session in &sessions {
@@ -109,12 +109,12 @@ where
                 self.new.insert(key.clone());
             }
         }
-        let of_key = OfKey {
+        let key_sessions = KeySessions {
             sessions,
             changed: false,
             stored: true,
         };
-        self.keys.insert(key, of_key);
+        self.keys.insert(key, key_sessions);
         Ok(())
     }
 
@@ -122,28 +122,28 @@ where
         for Record { value: timed, origin } in records {
             self.advance::<T>(timed.watermark.as_micros(), out);
             if let Some(timed) = self.add(timed, out) {
-                emit_or_reject_late::<_, _, L>(timed, origin, self.clock.watermark, out);
+                emit_or_reject_late::<_, _, L>(timed, origin, self.watermark.current, out);
             }
         }
     }
 
     fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         for key in self.changed.drain(..) {
-            let Some(of_key) = self.keys.get_mut(&key) else {
+            let Some(key_sessions) = self.keys.get_mut(&key) else {
                 continue;
             };
-            if !of_key.sessions.is_empty() {
-                changes.keep(&Some(&key), &of_key.sessions)?;
-                (of_key.changed, of_key.stored) = (false, true);
+            if !key_sessions.sessions.is_empty() {
+                changes.put(&Some(&key), &key_sessions.sessions)?;
+                (key_sessions.changed, key_sessions.stored) = (false, true);
                 continue;
             }
-            if of_key.stored {
-                changes.forget(&Some(&key))?;
+            if key_sessions.stored {
+                changes.delete(&Some(&key))?;
             }
             self.keys.remove(&key);
         }
         let is_empty = self.keys.is_empty();
-        self.clock.save(&None::<K>, &self.windows, is_empty, changes)
+        self.watermark.save(&None::<K>, &self.windows, is_empty, changes)
     }
 
     fn end(&mut self, out: &mut Output<Self::Out>) {
@@ -151,7 +151,7 @@ where
     }
 }
 
-impl<F, G, K, A, L> Sessions<F, G, K, A, L>
+impl<F, G, K, A, L> SessionOperator<F, G, K, A, L>
 where
     K: Ord + Hash + Clone + Send + 'static,
 {
@@ -167,15 +167,15 @@ where
         let (mut start, mut end) = (timed.time.as_micros(), timed.time.as_micros().saturating_add(self.gap));
         let known = self.keys.get_mut(&key);
         // They lie apart, so those that the record joins stand side by side.
-        let joined = known.as_ref().map_or(0..0, |of_key| {
-            let first = of_key.sessions.partition_point(|session| session.end <= start);
-            let behind = of_key.sessions.partition_point(|session| session.start < end);
+        let joined = known.as_ref().map_or(0..0, |key_sessions| {
+            let first = key_sessions.sessions.partition_point(|session| session.end <= start);
+            let behind = key_sessions.sessions.partition_point(|session| session.start < end);
             first..behind.max(first)
         });
-        if joined.is_empty() && end.saturating_add(allowed_lateness) <= self.clock.watermark {
+        if joined.is_empty() && end.saturating_add(allowed_lateness) <= self.watermark.current {
             return Some(timed);
         }
-        let of_key = self.keys.entry(key.clone()).or_insert_with(|| OfKey {
+        let key_sessions = self.keys.entry(key.clone()).or_insert_with(|| KeySessions {
             // Most keys have one.
             sessions: Vec::with_capacity(1),
             changed: false,
@@ -186,7 +186,7 @@ where
         let is_longer = joined.len() == 1;
         let mut acc = self.aggregate.empty();
         let mut due_before = i64::MAX;
-        for session in of_key.sessions.drain(joined) {
+        for session in key_sessions.sessions.drain(joined) {
             due_before = due_before.min(session.due(allowed_lateness));
             (start, end) = (start.min(session.start), end.max(session.end));
             if is_longer {
@@ -196,7 +196,7 @@ where
             }
         }
         self.aggregate.add(&mut acc, &timed.value, timed.time);
-        let is_out = end <= self.clock.watermark;
+        let is_out = end <= self.watermark.current;
         let session = Session {
             start,
             end,
@@ -215,8 +215,8 @@ where
         if is_out {
             out.push(L::result(result(&self.aggregate, &key, &session, Firing::Late)), None);
         }
-        of_key.sessions.insert(at, session);
-        if !std::mem::replace(&mut of_key.changed, true) {
+        key_sessions.sessions.insert(at, session);
+        if !std::mem::replace(&mut key_sessions.changed, true) {
             self.changed.push(key);
         }
         None
@@ -228,14 +228,14 @@ where
         G: Aggregate<T, Acc = A>,
         L: LatePolicy<T>,
     {
-        let Some(from) = self.clock.advance(to) else { return };
+        let Some(from) = self.watermark.advance(to) else { return };
         let allowed_lateness = micros(self.windows.allowed_lateness);
         while let Some((at, key)) = self.timers.take_due(to) {
-            let Some(of_key) = self.keys.get_mut(&key) else {
+            let Some(key_sessions) = self.keys.get_mut(&key) else {
                 continue;
             };
             let mut changed = false;
-            of_key.sessions.retain_mut(|session| {
+            key_sessions.sessions.retain_mut(|session| {
                 // A timer may be that of another session, or too early.
                 let mut due = session.due(allowed_lateness);
                 if due <= at && !session.is_out {
@@ -250,7 +250,7 @@ where
                 changed |= goes;
                 !goes
             });
-            if changed && !std::mem::replace(&mut of_key.changed, true) {
+            if changed && !std::mem::replace(&mut key_sessions.changed, true) {
                 self.changed.push(key);
             }
         }
@@ -266,16 +266,16 @@ where
         L: LatePolicy<T>,
     {
         for key in std::mem::take(&mut self.new) {
-            let Some(of_key) = self.keys.get_mut(&key) else {
+            let Some(key_sessions) = self.keys.get_mut(&key) else {
                 continue;
             };
-            let new = of_key.sessions.iter_mut().filter(|session| session.is_new);
+            let new = key_sessions.sessions.iter_mut().filter(|session| session.is_new);
             let mut changed = false;
             for session in new {
                 (session.is_new, changed) = (false, true);
                 out.push(L::result(result(&self.aggregate, &key, session, Firing::Early)), None);
             }
-            if changed && !std::mem::replace(&mut of_key.changed, true) {
+            if changed && !std::mem::replace(&mut key_sessions.changed, true) {
                 self.changed.push(key);
             }
         }

@@ -7,14 +7,14 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
 use super::result::{Firing, Window, Windowed};
 use super::slices::Slices;
 use super::spec::Windows;
+use super::watermark::WindowWatermark;
 use crate::contract::{Position, Record, Result, StateChange};
 use crate::operators::aggregate::Aggregate;
 use crate::operators::event_time::{LatePolicy, Timed, Timestamp, emit_or_reject_late, micros};
-use crate::operators::state::{Changes, Operator, Output, decode_key, decode_value, layout_of};
+use crate::operators::state::{Changes, Operator, Output, decode_key, decode_value, schema_hash};
 
 /// The accumulators of a slice by key, in the order in which the keys came.
 type Slice<K, A> = IndexMap<K, Slot<A>>;
@@ -41,9 +41,9 @@ struct Entry<A> {
 type Key<K> = (i64, Option<K>);
 
 /// What stands in place of a slice for the clock, which has no key.
-const CLOCK: i64 = i64::MIN;
+const WATERMARK_ENTRY: i64 = i64::MIN;
 
-pub(super) struct Sliced<F, G, K, A, L> {
+pub(super) struct SlicedOperator<F, G, K, A, L> {
     windows: Windows,
     slices: Slices,
     key: F,
@@ -52,7 +52,7 @@ pub(super) struct Sliced<F, G, K, A, L> {
     open: BTreeMap<i64, Slice<K, A>>,
     /// The ends of windows that have not come out.
     due: BTreeSet<i64>,
-    clock: Clock,
+    watermark: WindowWatermark,
     /// Slices and places in them that changed since they were saved.
     changed: Vec<(i64, usize)>,
     /// Those that changed since early results came out last.
@@ -62,7 +62,7 @@ pub(super) struct Sliced<F, G, K, A, L> {
     late: std::marker::PhantomData<L>,
 }
 
-impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
+impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> SlicedOperator<F, G, K, A, L> {
     pub(super) fn new(windows: Windows, slices: Slices, key: F, aggregate: G) -> Self {
         Self {
             windows,
@@ -71,7 +71,7 @@ impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
             aggregate,
             open: BTreeMap::new(),
             due: BTreeSet::new(),
-            clock: Clock::new(layout_of::<(K, A)>()),
+            watermark: WindowWatermark::new(schema_hash::<(K, A)>()),
             changed: Vec::new(),
             new: Vec::new(),
             closed: Vec::new(),
@@ -80,14 +80,14 @@ impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
     }
 }
 
-impl<F, G, K, A, L> Sliced<F, G, K, A, L> {
+impl<F, G, K, A, L> SlicedOperator<F, G, K, A, L> {
     /// Until when a window that ends at `end` is kept.
     fn kept_until(&self, end: i64) -> i64 {
         end.saturating_add(micros(self.windows.allowed_lateness))
     }
 }
 
-impl<T, K, F, G, L> Operator<Timed<T>> for Sliced<F, G, K, G::Acc, L>
+impl<T, K, F, G, L> Operator<Timed<T>> for SlicedOperator<F, G, K, G::Acc, L>
 where
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -106,7 +106,7 @@ where
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let (slice, key): Key<K> = decode_key(entry, <Self as Operator<Timed<T>>>::FORMAT)?;
         let Some(key) = key else {
-            return self.clock.load(entry, &self.windows);
+            return self.watermark.load(entry, &self.windows);
         };
         let Entry { is_new, acc } = decode_value(entry)?;
         let slot = Slot {
@@ -122,7 +122,7 @@ where
     fn loaded(&mut self) -> Result<()> {
         for (slice, slots) in &self.open {
             let ends = self.slices.ends(*slice);
-            self.due.extend(ends.filter(|end| *end > self.clock.watermark));
+            self.due.extend(ends.filter(|end| *end > self.watermark.current));
             let new = slots.values().enumerate().filter(|(_, slot)| slot.is_new);
             self.new.extend(new.map(|(at, _)| (*slice, at)));
         }
@@ -133,8 +133,8 @@ where
         for Record { value: timed, origin } in records {
             self.advance::<T>(timed.watermark.as_micros(), out);
             let slice = self.slices.slice_of(timed.time.as_micros());
-            if self.kept_until(self.slices.last_end(slice)) <= self.clock.watermark {
-                emit_or_reject_late::<_, _, L>(timed, origin, self.clock.watermark, out);
+            if self.kept_until(self.slices.last_end(slice)) <= self.watermark.current {
+                emit_or_reject_late::<_, _, L>(timed, origin, self.watermark.current, out);
                 continue;
             }
             self.add(slice, &timed, out);
@@ -144,18 +144,19 @@ where
     fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         changes.reserve(self.changed.len() + self.closed.len() + 1);
         for (slice, key) in self.closed.drain(..) {
-            changes.forget(&(slice, Some(key)))?;
+            changes.delete(&(slice, Some(key)))?;
         }
         for (slice, at) in self.changed.drain(..) {
             let slot = self.open.get_mut(&slice).and_then(|slots| slots.get_index_mut(at));
             // It may have closed in the same batch.
             let Some((key, slot)) = slot else { continue };
-            changes.keep(&(slice, Some(key)), &(slot.is_new, &slot.acc))?;
+            changes.put(&(slice, Some(key)), &(slot.is_new, &slot.acc))?;
             slot.changed = false;
             slot.stored = true;
         }
         let is_empty = self.open.is_empty();
-        self.clock.save(&(CLOCK, None::<K>), &self.windows, is_empty, changes)
+        self.watermark
+            .save(&(WATERMARK_ENTRY, None::<K>), &self.windows, is_empty, changes)
     }
 
     fn end(&mut self, out: &mut Output<Self::Out>) {
@@ -163,7 +164,7 @@ where
     }
 }
 
-impl<F, G, K, A, L> Sliced<F, G, K, A, L>
+impl<F, G, K, A, L> SlicedOperator<F, G, K, A, L>
 where
     K: Ord + Hash + Clone + Send + 'static,
 {
@@ -177,7 +178,7 @@ where
         let key = (self.key)(&timed.value);
         let slots = self.open.entry(slice).or_insert_with(|| {
             let ends = self.slices.ends(slice);
-            self.due.extend(ends.filter(|end| *end > self.clock.watermark));
+            self.due.extend(ends.filter(|end| *end > self.watermark.current));
             Slice::default()
         });
         let entry = slots.entry(key);
@@ -195,7 +196,7 @@ where
         if self.windows.early.is_some() && !std::mem::replace(&mut slot.is_new, true) {
             self.new.push((slice, at));
         }
-        if !self.windows.allowed_lateness.is_zero() && slice < self.clock.watermark {
+        if !self.windows.allowed_lateness.is_zero() && slice < self.watermark.current {
             self.update(slice, at, out);
         }
     }
@@ -209,7 +210,7 @@ where
         let Some((key, _)) = self.open.get(&slice).and_then(|slots| slots.get_index(at)) else {
             return;
         };
-        let was_out = |end: &i64| *end <= self.clock.watermark && self.kept_until(*end) > self.clock.watermark;
+        let was_out = |end: &i64| *end <= self.watermark.current && self.kept_until(*end) > self.watermark.current;
         let mut ends: Vec<i64> = self.slices.ends(slice).filter(was_out).collect();
         ends.reverse();
         for end in ends {
@@ -223,7 +224,7 @@ where
         G: Aggregate<T, Acc = A>,
         L: LatePolicy<T>,
     {
-        let Some(from) = self.clock.advance(to) else { return };
+        let Some(from) = self.watermark.advance(to) else { return };
         while let Some(end) = self.due.first().copied().filter(|end| *end <= to) {
             self.due.pop_first();
             self.fire(end, out);
@@ -290,7 +291,7 @@ where
             if !std::mem::replace(&mut slot.changed, true) {
                 self.changed.push((slice, at));
             }
-            let open = self.slices.ends(slice).filter(|end| *end > self.clock.watermark);
+            let open = self.slices.ends(slice).filter(|end| *end > self.watermark.current);
             due.extend(open.map(|end| (end, key.clone())));
         }
         for (end, key) in due {

@@ -73,7 +73,7 @@ impl Windows {
     }
 
     /// Moves the beginnings of tumbling and hopping windows by `offset`: for days of a time zone that is ahead of UTC by two
-    /// hours, by 22 hours. Sessions have no use for it.
+    /// hours, by 22 hours. SessionOperator have no use for it.
     #[must_use]
     pub fn offset(mut self, by: Duration) -> Self {
         if let Kind::Hopping { offset, .. } = &mut self.kind {

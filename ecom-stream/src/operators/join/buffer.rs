@@ -10,24 +10,24 @@ use crate::contract::{Result, StateChange};
 use crate::operators::state::{Changes, Timers, decode_value};
 
 /// The time of a record in microseconds, and its number among those that are held.
-pub(super) type Place = (i64, u64);
+pub(super) type EntryId = (i64, u64);
 
 /// The key of an entry of the state: which side, and which record.
-pub(super) type Key = (u8, Place);
+pub(super) type EntryKey = (u8, EntryId);
 
 #[derive(Debug)]
-pub(super) struct Held<K, V> {
+pub(super) struct JoinBuffer<K, V> {
     side: u8,
     /// The records of a key, by time.
-    keys: HashMap<K, VecDeque<(Place, Record<V>)>>,
-    timers: Timers<(Place, K)>,
-    changed: Vec<(Place, K)>,
+    keys: HashMap<K, VecDeque<(EntryId, BufferedRecord<V>)>>,
+    timers: Timers<(EntryId, K)>,
+    changed: Vec<(EntryId, K)>,
     /// What is in the state and is held no more.
-    gone: Vec<Place>,
+    deleted: Vec<EntryId>,
 }
 
 #[derive(Debug)]
-pub(super) struct Record<V> {
+pub(super) struct BufferedRecord<V> {
     pub(super) value: V,
     pub(super) is_matched: bool,
     /// Since it was saved last.
@@ -36,7 +36,7 @@ pub(super) struct Record<V> {
     stored: bool,
 }
 
-impl<K, V> Held<K, V>
+impl<K, V> JoinBuffer<K, V>
 where
     K: Ord + Hash + Clone,
     V: Clone + Serialize + DeserializeOwned,
@@ -47,7 +47,7 @@ where
             keys: HashMap::new(),
             timers: Timers::default(),
             changed: Vec::new(),
-            gone: Vec::new(),
+            deleted: Vec::new(),
         }
     }
 
@@ -59,41 +59,41 @@ where
     pub(super) fn load(
         &mut self,
         entry: &StateChange,
-        place: Place,
+        id: EntryId,
         key: impl FnOnce(&V) -> K,
         due: impl FnOnce(i64) -> i64,
     ) -> Result<()> {
         let (is_matched, value): (bool, V) = decode_value(entry)?;
         let key = key(&value);
-        self.timers.set(due(place.0), (place, key.clone()));
-        let record = Record {
+        self.timers.set(due(id.0), (id, key.clone()));
+        let record = BufferedRecord {
             value,
             is_matched,
             changed: false,
             stored: true,
         };
-        self.insert(key, place, record);
+        self.insert(key, id, record);
         Ok(())
     }
 
     /// Holds a record until `due`.
-    pub(super) fn hold(&mut self, key: K, place: Place, value: V, is_matched: bool, due: i64) {
-        self.timers.set(due, (place, key.clone()));
-        self.changed.push((place, key.clone()));
-        let record = Record {
+    pub(super) fn add(&mut self, key: K, id: EntryId, value: V, is_matched: bool, due: i64) {
+        self.timers.set(due, (id, key.clone()));
+        self.changed.push((id, key.clone()));
+        let record = BufferedRecord {
             value,
             is_matched,
             changed: true,
             stored: false,
         };
-        self.insert(key, place, record);
+        self.insert(key, id, record);
     }
 
-    fn insert(&mut self, key: K, place: Place, record: Record<V>) {
+    fn insert(&mut self, key: K, id: EntryId, record: BufferedRecord<V>) {
         let records = self.keys.entry(key).or_insert_with(|| VecDeque::with_capacity(1));
         // Most come in order, and go at the back.
-        let at = records.partition_point(|(before, _)| *before < place);
-        records.insert(at, (place, record));
+        let at = records.partition_point(|(before, _)| *before < id);
+        records.insert(at, (id, record));
     }
 
     /// Shows `f` the records of a key whose times lie between the two, by time. With `mark` they are matched from then on.
@@ -101,53 +101,53 @@ where
         let Some(records) = self.keys.get_mut(key).filter(|_| from <= to) else {
             return false;
         };
-        let first = records.partition_point(|(place, _)| *place < (from, 0));
-        let behind = records.partition_point(|(place, _)| *place <= (to, u64::MAX));
-        for (place, record) in records.range_mut(first..behind) {
-            f(place.0, &record.value);
+        let first = records.partition_point(|(id, _)| *id < (from, 0));
+        let behind = records.partition_point(|(id, _)| *id <= (to, u64::MAX));
+        for (id, record) in records.range_mut(first..behind) {
+            f(id.0, &record.value);
             if mark && !std::mem::replace(&mut record.is_matched, true) && !std::mem::replace(&mut record.changed, true)
             {
-                self.changed.push((*place, key.clone()));
+                self.changed.push((*id, key.clone()));
             }
         }
         first < behind
     }
 
     /// Takes the next record that is held no more at `now`, with its time.
-    pub(super) fn take_due(&mut self, now: i64) -> Option<(i64, Record<V>)> {
-        let (_, (place, key)) = self.timers.take_due(now)?;
+    pub(super) fn take_due(&mut self, now: i64) -> Option<(i64, BufferedRecord<V>)> {
+        let (_, (id, key)) = self.timers.take_due(now)?;
         let records = self.keys.get_mut(&key)?;
-        let at = position(records, place)?;
+        let at = position(records, id)?;
         let (_, record) = records.remove(at)?;
         if records.is_empty() {
             self.keys.remove(&key);
         }
         if record.stored {
-            self.gone.push(place);
+            self.deleted.push(id);
         }
-        Some((place.0, record))
+        Some((id.0, record))
     }
 
     /// Writes what changed.
     pub(super) fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
-        changes.reserve(self.gone.len() + self.changed.len());
-        for place in self.gone.drain(..) {
-            changes.forget(&(self.side, place))?;
+        changes.reserve(self.deleted.len() + self.changed.len());
+        for id in self.deleted.drain(..) {
+            changes.delete(&(self.side, id))?;
         }
-        for (place, key) in self.changed.drain(..) {
-            // It may be gone by now.
+        for (id, key) in self.changed.drain(..) {
+            // It may be deleted by now.
             let Some(records) = self.keys.get_mut(&key) else {
                 continue;
             };
-            let record = position(records, place).and_then(|at| records.get_mut(at));
+            let record = position(records, id).and_then(|at| records.get_mut(at));
             let Some((_, record)) = record else { continue };
-            changes.keep(&(self.side, place), &(record.is_matched, &record.value))?;
+            changes.put(&(self.side, id), &(record.is_matched, &record.value))?;
             (record.changed, record.stored) = (false, true);
         }
         Ok(())
     }
 }
 
-fn position<V>(records: &VecDeque<(Place, Record<V>)>, place: Place) -> Option<usize> {
-    records.binary_search_by_key(&place, |(place, _)| *place).ok()
+fn position<V>(records: &VecDeque<(EntryId, BufferedRecord<V>)>, id: EntryId) -> Option<usize> {
+    records.binary_search_by_key(&id, |(id, _)| *id).ok()
 }

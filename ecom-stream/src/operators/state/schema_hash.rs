@@ -14,7 +14,7 @@ use crate::contract::{Error, ErrorKind, Result, StateChange};
 /// What a type looks like when it is encoded: a hash of its parts. Names, and widths that are encoded alike, make no difference.
 ///
 /// [`UNKNOWN`] of a type that takes only certain values, or is inside itself.
-pub(crate) fn layout_of<T: DeserializeOwned>() -> u64 {
+pub(crate) fn schema_hash<T: DeserializeOwned>() -> u64 {
     let (parts, is_whole) = trace::<T>();
     if !is_whole {
         return UNKNOWN;
@@ -32,7 +32,7 @@ const UNKNOWN: u64 = 0;
 /// # Errors
 ///
 /// [`ErrorKind::Configuration`] if it has another.
-pub(crate) fn check_layout(entry: &StateChange, was: u64, is: u64) -> Result<()> {
+pub(crate) fn check_schema(entry: &StateChange, was: u64, is: u64) -> Result<()> {
     if was == is || was == UNKNOWN || is == UNKNOWN {
         return Ok(());
     }
@@ -307,16 +307,16 @@ mod tests {
             format: 1,
             value: None,
         };
-        let (list, count) = (layout_of::<List>(), layout_of::<u64>());
-        check_layout(&entry, list, count).unwrap();
-        check_layout(&entry, count, list).unwrap();
-        check_layout(&entry, count, layout_of::<i64>()).unwrap_err();
+        let (list, count) = (schema_hash::<List>(), schema_hash::<u64>());
+        check_schema(&entry, list, count).unwrap();
+        check_schema(&entry, count, list).unwrap();
+        check_schema(&entry, count, schema_hash::<i64>()).unwrap_err();
     }
 
     #[test]
     fn aggregates_with_other_accumulators_have_another() {
         fn acc<A: Aggregate<i64>>(_: A) -> u64 {
-            layout_of::<A::Acc>()
+            schema_hash::<A::Acc>()
         }
         let layouts = [
             acc(Count),

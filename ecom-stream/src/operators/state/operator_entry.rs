@@ -6,18 +6,18 @@ use crate::contract::{Result, StateChange};
 
 /// What the state says of an operator as a whole: an entry that is there for as long as there are others.
 #[derive(Debug)]
-pub(crate) struct Header<V> {
+pub(crate) struct OperatorEntry<V> {
     /// What the state has.
     saved: Option<V>,
 }
 
-impl<V> Default for Header<V> {
+impl<V> Default for OperatorEntry<V> {
     fn default() -> Self {
         Self { saved: None }
     }
 }
 
-impl<V: PartialEq + Clone + Serialize + DeserializeOwned> Header<V> {
+impl<V: PartialEq + Clone + Serialize + DeserializeOwned> OperatorEntry<V> {
     /// Takes in the entry.
     pub(crate) fn load(&mut self, entry: &StateChange) -> Result<V> {
         let value: V = decode_value(entry)?;
@@ -31,8 +31,8 @@ impl<V: PartialEq + Clone + Serialize + DeserializeOwned> Header<V> {
             return Ok(());
         }
         match &value {
-            Some(value) => changes.keep(key, value)?,
-            None => changes.forget(key)?,
+            Some(value) => changes.put(key, value)?,
+            None => changes.delete(key)?,
         }
         self.saved = value;
         Ok(())
