@@ -83,7 +83,7 @@ impl Transform<i64> for Sum {
 }
 
 #[tokio::test]
-async fn sources_in_memory() {
+async fn memory_source_keeps_the_contract() {
     for rows in [1, 3, 100] {
         let numbers = || MemorySource::new("numbers", (0..20).collect()).max_batch_rows(rows);
         testing::source(numbers).check().await;
@@ -94,7 +94,7 @@ async fn sources_in_memory() {
 }
 
 #[tokio::test]
-async fn sources_made_of_others() {
+async fn merged_and_transformed_sources_keep_the_contract() {
     let numbers = |name: &str| MemorySource::new(name, (0..20).collect::<Vec<i64>>()).max_batch_rows(3);
     testing::source(|| numbers("a").merge(numbers("b"))).check().await;
     let chain = || numbers("a").filter(|n| n % 3 > 0).via(Sum).map(|n| n * 2);
@@ -102,7 +102,7 @@ async fn sources_made_of_others() {
 }
 
 #[tokio::test]
-async fn operators() {
+async fn operators_without_event_time_keep_the_contract() {
     testing::transform(|| Map::new(|n: i64| n.to_string()), 0..40)
         .check()
         .await;
@@ -144,7 +144,7 @@ async fn operators() {
 }
 
 #[tokio::test]
-async fn beside() {
+async fn with_branch_keeps_the_contract() {
     let windows = |all: BranchSource<i64>| {
         all.event_time(second, Duration::from_secs(20))
             .key_by(|n: &i64| n % 3)
@@ -191,7 +191,7 @@ fn second(second: &i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn event_time() {
+async fn event_time_keeps_the_contract() {
     let scattered = (0..60).map(|n| n * 7 % 60);
     let event_time = || EventTime::new(second, Duration::from_secs(20));
     testing::transform(event_time, scattered.clone()).check().await;
@@ -201,7 +201,7 @@ async fn event_time() {
 }
 
 #[tokio::test]
-async fn sink_in_memory() {
+async fn memory_sink_keeps_the_contract() {
     testing::sink(async || MemorySink::new("test"), 0..40).check().await;
 }
 
@@ -274,7 +274,7 @@ fn listing(dir: &Path) -> Option<Vec<String>> {
 }
 
 #[tokio::test]
-async fn csv_directory_source() {
+async fn csv_directory_source_keeps_the_contract() {
     let inbox = Inbox::new();
     testing::source(|| inbox.source().available_now(true)).check().await;
     let events = || inbox.source().available_now(true).validate(Rules::default());
@@ -285,7 +285,7 @@ async fn csv_directory_source() {
 }
 
 #[tokio::test]
-async fn csv_directory_source_that_goes_on_and_on() {
+async fn continuous_csv_directory_source_keeps_the_contract() {
     let inbox = Inbox::new();
     testing::source(|| inbox.source())
         .until_idle()
@@ -295,7 +295,7 @@ async fn csv_directory_source_that_goes_on_and_on() {
 }
 
 #[tokio::test]
-async fn csv_directory_source_with_an_archive() {
+async fn archiving_csv_directory_source_keeps_the_contract() {
     let inbox = Arc::new(Inbox::new());
     let archiving = || {
         let archive = AfterCommit::Archive(inbox.done());
@@ -346,7 +346,7 @@ impl Store for CsvStore {
 }
 
 #[tokio::test]
-async fn csv_directory_sink() {
+async fn csv_directory_sink_keeps_the_contract() {
     let store = async || CsvStore(tempfile::tempdir().unwrap());
     testing::sink(store, (0..40).map(event))
         .remembers_nothing()
@@ -377,7 +377,7 @@ fn scattered() -> impl Iterator<Item = i64> + Clone {
 }
 
 #[tokio::test]
-async fn windows() {
+async fn windows_keep_the_contract() {
     for windows in [
         Windows::tumbling(Duration::from_secs(10)),
         Windows::hopping(Duration::from_secs(20), Duration::from_secs(5)),
@@ -396,7 +396,7 @@ async fn windows() {
 }
 
 #[tokio::test]
-async fn state_by_key() {
+async fn scan_and_deduplicate_keep_the_contract() {
     let sums = |sum: &mut i64, n: i64| {
         *sum += n;
         (n % 4 > 0).then_some(*sum)
@@ -435,7 +435,7 @@ impl<T: Transform<Timed<Either<i64, i64>>>> Transform<Timed<i64>> for Sides<T> {
 }
 
 #[tokio::test]
-async fn joins() {
+async fn joins_keep_the_contract() {
     let join = || {
         let (from, to) = (time::Duration::seconds(-4), time::Duration::seconds(10));
         IntervalJoin::new(|n: &i64| n % 3, |n: &i64| n % 3, from, to)
@@ -459,7 +459,7 @@ async fn joins() {
 }
 
 #[tokio::test]
-async fn windows_of_windows_through_crashes() {
+async fn windows_over_window_results_survive_crashes() {
     let top = || {
         let numbers = MemorySource::new("numbers", scattered().collect()).max_batch_rows(4);
         let counts = numbers

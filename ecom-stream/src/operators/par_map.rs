@@ -51,7 +51,7 @@ mod tests {
     use crate::operators::source_ext::SourceExt;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn the_order_stays_though_some_take_longer() {
+    async fn records_keep_their_order_when_some_take_longer() {
         let sink = MemorySink::new("test");
         let numbers: Vec<u64> = (0..500).collect();
         let slow = |n: u64| {

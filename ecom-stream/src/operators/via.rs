@@ -63,7 +63,7 @@ mod tests {
     use crate::operators::source_ext::SourceExt;
 
     #[test]
-    fn a_long_chain_takes_no_more_of_the_stack_than_a_short_one() {
+    fn a_long_chain_takes_no_more_stack_than_a_short_one() {
         let numbers = || MemorySource::new("numbers", vec![1_i64]);
         let timed = || numbers().event_time(|n: &i64| Timestamp::from_micros(*n), Duration::ZERO);
         fn scan(source: impl Source<Item = Timed<i64>> + 'static) -> impl Source<Item = Timed<i64>> + 'static {

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_leave_with_the_state_that_they_came_with() {
+    async fn records_leave_in_the_batch_that_they_came_in() {
         let chain = |all: BranchSource<u64>| all.via(ParMap::new(3, |n: u64| n)).via(Filter::new(|n: &u64| *n > 4));
         let input = stream::iter([without_position(0..3), without_position(3..4), without_position(4..9)]);
         let out = WithBranch::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chain_may_have_one_of_its_own() {
+    async fn a_branch_may_contain_another_branch() {
         let doubled = |all: BranchSource<u64>| all.map(|n| n * 2);
         let chain = |all: BranchSource<u64>| all.filter(|n| n % 2 == 0).with_branch(doubled);
         let input = stream::iter([without_position(0..3), without_position(3..5)]);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chain_that_stops_early_is_an_error() {
+    async fn a_branch_that_stops_early_is_an_error() {
         struct TakeOne;
         impl Transform<u64> for TakeOne {
             type Out = u64;

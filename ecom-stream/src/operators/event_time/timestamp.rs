@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_shown_as_a_time() {
+    fn a_timestamp_displays_as_rfc_3339() {
         let time = Timestamp::from(datetime!(2026-11-01 09:00:00.25 +1));
         assert_eq!(time.to_string(), "2026-11-01T08:00:00.25Z");
         let time = Timestamp::from(datetime!(-0001-11-01 09:00 UTC));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn it_saturates() {
+    fn arithmetic_saturates() {
         let year = Duration::from_secs(365 * 86_400);
         assert_eq!(Timestamp::MAX + year, Timestamp::MAX);
         assert_eq!(Timestamp::MIN - year, Timestamp::MIN);
@@ -137,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn times_come_back_in_microseconds(nanos in -377_705_116_800_000_000_000_i128..=253_402_300_799_999_999_999) {
+        fn times_round_trip_in_microseconds(nanos in -377_705_116_800_000_000_000_i128..=253_402_300_799_999_999_999) {
             let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
             let micros = Timestamp::from(time);
             prop_assert_eq!(i128::from(micros.as_micros()), nanos.div_euclid(1_000));

@@ -200,7 +200,7 @@ mod tests {
     type Join = LookupJoin<fn(&i64) -> i64, Lookup>;
 
     #[tokio::test(start_paused = true)]
-    async fn each_key_is_asked_once_and_the_order_stays() {
+    async fn each_key_is_looked_up_once_and_records_keep_their_order() {
         let values: Vec<i64> = (0..100).collect();
         let (seen, asked) = run(values.clone(), 7, |join| join.at_once(3)).await;
         let expected = |n: i64| (n, (n % 10 != 3).then(|| format!("name {}", n % 20)));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn old_answers_are_asked_for_again() {
+    async fn expired_answers_are_looked_up_again() {
         let (_, asked) = run(vec![1; 10], 1, |join| join.time_to_live(Duration::ZERO)).await;
         assert_eq!(asked.all.load(Ordering::SeqCst), 10);
         // A lookup of the other key takes longer than the answer is kept.
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_oldest_answers_go_when_there_are_too_many() {
+    async fn the_oldest_answers_are_dropped_from_a_full_cache() {
         let (_, asked) = run(vec![1, 2, 3, 2, 3, 1], 1, |join| join.max_cached(2)).await;
         assert_eq!(asked.all.load(Ordering::SeqCst), 4);
         let (seen, asked) = run(vec![1, 2, 1, 2], 4, |join| join.max_cached(0)).await;
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_ends_the_pipeline() {
+    async fn an_error_of_the_lookup_ends_the_pipeline() {
         let lookup = |_: i64| async { Err::<Option<()>, _>(Error::new(ErrorKind::Unavailable, "the table is gone")) };
         let source = MemorySource::new("numbers", vec![1]);
         let err = source

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_come_back() {
+    fn entries_decode_to_what_was_encoded() {
         let entry = entry();
         assert_eq!(decode_key::<(i32, String)>(&entry, 3).unwrap(), (1, "key".into()));
         assert_eq!(decode_value::<u64>(&entry).unwrap(), 7);

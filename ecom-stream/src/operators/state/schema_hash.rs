@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_that_of_what_is_encoded() {
+    fn the_schema_lists_what_is_encoded() {
         let whole = |parts: &str| (parts.to_owned(), true);
         assert_eq!(trace::<Cart>(), whole("s?i[ub]"));
         assert_eq!(trace::<Basket>(), trace::<Cart>());
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_refused() {
+    fn an_unknown_schema_matches_any_other() {
         let (parts, is_whole) = trace::<List>();
         assert!(parts.starts_with("u?u?u?") && !is_whole);
         let entry = StateChange {
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn aggregates_with_other_accumulators_have_another() {
+    fn aggregates_with_different_accumulators_have_different_hashes() {
         fn acc<A: Aggregate<i64>>(_: A) -> u64 {
             schema_hash::<A::Acc>()
         }

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_come_in_the_order_of_time_and_key() {
+    fn timers_are_due_in_the_order_of_time_and_key() {
         let mut timers = Timers::default();
         for (at, key) in [(5, "b"), (9, "a"), (5, "a"), (5, "b"), (1, "z")] {
             timers.set(at, key);

@@ -77,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slice_is_in_the_windows_that_have_its_times(
+        fn a_slice_belongs_to_the_windows_that_cover_its_times(
             (size, slide) in (1..50_u64).prop_flat_map(|size| (Just(size), 1..=size)), offset in 0..100_u64, time in -200..200_i64,
         ) {
             let micros = Duration::from_micros;

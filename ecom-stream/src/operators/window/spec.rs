@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_not_work_is_refused() {
+    fn invalid_windows_are_refused() {
         let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
         for (windows, hint) in [
             (Windows::tumbling(Duration::ZERO), "a microsecond or more"),

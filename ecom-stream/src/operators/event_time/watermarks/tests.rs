@@ -21,13 +21,13 @@ fn watermarks(strategy: WatermarkStrategy, records: &[(&str, i64)]) -> (Watermar
 }
 
 #[test]
-fn it_is_the_newest_less_the_lateness_and_never_goes_back() {
+fn the_watermark_is_the_newest_event_less_the_lateness_and_never_goes_back() {
     let (_, seen) = watermarks(STRATEGY, &[("a", 100), ("a", 95), ("a", 105), ("a", 20)]);
     assert_eq!(seen, [90, 90, 95, 95]);
 }
 
 #[test]
-fn it_is_the_minimum_of_the_splits() {
+fn the_watermark_is_the_minimum_of_the_splits() {
     let (mut watermarks, seen) = watermarks(STRATEGY, &[("a", 100), ("b", 200), ("a", 150), ("b", 210), ("a", 300)]);
     // The second split was not known when the first set it to 90.
     assert_eq!(seen, [90, 90, 140, 140, 200]);
@@ -36,7 +36,7 @@ fn it_is_the_minimum_of_the_splits() {
 }
 
 #[test]
-fn splits_that_were_read_to_their_end_hold_nothing_back() {
+fn finished_splits_do_not_hold_the_watermark_back() {
     let (mut watermarks, _) = watermarks(STRATEGY, &[("a", 100), ("b", 200)]);
     watermarks.split_ended(&split("a"));
     assert_eq!(watermarks.global.watermark, 190);
@@ -45,7 +45,7 @@ fn splits_that_were_read_to_their_end_hold_nothing_back() {
 }
 
 #[test]
-fn the_last_to_leave_leaves_it_where_the_furthest_got() {
+fn when_all_splits_have_ended_their_source_stands_at_the_newest() {
     let (mut one, _) = watermarks(STRATEGY, &[("a", 300), ("b", 200)]);
     let (mut other, _) = watermarks(STRATEGY, &[("a", 300), ("b", 200)]);
     for (watermarks, order) in [(&mut one, ["a", "b"]), (&mut other, ["b", "a"])] {
@@ -57,7 +57,7 @@ fn the_last_to_leave_leaves_it_where_the_furthest_got() {
 }
 
 #[test]
-fn a_silent_split_becomes_idle_by_what_the_others_bring() {
+fn a_silent_split_becomes_idle_when_the_others_get_ahead() {
     // Far ahead, but not many records.
     let (mut watermarks, seen) = watermarks(STRATEGY, &[("a", 100), ("b", 100), ("b", 500), ("b", 500)]);
     assert_eq!(seen[3], 90);
@@ -78,7 +78,7 @@ fn many_records_alone_make_no_split_idle() {
 }
 
 #[test]
-fn by_the_first_record_of_each_split_overlapping_files_are_not_late() {
+fn overlapping_files_are_not_late_by_their_first_records() {
     let by_first = WatermarkStrategy {
         by_first: true,
         ..STRATEGY
@@ -104,7 +104,7 @@ fn by_the_first_record_of_each_split_overlapping_files_are_not_late() {
 }
 
 #[test]
-fn what_changed_is_told_once() {
+fn each_change_is_returned_once() {
     let (mut watermarks, _) = watermarks(STRATEGY, &[("a", 100), ("b", 200)]);
     let changed = watermarks.take_changed();
     assert_eq!((changed.global.is_some(), changed.entries.len()), (true, 2));
@@ -122,7 +122,7 @@ fn what_changed_is_told_once() {
 
 /// Two sources whose files are read in turns, each in one go.
 #[test]
-fn a_source_between_two_of_its_splits_is_not_overtaken_by_another() {
+fn a_source_between_two_splits_holds_the_watermark_back() {
     let sources = ["views".to_owned(), "purchases".to_owned()];
     let mut watermarks = Watermarks::new(STRATEGY, &sources);
     let mut late = Vec::new();
@@ -151,7 +151,7 @@ fn a_source_that_never_begins_becomes_idle() {
 }
 
 #[test]
-fn nothing_is_waited_for_where_records_have_no_origin() {
+fn records_without_an_origin_wait_for_no_source() {
     let sources = ["a".to_owned(), "b".to_owned()];
     let mut watermarks = Watermarks::new(STRATEGY, &sources);
     assert_eq!(watermarks.record(None, 100), 90);
@@ -159,7 +159,7 @@ fn nothing_is_waited_for_where_records_have_no_origin() {
 }
 
 #[test]
-fn a_source_that_is_exhausted_becomes_idle() {
+fn an_exhausted_source_becomes_idle() {
     let (mut watermarks, _) = watermarks(STRATEGY, &[("a", 100)]);
     watermarks.split_ended(&split("a"));
     watermarks.take_changed();
@@ -174,14 +174,14 @@ fn a_source_that_is_exhausted_becomes_idle() {
 }
 
 #[test]
-fn old_content_holds_nothing_back() {
+fn an_earlier_generation_does_not_hold_the_watermark_back() {
     let (mut watermarks, _) = watermarks(STRATEGY, &[("a", 100), ("b", 300)]);
     let new = split("a").next_generation();
     assert_eq!(watermarks.record(Some(&new), 310), 290);
 }
 
 #[test]
-fn the_end_leaves_nothing_but_itself_in_the_state() {
+fn the_end_of_the_last_run_leaves_one_state_entry() {
     let (mut watermarks, _) = watermarks(STRATEGY, &[("a", 100), ("b", 200)]);
     watermarks.split_ended(&split("a"));
     watermarks.take_changed();

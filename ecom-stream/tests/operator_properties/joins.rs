@@ -61,7 +61,7 @@ fn numbers(joined: Joined<Side, Side>) -> (Option<i64>, Option<i64>) {
 
 proptest! {
     #[test]
-    fn a_join_finds_all_pairs_that_a_loop_finds(
+    fn a_join_finds_the_pairs_that_a_plain_loop_finds(
         (input, cuts, last) in cases(), lateness in 0..30_i64, from in -30..30_i64, length in 0..30_i64, keep in any::<(bool, bool)>(),
     ) {
         let to = from + length;
@@ -110,11 +110,11 @@ proptest! {
 }
 
 #[test]
-fn an_interval_without_an_end_is_no_overflow() {
+fn an_unbounded_interval_does_not_overflow() {
     use ecom_stream::memory::{MemorySink, MemorySource};
     use ecom_stream::{SourceExt, Timestamp};
     let values = vec![Either::Left(1), Either::Right(2), Either::Left(3)];
-    let sink = MemorySink::new("laws");
+    let sink = MemorySink::new("test");
     let source = MemorySource::new("numbers", values);
     let timed = source.event_time(
         |n: &Either<i64, i64>| Timestamp::from_micros(n.into_inner()),
@@ -146,7 +146,7 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
         .enable_all()
         .build()
         .unwrap();
-    let err = runtime.block_on(timed.via(join).to(MemorySink::new("laws")).run());
+    let err = runtime.block_on(timed.via(join).to(MemorySink::new("test")).run());
     let err = err.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(err.to_string().contains("that is never"), "{err}");
@@ -154,7 +154,7 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
 
 /// As behind two watermarks that were merged: what the record would match is gone by another's.
 #[test]
-fn a_record_that_another_watermark_has_passed_is_late() {
+fn a_record_behind_an_earlier_records_watermark_is_late() {
     use ecom_stream::SourceExt;
     use ecom_stream::memory::{MemorySink, MemorySource};
     let timed = |value, time, watermark| Timed {
@@ -169,7 +169,7 @@ fn a_record_that_another_watermark_has_passed_is_late() {
     ];
     let key = |_: &i64| ();
     let join = IntervalJoin::new(key, key, Duration::ZERO, Duration::seconds(30));
-    let sink = MemorySink::new("laws");
+    let sink = MemorySink::new("test");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

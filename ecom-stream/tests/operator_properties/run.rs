@@ -129,7 +129,7 @@ where
     T: Clone + Send + Sync + 'static,
     Tr: Transform<T>,
 {
-    let ledger = MemorySink::<()>::new("laws");
+    let ledger = MemorySink::<()>::new("test");
     let mut seen = Seen {
         records: Vec::new(),
         rejects: Vec::new(),

@@ -88,7 +88,7 @@ fn sizes() -> impl Strategy<Value = (i64, i64)> {
 
 proptest! {
     #[test]
-    fn windows_are_what_a_loop_finds_in_them((input, cuts, last) in cases(), (size, slide) in sizes(), lateness in 0..30_i64) {
+    fn windows_have_the_records_that_a_plain_loop_finds((input, cuts, last) in cases(), (size, slide) in sizes(), lateness in 0..30_i64) {
         let windows = Windows::hopping(seconds(size), seconds(slide));
         let seen = check(|| Chain(event_time(lateness), numbers(windows)), &input, &cuts, last);
         let events = with_watermarks(&input, lateness);
@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn updated_windows_end_with_what_a_loop_finds(
+    fn the_last_result_of_an_updated_window_is_what_a_plain_loop_finds(
         (input, cuts, _) in cases(), (size, slide) in sizes(), lateness in 0..20_i64, allowed in 0..40_i64, every in 1..20_i64,
     ) {
         let windows = Windows::hopping(seconds(size), seconds(slide)).allowed_lateness(seconds(allowed)).early(seconds(every));
@@ -160,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn sessions_in_time_are_what_sorting_finds((input, cuts, _) in cases(), gap in 1..40_i64) {
+    fn sessions_without_late_records_are_what_sorting_finds((input, cuts, _) in cases(), gap in 1..40_i64) {
         let make = || Chain(event_time(NEVER_LATE), numbers(Windows::session(seconds(gap))));
         let seen = check(make, &input, &cuts, true);
         prop_assert!(seen.rejects.is_empty());
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn sessions_are_what_a_loop_finds((input, cuts, last) in cases(), gap in 1..40_i64, lateness in 0..20_i64) {
+    fn sessions_are_what_a_plain_loop_finds((input, cuts, last) in cases(), gap in 1..40_i64, lateness in 0..20_i64) {
         let make = || Chain(event_time(lateness), numbers(Windows::session(seconds(gap))));
         let seen = check(make, &input, &cuts, last);
         let (late, expected) = session_oracle(&with_watermarks(&input, lateness), gap, last);
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn updated_sessions_have_every_record(
+    fn every_record_is_in_an_updated_session_or_late(
         (input, cuts, _) in cases(), gap in 1..40_i64, lateness in 0..20_i64, allowed in 0..40_i64, every in 1..20_i64,
     ) {
         let windows = Windows::session(seconds(gap)).allowed_lateness(seconds(allowed)).early(seconds(every));
@@ -255,7 +255,7 @@ fn session_oracle(events: &[(Event, i64)], gap: i64, last: bool) -> (Vec<usize>,
 }
 
 #[test]
-fn a_checkpoint_writes_what_changed() {
+fn a_batch_writes_only_the_state_entries_that_it_changed() {
     const KEYS: i64 = 1_000;
     let event = |number: i64, key: i64| Entry {
         split: if key % 2 == 0 { 0 } else { 2 },
@@ -294,8 +294,8 @@ fn a_checkpoint_writes_what_changed() {
 }
 
 #[test]
-fn the_state_of_other_windows_is_refused() {
-    let sink = MemorySink::new("laws");
+fn state_of_other_windows_is_refused() {
+    let sink = MemorySink::new("test");
     let run = |values: Vec<i64>, size| {
         let source = MemorySource::new("seconds", values);
         let timed = source.event_time(|second: &i64| at(*second), seconds(5));
@@ -344,8 +344,8 @@ fn run_until(sink: &MemorySink<u64>, until: i64, last: bool) -> Vec<u64> {
 }
 
 #[test]
-fn the_end_of_a_run_closes_no_window_unless_it_is_the_last() {
-    let sink = MemorySink::new("laws");
+fn only_the_end_of_the_last_run_closes_windows() {
+    let sink = MemorySink::new("test");
     assert_eq!(run_until(&sink, 15, false), [10]);
     assert_eq!(run_until(&sink, 15, false), [10]);
     assert_eq!(run_until(&sink, 27, false), [10, 10]);
@@ -357,8 +357,8 @@ fn the_end_of_a_run_closes_no_window_unless_it_is_the_last() {
 }
 
 #[test]
-fn a_stop_closes_no_window() {
-    let sink = MemorySink::new("laws");
+fn stopping_a_run_closes_no_window() {
+    let sink = MemorySink::new("test");
     let source = MemorySource::new("seconds", (0..5).collect::<Vec<i64>>()).max_batch_rows(1);
     let timed = source.event_time(|second: &i64| at(*second), seconds(0));
     let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
@@ -379,8 +379,8 @@ fn a_stop_closes_no_window() {
 }
 
 #[test]
-fn windows_at_either_end_of_time_come_out() {
-    let sink = MemorySink::new("laws");
+fn windows_at_the_first_and_the_last_timestamp_are_emitted() {
+    let sink = MemorySink::new("test");
     let times = vec![i64::MIN + 1, -1, 0, i64::MAX - 1];
     let source = MemorySource::new("micros", times);
     let timed = source.event_time(|micros: &i64| Timestamp::from_micros(*micros), Duration::MAX);
@@ -395,7 +395,7 @@ fn windows_at_either_end_of_time_come_out() {
 }
 
 #[test]
-fn the_state_of_another_aggregate_is_refused() {
+fn state_of_another_aggregate_is_refused() {
     fn run<A>(aggregate: A, values: Vec<i64>, sink: &MemorySink<A::Out>) -> ecom_stream::Result<()>
     where
         A: ecom_stream::aggregate::Aggregate<i64> + 'static,
@@ -410,7 +410,7 @@ fn the_state_of_another_aggregate_is_refused() {
             .unwrap();
         runtime.block_on(pipeline.run()).map(drop)
     }
-    let sink = MemorySink::<u64>::new("laws");
+    let sink = MemorySink::<u64>::new("test");
     run(Count, vec![1, 2, 3, 4], &sink).unwrap();
     // What it counted would be half of it as a sum.
     struct Half;

@@ -121,13 +121,13 @@ proptest! {
     }
 
     #[test]
-    fn by_the_first_record_of_each_split_too(input in times(), cuts in cuts()) {
+    fn the_watermark_by_first_record_never_goes_back(input in times(), cuts in cuts()) {
         let seen = check(|| event_time().by_first_of_split(true), &input, &cuts, false);
         prop_assert!(seen.records.iter().map(|record| record.value.watermark).is_sorted());
     }
 
     #[test]
-    fn splits_that_were_read_to_their_end_leave_the_state(mut input in times(), cuts in cuts()) {
+    fn finished_splits_are_deleted_from_the_state(mut input in times(), cuts in cuts()) {
         for split in 0..3 {
             if let Some(last) = input.iter_mut().rfind(|entry| entry.split == split) {
                 last.is_last = true;
@@ -142,8 +142,8 @@ proptest! {
 }
 
 #[test]
-fn after_the_last_run_everything_is_late() {
-    let sink = MemorySink::new("laws");
+fn every_record_after_the_last_run_is_late() {
+    let sink = MemorySink::new("test");
     let run = |seconds: Vec<i64>| {
         let source = MemorySource::new("seconds", seconds).max_batch_rows(2);
         let pipeline = source.via(event_time()).map(|timed| timed.is_late()).to(sink.clone());
