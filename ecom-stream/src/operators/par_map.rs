@@ -1,3 +1,5 @@
+//! [`ParMap`]: turns each record into another, on several batches in parallel.
+
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -5,7 +7,7 @@ use futures::StreamExt;
 use crate::contract::{BatchStream, Checkpoint, Transform};
 use crate::run::{AbortOnDrop, panicked};
 
-/// Turns each record into another, several batches at a time; see [`SourceExt::par_map`](crate::SourceExt::par_map).
+/// Turns each record into another, on several batches in parallel; see [`SourceExt::par_map`](crate::SourceExt::par_map).
 #[derive(Debug, Clone)]
 pub struct ParMap<F> {
     batches: usize,
@@ -13,7 +15,9 @@ pub struct ParMap<F> {
 }
 
 impl<F> ParMap<F> {
-    /// Turns each record into what `f` makes of it, with up to so many batches at a time.
+    /// Turns each record into what `f` returns for it, on up to `batches` batches in parallel. 0 is taken as 1.
+    ///
+    /// Memory holds that many batches besides those of the rest of the pipeline. A run that is dropped aborts their tasks.
     pub fn new(batches: usize, f: F) -> Self {
         Self {
             batches: batches.max(1),

@@ -1,8 +1,13 @@
+//! [`Via`]: a source followed by a transform.
+
 use std::sync::Arc;
 
 use crate::contract::{BatchStream, Checkpoint, Result, Run, Source, Topology, Transform};
 
-/// A source followed by a transform; see [`SourceExt::via`](crate::SourceExt::via).
+/// A source followed by a transform, which is a source again; see [`SourceExt::via`](crate::SourceExt::via).
+///
+/// It acknowledges commits as its source does. The transform starts from the same checkpoint as the source; the checkpoint also
+/// gives it the names of the sources in front of it.
 #[derive(Debug, Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct Via<S, T> {
@@ -37,7 +42,7 @@ where
         let mut topology = Topology::default();
         self.source.describe(&mut topology);
         let sources = match topology.sources() {
-            // A branch beside the records: its sources are theirs.
+            // The source of a branch has none of its own: it has those of the records.
             [] => from.sources().to_vec(),
             sources => sources.iter().map(|source| source.name.clone()).collect(),
         };
@@ -47,7 +52,7 @@ where
             ledger: from,
             sources,
         });
-        // In a box: a transform that is a generator holds its input twice, and a few of them would fill a stack.
+        // Boxed, because a transform that is a generator holds its input twice: a few in a row would fill the stack.
         (self.transform.apply(Box::pin(batches), from), ack)
     }
 }

@@ -1,3 +1,17 @@
+//! [`WithBranch`]: passes records on, and adds what a chain of operators makes of them, in the same batches.
+//!
+//! ```text
+//!            ┌──────────── pending: a copy of each batch's records ───────────┐
+//! input ──► BranchInput                                                     merge ──► Left(record) …, Right(result) …
+//!            └──► batch, tagged with its number ──► chain ──► batch, tag ─────┘
+//! ```
+//!
+//! The chain is a pipeline of its own, built from a [`BranchSource`]. Its transforms see the batches of the input, with state
+//! changes and positions, and pass these on as the contract demands. The only thing added is the tag: a state change of the
+//! operator [`BRANCH_TAG`] whose key is the number of the batch. A transform may buffer batches or merge them, but keeps their
+//! order; the tags that come out of the chain therefore tell which pending batches belong to the result. Tags are removed
+//! there and never reach a sink.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -12,52 +26,81 @@ use crate::contract::{
     Topology, Transform,
 };
 
-/// Lets the records through, and beside them what a chain of operators makes of them; see
+/// Passes records on, and adds what a chain of operators makes of them; see
 /// [`SourceExt::with_branch`](crate::SourceExt::with_branch).
 ///
-/// Both leave in one batch, with the position that covers the records: so a sink commits both, or none. Each of the two keeps
-/// its order; how they interleave depends on the batches.
+/// Records ([`Either::Left`]) and results of the chain ([`Either::Right`]) leave in one batch, with the position that covers the
+/// records. So a sink commits both or none.
 ///
-/// Counts are those of the records: what the chain leaves out is not counted as filtered, since the record itself goes on, and what
-/// it makes is of no split. What it rejects, such as late records, is a reject besides: of a record that is stored too, so that
-/// more is accounted for than was read.
+/// - **Order.** Records keep their order, and so do results. How the two interleave depends on the batches.
+/// - **Counts.** Only the records count. What the chain filters out is not counted as filtered, because the record itself goes
+///   on. What the chain makes has no origin.
+/// - **Rejects.** A record that the chain rejects, say because it is late, is stored as well as rejected. The counts then do not
+///   balance: *stored + rejected* is more than *read*.
+/// - **Memory.** A copy of each batch is held while the batch is in the chain.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`] if the chain ends before its input, or keeps a batch for itself: then the records of that batch
+/// would never leave.
 #[derive(Debug)]
 pub struct WithBranch<S, In> {
     chain: S,
     shared: Arc<Shared<In>>,
 }
 
-/// The records, as the chain beside them gets them.
+/// The source of the chain in [`WithBranch`]: it gives the chain the same records that are passed on.
+///
+/// ```
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+/// use ecom_stream::operators::BranchSource;
+/// use ecom_stream::{Either, Source, SourceExt};
+///
+/// /// A chain as a function of its own.
+/// fn squares(numbers: BranchSource<i64>) -> impl Source<Item = i64, Ack = ()> + 'static {
+///     numbers.map(|n| n * n)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let sink = MemorySink::new("doc");
+/// MemorySource::new("numbers", vec![3]).with_branch(squares).to(sink.clone()).run().await?;
+/// assert_eq!(sink.values(), [Either::Left(3), Either::Right(9)]);
+/// # Ok(()) }
+/// ```
 pub struct BranchSource<In>(Arc<Shared<In>>);
 
+/// What the operator and the source of its chain share. The lock is never held across an `.await`.
 struct Shared<In> {
     state: Mutex<State<In>>,
+    /// The name in the tags of this branch. It is recognized by its pointer, because a chain may contain another branch.
     tag: Arc<str>,
 }
 
 type Input<In> = Pin<Box<dyn Stream<Item = Result<Batch<In>>> + Send>>;
 
 struct State<In> {
+    /// The batches that come in, from the time the operator is applied until they end.
     input: Option<Input<In>>,
-    /// How many batches came in.
+    /// The number of batches that have come in.
     batches: u64,
-    /// What the chain took and didn't give out yet.
+    /// The batches that are in the chain, from the oldest.
     pending: VecDeque<PendingBatch<In>>,
 }
 
+/// What is passed on of a batch once the chain is done with it.
 struct PendingBatch<In> {
+    /// The number in its tag.
     number: u64,
     records: Vec<Record<In>>,
     counts: Vec<SplitCount>,
 }
 
-/// The operator in whose name each batch carries its number through the chain, as a change of state: that passes all transforms
-/// as it is, with what it belongs to. It leaves the batch behind the chain. Each [`WithBranch`] knows its own by their pointer, for a
-/// chain may have another within.
+/// The operator name of the state change by which each batch carries its number through the chain. A transform passes state
+/// changes of other operators on unchanged, in the batch that they came in.
 const BRANCH_TAG: &str = "\0branch";
 
 impl<S, In> WithBranch<S, In> {
-    /// With the chain that `build` makes.
+    /// Adds the results of the chain that `build` makes of the source it is given.
     pub fn new(build: impl FnOnce(BranchSource<In>) -> S) -> Self {
         let state = State {
             input: None,
@@ -99,15 +142,15 @@ where
                 yield merge(pending, made);
             }
             if !shared.lock().pending.is_empty() {
-                let message = "a chain of operators beside the records ended before them";
+                let message = "the chain of `with_branch` ended before its input";
                 Err(Error::new(ErrorKind::Configuration, message)
-                    .hint("a transform in it stops early or keeps batches: each batch must come out, alone or with others"))?;
+                    .hint("a transform in it stops early or keeps batches. Each batch must come out, alone or merged with others"))?;
             }
         }
     }
 }
 
-/// What came in, and what was made of it.
+/// The records of the pending batches, followed by what the chain made of them.
 fn merge<In, Out>(pending: Vec<PendingBatch<In>>, made: Batch<Out>) -> Batch<Either<In, Out>> {
     let mut batch = Batch {
         records: Vec::with_capacity(made.records.len() + pending.iter().map(|of| of.records.len()).sum::<usize>()),
@@ -138,14 +181,13 @@ fn merge<In, Out>(pending: Vec<PendingBatch<In>>, made: Batch<Out>) -> Batch<Eit
 
 impl<In> Shared<In> {
     fn lock(&self) -> std::sync::MutexGuard<'_, State<In>> {
-        // Nothing is left half done in it.
+        // No code panics while it changes the state, so a poisoned lock has nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<In> State<In> {
-    /// Takes what came in with what a batch was made of, and the marks out of it. A chain keeps the order of batches, but it
-    /// may take some in advance, or merge them.
+    /// Removes the tags from a batch that came out of the chain, and returns the pending batches that it was made of.
     fn take_pending<Out>(&mut self, tag: &Arc<str>, made: &mut Batch<Out>) -> Vec<PendingBatch<In>> {
         let mut last = None;
         made.state.retain(|change| {
@@ -174,7 +216,7 @@ where
     }
 }
 
-/// The input, with a copy of each batch kept aside.
+/// The stream of a [`BranchSource`]: the input, each batch tagged, with a copy of its records among the pending batches.
 struct BranchInput<In>(Arc<Shared<In>>);
 
 impl<In: Clone> Stream for BranchInput<In> {
@@ -240,7 +282,7 @@ mod tests {
         })
     }
 
-    /// As windows come out at the end of the last run: with what becomes of their state, and no position.
+    /// A batch as windows emit it at the end of the last run: with a state change and without a position.
     fn without_position(numbers: std::ops::Range<u64>) -> Result<Batch<u64>> {
         let mut batch = Batch::default();
         batch.state.push(StateChange {
@@ -310,7 +352,7 @@ mod tests {
         impl Transform<u64> for TakeOne {
             type Out = u64;
             fn apply(self, input: impl BatchStream<u64> + 'static, _: Checkpoint) -> impl BatchStream<u64> {
-                // It takes a second, and gives the first.
+                // It takes two batches and gives only the first.
                 input.try_chunks(2).map(|two| match two {
                     Ok(two) => Ok(two.into_iter().next().unwrap_or_default()),
                     Err(err) => Err(err.1),

@@ -138,7 +138,7 @@ fn state_of_another_type_is_refused() {
     run(vec![1, 2], false).unwrap();
     let err = run(vec![1, 2, 3], true).unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
-    assert!(err.to_string().contains("of other types"), "{err}");
+    assert!(err.to_string().contains("was written with other types"), "{err}");
     run(vec![1, 2, 3], false).unwrap();
     assert_eq!(sink.values(), [0, 1, 2]);
 }

@@ -438,7 +438,7 @@ fn state_of_another_aggregate_is_refused() {
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(
         err.report()
-            .contains("was its key, its state or its aggregate changed?"),
+            .contains("the type of its key, its state or its aggregate has changed"),
         "{}",
         err.report()
     );

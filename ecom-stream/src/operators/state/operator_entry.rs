@@ -1,13 +1,18 @@
+//! [`OperatorEntry`]: the one state entry that an operator keeps about itself as a whole.
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::entry::{Changes, decode_value};
 use crate::contract::{Result, StateChange};
 
-/// What the state says of an operator as a whole: an entry that is there for as long as there are others.
+/// The state entry about an operator as a whole, such as its watermark and the schema of its other entries.
+///
+/// It exists as long as the operator has other entries. It is written only when its value has changed. When the operator has
+/// no other entry left it is deleted, so an operator without open windows or known keys leaves nothing in the ledger.
 #[derive(Debug)]
 pub(crate) struct OperatorEntry<V> {
-    /// What the state has.
+    /// The value in the ledger, as of the last [`save`](Self::save).
     saved: Option<V>,
 }
 
@@ -18,14 +23,18 @@ impl<V> Default for OperatorEntry<V> {
 }
 
 impl<V: PartialEq + Clone + Serialize + DeserializeOwned> OperatorEntry<V> {
-    /// Takes in the entry.
+    /// Loads the entry and returns its value.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the value can't be decoded.
     pub(crate) fn load(&mut self, entry: &StateChange) -> Result<V> {
         let value: V = decode_value(entry)?;
         self.saved = Some(value.clone());
         Ok(value)
     }
 
-    /// Writes `value` under `key` if it changed; with `None` there is no other entry any more, and it goes too.
+    /// Writes `value` under `key` if it has changed. `None` deletes the entry: the operator has no other entries left.
     pub(crate) fn save(&mut self, key: &impl Serialize, value: Option<V>, changes: &mut Changes<'_>) -> Result<()> {
         if value == self.saved {
             return Ok(());
