@@ -149,7 +149,7 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
     let err = runtime.block_on(timed.via(join).to(MemorySink::new("test")).run());
     let err = err.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
-    assert!(err.to_string().contains("that is never"), "{err}");
+    assert!(err.to_string().contains("it ends before it begins"), "{err}");
 }
 
 /// As behind two watermarks that were merged: what the record would match is gone by another's.

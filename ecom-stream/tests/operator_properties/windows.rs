@@ -315,7 +315,7 @@ fn state_of_other_windows_is_refused() {
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(
         err.to_string()
-            .contains("the state of operator \"window\" is of other windows"),
+            .contains("the state of operator \"window\" was written with other windows"),
         "{err}"
     );
     run(vec![1, 2, 3, 4], 60).unwrap();

@@ -1,3 +1,5 @@
+//! [`Timestamp`]: a point in event time.
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,8 +11,9 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// A point in event time, in whole microseconds since 1970-01-01 00:00 UTC.
 ///
-/// Half the size of an [`OffsetDateTime`] and quick to compare, for it stands in every record behind
-/// [`event_time`](crate::SourceExt::event_time). Sums saturate at [`MIN`](Self::MIN) and [`MAX`](Self::MAX).
+/// It has half the size of an [`OffsetDateTime`] and is quick to compare, since every record has one after
+/// [`event_time`](crate::SourceExt::event_time). Additions and subtractions saturate at [`MIN`](Self::MIN) and
+/// [`MAX`](Self::MAX). It displays as RFC 3339 in UTC.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,12 +27,12 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Before all events: the watermark before the first record.
+    /// Before all events. It is the watermark before the first record.
     pub const MIN: Self = Self(i64::MIN);
-    /// After all events: the watermark when the last run has ended.
+    /// After all events. It is the watermark once the last run has ended.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The point so many microseconds after 1970-01-01 00:00 UTC.
+    /// The time `micros` microseconds after 1970-01-01 00:00 UTC, or before it if negative.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -39,7 +42,8 @@ impl Timestamp {
         self.0
     }
 
-    /// The time in UTC; the first or the last that an [`OffsetDateTime`] can hold, if this one lies outside.
+    /// Converts it to a time in UTC. A timestamp outside the range of [`OffsetDateTime`] gives the first or the last time of
+    /// that range.
     pub fn to_datetime(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or_else(|_| {
             let end = if self.0 < 0 {
@@ -52,7 +56,7 @@ impl Timestamp {
     }
 }
 
-/// In whole microseconds, rounded down.
+/// Converts to whole microseconds, rounded down.
 impl From<OffsetDateTime> for Timestamp {
     fn from(time: OffsetDateTime) -> Self {
         let seconds = time.unix_timestamp().saturating_mul(MICROS_PER_SECOND);
@@ -105,7 +109,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// The whole microseconds of a duration, at most some 292,000 years.
+/// The whole microseconds of a duration; `i64::MAX`, some 292,000 years, if there are more.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! What a join holds of one side: records by key and time, until nothing can match them.
+//! [`JoinBuffer`]: the records of one side of a join, until nothing can match them any more.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -9,30 +9,36 @@ use serde::de::DeserializeOwned;
 use crate::contract::{Result, StateChange};
 use crate::operators::state::{Changes, Timers, decode_value};
 
-/// The time of a record in microseconds, and its number among those that are held.
+/// Identifies a buffered record: its event time in microseconds, and a number that no other record in the buffers has.
 pub(super) type EntryId = (i64, u64);
 
-/// The key of an entry of the state: which side, and which record.
+/// The key of a state entry: the side, and the record.
 pub(super) type EntryKey = (u8, EntryId);
 
+/// The buffered records of one side. The state has an entry for each, with the record and whether it has found a match.
 #[derive(Debug)]
 pub(super) struct JoinBuffer<K, V> {
+    /// The side in the keys of its state entries.
     side: u8,
-    /// The records of a key, by time.
+    /// The records of each key, in the order of their ids and so of their times.
     keys: HashMap<K, VecDeque<(EntryId, BufferedRecord<V>)>>,
+    /// When each record is due: the watermark at which nothing can match it any more.
     timers: Timers<(EntryId, K)>,
+    /// The records that have changed since the last save.
     changed: Vec<(EntryId, K)>,
-    /// What is in the state and is held no more.
+    /// The records that were stored and are due, whose entries must be deleted.
     deleted: Vec<EntryId>,
 }
 
+/// A record in a buffer, with what has to be written of it.
 #[derive(Debug)]
 pub(super) struct BufferedRecord<V> {
     pub(super) value: V,
+    /// Whether it has found a match, as far as the join asks for that: only outer joins do.
     pub(super) is_matched: bool,
-    /// Since it was saved last.
+    /// Whether it has changed since the last save.
     changed: bool,
-    /// Whether it is in the state.
+    /// Whether the state has an entry of it.
     stored: bool,
 }
 
@@ -41,6 +47,7 @@ where
     K: Ord + Hash + Clone,
     V: Clone + Serialize + DeserializeOwned,
 {
+    /// An empty buffer of the given side.
     pub(super) fn new(side: u8) -> Self {
         Self {
             side,
@@ -51,11 +58,16 @@ where
         }
     }
 
+    /// Whether no record is buffered.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Takes in an entry of the state. `due` says until when it is held.
+    /// Loads an entry of the state. `key` and `due` compute the key of the record, and when it is due, from its value and time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the record can't be decoded.
     pub(super) fn load(
         &mut self,
         entry: &StateChange,
@@ -76,7 +88,7 @@ where
         Ok(())
     }
 
-    /// Holds a record until `due`.
+    /// Adds a record, which stays until the watermark is at `due`.
     pub(super) fn add(&mut self, key: K, id: EntryId, value: V, is_matched: bool, due: i64) {
         self.timers.set(due, (id, key.clone()));
         self.changed.push((id, key.clone()));
@@ -91,12 +103,13 @@ where
 
     fn insert(&mut self, key: K, id: EntryId, record: BufferedRecord<V>) {
         let records = self.keys.entry(key).or_insert_with(|| VecDeque::with_capacity(1));
-        // Most come in order, and go at the back.
+        // Most records come in order and are appended.
         let at = records.partition_point(|(before, _)| *before < id);
         records.insert(at, (id, record));
     }
 
-    /// Shows `f` the records of a key whose times lie between the two, by time. With `mark` they are matched from then on.
+    /// Calls `f` with the time and value of each record of a key whose time is from `from` to `to` (inclusive), in the order of
+    /// times. Returns whether there was any. With `mark`, the records are marked as matched.
     pub(super) fn matching(&mut self, key: &K, from: i64, to: i64, mark: bool, mut f: impl FnMut(i64, &V)) -> bool {
         let Some(records) = self.keys.get_mut(key).filter(|_| from <= to) else {
             return false;
@@ -113,7 +126,7 @@ where
         first < behind
     }
 
-    /// Takes the next record that is held no more at `now`, with its time.
+    /// Removes and returns the next record that is due at the watermark `now`, with its time. `None` if none is.
     pub(super) fn take_due(&mut self, now: i64) -> Option<(i64, BufferedRecord<V>)> {
         let (_, (id, key)) = self.timers.take_due(now)?;
         let records = self.keys.get_mut(&key)?;
@@ -128,14 +141,14 @@ where
         Some((id.0, record))
     }
 
-    /// Writes what changed.
+    /// Writes the entries that have changed since the last call.
     pub(super) fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         changes.reserve(self.deleted.len() + self.changed.len());
         for id in self.deleted.drain(..) {
             changes.delete(&(self.side, id))?;
         }
         for (id, key) in self.changed.drain(..) {
-            // It may be deleted by now.
+            // The record may have been removed since.
             let Some(records) = self.keys.get_mut(&key) else {
                 continue;
             };
@@ -148,6 +161,7 @@ where
     }
 }
 
+/// The index of a record among the records of its key.
 fn position<V>(records: &VecDeque<(EntryId, BufferedRecord<V>)>, id: EntryId) -> Option<usize> {
     records.binary_search_by_key(&id, |(id, _)| *id).ok()
 }

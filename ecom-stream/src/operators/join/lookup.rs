@@ -1,3 +1,5 @@
+//! [`LookupJoin`]: joins each record with the answer of a lookup, such as a query.
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
@@ -9,14 +11,23 @@ use tokio::time::Instant;
 
 use crate::contract::{BatchStream, Checkpoint, Result, Transform};
 
-/// Puts beside each record what a table has under its key; see [`SourceExt::lookup_join`](crate::SourceExt::lookup_join).
+/// Pairs each record with what a table or a service has under its key; see
+/// [`SourceExt::lookup_join`](crate::SourceExt::lookup_join).
 ///
-/// The keys of a batch that the cache doesn't have are looked up, each once, several at a time; records keep their order. Answers
-/// are kept for a time to live (of the clock), that there is nothing under a key too, and the oldest go when there are too many.
+/// For each batch, the keys that are not in the cache are looked up, each once and several concurrently. Records keep their
+/// order. Answers are cached for a time to live, by the system clock, also the answer that there is nothing under a key. When
+/// the cache is full the oldest answers are dropped.
 ///
-/// A table that changes is seen as it is when it is asked, so what comes out is not the same in a run that is repeated after a
-/// crash; each record still comes out once. An error of the lookup ends the pipeline: what should be tried again must be tried in
-/// the lookup.
+/// If the table changes, an answer depends on when it was asked for. A batch that is repeated after a crash may therefore get
+/// other answers. Each record is still stored once.
+///
+/// # Errors
+///
+/// An error of the lookup ends the run. If another try may succeed, the lookup has to try again itself.
+///
+/// # Cancel safety
+///
+/// A run that is dropped drops its pending lookups. So a lookup must not change anything.
 #[derive(Debug, Clone)]
 pub struct LookupJoin<K, F> {
     key: K,
@@ -27,8 +38,25 @@ pub struct LookupJoin<K, F> {
 }
 
 impl<K, F> LookupJoin<K, F> {
-    /// Asks `lookup` for what is under the `key` of a record: up to 16 at a time, and again after a minute. Up to 100,000 answers
-    /// are kept.
+    /// Looks up the `key` of each record with `lookup`: up to 16 keys concurrently, with up to 100,000 answers cached, each for
+    /// one minute.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::operators::LookupJoin;
+    /// use ecom_stream::SourceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let name = |id: i64| async move { Ok((id > 1).then(|| format!("product {id}"))) };
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("ids", vec![1, 2])
+    ///     .via(LookupJoin::new(|id: &i64| *id, name).at_once(4).max_cached(1_000))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(1, None), (2, Some("product 2".to_owned()))]);
+    /// # Ok(()) }
+    /// ```
     pub fn new(key: K, lookup: F) -> Self {
         Self {
             key,
@@ -39,21 +67,22 @@ impl<K, F> LookupJoin<K, F> {
         }
     }
 
-    /// How many keys are looked up at the same time.
+    /// Sets how many keys are looked up concurrently. 16 unless it is set; 0 is taken as 1.
     #[must_use]
     pub fn at_once(mut self, lookups: usize) -> Self {
         self.at_once = lookups.max(1);
         self
     }
 
-    /// How long an answer is kept.
+    /// Sets how long an answer is cached, by the system clock. One minute unless it is set. With zero, each batch asks again.
     #[must_use]
     pub fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.time_to_live = time_to_live;
         self
     }
 
-    /// How many answers are kept; with those of one batch, which bounds the memory.
+    /// Sets how many answers are cached from one batch to the next. 100,000 unless it is set. Memory also holds the answers of
+    /// the current batch.
     #[must_use]
     pub fn max_cached(mut self, answers: usize) -> Self {
         self.max_cached = answers;
@@ -106,7 +135,7 @@ where
     }
 }
 
-/// Answers by key, and the keys by the age of their answers.
+/// The cached answers, and their keys from the oldest answer to the newest. `None` is the answer that there is nothing.
 struct Cache<K, V> {
     answers: HashMap<K, Option<V>>,
     by_age: VecDeque<(Instant, K)>,
@@ -114,11 +143,12 @@ struct Cache<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+    /// The answer for a key, which is in the cache while its batch is processed.
     fn get(&self, key: &K) -> Option<V> {
         self.answers.get(key).cloned().flatten()
     }
 
-    /// The keys without an answer, each once.
+    /// The keys that have no answer in the cache, each once.
     fn missing(&self, keys: &VecDeque<K>) -> Vec<K> {
         let mut seen = std::collections::HashSet::new();
         let missing = keys
@@ -132,6 +162,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         self.answers.insert(key, answer);
     }
 
+    /// Drops the answers whose time to live is over.
     fn forget_old(&mut self, now: Instant) {
         while let Some((since, key)) = self.by_age.front() {
             if now.duration_since(*since) < self.time_to_live {
@@ -142,6 +173,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         }
     }
 
+    /// Drops the oldest answers until there are no more than `most`.
     fn shrink_to(&mut self, most: usize) {
         while self.by_age.len() > most {
             if let Some((_, key)) = self.by_age.pop_front() {
@@ -161,7 +193,7 @@ mod tests {
     use crate::contract::{Error, ErrorKind};
     use crate::operators::source_ext::SourceExt;
 
-    /// What was asked: how often, and how often at the same time at most.
+    /// How many lookups there were: in all, at this moment, and at most at the same time.
     #[derive(Default)]
     struct Asked {
         all: AtomicUsize,

@@ -1,3 +1,5 @@
+//! [`Deduplicate`]: keeps the first record of each key within a time.
+
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,9 +15,9 @@ use crate::operators::state::{Changes, Operator, Output, run};
 
 /// Keeps the first record of each key within a time; see [`KeyBy::deduplicate`](super::KeyBy::deduplicate).
 ///
-/// A record is a double when it is less than that time, before or after, from one of its key that was kept; it is counted as
-/// filtered. One that is behind the watermark by that time or more is late, since its key may have been forgotten: a reject with
-/// reason `late`.
+/// A record is a duplicate if the event time of a kept record of the same key is less than `within` away, before or after. It
+/// is counted as filtered. *First* means the first that is read. A record that is behind the watermark by `within` or more is
+/// late and becomes a reject with the reason `late`: its key may have been deleted.
 ///
 /// # Cost
 ///
@@ -30,7 +32,27 @@ pub struct Deduplicate<F, L = RejectLate> {
 }
 
 impl<F> Deduplicate<F> {
-    /// Keeps the first record of each `key` within a time.
+    /// Keeps the first record of each `key` within `within` of event time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::operators::Deduplicate;
+    /// use ecom_stream::{SourceExt, Timestamp};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// let summary = MemorySource::new("seconds", vec![1, 5, 11])
+    ///     .event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), Duration::ZERO)
+    ///     .via(Deduplicate::new(|_: &i64| (), Duration::from_secs(10)).named("once in ten seconds"))
+    ///     .map(|timed| timed.value)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [1, 11]);
+    /// assert_eq!(summary.counts.filtered, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn new(key: F, within: Duration) -> Self {
         Self {
             key,
@@ -42,14 +64,14 @@ impl<F> Deduplicate<F> {
 }
 
 impl<F, L> Deduplicate<F, L> {
-    /// The name under which it keeps its state, in place of `deduplicate`.
+    /// Sets the name under which the state is stored. It is `deduplicate` unless it is set.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    /// Emits late records along with the results, as [`WithLate`](crate::operators::WithLate), instead of rejecting them.
     #[must_use]
     pub fn emit_late(self) -> Deduplicate<F, EmitLate> {
         Deduplicate {
@@ -85,10 +107,11 @@ where
     }
 }
 
-/// When the newest of a key was that was kept, and others that may still have doubles. There are any only where records come out
-/// of order by more than the time, so that most keys cost no allocation.
+/// The event time of the newest kept record of a key, and the times of older kept records that may still have duplicates. There
+/// are older ones only if records are out of order by more than the time, so that most keys need no allocation.
 type Kept = (i64, Vec<i64>);
 
+/// The state of a running [`Deduplicate`].
 struct DeduplicateOperator<F, K, L> {
     key: F,
     within: i64,
@@ -131,7 +154,7 @@ where
                 out.filter(origin);
                 continue;
             }
-            // A double that is not late yet may be so far behind the watermark, and so far from the one that is kept.
+            // A duplicate that is not late may be `within` behind the watermark, and `within` away from the kept record.
             let until = |kept: i64| kept.saturating_add(self.within.saturating_mul(2));
             let (newest, others) = self.kept.update(key, until(time), || (time, Vec::new()));
             if *newest != time {

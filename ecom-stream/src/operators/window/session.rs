@@ -1,4 +1,8 @@
-//! Session windows.
+//! [`SessionOperator`]: session windows.
+//!
+//! The sessions of a key never overlap: a record that is less than the gap away from several sessions joins them into one. The
+//! state has one entry for each key, with all its sessions, and one for the watermark. A timer says when a key is due; it may
+//! be early, since a session gets longer with each record and its timer is not set again each time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -15,45 +19,48 @@ use crate::operators::aggregate::Aggregate;
 use crate::operators::event_time::{LatePolicy, Timed, Timestamp, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, Timers, decode_key, decode_value, schema_hash};
 
-/// What is remembered of one session; times are microseconds.
+/// One session, as it is stored. Times are microseconds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Session<A> {
     start: i64,
-    /// The gap after its last record.
+    /// The time of its last record plus the gap.
     end: i64,
-    /// Whether its result has come out.
+    /// Whether its result has been emitted. It is then kept for the allowed lateness.
     is_out: bool,
-    /// Whether it changed since early results came out last.
+    /// Whether it has changed since early results were last emitted.
     is_new: bool,
     acc: A,
 }
 
-/// The sessions of a key, in the order of their starts.
+/// The sessions of a key in memory, in the order of their starts.
 #[derive(Debug)]
 struct KeySessions<A> {
     sessions: Vec<Session<A>>,
-    /// Since it was saved last.
+    /// Whether one of them has changed since the last save.
     changed: bool,
-    /// Whether it is in the state.
+    /// Whether the state has an entry of the key.
     stored: bool,
 }
 
+/// The state of a running aggregate over sessions; see the module.
 pub(super) struct SessionOperator<F, G, K, A, L> {
     windows: Windows,
     gap: i64,
     key: F,
     aggregate: G,
     keys: HashMap<K, KeySessions<A>>,
-    /// Keys by the times at which a session of theirs comes out or goes, or earlier.
+    /// For each session a time at which it is due, or an earlier one.
     timers: Timers<K>,
     watermark: WindowWatermark,
+    /// The keys that have changed since the last save.
     changed: Vec<K>,
-    /// Those that changed since early results came out last.
+    /// The keys that have changed since early results were last emitted.
     new: BTreeSet<K>,
     late: PhantomData<L>,
 }
 
 impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> SessionOperator<F, G, K, A, L> {
+    /// An operator without state. `gap` is that of `windows`, in microseconds.
     pub(super) fn new(windows: Windows, gap: i64, key: F, aggregate: G) -> Self {
         Self {
             windows,
@@ -71,7 +78,7 @@ impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> SessionOperator<F, G, K,
 }
 
 impl<A> Session<A> {
-    /// When it comes out, or goes.
+    /// The watermark at which its result is emitted or, if that has happened, at which it is deleted.
     fn due(&self, allowed_lateness: i64) -> i64 {
         match self.is_out {
             false => self.end,
@@ -155,7 +162,7 @@ impl<F, G, K, A, L> SessionOperator<F, G, K, A, L>
 where
     K: Ord + Hash + Clone + Send + 'static,
 {
-    /// Adds a record, unless it is late: then it comes back.
+    /// Adds a record to the session that it makes longer, joins or begins. Returns the record if it is late.
     fn add<T>(&mut self, timed: Timed<T>, out: &mut Output<L::Out<Windowed<K, G::Out>>>) -> Option<Timed<T>>
     where
         F: Fn(&T) -> K,
@@ -166,7 +173,7 @@ where
         let key = (self.key)(&timed.value);
         let (mut start, mut end) = (timed.time.as_micros(), timed.time.as_micros().saturating_add(self.gap));
         let known = self.keys.get_mut(&key);
-        // They lie apart, so those that the record joins stand side by side.
+        // Sessions don't overlap, so those that the record joins are next to each other.
         let joined = known.as_ref().map_or(0..0, |key_sessions| {
             let first = key_sessions.sessions.partition_point(|session| session.end <= start);
             let behind = key_sessions.sessions.partition_point(|session| session.start < end);
@@ -176,13 +183,13 @@ where
             return Some(timed);
         }
         let key_sessions = self.keys.entry(key.clone()).or_insert_with(|| KeySessions {
-            // Most keys have one.
+            // Most keys have a single session.
             sessions: Vec::with_capacity(1),
             changed: false,
             stored: false,
         });
         let at = joined.start;
-        // Most records make a session longer, and change nothing else.
+        // Most records make one session longer: its accumulator is taken over without a merge.
         let is_longer = joined.len() == 1;
         let mut acc = self.aggregate.empty();
         let mut due_before = i64::MAX;
@@ -207,7 +214,7 @@ where
         if session.is_new {
             self.new.insert(key.clone());
         }
-        // An earlier timer of one that it joined will do.
+        // The timer of a session that it joined will do if it is not later.
         let due = session.due(allowed_lateness);
         if due_before > due {
             self.timers.set(due, key.clone());
@@ -222,7 +229,7 @@ where
         None
     }
 
-    /// Moves event time on: sessions that are due come out, and those that are no longer kept go.
+    /// Moves the watermark to `to`: emits the sessions that have ended, and deletes those whose allowed lateness is over.
     fn advance<T>(&mut self, to: i64, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,
@@ -236,7 +243,7 @@ where
             };
             let mut changed = false;
             key_sessions.sessions.retain_mut(|session| {
-                // A timer may be that of another session, or too early.
+                // The timer may be early, or that of another session of the key.
                 let mut due = session.due(allowed_lateness);
                 if due <= at && !session.is_out {
                     out.push(L::result(result(&self.aggregate, &key, session, Firing::OnTime)), None);
@@ -259,7 +266,7 @@ where
         }
     }
 
-    /// Lets out the results so far that changed, of the sessions that are open.
+    /// Emits the results so far of the open sessions that have changed since the last time.
     fn fire_early<T>(&mut self, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,
@@ -282,6 +289,7 @@ where
     }
 }
 
+/// The result of a session so far.
 fn result<T, K: Clone, G: Aggregate<T>>(
     aggregate: &G,
     key: &K,

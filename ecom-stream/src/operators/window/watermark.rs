@@ -1,18 +1,23 @@
+//! [`WindowWatermark`]: the watermark of a window operator, saved with what its state depends on.
+
 use serde::Serialize;
 
 use super::spec::{Shape, Windows};
 use crate::contract::{Result, StateChange};
 use crate::operators::state::{Changes, OperatorEntry, check_schema};
 
-/// How far event time has come for the windows, and of which windows and types their state is.
+/// The watermark of a window operator. Its state entry also has the shape of the windows and the schema hash of keys and
+/// accumulators, so that state of other windows or types is refused.
 #[derive(Debug)]
 pub(super) struct WindowWatermark {
+    /// The highest watermark so far, in microseconds.
     pub(super) current: i64,
     schema: u64,
     entry: OperatorEntry<(i64, Shape, u64)>,
 }
 
 impl WindowWatermark {
+    /// The watermark before the first record, of an operator whose keys and accumulators have the hash `schema`.
     pub(super) fn new(schema: u64) -> Self {
         Self {
             current: i64::MIN,
@@ -21,7 +26,11 @@ impl WindowWatermark {
         }
     }
 
-    /// Takes in its entry of the state.
+    /// Loads its entry of the state.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the state is of other windows or other types.
     pub(super) fn load(&mut self, entry: &StateChange, windows: &Windows) -> Result<()> {
         let (current, shape, schema) = self.entry.load(entry)?;
         windows.check_shape(entry, shape)?;
@@ -30,7 +39,7 @@ impl WindowWatermark {
         Ok(())
     }
 
-    /// Writes itself under `key`, as long as there is a window.
+    /// Writes its entry under `key` if it has changed. Deletes it if the operator has no window.
     pub(super) fn save(
         &mut self,
         key: &impl Serialize,
@@ -42,7 +51,7 @@ impl WindowWatermark {
         self.entry.save(key, (!is_empty).then_some(value), changes)
     }
 
-    /// Moves on, and gives the watermark before; `None` when it stays.
+    /// Moves to `to` and returns the watermark before. `None` if `to` is not later.
     pub(super) fn advance(&mut self, to: i64) -> Option<i64> {
         (to > self.current).then(|| std::mem::replace(&mut self.current, to))
     }
