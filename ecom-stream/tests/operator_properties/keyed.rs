@@ -92,7 +92,10 @@ fn a_duration_of_zero_is_refused() {
         source.event_time(|second: &i64| at(*second), seconds(5)).key_by(|_| ())
     };
     let err = refused(keyed().deduplicate(seconds(0)));
-    assert!(err.contains("cannot deduplicate within less than a microsecond"), "{err}");
+    assert!(
+        err.contains("cannot deduplicate within less than a microsecond"),
+        "{err}"
+    );
     let err = refused(keyed().scan(seconds(0), || 0, |_: &mut i64, n| Some(n)));
     assert!(err.contains("a microsecond or more"), "{err}");
 }

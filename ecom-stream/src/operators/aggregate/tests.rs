@@ -1,3 +1,5 @@
+//! Tests of the aggregates: against plain loops, however accumulators are split, stored and merged.
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
@@ -5,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What an aggregate makes of records that are numbers and happen one after the other: all in one accumulator, or in several
-/// that were in a checkpoint in between, and were then merged.
+/// Aggregates numbers that happen one after the other, once in a single accumulator and once in several, which are encoded,
+/// decoded and then merged.
 fn whole_and_merged<A: Aggregate<i64>>(aggregate: &A, numbers: &[i64], parts: usize) -> (A::Out, A::Out) {
     let add = |from: usize, numbers: &[i64]| {
         let mut acc = aggregate.empty();

@@ -1,3 +1,5 @@
+//! Tests of the watermarks, record by record.
+
 use super::*;
 
 const STRATEGY: WatermarkStrategy = WatermarkStrategy {
