@@ -1,4 +1,4 @@
-//! Every source, transform and sink of the crate keeps the contract.
+//! Every source, transform and sink of the crate passes the checks of `ecom_stream::testing`.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,7 +48,7 @@ fn csv_records(n: u32) -> Vec<CsvRecord> {
     (0..n).map(record).collect()
 }
 
-/// Adds up across runs, and keeps the sum as its state.
+/// A transform with state: it turns each number into the sum of all numbers so far.
 struct Sum;
 
 impl Transform<i64> for Sum {
@@ -151,7 +151,7 @@ async fn with_branch_keeps_the_contract() {
             .tumbling(Duration::from_secs(10))
             .aggregate(Count)
     };
-    // A chain that takes batches in advance, and leaves records out.
+    // A chain that reads batches ahead and filters records out.
     let evens = |all: BranchSource<i64>| all.par_map(3, |n| n * n).filter(|n| n % 2 == 0);
     for left in [true, false] {
         let windows = || OneSide(WithBranch::new(windows), left);
@@ -161,7 +161,7 @@ async fn with_branch_keeps_the_contract() {
     }
 }
 
-/// The left of what a transform gives, or the right: how the two interleave depends on the batches.
+/// Only the left or only the right results of a transform, because how the two interleave depends on the batches.
 struct OneSide<T>(T, bool);
 
 impl<T, R> Transform<i64> for OneSide<T>
@@ -205,7 +205,8 @@ async fn memory_sink_keeps_the_contract() {
     testing::sink(async || MemorySink::new("test"), 0..40).check().await;
 }
 
-/// Files as they come: of some batches, with refused records, blank lines and odd ends, empty, unusable, damaged.
+/// A directory with all kinds of files: of several batches, with rejects, blank lines or no line end at the end of the file;
+/// empty, unusable and damaged.
 struct Inbox {
     root: TempDir,
 }
@@ -244,7 +245,7 @@ impl Inbox {
         self.root.path().join("done")
     }
 
-    /// Long ago, so that nothing is waited for.
+    /// Adds a file that was modified long ago, so that the source does not wait for it to settle.
     fn add(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.data().join(name);
         fs::write(&path, text).unwrap();
@@ -257,7 +258,7 @@ impl Inbox {
         CsvDirSource::new(self.data()).limits(limits)
     }
 
-    /// Brings back what was archived.
+    /// Moves the archived files back.
     fn restore(&self) {
         for name in listing(&self.done()).unwrap_or_default() {
             fs::rename(self.done().join(&name), self.data().join(&name)).unwrap();
@@ -302,7 +303,7 @@ async fn archiving_csv_directory_source_keeps_the_contract() {
         inbox.source().available_now(true).after_commit(archive)
     };
     archiving().check().unwrap();
-    assert!(!inbox.done().exists(), "made by the check");
+    assert!(!inbox.done().exists(), "the check of the settings made a directory");
     let source = || {
         inbox.restore();
         archiving()
@@ -321,7 +322,7 @@ async fn archiving_csv_directory_source_keeps_the_contract() {
     testing::pipeline(events, store).check().await;
 }
 
-/// Reads back by the source of the crate.
+/// Reads what the sink has written with the source of the crate.
 struct CsvStore(TempDir);
 
 impl Store for CsvStore {
@@ -336,7 +337,7 @@ impl Store for CsvStore {
         let sink = MemorySink::new("test");
         let source = CsvDirSource::new(self.0.path())
             .settle_for(Duration::ZERO)
-            // What a run writes again after a crash is no copy that should be passed over.
+            // After a crash a run may write the same file again. It must not be skipped as a copy.
             .allow_copies(true)
             .available_now(true);
         let events = source.validate(Rules::default());
@@ -354,7 +355,7 @@ async fn csv_directory_sink_keeps_the_contract() {
         .await;
 }
 
-/// A transform behind event time, which is a second for each record.
+/// A transform that follows event time, in which each number is a second.
 struct Timing<T>(T);
 
 impl<T: Transform<Timed<i64>>> Transform<i64> for Timing<T> {
@@ -371,7 +372,7 @@ impl<T: Transform<Timed<i64>>> Transform<i64> for Timing<T> {
     }
 }
 
-/// Numbers that are out of order, the last few of them far too late.
+/// Numbers that are out of order, the last three of them late.
 fn scattered() -> impl Iterator<Item = i64> + Clone {
     (0..90).map(|n| n * 7 % 15 + n).chain(0..3)
 }
@@ -389,8 +390,11 @@ async fn windows_keep_the_contract() {
         for windows in [windows, later] {
             let counts = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count));
             testing::transform(counts, scattered()).not_one_to_one().check().await;
-            let beside = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).emit_late());
-            testing::transform(beside, scattered()).not_one_to_one().check().await;
+            let emit_late = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).emit_late());
+            testing::transform(emit_late, scattered())
+                .not_one_to_one()
+                .check()
+                .await;
         }
     }
 }
@@ -404,15 +408,15 @@ async fn scan_and_deduplicate_keep_the_contract() {
     let time_to_live = Duration::from_secs(30);
     let scan = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums));
     testing::transform(scan, scattered()).check().await;
-    let beside = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).emit_late());
-    testing::transform(beside, scattered()).check().await;
+    let emit_late = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).emit_late());
+    testing::transform(emit_late, scattered()).check().await;
     let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
     testing::transform(deduplicate, scattered()).check().await;
-    let beside = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).emit_late());
-    testing::transform(beside, scattered()).check().await;
+    let emit_late = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).emit_late());
+    testing::transform(emit_late, scattered()).check().await;
 }
 
-/// Numbers that are left or right, as they are even or not.
+/// A join whose left records are the even numbers and whose right records are the odd ones.
 struct Sides<T>(T);
 
 impl<T: Transform<Timed<Either<i64, i64>>>> Transform<Timed<i64>> for Sides<T> {

@@ -1,4 +1,4 @@
-//! Joins against a loop over all pairs.
+//! Interval joins against a loop over all pairs.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use time::Duration;
 use crate::event::{Event, cases, event_time, seconds as std_seconds, with_watermarks};
 use crate::run::{Chain, check};
 
-/// Left or right by number; second and number.
+/// A record of either side: its second, its number and its key.
 type Side = (i64, i64, u8);
 type Key = fn(&Side) -> u8;
 type Sided = Timed<Either<Side, Side>>;
@@ -82,7 +82,7 @@ proptest! {
                 }
             }
         }
-        // Those that nothing can match any more.
+        // The records without a match that nothing can match any more.
         let watermark = if last { i64::MAX } else { events.last().map_or(i64::MIN, |(_, watermark)| *watermark) };
         let matched: BTreeSet<i64> = expected.iter().flat_map(|(left, right)| [*left, *right]).flatten().collect();
         for event in in_time.iter().filter(|event| !matched.contains(&event.number)) {
@@ -92,13 +92,13 @@ proptest! {
             }
         }
 
-        let beside = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).emit_late()), &input, &cuts, last);
-        prop_assert!(beside.rejects.is_empty());
-        let beside: Vec<_> = beside.values().into_iter().filter_map(|out| match out {
+        let emitted = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).emit_late()), &input, &cuts, last);
+        prop_assert!(emitted.rejects.is_empty());
+        let emitted: Vec<_> = emitted.values().into_iter().filter_map(|out| match out {
             WithLate::Late(side) => Some(side.into_inner().1 as usize),
             WithLate::Result(_) => None,
         }).collect();
-        prop_assert_eq!(beside, late);
+        prop_assert_eq!(emitted, late);
 
         let watermarks: Vec<_> = seen.records.iter().map(|record| record.value.watermark).collect();
         prop_assert!(watermarks.is_sorted());
@@ -152,7 +152,8 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
     assert!(err.to_string().contains("it ends before it begins"), "{err}");
 }
 
-/// As behind two watermarks that were merged: what the record would match is gone by another's.
+/// As after a merge of two streams with watermarks of their own: the records that this one would match were removed by the
+/// watermark of the record before it.
 #[test]
 fn a_record_behind_an_earlier_records_watermark_is_late() {
     use ecom_stream::SourceExt;

@@ -1,4 +1,4 @@
-//! State by key against a loop over all of the input.
+//! `scan` and `deduplicate` against a loop over the whole input.
 
 use std::collections::HashMap;
 

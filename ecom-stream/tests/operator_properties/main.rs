@@ -1,7 +1,11 @@
-//! The laws of operators with state, for any input: the batches make no difference, nor does a cut at any commit, state
-//! included; and what comes out is what a plain loop over all of the input computes.
+//! Properties of operators with state, tested with random inputs.
 //!
-//! `PROPTEST_CASES=10000 cargo test -p ecom-stream --test operator_properties` takes longer and looks further.
+//! - The batches make no difference, nor does an interruption after any commit: results, rejects and state are the same.
+//! - The results are those of a plain loop over the whole input.
+//!
+//! `run` runs a transform over an input in different batches and with interruptions. `event` makes random events. The other
+//! modules test one kind of operator each. `PROPTEST_CASES=10000 cargo test -p ecom-stream --test operator_properties` tests
+//! more cases and takes longer.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 

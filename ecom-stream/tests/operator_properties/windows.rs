@@ -1,4 +1,4 @@
-//! Windows against a loop over all of the input.
+//! Windows against a loop over the whole input.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,14 +35,14 @@ fn window(end: i64, size: i64) -> Window {
     }
 }
 
-/// The ends of the windows that have a second.
+/// The ends of the windows that a second is in.
 fn ends(second: i64, size: i64, slide: i64) -> Vec<i64> {
     let starts = second - size + 1..=second;
     let starts = starts.filter(|start| start.rem_euclid(slide) == 0);
     starts.map(|start| start + size).collect()
 }
 
-/// When a window closes: the number of the event whose watermark has passed `time`.
+/// The number of the first event whose watermark has reached `time`; the number of events if there is none.
 fn passed(events: &[(Event, i64)], time: i64) -> usize {
     events
         .iter()
@@ -50,7 +50,7 @@ fn passed(events: &[(Event, i64)], time: i64) -> usize {
         .unwrap_or(events.len())
 }
 
-/// The numbers of late events, and what is in each window and key of the others when it closes, `allowed` behind its end.
+/// The numbers of the late events, and the numbers of the others in each window and key when it closes, `allowed` after its end.
 fn oracle(
     events: &[(Event, i64)],
     (size, slide, allowed): (i64, i64, i64),
@@ -124,7 +124,7 @@ proptest! {
             let place = (second_of(result.window.end), result.key);
             let before = last.insert(place, result.clone());
             match (before, result.firing) {
-                // One whose first record was late comes out at once.
+                // A window whose first record is late has its first result at once.
                 (None, Firing::Early | Firing::OnTime | Firing::Late) => {}
                 (Some(before), Firing::Early) => {
                     prop_assert_eq!(before.firing, Firing::Early);
@@ -142,9 +142,9 @@ proptest! {
     }
 
     #[test]
-    fn every_record_is_in_a_window_or_late((input, cuts, _) in cases(), lateness in 0..20_i64, beside in any::<bool>()) {
+    fn every_record_is_in_a_window_or_late((input, cuts, _) in cases(), lateness in 0..20_i64, emit_late in any::<bool>()) {
         let tumbling = || WindowAggregate::new(Windows::tumbling(seconds(10)), |event: &Event| event.key, Count);
-        let (counted, late): (u64, u64) = if beside {
+        let (counted, late): (u64, u64) = if emit_late {
             let seen = check(|| Chain(event_time(lateness), tumbling().emit_late()), &input, &cuts, true);
             prop_assert!(seen.rejects.is_empty());
             seen.values().into_iter().fold((0, 0), |(counted, late), out| match out {
@@ -215,7 +215,7 @@ proptest! {
     }
 }
 
-/// The numbers of late events, and the sessions as they close.
+/// The numbers of the late events, and the sessions in the order in which they close.
 fn session_oracle(events: &[(Event, i64)], gap: i64, last: bool) -> (Vec<usize>, Vec<Result>) {
     let (mut late, mut open, mut closed) = (Vec::new(), Vec::<Vec<Event>>::new(), Vec::new());
     let end = |session: &Vec<Event>| session.iter().map(|event| event.second).max().unwrap() + gap;
@@ -283,7 +283,8 @@ fn a_batch_writes_only_the_state_entries_that_it_changed() {
             )
         };
         let seen = runs(&make, &input, &cuts, false);
-        // The keys, the clock, the watermark, that of both splits, and in the first batch that of their sources.
+        // The keys, the watermark of the windows, that of all splits, those of both splits, and in the first batch those of
+        // their sources.
         assert_eq!(seen.changes[0], 250 + 4 + 2);
         assert!(
             seen.changes[1..].iter().all(|changes| *changes <= 2 + 4),
@@ -323,7 +324,7 @@ fn state_of_other_windows_is_refused() {
     assert!(err.to_string().contains("must be a microsecond or more"), "{err}");
 }
 
-/// A run of the sale of each second up to `until`, in windows of ten; gives the counts of those that are closed.
+/// Runs a count of the seconds up to `until` in windows of ten seconds, and returns the counts of the closed windows.
 fn run_until(sink: &MemorySink<u64>, until: i64, last: bool) -> Vec<u64> {
     let source = MemorySource::new("seconds", (0..until).collect());
     let timed = source.event_time(|second: &i64| at(*second), seconds(0));
@@ -350,7 +351,7 @@ fn only_the_end_of_the_last_run_closes_windows() {
     assert_eq!(run_until(&sink, 15, false), [10]);
     assert_eq!(run_until(&sink, 27, false), [10, 10]);
     assert_eq!(run_until(&sink, 29, true), [10, 10, 9]);
-    // What comes in spite of that is late.
+    // Every record after the last run is late.
     assert_eq!(run_until(&sink, 40, true), [10, 10, 9]);
     assert_eq!(sink.rejects().len(), 11);
     assert!(sink.rejects()[0].refusal.detail.contains("came after the last run"));
@@ -412,7 +413,7 @@ fn state_of_another_aggregate_is_refused() {
     }
     let sink = MemorySink::<u64>::new("test");
     run(Count, vec![1, 2, 3, 4], &sink).unwrap();
-    // What it counted would be half of it as a sum.
+    // Its accumulator is signed, and postcard encodes signed integers otherwise: a count would be read as half of it.
     struct Half;
     impl ecom_stream::aggregate::Aggregate<i64> for Half {
         type Acc = i64;
