@@ -37,7 +37,7 @@ macro_rules! extreme {
                 None
             }
 
-            #[allow(clippy::eq_op, reason = "NaN is not itself")]
+            #[allow(clippy::eq_op, reason = "NaN is not equal to itself")]
             fn add(&self, acc: &mut Option<V>, value: &In, _: Timestamp) {
                 let value = self.0(value);
                 if value == value && acc.as_ref().is_none_or(|best| value $is_better *best) {

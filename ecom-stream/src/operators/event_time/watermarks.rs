@@ -34,9 +34,9 @@ pub(super) struct WatermarkStrategy {
     pub(super) lateness: i64,
     /// Whether a split counts by its first record instead of its newest.
     pub(super) by_first: bool,
-    /// A split is idle when the others have got ahead of it by more than this, in microseconds …
+    /// By how much the others must have got ahead of a split for it to be idle, in microseconds. See also `idle_records`.
     pub(super) idle_lead: i64,
-    /// … and when more than this many records have come since its last one.
+    /// How many records must have come since the last one of a split for it to be idle. Both conditions must hold.
     pub(super) idle_records: u64,
 }
 
@@ -296,7 +296,7 @@ impl Watermarks {
         }
     }
 
-    /// Moves the watermark to `event_time` less the lateness, unless it is there already, and returns it.
+    /// Moves the watermark to `event_time` less the lateness, unless it is later already, and returns it.
     fn raise(&mut self, event_time: i64) -> i64 {
         // `i64::MAX` is reserved for the end of the last run.
         let watermark = event_time.saturating_sub(self.strategy.lateness).min(i64::MAX - 1);
@@ -331,7 +331,7 @@ impl Watermarks {
         self.update_others();
     }
 
-    /// Stops waiting for the first record of each source: where records have no origin, it can't be told which source has begun.
+    /// Stops waiting for the first record of each source: without an origin, it is not known which source a record is from.
     fn stop_awaiting(&mut self) {
         let deleted = &mut self.deleted;
         self.sources.retain(|source, tracked| {

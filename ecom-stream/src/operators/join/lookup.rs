@@ -15,7 +15,7 @@ use crate::contract::{BatchStream, Checkpoint, Result, Transform};
 /// [`SourceExt::lookup_join`](crate::SourceExt::lookup_join).
 ///
 /// For each batch, the keys that are not in the cache are looked up, each once and several concurrently. Records keep their
-/// order. Answers are cached for a time to live, by the system clock, also the answer that there is nothing under a key. When
+/// order. Answers are cached for a time to live, by the clock of the machine, also the answer that there is nothing under a key. When
 /// the cache is full the oldest answers are dropped.
 ///
 /// If the table changes, an answer depends on when it was asked for. A batch that is repeated after a crash may therefore get
@@ -74,7 +74,7 @@ impl<K, F> LookupJoin<K, F> {
         self
     }
 
-    /// Sets how long an answer is cached, by the system clock. One minute unless it is set. With zero, each batch asks again.
+    /// Sets how long an answer is cached, by the clock of the machine. One minute unless it is set. With zero, each batch asks again.
     #[must_use]
     pub fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.time_to_live = time_to_live;

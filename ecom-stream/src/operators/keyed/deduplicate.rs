@@ -21,8 +21,14 @@ use crate::operators::state::{Changes, Operator, Output, run};
 ///
 /// # Cost
 ///
-/// Memory holds for each key of twice that time the key up to three times and some 100 bytes; the state has an entry of the key and
-/// some 20 bytes. Where records come out of order by more than that time, it is some 10 bytes more for each that was kept. A batch writes those of the records it keeps.
+/// A key is remembered for twice `within` after its newest kept record. For each, memory holds the key up to three times and
+/// some 100 bytes, and the state has an entry of the key and some 20 bytes. If records of a key are out of order by more than
+/// `within`, each further kept record takes some 10 bytes more. A batch writes the entries of the records that it keeps.
+///
+/// # Errors
+///
+/// A run fails with [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) at its start if `within` is less than a
+/// microsecond, or if the state under its name is of other types.
 #[derive(Debug, Clone)]
 pub struct Deduplicate<F, L = RejectLate> {
     key: F,

@@ -24,7 +24,7 @@ use crate::operators::window::{WindowAggregate, Windows};
 /// Keys go into the checkpoint, and results come in the order of keys: a key needs `Ord`, `Hash`, `Clone` and serde's
 /// `Serialize` and `DeserializeOwned`.
 #[derive(Debug, Clone)]
-#[must_use = "it says by which key, not yet what to do"]
+#[must_use = "`key_by` alone does nothing: call `tumbling`, `scan`, `deduplicate` or another method of it"]
 pub struct KeyBy<S, F> {
     source: S,
     key: F,
@@ -246,7 +246,7 @@ impl<S, F> KeyBy<S, F> {
 ///
 /// It is not a source yet: [`aggregate`](Self::aggregate) makes it one.
 #[derive(Debug, Clone)]
-#[must_use = "it says in which windows, not yet what to make of them"]
+#[must_use = "windows alone do nothing: call `aggregate`"]
 pub struct KeyedWindows<S, F, L = RejectLate> {
     of: KeyBy<S, F>,
     windows: Windows,
