@@ -1,4 +1,4 @@
-//! The operators: transforms that [`SourceExt`](crate::SourceExt) offers as methods of every source.
+//! The operators: transforms that [`SourceExt`] offers as methods of every source.
 //!
 //! Most programs call the methods and never name the types here. The types are for settings that a method does not offer, by
 //! [`via`](crate::SourceExt::via), and for the type of a pipeline that is stored or returned.

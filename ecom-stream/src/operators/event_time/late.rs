@@ -91,7 +91,7 @@ pub(crate) fn emit_or_reject_late<T, R, L>(
     R: Send + 'static,
     L: LatePolicy<T>,
 {
-    let refusal = late(timed.time, Timestamp::from_micros(watermark));
+    let refusal = late_refusal(timed.time, Timestamp::from_micros(watermark));
     match L::late(timed.value) {
         Some(late) => out.push(late, origin),
         None => out.reject(origin, refusal),
@@ -99,7 +99,7 @@ pub(crate) fn emit_or_reject_late<T, R, L>(
 }
 
 /// The reason for the reject of a late record.
-fn late(time: Timestamp, watermark: Timestamp) -> Refusal {
+fn late_refusal(time: Timestamp, watermark: Timestamp) -> Refusal {
     let detail = match watermark {
         Timestamp::MAX => format!("the event of {time} came after the last run of the pipeline"),
         _ => {

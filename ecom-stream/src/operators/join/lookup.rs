@@ -111,7 +111,7 @@ where
             let mut input = std::pin::pin!(input);
             while let Some(batch) = input.next().await {
                 let batch = batch?;
-                cache.forget_old(Instant::now());
+                cache.expire(Instant::now());
                 let mut keys: VecDeque<K> = batch.records.iter().map(|record| (self.key)(&record.value)).collect();
                 let asked: Vec<K> = cache.missing(&keys);
                 {
@@ -121,14 +121,14 @@ where
                     };
                     let mut answers = stream::iter(asked).map(lookup).buffer_unordered(self.at_once);
                     while let Some((key, answer)) = answers.try_next().await? {
-                        cache.keep(key, answer, Instant::now());
+                        cache.insert(key, answer, Instant::now());
                     }
                 }
                 let batch = batch.try_filter_map(|value, _| {
                     let answer = keys.pop_front().and_then(|key| cache.get(&key));
                     Ok(Some((value, answer)))
                 });
-                cache.shrink_to(self.max_cached);
+                cache.evict_to(self.max_cached);
                 yield batch;
             }
         }
@@ -157,13 +157,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         missing.cloned().collect()
     }
 
-    fn keep(&mut self, key: K, answer: Option<V>, now: Instant) {
+    fn insert(&mut self, key: K, answer: Option<V>, now: Instant) {
         self.by_age.push_back((now, key.clone()));
         self.answers.insert(key, answer);
     }
 
     /// Drops the answers whose time to live is over.
-    fn forget_old(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) {
         while let Some((since, key)) = self.by_age.front() {
             if now.duration_since(*since) < self.time_to_live {
                 break;
@@ -174,7 +174,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     }
 
     /// Drops the oldest answers until there are no more than `most`.
-    fn shrink_to(&mut self, most: usize) {
+    fn evict_to(&mut self, most: usize) {
         while self.by_age.len() > most {
             if let Some((_, key)) = self.by_age.pop_front() {
                 self.answers.remove(&key);

@@ -9,7 +9,7 @@ use crate::operators::event_time::micros;
 /// The settings of windows: which there are, and when their results are emitted.
 ///
 /// Settings that can't work are refused when a run starts, with
-/// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration).
+/// [`ErrorKind::Configuration`].
 ///
 /// ```
 /// use std::time::Duration;
