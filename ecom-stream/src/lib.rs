@@ -1,14 +1,22 @@
-//! Composable sources, transforms and sinks over async streams: event pipelines that lose nothing and double nothing.
+//! Composable sources, transforms and sinks over async streams, for event pipelines that process every record exactly once.
 //!
-//! # The one idea
+//! # How it works
 //!
-//! A [`Batch`] carries everything that must become true together: its records, the records that had to be refused, the
-//! operator state that changed, and how far the source has read. A [`Sink`] makes batches durable in order, each whole or
-//! not at all, in one local transaction. So there is no two-phase commit, no checkpoint file, and no log of our own.
+//! A [`Batch`] carries everything that must be committed together: its records, the rejected records, the changes of operator
+//! state, and how far the source has read. A [`Sink`] makes batches durable in order, each whole or not at all, in one local
+//! transaction. So there is no two-phase commit, no checkpoint file and no separate log.
 //!
-//! A [`Source`] opens a stream of batches, a [`Transform`] turns one into another, a [`Sink`] turns it into a stream of
-//! commits. [`SourceExt`] chains them; [`SourceExt::to`] makes the [`Pipeline`] that runs. The [`tutorial`] goes through it step
-//! by step, records of your own type included.
+//! ```text
+//! Source ──batches──► Transform ──batches──► … ──batches──► Sink ──commits──► Pipeline: progress, acknowledgement
+//!   ▲                     ▲                                   │
+//!   └── positions ────────┴────── state ───────────────── Ledger: what the sink knows to be durable
+//! ```
+//!
+//! A [`Source`] opens a stream of batches, a [`Transform`] turns one stream of batches into another, and a [`Sink`] turns it into a
+//! stream of commits. [`SourceExt`] chains them, and [`SourceExt::to`] makes a [`Pipeline`], which can be run. A crash at any moment
+//! leaves a prefix of the input durable. The next run asks the sink's [`Ledger`] for positions and state, and goes on from there.
+//!
+//! The [`tutorial`] explains all of this step by step. Records can be of any type.
 //!
 //! ```no_run
 //! use ecom_stream::{CsvDirSource, Rules, SourceExt, memory::MemorySink, stop_signal};
@@ -26,8 +34,9 @@
 //!
 //! # Streaming SQL, as Rust
 //!
-//! Windows, aggregates, joins and state by key work on any type of record, by event time. Their state lives in the sink, in the
-//! same transaction as the records. Revenue per category and minute, from files whose events are late by up to 30 seconds:
+//! Windows, aggregates, joins and state by key work on records of any type, by event time. Their state is stored by the sink, in
+//! the same transaction as the records. This pipeline computes the revenue per category and minute, from files whose events may
+//! be out of order by up to 30 seconds:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -53,8 +62,19 @@
 //!
 #![doc = include_str!("operators/from_sql.md")]
 //!
-//! The repository's `examples/` have these at work: revenue per minute, a funnel by sessions, abandoned baskets, attribution,
-//! trending products.
+//! The programs in `examples/` of the repository use these operators: revenue per minute, a funnel by sessions, abandoned
+//! baskets, attribution, trending products.
+//!
+//! # Where things are
+//!
+//! | to | see |
+//! |---|---|
+//! | read and write directories of CSV files | [`CsvDirSource`], [`CsvDirSink`]; [`read_csv`] for a single text |
+//! | turn CSV records into events of a shop | [`Rules`]; [`Mapping`] for files with other columns, [`infer`] to propose one, [`check`] to try one |
+//! | transform, aggregate and join records | [`SourceExt`], [`operators`], [`aggregate`] |
+//! | run a pipeline and watch it | [`Pipeline`], [`Progress`], [`Activity`], [`stop_signal`] |
+//! | test a pipeline | [`memory`]; the module `testing`, with the feature of that name |
+//! | write a source, a transform or a sink | [`Source`], [`Transform`], [`Sink`]; `docs/extending.md` in the repository |
 //!
 //! # Features
 //!
@@ -81,7 +101,7 @@ mod run;
 pub mod testing;
 pub mod tutorial;
 
-// Types of theirs stand in the signatures here.
+// Types of these crates are part of the signatures here.
 #[doc(no_inline)]
 pub use {bytes, csv_async, futures, time, uuid};
 

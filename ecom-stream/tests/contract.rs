@@ -1,4 +1,4 @@
-//! Every source, transform and sink of the crate keeps the contract.
+//! Every source, transform and sink of the crate passes the checks of `ecom_stream::testing`.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,7 +48,7 @@ fn csv_records(n: u32) -> Vec<CsvRecord> {
     (0..n).map(record).collect()
 }
 
-/// Adds up across runs, and keeps the sum as its state.
+/// A transform with state: it turns each number into the sum of all numbers so far.
 struct Sum;
 
 impl Transform<i64> for Sum {
@@ -78,7 +78,7 @@ impl Transform<i64> for Sum {
 }
 
 #[tokio::test]
-async fn sources_in_memory() {
+async fn memory_source_keeps_the_contract() {
     for rows in [1, 3, 100] {
         let numbers = || MemorySource::new("numbers", (0..20).collect()).max_batch_rows(rows);
         testing::source(numbers).check().await;
@@ -89,7 +89,7 @@ async fn sources_in_memory() {
 }
 
 #[tokio::test]
-async fn sources_made_of_others() {
+async fn merged_and_transformed_sources_keep_the_contract() {
     let numbers = |name: &str| MemorySource::new(name, (0..20).collect::<Vec<i64>>()).max_batch_rows(3);
     testing::source(|| numbers("a").merge(numbers("b"))).check().await;
     let chain = || numbers("a").filter(|n| n % 3 > 0).via(Sum).map(|n| n * 2);
@@ -97,7 +97,7 @@ async fn sources_made_of_others() {
 }
 
 #[tokio::test]
-async fn operators() {
+async fn operators_without_event_time_keep_the_contract() {
     testing::transform(|| Map::new(|n: i64| n.to_string()), 0..40)
         .check()
         .await;
@@ -139,14 +139,14 @@ async fn operators() {
 }
 
 #[tokio::test]
-async fn beside() {
+async fn with_branch_keeps_the_contract() {
     let windows = |all: BranchSource<i64>| {
         all.event_time(second, Duration::from_secs(20))
             .key_by(|n: &i64| n % 3)
             .tumbling(Duration::from_secs(10))
             .aggregate(Count)
     };
-    // A chain that takes batches in advance, and leaves records out.
+    // A chain that reads batches ahead and filters records out.
     let evens = |all: BranchSource<i64>| all.par_map(3, |n| n * n).filter(|n| n % 2 == 0);
     for left in [true, false] {
         let windows = || OneSide(WithBranch::new(windows), left);
@@ -156,7 +156,7 @@ async fn beside() {
     }
 }
 
-/// The left of what a transform gives, or the right: how the two interleave depends on the batches.
+/// Only the left or only the right results of a transform, because how the two interleave depends on the batches.
 struct OneSide<T>(T, bool);
 
 impl<T, R> Transform<i64> for OneSide<T>
@@ -186,7 +186,7 @@ fn second(second: &i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn event_time() {
+async fn event_time_keeps_the_contract() {
     let scattered = (0..60).map(|n| n * 7 % 60);
     let event_time = || EventTime::new(second, Duration::from_secs(20));
     testing::transform(event_time, scattered.clone()).check().await;
@@ -196,11 +196,12 @@ async fn event_time() {
 }
 
 #[tokio::test]
-async fn sink_in_memory() {
+async fn memory_sink_keeps_the_contract() {
     testing::sink(async || MemorySink::new("test"), 0..40).check().await;
 }
 
-/// Files as they come: of some batches, with refused records, blank lines and odd ends, empty, unusable, damaged.
+/// A directory with all kinds of files: of several batches, with rejects, blank lines or no line end at the end of the file;
+/// empty, unusable and damaged.
 struct Inbox {
     root: TempDir,
 }
@@ -239,7 +240,7 @@ impl Inbox {
         self.root.path().join("done")
     }
 
-    /// Long ago, so that nothing is waited for.
+    /// Adds a file that was modified long ago, so that the source does not wait for it to settle.
     fn add(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.data().join(name);
         fs::write(&path, text).unwrap();
@@ -252,7 +253,7 @@ impl Inbox {
         CsvDirSource::new(self.data()).limits(limits)
     }
 
-    /// Brings back what was archived.
+    /// Moves the archived files back.
     fn restore(&self) {
         for name in listing(&self.done()).unwrap_or_default() {
             fs::rename(self.done().join(&name), self.data().join(&name)).unwrap();
@@ -269,7 +270,7 @@ fn listing(dir: &Path) -> Option<Vec<String>> {
 }
 
 #[tokio::test]
-async fn csv_directory_source() {
+async fn csv_directory_source_keeps_the_contract() {
     let inbox = Inbox::new();
     testing::source(|| inbox.source().available_now(true)).check().await;
     testing::source(|| inbox.source().available_now(true).boxed())
@@ -283,7 +284,7 @@ async fn csv_directory_source() {
 }
 
 #[tokio::test]
-async fn csv_directory_source_that_goes_on_and_on() {
+async fn continuous_csv_directory_source_keeps_the_contract() {
     let inbox = Inbox::new();
     testing::source(|| inbox.source())
         .until_idle()
@@ -293,14 +294,14 @@ async fn csv_directory_source_that_goes_on_and_on() {
 }
 
 #[tokio::test]
-async fn csv_directory_source_with_an_archive() {
+async fn archiving_csv_directory_source_keeps_the_contract() {
     let inbox = Arc::new(Inbox::new());
     let archiving = || {
         let archive = AfterCommit::Archive(inbox.done());
         inbox.source().available_now(true).after_commit(archive)
     };
     archiving().check().unwrap();
-    assert!(!inbox.done().exists(), "made by the check");
+    assert!(!inbox.done().exists(), "the check of the settings made a directory");
     let source = || {
         inbox.restore();
         archiving()
@@ -319,7 +320,7 @@ async fn csv_directory_source_with_an_archive() {
     testing::pipeline(events, store).check().await;
 }
 
-/// Reads back by the source of the crate.
+/// Reads what the sink has written with the source of the crate.
 struct CsvStore(TempDir);
 
 impl Store for CsvStore {
@@ -334,7 +335,7 @@ impl Store for CsvStore {
         let sink = MemorySink::new("test");
         let source = CsvDirSource::new(self.0.path())
             .settle_for(Duration::ZERO)
-            // What a run writes again after a crash is no copy that should be passed over.
+            // After a crash a run may write the same file again. It must not be skipped as a copy.
             .allow_copies(true)
             .available_now(true);
         let events = source.validate(Rules::default());
@@ -344,7 +345,7 @@ impl Store for CsvStore {
 }
 
 #[tokio::test]
-async fn csv_directory_sink() {
+async fn csv_directory_sink_keeps_the_contract() {
     let store = async || CsvStore(tempfile::tempdir().unwrap());
     testing::sink(store, (0..40).map(event))
         .remembers_nothing()
@@ -352,7 +353,7 @@ async fn csv_directory_sink() {
         .await;
 }
 
-/// A transform behind event time, which is a second for each record.
+/// A transform that follows event time, in which each number is a second.
 struct Timing<T>(T);
 
 impl<T: Transform<Timed<i64>>> Transform<i64> for Timing<T> {
@@ -369,13 +370,13 @@ impl<T: Transform<Timed<i64>>> Transform<i64> for Timing<T> {
     }
 }
 
-/// Numbers that are out of order, the last few of them far too late.
+/// Numbers that are out of order, the last three of them late.
 fn scattered() -> impl Iterator<Item = i64> + Clone {
     (0..90).map(|n| n * 7 % 15 + n).chain(0..3)
 }
 
 #[tokio::test]
-async fn windows() {
+async fn windows_keep_the_contract() {
     for windows in [
         Windows::tumbling(Duration::from_secs(10)),
         Windows::hopping(Duration::from_secs(20), Duration::from_secs(5)),
@@ -387,14 +388,17 @@ async fn windows() {
         for windows in [windows, later] {
             let counts = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count));
             testing::transform(counts, scattered()).not_one_to_one().check().await;
-            let beside = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).emit_late());
-            testing::transform(beside, scattered()).not_one_to_one().check().await;
+            let emit_late = || Timing(WindowAggregate::new(windows, |n: &i64| n % 3, Count).emit_late());
+            testing::transform(emit_late, scattered())
+                .not_one_to_one()
+                .check()
+                .await;
         }
     }
 }
 
 #[tokio::test]
-async fn state_by_key() {
+async fn scan_and_deduplicate_keep_the_contract() {
     let sums = |sum: &mut i64, n: i64| {
         *sum += n;
         (n % 4 > 0).then_some(*sum)
@@ -402,15 +406,15 @@ async fn state_by_key() {
     let time_to_live = Duration::from_secs(30);
     let scan = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums));
     testing::transform(scan, scattered()).check().await;
-    let beside = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).emit_late());
-    testing::transform(beside, scattered()).check().await;
+    let emit_late = || Timing(Scan::new(|n: &i64| n % 3, time_to_live, || 0, sums).emit_late());
+    testing::transform(emit_late, scattered()).check().await;
     let deduplicate = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live));
     testing::transform(deduplicate, scattered()).check().await;
-    let beside = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).emit_late());
-    testing::transform(beside, scattered()).check().await;
+    let emit_late = || Timing(Deduplicate::new(|n: &i64| n % 10, time_to_live).emit_late());
+    testing::transform(emit_late, scattered()).check().await;
 }
 
-/// Numbers that are left or right, as they are even or not.
+/// A join whose left records are the even numbers and whose right records are the odd ones.
 struct Sides<T>(T);
 
 impl<T: Transform<Timed<Either<i64, i64>>>> Transform<Timed<i64>> for Sides<T> {
@@ -433,7 +437,7 @@ impl<T: Transform<Timed<Either<i64, i64>>>> Transform<Timed<i64>> for Sides<T> {
 }
 
 #[tokio::test]
-async fn joins() {
+async fn joins_keep_the_contract() {
     let join = || {
         let (from, to) = (time::Duration::seconds(-4), time::Duration::seconds(10));
         IntervalJoin::new(|n: &i64| n % 3, |n: &i64| n % 3, from, to)
@@ -457,7 +461,7 @@ async fn joins() {
 }
 
 #[tokio::test]
-async fn windows_of_windows_through_crashes() {
+async fn windows_over_window_results_survive_crashes() {
     let top = || {
         let numbers = MemorySource::new("numbers", scattered().collect()).max_batch_rows(4);
         let counts = numbers

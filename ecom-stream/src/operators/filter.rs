@@ -1,13 +1,16 @@
+//! [`Filter`]: keeps the records for which a predicate holds.
+
 use futures::TryStreamExt;
 
 use crate::contract::{BatchStream, Checkpoint, Transform};
 
-/// Keeps the records that a predicate holds for; see [`SourceExt::filter`](crate::SourceExt::filter).
+/// Keeps the records for which a predicate holds, and counts the others as filtered; see
+/// [`SourceExt::filter`](crate::SourceExt::filter).
 #[derive(Debug, Clone)]
 pub struct Filter<F>(F);
 
 impl<F> Filter<F> {
-    /// Keeps the records that `predicate` holds for.
+    /// Keeps the records for which `predicate` returns `true`.
     pub fn new(predicate: F) -> Self {
         Self(predicate)
     }

@@ -1,3 +1,5 @@
+//! [`FlatMap`]: turns each record into any number of others.
+
 use futures::TryStreamExt;
 
 use crate::contract::{Batch, BatchStream, Checkpoint, Record, Transform};
@@ -7,7 +9,7 @@ use crate::contract::{Batch, BatchStream, Checkpoint, Record, Transform};
 pub struct FlatMap<F>(F);
 
 impl<F> FlatMap<F> {
-    /// Turns each record into all that `f` makes of it.
+    /// Turns each record into all values that `f` returns for it, in their order.
     pub fn new(f: F) -> Self {
         Self(f)
     }

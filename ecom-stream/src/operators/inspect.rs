@@ -1,13 +1,15 @@
+//! [`Inspect`]: calls a closure with each batch.
+
 use futures::TryStreamExt;
 
 use crate::contract::{Batch, BatchStream, Checkpoint, Transform};
 
-/// Shows each batch to a closure; see [`SourceExt::inspect`](crate::SourceExt::inspect).
+/// Calls a closure with each batch; see [`SourceExt::inspect`](crate::SourceExt::inspect).
 #[derive(Debug, Clone)]
 pub struct Inspect<F>(F);
 
 impl<F> Inspect<F> {
-    /// Shows each batch to `f`.
+    /// Calls `f` with each batch, also with batches that have no records but only positions.
     pub fn new(f: F) -> Self {
         Self(f)
     }

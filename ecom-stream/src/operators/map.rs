@@ -1,3 +1,5 @@
+//! [`Map`]: turns each record into another.
+
 use futures::TryStreamExt;
 
 use crate::contract::{BatchStream, Checkpoint, Transform};
@@ -7,7 +9,7 @@ use crate::contract::{BatchStream, Checkpoint, Transform};
 pub struct Map<F>(F);
 
 impl<F> Map<F> {
-    /// Turns each record into what `f` makes of it.
+    /// Turns each record into what `f` returns for it.
     pub fn new(f: F) -> Self {
         Self(f)
     }

@@ -1,8 +1,13 @@
+//! [`Merge`]: reads two sources as one.
+
 use futures::stream;
 
 use crate::contract::{BatchStream, Checkpoint, Result, Source, Topology};
 
-/// Two sources as one; see [`SourceExt::merge`](crate::SourceExt::merge).
+/// Two sources that are read as one; see [`SourceExt::merge`](crate::SourceExt::merge).
+///
+/// Both are polled in turns, so that neither can starve the other. Each is told of every commit. The result ends when both have
+/// ended. An error of either ends the run.
 #[derive(Debug, Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct Merge<A, B>(A, B);

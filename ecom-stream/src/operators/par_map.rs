@@ -1,3 +1,5 @@
+//! [`ParMap`]: turns each record into another, on several batches in parallel.
+
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -6,7 +8,7 @@ use tokio::task::JoinError;
 use crate::contract::{BatchStream, Checkpoint, Error, Transform};
 use crate::run::{AbortOnDrop, operator_panicked, panicked};
 
-/// Turns each record into another, several batches at a time; see [`SourceExt::par_map`](crate::SourceExt::par_map).
+/// Turns each record into another, on several batches in parallel; see [`SourceExt::par_map`](crate::SourceExt::par_map).
 #[derive(Debug, Clone)]
 pub struct ParMap<F> {
     batches: usize,
@@ -14,7 +16,9 @@ pub struct ParMap<F> {
 }
 
 impl<F> ParMap<F> {
-    /// Turns each record into what `f` makes of it, with up to so many batches at a time.
+    /// Turns each record into what `f` returns for it, on up to `batches` batches in parallel. 0 is taken as 1.
+    ///
+    /// Memory holds that many batches besides those of the rest of the pipeline. A run that is dropped aborts their tasks.
     pub fn new(batches: usize, f: F) -> Self {
         Self {
             batches: batches.max(1),
@@ -59,7 +63,7 @@ mod tests {
     use crate::operators::source_ext::SourceExt;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn the_order_stays_though_some_take_longer() {
+    async fn records_keep_their_order_when_some_take_longer() {
         let sink = MemorySink::new("test");
         let numbers: Vec<u64> = (0..500).collect();
         let slow = |n: u64| {

@@ -1,13 +1,15 @@
+//! [`Route`]: tags each record as left or right by a predicate.
+
 use futures::TryStreamExt;
 
 use crate::contract::{BatchStream, Checkpoint, Either, Transform};
 
-/// Tells records apart by a predicate; see [`SourceExt::route`](crate::SourceExt::route).
+/// Tags each record as left or right by a predicate; see [`SourceExt::route`](crate::SourceExt::route).
 #[derive(Debug, Clone)]
 pub struct Route<F>(F);
 
 impl<F> Route<F> {
-    /// [`Either::Left`] is what `predicate` holds for.
+    /// Records for which `predicate` returns `true` become [`Either::Left`], the others [`Either::Right`].
     pub fn new(predicate: F) -> Self {
         Self(predicate)
     }

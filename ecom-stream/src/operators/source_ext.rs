@@ -1,4 +1,4 @@
-//! The operators, as methods of every source.
+//! [`SourceExt`]: the operators as methods of every source.
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -27,9 +27,17 @@ use crate::operators::via::Via;
 use crate::operators::with_branch::{BranchSource, WithBranch};
 use crate::run::Pipeline;
 
-/// The operators, as methods of every source. Each is one line over [`via`](Self::via).
+/// The operators, as methods of every source.
+///
+/// Each method consumes the source and returns a source again, so that calls can be chained. Each is one line over
+/// [`via`](Self::via). Nothing runs until [`to`](Self::to) makes a [`Pipeline`] and that is run. All closures are called record
+/// by record, in the order of the records; a panic in one ends the run.
+///
+/// Every method keeps the contract of a [`Transform`]: a record that comes in goes out, is rejected, or is counted as filtered.
 pub trait SourceExt: Source {
-    /// The source followed by a transform, which is a source again.
+    /// Applies a transform to the source. The result is a source again.
+    ///
+    /// Use it for a [`Transform`] of your own, and for an operator whose settings no method here offers.
     ///
     /// ```
     /// use ecom_stream::memory::{MemorySink, MemorySource};
@@ -57,7 +65,7 @@ pub trait SourceExt: Source {
         Via::new(self, transform)
     }
 
-    /// Turns each record into another.
+    /// Turns each record into another, which keeps its origin.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -75,7 +83,7 @@ pub trait SourceExt: Source {
         self.via(Map::new(f))
     }
 
-    /// Keeps the records for which `predicate` holds; the others are counted as filtered.
+    /// Keeps the records for which `predicate` returns `true`. The others are counted as filtered.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -93,8 +101,8 @@ pub trait SourceExt: Source {
         self.via(Filter::new(predicate))
     }
 
-    /// Turns each record into another, or refuses it: a refusal becomes a reject, with the bytes that the record was
-    /// read from.
+    /// Turns each record into another, or rejects it: the returned [`Refusal`] becomes a [`Reject`](crate::Reject), with the place
+    /// and the bytes that the record was read from. The pipeline goes on.
     ///
     /// ```
     /// # use ecom_stream::{Refusal, SourceExt, memory::{MemorySink, MemorySource}};
@@ -117,8 +125,10 @@ pub trait SourceExt: Source {
         self.via(TryMap::new(f))
     }
 
-    /// Turns each record into any number of others, all with the place that it was read from. One that becomes nothing is counted
-    /// as filtered; one that becomes several is read once and stored several times.
+    /// Turns each record into any number of others, all with the same origin.
+    ///
+    /// A record that becomes none is counted as filtered. One that becomes several is counted once as read and several times as
+    /// stored, so the counts of the run no longer balance.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -140,11 +150,14 @@ pub trait SourceExt: Source {
         self.via(FlatMap::new(f))
     }
 
-    /// Turns each record into another as [`map`](Self::map) does, with up to so many batches at a time, each in a task of its own:
-    /// for work that takes a core's time. The order stays.
+    /// Turns each record into another as [`map`](Self::map) does, on up to `batches` batches in parallel, each in a task of its
+    /// own. Records keep their order. It is for functions that take noticeable CPU time.
     ///
-    /// Needs a runtime with several threads to be any faster. A panic of `f` ends the pipeline with
-    /// [`ErrorKind::Panicked`](crate::ErrorKind::Panicked).
+    /// It is only faster than `map` on a runtime with several threads.
+    ///
+    /// # Errors
+    ///
+    /// A panic of `f` ends the run with [`ErrorKind::Panicked`](crate::ErrorKind::Panicked).
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -162,8 +175,11 @@ pub trait SourceExt: Source {
         self.via(ParMap::new(batches, f))
     }
 
-    /// Tells records apart: those for which `predicate` holds are [`Either::Left`], the others [`Either::Right`]. They stay in
-    /// one stream, in order, to be treated each in its way, or for a sink that writes them to different places.
+    /// Tags each record by a predicate: those for which `predicate` returns `true` become [`Either::Left`], the others
+    /// [`Either::Right`].
+    ///
+    /// Both kinds stay in one stream, in order. What follows can treat them differently, and a sink can write them to different
+    /// tables.
     ///
     /// ```
     /// # use ecom_stream::{Either, SourceExt, memory::{MemorySink, MemorySource}};
@@ -180,8 +196,11 @@ pub trait SourceExt: Source {
         self.via(Route::new(predicate))
     }
 
-    /// Lets the records through as [`Either::Left`], and beside them, as [`Either::Right`], what a chain of operators makes of
-    /// them: so one pass stores the events and what they add up to, both or neither. See [`WithBranch`].
+    /// Passes the records on as [`Either::Left`], and adds the results of a chain of operators over the same records as
+    /// [`Either::Right`].
+    ///
+    /// So one pipeline stores both the events and, say, their counts by minute, in one transaction. `chain` is called once, when
+    /// the pipeline is built. See [`WithBranch`] for order, counts and rejects.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -214,7 +233,9 @@ pub trait SourceExt: Source {
         self.via(WithBranch::new(chain))
     }
 
-    /// Shows each batch to `f`, for logs and counters, and passes it on unchanged.
+    /// Calls `f` with each batch and passes the batch on unchanged. It is for logs and counters.
+    ///
+    /// A batch that `f` has seen is not yet durable: after a crash the same records come again.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -236,8 +257,9 @@ pub trait SourceExt: Source {
         self.via(Inspect::new(f))
     }
 
-    /// Makes events of CSV records by the [`Rules`]; a record that breaks one becomes a reject with a reason code.
-    /// Nothing is invented: no value is replaced by a default that the rules don't name.
+    /// Turns CSV records into events by the given [`Rules`]. A record that breaks a rule becomes a reject with a reason code.
+    ///
+    /// No value is replaced by a default that the rules don't name.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -260,8 +282,9 @@ pub trait SourceExt: Source {
         self.via(Validate::new(rules))
     }
 
-    /// Puts the processing time on each event, read from the system's clock once a batch. [`Stamp::new`] takes another
-    /// clock.
+    /// Sets [`Event::processed_at`](Event) of each event to the current time. The system clock is read once for each batch.
+    ///
+    /// [`Stamp::new`] takes another clock.
     ///
     /// ```
     /// # use ecom_stream::{Event, EventType, SourceExt, memory::{MemorySink, MemorySource}};
@@ -281,12 +304,16 @@ pub trait SourceExt: Source {
         self.via(Stamp::default())
     }
 
-    /// Reads the event time of each record off it, and keeps a watermark: how far event time has come. Records may be out of
-    /// order by `lateness`; what comes later than that is late.
+    /// Takes the event time of each record from the record, and adds the watermark: how far event time has come.
     ///
-    /// Nothing is left out yet: what works by event time behind it says which records are late for it. The watermark goes with
-    /// the records, so that one that is [filtered](Self::filter) out behind it closes no window: filter before it. It keeps its state as
-    /// `event_time`; [`EventTime`] has another name, the rule, and options for files that overlap and splits that fall silent.
+    /// Records may be out of order by up to `lateness`. One that is further behind is late. No record is dropped here: each
+    /// operator that works by event time decides what is late for it.
+    ///
+    /// The watermark travels with the records. A record that is [filtered](Self::filter) out after `event_time` therefore moves no
+    /// window: filter before it. The state is stored under the name `event_time`.
+    ///
+    /// [`EventTime`] documents how the watermark is computed. It has options for another name, for files that overlap in time, and
+    /// for splits that fall silent.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -310,13 +337,15 @@ pub trait SourceExt: Source {
         self.via(EventTime::new(time, lateness))
     }
 
-    /// Joins records of two kinds: a left one with each right one of the same key that happened at that time or up to `within` after
-    /// it. Both kinds come in one stream, so that one watermark is that of both: [`map`](Self::map) each into its side of
-    /// [`Either`] and [`merge`](Self::merge) them, or [`route`](Self::split) one, before [`event_time`](Self::event_time).
+    /// Joins each left record with every right record of the same key that happened at the same time or up to `within` later.
     ///
-    /// [`IntervalJoin`] has other intervals, and lets out alone what finds no match.
+    /// Both kinds come in one stream of [`Either`], so that one watermark holds for both. To get there from two sources,
+    /// [`map`](Self::map) each to its side and [`merge`](Self::merge) them; from one source, [`route`](Self::route) it. Do so before
+    /// [`event_time`](Self::event_time).
     ///
-    /// Which view a purchase came of, from one stream of events:
+    /// [`IntervalJoin`] has other intervals, and outer joins, which also emit records without a match.
+    ///
+    /// The view that led to a purchase, from one stream of events:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -343,7 +372,7 @@ pub trait SourceExt: Source {
     ///     .to(sink.clone())
     ///     .run()
     ///     .await?;
-    /// // The state has whole events: views until half an hour behind them, purchases until the watermark has passed them.
+    /// // The state has whole events: each view for half an hour of event time, each purchase until the watermark passes it.
     /// assert_eq!(sink.values(), [Some((event(0, View, "ann"), event(10, Purchase, "ann")))]);
     /// # Ok(()) }
     /// ```
@@ -360,14 +389,20 @@ pub trait SourceExt: Source {
         self.via(IntervalJoin::new(left, right, time::Duration::ZERO, within))
     }
 
-    /// Puts beside each record what `lookup` finds under its key, in a table or a service: up to 16 keys are looked up at a time,
-    /// answers are kept for a minute, and the order stays. [`LookupJoin`] has other limits.
+    /// Looks up the key of each record, in a table or a service, and pairs the record with the answer.
+    ///
+    /// Up to 16 keys are looked up concurrently. Answers are cached for one minute. Records keep their order. [`LookupJoin`] has
+    /// settings for these limits.
+    ///
+    /// # Errors
+    ///
+    /// An error of `lookup` ends the run. If another try may succeed, `lookup` has to try again itself.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
     /// async fn price(product: String) -> ecom_stream::Result<Option<u32>> {
-    ///     // A query, in earnest.
+    ///     // A real program would query a table here.
     ///     Ok((product == "book").then_some(500))
     /// }
     ///
@@ -391,8 +426,11 @@ pub trait SourceExt: Source {
         self.via(LookupJoin::new(key, lookup))
     }
 
-    /// Takes the records key by key: in windows, with state of its own for each, or to leave doubles out. See [`KeyBy`] for
-    /// what can follow. Behind [`event_time`](Self::event_time); `|_| ()` is one key for all.
+    /// Groups the records by a key. What follows is a method of [`KeyBy`]: windows, a state for each key, or the removal of
+    /// duplicates.
+    ///
+    /// The source must have an event time, so [`event_time`](Self::event_time) comes before it. The key `|_| ()` puts all records into
+    /// one group.
     ///
     /// What each category sold in each minute:
     ///
@@ -453,10 +491,9 @@ pub trait SourceExt: Source {
         BoxSource::new(self)
     }
 
-    /// Reads two sources as one. Their batches interleave as they come; each keeps its own order.
-    /// This is SQL's `UNION ALL`.
+    /// Reads two sources as one, like SQL's `UNION ALL`. Batches interleave as they come; each source keeps its own order.
     ///
-    /// Merge before [`event_time`](Self::event_time), not behind it: one watermark must be that of both.
+    /// Merge before [`event_time`](Self::event_time), not after it, so that one watermark holds for both sources.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -472,8 +509,18 @@ pub trait SourceExt: Source {
         Merge::new(self, other)
     }
 
-    /// Hands the source to a sink. Only the [`Pipeline`] that comes of it can run; it refuses to if two of its sources or
-    /// two of its operators share a name.
+    /// Connects the source to a sink. The result is a [`Pipeline`], which can be run.
+    ///
+    /// A run fails at its start if two sources or two operators of the pipeline have the same name.
+    ///
+    /// ```
+    /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// let summary = MemorySource::new("numbers", vec![1, 2, 3]).to(sink.clone()).run().await?;
+    /// assert_eq!(summary.counts.stored, 3);
+    /// # Ok(()) }
+    /// ```
     fn to<K: Sink<Self::Item>>(self, sink: K) -> Pipeline<Self, K> {
         Pipeline::new(self, sink)
     }

@@ -1,13 +1,15 @@
+//! [`TryMap`]: turns each record into another, or rejects it.
+
 use futures::TryStreamExt;
 
 use crate::contract::{BatchStream, Checkpoint, Refusal, Transform};
 
-/// Turns each record into another or refuses it; see [`SourceExt::try_map`](crate::SourceExt::try_map).
+/// Turns each record into another or rejects it; see [`SourceExt::try_map`](crate::SourceExt::try_map).
 #[derive(Debug, Clone)]
 pub struct TryMap<F>(F);
 
 impl<F> TryMap<F> {
-    /// Turns each record into what `f` makes of it, or refuses it.
+    /// Turns each record into what `f` returns for it. An `Err` becomes a reject with that reason.
     pub fn new(f: F) -> Self {
         Self(f)
     }

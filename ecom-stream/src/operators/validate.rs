@@ -1,3 +1,5 @@
+//! [`Validate`]: turns CSV records into events by rules.
+
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -7,14 +9,17 @@ use crate::contract::{BatchStream, Checkpoint, Transform};
 use crate::csv::{CsvRecord, Header};
 use crate::event::{BoundRules, Event, Rules};
 
-/// Makes events of CSV records; see [`SourceExt::validate`](crate::SourceExt::validate).
+/// Turns CSV records into events; see [`SourceExt::validate`](crate::SourceExt::validate).
+///
+/// The columns of a file are resolved once for each header, not for each record. Rules that are compared with the current time
+/// see one time for each batch.
 #[derive(Debug, Clone)]
 pub struct Validate {
     rules: Rules,
 }
 
 impl Validate {
-    /// Validates by `rules`.
+    /// Validates by `rules`. What the rules have to say of themselves is logged when the run starts.
     pub fn new(rules: Rules) -> Self {
         Self { rules }
     }

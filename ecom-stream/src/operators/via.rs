@@ -1,3 +1,5 @@
+//! [`Via`]: a source followed by a transform.
+
 use std::any::type_name;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -7,7 +9,10 @@ use futures::StreamExt;
 use crate::contract::{BatchStream, Checkpoint, Result, RunLedger, Source, Topology, Transform};
 use crate::run::operator_panicked;
 
-/// A source followed by a transform; see [`SourceExt::via`](crate::SourceExt::via).
+/// A source followed by a transform, which is a source again; see [`SourceExt::via`](crate::SourceExt::via).
+///
+/// It acknowledges commits as its source does. The transform starts from the same checkpoint as the source; the checkpoint also
+/// gives it the names of the sources in front of it.
 #[derive(Debug, Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct Via<S, T> {
@@ -42,7 +47,7 @@ where
         let mut topology = Topology::default();
         self.source.describe(&mut topology);
         let sources = match topology.sources() {
-            // A branch beside the records: its sources are theirs.
+            // The source of a branch has none of its own: it has those of the records.
             [] => from.sources().to_vec(),
             sources => sources.iter().map(|source| source.name.clone()).collect(),
         };
@@ -52,7 +57,7 @@ where
             ledger: from,
             sources,
         });
-        // In a box: a transform that is a generator holds its input twice, and a few of them would fill a stack.
+        // Boxed, because a transform that is a generator holds its input twice: a few in a row would fill the stack.
         let out = AssertUnwindSafe(self.transform.apply(Box::pin(batches), from)).catch_unwind();
         // Nothing of the transform is used after a panic: the stream ends with the error.
         let out = out.map(|batch| batch.unwrap_or_else(|panic| Err(operator_panicked(&name_of::<T>(), &*panic))));
@@ -85,7 +90,7 @@ mod tests {
     use crate::operators::source_ext::SourceExt;
 
     #[test]
-    fn a_long_chain_takes_no_more_of_the_stack_than_a_short_one() {
+    fn a_long_chain_takes_no_more_stack_than_a_short_one() {
         let numbers = || MemorySource::new("numbers", vec![1_i64]);
         let timed = || numbers().event_time(|n: &i64| Timestamp::from_micros(*n), Duration::ZERO);
         fn scan(source: impl Source<Item = Timed<i64>> + 'static) -> impl Source<Item = Timed<i64>> + 'static {

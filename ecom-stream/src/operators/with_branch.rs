@@ -1,3 +1,17 @@
+//! [`WithBranch`]: passes records on, and adds what a chain of operators makes of them, in the same batches.
+//!
+//! ```text
+//!            ┌──────────── pending: a copy of each batch's records ───────────┐
+//! input ──► BranchInput                                                     merge ──► Left(record) …, Right(result) …
+//!            └──► batch, tagged with its number ──► chain ──► batch, tag ─────┘
+//! ```
+//!
+//! The chain is a pipeline of its own, built from a [`BranchSource`]. Its transforms see the batches of the input, with state
+//! changes and positions, and pass these on as the contract demands. The only thing added is the tag: a state change of the
+//! operator [`BRANCH_TAG`] whose key is the number of the batch. A transform may buffer batches or merge them, but keeps their
+//! order; the tags that come out of the chain therefore tell which pending batches belong to the result. Tags are removed
+//! there and never reach a sink.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -12,61 +26,90 @@ use crate::contract::{
     Topology, Transform,
 };
 
-/// Lets the records through, and beside them what a chain of operators makes of them; see
+/// Passes records on, and adds what a chain of operators makes of them; see
 /// [`SourceExt::with_branch`](crate::SourceExt::with_branch).
 ///
-/// Both leave in one batch, with the position that covers the records: so a sink commits both, or none. Each of the two keeps
-/// its order; how they interleave depends on the batches.
+/// Records ([`Either::Left`]) and results of the chain ([`Either::Right`]) leave in one batch, with the position that covers the
+/// records. So a sink commits both or none.
 ///
-/// Counts are those of the records: what the chain leaves out is not counted as filtered, since the record itself goes on, and what
-/// it makes is of no split. What it rejects, such as late records, is a reject besides: of a record that is stored too, so that
-/// more is accounted for than was read.
+/// - **Order.** Records keep their order, and so do results. How the two interleave depends on the batches.
+/// - **Counts.** Only the records count. What the chain filters out is not counted as filtered, because the record itself goes
+///   on. What the chain makes has no origin.
+/// - **Rejects.** A record that the chain rejects, say because it is late, is stored as well as rejected. The counts then do not
+///   balance: *stored + rejected* is more than *read*.
+/// - **Memory.** A copy of each batch is held while the batch is in the chain.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`] if the chain ends before its input, or keeps a batch for itself: then the records of that batch
+/// would never leave.
 #[derive(Debug)]
 pub struct WithBranch<S, In> {
     chain: S,
     shared: Arc<Shared<In>>,
 }
 
-/// The records, as the chain beside them gets them.
+/// The source of the chain in [`WithBranch`]: it gives the chain the same records that are passed on.
+///
+/// ```
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+/// use ecom_stream::operators::BranchSource;
+/// use ecom_stream::{Either, Source, SourceExt};
+///
+/// /// A chain as a function of its own.
+/// fn squares(numbers: BranchSource<i64>) -> impl Source<Item = i64, Ack = ()> + 'static {
+///     numbers.map(|n| n * n)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let sink = MemorySink::new("doc");
+/// MemorySource::new("numbers", vec![3]).with_branch(squares).to(sink.clone()).run().await?;
+/// assert_eq!(sink.values(), [Either::Left(3), Either::Right(9)]);
+/// # Ok(()) }
+/// ```
 pub struct BranchSource<In>(Arc<Shared<In>>);
 
+/// What the operator and the source of its chain share. The lock is never held across an `.await`.
 struct Shared<In> {
     state: Mutex<State<In>>,
-    mark: Arc<str>,
+    /// The name in the tags of this branch. It is recognized by its pointer, because a chain may contain another branch.
+    tag: Arc<str>,
 }
 
 type Input<In> = Pin<Box<dyn Stream<Item = Result<Batch<In>>> + Send>>;
 
 struct State<In> {
+    /// The batches that come in, from the time the operator is applied until they end.
     input: Option<Input<In>>,
-    /// How many batches came in.
+    /// The number of batches that have come in.
     batches: u64,
-    /// What the chain took and didn't give out yet.
-    taken: VecDeque<Taken<In>>,
+    /// The batches that are in the chain, from the oldest.
+    pending: VecDeque<PendingBatch<In>>,
 }
 
-struct Taken<In> {
+/// What is passed on of a batch once the chain is done with it.
+struct PendingBatch<In> {
+    /// The number in its tag.
     number: u64,
     records: Vec<Record<In>>,
     counts: Vec<SplitCount>,
 }
 
-/// The operator in whose name each batch carries its number through the chain, as a change of state: that passes all transforms
-/// as it is, with what it belongs to. It leaves the batch behind the chain. Each [`WithBranch`] knows its own by their pointer, for a
-/// chain may have another within.
-const MARK: &str = "\0beside";
+/// The operator name of the state change by which each batch carries its number through the chain. A transform passes state
+/// changes of other operators on unchanged, in the batch that they came in.
+const BRANCH_TAG: &str = "\0branch";
 
 impl<S, In> WithBranch<S, In> {
-    /// With the chain that `build` makes.
+    /// Adds the results of the chain that `build` makes of the source it is given.
     pub fn new(build: impl FnOnce(BranchSource<In>) -> S) -> Self {
         let state = State {
             input: None,
             batches: 0,
-            taken: VecDeque::new(),
+            pending: VecDeque::new(),
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
-            mark: MARK.into(),
+            tag: BRANCH_TAG.into(),
         });
         Self {
             chain: build(BranchSource(shared.clone())),
@@ -95,22 +138,22 @@ where
             let mut made = pin!(made);
             while let Some(made) = made.next().await {
                 let mut made = made?;
-                let taken = shared.lock().taken_with(&shared.mark, &mut made);
-                yield joined(taken, made);
+                let pending = shared.lock().take_pending(&shared.tag, &mut made);
+                yield merge(pending, made);
             }
-            if !shared.lock().taken.is_empty() {
-                let message = "a chain of operators beside the records ended before them";
+            if !shared.lock().pending.is_empty() {
+                let message = "the chain of `with_branch` ended before its input";
                 Err(Error::new(ErrorKind::Configuration, message)
-                    .hint("a transform in it stops early or keeps batches: each batch must come out, alone or with others"))?;
+                    .hint("a transform in it stops early or keeps batches. Each batch must come out, alone or merged with others"))?;
             }
         }
     }
 }
 
-/// What came in, and what was made of it.
-fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, Out>> {
+/// The records of the pending batches, followed by what the chain made of them.
+fn merge<In, Out>(pending: Vec<PendingBatch<In>>, made: Batch<Out>) -> Batch<Either<In, Out>> {
     let mut batch = Batch {
-        records: Vec::with_capacity(made.records.len() + taken.iter().map(|of| of.records.len()).sum::<usize>()),
+        records: Vec::with_capacity(made.records.len() + pending.iter().map(|of| of.records.len()).sum::<usize>()),
         rejects: made.rejects,
         state: made.state,
         positions: made.positions,
@@ -118,12 +161,12 @@ fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, 
         bytes: made.bytes,
         times: made.times,
     };
-    for count in taken.iter().flat_map(|of| &of.counts) {
+    for count in pending.iter().flat_map(|of| &of.counts) {
         let all = batch.count_of(&count.split);
         all.read += count.read;
         all.filtered += count.filtered;
     }
-    let records = taken.into_iter().flat_map(|of| of.records);
+    let records = pending.into_iter().flat_map(|of| of.records);
     batch.records.extend(records.map(|Record { value, origin }| Record {
         value: Either::Left(value),
         origin,
@@ -138,25 +181,24 @@ fn joined<In, Out>(taken: Vec<Taken<In>>, made: Batch<Out>) -> Batch<Either<In, 
 
 impl<In> Shared<In> {
     fn lock(&self) -> std::sync::MutexGuard<'_, State<In>> {
-        // Nothing is left half done in it.
+        // No code panics while it changes the state, so a poisoned lock has nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<In> State<In> {
-    /// Takes what came in with what a batch was made of, and the marks out of it. A chain keeps the order of batches, but it
-    /// may take some in advance, or merge them.
-    fn taken_with<Out>(&mut self, mark: &Arc<str>, made: &mut Batch<Out>) -> Vec<Taken<In>> {
+    /// Removes the tags from a batch that came out of the chain, and returns the pending batches that it was made of.
+    fn take_pending<Out>(&mut self, tag: &Arc<str>, made: &mut Batch<Out>) -> Vec<PendingBatch<In>> {
         let mut last = None;
         made.state.retain(|change| {
-            let is_mark = Arc::ptr_eq(&change.operator, mark);
-            if is_mark && let Ok(number) = change.key.as_slice().try_into() {
+            let is_tag = Arc::ptr_eq(&change.operator, tag);
+            if is_tag && let Ok(number) = change.key.as_slice().try_into() {
                 last = last.max(Some(u64::from_be_bytes(number)));
             }
-            !is_mark
+            !is_tag
         });
-        let with = self.taken.iter().take_while(|of| Some(of.number) <= last).count();
-        self.taken.drain(..with).collect()
+        let with = self.pending.iter().take_while(|of| Some(of.number) <= last).count();
+        self.pending.drain(..with).collect()
     }
 }
 
@@ -170,14 +212,14 @@ where
     fn describe(&self, _: &mut Topology) {}
 
     fn open(self, _: Checkpoint) -> (impl BatchStream<In>, ()) {
-        (Tapped(self.0), ())
+        (BranchInput(self.0), ())
     }
 }
 
-/// The input, with a copy of each batch kept aside.
-struct Tapped<In>(Arc<Shared<In>>);
+/// The stream of a [`BranchSource`]: the input, each batch tagged, with a copy of its records among the pending batches.
+struct BranchInput<In>(Arc<Shared<In>>);
 
-impl<In: Clone> Stream for Tapped<In> {
+impl<In: Clone> Stream for BranchInput<In> {
     type Item = Result<Batch<In>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -190,13 +232,13 @@ impl<In: Clone> Stream for Tapped<In> {
             Poll::Ready(Some(Ok(batch))) => {
                 let number = state.batches;
                 state.batches += 1;
-                state.taken.push_back(Taken {
+                state.pending.push_back(PendingBatch {
                     number,
                     records: batch.records.clone(),
                     counts: batch.counts.clone(),
                 });
                 batch.state.push(StateChange {
-                    operator: self.0.mark.clone(),
+                    operator: self.0.tag.clone(),
                     key: number.to_be_bytes().to_vec(),
                     format: 0,
                     value: None,
@@ -217,7 +259,7 @@ impl<In> fmt::Debug for Shared<In> {
 
 impl<In> fmt::Debug for BranchSource<In> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Branch").finish_non_exhaustive()
+        f.debug_struct("BranchSource").finish_non_exhaustive()
     }
 }
 
@@ -240,7 +282,7 @@ mod tests {
         })
     }
 
-    /// As windows come out at the end of the last run: with what becomes of their state, and no position.
+    /// A batch as windows emit it at the end of the last run: with a state change and without a position.
     fn without_position(numbers: std::ops::Range<u64>) -> Result<Batch<u64>> {
         let mut batch = Batch::default();
         batch.state.push(StateChange {
@@ -260,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_leave_with_the_state_that_they_came_with() {
+    async fn records_leave_in_the_batch_that_they_came_in() {
         let chain = |all: BranchSource<u64>| all.via(ParMap::new(3, |n: u64| n)).via(Filter::new(|n: &u64| *n > 4));
         let input = stream::iter([without_position(0..3), without_position(3..4), without_position(4..9)]);
         let out = WithBranch::new(chain).apply(input, Arc::new(EmptyLedger::new("test")));
@@ -281,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chain_may_have_one_of_its_own() {
+    async fn a_branch_may_contain_another_branch() {
         let doubled = |all: BranchSource<u64>| all.map(|n| n * 2);
         let chain = |all: BranchSource<u64>| all.filter(|n| n % 2 == 0).with_branch(doubled);
         let input = stream::iter([without_position(0..3), without_position(3..5)]);
@@ -305,12 +347,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chain_that_stops_early_is_an_error() {
+    async fn a_branch_that_stops_early_is_an_error() {
         struct TakeOne;
         impl Transform<u64> for TakeOne {
             type Out = u64;
             fn apply(self, input: impl BatchStream<u64> + 'static, _: Checkpoint) -> impl BatchStream<u64> {
-                // It takes a second, and gives the first.
+                // It takes two batches and gives only the first.
                 input.try_chunks(2).map(|two| match two {
                     Ok(two) => Ok(two.into_iter().next().unwrap_or_default()),
                     Err(err) => Err(err.1),

@@ -1,5 +1,6 @@
-//! A tutorial: from a first pipeline to windows and joins. There is nothing in this module but its text; each program in it
-//! is run by the tests of this crate, with what it asserts.
+//! A tutorial, from a first pipeline to windows and joins.
+//!
+//! This module has nothing but text. Each program in it is complete, and is run with its assertions by the tests of this crate.
 //!
 //! 1. [A first pipeline](#a-first-pipeline)
 //! 2. [Records of your own](#records-of-your-own)
@@ -7,13 +8,13 @@
 //! 4. [Transforms](#transforms)
 //! 5. [Resuming](#resuming)
 //! 6. [Writing files](#writing-files)
-//! 7. [On and on, and how it goes](#on-and-on-and-how-it-goes)
+//! 7. [Running continuously, and progress](#running-continuously-and-progress)
 //! 8. [Windows](#windows)
 //! 9. [State by key](#state-by-key)
 //! 10. [Joins](#joins)
 //! 11. [Testing a pipeline](#testing-a-pipeline)
 //!
-//! This is what `Cargo.toml` needs for it:
+//! The programs need this in `Cargo.toml`:
 //!
 //! ```toml
 //! [dependencies]
@@ -31,7 +32,7 @@
 #![doc = include_str!("transforms.md")]
 #![doc = include_str!("resuming.md")]
 #![doc = include_str!("writing_files.md")]
-#![doc = include_str!("on_and_on.md")]
+#![doc = include_str!("continuous.md")]
 #![doc = include_str!("windows.md")]
 #![doc = include_str!("state_by_key.md")]
 #![doc = include_str!("joins.md")]

@@ -1,3 +1,5 @@
+//! [`ApproxDistinct`]: an estimate of the number of different values.
+
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use hyperloglogplus::{HyperLogLog, HyperLogLogPlus};
@@ -7,12 +9,13 @@ use siphasher::sip::SipHasher13;
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
+/// The sketch has 2 to the power of this many registers. It is part of the state.
 const PRECISION: u8 = 12;
 
-/// About how many different values a function gives: SQL's `approx_count_distinct(x)`, by HyperLogLog++.
+/// An estimate of the number of different values of `f`, like SQL's `approx_count_distinct(x)`. It is computed by HyperLogLog++.
 ///
-/// Up to some hundred values it is nearly exact; beyond, two times of three it is off by less than 1.6 %, and it takes 3 kB for
-/// each key and window however many there are.
+/// Up to some hundred values it is nearly exact. With more, the standard error is 1.6 %, and each key and window takes at most
+/// 3 kB.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, ApproxDistinct};
@@ -24,7 +27,7 @@ const PRECISION: u8 = 12;
 pub struct ApproxDistinct<F>(F);
 
 impl<F> ApproxDistinct<F> {
-    /// Counts the different values that `f` gives.
+    /// Estimates the number of different values that `f` returns.
     pub fn of<In, V: Hash>(f: F) -> Self
     where
         F: Fn(&In) -> V,
@@ -33,23 +36,23 @@ impl<F> ApproxDistinct<F> {
     }
 }
 
-/// Hashes of values; those have been mixed, so that they are taken as they are.
+/// Builds [`IdentityHasher`]s. The values that the sketch hashes are hashes already.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct HashedAlready;
+pub struct BuildIdentityHasher;
 
-/// See [`HashedAlready`].
+/// A hasher that returns the `u64` it was given.
 #[derive(Debug, Clone, Default)]
-pub struct Taken(u64);
+pub struct IdentityHasher(u64);
 
-impl BuildHasher for HashedAlready {
-    type Hasher = Taken;
+impl BuildHasher for BuildIdentityHasher {
+    type Hasher = IdentityHasher;
 
-    fn build_hasher(&self) -> Taken {
-        Taken::default()
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher::default()
     }
 }
 
-impl Hasher for Taken {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -65,9 +68,9 @@ impl Hasher for Taken {
     }
 }
 
-type Sketch = HyperLogLogPlus<u64, HashedAlready>;
+type Sketch = HyperLogLogPlus<u64, BuildIdentityHasher>;
 
-/// The same in every run, since what is in the checkpoint was hashed by it.
+/// Hashes a value, in the same way in every run: the checkpoint has sketches of these hashes.
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = SipHasher13::new();
     value.hash(&mut hasher);
@@ -88,8 +91,8 @@ where
 
     fn add(&self, acc: &mut Option<Sketch>, value: &In, _: Timestamp) {
         if acc.is_none() {
-            // It fails only for a precision that there is not.
-            *acc = Sketch::new(PRECISION, HashedAlready).ok();
+            // It fails only for an invalid precision.
+            *acc = Sketch::new(PRECISION, BuildIdentityHasher).ok();
         }
         if let Some(sketch) = acc {
             sketch.insert(&hash(&self.0(value)));
@@ -98,7 +101,7 @@ where
 
     fn merge(&self, acc: &mut Option<Sketch>, other: &Option<Sketch>) {
         match (&mut *acc, other) {
-            // It fails only for two precisions, and there is one.
+            // It fails only for sketches of different precisions.
             (Some(sketch), Some(other)) => drop(sketch.merge(other)),
             (None, Some(_)) => acc.clone_from(other),
             (_, None) => {}
@@ -106,7 +109,7 @@ where
     }
 
     fn result(&self, acc: &Option<Sketch>) -> u64 {
-        // Counting rearranges the sketch, and must not change what goes into the checkpoint.
+        // Counting rearranges the sketch. The one in the checkpoint must not change by it.
         acc.clone().map_or(0, |mut sketch| sketch.count().round() as u64)
     }
 }

@@ -1,13 +1,17 @@
+//! [`Collect`]: all values.
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
-/// All of what a function gives, in the order in which the records were read: SQL's `array_agg(x)`. In a hopping window that
-/// order holds within each hop, in a session within each of those that a record joined.
+/// All values of `f`, in the order in which the records were read, like SQL's `array_agg(x)`.
 ///
-/// Every batch that adds to it writes all of it into the checkpoint again: it is for few records a key and window.
+/// In a hopping window that order holds within each slice, and in a session that was joined from several, within each of them.
+///
+/// Each batch that adds a value writes all values of that key and window into the checkpoint again. So use it where there are
+/// few records for a key and window.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Collect};
@@ -18,7 +22,7 @@ use crate::operators::event_time::Timestamp;
 pub struct Collect<F>(F);
 
 impl<F> Collect<F> {
-    /// All of what `f` gives.
+    /// Collects what `f` returns for each record.
     pub fn of<In, V>(f: F) -> Self
     where
         F: Fn(&In) -> V,

@@ -1,7 +1,9 @@
+//! [`Count`]: the number of records.
+
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
-/// How many records there are: SQL's `count(*)`.
+/// The number of records, like SQL's `count(*)`.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Count};

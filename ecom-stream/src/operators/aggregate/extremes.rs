@@ -1,3 +1,5 @@
+//! [`Min`] and [`Max`]: the least and the greatest value.
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,13 +10,13 @@ macro_rules! extreme {
     ($(#[$doc:meta])* $name:ident, $which:literal, $is_better:tt) => {
         $(#[$doc])*
         ///
-        /// Of equal values it is the one that came first. What can't be compared with itself, such as a floating-point NaN, is passed
-        /// over; `None` when nothing is left.
+        /// Of equal values it is the one that was read first. A value that is not equal to itself, such as a floating-point NaN, is
+        /// ignored. The result is `None` if there is no other value.
         #[derive(Debug, Clone, Copy)]
         pub struct $name<F>(F);
 
         impl<F> $name<F> {
-            #[doc = concat!("The ", $which, " of what `f` gives.")]
+            #[doc = concat!("Finds the ", $which, " value that `f` returns.")]
             pub fn of<In, V: PartialOrd>(f: F) -> Self
             where
                 F: Fn(&In) -> V,
@@ -35,7 +37,7 @@ macro_rules! extreme {
                 None
             }
 
-            #[allow(clippy::eq_op, reason = "NaN is not itself")]
+            #[allow(clippy::eq_op, reason = "NaN is not equal to itself")]
             fn add(&self, acc: &mut Option<V>, value: &In, _: Timestamp) {
                 let value = self.0(value);
                 if value == value && acc.as_ref().is_none_or(|best| value $is_better *best) {
@@ -58,7 +60,7 @@ macro_rules! extreme {
 }
 
 extreme! {
-    /// The least of what a function gives: SQL's `min(x)`.
+    /// The least value of `f`, like SQL's `min(x)`.
     ///
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, Min};
@@ -69,7 +71,7 @@ extreme! {
 }
 
 extreme! {
-    /// The greatest of what a function gives: SQL's `max(x)`.
+    /// The greatest value of `f`, like SQL's `max(x)`.
     ///
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, Max};

@@ -1,3 +1,5 @@
+//! [`First`] and [`Last`]: the values of the earliest and of the latest record.
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +13,7 @@ macro_rules! at_one_end {
         pub struct $name<F>(F);
 
         impl<F> $name<F> {
-            #[doc = concat!("What `f` gives for the ", $which, " record.")]
+            #[doc = concat!("Takes what `f` returns for the ", $which, " record.")]
             pub fn of<In, V>(f: F) -> Self
             where
                 F: Fn(&In) -> V,
@@ -53,7 +55,7 @@ macro_rules! at_one_end {
 }
 
 at_one_end! {
-    /// What a function gives for the record that happened first; of several at one time, the one that was read first.
+    /// The value of `f` for the record with the earliest event time. Of several with that time, the one that was read first.
     ///
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, First};
@@ -64,7 +66,7 @@ at_one_end! {
 }
 
 at_one_end! {
-    /// What a function gives for the record that happened last; of several at one time, the one that was read last.
+    /// The value of `f` for the record with the latest event time. Of several with that time, the one that was read last.
     ///
     /// ```
     /// use ecom_stream::aggregate::{Aggregate, Last};

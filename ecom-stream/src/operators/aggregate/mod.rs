@@ -1,9 +1,16 @@
-//! Aggregates: what windows make of the records in them.
+//! Aggregates: functions that windows compute over their records, such as [`Count`], [`Sum`] and [`TopK`].
 //!
-//! A tuple of aggregates is one that gives a tuple, so that [`Count`] and [`Sum`] are computed in one pass. Your own
-//! implement [`Aggregate`].
+//! A tuple of aggregates is an aggregate whose result is a tuple: `(Count, Sum::of(…))` computes both in one pass. Aggregates of
+//! your own implement [`Aggregate`].
 //!
-//! | aggregate | gives | SQL | bytes in the state, for each key and window |
+//! ```
+//! use ecom_stream::aggregate::{Aggregate, Count, Max, Mean};
+//!
+//! let summary = (Count, Max::of(|n: &i32| *n), Mean::of(|n: &i32| *n));
+//! assert_eq!(summary.aggregate_all([1, 2, 6]), (3, Some(6), Some(3.0)));
+//! ```
+//!
+//! | aggregate | result | SQL | bytes in the state, for each key and window |
 //! |---|---|---|---|
 //! | [`Count`] | `u64` | `count(*)` | 1 to 10 |
 //! | [`Sum`] | `i128` or `f64` | `sum(x)` | 1 to 19, 8 |
@@ -15,13 +22,17 @@
 //! | [`Collect`] | `Vec<V>` | `array_agg(x)` | all values |
 //! | [`ApproxDistinct`] | `u64` | `approx_count_distinct(x)` | a few for each value, at most 3 kB |
 //!
-//! What windows keep in the state is checked at the next start: another aggregate under the same name is refused, if what it keeps
-//! looks otherwise. A [`Min`] that became a [`Max`] can't be told, nor one of another column: give such a one another name.
+//! # State
 //!
-//! Values in the state are encoded without their names ([postcard](https://postcard.jamesmunns.com/)): types with fields that are
-//! skipped, flattened or untagged can't be read again.
+//! Accumulators are part of the checkpoint, encoded with [postcard](https://postcard.jamesmunns.com/), which stores no names. So
+//! values must not be of types with skipped, flattened or untagged parts (serde): those can't be decoded.
 //!
-//! A batch that touches a key writes its whole accumulator into the checkpoint: with [`Collect`] that grows.
+//! At the start of a run the types of the stored accumulators are compared with those of the aggregate. If they differ, the run
+//! fails. A change that keeps the types can't be detected: from [`Min`] to [`Max`], say, or from one column to another. Give
+//! the operator another name then, and it starts with an empty state.
+//!
+//! A batch with a record of a key writes the whole accumulator of that key into the checkpoint. With [`Collect`] that grows with
+//! each record.
 
 mod approx_distinct;
 mod collect;
@@ -47,13 +58,16 @@ pub use moments::{Mean, Moments, Variance};
 pub use sum::{Sum, Summable};
 pub use top_k::TopK;
 
-/// Makes one result of many records, a record at a time.
+/// Computes one result from many records, a record at a time.
 ///
-/// Laws:
-/// - Nothing merged with an accumulator leaves it as it is, and merging is associative: records may be added to
-///   accumulators of their own, which are then merged in the order of their times.
-/// - An accumulator that was encoded and decoded is the same: it goes into the checkpoint.
-/// - The result follows from the records alone, not from a clock or from chance.
+/// An implementation must keep these laws:
+///
+/// - **Empty is neutral, and merging is associative.** Records may be added to several accumulators, which are then merged in
+///   the order of their times. The result must be the same as with a single accumulator.
+/// - **An accumulator that is encoded and decoded is the same.** It is part of the checkpoint.
+/// - **The result follows from the records and their times alone**, not from a clock or from chance.
+///
+/// `ecom_stream::testing::aggregate` (feature `testing`) checks whether an aggregate keeps them.
 ///
 /// ```
 /// use ecom_stream::Timestamp;
@@ -87,33 +101,32 @@ pub use top_k::TopK;
 ///
 /// assert_eq!((Count, ShareEven).aggregate_all([1, 2, 4, 6]), (4, 0.75));
 /// ```
-///
-/// Whether yours keeps the laws, `ecom_stream::testing::aggregate` checks (feature `testing`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not aggregate records of type `{In}`",
     label = "not an aggregate of `{In}`",
     note = "the closure that is passed to `of` must take `&{In}`, and its type must be named: `Sum::of(|record: &Record| record.amount)`"
 )]
 pub trait Aggregate<In>: Send {
-    /// What is remembered of the records so far.
+    /// The accumulator: what is kept of the records so far.
     type Acc: Serialize + DeserializeOwned + Send + 'static;
 
-    /// What comes out.
+    /// The type of the result.
     type Out: Send + 'static;
 
-    /// The accumulator of no records.
+    /// Returns the accumulator of no records.
     fn empty(&self) -> Self::Acc;
 
-    /// Adds a record that happened at `time`.
+    /// Adds a record with the event time `time`.
     fn add(&self, acc: &mut Self::Acc, value: &In, time: Timestamp);
 
-    /// Adds all records of another accumulator, whose times are later for the most part.
+    /// Adds all records of another accumulator. Most of them are later than those of `acc`.
     fn merge(&self, acc: &mut Self::Acc, other: &Self::Acc);
 
-    /// The result of the records so far.
+    /// Returns the result for the records so far. It may be called several times, for early and for updated results.
     fn result(&self, acc: &Self::Acc) -> Self::Out;
 
-    /// The result of some values, as if they had happened a microsecond after each other: to try an aggregate.
+    /// Returns the result for some values, as if each had happened a microsecond after the one before. It is meant for tests
+    /// and examples.
     fn aggregate_all(&self, values: impl IntoIterator<Item = In>) -> Self::Out
     where
         Self: Sized,

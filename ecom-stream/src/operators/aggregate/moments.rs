@@ -1,10 +1,26 @@
+//! [`Mean`] and [`Variance`], and the [`Moments`] from which both are computed.
+
 use serde::{Deserialize, Serialize};
 
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
-/// Number, mean and spread of numbers, kept so that neither large numbers nor many lose the small differences: by Welford one
-/// at a time, by Chan when two are merged.
+/// The count, mean and variance of numbers, computed in one pass.
+///
+/// It is numerically stable: neither large numbers nor many of them lose small differences. Numbers are added by Welford's
+/// algorithm and merged by Chan's. It is the accumulator of [`Mean`] and [`Variance`], and can be that of an aggregate of your
+/// own.
+///
+/// ```
+/// use ecom_stream::aggregate::Moments;
+///
+/// let (mut moments, mut others) = (Moments::default(), Moments::default());
+/// moments.add(1.0);
+/// others.add(2.0);
+/// others.add(3.0);
+/// moments.merge(&others);
+/// assert_eq!((moments.count(), moments.mean(), moments.sample_variance()), (3, Some(2.0), Some(1.0)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Moments {
     count: u64,
@@ -22,7 +38,7 @@ impl Moments {
         self.squares += from_old * (x - self.mean);
     }
 
-    /// Adds all numbers of another.
+    /// Adds all numbers of `other`.
     pub fn merge(&mut self, other: &Self) {
         if self.count == 0 || other.count == 0 {
             if self.count == 0 {
@@ -38,28 +54,28 @@ impl Moments {
         self.squares += other.squares + apart * apart * ours * theirs / all;
     }
 
-    /// How many numbers there were.
+    /// The number of numbers.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Their mean; `None` if there were none.
+    /// The mean; `None` if there are no numbers.
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then_some(self.mean)
     }
 
-    /// The variance of a sample; `None` of fewer than two numbers.
+    /// The variance of the numbers as a sample; `None` if there are fewer than two.
     pub fn sample_variance(&self) -> Option<f64> {
         (self.count > 1).then(|| self.squares / (self.count - 1) as f64)
     }
 
-    /// The variance of a whole population; `None` if there were no numbers.
+    /// The variance of the numbers as a whole population; `None` if there are none.
     pub fn population_variance(&self) -> Option<f64> {
         (self.count > 0).then(|| self.squares / self.count as f64)
     }
 }
 
-/// The mean of what a function gives: SQL's `avg(x)`. Of numbers with a NaN it is NaN.
+/// The mean of the values of `f`, like SQL's `avg(x)`. It is `None` if there are no records, and NaN if any value is NaN.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Mean};
@@ -70,7 +86,7 @@ impl Moments {
 pub struct Mean<F>(F);
 
 impl<F> Mean<F> {
-    /// The mean of what `f` gives.
+    /// Computes the mean of what `f` returns.
     pub fn of<In, N: Into<f64>>(f: F) -> Self
     where
         F: Fn(&In) -> N,
@@ -79,7 +95,10 @@ impl<F> Mean<F> {
     }
 }
 
-/// The variance of what a function gives: SQL's `var_samp(x)`, or `var_pop(x)`. Of numbers with a NaN it is NaN.
+/// The variance of the values of `f`, like SQL's `var_samp(x)` or, with [`of_population`](Self::of_population), `var_pop(x)`.
+///
+/// It is `None` for a sample of fewer than two records and for a population of none, and NaN if any value is NaN. The standard
+/// deviation is its square root.
 ///
 /// ```
 /// use ecom_stream::aggregate::{Aggregate, Variance};
@@ -95,7 +114,7 @@ pub struct Variance<F> {
 }
 
 impl<F> Variance<F> {
-    /// The variance of what `f` gives, taken as a sample.
+    /// Computes the variance of what `f` returns, taken as a sample.
     pub fn of<In, N: Into<f64>>(f: F) -> Self
     where
         F: Fn(&In) -> N,
@@ -106,7 +125,7 @@ impl<F> Variance<F> {
         }
     }
 
-    /// The numbers are all there are, not a sample.
+    /// Takes the values as a whole population instead of a sample.
     #[must_use]
     pub fn of_population(mut self) -> Self {
         self.of_population = true;

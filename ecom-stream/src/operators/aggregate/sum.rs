@@ -1,3 +1,5 @@
+//! [`Sum`]: the sum of numbers.
+
 use std::ops::AddAssign;
 
 use serde::Serialize;
@@ -6,10 +8,10 @@ use serde::de::DeserializeOwned;
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
-/// The sum of what a function gives: SQL's `sum(x)`, but 0 where SQL has `NULL`, when all are `None`.
+/// The sum of the values of `f`, like SQL's `sum(x)`. `None` adds nothing; where SQL gives `NULL`, the sum is 0.
 ///
-/// Whole numbers are summed as `i128`, which they can't overflow; amounts of money are best summed in cents. Floating-point
-/// numbers are summed as `f64`, in the order of the records; with a NaN the sum is NaN.
+/// Integers are summed as `i128`, so that the sum can't overflow in practice. Sum amounts of money in cents. Floating-point
+/// numbers are summed as `f64`, in the order of the records; if any is NaN, the sum is NaN.
 ///
 /// ```
 /// use ecom_stream::Event;
@@ -22,7 +24,7 @@ use crate::operators::event_time::Timestamp;
 pub struct Sum<F>(F);
 
 impl<F> Sum<F> {
-    /// Sums what `f` gives: a number, or an `Option` of one.
+    /// Sums what `f` returns: a number, or an `Option` of one.
     pub fn of<In, N: Summable>(f: F) -> Self
     where
         F: Fn(&In) -> N,
@@ -31,17 +33,24 @@ impl<F> Sum<F> {
     }
 }
 
-/// What [`Sum`] can sum: numbers, and `Option`s of them, of which `None` adds nothing.
+/// A type that [`Sum`] can sum: numbers, and `Option`s of numbers.
+///
+/// ```
+/// use ecom_stream::aggregate::Summable;
+///
+/// assert_eq!(7_u8.amount(), 7_i128);
+/// assert_eq!(None::<f32>.amount(), 0.0_f64);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`Sum` can't add up values of type `{Self}`",
     label = "not `Summable`",
     note = "the closure that is passed to `Sum::of` gives a number, a `Price`, or `Option` of one of these"
 )]
 pub trait Summable {
-    /// The sum.
+    /// The type of the sum.
     type Total: Default + Copy + AddAssign + Serialize + DeserializeOwned + Send + 'static;
 
-    /// What it adds to the sum.
+    /// Returns what the value adds to the sum.
     fn amount(self) -> Self::Total;
 }
 

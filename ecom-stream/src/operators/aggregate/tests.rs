@@ -1,3 +1,5 @@
+//! Tests of the aggregates: against plain loops, however accumulators are split, stored and merged.
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
@@ -5,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What an aggregate makes of records that are numbers and happen one after the other: all in one accumulator, or in several
-/// that were in a checkpoint in between, and were then merged.
+/// Aggregates numbers that happen one after the other, once in a single accumulator and once in several, which are encoded,
+/// decoded and then merged.
 fn whole_and_merged<A: Aggregate<i64>>(aggregate: &A, numbers: &[i64], parts: usize) -> (A::Out, A::Out) {
     let add = |from: usize, numbers: &[i64]| {
         let mut acc = aggregate.empty();
@@ -41,7 +43,7 @@ fn is_near(seen: Option<f64>, expected: Option<f64>) -> bool {
 
 proptest! {
     #[test]
-    fn they_are_what_a_loop_computes(numbers in prop::collection::vec(-1_000..1_000_i64, 0..100), parts in 1..40_usize) {
+    fn aggregates_are_what_a_plain_loop_computes(numbers in prop::collection::vec(-1_000..1_000_i64, 0..100), parts in 1..40_usize) {
         let n = &numbers[..];
         check(&Count, n, parts, n.len() as u64);
         check(&Sum::of(|n: &i64| *n), n, parts, n.iter().map(|n| i128::from(*n)).sum());
@@ -61,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn mean_and_variance_are_those_of_two_passes(numbers in prop::collection::vec(-1_000..1_000_i64, 0..100), parts in 1..40_usize) {
+    fn mean_and_variance_equal_those_of_two_passes(numbers in prop::collection::vec(-1_000..1_000_i64, 0..100), parts in 1..40_usize) {
         // So large that a sum of squares would lose some of the differences.
         let as_float = |n: &i64| 1e6 + *n as f64;
         let count = numbers.len() as f64;
@@ -85,7 +87,7 @@ proptest! {
 }
 
 #[test]
-fn many_different_values_are_counted_to_some_percent() {
+fn many_different_values_are_counted_within_5_percent() {
     for count in [1_000_i64, 20_000, 300_000] {
         let numbers: Vec<i64> = (0..count).chain(0..count / 2).collect();
         let (whole, merged) = whole_and_merged(&ApproxDistinct::of(|n: &i64| n.to_string()), &numbers, 7_000);
@@ -97,14 +99,14 @@ fn many_different_values_are_counted_to_some_percent() {
 }
 
 #[test]
-fn a_number_that_is_none_is_passed_over() {
+fn nan_is_ignored_by_min_and_max() {
     let float = |n: &i64| if *n == 0 { f64::NAN } else { *n as f64 };
     check(&Max::of(float), &[0, 3, 0, 5, 0], 2, Some(5.0));
     check(&Min::of(float), &[0], 1, None);
 }
 
 #[test]
-fn at_one_time_the_first_read_is_first_and_the_last_read_last() {
+fn of_equal_times_first_is_the_first_read_and_last_the_last_read() {
     let aggregate = (First::of(|n: &i64| *n), Last::of(|n: &i64| *n));
     let mut acc = aggregate.empty();
     for (number, time) in [(1, 7), (2, 7), (3, 9), (4, 9), (5, 8)] {

@@ -1,13 +1,15 @@
+//! [`TopK`]: the greatest values.
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
-/// The greatest few of what a function gives, the greatest first: SQL's `ORDER BY x DESC LIMIT k`. Of equal values those that
-/// came first.
+/// The `k` greatest values of `f`, the greatest first, like SQL's `ORDER BY x DESC LIMIT k`. Of equal values those that were read
+/// first are kept.
 ///
-/// To rank things by a number, give a tuple with the number first.
+/// To rank records by a number, return a tuple with that number first.
 ///
 /// ```
 /// use ecom_stream::Event;
@@ -23,7 +25,7 @@ pub struct TopK<F> {
 }
 
 impl<F> TopK<F> {
-    /// The `k` greatest of what `f` gives.
+    /// Keeps the `k` greatest values that `f` returns.
     pub fn of<In, V: Ord>(k: usize, f: F) -> Self
     where
         F: Fn(&In) -> V,

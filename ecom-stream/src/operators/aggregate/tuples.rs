@@ -1,9 +1,11 @@
+//! Tuples of up to eight aggregates, as one aggregate.
+
 use super::Aggregate;
 use crate::operators::event_time::Timestamp;
 
 macro_rules! tuple {
     ($($name:ident $at:tt),+) => {
-        /// All of them, in one pass.
+        /// Computes all aggregates of the tuple in one pass.
         impl<In, $($name: Aggregate<In>),+> Aggregate<In> for ($($name,)+) {
             type Acc = ($($name::Acc,)+);
             type Out = ($($name::Out,)+);

@@ -1,4 +1,4 @@
-//! What becomes of late records.
+//! What happens to late records: [`RejectLate`] or [`EmitLate`].
 
 use std::time::Duration;
 
@@ -6,21 +6,43 @@ use crate::contract::{Either, Origin, Reason, Refusal};
 use crate::operators::event_time::{Timed, Timestamp};
 use crate::operators::state::Output;
 
-/// Refuses late records, with the reason `late`: they are counted as rejected, and end among the dead letters.
+/// Rejects late records with the reason [`Reason::LATE`]. The sink stores them with the other rejects. This is the default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RejectLate;
 
-/// Lets late records out beside the results, as [`WithLate`].
+/// Emits late records in the same stream as the results. Both come as [`WithLate`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmitLate;
 
-/// A result, or a record that came too late for its window.
+/// What an operator with [`EmitLate`] emits: a result, or a record that came too late.
+///
+/// ```
+/// use std::time::Duration;
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+/// use ecom_stream::operators::Deduplicate;
+/// use ecom_stream::{Either, SourceExt, Timestamp};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let sink = MemorySink::new("doc");
+/// MemorySource::new("seconds", vec![10, 100, 20])
+///     .event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), Duration::ZERO)
+///     .via(Deduplicate::new(|second: &i64| *second, Duration::from_secs(30)).emit_late())
+///     .map(|out| match out.into_either() {
+///         Either::Left(timed) => (timed.value, "in time"),
+///         Either::Right(second) => (second, "late"),
+///     })
+///     .to(sink.clone())
+///     .run()
+///     .await?;
+/// assert_eq!(sink.values(), [(10, "in time"), (100, "in time"), (20, "late")]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WithLate<R, T> {
-    /// A result.
+    /// A result of the operator.
     Result(R),
-    /// A record that came too late.
+    /// A record that came too late, as it came. It keeps its origin.
     Late(T),
 }
 
@@ -40,9 +62,9 @@ impl<R, T> WithLate<R, T> {
     }
 }
 
-/// What becomes of late records: [`RejectLate`] or [`EmitLate`].
+/// What happens to late records: [`RejectLate`] or [`EmitLate`]. No other type can implement it.
 pub trait LatePolicy<T>: sealed::Sealed + Send {
-    /// What comes out where results are of type `R`.
+    /// What the operator emits if its results have the type `R`.
     type Out<R: Send + 'static>: Send + 'static;
 
     #[doc(hidden)]
@@ -76,7 +98,7 @@ impl<T: Send + 'static> LatePolicy<T> for EmitLate {
     }
 }
 
-/// Lets a record out that is older than `watermark`, or refuses it.
+/// Emits a record that is older than `watermark`, or rejects it, as the policy `L` says.
 pub(crate) fn emit_or_reject_late<T, R, L>(
     timed: Timed<T>,
     origin: Option<Origin>,
@@ -86,21 +108,21 @@ pub(crate) fn emit_or_reject_late<T, R, L>(
     R: Send + 'static,
     L: LatePolicy<T>,
 {
-    let refusal = late(timed.time, Timestamp::from_micros(watermark));
+    let refusal = late_refusal(timed.time, Timestamp::from_micros(watermark));
     match L::late(timed.value) {
         Some(late) => out.push(late, origin),
         None => out.reject(origin, refusal),
     }
 }
 
-/// Why a record is refused that came too late.
-fn late(time: Timestamp, watermark: Timestamp) -> Refusal {
+/// The reason for the reject of a late record.
+fn late_refusal(time: Timestamp, watermark: Timestamp) -> Refusal {
     let detail = match watermark {
-        Timestamp::MAX => format!("the event of {time} came after the last run"),
+        Timestamp::MAX => format!("the event of {time} came after the last run of the pipeline"),
         _ => {
             let behind = watermark.as_micros().saturating_sub(time.as_micros());
             let behind = Duration::from_micros(u64::try_from(behind).unwrap_or_default());
-            format!("the event of {time} came {behind:?} behind the watermark, {watermark}")
+            format!("the event of {time} is {behind:?} behind the watermark, which is {watermark}")
         }
     };
     Refusal::new(Reason::LATE, detail)

@@ -1,19 +1,28 @@
+//! [`Timed`]: a value with its event time and the watermark.
+
 use serde::{Deserialize, Serialize};
 
 use crate::operators::event_time::Timestamp;
 
-/// A value with the time at which it happened, and how far event time had come when it was read.
+/// A value with the time at which it happened, and the watermark when it was read.
 ///
-/// [`event_time`](crate::SourceExt::event_time) makes these; whatever works by event time takes them.
+/// [`event_time`](crate::SourceExt::event_time) makes these. Every operator that works by event time takes them.
+///
+/// ```
+/// use ecom_stream::{Timed, Timestamp};
+///
+/// let timed = Timed::new("view", Timestamp::from_micros(5), Timestamp::from_micros(9));
+/// assert!(timed.is_late());
+/// assert_eq!(timed.map(str::len).value, 4);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Timed<T> {
     /// The value.
     pub value: T,
-    /// When it happened.
+    /// The time at which it happened.
     pub time: Timestamp,
-    /// The watermark, with this record: no event older than this is expected any more. It never goes back from one record
-    /// to the next.
+    /// The watermark as of this record: no older record is expected any more. It never decreases from one record to the next.
     pub watermark: Timestamp,
 }
 
@@ -50,12 +59,13 @@ impl<T> Timed<T> {
         Self { value, time, watermark }
     }
 
-    /// Whether it is older than the watermark.
+    /// Returns whether it is older than the watermark. An operator may still accept it: see
+    /// [`allowed_lateness`](crate::operators::Windows::allowed_lateness).
     pub fn is_late(&self) -> bool {
         self.time < self.watermark
     }
 
-    /// The same time and watermark with another value.
+    /// Returns what `f` makes of the value, with the same time and watermark.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Timed<U> {
         Timed {
             value: f(self.value),

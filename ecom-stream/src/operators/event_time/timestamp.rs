@@ -1,3 +1,5 @@
+//! [`Timestamp`]: a point in event time.
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,8 +11,9 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// A point in event time, in whole microseconds since 1970-01-01 00:00 UTC.
 ///
-/// Half the size of an [`OffsetDateTime`] and quick to compare, for it stands in every record behind
-/// [`event_time`](crate::SourceExt::event_time). Sums saturate at [`MIN`](Self::MIN) and [`MAX`](Self::MAX).
+/// It has half the size of an [`OffsetDateTime`] and is quick to compare, since every record has one after
+/// [`event_time`](crate::SourceExt::event_time). Additions and subtractions saturate at [`MIN`](Self::MIN) and
+/// [`MAX`](Self::MAX). It displays as RFC 3339 in UTC.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,12 +27,12 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Before all events: the watermark before the first record.
+    /// Before all events. It is the watermark before the first record.
     pub const MIN: Self = Self(i64::MIN);
-    /// After all events: the watermark when the last run has ended.
+    /// After all events. It is the watermark once the last run has ended.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The point so many microseconds after 1970-01-01 00:00 UTC.
+    /// The time `micros` microseconds after 1970-01-01 00:00 UTC, or before it if negative.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -39,7 +42,8 @@ impl Timestamp {
         self.0
     }
 
-    /// The time in UTC; the first or the last that an [`OffsetDateTime`] can hold, if this one lies outside.
+    /// Converts it to a time in UTC. A timestamp outside the range of [`OffsetDateTime`] gives the first or the last time of
+    /// that range.
     pub fn to_datetime(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or_else(|_| {
             let end = if self.0 < 0 {
@@ -52,7 +56,7 @@ impl Timestamp {
     }
 }
 
-/// In whole microseconds, rounded down.
+/// Converts to whole microseconds, rounded down.
 impl From<OffsetDateTime> for Timestamp {
     fn from(time: OffsetDateTime) -> Self {
         let seconds = time.unix_timestamp().saturating_mul(MICROS_PER_SECOND);
@@ -105,7 +109,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// The whole microseconds of a duration, at most some 292,000 years.
+/// The whole microseconds of a duration; `i64::MAX`, some 292,000 years, if there are more.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
@@ -118,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_shown_as_a_time() {
+    fn a_timestamp_displays_as_rfc_3339() {
         let time = Timestamp::from(datetime!(2026-11-01 09:00:00.25 +1));
         assert_eq!(time.to_string(), "2026-11-01T08:00:00.25Z");
         let time = Timestamp::from(datetime!(-0001-11-01 09:00 UTC));
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn it_saturates() {
+    fn arithmetic_saturates() {
         let year = Duration::from_secs(365 * 86_400);
         assert_eq!(Timestamp::MAX + year, Timestamp::MAX);
         assert_eq!(Timestamp::MIN - year, Timestamp::MIN);
@@ -137,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn times_come_back_in_microseconds(nanos in -377_705_116_800_000_000_000_i128..=253_402_300_799_999_999_999) {
+        fn times_round_trip_in_microseconds(nanos in -377_705_116_800_000_000_000_i128..=253_402_300_799_999_999_999) {
             let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
             let micros = Timestamp::from(time);
             prop_assert_eq!(i128::from(micros.as_micros()), nanos.div_euclid(1_000));

@@ -1,3 +1,5 @@
+//! [`IntervalJoin`]: joins two kinds of records by key and time.
+
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -6,25 +8,25 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
-use super::held::{Held, Key, Place};
+use super::buffer::{EntryId, EntryKey, JoinBuffer};
 use crate::contract::{
     BatchStream, Checkpoint, Either, Error, ErrorKind, Position, Record, Result, StateChange, Topology, Transform,
 };
 use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, Timestamp, emit_or_reject_late};
-use crate::operators::state::{Changes, Header, Operator, Output, check_layout, decode_key, layout_of, run};
+use crate::operators::state::{Changes, Operator, OperatorEntry, Output, check_schema, decode_key, run, schema_hash};
 
-/// Joins records of two kinds that have the same key and happened within some time of each other; see
+/// Joins records of two kinds that have the same key and happened within an interval of each other; see
 /// [`SourceExt::join_within`](crate::SourceExt::join_within).
 ///
-/// A pair comes out with the later of the two records, at that record's time. With [`keep_left`](Self::keep_left) a left record that
-/// has found no right one comes out alone once none can come any more, that is, when the watermark has passed the interval behind
-/// it: a cart without a purchase. A record that is older than the watermark is late, since what it would match may be gone: a
-/// reject with reason `late`.
+/// A pair is emitted when the second of its records is read. Its event time is the later of the two. With
+/// [`keep_left`](Self::keep_left), a left record without a match is emitted alone once no right record can match it any more, that
+/// is, when the watermark has passed its interval. A record that is older than the watermark is late and becomes a reject with
+/// the reason `late`, because the records that it would match may be gone.
 ///
-/// What comes out can be put in windows: the watermark behind a join that lets records out alone is behind by as much as they are
-/// held.
+/// Results have an event time and a watermark, and can be put into windows. With `keep_left` or `keep_right` the watermark of
+/// the results is behind that of the records by the time for which unmatched records are held.
 ///
-/// Baskets that were abandoned, a cart without a purchase within half an hour:
+/// Abandoned baskets, that is, carts without a purchase within half an hour:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -54,8 +56,13 @@ use crate::operators::state::{Changes, Header, Operator, Output, check_layout, d
 /// # Cost
 ///
 /// Each record is held until nothing can match it: in memory with its key twice and some 170 bytes, in the state as an entry of
-/// itself and some 15 bytes. A batch writes its own records, and those that are matched for the first time if they may come out
-/// alone. A record costs as much as it finds matches.
+/// the record and some 15 bytes. A batch writes its own records and, with `keep_left` or `keep_right`, the records that are
+/// matched for the first time. The time per record grows with the number of its matches.
+///
+/// # Errors
+///
+/// A run fails with [`ErrorKind::Configuration`] at its start if the interval ends before it begins, or if the state under its
+/// name is of other types.
 #[derive(Debug, Clone)]
 pub struct IntervalJoin<KL, KR, Late = RejectLate> {
     left_key: KL,
@@ -68,15 +75,22 @@ pub struct IntervalJoin<KL, KR, Late = RejectLate> {
     late: PhantomData<Late>,
 }
 
-/// What a join lets out.
+/// A result of an [`IntervalJoin`].
+///
+/// ```
+/// use ecom_stream::operators::Joined;
+///
+/// assert_eq!(Joined::Both("view", "purchase").both(), Some(("view", "purchase")));
+/// assert_eq!(Joined::<&str, &str>::Left("view").both(), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Joined<L, R> {
-    /// A pair.
+    /// A left and a right record that match.
     Both(L, R),
-    /// A left record that matched none.
+    /// A left record without a match, with [`keep_left`](IntervalJoin::keep_left).
     Left(L),
-    /// A right record that matched none.
+    /// A right record without a match, with [`keep_right`](IntervalJoin::keep_right).
     Right(R),
 }
 
@@ -95,7 +109,7 @@ impl<L, R> Joined<L, R> {
         }
     }
 
-    /// The pair, if it is one.
+    /// Returns the pair; `None` if it is a record without a match.
     pub fn both(self) -> Option<(L, R)> {
         match self {
             Self::Both(left, right) => Some((left, right)),
@@ -105,12 +119,12 @@ impl<L, R> Joined<L, R> {
 }
 
 impl<KL, KR> IntervalJoin<KL, KR> {
-    /// Pairs a left record with each right one of the same key that happened between `from` and `to` after it; both may be
-    /// negative, and both ends count.
+    /// Joins each left record with every right record of the same key that happened from `from` to `to` after it, both
+    /// inclusive. A negative duration means before it. Intervals of more than some 36,000 years are cut to that.
     pub fn new(left_key: KL, right_key: KR, from: Duration, to: Duration) -> Self {
         let micros = |duration: Duration| {
             let micros = duration.whole_microseconds();
-            // So that times stay far from where they would overflow.
+            // Keeps sums of times and intervals far from an overflow.
             micros.clamp(-i128::from(i64::MAX / 8), i128::from(i64::MAX / 8)) as i64
         };
         Self {
@@ -127,29 +141,29 @@ impl<KL, KR> IntervalJoin<KL, KR> {
 }
 
 impl<KL, KR, Late> IntervalJoin<KL, KR, Late> {
-    /// The name under which it keeps its state, in place of `join`.
+    /// Sets the name under which the state is stored. It is `join` unless it is set.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Whether left records without a match come out alone: SQL's `LEFT JOIN`, and with [`keep_right`](Self::keep_right) its
-    /// `FULL JOIN`. `false` unless it is set.
+    /// Sets whether left records without a match are emitted alone, like SQL's `LEFT JOIN`. Together with
+    /// [`keep_right`](Self::keep_right) it is a `FULL JOIN`. `false` unless it is set.
     #[must_use]
     pub fn keep_left(mut self, keep_left: bool) -> Self {
         self.keep_left = keep_left;
         self
     }
 
-    /// Whether right records without a match come out alone: SQL's `RIGHT JOIN`. `false` unless it is set.
+    /// Sets whether right records without a match are emitted alone, like SQL's `RIGHT JOIN`. `false` unless it is set.
     #[must_use]
     pub fn keep_right(mut self, keep_right: bool) -> Self {
         self.keep_right = keep_right;
         self
     }
 
-    /// Lets late records come out beside the results, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    /// Emits late records along with the results, as [`WithLate`](crate::operators::WithLate), instead of rejecting them.
     #[must_use]
     pub fn emit_late(self) -> IntervalJoin<KL, KR, EmitLate> {
         IntervalJoin {
@@ -164,17 +178,17 @@ impl<KL, KR, Late> IntervalJoin<KL, KR, Late> {
         }
     }
 
-    /// The watermark at which nothing matches a left record of that time any more.
+    /// The watermark at which nothing can match a left record of that time any more.
     fn left_due(&self, time: i64) -> i64 {
         time.saturating_add(self.to).saturating_add(1)
     }
 
-    /// The same of a right record.
+    /// The watermark at which nothing can match a right record of that time any more.
     fn right_due(&self, time: i64) -> i64 {
         time.saturating_sub(self.from).saturating_add(1)
     }
 
-    /// The watermark behind the join.
+    /// The watermark of the results when that of the records is `watermark`: no later result will be older than it.
     fn watermark(&self, watermark: i64) -> Timestamp {
         let left = if self.keep_left { self.to } else { 0 };
         let right = if self.keep_right { -self.from } else { 0 };
@@ -207,45 +221,48 @@ where
         from: Checkpoint,
     ) -> impl BatchStream<Self::Out> {
         let name = self.name.clone();
-        let joining = Joining {
+        let operator = IntervalJoinOperator {
             join: self,
-            left: Held::<K, L>::new(LEFT),
-            right: Held::<K, R>::new(RIGHT),
-            clock: Clock {
+            left: JoinBuffer::<K, L>::new(LEFT),
+            right: JoinBuffer::<K, R>::new(RIGHT),
+            state: JoinState {
                 watermark: i64::MIN,
                 next: 0,
             },
-            layout: layout_of::<(L, R)>(),
-            header: Header::default(),
+            schema: schema_hash::<(L, R)>(),
+            entry: OperatorEntry::default(),
         };
-        run(joining, name, input, from)
+        run(operator, name, input, from)
     }
 }
 
+// The sides in the keys of state entries.
 const LEFT: u8 = 0;
 const RIGHT: u8 = 1;
-const CLOCK: Key = (2, (0, 0));
+/// The key of the entry with the [`JoinState`].
+const STATE: EntryKey = (2, (0, 0));
 
-struct Joining<KL, KR, K, L, R, Late> {
+/// The state of a running [`IntervalJoin`].
+struct IntervalJoinOperator<KL, KR, K, L, R, Late> {
     join: IntervalJoin<KL, KR, Late>,
-    left: Held<K, L>,
-    right: Held<K, R>,
-    clock: Clock,
-    layout: u64,
-    header: Header<(Clock, u64)>,
+    left: JoinBuffer<K, L>,
+    right: JoinBuffer<K, R>,
+    state: JoinState,
+    schema: u64,
+    entry: OperatorEntry<(JoinState, u64)>,
 }
 
-/// What the state says of the operator, as long as a record is held.
+/// The part of the state that is not about a single record. Its entry exists as long as a record is buffered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Clock {
+struct JoinState {
     watermark: i64,
-    /// The number of the next record that is held; it begins anew when none is.
+    /// The number of the next record that is buffered. It starts again at 0 when no record is.
     next: u64,
 }
 
 type Out<L, R, Late> = Output<<Late as LatePolicy<Either<L, R>>>::Out<Timed<Joined<L, R>>>>;
 
-impl<L, R, K, KL, KR, Late> Operator<Timed<Either<L, R>>> for Joining<KL, KR, K, L, R, Late>
+impl<L, R, K, KL, KR, Late> Operator<Timed<Either<L, R>>> for IntervalJoinOperator<KL, KR, K, L, R, Late>
 where
     Late: LatePolicy<Either<L, R>>,
     L: Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -264,22 +281,20 @@ where
             return Ok(());
         }
         let (from, to) = (Duration::microseconds(from), Duration::microseconds(to));
-        let message = format!("a join of what happened between {from} and {to} after it: that is never");
-        Err(Error::new(ErrorKind::Configuration, message).hint("the first must not be more than the second"))
+        let message = format!("cannot join within an interval from {from} to {to}: it ends before it begins");
+        Err(Error::new(ErrorKind::Configuration, message).hint("`from` must not be more than `to`"))
     }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
-        let (side, place): Key = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
+        let (side, id): EntryKey = decode_key(entry, <Self as Operator<Timed<Either<L, R>>>>::FORMAT)?;
         let join = &self.join;
         match side {
-            LEFT => self.left.load(entry, place, &join.left_key, |time| join.left_due(time)),
-            RIGHT => self
-                .right
-                .load(entry, place, &join.right_key, |time| join.right_due(time)),
+            LEFT => self.left.load(entry, id, &join.left_key, |time| join.left_due(time)),
+            RIGHT => self.right.load(entry, id, &join.right_key, |time| join.right_due(time)),
             _ => {
-                let (clock, layout) = self.header.load(entry)?;
-                self.clock = clock;
-                check_layout(entry, layout, self.layout)
+                let (state, schema) = self.entry.load(entry)?;
+                self.state = state;
+                check_schema(entry, schema, self.schema)
             }
         }
     }
@@ -287,8 +302,8 @@ where
     fn process(&mut self, records: Vec<Record<Timed<Either<L, R>>>>, _: &[Position], out: &mut Out<L, R, Late>) {
         for Record { value: timed, origin } in records {
             self.advance(timed.watermark.as_micros(), out);
-            // By the watermark that others were let go by, should this record's be another.
-            let (time, watermark) = (timed.time.as_micros(), self.clock.watermark);
+            // The operator's own watermark counts: records were removed by it, and that of this record may be older.
+            let (time, watermark) = (timed.time.as_micros(), self.state.watermark);
             if time < watermark {
                 emit_or_reject_late::<_, _, Late>(timed, origin, watermark, out);
                 continue;
@@ -304,8 +319,8 @@ where
         self.left.save(changes)?;
         self.right.save(changes)?;
         let is_empty = self.left.is_empty() && self.right.is_empty();
-        let header = (self.clock, self.layout);
-        self.header.save(&CLOCK, (!is_empty).then_some(header), changes)
+        let saved = (self.state, self.schema);
+        self.entry.save(&STATE, (!is_empty).then_some(saved), changes)
     }
 
     fn end(&mut self, out: &mut Out<L, R, Late>) {
@@ -313,7 +328,7 @@ where
     }
 }
 
-impl<KL, KR, K, L, R, Late> Joining<KL, KR, K, L, R, Late>
+impl<KL, KR, K, L, R, Late> IntervalJoinOperator<KL, KR, K, L, R, Late>
 where
     L: Clone + Serialize + DeserializeOwned + Send + 'static,
     R: Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -325,14 +340,14 @@ where
         KL: Fn(&L) -> K,
     {
         let (from, to) = (time.saturating_add(self.join.from), time.saturating_add(self.join.to));
-        let (key, watermark) = ((self.join.left_key)(&left), self.join.watermark(self.clock.watermark));
+        let (key, watermark) = ((self.join.left_key)(&left), self.join.watermark(self.state.watermark));
         let is_matched = self.right.matching(&key, from, to, self.join.keep_right, |at, right| {
             push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
         });
         let due = self.join.left_due(time);
-        if due > self.clock.watermark {
-            let place = self.place(time);
-            self.left.hold(key, place, left, is_matched, due);
+        if due > self.state.watermark {
+            let id = self.next_id(time);
+            self.left.add(key, id, left, is_matched, due);
         } else if self.join.keep_left && !is_matched {
             push::<L, R, Late>(time, watermark, Joined::Left(left), out);
         }
@@ -343,32 +358,34 @@ where
         KR: Fn(&R) -> K,
     {
         let (from, to) = (time.saturating_sub(self.join.to), time.saturating_sub(self.join.from));
-        let (key, watermark) = ((self.join.right_key)(&right), self.join.watermark(self.clock.watermark));
+        let (key, watermark) = ((self.join.right_key)(&right), self.join.watermark(self.state.watermark));
         let is_matched = self.left.matching(&key, from, to, self.join.keep_left, |at, left| {
             push::<L, R, Late>(at.max(time), watermark, Joined::Both(left.clone(), right.clone()), out);
         });
         let due = self.join.right_due(time);
-        if due > self.clock.watermark {
-            let place = self.place(time);
-            self.right.hold(key, place, right, is_matched, due);
+        if due > self.state.watermark {
+            let id = self.next_id(time);
+            self.right.add(key, id, right, is_matched, due);
         } else if self.join.keep_right && !is_matched {
             push::<L, R, Late>(time, watermark, Joined::Right(right), out);
         }
     }
 
-    fn place(&mut self, time: i64) -> Place {
-        let number = self.clock.next;
-        self.clock.next += 1;
+    /// A new id for a record of that time.
+    fn next_id(&mut self, time: i64) -> EntryId {
+        let number = self.state.next;
+        self.state.next += 1;
         (time, number)
     }
 
-    /// Moves event time on: what nothing can match any more goes, or comes out alone.
+    /// Moves the watermark to `to`: removes the records that nothing can match any more, and emits those without a match if the
+    /// join keeps them.
     fn advance(&mut self, to: i64, out: &mut Out<L, R, Late>) {
-        if to <= self.clock.watermark {
+        if to <= self.state.watermark {
             return;
         }
-        // What comes out now is older than the new watermark.
-        let before = self.join.watermark(self.clock.watermark);
+        // Records that are emitted now may be older than the new watermark, so they get the one before.
+        let before = self.join.watermark(self.state.watermark);
         while let Some((time, left)) = self.left.take_due(to) {
             if self.join.keep_left && !left.is_matched {
                 push::<L, R, Late>(time, before, Joined::Left(left.value), out);
@@ -379,13 +396,14 @@ where
                 push::<L, R, Late>(time, before, Joined::Right(right.value), out);
             }
         }
-        self.clock.watermark = to;
+        self.state.watermark = to;
         if self.left.is_empty() && self.right.is_empty() {
-            self.clock.next = 0;
+            self.state.next = 0;
         }
     }
 }
 
+/// Emits a result with its event time and watermark.
 fn push<L, R, Late>(time: i64, watermark: Timestamp, value: Joined<L, R>, out: &mut Out<L, R, Late>)
 where
     L: Send + 'static,

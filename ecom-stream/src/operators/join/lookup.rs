@@ -1,3 +1,5 @@
+//! [`LookupJoin`]: joins each record with the answer of a lookup, such as a query.
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
@@ -9,14 +11,23 @@ use tokio::time::Instant;
 
 use crate::contract::{BatchStream, Checkpoint, Result, Transform};
 
-/// Puts beside each record what a table has under its key; see [`SourceExt::lookup_join`](crate::SourceExt::lookup_join).
+/// Pairs each record with what a table or a service has under its key; see
+/// [`SourceExt::lookup_join`](crate::SourceExt::lookup_join).
 ///
-/// The keys of a batch that the cache doesn't have are looked up, each once, several at a time; records keep their order. Answers
-/// are kept for a time to live (of the clock), that there is nothing under a key too, and the oldest go when there are too many.
+/// For each batch, the keys that are not in the cache are looked up, each once and several concurrently. Records keep their
+/// order. Answers are cached for a time to live, by the clock of the machine, also the answer that there is nothing under a key. When
+/// the cache is full the oldest answers are dropped.
 ///
-/// A table that changes is seen as it is when it is asked, so what comes out is not the same in a run that is repeated after a
-/// crash; each record still comes out once. An error of the lookup ends the pipeline: what should be tried again must be tried in
-/// the lookup.
+/// If the table changes, an answer depends on when it was asked for. A batch that is repeated after a crash may therefore get
+/// other answers. Each record is still stored once.
+///
+/// # Errors
+///
+/// An error of the lookup ends the run. If another try may succeed, the lookup has to try again itself.
+///
+/// # Cancel safety
+///
+/// A run that is dropped drops its pending lookups. So a lookup must not change anything.
 #[derive(Debug, Clone)]
 pub struct LookupJoin<K, F> {
     key: K,
@@ -27,8 +38,25 @@ pub struct LookupJoin<K, F> {
 }
 
 impl<K, F> LookupJoin<K, F> {
-    /// Asks `lookup` for what is under the `key` of a record: up to 16 at a time, and again after a minute. Up to 100,000 answers
-    /// are kept.
+    /// Looks up the `key` of each record with `lookup`: up to 16 keys concurrently, with up to 100,000 answers cached, each for
+    /// one minute.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::operators::LookupJoin;
+    /// use ecom_stream::SourceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let name = |id: i64| async move { Ok((id > 1).then(|| format!("product {id}"))) };
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("ids", vec![1, 2])
+    ///     .via(LookupJoin::new(|id: &i64| *id, name).at_once(4).max_cached(1_000))
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [(1, None), (2, Some("product 2".to_owned()))]);
+    /// # Ok(()) }
+    /// ```
     pub fn new(key: K, lookup: F) -> Self {
         Self {
             key,
@@ -39,21 +67,22 @@ impl<K, F> LookupJoin<K, F> {
         }
     }
 
-    /// How many keys are looked up at the same time.
+    /// Sets how many keys are looked up concurrently. 16 unless it is set; 0 is taken as 1.
     #[must_use]
     pub fn at_once(mut self, lookups: usize) -> Self {
         self.at_once = lookups.max(1);
         self
     }
 
-    /// How long an answer is kept.
+    /// Sets how long an answer is cached, by the clock of the machine. One minute unless it is set. With zero, each batch asks again.
     #[must_use]
     pub fn time_to_live(mut self, time_to_live: Duration) -> Self {
         self.time_to_live = time_to_live;
         self
     }
 
-    /// How many answers are kept; with those of one batch, which bounds the memory.
+    /// Sets how many answers are cached from one batch to the next. 100,000 unless it is set. Memory also holds the answers of
+    /// the current batch.
     #[must_use]
     pub fn max_cached(mut self, answers: usize) -> Self {
         self.max_cached = answers;
@@ -82,7 +111,7 @@ where
             let mut input = std::pin::pin!(input);
             while let Some(batch) = input.next().await {
                 let batch = batch?;
-                cache.forget_old(Instant::now());
+                cache.expire(Instant::now());
                 let mut keys: VecDeque<K> = batch.records.iter().map(|record| (self.key)(&record.value)).collect();
                 let asked: Vec<K> = cache.missing(&keys);
                 {
@@ -92,21 +121,21 @@ where
                     };
                     let mut answers = stream::iter(asked).map(lookup).buffer_unordered(self.at_once);
                     while let Some((key, answer)) = answers.try_next().await? {
-                        cache.keep(key, answer, Instant::now());
+                        cache.insert(key, answer, Instant::now());
                     }
                 }
                 let batch = batch.try_filter_map(|value, _| {
                     let answer = keys.pop_front().and_then(|key| cache.get(&key));
                     Ok(Some((value, answer)))
                 });
-                cache.shrink_to(self.max_cached);
+                cache.evict_to(self.max_cached);
                 yield batch;
             }
         }
     }
 }
 
-/// Answers by key, and the keys by the age of their answers.
+/// The cached answers, and their keys from the oldest answer to the newest. `None` is the answer that there is nothing.
 struct Cache<K, V> {
     answers: HashMap<K, Option<V>>,
     by_age: VecDeque<(Instant, K)>,
@@ -114,11 +143,12 @@ struct Cache<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+    /// The answer for a key, which is in the cache while its batch is processed.
     fn get(&self, key: &K) -> Option<V> {
         self.answers.get(key).cloned().flatten()
     }
 
-    /// The keys without an answer, each once.
+    /// The keys that have no answer in the cache, each once.
     fn missing(&self, keys: &VecDeque<K>) -> Vec<K> {
         let mut seen = std::collections::HashSet::new();
         let missing = keys
@@ -127,12 +157,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         missing.cloned().collect()
     }
 
-    fn keep(&mut self, key: K, answer: Option<V>, now: Instant) {
+    fn insert(&mut self, key: K, answer: Option<V>, now: Instant) {
         self.by_age.push_back((now, key.clone()));
         self.answers.insert(key, answer);
     }
 
-    fn forget_old(&mut self, now: Instant) {
+    /// Drops the answers whose time to live is over.
+    fn expire(&mut self, now: Instant) {
         while let Some((since, key)) = self.by_age.front() {
             if now.duration_since(*since) < self.time_to_live {
                 break;
@@ -142,7 +173,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         }
     }
 
-    fn shrink_to(&mut self, most: usize) {
+    /// Drops the oldest answers until there are no more than `most`.
+    fn evict_to(&mut self, most: usize) {
         while self.by_age.len() > most {
             if let Some((_, key)) = self.by_age.pop_front() {
                 self.answers.remove(&key);
@@ -161,7 +193,7 @@ mod tests {
     use crate::contract::{Error, ErrorKind};
     use crate::operators::source_ext::SourceExt;
 
-    /// What was asked: how often, and how often at the same time at most.
+    /// How many lookups there were: in all, at this moment, and at most at the same time.
     #[derive(Default)]
     struct Asked {
         all: AtomicUsize,
@@ -200,7 +232,7 @@ mod tests {
     type Join = LookupJoin<fn(&i64) -> i64, Lookup>;
 
     #[tokio::test(start_paused = true)]
-    async fn each_key_is_asked_once_and_the_order_stays() {
+    async fn each_key_is_looked_up_once_and_records_keep_their_order() {
         let values: Vec<i64> = (0..100).collect();
         let (seen, asked) = run(values.clone(), 7, |join| join.at_once(3)).await;
         let expected = |n: i64| (n, (n % 10 != 3).then(|| format!("name {}", n % 20)));
@@ -210,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn old_answers_are_asked_for_again() {
+    async fn expired_answers_are_looked_up_again() {
         let (_, asked) = run(vec![1; 10], 1, |join| join.time_to_live(Duration::ZERO)).await;
         assert_eq!(asked.all.load(Ordering::SeqCst), 10);
         // A lookup of the other key takes longer than the answer is kept.
@@ -219,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_oldest_answers_go_when_there_are_too_many() {
+    async fn the_oldest_answers_are_dropped_from_a_full_cache() {
         let (_, asked) = run(vec![1, 2, 3, 2, 3, 1], 1, |join| join.max_cached(2)).await;
         assert_eq!(asked.all.load(Ordering::SeqCst), 4);
         let (seen, asked) = run(vec![1, 2, 1, 2], 4, |join| join.max_cached(0)).await;
@@ -228,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_ends_the_pipeline() {
+    async fn an_error_of_the_lookup_ends_the_pipeline() {
         let lookup = |_: i64| async { Err::<Option<()>, _>(Error::new(ErrorKind::Unavailable, "the table is gone")) };
         let source = MemorySource::new("numbers", vec![1]);
         let err = source

@@ -1,3 +1,5 @@
+//! [`Deduplicate`]: keeps the first record of each key within a time.
+
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -6,21 +8,27 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::{Store, check_time};
+use super::store::{Store, check_not_zero};
 use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
 use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, run};
 
 /// Keeps the first record of each key within a time; see [`KeyBy::deduplicate`](super::KeyBy::deduplicate).
 ///
-/// A record is a double when it is less than that time, before or after, from one of its key that was kept; it is counted as
-/// filtered. One that is behind the watermark by that time or more is late, since its key may have been forgotten: a reject with
-/// reason `late`.
+/// A record is a duplicate if the event time of a kept record of the same key is less than `within` away, before or after. It
+/// is counted as filtered. *First* means the first that is read. A record that is behind the watermark by `within` or more is
+/// late and becomes a reject with the reason `late`: its key may have been deleted.
 ///
 /// # Cost
 ///
-/// Memory holds for each key of twice that time the key up to three times and some 100 bytes; the state has an entry of the key and
-/// some 20 bytes. Where records come out of order by more than that time, it is some 10 bytes more for each that was kept. A batch writes those of the records it keeps.
+/// A key is remembered for twice `within` after its newest kept record. For each, memory holds the key up to three times and
+/// some 100 bytes, and the state has an entry of the key and some 20 bytes. If records of a key are out of order by more than
+/// `within`, each further kept record takes some 10 bytes more. A batch writes the entries of the records that it keeps.
+///
+/// # Errors
+///
+/// A run fails with [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) at its start if `within` is less than a
+/// microsecond, or if the state under its name is of other types.
 #[derive(Debug, Clone)]
 pub struct Deduplicate<F, L = RejectLate> {
     key: F,
@@ -30,7 +38,27 @@ pub struct Deduplicate<F, L = RejectLate> {
 }
 
 impl<F> Deduplicate<F> {
-    /// Keeps the first record of each `key` within a time.
+    /// Keeps the first record of each `key` within `within` of event time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::operators::Deduplicate;
+    /// use ecom_stream::{SourceExt, Timestamp};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let sink = MemorySink::new("doc");
+    /// let summary = MemorySource::new("seconds", vec![1, 5, 11])
+    ///     .event_time(|second: &i64| Timestamp::from_micros(second * 1_000_000), Duration::ZERO)
+    ///     .via(Deduplicate::new(|_: &i64| (), Duration::from_secs(10)).named("once in ten seconds"))
+    ///     .map(|timed| timed.value)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [1, 11]);
+    /// assert_eq!(summary.counts.filtered, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn new(key: F, within: Duration) -> Self {
         Self {
             key,
@@ -42,14 +70,14 @@ impl<F> Deduplicate<F> {
 }
 
 impl<F, L> Deduplicate<F, L> {
-    /// The name under which it keeps its state, in place of `deduplicate`.
+    /// Sets the name under which the state is stored. It is `deduplicate` unless it is set.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    /// Emits late records along with the results, as [`WithLate`](crate::operators::WithLate), instead of rejecting them.
     #[must_use]
     pub fn emit_late(self) -> Deduplicate<F, EmitLate> {
         Deduplicate {
@@ -75,28 +103,29 @@ where
     }
 
     fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
-        let deduplicating = Deduplicating::<_, _, L> {
+        let operator = DeduplicateOperator::<_, _, L> {
             key: self.key,
             within: micros(self.within),
             kept: Store::<K, Kept>::new(),
             late: PhantomData,
         };
-        run(deduplicating, self.name, input, from)
+        run(operator, self.name, input, from)
     }
 }
 
-/// When the newest of a key was that was kept, and others that may still have doubles. There are any only where records come out
-/// of order by more than the time, so that most keys cost no allocation.
+/// The event time of the newest kept record of a key, and the times of older kept records that may still have duplicates. There
+/// are older ones only if records are out of order by more than the time, so that most keys need no allocation.
 type Kept = (i64, Vec<i64>);
 
-struct Deduplicating<F, K, L> {
+/// The state of a running [`Deduplicate`].
+struct DeduplicateOperator<F, K, L> {
     key: F,
     within: i64,
     kept: Store<K, Kept>,
     late: PhantomData<L>,
 }
 
-impl<T, K, F, L> Operator<Timed<T>> for Deduplicating<F, K, L>
+impl<T, K, F, L> Operator<Timed<T>> for DeduplicateOperator<F, K, L>
 where
     L: LatePolicy<T>,
     T: Send + 'static,
@@ -108,7 +137,7 @@ where
     const FORMAT: u16 = 2;
 
     fn check(&self) -> Result<()> {
-        check_time("deduplicate within", self.within)
+        check_not_zero("deduplicate within", self.within)
     }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
@@ -119,7 +148,7 @@ where
         out.reserve(records.len());
         for Record { value: timed, origin } in records {
             let (time, now) = (timed.time.as_micros(), timed.watermark.as_micros());
-            self.kept.forget(now);
+            self.kept.expire(now);
             if time.saturating_add(self.within) <= now {
                 emit_or_reject_late::<_, _, L>(timed, origin, now, out);
                 continue;
@@ -131,7 +160,7 @@ where
                 out.filter(origin);
                 continue;
             }
-            // A double that is not late yet may be so far behind the watermark, and so far from the one that is kept.
+            // A duplicate that is not late may be `within` behind the watermark, and `within` away from the kept record.
             let until = |kept: i64| kept.saturating_add(self.within.saturating_mul(2));
             let (newest, others) = self.kept.update(key, until(time), || (time, Vec::new()));
             if *newest != time {

@@ -1,3 +1,5 @@
+//! [`KeyBy`] and [`KeyedWindows`]: the builders that lead from a key to an operator.
+
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,9 +15,16 @@ use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed};
 use crate::operators::via::Via;
 use crate::operators::window::{WindowAggregate, Windows};
 
-/// A source whose records are to be taken key by key; see [`SourceExt::key_by`](crate::SourceExt::key_by).
+/// A source and a key of its records; see [`SourceExt::key_by`](crate::SourceExt::key_by).
+///
+/// It is not a source yet. Choose what is done with the records of each key: windows ([`tumbling`](Self::tumbling),
+/// [`hopping`](Self::hopping), [`session`](Self::session), [`windows`](Self::windows)), a state for each key
+/// ([`scan`](Self::scan)), or the removal of duplicates ([`deduplicate`](Self::deduplicate)).
+///
+/// Keys go into the checkpoint, and results come in the order of keys: a key needs `Ord`, `Hash`, `Clone` and serde's
+/// `Serialize` and `DeserializeOwned`.
 #[derive(Debug, Clone)]
-#[must_use = "it says by which key, not yet what to do"]
+#[must_use = "`key_by` alone does nothing: call `tumbling`, `scan`, `deduplicate` or another method of it"]
 pub struct KeyBy<S, F> {
     source: S,
     key: F,
@@ -31,14 +40,40 @@ impl<S, F> KeyBy<S, F> {
         }
     }
 
-    /// The name under which what follows keeps its state, in place of `window` and the like. Two operators of a pipeline can't
-    /// have the same.
+    /// Sets the name under which the next operator stores its state. Unless it is set, the name is `window`, `scan` or
+    /// `deduplicate`.
+    ///
+    /// Two operators of a pipeline must not have the same name, and an operator must have the same name in every run.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ecom_stream::aggregate::Count;
+    /// # use ecom_stream::{SourceExt, Timestamp, memory::{MemorySink, MemorySource}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let seconds = |second: &i64| Timestamp::from_micros(second * 1_000_000);
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("seconds", vec![3, 3, 70])
+    ///     .event_time(seconds, Duration::ZERO)
+    ///     .key_by(|second: &i64| *second)
+    ///     .named("each second once")
+    ///     .deduplicate(Duration::from_mins(1))
+    ///     .key_by(|_| ())
+    ///     .named("by minute")
+    ///     .tumbling(Duration::from_mins(1))
+    ///     .aggregate(Count)
+    ///     .map(|minute| minute.value)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [1]);
+    /// # Ok(()) }
+    /// ```
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// In [`Windows::tumbling`] windows.
+    /// Puts the records of each key into windows of `size`, one after the other. See [`Windows::tumbling`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -64,7 +99,7 @@ impl<S, F> KeyBy<S, F> {
         self.windows(Windows::tumbling(size))
     }
 
-    /// In [`Windows::hopping`] windows.
+    /// Puts the records of each key into overlapping windows of `size`, one every `slide`. See [`Windows::hopping`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -90,7 +125,7 @@ impl<S, F> KeyBy<S, F> {
         self.windows(Windows::hopping(size, slide))
     }
 
-    /// In [`Windows::session`] windows.
+    /// Puts the records of each key into windows that last until the key has had no record for `gap`. See [`Windows::session`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -116,8 +151,11 @@ impl<S, F> KeyBy<S, F> {
         self.windows(Windows::session(gap))
     }
 
-    /// Turns each record into what `f` makes of it and of the state of its key; `None` leaves it out, counted as filtered. The
-    /// state is made by `new`, and forgotten `time_to_live` (of event time) after the key's newest record. See [`Scan`].
+    /// Turns each record into what `f` returns for it and the state of its key. If `f` returns `None`, the record is counted as
+    /// filtered.
+    ///
+    /// `new` makes the state of a key at its first record. The state is deleted when the watermark is `time_to_live` after the
+    /// newest record of the key; a later record of the key gets a new state. See [`Scan`].
     ///
     /// The time since a user's last click:
     ///
@@ -160,7 +198,8 @@ impl<S, F> KeyBy<S, F> {
         Via::new(self.source, scan)
     }
 
-    /// Keeps the first record of each key within a time (of events), and counts the others as filtered. See [`Deduplicate`].
+    /// Keeps the first record of each key, and counts records of that key less than `within` of event time away as filtered. See
+    /// [`Deduplicate`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -193,7 +232,7 @@ impl<S, F> KeyBy<S, F> {
         Via::new(self.source, deduplicate)
     }
 
-    /// In the given windows.
+    /// Puts the records of each key into the given windows.
     pub fn windows(self, windows: Windows) -> KeyedWindows<S, F> {
         KeyedWindows {
             of: self,
@@ -203,9 +242,11 @@ impl<S, F> KeyBy<S, F> {
     }
 }
 
-/// A source whose records are to be aggregated by key and window; see [`SourceExt::key_by`](crate::SourceExt::key_by).
+/// A source, a key of its records, and the windows to put them into; see [`KeyBy`].
+///
+/// It is not a source yet: [`aggregate`](Self::aggregate) makes it one.
 #[derive(Debug, Clone)]
-#[must_use = "it says in which windows, not yet what to make of them"]
+#[must_use = "windows alone do nothing: call `aggregate`"]
 pub struct KeyedWindows<S, F, L = RejectLate> {
     of: KeyBy<S, F>,
     windows: Windows,
@@ -213,7 +254,7 @@ pub struct KeyedWindows<S, F, L = RejectLate> {
 }
 
 impl<S, F, L> KeyedWindows<S, F, L> {
-    /// See [`Windows::allowed_lateness`].
+    /// Keeps a window open to late records for `lateness` after its end. See [`Windows::allowed_lateness`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -243,7 +284,7 @@ impl<S, F, L> KeyedWindows<S, F, L> {
         self
     }
 
-    /// See [`Windows::early`].
+    /// Emits the results so far of open windows every `every` of event time. See [`Windows::early`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -273,13 +314,13 @@ impl<S, F, L> KeyedWindows<S, F, L> {
         self
     }
 
-    /// See [`Windows::offset`].
+    /// Moves the beginnings of tumbling and hopping windows later by `by`. See [`Windows::offset`].
     pub fn offset(mut self, by: Duration) -> Self {
         self.windows = self.windows.offset(by);
         self
     }
 
-    /// See [`WindowAggregate::emit_late`].
+    /// Emits late records along with the results, instead of rejecting them. See [`WindowAggregate::emit_late`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -315,7 +356,8 @@ impl<S, F, L> KeyedWindows<S, F, L> {
         }
     }
 
-    /// Aggregates what is in the same window and has the same key; gives [`Windowed`](crate::operators::Windowed) results.
+    /// Aggregates the records that have the same key and are in the same window. The results are
+    /// [`Windowed`](crate::operators::Windowed). A tuple of aggregates computes several in one pass.
     pub fn aggregate<T, K, G>(self, aggregate: G) -> Via<S, WindowAggregate<F, G, L>>
     where
         S: Source<Item = Timed<T>>,

@@ -1,3 +1,5 @@
+//! [`Scan`]: turns each record into another, with a state of its own for each key.
+
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -6,20 +8,27 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::store::{Store, check_time};
+use super::store::{Store, check_not_zero};
 use crate::contract::{BatchStream, Checkpoint, Position, Record, Result, StateChange, Topology, Transform};
 use crate::operators::event_time::{EmitLate, LatePolicy, RejectLate, Timed, emit_or_reject_late, micros};
 use crate::operators::state::{Changes, Operator, Output, run};
 
-/// Turns each record into another, or leaves it out, with a state of its own for each key; see [`KeyBy::scan`](super::KeyBy::scan).
+/// Turns each record into another, or filters it out, with a state of its own for each key; see
+/// [`KeyBy::scan`](super::KeyBy::scan).
 ///
-/// A key is forgotten when the watermark is a time to live behind its newest record, and then begins anew. A record that would
-/// be forgotten at once is late: a reject with reason `late`.
+/// The state of a key is deleted when the watermark is a time to live after the newest record of the key. A record that is
+/// behind the watermark by the time to live or more is late and becomes a reject with the reason `late`: its key may have been
+/// deleted. Records of a key are processed in the order in which they are read, not in that of their times.
 ///
 /// # Cost
 ///
-/// Memory holds for each key its state, the key up to three times and some 100 bytes; the state has an entry of both and some 10
-/// bytes. A batch writes those of the keys it has records of.
+/// Memory holds for each key its value, the key up to three times, and some 100 bytes. The state has an entry of the key, the
+/// value and some 10 bytes. A batch writes the entries of the keys that it has records of.
+///
+/// # Errors
+///
+/// A run fails with [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) at its start if the time to live is less than
+/// a microsecond, or if the state under its name is of other types.
 #[derive(Debug, Clone)]
 pub struct Scan<K, N, F, L = RejectLate> {
     key: K,
@@ -31,7 +40,31 @@ pub struct Scan<K, N, F, L = RejectLate> {
 }
 
 impl<K, N, F> Scan<K, N, F> {
-    /// Gives what `f` makes of each record and the state of its `key`, which `new` makes when the key is not known.
+    /// Turns each record into what `f` returns for it and the state of its `key`. `new` makes the state of a key that has none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::operators::Scan;
+    /// use ecom_stream::{SourceExt, Timestamp};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+    /// let add = |sum: &mut i64, n: i64| {
+    ///     *sum += n;
+    ///     Some(*sum)
+    /// };
+    /// let sums = Scan::new(|n: &i64| n % 2, Duration::from_hours(1), || 0, add).named("sums");
+    /// let sink = MemorySink::new("doc");
+    /// MemorySource::new("numbers", vec![1, 2, 3])
+    ///     .event_time(|n: &i64| Timestamp::from_micros(*n), Duration::ZERO)
+    ///     .via(sums)
+    ///     .map(|timed| timed.value)
+    ///     .to(sink.clone())
+    ///     .run()
+    ///     .await?;
+    /// assert_eq!(sink.values(), [1, 2, 4]);
+    /// # Ok(()) }
+    /// ```
     pub fn new(key: K, time_to_live: Duration, new: N, f: F) -> Self {
         Self {
             key,
@@ -45,14 +78,14 @@ impl<K, N, F> Scan<K, N, F> {
 }
 
 impl<K, N, F, L> Scan<K, N, F, L> {
-    /// The name under which it keeps its state, in place of `scan`.
+    /// Sets the name under which the state is stored. It is `scan` unless it is set.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Lets late records come out beside the others, as [`WithLate`](crate::operators::WithLate), in place of rejecting them.
+    /// Emits late records along with the results, as [`WithLate`](crate::operators::WithLate), instead of rejecting them.
     #[must_use]
     pub fn emit_late(self) -> Scan<K, N, F, EmitLate> {
         Scan {
@@ -85,20 +118,21 @@ where
 
     fn apply(self, input: impl BatchStream<Timed<T>> + 'static, from: Checkpoint) -> impl BatchStream<Self::Out> {
         let name = self.name.clone();
-        let scanning = Scanning {
+        let operator = ScanOperator {
             scan: self,
             store: Store::<K, V>::new(),
         };
-        run(scanning, name, input, from)
+        run(operator, name, input, from)
     }
 }
 
-struct Scanning<KeyOf, N, F, L, K, V> {
+/// The state of a running [`Scan`].
+struct ScanOperator<KeyOf, N, F, L, K, V> {
     scan: Scan<KeyOf, N, F, L>,
     store: Store<K, V>,
 }
 
-impl<T, K, V, Out, KeyOf, N, F, L> Operator<Timed<T>> for Scanning<KeyOf, N, F, L, K, V>
+impl<T, K, V, Out, KeyOf, N, F, L> Operator<Timed<T>> for ScanOperator<KeyOf, N, F, L, K, V>
 where
     L: LatePolicy<T>,
     T: Send + 'static,
@@ -114,7 +148,7 @@ where
     const FORMAT: u16 = 2;
 
     fn check(&self) -> Result<()> {
-        check_time("scan with a time to live of", micros(self.scan.time_to_live))
+        check_not_zero("scan with a time to live of", micros(self.scan.time_to_live))
     }
 
     fn load(&mut self, entry: &StateChange) -> Result<()> {
@@ -125,7 +159,7 @@ where
         out.reserve(records.len());
         for Record { value: timed, origin } in records {
             let now = timed.watermark.as_micros();
-            self.store.forget(now);
+            self.store.expire(now);
             let until = timed.time.as_micros().saturating_add(micros(self.scan.time_to_live));
             if until <= now {
                 emit_or_reject_late::<_, _, L>(timed, origin, now, out);

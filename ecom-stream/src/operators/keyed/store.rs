@@ -1,4 +1,4 @@
-//! The state of each key, and when it is to be forgotten.
+//! [`Store`]: a value for each key, which is deleted when the watermark has passed its time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,37 +7,51 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::contract::{Error, ErrorKind, Result, StateChange};
-use crate::operators::state::{Changes, Header, Timers, check_layout, decode_key, decode_value, layout_of};
+use crate::operators::state::{Changes, OperatorEntry, Timers, check_schema, decode_key, decode_value, schema_hash};
 
-/// Refuses a time in which everything would be late.
-pub(super) fn check_time(what: &str, micros: i64) -> Result<()> {
+/// Refuses a duration of zero, with which every record would be late. `what` is the operator and the setting, such as
+/// `deduplicate within`.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`] if the duration is less than a microsecond.
+pub(super) fn check_not_zero(what: &str, micros: i64) -> Result<()> {
     match micros {
-        ..=0 => {
-            Err(Error::new(ErrorKind::Configuration, format!("{what} nothing"))
-                .hint("it must be a microsecond or more"))
-        }
+        ..=0 => Err(Error::new(
+            ErrorKind::Configuration,
+            format!("cannot {what} less than a microsecond"),
+        )
+        .hint("the duration must be a microsecond or more")),
         _ => Ok(()),
     }
 }
 
-/// Values by key, each until a time; times are microseconds.
+/// Values by key, each kept until a time in microseconds of event time.
+///
+/// The state has an entry for each key, with the value and the time until which it is kept, and one for the store as a whole
+/// with the hash of the types. A value that was deleted in memory stays in `values` as `None` until the next save, which
+/// deletes its entry.
 #[derive(Debug)]
 pub(super) struct Store<K, V> {
     values: HashMap<K, Slot<V>>,
-    /// For each key a time no later than that at which it is forgotten.
+    /// For each key a timer no later than the time until which it is kept.
     timers: Timers<K>,
+    /// The keys that have changed since the last save.
     changed: Vec<K>,
-    header: Header<u64>,
-    layout: u64,
+    entry: OperatorEntry<u64>,
+    schema: u64,
 }
 
+/// A value in memory, with what has to be written of it.
 #[derive(Debug)]
 struct Slot<V> {
+    /// `None` once it has expired.
     value: Option<V>,
+    /// The watermark at which it expires.
     until: i64,
-    /// Since it was saved last.
+    /// Whether it has changed since the last save.
     changed: bool,
-    /// Whether it is in the state.
+    /// Whether the state has an entry of it, which must be deleted when it expires.
     stored: bool,
 }
 
@@ -46,21 +60,26 @@ where
     K: Ord + Hash + Clone + Serialize + DeserializeOwned,
     V: Serialize + DeserializeOwned,
 {
+    /// An empty store.
     pub(super) fn new() -> Self {
         Self {
             values: HashMap::new(),
             timers: Timers::default(),
             changed: Vec::new(),
-            header: Header::default(),
-            layout: layout_of::<(K, V)>(),
+            entry: OperatorEntry::default(),
+            schema: schema_hash::<(K, V)>(),
         }
     }
 
-    /// Takes in an entry of the state.
+    /// Loads an entry of the state. `format` is the format that the operator reads.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the entry has another format, or is of other types.
     pub(super) fn load(&mut self, entry: &StateChange, format: u16) -> Result<()> {
         let Some(key) = decode_key::<Option<K>>(entry, format)? else {
-            let layout = self.header.load(entry)?;
-            return check_layout(entry, layout, self.layout);
+            let schema = self.entry.load(entry)?;
+            return check_schema(entry, schema, self.schema);
         };
         let (until, value) = decode_value(entry)?;
         self.timers.set(until, key.clone());
@@ -74,8 +93,8 @@ where
         Ok(())
     }
 
-    /// Forgets what was to be remembered until `now` at most.
-    pub(super) fn forget(&mut self, now: i64) {
+    /// Deletes the values that are kept until `now` or less. Call it with the watermark of a record before any other method.
+    pub(super) fn expire(&mut self, now: i64) {
         while let Some((_, key)) = self.timers.take_due(now) {
             let Some(slot) = self.values.get_mut(&key) else {
                 continue;
@@ -94,12 +113,12 @@ where
         }
     }
 
-    /// What is remembered of the key.
+    /// Returns the value of a key.
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.values.get(key)?.value.as_ref()
     }
 
-    /// The value of the key, or the one that `new` gives, to be changed and then remembered until `until` at least.
+    /// Returns the value of a key to be changed; `new` makes it if there is none. It is kept until `until` at least.
     pub(super) fn update(&mut self, key: K, until: i64, new: impl FnOnce() -> V) -> &mut V {
         let slot = self.values.entry(key.clone()).or_insert_with(|| Slot {
             value: None,
@@ -118,7 +137,7 @@ where
         slot.value.get_or_insert_with(new)
     }
 
-    /// Writes what changed.
+    /// Writes the entries that have changed since the last call.
     pub(super) fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         changes.reserve(self.changed.len());
         for key in self.changed.drain(..) {
@@ -126,21 +145,21 @@ where
                 continue;
             };
             if let Some(value) = &slot.value {
-                changes.keep(&Some(&key), &(slot.until, value))?;
+                changes.put(&Some(&key), &(slot.until, value))?;
                 (slot.changed, slot.stored) = (false, true);
                 continue;
             }
             if slot.stored {
-                changes.forget(&Some(&key))?;
+                changes.delete(&Some(&key))?;
             }
             self.values.remove(&key);
         }
-        let header = (!self.values.is_empty()).then_some(self.layout);
-        self.header.save(&None::<K>, header, changes)
+        let saved = (!self.values.is_empty()).then_some(self.schema);
+        self.entry.save(&None::<K>, saved, changes)
     }
 
-    /// Forgets everything.
+    /// Deletes all values.
     pub(super) fn clear(&mut self) {
-        self.forget(i64::MAX);
+        self.expire(i64::MAX);
     }
 }

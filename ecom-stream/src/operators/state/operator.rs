@@ -1,4 +1,4 @@
-//! What all operators with state have in common: load, process, save.
+//! [`Operator`]: what all operators with state have in common, and [`run`], which makes a stream of one.
 
 use std::sync::Arc;
 
@@ -8,62 +8,79 @@ use futures::{StreamExt, TryStreamExt};
 use super::entry::Changes;
 use crate::contract::{Batch, BatchStream, Checkpoint, Origin, Position, Record, Refusal, Reject, Result, StateChange};
 
-/// An operator with state, without the stream around it; [`run`] puts that.
+/// An operator with state, without the stream around it.
+///
+/// [`run`] calls the methods in this order: `check`; `load` for each entry; `loaded`; then for each batch `process` and `save`;
+/// at the end of the last run `end` and `save`. After an error no further method is called.
+///
+/// Two rules make the result independent of how the input was cut into batches and runs:
+///
+/// - `process` goes record by record. It must not depend on which records share a batch, nor on a clock.
+/// - `load` of everything that `save` has written gives an operator that goes on exactly like the one that wrote it.
 pub(crate) trait Operator<In>: Send {
-    /// What comes out.
+    /// The type of its results.
     type Out: Send + 'static;
 
-    /// The version of the format of its entries.
+    /// The version of the format of its state entries. It is raised when an older entry would be misread.
     const FORMAT: u16;
 
-    /// Checks how it was configured, before anything is read.
+    /// Checks the settings, before anything is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the operator can't work with its settings.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Takes in an entry of its state, in no particular order.
+    /// Loads an entry of the state. Entries come in no particular order.
     fn load(&mut self, entry: &StateChange) -> Result<()>;
 
-    /// Called once all entries are there.
+    /// Called once, after all entries are loaded.
     fn loaded(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// Processes the records of a batch, one by one: what it does must not depend on which of them are in one batch.
+    /// Processes the records of a batch one by one. `positions` are those of the batch, and tell which splits it finishes.
     fn process(&mut self, records: Vec<Record<In>>, positions: &[Position], out: &mut Output<Self::Out>);
 
-    /// Writes what changed since it was called last.
+    /// Writes the entries that have changed since the last call.
     fn save(&mut self, changes: &mut Changes<'_>) -> Result<()>;
 
-    /// The input has ended for ever: what waits for more comes out.
+    /// Called when the input of the last run has ended: emits what was waiting for more records.
     fn end(&mut self, out: &mut Output<Self::Out>);
 }
 
-/// What an operator gives out for a batch.
+/// Collects what an operator emits for a batch: results, rejects and the count of filtered records.
 #[derive(Debug)]
 pub(crate) struct Output<O> {
     batch: Batch<O>,
 }
 
 impl<O> Output<O> {
+    /// An empty batch, for results that belong to no batch of the input.
     pub(crate) fn new() -> Self {
         Self {
             batch: Batch::default(),
         }
     }
 
+    /// Reserves memory for that many more results.
     pub(crate) fn reserve(&mut self, records: usize) {
         self.batch.records.reserve(records);
     }
 
+    /// Emits a result. `origin` is that of the record that it is made of; `None` if it is made of several.
     pub(crate) fn push(&mut self, value: O, origin: Option<Origin>) {
         self.batch.records.push(Record { value, origin });
     }
 
+    /// Rejects the record with that origin.
     pub(crate) fn reject(&mut self, origin: Option<Origin>, refusal: Refusal) {
         self.batch.rejects.push(Reject::new(origin, refusal));
     }
 
+    /// Counts the record with that origin as filtered.
     pub(crate) fn filter(&mut self, origin: Option<Origin>) {
         if let Some(origin) = origin {
             self.batch.count_of(&origin.split).filtered += 1;
@@ -71,7 +88,15 @@ impl<O> Output<O> {
     }
 }
 
-/// The stream of an operator.
+/// Runs an operator over a stream of batches. It finds its state under `name` in the ledger `from`.
+///
+/// Each batch of the input becomes one batch of the output, with the state changes that it caused. Rejects, counts, positions
+/// and state changes of other operators are passed on. The stream may be dropped at any time: everything that is not in a
+/// committed batch is computed again from the ledger.
+///
+/// # Errors
+///
+/// The errors of the input, of the ledger, and of the operator. Any of them ends the stream.
 pub(crate) fn run<In, O>(
     mut operator: O,
     name: Arc<str>,
@@ -113,7 +138,7 @@ where
     }
 }
 
-/// The batch without its records, which have been taken.
+/// The same batch with another type of records. Its records have been taken out before.
 fn retyped<T, U>(batch: Batch<T>) -> Batch<U> {
     Batch {
         records: Vec::new(),

@@ -1,16 +1,27 @@
+//! What windows emit: [`Windowed`] results, each of a [`Window`], with the reason why it comes ([`Firing`]).
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::operators::event_time::Timestamp;
 
-/// A span of event time, from its start up to but without its end.
+/// A span of event time, from its start (inclusive) to its end (exclusive).
+///
+/// ```
+/// use ecom_stream::Timestamp;
+/// use ecom_stream::operators::Window;
+///
+/// let minute = Window::new(Timestamp::from_micros(0), Timestamp::from_micros(60_000_000));
+/// assert_eq!(minute.last().as_micros(), 59_999_999);
+/// assert_eq!(minute.to_string(), "1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Window {
-    /// The first time in it.
+    /// The first time that is in the window.
     pub start: Timestamp,
-    /// The first time behind it.
+    /// The first time after the window.
     pub end: Timestamp,
 }
 
@@ -20,7 +31,8 @@ impl Window {
         Self { start, end }
     }
 
-    /// The last time in it: the event time of its result, where windows of windows are made.
+    /// The last time that is in the window, a microsecond before its end. Use it as the event time of results that are put
+    /// into windows again.
     pub fn last(self) -> Timestamp {
         Timestamp::from_micros(self.end.as_micros().saturating_sub(1))
     }
@@ -33,16 +45,18 @@ impl fmt::Display for Window {
 }
 
 /// The result of one window for one key. A later result for the same key and window replaces it.
+///
+/// It is a record without an origin, so it takes no part in the balance of counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Windowed<K, V> {
-    /// The key.
+    /// The key of the records.
     pub key: K,
-    /// The window.
+    /// The window that the records are in.
     pub window: Window,
-    /// What the aggregate made of its records.
+    /// What the aggregate made of the records.
     pub value: V,
-    /// Why it came out now.
+    /// Why the result was emitted.
     pub firing: Firing,
 }
 
@@ -58,14 +72,15 @@ impl<K, V> Windowed<K, V> {
     }
 }
 
-/// Why the result of a window comes out.
+/// Why the result of a window is emitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Firing {
-    /// The window is still open, and this is its result so far: see [`Windows::early`](crate::operators::Windows::early).
+    /// The window is still open and this is its result so far. See [`Windows::early`](crate::operators::Windows::early).
     Early,
-    /// The watermark has passed its end, or it is the end of the last run.
+    /// The watermark has passed the end of the window, or the last run has ended.
     OnTime,
-    /// A late record came in, within the allowed lateness.
+    /// A late record has been added, within the
+    /// [allowed lateness](crate::operators::Windows::allowed_lateness).
     Late,
 }

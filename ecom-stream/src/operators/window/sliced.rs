@@ -1,4 +1,10 @@
-//! Tumbling and hopping windows.
+//! [`SlicedOperator`]: tumbling and hopping windows, made of slices of time.
+//!
+//! The state has an entry for each slice and key, with the accumulator of that key in that slice, and one for the watermark.
+//! A record changes one entry, however many windows it is in.
+//!
+//! When the watermark passes the end of a window, its slices are merged key by key and the results emitted. A slice is deleted
+//! when the watermark has passed the end of its last window and the allowed lateness after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
@@ -7,62 +13,66 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
 use super::result::{Firing, Window, Windowed};
 use super::slices::Slices;
 use super::spec::Windows;
+use super::watermark::WindowWatermark;
 use crate::contract::{Position, Record, Result, StateChange};
 use crate::operators::aggregate::Aggregate;
 use crate::operators::event_time::{LatePolicy, Timed, Timestamp, emit_or_reject_late, micros};
-use crate::operators::state::{Changes, Operator, Output, decode_key, decode_value, layout_of};
+use crate::operators::state::{Changes, Operator, Output, decode_key, decode_value, schema_hash};
 
-/// The accumulators of a slice by key, in the order in which the keys came.
+/// The accumulators of a slice by key, in the order of the first records of the keys. So `changed` and `new` can refer to an
+/// accumulator by its index, without a copy of its key.
 type Slice<K, A> = IndexMap<K, Slot<A>>;
 
+/// An accumulator in memory, with what has to be written of it.
 #[derive(Debug)]
 struct Slot<A> {
     acc: A,
-    /// Since early results came out last.
+    /// Whether it has changed since early results were last emitted.
     is_new: bool,
-    /// Since it was saved last.
+    /// Whether it has changed since the last save.
     changed: bool,
-    /// Whether it is in the state.
+    /// Whether the state has an entry of it, which must be deleted with the slice.
     stored: bool,
 }
 
-/// What the state says of an accumulator.
+/// The value of a state entry.
 #[derive(Serialize, Deserialize)]
 struct Entry<A> {
     is_new: bool,
     acc: A,
 }
 
-/// The key of an accumulator in the state: the start of its slice, and its key.
+/// The key of a state entry: the start of the slice, and the key of the records; `None` for the entry of the watermark.
 type Key<K> = (i64, Option<K>);
 
-/// What stands in place of a slice for the clock, which has no key.
-const CLOCK: i64 = i64::MIN;
+/// The slice in the key of the watermark's entry, which belongs to no slice.
+const WATERMARK_ENTRY: i64 = i64::MIN;
 
-pub(super) struct Sliced<F, G, K, A, L> {
+/// The state of a running aggregate over tumbling or hopping windows; see the module.
+pub(super) struct SlicedOperator<F, G, K, A, L> {
     windows: Windows,
     slices: Slices,
     key: F,
     aggregate: G,
-    /// By their starts.
+    /// The slices that are not deleted yet, by their starts.
     open: BTreeMap<i64, Slice<K, A>>,
-    /// The ends of windows that have not come out.
+    /// The ends of the windows whose results are not emitted yet.
     due: BTreeSet<i64>,
-    clock: Clock,
-    /// Slices and places in them that changed since they were saved.
+    watermark: WindowWatermark,
+    /// The accumulators that have changed since the last save: a slice, and the index in it.
     changed: Vec<(i64, usize)>,
-    /// Those that changed since early results came out last.
+    /// The accumulators that have changed since early results were last emitted.
     new: Vec<(i64, usize)>,
-    /// What is in the state and has closed.
+    /// The stored accumulators of deleted slices, whose entries must be deleted.
     closed: Vec<(i64, K)>,
     late: std::marker::PhantomData<L>,
 }
 
-impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
+impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> SlicedOperator<F, G, K, A, L> {
+    /// An operator without state. `slices` must be those of `windows`.
     pub(super) fn new(windows: Windows, slices: Slices, key: F, aggregate: G) -> Self {
         Self {
             windows,
@@ -71,7 +81,7 @@ impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
             aggregate,
             open: BTreeMap::new(),
             due: BTreeSet::new(),
-            clock: Clock::new(layout_of::<(K, A)>()),
+            watermark: WindowWatermark::new(schema_hash::<(K, A)>()),
             changed: Vec::new(),
             new: Vec::new(),
             closed: Vec::new(),
@@ -80,14 +90,14 @@ impl<F, G, K: DeserializeOwned, A: DeserializeOwned, L> Sliced<F, G, K, A, L> {
     }
 }
 
-impl<F, G, K, A, L> Sliced<F, G, K, A, L> {
-    /// Until when a window that ends at `end` is kept.
+impl<F, G, K, A, L> SlicedOperator<F, G, K, A, L> {
+    /// The watermark at which a window that ends at `end` takes no more late records.
     fn kept_until(&self, end: i64) -> i64 {
         end.saturating_add(micros(self.windows.allowed_lateness))
     }
 }
 
-impl<T, K, F, G, L> Operator<Timed<T>> for Sliced<F, G, K, G::Acc, L>
+impl<T, K, F, G, L> Operator<Timed<T>> for SlicedOperator<F, G, K, G::Acc, L>
 where
     T: Send + 'static,
     K: Ord + Hash + Clone + Serialize + DeserializeOwned + Send + 'static,
@@ -106,7 +116,7 @@ where
     fn load(&mut self, entry: &StateChange) -> Result<()> {
         let (slice, key): Key<K> = decode_key(entry, <Self as Operator<Timed<T>>>::FORMAT)?;
         let Some(key) = key else {
-            return self.clock.load(entry, &self.windows);
+            return self.watermark.load(entry, &self.windows);
         };
         let Entry { is_new, acc } = decode_value(entry)?;
         let slot = Slot {
@@ -122,7 +132,7 @@ where
     fn loaded(&mut self) -> Result<()> {
         for (slice, slots) in &self.open {
             let ends = self.slices.ends(*slice);
-            self.due.extend(ends.filter(|end| *end > self.clock.watermark));
+            self.due.extend(ends.filter(|end| *end > self.watermark.current));
             let new = slots.values().enumerate().filter(|(_, slot)| slot.is_new);
             self.new.extend(new.map(|(at, _)| (*slice, at)));
         }
@@ -133,8 +143,8 @@ where
         for Record { value: timed, origin } in records {
             self.advance::<T>(timed.watermark.as_micros(), out);
             let slice = self.slices.slice_of(timed.time.as_micros());
-            if self.kept_until(self.slices.last_end(slice)) <= self.clock.watermark {
-                emit_or_reject_late::<_, _, L>(timed, origin, self.clock.watermark, out);
+            if self.kept_until(self.slices.last_end(slice)) <= self.watermark.current {
+                emit_or_reject_late::<_, _, L>(timed, origin, self.watermark.current, out);
                 continue;
             }
             self.add(slice, &timed, out);
@@ -144,18 +154,19 @@ where
     fn save(&mut self, changes: &mut Changes<'_>) -> Result<()> {
         changes.reserve(self.changed.len() + self.closed.len() + 1);
         for (slice, key) in self.closed.drain(..) {
-            changes.forget(&(slice, Some(key)))?;
+            changes.delete(&(slice, Some(key)))?;
         }
         for (slice, at) in self.changed.drain(..) {
             let slot = self.open.get_mut(&slice).and_then(|slots| slots.get_index_mut(at));
-            // It may have closed in the same batch.
+            // The slice may have been deleted in the same batch.
             let Some((key, slot)) = slot else { continue };
-            changes.keep(&(slice, Some(key)), &(slot.is_new, &slot.acc))?;
+            changes.put(&(slice, Some(key)), &(slot.is_new, &slot.acc))?;
             slot.changed = false;
             slot.stored = true;
         }
         let is_empty = self.open.is_empty();
-        self.clock.save(&(CLOCK, None::<K>), &self.windows, is_empty, changes)
+        self.watermark
+            .save(&(WATERMARK_ENTRY, None::<K>), &self.windows, is_empty, changes)
     }
 
     fn end(&mut self, out: &mut Output<Self::Out>) {
@@ -163,7 +174,7 @@ where
     }
 }
 
-impl<F, G, K, A, L> Sliced<F, G, K, A, L>
+impl<F, G, K, A, L> SlicedOperator<F, G, K, A, L>
 where
     K: Ord + Hash + Clone + Send + 'static,
 {
@@ -177,7 +188,7 @@ where
         let key = (self.key)(&timed.value);
         let slots = self.open.entry(slice).or_insert_with(|| {
             let ends = self.slices.ends(slice);
-            self.due.extend(ends.filter(|end| *end > self.clock.watermark));
+            self.due.extend(ends.filter(|end| *end > self.watermark.current));
             Slice::default()
         });
         let entry = slots.entry(key);
@@ -195,12 +206,12 @@ where
         if self.windows.early.is_some() && !std::mem::replace(&mut slot.is_new, true) {
             self.new.push((slice, at));
         }
-        if !self.windows.allowed_lateness.is_zero() && slice < self.clock.watermark {
+        if !self.windows.allowed_lateness.is_zero() && slice < self.watermark.current {
             self.update(slice, at, out);
         }
     }
 
-    /// Lets the results of windows out again that were out and have a record more.
+    /// Emits again the results of the windows that were emitted before and now have one more record.
     fn update<T>(&self, slice: i64, at: usize, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,
@@ -209,7 +220,7 @@ where
         let Some((key, _)) = self.open.get(&slice).and_then(|slots| slots.get_index(at)) else {
             return;
         };
-        let was_out = |end: &i64| *end <= self.clock.watermark && self.kept_until(*end) > self.clock.watermark;
+        let was_out = |end: &i64| *end <= self.watermark.current && self.kept_until(*end) > self.watermark.current;
         let mut ends: Vec<i64> = self.slices.ends(slice).filter(was_out).collect();
         ends.reverse();
         for end in ends {
@@ -217,13 +228,13 @@ where
         }
     }
 
-    /// Moves event time on: what is due comes out, and what is no longer kept goes.
+    /// Moves the watermark to `to`: emits the windows that are due, and deletes the slices that no window needs any more.
     fn advance<T>(&mut self, to: i64, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,
         L: LatePolicy<T>,
     {
-        let Some(from) = self.clock.advance(to) else { return };
+        let Some(from) = self.watermark.advance(to) else { return };
         while let Some(end) = self.due.first().copied().filter(|end| *end <= to) {
             self.due.pop_first();
             self.fire(end, out);
@@ -245,7 +256,7 @@ where
         }
     }
 
-    /// Lets out the results of the window that ends at `end`, in the order of their keys.
+    /// Emits the results of the window that ends at `end`, in the order of their keys.
     fn fire<T>(&self, end: i64, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,
@@ -253,7 +264,7 @@ where
     {
         let start = end.saturating_sub(self.slices.size);
         if self.slices.are_windows() {
-            // By its span, for an end beyond the last time there is has been moved to that.
+            // Looked up by its span, because an end after the last timestamp is clamped to that, and the start with it.
             let Some((_, slots)) = self.open.range(start..end).next() else {
                 return;
             };
@@ -276,7 +287,7 @@ where
         }
     }
 
-    /// Lets out the results so far that changed, of the windows that are open.
+    /// Emits the results so far of the open windows of each accumulator that has changed since the last time.
     fn fire_early<T>(&mut self, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,
@@ -290,7 +301,7 @@ where
             if !std::mem::replace(&mut slot.changed, true) {
                 self.changed.push((slice, at));
             }
-            let open = self.slices.ends(slice).filter(|end| *end > self.clock.watermark);
+            let open = self.slices.ends(slice).filter(|end| *end > self.watermark.current);
             due.extend(open.map(|end| (end, key.clone())));
         }
         for (end, key) in due {
@@ -298,6 +309,7 @@ where
         }
     }
 
+    /// Emits the result of one key in the window that ends at `end`.
     fn fire_key<T>(&self, end: i64, key: &K, firing: Firing, out: &mut Output<L::Out<Windowed<K, G::Out>>>)
     where
         G: Aggregate<T, Acc = A>,

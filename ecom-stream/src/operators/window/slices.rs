@@ -1,22 +1,35 @@
-//! How hopping windows are cut into slices that they share; times are microseconds.
+//! [`Slices`]: how hopping windows are cut into slices of time that they share. All times are microseconds.
+//!
+//! Windows of 30 s, one every 10 s, are made of slices of 10 s. A record is added to the one slice that has its time, and the
+//! result of a window is merged from its three slices:
+//!
+//! ```text
+//! slices    |  0  | 10  | 20  | 30  | 40  |
+//! windows   |─────────────────|
+//!                 |─────────────────|
+//!                       |─────────────────|
+//! ```
 
 use std::time::Duration;
 
 use crate::operators::event_time::micros;
 
-/// The windows of a size, one every slide. A tumbling one is its own slice.
+/// Computes the slices of windows of a size, one every slide. A slice is named by its start, a window by its end. A tumbling
+/// window is its own slice.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slices {
+    /// The length of a window.
     pub(super) size: i64,
     slide: i64,
     offset: i64,
-    /// Of a slice: what divides both size and slide.
+    /// The length of a slice: the greatest common divisor of size and slide.
     width: i64,
 }
 
 impl Slices {
+    /// The slices of windows of `size` every `slide`, moved by `offset`.
     pub(super) fn new(size: Duration, slide: Duration, offset: Duration) -> Self {
-        // Windows of nothing are refused before any is looked for.
+        // `Windows::check` refuses a size or slide of zero, but only after this.
         let (size, slide) = (micros(size).max(1), micros(slide).max(1));
         Self {
             size,
@@ -26,27 +39,27 @@ impl Slices {
         }
     }
 
-    /// Whether a window is one slice.
+    /// Whether each window is a single slice.
     pub(super) fn are_windows(&self) -> bool {
         self.width == self.size
     }
 
-    /// How many slices a window is made of.
+    /// The number of slices that a window is made of.
     pub(super) fn of_window(&self) -> i64 {
         self.size / self.width
     }
 
-    /// The start of the slice that has `time`.
+    /// The start of the slice that `time` is in.
     pub(super) fn slice_of(&self, time: i64) -> i64 {
         self.floor(time, self.width)
     }
 
-    /// The end of the last window with the slice.
+    /// The end of the last window that has the slice.
     pub(super) fn last_end(&self, slice: i64) -> i64 {
         self.floor(slice, self.slide).saturating_add(self.size)
     }
 
-    /// The ends of all windows with the slice, the last first.
+    /// The ends of all windows that have the slice, the latest first.
     pub(super) fn ends(&self, slice: i64) -> impl Iterator<Item = i64> + use<> {
         let Self { size, slide, .. } = *self;
         let last_start = self.floor(slice, slide);
@@ -56,6 +69,7 @@ impl Slices {
             .take_while(move |end| *end > slice)
     }
 
+    /// The last multiple of `unit`, counted from the offset, that is not after `time`.
     fn floor(&self, time: i64, unit: i64) -> i64 {
         let since = time.saturating_sub(self.offset);
         since.div_euclid(unit).saturating_mul(unit).saturating_add(self.offset)
@@ -77,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slice_is_in_the_windows_that_have_its_times(
+        fn a_slice_belongs_to_the_windows_that_cover_its_times(
             (size, slide) in (1..50_u64).prop_flat_map(|size| (Just(size), 1..=size)), offset in 0..100_u64, time in -200..200_i64,
         ) {
             let micros = Duration::from_micros;

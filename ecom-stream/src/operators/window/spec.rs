@@ -1,10 +1,15 @@
+//! [`Windows`]: the settings of windows, and their checks.
+
 use std::time::Duration;
 
 use super::slices::Slices;
 use crate::contract::{Error, ErrorKind, Result, StateChange};
 use crate::operators::event_time::micros;
 
-/// Which windows there are, and when their results come out.
+/// The settings of windows: which there are, and when their results are emitted.
+///
+/// Settings that can't work are refused when a run starts, with
+/// [`ErrorKind::Configuration`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -12,6 +17,8 @@ use crate::operators::event_time::micros;
 ///
 /// let hours_every_minute = Windows::hopping(Duration::from_hours(1), Duration::from_mins(1));
 /// let visits = Windows::session(Duration::from_mins(30)).allowed_lateness(Duration::from_mins(5));
+/// assert_ne!(hours_every_minute, visits);
+/// assert_eq!(Windows::tumbling(Duration::from_hours(1)), Windows::hopping(Duration::from_hours(1), Duration::from_hours(1)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
@@ -20,36 +27,39 @@ pub struct Windows {
     pub(super) early: Option<Duration>,
 }
 
-/// What must be the same in the next run for the state to mean the same.
+/// What must be the same in the next run for the state to mean the same: the kind, and up to three times in microseconds.
+/// It is part of the state.
 pub(super) type Shape = (u8, i64, i64, i64);
 
-/// Of hopping windows, so many may be open at one time, and one may be made of so many slices.
+/// How many hopping windows may overlap, and of how many slices a window may be made.
 const MAX_OVERLAP: i64 = 10_000;
 
+/// The kinds of windows. A tumbling window is a hopping one whose slide is its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Of a size, one every slide, from an offset on.
+    /// A window of `size` begins every `slide`, at multiples of `slide` plus `offset`.
     Hopping {
         size: Duration,
         slide: Duration,
         offset: Duration,
     },
-    Session {
-        gap: Duration,
-    },
+    /// The windows of a key last until it has had no record for `gap`.
+    Session { gap: Duration },
 }
 
 impl Windows {
-    /// Windows of `size`, one after the other. They begin at whole multiples of it since 1970-01-01 00:00 UTC.
+    /// Windows of `size`, one after the other. They begin at whole multiples of `size` since 1970-01-01 00:00 UTC.
     pub fn tumbling(size: Duration) -> Self {
         Self::hopping(size, size)
     }
 
-    /// Windows of `size`, one every `slide`, which overlap. They begin at whole multiples of `slide`.
+    /// Overlapping windows of `size`, one every `slide`. They begin at whole multiples of `slide` since 1970-01-01 00:00 UTC.
     ///
-    /// A record is added once, to a slice of time that those of the windows share, not once a window; a window's result is
-    /// merged from its slices. So a slide that divides the size is much the cheapest. A slide that is more than the size, or less
-    /// than a ten-thousandth of it, or would cut it into more than 10,000 slices, is refused when the pipeline starts.
+    /// A record is added once, to a slice of time that several windows share. The result of a window is merged from its slices.
+    /// A slide that divides the size makes the fewest slices and is by far the cheapest.
+    ///
+    /// These are refused when a run starts: a size or slide of less than a microsecond, a slide longer than the size, and a slide
+    /// with which more than 10,000 windows would overlap or a window would be made of more than 10,000 slices.
     pub fn hopping(size: Duration, slide: Duration) -> Self {
         Self::new(Kind::Hopping {
             size,
@@ -58,8 +68,7 @@ impl Windows {
         })
     }
 
-    /// Windows of a key that go on for as long as its records come less than `gap` apart. One ends `gap` after its last
-    /// record.
+    /// Windows of a key that last as long as its records are less than `gap` apart. A window ends `gap` after its last record.
     pub fn session(gap: Duration) -> Self {
         Self::new(Kind::Session { gap })
     }
@@ -72,8 +81,8 @@ impl Windows {
         }
     }
 
-    /// Moves the beginnings of tumbling and hopping windows by `offset`: for days of a time zone that is ahead of UTC by two
-    /// hours, by 22 hours. Sessions have no use for it.
+    /// Moves the beginnings of tumbling and hopping windows later by `by`. For days in a time zone two hours ahead of UTC, for
+    /// example, that is 22 hours. It has no effect on sessions.
     #[must_use]
     pub fn offset(mut self, by: Duration) -> Self {
         if let Kind::Hopping { offset, .. } = &mut self.kind {
@@ -82,28 +91,29 @@ impl Windows {
         self
     }
 
-    /// Keeps a window for so long (of event time) behind its end: a record that comes for it then is not late but updates its
-    /// result, which comes out again, as [`Firing::Late`](crate::operators::Firing::Late). None by default: what comes for a window
-    /// that is closed is late.
+    /// Keeps a window open to late records for `lateness` of event time after its end. A record that comes in that time updates
+    /// the result, which is emitted again as [`Firing::Late`](crate::operators::Firing::Late). The default is zero: a record whose
+    /// windows have all ended is late.
     ///
-    /// A session that such a record makes longer replaces the results of those that it joins, which began elsewhere.
+    /// A late record may extend a session or join two of them. The new result then replaces the results of the sessions that it
+    /// covers, which may have another start or end.
     #[must_use]
     pub fn allowed_lateness(mut self, lateness: Duration) -> Self {
         self.allowed_lateness = lateness;
         self
     }
 
-    /// Lets results so far come out early, as [`Firing::Early`](crate::operators::Firing::Early), each time the watermark passes a
-    /// whole multiple of `every`: those of the keys that changed since the last time.
+    /// Emits the results so far of open windows, as [`Firing::Early`](crate::operators::Firing::Early), each time the watermark passes
+    /// a whole multiple of `every`. Only keys that changed since the last time are emitted.
     ///
-    /// Like late ones they are to be replaced by those that follow. Windows of windows would count each of them.
+    /// Each later result of the same key and window replaces them. A window over the results of windows would count each of them.
     #[must_use]
     pub fn early(mut self, every: Duration) -> Self {
         self.early = Some(every);
         self
     }
 
-    /// Whether early results are due when the watermark gets from the one to the other.
+    /// Whether early results are due when the watermark moves from `from` to `to`.
     pub(super) fn fires_early(&self, from: i64, to: i64) -> bool {
         self.early.is_some_and(|every| {
             let every = micros(every).max(1);
@@ -111,44 +121,51 @@ impl Windows {
         })
     }
 
+    /// Checks that windows of these settings can work.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`], with a hint of what to set instead.
     pub(super) fn check(&self) -> Result<()> {
         let refused = |what: String, hint: &'static str| Err(Error::new(ErrorKind::Configuration, what).hint(hint));
         match self.kind {
             Kind::Hopping { size, slide, .. } if micros(slide) == 0 || micros(size) == 0 => refused(
-                format!("windows of {size:?} every {slide:?}"),
+                format!("cannot make windows of {size:?} every {slide:?}"),
                 "both must be a microsecond or more",
             ),
             Kind::Hopping { size, slide, .. } if slide > size => refused(
-                format!("windows of {size:?} every {slide:?} leave gaps"),
+                format!("cannot make windows of {size:?} every {slide:?}: they would leave gaps"),
                 "the slide must not be more than the size",
             ),
             Kind::Hopping { size, slide, .. } if micros(size) / micros(slide) > MAX_OVERLAP => refused(
                 format!(
-                    "windows of {size:?} every {slide:?}: {} would overlap",
+                    "cannot make windows of {size:?} every {slide:?}: {} of them would overlap",
                     micros(size) / micros(slide)
                 ),
-                "up to 10,000 may, so choose a longer slide",
+                "up to 10,000 may overlap: choose a longer slide",
             ),
             Kind::Hopping { size, slide, offset } if Slices::new(size, slide, offset).of_window() > MAX_OVERLAP => {
                 refused(
                     format!(
-                        "windows of {size:?} every {slide:?}: each would be made of {} slices",
+                        "cannot make windows of {size:?} every {slide:?}: each would be made of {} slices",
                         Slices::new(size, slide, offset).of_window()
                     ),
-                    "up to 10,000 may, so choose a slide that goes into the size, or nearly",
+                    "a window may be made of up to 10,000: choose a slide that divides the size, or nearly does",
                 )
             }
             Kind::Session { gap } if micros(gap) == 0 => refused(
-                "sessions with a gap of nothing".into(),
+                format!("cannot make sessions with a gap of {gap:?}"),
                 "the gap must be a microsecond or more",
             ),
-            _ if self.early.is_some_and(|every| micros(every) == 0) => {
-                refused("early results every nothing".into(), "it must be a microsecond or more")
-            }
+            _ if self.early.is_some_and(|every| micros(every) == 0) => refused(
+                "cannot emit early results every 0 s".into(),
+                "the time between early results must be a microsecond or more",
+            ),
             _ => Ok(()),
         }
     }
 
+    /// The shape that is saved with the state. The allowed lateness and early results may change from run to run.
     pub(super) fn shape(&self) -> Shape {
         match self.kind {
             Kind::Hopping { size, slide, offset } => (0, micros(size), micros(slide), micros(offset)),
@@ -156,14 +173,22 @@ impl Windows {
         }
     }
 
-    /// Checks that the state is of windows of the same shape.
+    /// Checks that state with the shape `was` is of windows like these. `entry` is an entry of that state, which names the
+    /// operator.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the shapes differ.
     pub(super) fn check_shape(&self, entry: &StateChange, was: Shape) -> Result<()> {
         if was == self.shape() {
             return Ok(());
         }
-        let message = format!("the state of operator {:?} is of other windows", entry.operator);
+        let message = format!(
+            "the state of operator {:?} was written with other windows",
+            entry.operator
+        );
         Err(Error::new(ErrorKind::Configuration, message)
-            .hint("give it another name to begin anew, or run it with the windows it had until all are closed"))
+            .hint("give the operator another name to start with an empty state, or run it with its old windows until all are closed"))
     }
 }
 
@@ -172,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_not_work_is_refused() {
+    fn invalid_windows_are_refused() {
         let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
         for (windows, hint) in [
             (Windows::tumbling(Duration::ZERO), "a microsecond or more"),
@@ -180,10 +205,13 @@ mod tests {
             (Windows::session(Duration::ZERO), "a microsecond or more"),
             (Windows::tumbling(hour).early(Duration::ZERO), "a microsecond or more"),
             (Windows::hopping(second, hour), "must not be more than the size"),
-            (Windows::hopping(hour, Duration::from_millis(1)), "up to 10,000 may"),
+            (
+                Windows::hopping(hour, Duration::from_millis(1)),
+                "up to 10,000 may overlap",
+            ),
             (
                 Windows::hopping(hour, hour - Duration::from_micros(1)),
-                "a slide that goes into the size",
+                "a slide that divides the size",
             ),
         ] {
             let err = windows.check().unwrap_err();

@@ -1,4 +1,4 @@
-//! State by key against a loop over all of the input.
+//! `scan` and `deduplicate` against a loop over the whole input.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::run::{Chain, check};
 
 proptest! {
     #[test]
-    fn a_scan_is_a_fold_over_each_key_until_it_is_forgotten(
+    fn a_scan_folds_the_records_of_each_key_until_the_key_expires(
         (input, cuts, last) in cases(), lateness in 0..30_i64, time_to_live in 1..60_i64,
     ) {
         let number = |count: &mut u64, event: Event| {
@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_kept_of_a_key_lies_apart((input, cuts, last) in cases(), lateness in 0..30_i64, within in 1..60_i64) {
+    fn kept_records_of_a_key_are_at_least_the_given_time_apart((input, cuts, last) in cases(), lateness in 0..30_i64, within in 1..60_i64) {
         let deduplicate = || Deduplicate::new(|event: &Event| event.key, seconds(within));
         let seen = check(|| Chain(event_time(lateness), deduplicate()), &input, &cuts, last);
         prop_assert_eq!(seen.records.len() + seen.rejects.len() + seen.filtered as usize, input.len());
@@ -76,13 +76,13 @@ proptest! {
 }
 
 #[test]
-fn a_time_of_nothing_is_refused() {
+fn a_duration_of_zero_is_refused() {
     fn refused<O: Send + 'static>(source: impl SourceExt<Item = O> + 'static) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let run = source.to(MemorySink::new("laws")).run();
+        let run = source.to(MemorySink::new("test")).run();
         let err = runtime.block_on(run).unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Configuration);
         err.to_string()
@@ -92,14 +92,17 @@ fn a_time_of_nothing_is_refused() {
         source.event_time(|second: &i64| at(*second), seconds(5)).key_by(|_| ())
     };
     let err = refused(keyed().deduplicate(seconds(0)));
-    assert!(err.contains("deduplicate within nothing"), "{err}");
+    assert!(
+        err.contains("cannot deduplicate within less than a microsecond"),
+        "{err}"
+    );
     let err = refused(keyed().scan(seconds(0), || 0, |_: &mut i64, n| Some(n)));
     assert!(err.contains("a microsecond or more"), "{err}");
 }
 
 #[test]
-fn a_double_of_one_that_was_kept_before_another_is_left_out() {
-    let sink = MemorySink::new("laws");
+fn a_duplicate_of_an_older_kept_record_is_left_out() {
+    let sink = MemorySink::new("test");
     let source = MemorySource::new("seconds", vec![0_i64, 15, 5, 9, 25, 20]).max_batch_rows(1);
     let timed = source.event_time(|second: &i64| at(*second), seconds(60));
     let kept = timed.key_by(|_| ()).deduplicate(seconds(10)).map(|timed| timed.value);
@@ -113,8 +116,8 @@ fn a_double_of_one_that_was_kept_before_another_is_left_out() {
 }
 
 #[test]
-fn the_state_of_another_type_is_refused() {
-    let sink = MemorySink::new("laws");
+fn state_of_another_type_is_refused() {
+    let sink = MemorySink::new("test");
     let run = |values: Vec<i64>, signed| {
         let source = MemorySource::new("seconds", values);
         let keyed = source.event_time(|second: &i64| at(*second), seconds(5)).key_by(|_| ());
@@ -138,7 +141,7 @@ fn the_state_of_another_type_is_refused() {
     run(vec![1, 2], false).unwrap();
     let err = run(vec![1, 2, 3], true).unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
-    assert!(err.to_string().contains("of other types"), "{err}");
+    assert!(err.to_string().contains("was written with other types"), "{err}");
     run(vec![1, 2, 3], false).unwrap();
     assert_eq!(sink.values(), [0, 1, 2]);
 }

@@ -1,4 +1,4 @@
-//! Joins against a loop over all pairs.
+//! Interval joins against a loop over all pairs.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use time::Duration;
 use crate::event::{Event, cases, event_time, seconds as std_seconds, with_watermarks};
 use crate::run::{Chain, check};
 
-/// Left or right by number; second and number.
+/// A record of either side: its second, its number and its key.
 type Side = (i64, i64, u8);
 type Key = fn(&Side) -> u8;
 type Sided = Timed<Either<Side, Side>>;
@@ -58,7 +58,7 @@ fn numbers(joined: Joined<Side, Side>) -> (Option<i64>, Option<i64>) {
 
 proptest! {
     #[test]
-    fn a_join_finds_all_pairs_that_a_loop_finds(
+    fn a_join_finds_the_pairs_that_a_plain_loop_finds(
         (input, cuts, last) in cases(), lateness in 0..30_i64, from in -30..30_i64, length in 0..30_i64, keep in any::<(bool, bool)>(),
     ) {
         let to = from + length;
@@ -79,7 +79,7 @@ proptest! {
                 }
             }
         }
-        // Those that nothing can match any more.
+        // The records without a match that nothing can match any more.
         let watermark = if last { i64::MAX } else { events.last().map_or(i64::MIN, |(_, watermark)| *watermark) };
         let matched: BTreeSet<i64> = expected.iter().flat_map(|(left, right)| [*left, *right]).flatten().collect();
         for event in in_time.iter().filter(|event| !matched.contains(&event.number)) {
@@ -89,13 +89,13 @@ proptest! {
             }
         }
 
-        let beside = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).emit_late()), &input, &cuts, last);
-        prop_assert!(beside.rejects.is_empty());
-        let beside: Vec<_> = beside.values().into_iter().filter_map(|out| match out {
+        let emitted = check(|| Chain(Chain(event_time(lateness), Map::new(side as fn(_) -> _)), interval(from, to).emit_late()), &input, &cuts, last);
+        prop_assert!(emitted.rejects.is_empty());
+        let emitted: Vec<_> = emitted.values().into_iter().filter_map(|out| match out {
             WithLate::Late(side) => Some(side.into_inner().1 as usize),
             _ => None,
         }).collect();
-        prop_assert_eq!(beside, late);
+        prop_assert_eq!(emitted, late);
 
         let watermarks: Vec<_> = seen.records.iter().map(|record| record.value.watermark).collect();
         prop_assert!(watermarks.is_sorted());
@@ -107,11 +107,11 @@ proptest! {
 }
 
 #[test]
-fn an_interval_without_an_end_is_no_overflow() {
+fn an_unbounded_interval_does_not_overflow() {
     use ecom_stream::memory::{MemorySink, MemorySource};
     use ecom_stream::{SourceExt, Timestamp};
     let values = vec![Either::Left(1), Either::Right(2), Either::Left(3)];
-    let sink = MemorySink::new("laws");
+    let sink = MemorySink::new("test");
     let source = MemorySource::new("numbers", values);
     let timed = source.event_time(
         |n: &Either<i64, i64>| Timestamp::from_micros(n.into_inner()),
@@ -143,15 +143,16 @@ fn an_interval_that_ends_before_it_begins_is_refused() {
         .enable_all()
         .build()
         .unwrap();
-    let err = runtime.block_on(timed.via(join).to(MemorySink::new("laws")).run());
+    let err = runtime.block_on(timed.via(join).to(MemorySink::new("test")).run());
     let err = err.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
-    assert!(err.to_string().contains("that is never"), "{err}");
+    assert!(err.to_string().contains("it ends before it begins"), "{err}");
 }
 
-/// As behind two watermarks that were merged: what the record would match is gone by another's.
+/// As after a merge of two streams with watermarks of their own: the records that this one would match were removed by the
+/// watermark of the record before it.
 #[test]
-fn a_record_that_another_watermark_has_passed_is_late() {
+fn a_record_behind_an_earlier_records_watermark_is_late() {
     use ecom_stream::SourceExt;
     use ecom_stream::memory::{MemorySink, MemorySource};
     let timed = |value, time, watermark| Timed::new(value, crate::event::at(time), crate::event::at(watermark));
@@ -162,7 +163,7 @@ fn a_record_that_another_watermark_has_passed_is_late() {
     ];
     let key = |_: &i64| ();
     let join = IntervalJoin::new(key, key, Duration::ZERO, Duration::seconds(30));
-    let sink = MemorySink::new("laws");
+    let sink = MemorySink::new("test");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

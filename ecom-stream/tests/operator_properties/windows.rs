@@ -1,4 +1,4 @@
-//! Windows against a loop over all of the input.
+//! Windows against a loop over the whole input.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,14 +32,14 @@ fn window(end: i64, size: i64) -> Window {
     Window::new(at(end - size), at(end))
 }
 
-/// The ends of the windows that have a second.
+/// The ends of the windows that a second is in.
 fn ends(second: i64, size: i64, slide: i64) -> Vec<i64> {
     let starts = second - size + 1..=second;
     let starts = starts.filter(|start| start.rem_euclid(slide) == 0);
     starts.map(|start| start + size).collect()
 }
 
-/// When a window closes: the number of the event whose watermark has passed `time`.
+/// The number of the first event whose watermark has reached `time`; the number of events if there is none.
 fn passed(events: &[(Event, i64)], time: i64) -> usize {
     events
         .iter()
@@ -47,7 +47,7 @@ fn passed(events: &[(Event, i64)], time: i64) -> usize {
         .unwrap_or(events.len())
 }
 
-/// The numbers of late events, and what is in each window and key of the others when it closes, `allowed` behind its end.
+/// The numbers of the late events, and the numbers of the others in each window and key when it closes, `allowed` after its end.
 fn oracle(
     events: &[(Event, i64)],
     (size, slide, allowed): (i64, i64, i64),
@@ -85,7 +85,7 @@ fn sizes() -> impl Strategy<Value = (i64, i64)> {
 
 proptest! {
     #[test]
-    fn windows_are_what_a_loop_finds_in_them((input, cuts, last) in cases(), (size, slide) in sizes(), lateness in 0..30_i64) {
+    fn windows_have_the_records_that_a_plain_loop_finds((input, cuts, last) in cases(), (size, slide) in sizes(), lateness in 0..30_i64) {
         let windows = Windows::hopping(seconds(size), seconds(slide));
         let seen = check(|| Chain(event_time(lateness), numbers(windows)), &input, &cuts, last);
         let events = with_watermarks(&input, lateness);
@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn updated_windows_end_with_what_a_loop_finds(
+    fn the_last_result_of_an_updated_window_is_what_a_plain_loop_finds(
         (input, cuts, _) in cases(), (size, slide) in sizes(), lateness in 0..20_i64, allowed in 0..40_i64, every in 1..20_i64,
     ) {
         let windows = Windows::hopping(seconds(size), seconds(slide)).allowed_lateness(seconds(allowed)).early(seconds(every));
@@ -116,7 +116,7 @@ proptest! {
             let place = (second_of(result.window.end), result.key);
             let before = last.insert(place, result.clone());
             match (before, result.firing) {
-                // One whose first record was late comes out at once.
+                // A window whose first record is late has its first result at once.
                 (None, Firing::Early | Firing::OnTime | Firing::Late) => {}
                 (Some(before), Firing::Early) => {
                     prop_assert_eq!(before.firing, Firing::Early);
@@ -135,9 +135,9 @@ proptest! {
     }
 
     #[test]
-    fn every_record_is_in_a_window_or_late((input, cuts, _) in cases(), lateness in 0..20_i64, beside in any::<bool>()) {
+    fn every_record_is_in_a_window_or_late((input, cuts, _) in cases(), lateness in 0..20_i64, emit_late in any::<bool>()) {
         let tumbling = || WindowAggregate::new(Windows::tumbling(seconds(10)), |event: &Event| event.key, Count);
-        let (counted, late): (u64, u64) = if beside {
+        let (counted, late): (u64, u64) = if emit_late {
             let seen = check(|| Chain(event_time(lateness), tumbling().emit_late()), &input, &cuts, true);
             prop_assert!(seen.rejects.is_empty());
             seen.values().into_iter().fold((0, 0), |(counted, late), out| match out {
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn sessions_in_time_are_what_sorting_finds((input, cuts, _) in cases(), gap in 1..40_i64) {
+    fn sessions_without_late_records_are_what_sorting_finds((input, cuts, _) in cases(), gap in 1..40_i64) {
         let make = || Chain(event_time(NEVER_LATE), numbers(Windows::session(seconds(gap))));
         let seen = check(make, &input, &cuts, true);
         prop_assert!(seen.rejects.is_empty());
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn sessions_are_what_a_loop_finds((input, cuts, last) in cases(), gap in 1..40_i64, lateness in 0..20_i64) {
+    fn sessions_are_what_a_plain_loop_finds((input, cuts, last) in cases(), gap in 1..40_i64, lateness in 0..20_i64) {
         let make = || Chain(event_time(lateness), numbers(Windows::session(seconds(gap))));
         let seen = check(make, &input, &cuts, last);
         let (late, expected) = session_oracle(&with_watermarks(&input, lateness), gap, last);
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn updated_sessions_have_every_record(
+    fn every_record_is_in_an_updated_session_or_late(
         (input, cuts, _) in cases(), gap in 1..40_i64, lateness in 0..20_i64, allowed in 0..40_i64, every in 1..20_i64,
     ) {
         let windows = Windows::session(seconds(gap)).allowed_lateness(seconds(allowed)).early(seconds(every));
@@ -204,7 +204,7 @@ proptest! {
     }
 }
 
-/// The numbers of late events, and the sessions as they close.
+/// The numbers of the late events, and the sessions in the order in which they close.
 fn session_oracle(events: &[(Event, i64)], gap: i64, last: bool) -> (Vec<usize>, Vec<Result>) {
     let (mut late, mut open, mut closed) = (Vec::new(), Vec::<Vec<Event>>::new(), Vec::new());
     let end = |session: &Vec<Event>| session.iter().map(|event| event.second).max().unwrap() + gap;
@@ -241,7 +241,7 @@ fn session_oracle(events: &[(Event, i64)], gap: i64, last: bool) -> (Vec<usize>,
 }
 
 #[test]
-fn a_checkpoint_writes_what_changed() {
+fn a_batch_writes_only_the_state_entries_that_it_changed() {
     const KEYS: i64 = 1_000;
     let event = |number: i64, key: i64| Entry {
         split: if key % 2 == 0 { 0 } else { 2 },
@@ -269,7 +269,8 @@ fn a_checkpoint_writes_what_changed() {
             )
         };
         let seen = runs(&make, &input, &cuts, false);
-        // The keys, the clock, the watermark, that of both splits, and in the first batch that of their sources.
+        // The keys, the watermark of the windows, that of all splits, those of both splits, and in the first batch those of
+        // their sources.
         assert_eq!(seen.changes[0], 250 + 4 + 2);
         assert!(
             seen.changes[1..].iter().all(|changes| *changes <= 2 + 4),
@@ -280,8 +281,8 @@ fn a_checkpoint_writes_what_changed() {
 }
 
 #[test]
-fn the_state_of_other_windows_is_refused() {
-    let sink = MemorySink::new("laws");
+fn state_of_other_windows_is_refused() {
+    let sink = MemorySink::new("test");
     let run = |values: Vec<i64>, size| {
         let source = MemorySource::new("seconds", values);
         let timed = source.event_time(|second: &i64| at(*second), seconds(5));
@@ -301,7 +302,7 @@ fn the_state_of_other_windows_is_refused() {
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(
         err.to_string()
-            .contains("the state of operator \"window\" is of other windows"),
+            .contains("the state of operator \"window\" was written with other windows"),
         "{err}"
     );
     run(vec![1, 2, 3, 4], 60).unwrap();
@@ -309,7 +310,7 @@ fn the_state_of_other_windows_is_refused() {
     assert!(err.to_string().contains("must be a microsecond or more"), "{err}");
 }
 
-/// A run of the sale of each second up to `until`, in windows of ten; gives the counts of those that are closed.
+/// Runs a count of the seconds up to `until` in windows of ten seconds, and returns the counts of the closed windows.
 fn run_until(sink: &MemorySink<u64>, until: i64, last: bool) -> Vec<u64> {
     let source = MemorySource::new("seconds", (0..until).collect());
     let timed = source.event_time(|second: &i64| at(*second), seconds(0));
@@ -330,21 +331,21 @@ fn run_until(sink: &MemorySink<u64>, until: i64, last: bool) -> Vec<u64> {
 }
 
 #[test]
-fn the_end_of_a_run_closes_no_window_unless_it_is_the_last() {
-    let sink = MemorySink::new("laws");
+fn only_the_end_of_the_last_run_closes_windows() {
+    let sink = MemorySink::new("test");
     assert_eq!(run_until(&sink, 15, false), [10]);
     assert_eq!(run_until(&sink, 15, false), [10]);
     assert_eq!(run_until(&sink, 27, false), [10, 10]);
     assert_eq!(run_until(&sink, 29, true), [10, 10, 9]);
-    // What comes in spite of that is late.
+    // Every record after the last run is late.
     assert_eq!(run_until(&sink, 40, true), [10, 10, 9]);
     assert_eq!(sink.rejects().len(), 11);
     assert!(sink.rejects()[0].refusal.detail.contains("came after the last run"));
 }
 
 #[test]
-fn a_stop_closes_no_window() {
-    let sink = MemorySink::new("laws");
+fn stopping_a_run_closes_no_window() {
+    let sink = MemorySink::new("test");
     let source = MemorySource::new("seconds", (0..5).collect::<Vec<i64>>()).max_batch_rows(1);
     let timed = source.event_time(|second: &i64| at(*second), seconds(0));
     let counts = timed.key_by(|_| ()).tumbling(seconds(10)).aggregate(Count);
@@ -365,8 +366,8 @@ fn a_stop_closes_no_window() {
 }
 
 #[test]
-fn windows_at_either_end_of_time_come_out() {
-    let sink = MemorySink::new("laws");
+fn windows_at_the_first_and_the_last_timestamp_are_emitted() {
+    let sink = MemorySink::new("test");
     let times = vec![i64::MIN + 1, -1, 0, i64::MAX - 1];
     let source = MemorySource::new("micros", times);
     let timed = source.event_time(|micros: &i64| Timestamp::from_micros(*micros), Duration::MAX);
@@ -381,7 +382,7 @@ fn windows_at_either_end_of_time_come_out() {
 }
 
 #[test]
-fn the_state_of_another_aggregate_is_refused() {
+fn state_of_another_aggregate_is_refused() {
     fn run<A>(aggregate: A, values: Vec<i64>, sink: &MemorySink<A::Out>) -> ecom_stream::Result<()>
     where
         A: ecom_stream::aggregate::Aggregate<i64> + 'static,
@@ -396,9 +397,9 @@ fn the_state_of_another_aggregate_is_refused() {
             .unwrap();
         runtime.block_on(pipeline.run()).map(drop)
     }
-    let sink = MemorySink::<u64>::new("laws");
+    let sink = MemorySink::<u64>::new("test");
     run(Count, vec![1, 2, 3, 4], &sink).unwrap();
-    // What it counted would be half of it as a sum.
+    // Its accumulator is signed, and postcard encodes signed integers otherwise: a count would be read as half of it.
     struct Half;
     impl ecom_stream::aggregate::Aggregate<i64> for Half {
         type Acc = i64;
@@ -424,7 +425,7 @@ fn the_state_of_another_aggregate_is_refused() {
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(
         err.report()
-            .contains("was its key, its state or its aggregate changed?"),
+            .contains("the type of its key, its state or its aggregate has changed"),
         "{}",
         err.report()
     );

@@ -1,4 +1,15 @@
-//! What a type looks like in the state, to tell when an operator finds there what was written by another.
+//! A hash of the encoded shape of a type, by which an operator recognizes state that was written with other types.
+//!
+//! `postcard` stores no names and no types: an `i64` can be read where a `u64` was written, and a pair where two fields were.
+//! So the state of an operator has the hash of its key and state types in its [`OperatorEntry`](super::OperatorEntry), and a
+//! start with other types is refused instead of computing nonsense.
+//!
+//! The shape is found without a value of the type: [`Trace`] is a deserializer that gives the type the simplest value of
+//! whatever it asks for, and writes down what it asked for, one letter a part:
+//!
+//! ```text
+//! (String, Option<i32>, Vec<(u32, bool)>)   s?i[ub]
+//! ```
 
 use std::hash::Hasher;
 
@@ -11,10 +22,11 @@ use siphasher::sip::SipHasher13;
 
 use crate::contract::{Error, ErrorKind, Result, StateChange};
 
-/// What a type looks like when it is encoded: a hash of its parts. Names, and widths that are encoded alike, make no difference.
+/// Returns a hash of the encoded shape of `T`. Names of types and fields make no difference, nor do integer widths that are
+/// encoded alike.
 ///
-/// [`UNKNOWN`] of a type that takes only certain values, or is inside itself.
-pub(crate) fn layout_of<T: DeserializeOwned>() -> u64 {
+/// Returns [`UNKNOWN`] for a type whose shape can't be found: one that accepts only certain values, or contains itself.
+pub(crate) fn schema_hash<T: DeserializeOwned>() -> u64 {
     let (parts, is_whole) = trace::<T>();
     if !is_whole {
         return UNKNOWN;
@@ -24,27 +36,28 @@ pub(crate) fn layout_of<T: DeserializeOwned>() -> u64 {
     hasher.finish()
 }
 
-/// Looks like any other.
+/// The hash of an unknown shape. It matches every other hash.
 const UNKNOWN: u64 = 0;
 
-/// Checks that the state that `entry` is of has this layout.
+/// Checks that state with the schema hash `was` can be read by an operator with the schema hash `is`. `entry` is an entry of
+/// that state, which names the operator.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Configuration`] if it has another.
-pub(crate) fn check_layout(entry: &StateChange, was: u64, is: u64) -> Result<()> {
+/// [`ErrorKind::Configuration`] if both hashes are known and differ.
+pub(crate) fn check_schema(entry: &StateChange, was: u64, is: u64) -> Result<()> {
     if was == is || was == UNKNOWN || is == UNKNOWN {
         return Ok(());
     }
     let message = format!(
-        "the state of operator {:?} is of other types than it has now",
+        "the state of operator {:?} was written with other types",
         entry.operator
     );
     Err(Error::new(ErrorKind::Configuration, message)
-        .hint("was its key, its state or its aggregate changed? Give it another name to begin anew"))
+        .hint("the type of its key, its state or its aggregate has changed. Change it back, or give the operator another name to start with an empty state"))
 }
 
-/// The parts of a type, and whether they are all.
+/// The parts that a type asks for, and whether it could be deserialized to its end.
 fn trace<T: DeserializeOwned>() -> (String, bool) {
     let mut parts = String::new();
     let trace = Trace {
@@ -55,18 +68,19 @@ fn trace<T: DeserializeOwned>() -> (String, bool) {
     (parts, is_whole)
 }
 
-/// Gives a type the simplest values that it asks for, and writes down which it asked for.
+/// A deserializer that gives a type the simplest values that it asks for, and writes down which it asked for.
 struct Trace<'a> {
     parts: &'a mut String,
     depth: u8,
 }
 
+/// How deep types may be nested. A type that contains itself would never end.
 const MAX_DEPTH: u8 = 32;
 
 impl Trace<'_> {
     fn inner(&mut self) -> Result<Trace<'_>, Stop> {
         if self.depth == MAX_DEPTH {
-            return Err(Stop::custom("it is inside itself"));
+            return Err(Stop::custom("the type contains itself"));
         }
         Ok(Trace {
             parts: self.parts,
@@ -87,7 +101,8 @@ macro_rules! plain {
 impl<'de> Deserializer<'de> for Trace<'_> {
     type Error = Stop;
 
-    // By how they are encoded: whole numbers by sign, but single bytes. One, since nothing is often refused.
+    // One letter for each encoding: integers share one by sign, except for single bytes. The value is 1, since types that
+    // accept only certain numbers more often refuse 0.
     plain! {
         deserialize_bool 'b' visit_bool false;
         deserialize_i8 'z' visit_i8 1;
@@ -106,13 +121,13 @@ impl<'de> Deserializer<'de> for Trace<'_> {
         deserialize_str 's' visit_str "1";
         deserialize_string 's' visit_str "1";
         deserialize_identifier 's' visit_str "1";
-        // As many as an UUID has.
+        // 16 bytes, as many as a UUID has.
         deserialize_bytes 'x' visit_bytes &[1; 16];
         deserialize_byte_buf 'x' visit_bytes &[1; 16];
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
-        Err(Stop::custom("it can't be in the state"))
+        Err(Stop::custom("postcard can't read a type that doesn't say what it is"))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
@@ -184,7 +199,7 @@ impl<'de> Deserializer<'de> for Trace<'_> {
     }
 }
 
-/// So many parts of a tuple, or elements of a sequence or map.
+/// Gives the parts of a tuple, or the elements of a sequence or a map: `left` of them.
 struct Parts<'a> {
     trace: Trace<'a>,
     left: usize,
@@ -224,7 +239,7 @@ impl<'de> MapAccess<'de> for Parts<'_> {
     }
 }
 
-/// The first variant.
+/// Gives the first variant of an enum. The others do not take part in the shape.
 impl<'de> EnumAccess<'de> for Trace<'_> {
     type Error = Stop;
     type Variant = Self;
@@ -283,12 +298,12 @@ mod tests {
     #[derive(Serialize, Deserialize)]
     enum Step {
         Begun(u64),
-        #[allow(dead_code, reason = "only the first is looked at")]
+        #[allow(dead_code, reason = "only the first variant is traced")]
         Done,
     }
 
     #[test]
-    fn it_is_that_of_what_is_encoded() {
+    fn the_schema_lists_what_is_encoded() {
         let whole = |parts: &str| (parts.to_owned(), true);
         assert_eq!(trace::<Cart>(), whole("s?i[ub]"));
         assert_eq!(trace::<Basket>(), trace::<Cart>());
@@ -298,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_refused() {
+    fn an_unknown_schema_matches_any_other() {
         let (parts, is_whole) = trace::<List>();
         assert!(parts.starts_with("u?u?u?") && !is_whole);
         let entry = StateChange {
@@ -307,16 +322,16 @@ mod tests {
             format: 1,
             value: None,
         };
-        let (list, count) = (layout_of::<List>(), layout_of::<u64>());
-        check_layout(&entry, list, count).unwrap();
-        check_layout(&entry, count, list).unwrap();
-        check_layout(&entry, count, layout_of::<i64>()).unwrap_err();
+        let (list, count) = (schema_hash::<List>(), schema_hash::<u64>());
+        check_schema(&entry, list, count).unwrap();
+        check_schema(&entry, count, list).unwrap();
+        check_schema(&entry, count, schema_hash::<i64>()).unwrap_err();
     }
 
     #[test]
-    fn aggregates_with_other_accumulators_have_another() {
+    fn aggregates_with_different_accumulators_have_different_hashes() {
         fn acc<A: Aggregate<i64>>(_: A) -> u64 {
-            layout_of::<A::Acc>()
+            schema_hash::<A::Acc>()
         }
         let layouts = [
             acc(Count),

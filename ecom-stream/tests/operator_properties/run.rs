@@ -1,4 +1,4 @@
-//! Runs of a transform over one input: in other batches, with cuts, as the last.
+//! Runs a transform over one input: in different batches, with interruptions, and as the last run of a pipeline.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -16,7 +16,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
-const SOURCES: [&str; 2] = ["laws", "other"];
+const SOURCES: [&str; 2] = ["one", "other"];
 
 /// A record of the input.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,28 +27,28 @@ pub(crate) struct Entry<T> {
     pub(crate) value: T,
 }
 
-/// How the input is cut into batches, and where runs are cut.
+/// How the input is cut into batches, and after how many of them runs are interrupted.
 #[derive(Debug, Clone)]
 pub(crate) struct Cuts {
-    /// Sizes of batches, over and over.
+    /// The sizes of batches, repeated in a cycle.
     sizes: Vec<usize>,
-    /// For each run but the last, how many batches are committed, and how many more are read.
+    /// For each run but the last, how many batches are committed, and how many more are read and lost.
     runs: Vec<(usize, usize)>,
 }
 
-/// What the runs of a transform gave, together.
+/// What several runs of a transform have committed, together.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Seen<O> {
+pub(crate) struct RunOutput<O> {
     pub(crate) records: Vec<Record<O>>,
     pub(crate) rejects: Vec<(usize, String)>,
     pub(crate) filtered: u64,
     pub(crate) state: BTreeMap<(Arc<str>, Vec<u8>), Vec<u8>>,
-    /// How many entries of the state each batch changed.
+    /// The number of state entries that each batch changed.
     pub(crate) changes: Vec<usize>,
 }
 
-impl<O> Seen<O> {
-    /// How many entries the state of an operator has.
+impl<O> RunOutput<O> {
+    /// The number of entries in the state of an operator.
     pub(crate) fn state_of(&self, operator: &str) -> usize {
         self.state.keys().filter(|(of, _)| **of == *operator).count()
     }
@@ -68,7 +68,7 @@ impl Cuts {
         }
     }
 
-    /// All in one batch, and one run.
+    /// A single run with all entries in one batch.
     pub(crate) fn none(entries: usize) -> Self {
         Self {
             sizes: vec![entries.max(1)],
@@ -100,8 +100,13 @@ pub(crate) fn entries<T: Debug + Clone, S: Strategy<Value = T>>(
     })
 }
 
-/// Checks that neither batches nor cuts make a difference, and gives what came out.
-pub(crate) fn check<T, Tr>(make: impl Fn() -> Tr, input: &[Entry<T>], cuts: &Cuts, is_last_run: bool) -> Seen<Tr::Out>
+/// Checks that neither the batches nor interruptions make a difference, and returns what was committed.
+pub(crate) fn check<T, Tr>(
+    make: impl Fn() -> Tr,
+    input: &[Entry<T>],
+    cuts: &Cuts,
+    is_last_run: bool,
+) -> RunOutput<Tr::Out>
 where
     T: Clone + Send + Sync + 'static,
     Tr: Transform<T>,
@@ -123,14 +128,19 @@ where
     whole
 }
 
-/// Runs of a transform, each from where the one before was cut.
-pub(crate) fn runs<T, Tr>(make: &impl Fn() -> Tr, input: &[Entry<T>], cuts: &Cuts, is_last_run: bool) -> Seen<Tr::Out>
+/// Runs a transform several times, each time from the last commit of the run before.
+pub(crate) fn runs<T, Tr>(
+    make: &impl Fn() -> Tr,
+    input: &[Entry<T>],
+    cuts: &Cuts,
+    is_last_run: bool,
+) -> RunOutput<Tr::Out>
 where
     T: Clone + Send + Sync + 'static,
     Tr: Transform<T>,
 {
-    let ledger = MemorySink::<()>::new("laws");
-    let mut seen = Seen {
+    let ledger = MemorySink::<()>::new("test");
+    let mut seen = RunOutput {
         records: Vec::new(),
         rejects: Vec::new(),
         filtered: 0,
@@ -148,7 +158,7 @@ where
         given.truncate(commit);
         done = input_ends(given.len()).unwrap_or(done);
         for batch in given {
-            take_in(&mut seen, &ledger, batch);
+            add_batch(&mut seen, &ledger, batch);
         }
     }
     seen
@@ -158,7 +168,7 @@ async fn read<O>(batches: impl BatchStream<O>, most: usize) -> Vec<Batch<O>> {
     batches.take(most).try_collect().await.unwrap()
 }
 
-fn take_in<O>(seen: &mut Seen<O>, ledger: &MemorySink<()>, batch: Batch<O>) {
+fn add_batch<O>(seen: &mut RunOutput<O>, ledger: &MemorySink<()>, batch: Batch<O>) {
     seen.changes.push(batch.state.len());
     for change in &batch.state {
         let entry = (change.operator.clone(), change.key.clone());
@@ -180,7 +190,7 @@ fn number_and_reason(reject: &Reject) -> (usize, String) {
     (origin.byte_offset as usize, reject.refusal.reason.to_string())
 }
 
-/// The batches after the first `done` entries, each with the number of entries up to its end.
+/// The batches of the entries after the first `done`, each with the number of entries up to its end.
 fn batches<T: Clone>(input: &[Entry<T>], mut done: usize, sizes: &[usize]) -> Vec<(usize, Batch<T>)> {
     // The last split is of another source.
     let split = |number: usize| Split::new(SOURCES[number / 2], number.to_string());
@@ -260,7 +270,7 @@ impl Ledger for Run {
     }
 }
 
-/// A transform behind another.
+/// A transform followed by another.
 pub(crate) struct Chain<A, B>(pub(crate) A, pub(crate) B);
 
 impl<In, A, B> Transform<In> for Chain<A, B>

@@ -1,4 +1,4 @@
-//! Watermarks.
+//! Watermarks against a loop that looks at all records so far.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn event_time() -> EventTime<fn(&i64) -> Timestamp> {
     EventTime::new(at as fn(&i64) -> Timestamp, seconds(LATENESS)).idle_after(seconds(IDLE_LEAD), IDLE_RECORDS)
 }
 
-/// Times that go on, more or less, with a leap now and then.
+/// Times that mostly increase, with a jump of a minute now and then.
 fn times() -> impl Strategy<Value = Vec<Entry<i64>>> {
     let step = || (0..6_i64, -20..4_i64, prop::bool::weighted(0.05));
     entries(step).prop_map(|mut entries| {
@@ -48,7 +48,7 @@ fn times() -> impl Strategy<Value = Vec<Entry<i64>>> {
     })
 }
 
-/// The watermark with each record, by looking at everything before it.
+/// The watermark of each record, computed from all records before it.
 fn oracle(input: &[Entry<i64>]) -> Vec<i64> {
     #[derive(Clone, Copy)]
     struct Active {
@@ -57,7 +57,7 @@ fn oracle(input: &[Entry<i64>]) -> Vec<i64> {
         number: u64,
     }
     let (mut active, mut watermark) = ([None::<Active>; 3], i64::MIN);
-    // Where the sources got with splits that have ended.
+    // How far each source has come with splits that have ended.
     let mut sources = [None::<Active>; 2];
     let source_of = |split: usize| split / 2;
     let mut newest_of_all = i64::MIN;
@@ -121,19 +121,19 @@ proptest! {
     }
 
     #[test]
-    fn by_the_first_record_of_each_split_too(input in times(), cuts in cuts()) {
+    fn the_watermark_by_first_record_never_goes_back(input in times(), cuts in cuts()) {
         let seen = check(|| event_time().by_first_of_split(true), &input, &cuts, false);
         prop_assert!(seen.records.iter().map(|record| record.value.watermark).is_sorted());
     }
 
     #[test]
-    fn splits_that_were_read_to_their_end_leave_the_state(mut input in times(), cuts in cuts()) {
+    fn finished_splits_are_deleted_from_the_state(mut input in times(), cuts in cuts()) {
         for split in 0..3 {
             if let Some(last) = input.iter_mut().rfind(|entry| entry.split == split) {
                 last.is_last = true;
             }
         }
-        // What is left is one entry for all, and one for each source that is not idle.
+        // What remains is one entry for all splits together, and one for each source that is not idle.
         let seen = check(event_time, &input, &cuts, false);
         prop_assert!(seen.state.len() <= 3);
         let seen = check(event_time, &input, &cuts, true);
@@ -142,8 +142,8 @@ proptest! {
 }
 
 #[test]
-fn after_the_last_run_everything_is_late() {
-    let sink = MemorySink::new("laws");
+fn every_record_after_the_last_run_is_late() {
+    let sink = MemorySink::new("test");
     let run = |seconds: Vec<i64>| {
         let source = MemorySource::new("seconds", seconds).max_batch_rows(2);
         let pipeline = source.via(event_time()).map(|timed| timed.is_late()).to(sink.clone());

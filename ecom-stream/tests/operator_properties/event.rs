@@ -1,4 +1,4 @@
-//! The records of the laws: a time, a key and a number.
+//! Random events: a time, a key and a number each.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ecom_stream::Timestamp;
 use ecom_stream::operators::EventTime;
 use proptest::prelude::*;
 
-use crate::run::{Entry, Seen, check, cuts, entries};
+use crate::run::{Entry, RunOutput, check, cuts, entries};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -32,7 +32,7 @@ pub(crate) fn event_time(lateness: i64) -> EventTime<fn(&Event) -> Timestamp> {
     EventTime::new(time, seconds(lateness))
 }
 
-/// Times that go on, more or less, with a leap now and then; each event with a number of its own.
+/// Events whose times mostly increase, with a jump of a minute now and then. Each has its index as its number.
 pub(crate) fn events() -> impl Strategy<Value = Vec<Entry<Event>>> {
     let step = || (0..6_i64, -20..4_i64, prop::bool::weighted(0.05), 0..4_u8);
     entries(step).prop_map(|entries| {
@@ -54,18 +54,18 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Entry<Event>>> {
     })
 }
 
-/// How late an event may be to be in time whatever the order of [`events`].
+/// A lateness in seconds with which no event of [`events`] is late.
 pub(crate) const NEVER_LATE: i64 = 10_000;
 
-/// The events, each with the watermark in seconds.
+/// The events, each with its watermark in seconds.
 pub(crate) fn with_watermarks(input: &[Entry<Event>], lateness: i64) -> Vec<(Event, i64)> {
     let uncut = crate::run::Cuts::none(input.len());
-    let seen: Seen<_> = check(|| event_time(lateness), input, &uncut, false);
+    let seen: RunOutput<_> = check(|| event_time(lateness), input, &uncut, false);
     let timed = seen.values().into_iter();
     timed.map(|timed| (timed.value, second_of(timed.watermark))).collect()
 }
 
-/// An input, how it is cut, and whether it is the last run.
+/// An input, how it is cut into batches and runs, and whether the last of these is the pipeline's last run.
 pub(crate) fn cases() -> impl Strategy<Value = (Vec<Entry<Event>>, crate::run::Cuts, bool)> {
     (events(), cuts(), any::<bool>())
 }
