@@ -91,7 +91,7 @@ fn killed_at_every_point_it_leaves_whole_files_only() {
 
 #[test]
 fn every_point_in_the_sources_is_enumerated() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/csv_dir/open_file.rs");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connectors/csv_dir/open_file.rs");
     let text = fs::read_to_string(sources).unwrap();
     let found = text.split("crash_point!(\"").skip(1);
     let mut names: Vec<&str> = found.map(|rest| rest.split('"').next().unwrap()).collect();
