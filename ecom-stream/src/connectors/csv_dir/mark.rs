@@ -154,5 +154,11 @@ mod tests {
             mark: mark.to_mark(),
         };
         assert_eq!(FileMark::of(&position), Some(mark));
+        // Marks are stored, and views read them: these keys are other than the names of the fields.
+        let json = position.mark.as_json().unwrap();
+        assert!(
+            json.contains(r#""layout":"ab""#) && json.contains(r#""written":{"#),
+            "{json}"
+        );
     }
 }
