@@ -240,9 +240,9 @@ async fn acks_of_sources() {
             ..ack
         })
     };
-    breaks("positions of other sources are passed over", acknowledging(greedy)).await;
+    breaks("positions of other sources are ignored", acknowledging(greedy)).await;
     let once = |_: &_, ack| with_ack(Log { once: true, ..ack });
-    breaks("a commit that is told again does no harm", acknowledging(once)).await;
+    breaks("a commit that is reported twice does no harm", acknowledging(once)).await;
 }
 
 #[tokio::test]
