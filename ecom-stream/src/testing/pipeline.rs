@@ -72,6 +72,16 @@ impl<F, G> PipelineCheck<F, G> {
     }
 
     /// Sets how many stores are filled by pipelines that are cut. The default is 20.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::testing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let numbers = || MemorySource::new("numbers", (0..50).collect::<Vec<i32>>()).max_batch_rows(3);
+    /// testing::pipeline(numbers, async || MemorySink::new("test")).rounds(100).check().await;
+    /// # }
+    /// ```
     pub fn rounds(mut self, rounds: u64) -> Self {
         self.rounds = rounds;
         self

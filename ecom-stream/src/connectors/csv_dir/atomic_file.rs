@@ -113,6 +113,19 @@ impl AtomicFile {
     /// # Errors
     ///
     /// When the system refuses.
+    ///
+    /// ```
+    /// # use ecom_stream::AtomicFile;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("state");
+    /// std::fs::write(&path, "old")?;
+    /// let mut file = AtomicFile::create(dir.path().join(".state.tmp"))?.expect("nobody else writes it");
+    /// file.write(b"new")?;
+    /// file.replace(&path)?;
+    /// assert_eq!(std::fs::read_to_string(&path)?, "new");
+    /// # Ok(()) }
+    /// ```
     pub fn replace(mut self, to: &Path) -> Result<File> {
         fs::rename(&self.path, to).map_err(|err| Error::io("rename a file to", to, err))?;
         self.is_named = true;
@@ -124,6 +137,18 @@ impl AtomicFile {
     /// # Errors
     ///
     /// When the directory cannot be listed, or a file in it cannot be removed.
+    ///
+    /// ```
+    /// # use ecom_stream::{AtomicFile, FileNames};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// let names = FileNames::new(dir.path(), "events")?;
+    /// std::fs::write(names.temporary(1), "from a run that crashed")?;
+    /// let in_use = AtomicFile::create(names.temporary(2))?.expect("nobody else writes it");
+    /// AtomicFile::remove_left_overs(&names)?;
+    /// assert!(!names.temporary(1).exists() && in_use.temporary().exists());
+    /// # Ok(()) }
+    /// ```
     pub fn remove_left_overs(names: &FileNames) -> Result<()> {
         for name in names.list()? {
             if !names.is_temporary(&name) {

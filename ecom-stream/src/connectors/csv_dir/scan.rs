@@ -113,7 +113,6 @@ impl ChunkBuilder {
 
 impl SkippedCounts {
     /// The counts without files that are still being written, which change with every scan.
-
     pub(super) fn lasting(self) -> Self {
         Self {
             hidden: 0,

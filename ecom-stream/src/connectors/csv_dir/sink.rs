@@ -77,12 +77,32 @@ impl<T> CsvDirSink<T> {
     }
 
     /// Sets what the names of the files begin with, instead of `events`.
+    ///
+    /// Several sinks can write into one directory if their prefixes differ. An empty prefix, and one that starts with a dot or
+    /// contains a slash, is an error when the pipeline starts.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
     /// Finishes a file when it has this many records. At least 1; the default is no limit.
+    ///
+    /// ```
+    /// use ecom_stream::memory::MemorySource;
+    /// use ecom_stream::{CsvDirSink, Event, EventType, SourceExt};
+    /// use time::macros::datetime;
+    /// use uuid::Uuid;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// let at = datetime!(2026-11-01 12:00 UTC);
+    /// let events = (0..5).map(|n| Event::new(Uuid::from_u128(n), at, EventType::View, "u1", "s1", "p1"));
+    /// let sink = CsvDirSink::new(dir.path()).max_rows(2).roll_every(None);
+    /// MemorySource::new("events", events.collect()).to(sink).run().await?;
+    /// // Files of 2, 2 and 1 records.
+    /// assert_eq!(std::fs::read_dir(dir.path())?.count(), 3);
+    /// # Ok(()) }
+    /// ```
     pub fn max_rows(mut self, rows: u64) -> Self {
         self.max_rows = rows.max(1);
         self
@@ -90,6 +110,13 @@ impl<T> CsvDirSink<T> {
 
     /// Finishes a file after a time from this range, counted from its first record and drawn anew for each file. With `None` a
     /// file is finished when it is full, or when the input ends.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSink, Event};
+    /// # use std::time::Duration;
+    /// let a_file_a_minute = CsvDirSink::<Event>::new("data").roll_every(Duration::from_secs(60)..=Duration::from_secs(60));
+    /// let full_files_only = CsvDirSink::<Event>::new("data").roll_every(None).max_rows(100_000);
+    /// ```
     pub fn roll_every(mut self, range: impl Into<Option<RangeInclusive<Duration>>>) -> Self {
         self.roll_every = range.into();
         self

@@ -96,18 +96,39 @@ impl CsvDirSource {
     }
 
     /// Sets the name under which the ledger keeps the positions of this source. It must be the same in every run.
+    ///
+    /// ```
+    /// # use ecom_stream::CsvDirSource;
+    /// // Two sources of one pipeline must have different names.
+    /// let views = CsvDirSource::new("data/views").name("views");
+    /// let orders = CsvDirSource::new("data/orders").name("orders");
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// Sets the columns that the header of each file must have, instead of those of an [`Event`].
+    ///
+    /// For records of your own, give their columns. Others in the header are ignored, and named in the log:
+    ///
+    /// ```
+    /// # use ecom_stream::{Columns, CsvDirSource};
+    /// let readings = CsvDirSource::new("readings").columns(Columns::new(["sensor", "celsius", "note"], ["sensor", "celsius"]));
+    /// ```
     pub fn columns(mut self, columns: Columns) -> Self {
         self.columns = columns;
         self
     }
 
     /// Sets the delimiter, the quote character and the kind of header. The default is commas, double quotes and a header line.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSource, Dialect};
+    /// let semicolons = CsvDirSource::new("data").dialect(Dialect::default().delimiter(b';'));
+    /// ```
+    ///
+    /// A dialect that cannot be read, such as the same character as delimiter and quote, is an error when the pipeline starts.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self
@@ -126,6 +147,12 @@ impl CsvDirSource {
     }
 
     /// Sets the largest size of fields, records and batches.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSource, CsvLimits};
+    /// // Smaller batches are committed sooner; larger ones take less time per record.
+    /// let source = CsvDirSource::new("data").limits(CsvLimits::default().max_batch_rows(500));
+    /// ```
     pub fn limits(mut self, limits: CsvLimits) -> Self {
         self.limits = limits;
         self
@@ -133,6 +160,13 @@ impl CsvDirSource {
 
     /// Sets the settle time: how long a file must be unmodified to count as complete, if it was neither renamed into the
     /// directory nor closed. The default is 2 seconds. Choose a time longer than the longest pause of a writer.
+    ///
+    /// | what happens to the file | when it is read |
+    /// |---|---|
+    /// | it is renamed into the directory | at once; it counts as complete |
+    /// | its writer closes it | at once, but a last record without a line end waits |
+    /// | its writer pauses | after the settle time; it counts as complete |
+    /// | its writer goes on and on | its complete records are read every settle time |
     pub fn settle_for(mut self, settle_for: Duration) -> Self {
         self.settle_for = settle_for;
         self
@@ -149,6 +183,17 @@ impl CsvDirSource {
     ///
     /// For files that are still being written it waits one settle time, and reads what they have then. It fails if a file
     /// could not be read in three tries.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{CsvDirSource, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// let source = CsvDirSource::new(dir.path()).available_now(true);
+    /// let summary = source.to(MemorySink::new("doc")).run().await?;
+    /// assert_eq!((summary.counts.read, summary.stopped), (0, false), "there are no files");
+    /// # Ok(()) }
+    /// ```
     pub fn available_now(mut self, available_now: bool) -> Self {
         self.available_now = available_now;
         self
@@ -169,6 +214,21 @@ impl CsvDirSource {
 
     /// Whether to read a file that has the same bytes as a finished file of another name. The default is `false`: the copy is
     /// skipped, and the mark of its position names the finished file. A file without records is never a copy.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{Columns, CsvDirSource, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// for name in ["a.csv", "b.csv"] {
+    ///     std::fs::write(dir.path().join(name), "id,note\n1,x\n")?;
+    /// }
+    /// let source = || CsvDirSource::new(dir.path()).columns(Columns::any()).available_now(true);
+    /// let run = async |source: CsvDirSource| source.to(MemorySink::new("doc")).run().await;
+    /// assert_eq!(run(source()).await?.counts.read, 1);
+    /// assert_eq!(run(source().allow_copies(true)).await?.counts.read, 2);
+    /// # Ok(()) }
+    /// ```
     pub fn allow_copies(mut self, allow_copies: bool) -> Self {
         self.allow_copies = allow_copies;
         self
@@ -178,6 +238,20 @@ impl CsvDirSource {
     ///
     /// The path of such a split is relative to the directory, as in `date=2026-11-01/hour=09/a.csv`. Hidden directories and
     /// symbolic links to directories are skipped. An archive gets the same sub-directories; empty ones stay in the input.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{Columns, CsvDirSource, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// std::fs::create_dir(dir.path().join("date=2026-11-01"))?;
+    /// std::fs::write(dir.path().join("date=2026-11-01/a.csv"), "id,note\n1,x\n")?;
+    /// let source = CsvDirSource::new(dir.path()).recursive(true).columns(Columns::any());
+    /// let sink = MemorySink::new("doc");
+    /// source.available_now(true).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.positions()[0].split.path(), "date=2026-11-01/a.csv");
+    /// # Ok(()) }
+    /// ```
     pub fn recursive(mut self, recursive: bool) -> Self {
         self.recursive = recursive;
         self

@@ -208,6 +208,21 @@ impl<T> MemorySink<T> {
     }
 
     /// The committed rejects, in order.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::{CsvRecord, Event, Header, Rules, SourceExt};
+    /// use std::sync::Arc;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let record = CsvRecord::new(header, ["yesterday", "view", "u1", "s1", "p1"]).unwrap();
+    /// let sink = MemorySink::<Event>::new("doc");
+    /// MemorySource::new("rows", vec![record]).validate(Rules::default()).to(sink.clone()).run().await?;
+    /// let rejects = sink.rejects();
+    /// assert_eq!((sink.values().len(), rejects.len()), (0, 1));
+    /// # Ok(()) }
+    /// ```
     pub fn rejects(&self) -> Vec<Reject> {
         self.durable(|durable| durable.rejects.clone())
     }

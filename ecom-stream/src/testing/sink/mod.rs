@@ -66,6 +66,8 @@ impl<T, F> Debug for SinkCheck<T, F> {
 impl<T, F> SinkCheck<T, F> {
     /// Declares that the sink keeps no ledger. Then a record may be stored twice: after a crash the store must have a prefix of
     /// the records, with everything that was committed.
+    ///
+    /// A test of [`CsvDirSink`](crate::CsvDirSink) needs this: it writes files, and what it committed is known only while it runs.
     pub fn remembers_nothing(mut self) -> Self {
         self.remembers = false;
         self
@@ -73,6 +75,9 @@ impl<T, F> SinkCheck<T, F> {
 
     /// Declares that the sink recognizes stored records by their identity. Then records that another source sends again must be
     /// counted as duplicates.
+    ///
+    /// The records must have an identity of their own then, such as [`Event::event_id`](crate::Event), which does not depend on the
+    /// source.
     pub fn has_identity(mut self) -> Self {
         self.has_identity = true;
         self
@@ -86,6 +91,16 @@ impl<T, F> SinkCheck<T, F> {
     }
 
     /// Sets on how many stores sinks are crashed. The default is 40.
+    ///
+    /// ```
+    /// use ecom_stream::memory::MemorySink;
+    /// use ecom_stream::testing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// // More crashes find rarer faults; the seed of a failure repeats it.
+    /// testing::sink(async || MemorySink::new("test"), 0..30).crashes(100).seed(7).check().await;
+    /// # }
+    /// ```
     pub fn crashes(mut self, crashes: u64) -> Self {
         self.crashes = crashes;
         self

@@ -64,6 +64,18 @@ impl<F> Debug for SourceCheck<F> {
 
 impl<F> SourceCheck<F> {
     /// Ends each run at the first empty batch, for a source that never ends.
+    ///
+    /// ```
+    /// use ecom_stream::{Columns, CsvDirSource, testing};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// std::fs::write(dir.path().join("a.csv"), "id,note\n1,x\n2,y\n")?;
+    /// // This source waits for files for ever, and sends an empty batch each second.
+    /// let endless = || CsvDirSource::new(dir.path()).columns(Columns::any()).settle_for(std::time::Duration::ZERO);
+    /// testing::source(endless).until_idle().most_cuts(1).check().await;
+    /// # Ok(()) }
+    /// ```
     pub fn until_idle(mut self) -> Self {
         self.until_idle = true;
         self
@@ -83,6 +95,19 @@ impl<F> SourceCheck<F> {
 
     /// Gives a view of the source's data from outside, such as a list of the files in its directory. It must not change when the
     /// source is checked, read and dropped.
+    ///
+    /// ```
+    /// use ecom_stream::{Columns, CsvDirSource, testing};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().to_owned();
+    /// std::fs::write(dir.path().join("a.csv"), "id,note\n1,x\n2,y\n")?;
+    /// let source = || CsvDirSource::new(dir.path()).columns(Columns::any()).available_now(true);
+    /// let listing = move || std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    /// testing::source(source).outside(listing).check().await;
+    /// # Ok(()) }
+    /// ```
     pub fn outside<O: Debug>(mut self, look: impl Fn() -> O + 'static) -> Self {
         self.outside = Some(Box::new(move || format!("{:?}", look())));
         self

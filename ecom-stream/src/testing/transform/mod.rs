@@ -67,6 +67,16 @@ impl<In, F> Debug for TransformCheck<In, F> {
 
 impl<In, F> TransformCheck<In, F> {
     /// Declares that the transform makes one record of several, or several of one, so that the counts need not balance.
+    ///
+    /// ```
+    /// use ecom_stream::operators::FlatMap;
+    /// use ecom_stream::testing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let twice = || FlatMap::new(|n: i64| [n, -n]);
+    /// testing::transform(twice, 0..20).not_one_to_one().check().await;
+    /// # }
+    /// ```
     pub fn not_one_to_one(mut self) -> Self {
         self.one_to_one = false;
         self
