@@ -1,4 +1,4 @@
-//! Files that change while they are read, between runs, or that stand in the way: nothing of them is lost or taken twice.
+//! Files that change while they are read or between runs: no record is lost or read twice.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use fixture::{HEADER, Running, append, eventually, run_in_background};
 use tempfile::TempDir;
 
 const SETTLE: Duration = Duration::from_millis(200);
-/// Longer than anything that ends.
+/// A run that takes longer than this does not end.
 const HANGS: Duration = Duration::from_secs(60);
 
 fn row(user: u32) -> String {
@@ -31,7 +31,7 @@ fn file(users: std::ops::Range<u32>) -> String {
     std::iter::once(HEADER.to_owned()).chain(users.map(row)).collect()
 }
 
-/// Puts a file into a directory that has not been written to for long, so that it need not settle.
+/// Creates a file with an old modification time, so that it need not settle.
 fn put(dir: &TempDir, name: &str, text: impl AsRef<[u8]>) {
     let temporary = dir.path().join(".new.tmp");
     fs::write(&temporary, text).unwrap();
@@ -54,7 +54,7 @@ async fn once(dir: &TempDir, sink: &MemorySink<Event>) -> Summary {
     summary.expect("it does not end").unwrap()
 }
 
-/// Calls `at_first` as soon as something was read, before the rest is.
+/// Starts a run that calls `at_first` after its first batch.
 fn start(source: CsvDirSource, sink: &MemorySink<Event>, at_first: impl Fn() + Send + Sync + 'static) -> Running {
     let first = Once::new();
     let pipeline = source
@@ -76,8 +76,8 @@ fn position(sink: &MemorySink<Event>, path: &str) -> Position {
 }
 
 #[tokio::test]
-async fn a_file_rewritten_in_place_while_it_is_read_is_read_anew() {
-    // Shorter, as long, and longer than what it was.
+async fn a_file_rewritten_while_it_is_read_becomes_a_new_generation() {
+    // Shorter than before, as long, and longer.
     for size in [10, 20_000, 30_000] {
         let dir = tempfile::tempdir().unwrap();
         put(&dir, "a.csv", file(100_000..120_000));
@@ -98,10 +98,10 @@ async fn a_file_rewritten_in_place_while_it_is_read_is_read_anew() {
 }
 
 #[tokio::test]
-async fn damage_that_only_a_reader_in_the_middle_sees_is_not_the_last_word() {
+async fn damage_seen_while_a_file_is_rewritten_is_read_again() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir, "a.csv", file(0..20_000));
-    // Sound from its start; to a reader that comes upon it in the middle, a quote opens at the end and is never closed.
+    // From its start this content is valid. For a reader in the middle of it, a quote opens at the end and is never closed.
     let header = HEADER.replace('\n', ",note\n");
     let text = format!("{header}{},\"{}x,\"\n", row(20_000).trim_end(), "x\n".repeat(480_000));
     let sink = MemorySink::new("test");
@@ -114,7 +114,7 @@ async fn damage_that_only_a_reader_in_the_middle_sees_is_not_the_last_word() {
 }
 
 #[tokio::test]
-async fn a_file_replaced_while_it_is_read_is_read_to_its_end_and_then_the_new_one() {
+async fn a_file_replaced_while_it_is_read_is_finished_before_the_new_one() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir, "a.csv", file(0..20_000));
     fs::write(dir.path().join(".b.tmp"), file(20_000..20_100)).unwrap();
@@ -127,7 +127,7 @@ async fn a_file_replaced_while_it_is_read_is_read_to_its_end_and_then_the_new_on
 }
 
 #[tokio::test]
-async fn a_file_that_grows_while_it_is_read_is_read_on() {
+async fn a_file_that_grows_while_it_is_read_is_read_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir, "a.csv", file(0..20_000).trim_end());
     let path = dir.path().join("a.csv");
@@ -141,14 +141,14 @@ async fn a_file_that_grows_while_it_is_read_is_read_on() {
 }
 
 #[tokio::test]
-async fn a_record_once_unterminated_does_not_stop_the_lines_after_it() {
+async fn lines_after_an_unterminated_record_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.csv");
     put(&dir, "a.csv", file(0..1).trim_end());
     let sink = MemorySink::new("test");
     once(&dir, &sink).await;
     for n in 1..4 {
-        // The first ends the record; each of the others begins a new one.
+        // The first addition ends the record; each of the others is a new one.
         append(&path, if n == 1 { format!("\n{}", row(n)) } else { row(n) });
         once(&dir, &sink).await;
         assert!(
@@ -158,7 +158,7 @@ async fn a_record_once_unterminated_does_not_stop_the_lines_after_it() {
         );
     }
 
-    // Unterminated once more, and its line end comes alone.
+    // Another unterminated record, whose line end comes alone.
     append(&path, row(4).trim_end());
     once(&dir, &sink).await;
     append(&path, "\n");
@@ -170,7 +170,7 @@ async fn a_record_once_unterminated_does_not_stop_the_lines_after_it() {
 }
 
 #[tokio::test]
-async fn blank_lines_may_come_before_the_header_does() {
+async fn blank_lines_before_the_header_are_skipped() {
     for blank in ["\n", "\r\n\r\n", "\u{feff}\n"] {
         let dir = tempfile::tempdir().unwrap();
         let sink = MemorySink::new("test");
@@ -183,7 +183,7 @@ async fn blank_lines_may_come_before_the_header_does() {
 }
 
 #[tokio::test]
-async fn a_file_that_never_settles_does_not_keep_a_run_of_what_is_there_from_ending() {
+async fn an_available_now_run_ends_although_a_file_never_settles() {
     let dir = tempfile::tempdir().unwrap();
     put(&dir, "a.csv", file(0..10));
     fs::write(dir.path().join("log.csv"), file(10..11)).unwrap();
@@ -200,7 +200,7 @@ async fn a_file_that_never_settles_does_not_keep_a_run_of_what_is_there_from_end
     writer.abort();
     assert!(users(&sink).len() >= 10);
 
-    // What it left is taken by the next.
+    // The next run reads what this one left.
     let _ = writer.await;
     once(&dir, &sink).await;
     let text = fs::read_to_string(dir.path().join("log.csv")).unwrap();
@@ -212,7 +212,7 @@ async fn a_file_that_cannot_be_archived_does_not_hold_up_the_others() {
     let (dir, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let done = root.path().join("done");
     fs::create_dir(&done).unwrap();
-    // Its name is taken in the archive, and with a number it gets too long.
+    // Its name is taken in the archive, and with a number it would be too long.
     let long = format!("{}.csv", "x".repeat(250));
     fs::write(done.join(&long), "").unwrap();
     put(&dir, &long, file(0..1));

@@ -1,4 +1,4 @@
-//! Compressed files: read like what is in them, each record once, through crashes, growth, renaming and damage.
+//! Compressed files are read like plain ones: each record once, through crashes, growth, renames and damage.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,28 +28,28 @@ use tokio::io::AsyncWriteExt;
 const SETTLE: Duration = Duration::from_millis(200);
 const ENDINGS: [&str; 2] = ["gz", "zst"];
 
-/// What `ending` stands for, of as many members as there are pieces.
-async fn packed(ending: &str, pieces: &[&[u8]]) -> Vec<u8> {
-    let mut packed = Vec::new();
+/// The pieces compressed as the ending says, each as a member of its own.
+async fn compressed(ending: &str, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut compressed = Vec::new();
     for piece in pieces {
         match ending {
             "gz" => {
-                let mut encoder = GzipEncoder::new(&mut packed);
+                let mut encoder = GzipEncoder::new(&mut compressed);
                 encoder.write_all(piece).await.unwrap();
                 encoder.shutdown().await.unwrap();
             }
             "zst" => {
-                let mut encoder = ZstdEncoder::new(&mut packed);
+                let mut encoder = ZstdEncoder::new(&mut compressed);
                 encoder.write_all(piece).await.unwrap();
                 encoder.shutdown().await.unwrap();
             }
-            _ => packed.extend_from_slice(piece),
+            _ => compressed.extend_from_slice(piece),
         }
     }
-    packed
+    compressed
 }
 
-/// Puts a file there that has not been written to for long.
+/// Creates a file with an old modification time, so that it need not settle.
 fn put(dir: &TempDir, name: &str, bytes: &[u8]) {
     let path = dir.path().join(name);
     fs::write(&path, bytes).unwrap();
@@ -76,7 +76,7 @@ async fn once(dir: &TempDir, sink: &MemorySink<CsvRecord>) {
     source(dir, 3).available_now(true).to(sink.clone()).run().await.unwrap();
 }
 
-/// A run that ends after so many batches, as if it had been killed.
+/// A run that is dropped after this many batches, as if it had been killed.
 async fn crash_after(source: CsvDirSource, sink: &MemorySink<CsvRecord>, batches: usize) {
     let from: Checkpoint = sink.clone().ledger(&Topology::default()).await.unwrap();
     let (stream, _) = source.open(from);
@@ -114,9 +114,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Any bytes, packed in any pieces, are what they are unpacked: records, rejects, offsets, ends, whatever crashes.
+    /// Any bytes, compressed in any members, give the same records, rejects, offsets and ends as plain, with crashes in between.
     #[test]
-    fn what_is_packed_is_read_as_what_is_not(
+    fn a_compressed_file_is_read_like_a_plain_one(
         bytes in prop::collection::vec(prop_oneof![Just(b','), Just(b'\n'), Just(b'"'), any::<u8>()], 0..400),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         max_batch_rows in 1_usize..5,
@@ -126,17 +126,17 @@ proptest! {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
         cuts.sort_unstable();
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|two| &bytes[two[0]..two[1]]).collect();
-        let (plain, packed_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (plain, compressed_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (whole, cut) = run(async {
             put(&plain, "b.csv", &bytes);
-            put(&packed_dir, &format!("b.csv.{ending}"), &packed(ending, &pieces).await);
+            put(&compressed_dir, &format!("b.csv.{ending}"), &compressed(ending, &pieces).await);
             let whole = MemorySink::new("test");
             source(&plain, max_batch_rows).available_now(true).to(whole.clone()).run().await.unwrap();
             let cut = MemorySink::new("test");
             for batches in crashes {
-                crash_after(source(&packed_dir, max_batch_rows).available_now(true), &cut, batches).await;
+                crash_after(source(&compressed_dir, max_batch_rows).available_now(true), &cut, batches).await;
             }
-            source(&packed_dir, max_batch_rows).available_now(true).to(cut.clone()).run().await.unwrap();
+            source(&compressed_dir, max_batch_rows).available_now(true).to(cut.clone()).run().await.unwrap();
             (whole, cut)
         });
         prop_assert!(cut.counts().is_balanced());
@@ -153,9 +153,9 @@ proptest! {
         prop_assert_eq!(ends(&cut), ends(&whole));
     }
 
-    /// A file that was cut off is damaged from there on; mended it is read on, and nothing comes twice.
+    /// A truncated file is damaged at its end. Once it is complete, the rest is read, and no record comes twice.
     #[test]
-    fn what_was_cut_off_is_damaged_and_can_be_mended(
+    fn a_truncated_compressed_file_is_damaged_until_it_is_complete(
         keep in any::<prop::sample::Index>(),
         crashes in prop::collection::vec(0_usize..4, 0..4),
         ending in prop::sample::select(&ENDINGS[..]),
@@ -163,7 +163,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         run(async {
             let text = rows(0..400);
-            let whole = packed(ending, &[&text.as_bytes()[..2_000], &text.as_bytes()[2_000..]]).await;
+            let whole = compressed(ending, &[&text.as_bytes()[..2_000], &text.as_bytes()[2_000..]]).await;
             let keep = 1 + keep.index(whole.len() - 1);
             let name = format!("a.csv.{ending}");
             put(&dir, &name, &whole[..keep]);
@@ -173,7 +173,7 @@ proptest! {
             }
             once(&dir, &sink).await;
             let state = position(&sink, &name).state;
-            // Between two members nothing shows that there was another.
+            // If the cut is between two members, nothing shows that the file was longer.
             if let Some(refusal) = state.refusal() {
                 assert_eq!(refusal.reason, Reason::COMPRESSED_TRUNCATED);
             }
@@ -188,15 +188,15 @@ proptest! {
 }
 
 #[tokio::test]
-async fn members_that_are_appended_are_read_on() {
+async fn appended_members_are_read() {
     for ending in ENDINGS {
         let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
         let path = dir.path().join(format!("a.csv.{ending}"));
         let running = run_in_background(source(&dir, 3).to(sink.clone()));
-        fs::write(&path, packed(ending, &[rows(0..10).as_bytes()]).await).unwrap();
+        fs::write(&path, compressed(ending, &[rows(0..10).as_bytes()]).await).unwrap();
         eventually("the first member", || numbers(&sink).len() == 10).await;
         // In two pieces: the first ends in the middle of a member.
-        let more = packed(ending, &[rows(10..20).as_bytes()]).await;
+        let more = compressed(ending, &[rows(10..20).as_bytes()]).await;
         append(&path, &more[..20]);
         append(&path, &more[20..]);
         eventually("the second", || numbers(&sink).len() == 20).await;
@@ -210,11 +210,11 @@ async fn members_that_are_appended_are_read_on() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_compressed_later_is_the_same() {
+async fn a_file_that_is_compressed_later_is_not_read_again() {
     for ending in ENDINGS {
         let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
         let text = rows(0..100);
-        // One read to its end, one half.
+        // One file is read to its end, the other only in part.
         put(&dir, "done.csv", text.as_bytes());
         once(&dir, &sink).await;
         put(&dir, "half.csv", rows(0..50).replace("0,0\n", "0,7\n").as_bytes());
@@ -224,7 +224,7 @@ async fn a_file_that_is_compressed_later_is_the_same() {
         for name in ["done.csv", "half.csv"] {
             let bytes = fs::read(dir.path().join(name)).unwrap();
             fs::remove_file(dir.path().join(name)).unwrap();
-            put(&dir, &format!("{name}.{ending}"), &packed(ending, &[&bytes]).await);
+            put(&dir, &format!("{name}.{ending}"), &compressed(ending, &[&bytes]).await);
         }
         once(&dir, &sink).await;
         assert_eq!(numbers(&sink).len(), 150, "{ending}");
@@ -240,7 +240,7 @@ async fn a_file_that_is_compressed_later_is_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_not_what_its_name_says_is_set_aside() {
+async fn a_file_that_is_not_compressed_as_its_name_says_is_set_aside() {
     let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
     put(&dir, "plain.csv.gz", rows(0..10).as_bytes());
     put(&dir, "plain.csv.zst", rows(0..10).as_bytes());
@@ -258,10 +258,10 @@ async fn what_is_not_what_its_name_says_is_set_aside() {
 }
 
 #[tokio::test]
-async fn a_bomb_is_damage_and_takes_neither_memory_nor_time() {
+async fn a_decompression_bomb_is_damaged_and_takes_neither_memory_nor_time() {
     let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
     let zeros = vec![b'0'; 64 << 20];
-    let bomb = packed("gz", &[rows(0..5).as_bytes(), &zeros]).await;
+    let bomb = compressed("gz", &[rows(0..5).as_bytes(), &zeros]).await;
     assert!(bomb.len() < 100 << 10);
     put(&dir, "bomb.csv.gz", &bomb);
     once(&dir, &sink).await;
@@ -272,8 +272,8 @@ async fn a_bomb_is_damage_and_takes_neither_memory_nor_time() {
     assert_eq!(numbers(&sink), [0, 1, 2, 3, 4]);
 
     // A frame of 256 GiB in 8 MB, which would take minutes to decompress.
-    let frame = packed("zst", &[&vec![b'0'; 64 << 20]]).await;
-    let bomb = [packed("zst", &[rows(10..15).as_bytes()]).await, frame.repeat(4_096)].concat();
+    let frame = compressed("zst", &[&vec![b'0'; 64 << 20]]).await;
+    let bomb = [compressed("zst", &[rows(10..15).as_bytes()]).await, frame.repeat(4_096)].concat();
     put(&dir, "bomb.csv.zst", &bomb);
     once(&dir, &sink).await;
     assert_eq!(
@@ -283,16 +283,16 @@ async fn a_bomb_is_damage_and_takes_neither_memory_nor_time() {
 }
 
 #[tokio::test]
-async fn what_was_whole_without_a_line_end_and_got_half_a_member_more_is_damaged() {
+async fn half_a_member_after_an_unterminated_record_is_damage() {
     for ending in ENDINGS {
         let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
         let name = format!("a.csv.{ending}");
         let text = rows(0..10);
-        let first = packed(ending, &[text.trim_end().as_bytes()]).await;
+        let first = compressed(ending, &[text.trim_end().as_bytes()]).await;
         put(&dir, &name, &first);
         once(&dir, &sink).await;
         assert_eq!(position(&sink, &name).state, SplitState::Finished);
-        let more = packed(ending, &[format!("\n{}", rows(10..20)).as_bytes()]).await;
+        let more = compressed(ending, &[format!("\n{}", rows(10..20)).as_bytes()]).await;
         put(&dir, &name, &[&first[..], &more[..more.len() / 2]].concat());
         once(&dir, &sink).await;
         let state = position(&sink, &name).state;

@@ -1,4 +1,4 @@
-//! The CSV directory source as a user of the library meets it: real files, a sink in memory.
+//! The CSV directory source with real files and a sink in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -88,7 +88,7 @@ fn reason(sink: &MemorySink<Event>, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn files_come_while_it_runs() {
+async fn files_that_arrive_during_a_run_are_read() {
     let dir = tempfile::tempdir().unwrap();
     drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..10));
     let sink = MemorySink::new("test");
@@ -122,7 +122,7 @@ async fn files_come_while_it_runs() {
 }
 
 #[tokio::test]
-async fn without_notifications_files_are_found_too() {
+async fn files_are_found_without_notifications() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     let running = start(source(&dir).notifications(false), &sink);
@@ -132,7 +132,7 @@ async fn without_notifications_files_are_found_too() {
 }
 
 #[tokio::test]
-async fn the_directory_may_be_made_anew() {
+async fn a_directory_that_is_created_again_is_watched_again() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("data");
     fs::create_dir(&data).unwrap();
@@ -149,7 +149,7 @@ async fn the_directory_may_be_made_anew() {
 }
 
 #[tokio::test]
-async fn a_last_record_without_a_line_end_counts_when_its_writer_is_done() {
+async fn a_last_record_without_a_line_end_is_read_when_its_writer_is_done() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     let text = HEADER.to_owned() + &rows(0..2);
@@ -157,7 +157,7 @@ async fn a_last_record_without_a_line_end_counts_when_its_writer_is_done() {
     once(source(&dir), &sink).await.unwrap();
     assert_eq!(users(&sink), numbers(0..2));
 
-    // A line end and more may still follow it, but not the rest of a record.
+    // A line end and more records may follow it, but not the rest of a record.
     append(&dir.path().join("a.csv"), "\n".to_owned() + &rows(2..3));
     once(source(&dir), &sink).await.unwrap();
     assert_eq!(users(&sink), numbers(0..3));
@@ -170,7 +170,7 @@ async fn a_last_record_without_a_line_end_counts_when_its_writer_is_done() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_set_aside_and_the_others_go_on() {
+async fn a_file_that_cannot_be_used_is_set_aside_and_the_others_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     fs::write(at("good.csv"), HEADER.to_owned() + &rows(0..5)).unwrap();
@@ -206,7 +206,7 @@ async fn what_cannot_be_used_is_set_aside_and_the_others_go_on() {
         assert_eq!(state(&sink, whole).unwrap().state, SplitState::Finished, "{whole}");
     }
 
-    // Once repaired, a file goes on from what was read of it.
+    // After a repair, reading goes on where it was.
     fs::write(at("missing.csv"), HEADER.to_owned() + &rows(12..13)).unwrap();
     fs::write(at("quote.csv"), HEADER.to_owned() + &rows(5..9)).unwrap();
     once(source(&dir), &sink).await.unwrap();
@@ -224,7 +224,7 @@ async fn new_content_under_an_old_name_is_a_new_generation() {
     assert_eq!(users(&sink), numbers(0..9));
     assert_eq!(state(&sink, "a.csv").unwrap().split.generation(), 1);
 
-    // The same bytes again are no new content.
+    // The same bytes in a new file are not new content.
     drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(5..9));
     assert_eq!(once(source(&dir), &sink).await.unwrap().counts.read, 0);
 }
@@ -256,7 +256,7 @@ async fn committed_files_are_archived() {
     let archiving = || source(&dir).after_commit(AfterCommit::Archive(archive.clone()));
     let sink = MemorySink::new("test");
 
-    // Finished by a run that did not archive: it is caught up on.
+    // A run without an archive finished this file; the next run archives it.
     drop_in(dir.path(), "a.csv", HEADER.to_owned() + &rows(0..5));
     once(source(&dir), &sink).await.unwrap();
     drop_in(dir.path(), "broken.csv", "a,b\n");
@@ -272,18 +272,18 @@ async fn committed_files_are_archived() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(left, ["broken.csv"], "what can't be used stays");
+    assert_eq!(left, ["broken.csv"], "a file that cannot be used stays");
 }
 
 #[tokio::test]
-async fn a_directory_that_is_not_there_is_refused() {
+async fn a_missing_directory_is_an_error() {
     let err = once(CsvDirSource::new("/nonexistent/data"), &MemorySink::new("test"))
         .await
         .unwrap_err();
     assert!(err.report().contains("/nonexistent/data"), "{}", err.report());
 }
 
-/// Commits what `source` gives, batch by batch, and stops after `batches` of them as a crash would.
+/// Commits the first `batches` batches of `source` one by one, and drops it as a crash would.
 async fn crash_after(source: impl Source<Item = CsvRecord> + 'static, sink: &MemorySink<CsvRecord>, batches: usize) {
     let from: Checkpoint = sink.clone().ledger(&Topology::default()).await.unwrap();
     let (stream, _) = source.open(from);
@@ -365,7 +365,7 @@ proptest! {
     }
 
     #[test]
-    fn crashes_at_any_commit_change_nothing(
+    fn crashes_at_any_commit_change_no_record(
         bytes in prop::collection::vec(prop_oneof![Just(b','), Just(b'\n'), Just(b'"'), any::<u8>()], 0..400),
         max_batch_rows in 1_usize..5,
         crashes in prop::collection::vec(0_usize..6, 0..8),
@@ -398,7 +398,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn files_in_sub_directories() {
+async fn files_in_sub_directories_are_read_if_asked_for() {
     let root = tempfile::tempdir().unwrap();
     let (data, done) = (root.path().join("data"), root.path().join("done"));
     let day = data.join("date=2026-11-01/hour=09");
@@ -417,7 +417,7 @@ async fn files_in_sub_directories() {
             .rescan_every(Duration::from_millis(200));
         source.recursive(true).after_commit(AfterCommit::Archive(done.clone()))
     };
-    // What a crash left aside comes back in its sub-directory.
+    // A crash during the removal left this file; it gets its name back, in its sub-directory.
     fs::rename(day.join("a.csv"), day.join(".ecom-aside.0.a.csv")).unwrap();
     let sink = MemorySink::new("test");
     once(source(), &sink).await.unwrap();
@@ -432,7 +432,7 @@ async fn files_in_sub_directories() {
     eventually("a file in a new directory", || users(&sink) == numbers(0..3)).await;
     drop_in(&next, "b.csv", HEADER.to_owned() + &rows(3..4));
     eventually("another", || users(&sink) == numbers(0..4)).await;
-    // A whole directory that is moved in.
+    // A whole directory is moved in.
     let outside = root.path().join("hour=11");
     fs::create_dir(&outside).unwrap();
     drop_in(&outside, "a.csv", HEADER.to_owned() + &rows(4..5));
@@ -440,7 +440,7 @@ async fn files_in_sub_directories() {
     eventually("one that was moved in", || users(&sink) == numbers(0..5)).await;
     running.stop().await;
 
-    // Without being asked nobody looks there.
+    // Without `recursive`, sub-directories are not read.
     let plain = MemorySink::new("plain");
     drop_in(&day, "c.csv", HEADER.to_owned() + &rows(5..6));
     once(CsvDirSource::new(&data).settle_for(SETTLE), &plain).await.unwrap();

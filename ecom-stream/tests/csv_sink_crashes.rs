@@ -1,4 +1,4 @@
-//! A process that writes a directory of CSV files is killed at every crash point: what has its final name is whole.
+//! A process that writes CSV files is killed at every crash point: a file with its final name is complete.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::tempdir;
 use time::macros::datetime;
 use uuid::Uuid;
 
-/// Each point, at which of its passes, and how many files are whole by then.
+/// Each crash point, at which of its passes the process is killed, and how many files are complete then.
 const POINTS: &[(&str, u32, usize)] = &[
     ("csv_sink.created", 1, 0),
     ("csv_sink.created", 3, 2),
@@ -28,7 +28,7 @@ const ROWS_PER_FILE: usize = 50;
 const FILES: usize = 4;
 const DIRECTORY: &str = "ECOM_TEST_DIRECTORY";
 
-/// What the killed process does: it is this program again, with this test alone and a directory.
+/// The process that is killed: this program again, with only this test and with a directory.
 #[tokio::test]
 async fn writes_files_when_it_is_given_a_directory() {
     let Some(dir) = std::env::var_os(DIRECTORY) else { return };
@@ -61,7 +61,7 @@ fn files(dir: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn killed_at_every_point_it_leaves_whole_files_only() {
+fn a_sink_killed_at_every_crash_point_leaves_only_complete_files() {
     let reference = tempdir().unwrap();
     assert!(run(reference.path(), "").success());
     let reference = files(reference.path());
@@ -90,8 +90,8 @@ fn killed_at_every_point_it_leaves_whole_files_only() {
 }
 
 #[test]
-fn every_point_in_the_sources_is_enumerated() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/csv_dir/open_file.rs");
+fn every_crash_point_of_the_sink_is_tested() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connectors/csv_dir/open_file.rs");
     let text = fs::read_to_string(sources).unwrap();
     let found = text.split("crash_point!(\"").skip(1);
     let mut names: Vec<&str> = found.map(|rest| rest.split('"').next().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! Two directories of files that are read in turns, as fast as they can be: neither makes the other late.
+//! Two merged directories of files that are read as fast as possible: neither makes the events of the other late.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ fn write_files(dir: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_directories_that_are_read_in_turns_make_each_other_late_never() {
+async fn two_merged_directories_do_not_make_each_other_late() {
     let root = tempfile::tempdir().unwrap();
     let events = |name: &str| {
         let dir = root.path().join(name);

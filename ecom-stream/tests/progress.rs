@@ -1,4 +1,4 @@
-//! What a run tells of itself.
+//! The progress, the lag and the stages that a run publishes.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may panic")]
 
 use std::pin::pin;
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
-/// A source that is slow: each batch comes after a while.
+/// A transform that delays each batch, so that the source seems slow.
 struct Slow(Duration);
 
 impl<T: Send + 'static> Transform<T> for Slow {
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Transform<T> for Slow {
     }
 }
 
-/// A sink that takes a while for each batch.
+/// A sink that needs some time for each batch.
 struct SlowSink<T> {
     sink: MemorySink<T>,
     takes: Duration,
@@ -64,7 +64,7 @@ async fn all(mut progress: ProgressReceiver) -> Vec<Arc<ecom_stream::Progress>> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_epoch_is_told_and_the_totals_add_up() {
+async fn progress_is_published_for_each_epoch_and_totals_add_up() {
     let second = Duration::from_secs(1);
     let pipeline = numbers(30)
         .filter(|n| n % 10 != 0)
@@ -118,16 +118,16 @@ async fn a_slow_sink_shows_as_backpressure_and_as_waiting_in_the_queue() {
     assert_eq!(last.elapsed, takes * 8);
     assert_eq!(last.commit.stages.get("writing"), takes);
     assert_eq!(last.stages.get("writing"), takes * 8);
-    // Two batches find room: the one that is written, and the one in the queue.
+    // Two batches need not wait: the one that is written, and the one in the queue.
     assert_eq!(last.stages.get(StageDurations::BACKPRESSURE), takes * 6);
     assert_eq!(last.commit.times.longest_queued, takes);
     assert_eq!(last.rows_per_s.run, 2.0);
-    // Those of the last 10 seconds, with the one that was committed when they began.
+    // The batches of the last 10 seconds, and the one that was committed when they began.
     assert_eq!(last.rows_per_s.recent, 3.0);
 }
 
 #[tokio::test]
-async fn one_who_does_not_look_holds_nothing_up_and_sees_the_latest() {
+async fn an_idle_receiver_holds_up_nothing_and_sees_the_latest() {
     let pipeline = numbers(50_000).to(MemorySink::new("test"));
     let mut idle = pipeline.subscribe();
     pipeline.run().await.unwrap();
@@ -137,7 +137,7 @@ async fn one_who_does_not_look_holds_nothing_up_and_sees_the_latest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_can_subscribe_during_the_run_and_leave_again() {
+async fn a_receiver_can_be_cloned_and_dropped_during_the_run() {
     let pipeline = numbers(50)
         .via(Slow(Duration::from_secs(1)))
         .to(MemorySink::new("test"));
@@ -159,7 +159,7 @@ async fn one_can_subscribe_during_the_run_and_leave_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_with_the_run_however_that_ends() {
+async fn receivers_end_with_the_run_however_it_ends() {
     let never_run = numbers(10).to(MemorySink::new("test"));
     let mut progress = never_run.subscribe();
     drop(never_run);
@@ -195,7 +195,7 @@ async fn it_ends_with_the_run_however_that_ends() {
 }
 
 #[tokio::test]
-async fn events_tell_how_far_behind_the_sink_is() {
+async fn lag_is_measured_from_the_event_times() {
     let header = Arc::new(Header::new([
         "event_time",
         "event_type",

@@ -1,4 +1,16 @@
-//! Running a pipeline: the queue between source and sink, commits told to the source, stopping, and progress.
+//! Running a pipeline.
+//!
+//! A run has three tasks. Reading goes on while the sink writes, up to the limits of the queue:
+//!
+//! ```text
+//!   task 1                         the caller's task                      task 3
+//!   source, transforms ──► queue ──► sink.commit ──► commits ──┬──────► ack: the source is told
+//!                                                              ├──────► progress, metrics
+//!                                                              └──────► activity, for a watchdog
+//! ```
+//!
+//! `pipeline` starts and ends them. It stops a run by ending the stream in front of the sink, which then commits what it has.
+//! An error of the source or the sink ends the run; an error of the ack is logged, and the ack is told again.
 
 mod activity;
 mod lag;

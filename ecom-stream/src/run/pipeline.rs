@@ -1,4 +1,4 @@
-//! The pipeline and its runner.
+//! A pipeline, and how it is run.
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
@@ -20,7 +20,18 @@ use super::task::{AbortOnDrop, panicked, sink_panicked};
 use crate::contract::{Commit, Committed, Error, ErrorKind, Result, RunLedger, Sink, Source, Topology};
 use crate::crash_point;
 
-/// A source and a sink; see [`SourceExt::to`](crate::SourceExt::to).
+/// A source, with its transforms, and a sink. It is made by [`SourceExt::to`](crate::SourceExt::to).
+///
+/// ```
+/// use ecom_stream::SourceExt;
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let pipeline = MemorySource::new("numbers", vec![1, 2, 3]).to(MemorySink::new("doc"));
+/// let summary = pipeline.run().await?;
+/// assert_eq!((summary.counts.stored, summary.stopped), (3, false));
+/// # Ok(()) }
+/// ```
 #[must_use = "a pipeline does nothing until it is run"]
 pub struct Pipeline<S, K> {
     source: S,
@@ -53,32 +64,34 @@ impl<S, K> Pipeline<S, K> {
         }
     }
 
-    /// Bounds what may wait between the source and the sink, in place of [`QueueLimits::default`].
+    /// Sets how much may wait between the source and the sink, instead of [`QueueLimits::default`].
     pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long the sink may take to commit what it has once the run is stopped, 30 seconds. After that it is given up, as
-    /// by a crash: the next run goes on after the last commit.
+    /// Sets how long the sink may take to commit what it has after the run is stopped. The default is 30 seconds. After that
+    /// time the run fails with [`ErrorKind::Unavailable`], as if it had crashed: the next run resumes after the last commit.
     pub fn stop_within(mut self, stop_within: Duration) -> Self {
         self.stop_within = stop_within;
         self
     }
 
-    /// Whether this is the last run of the pipeline, so that nothing follows what the source has now; `false` unless it is set.
-    /// When the source is exhausted, all windows close, and what waits for more records comes out. Without this, windows that are open at the end of a run stay so in the checkpoint, and
-    /// the next run goes on with them.
+    /// Whether this is the last run of the pipeline, so that no more input follows. The default is `false`: windows that are open
+    /// at the end of a run stay in the checkpoint, and the next run goes on with them.
     ///
-    /// A run that is stopped closes nothing. Whatever is read in spite of it later is late, in every later run, which begins with a
-    /// warning that says so. To go on after all, give [`EventTime`](crate::operators::EventTime) another name.
+    /// In the last run, all windows close when the source is exhausted, and operators emit the records that they hold back. A
+    /// run that is stopped closes no window.
+    ///
+    /// Records that are read in a later run are late, and that run logs a warning. To continue such a pipeline, give
+    /// [`EventTime`](crate::operators::EventTime) another name.
     pub fn last_run(mut self, last_run: bool) -> Self {
         self.last_run = last_run;
         self
     }
 
-    /// Subscribes to the progress of the run: what it has done so far, as of each commit. Whoever wants to subscribe during
-    /// the run clones a receiver.
+    /// Subscribes to the progress of the run, which is published after each commit. To subscribe during the run, clone a
+    /// receiver.
     ///
     /// ```
     /// # use ecom_stream::{SourceExt, memory::{MemorySink, MemorySource}};
@@ -100,7 +113,7 @@ impl<S, K> Pipeline<S, K> {
         self.progress.subscribe()
     }
 
-    /// Whether the run gets on with what it has, for a watchdog.
+    /// Tells whether the run makes progress, for a watchdog.
     #[must_use]
     pub fn activity(&self) -> Activity {
         self.activity.clone()
@@ -112,25 +125,45 @@ where
     S: Source + 'static,
     K: Sink<S::Item>,
 {
-    /// Runs until the source is exhausted and everything is committed. A source that never ends runs on and on.
+    /// Runs until the source is exhausted and everything is committed. With a source that never ends, it runs until it fails.
     ///
     /// # Errors
     ///
-    /// Those of the source and of the sink; what was committed before stays. [`ErrorKind::Configuration`] before
-    /// anything is read when two sources or two operators share a name.
+    /// Those of the source, the operators and the sink. What was committed before stays committed.
+    /// [`ErrorKind::Configuration`], before anything is read, if two sources or two operators have the same name.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends the run as a crash would: a prefix of the input is durable, and the next run goes on
-    /// after it.
+    /// Dropping the future ends the run like a crash: what is committed stays, and the next run resumes after it.
     pub async fn run(self) -> Result<Summary> {
         self.run_until(pending()).await
     }
 
-    /// Runs until the source is exhausted or `stop` completes. Then the stream ends in front of the sink, which commits
-    /// what it has: operators see nothing of it, no window closes.
+    /// Runs until the source is exhausted, or until `stop` completes, such as [`stop_signal`](crate::stop_signal).
+    ///
+    /// On a stop, the stream ends in front of the sink, which commits what it has received. Operators do not see the stop, and
+    /// no window closes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ecom_stream::memory::MemorySink;
+    /// use ecom_stream::{CsvDirSource, SourceExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// // This source waits for files for ever.
+    /// let pipeline = CsvDirSource::new(dir.path()).to(MemorySink::new("doc"));
+    /// let summary = pipeline.run_until(tokio::time::sleep(Duration::from_millis(50))).await?;
+    /// assert!(summary.stopped);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
+    ///
+    /// Those of [`run`](Self::run), and [`ErrorKind::Unavailable`] if the sink does not commit in time after the stop: see
+    /// [`stop_within`](Self::stop_within).
+    ///
+    /// # Cancel safety
     ///
     /// As [`run`](Self::run).
     pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Summary> {
@@ -159,13 +192,14 @@ where
         let (input, ack) = self.source.open(checkpoint);
         let reader_times = Arc::<ReaderTimes>::default();
         let mut tally = Tally::new(self.progress, Arc::clone(&reader_times));
-        // Reading has a task of its own, so that it goes on while the sink writes.
+        // Reading is a task of its own, so that it goes on while the sink writes.
         let mut reader = AbortOnDrop(tokio::spawn(fill(input, queue, reader_times)));
         let mut acknowledging = AbortOnDrop(tokio::spawn(acknowledge(ack, acked)));
 
         let activity = self.activity;
-        let given = activity.clone();
-        let batches = batches.inspect_ok(move |batch| given.given(batch.counts.iter().map(|count| count.read).sum()));
+        let sent = activity.clone();
+        let batches =
+            batches.inspect_ok(move |batch| sent.sent_to_sink(batch.counts.iter().map(|count| count.read).sum()));
         let input = batches.take_until(stop.clone());
         let outcome = {
             // Nothing of the sink is used after a panic: it is dropped, as by a crash.
@@ -178,7 +212,7 @@ where
             loop {
                 let commit = tokio::select! {
                     biased;
-                    // While commits are sent to it, it ends only by a panic. Going on without it would look well and archive nothing.
+                    // This task ends early only by a panic. Without it no file would be archived, and nobody would notice.
                     ended = &mut acknowledging.0 => break ended.map_err(panicked),
                     commit = commits.next() => commit,
                     () = &mut too_late => break Err(not_in_time(self.stop_within)),
@@ -187,9 +221,9 @@ where
                     Some(Ok(commit)) => {
                         let commit = Arc::new(commit);
                         tally.committed(&commit);
-                        activity.settled(commit.counts.read);
+                        activity.committed(commit.counts.read);
                         crash_point!("commit.shown");
-                        // Fails only when the task has panicked, which is told above.
+                        // This fails only if the task has panicked, which the branch above reports.
                         tokio::select! {
                             biased;
                             _ = acks.send(commit) => {}
@@ -203,7 +237,7 @@ where
         };
         drop(acks);
         let stopped = stop.peek().is_some();
-        // The sink and with it the input are dropped: the reader notices and ends.
+        // The sink is dropped, and its end of the queue with it: so the reader ends.
         let reader = (&mut reader.0).await;
         outcome?;
         reader.map_err(panicked)?;
@@ -215,36 +249,39 @@ where
     }
 }
 
+/// How many commits may wait for the ack before the sink waits too.
 const ACKS_IN_FLIGHT: usize = 64;
 
-/// Tells the source of commits. One that fails does not hold up the others: it is told again now and then, and a few times
-/// at the end.
+/// Tells the source of each commit, in order. A commit whose ack fails does not hold up the others: it is repeated every
+/// five seconds, and a few times at the end of the run.
 async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Arc<Commit>>) {
-    const MOST_FAILED: usize = 1_000;
-    const BETWEEN_TRIES: Duration = Duration::from_secs(5);
+    const MAX_FAILED_ACKS: usize = 1_000;
+    const RETRY_EVERY: Duration = Duration::from_secs(5);
     const LAST_TRIES: usize = 3;
-    const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(200);
+    const LAST_RETRY_EVERY: Duration = Duration::from_millis(200);
 
     let mut failed: VecDeque<Arc<Commit>> = VecDeque::new();
     let mut tried_at = Instant::now();
     loop {
-        // While something failed, a quiet stream must not keep it from being tried again.
+        // A failed ack is repeated even if no further commit comes.
         let next = match failed.is_empty() {
             true => Ok(commits.recv().await),
-            false => timeout_at(tried_at + BETWEEN_TRIES, commits.recv()).await,
+            false => timeout_at(tried_at + RETRY_EVERY, commits.recv()).await,
         };
         match next {
-            Ok(Some(commit)) => tell(&mut ack, &mut failed, [commit]).await,
+            Ok(Some(commit)) => acknowledge_all(&mut ack, &mut failed, [commit]).await,
             Ok(None) => break,
             Err(_) => {}
         }
-        if tried_at.elapsed() >= BETWEEN_TRIES {
+        if tried_at.elapsed() >= RETRY_EVERY {
             let again = std::mem::take(&mut failed);
-            tell(&mut ack, &mut failed, again).await;
+            acknowledge_all(&mut ack, &mut failed, again).await;
             tried_at = Instant::now();
         }
-        if failed.len() > MOST_FAILED {
-            tracing::warn!("the source could not act on {MOST_FAILED} commits: the oldest is left to its next start");
+        if failed.len() > MAX_FAILED_ACKS {
+            tracing::warn!(
+                "the source could not act on {MAX_FAILED_ACKS} commits; the oldest is not repeated until the next start"
+            );
             failed.pop_front();
         }
     }
@@ -252,13 +289,14 @@ async fn acknowledge(mut ack: impl Committed, mut commits: mpsc::Receiver<Arc<Co
         if failed.is_empty() {
             return;
         }
-        tokio::time::sleep(BETWEEN_LAST_TRIES).await;
+        tokio::time::sleep(LAST_RETRY_EVERY).await;
         let again = std::mem::take(&mut failed);
-        tell(&mut ack, &mut failed, again).await;
+        acknowledge_all(&mut ack, &mut failed, again).await;
     }
 }
 
-async fn tell(
+/// Tells the source of `commits`, and adds those whose ack fails to `failed`.
+async fn acknowledge_all(
     ack: &mut impl Committed,
     failed: &mut VecDeque<Arc<Commit>>,
     commits: impl IntoIterator<Item = Arc<Commit>>,
@@ -268,7 +306,7 @@ async fn tell(
         if let Err(err) = ack.committed(&commit).await {
             tracing::warn!(
                 epoch = commit.epoch,
-                "the source could not act on a commit yet: {}",
+                "the source could not act on a commit; trying again later: {}",
                 err.report()
             );
             failed.push_back(commit);
@@ -279,10 +317,10 @@ async fn tell(
 
 fn not_in_time(stop_within: Duration) -> Error {
     let message = format!(
-        "the sink could not commit within {} seconds of the stop",
+        "the sink did not commit within {} seconds after the stop",
         stop_within.as_secs()
     );
-    Error::new(ErrorKind::Unavailable, message).hint("what was committed stays; the next run goes on after it")
+    Error::new(ErrorKind::Unavailable, message).hint("run it again: the next run resumes after the last commit")
 }
 
 #[cfg(test)]
@@ -306,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_failed_is_tried_again_though_no_commit_follows() {
+    async fn a_failed_ack_is_repeated_although_no_commit_follows() {
         let (acted, mut acts) = mpsc::unbounded_channel();
         let (acks, acked) = mpsc::channel(1);
         let ack = FailsOnce { failed: false, acted };

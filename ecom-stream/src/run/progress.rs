@@ -1,4 +1,4 @@
-//! Progress: what a run has done so far, told after each commit.
+//! Progress: what a run has done so far, published after each commit.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,44 +15,59 @@ use crate::contract::{Commit, Counts, SplitState, StageDurations};
 
 /// What a run has done so far, as of a commit.
 ///
-/// What is said of the epoch alone is in [`commit`](Self::commit); everything else adds up over the run, so that nobody
-/// who misses one misses anything.
+/// [`commit`](Self::commit), [`committed_at`](Self::committed_at) and [`lag`](Self::lag) are about the last epoch. Everything
+/// else is a total since the start of the run, so that a receiver that misses some progress still has the right totals.
+///
+/// ```
+/// use ecom_stream::SourceExt;
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let source = MemorySource::new("numbers", (0..25).collect::<Vec<i32>>()).max_batch_rows(10);
+/// let pipeline = source.to(MemorySink::new("doc"));
+/// let progress = pipeline.subscribe();
+/// pipeline.run().await?;
+/// let last = progress.latest().expect("there were commits");
+/// assert_eq!((last.commit.counts.stored, last.counts.stored), (5, 25));
+/// assert_eq!((last.epochs, last.splits.finished), (3, 1));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The commit: the number of the epoch, its positions, its counts, how long each of its stages took.
+    /// The last commit: its epoch, positions, counts, and how long each stage took.
     pub commit: Arc<Commit>,
-    /// When it was known to be durable, by the system's clock.
+    /// When the run learned of this commit, by the clock of this machine.
     pub committed_at: OffsetDateTime,
-    /// How far behind it was then.
+    /// How far behind the input the sink was then.
     pub lag: Lag,
-    /// The time since the sink was ready.
+    /// The time since the sink was ready and reading began.
     pub elapsed: Duration,
-    /// How many epochs were committed.
+    /// The number of epochs that this run has committed.
     pub epochs: u64,
-    /// What became of the records.
+    /// How many records were read, and how many of them were stored, duplicates, rejected or filtered.
     pub counts: Counts,
-    /// About how many bytes of input that was.
+    /// The bytes of input that these records had, about.
     pub bytes: u64,
-    /// What became of the splits.
+    /// How many splits came to an end.
     pub splits: EndedSplits,
-    /// How fast it went.
+    /// The throughput.
     pub rows_per_s: RowsPerSecond,
-    /// What the time went into: the stages of the reader, then those of the sink.
+    /// How long each stage took: those of the reader, and those of the sink.
     pub stages: StageDurations,
 }
 
-/// Records for which it was settled what becomes of them ([`Counts::read`]), per second.
+/// Throughput, in committed input records ([`Counts::read`]) per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RowsPerSecond {
-    /// Over the last 10 seconds before the commit, or since the sink was ready if that is less.
+    /// The mean over the last 10 seconds before the commit, or since the sink was ready if that is less.
     pub recent: f64,
-    /// Since the sink was ready.
+    /// The mean since the sink was ready.
     pub run: f64,
 }
 
-/// Splits that came to an end. One that finished, grew and finished again counts twice.
+/// How many splits came to an end in this run. A split that finished, grew and finished again counts twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndedSplits {
@@ -60,30 +75,31 @@ pub struct EndedSplits {
     pub finished: u64,
     /// Read up to damage.
     pub damaged: u64,
-    /// Not read at all, since nothing in them can be used.
+    /// Not read, since their header does not fit.
     pub set_aside: u64,
 }
 
-/// Receives the progress of a run; see [`Pipeline::subscribe`](crate::Pipeline::subscribe).
+/// Receives the progress of a run. It is made by [`Pipeline::subscribe`](crate::Pipeline::subscribe).
 ///
-/// It holds the latest and nothing else: one who is slow misses some, and neither holds the run up nor takes memory. A
-/// clone is a receiver of its own, which can be made at any time.
+/// It keeps only the latest progress. A slow receiver misses some, but never holds up the run, and takes no memory. A clone is
+/// an independent receiver, and can be made at any time.
 #[derive(Debug, Clone)]
 pub struct ProgressReceiver(watch::Receiver<Option<Arc<Progress>>>);
 
 impl ProgressReceiver {
-    /// Waits for progress that this receiver has not seen yet, and gives the latest. `None` once the run has ended,
-    /// however it ended, and its last commit has been seen.
+    /// Waits until there is progress that this receiver has not seen, and returns the latest. `None` when the run has ended,
+    /// in whatever way, and this receiver has seen its last commit.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when the future is dropped.
+    /// Dropping the future loses nothing: the next call returns the same progress, or a later one.
     pub async fn next(&mut self) -> Option<Arc<Progress>> {
         self.0.changed().await.ok()?;
         self.0.borrow_and_update().clone()
     }
 
-    /// The latest, seen or not; `None` before the first commit. After the end of the run it stays that of the last commit.
+    /// The latest progress, whether this receiver has seen it or not; `None` before the first commit. After the end of the run
+    /// it is that of the last commit.
     pub fn latest(&self) -> Option<Arc<Progress>> {
         self.0.borrow().clone()
     }
@@ -100,7 +116,7 @@ impl EndedSplits {
     }
 }
 
-/// The end of the subscriptions that the pipeline has.
+/// The sending half of [`ProgressReceiver`].
 #[derive(Debug)]
 pub(crate) struct ProgressSender(watch::Sender<Option<Arc<Progress>>>);
 
@@ -109,12 +125,13 @@ impl ProgressSender {
         Self(watch::Sender::new(None))
     }
 
+    /// A receiver that has seen nothing yet.
     pub(crate) fn subscribe(&self) -> ProgressReceiver {
         ProgressReceiver(self.0.subscribe())
     }
 }
 
-/// Adds up what a run does, and tells it.
+/// The totals of a run. Publishes them, and the metrics, after each commit.
 pub(crate) struct Tally {
     receivers: ProgressSender,
     reader: Arc<ReaderTimes>,
@@ -127,7 +144,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The run begins.
+    /// The totals of a run that begins now.
     pub(crate) fn new(receivers: ProgressSender, reader: Arc<ReaderTimes>) -> Self {
         let began = Instant::now();
         Self {
@@ -142,10 +159,12 @@ impl Tally {
         }
     }
 
+    /// The totals that [`Pipeline::run`](crate::Pipeline::run) returns; it is not known here whether the run was stopped.
     pub(crate) fn summary(&self) -> Summary {
         self.summary
     }
 
+    /// Adds a commit, and publishes the new progress.
     pub(crate) fn committed(&mut self, commit: &Arc<Commit>) {
         let now = Instant::now();
         self.summary.epochs += 1;
@@ -179,7 +198,7 @@ impl Tally {
             },
             stages,
         };
-        // Receivers hold the lock only to clone a pointer: this never waits for one that is slow.
+        // A receiver holds the lock only to clone a pointer, so a slow one does not hold this up.
         self.receivers.0.send_replace(Some(Arc::new(progress)));
     }
 }
@@ -191,7 +210,7 @@ fn per_second(rows: u64, time: Duration) -> f64 {
 const WINDOW: Duration = Duration::from_secs(10);
 const SLOT: Duration = Duration::from_millis(100);
 
-/// The rows of the last [`WINDOW`], by slots of time, of which it holds a hundred or so.
+/// The number of rows in the last [`WINDOW`], in slots of [`SLOT`]: about a hundred slots, whatever the number of commits.
 struct Window {
     slots: VecDeque<(Instant, u64)>,
     sum: u64,
@@ -232,7 +251,7 @@ mod tests {
     use crate::contract::Times;
 
     #[test]
-    fn a_lag_is_never_negative_and_tells_that_clocks_differ() {
+    fn a_lag_is_never_negative_and_shows_that_clocks_differ() {
         let now = datetime!(2026-11-01 12:00 UTC);
         let mut times = Times::default();
         assert_eq!(Lag::at(now, &times), Lag::default());
@@ -254,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_window_forgets_and_stays_small() {
+    fn the_window_drops_old_rows_and_stays_small() {
         let began = Instant::now();
         let mut window = Window::new(began);
         for ms in 0..60_000 {

@@ -1,4 +1,4 @@
-//! Progress under the names that users of Spark know.
+//! Progress as JSON, with the field names of Spark.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use super::progress::Progress;
 use crate::contract::Counts;
 use crate::event::id_of_text;
 
-/// Tells progress as JSON, with the field names of Spark's `StreamingQueryProgress`.
+/// Formats [`Progress`] as JSON, with the field names of Spark's `StreamingQueryProgress`, for tools that read those.
 ///
-/// An object stands for all commits since the last one that was made, so that `numInputRows` adds up to the records that were
-/// read, whichever commits a receiver misses. What there is no equivalent of is left out.
+/// Each object covers all commits since the object before, so that the sum of `numInputRows` is the number of records that
+/// were read, even if a receiver misses some commits. Fields of Spark without an equivalent are left out.
 ///
 /// | field | here |
 /// |---|---|
-/// | `id`, `name` | of the pipeline: the same in every run |
-/// | `runId` | of this run |
+/// | `id`, `name` | identify the pipeline: the same in every run |
+/// | `runId` | identifies this run |
 /// | `batchId` | the number of the last epoch |
-/// | `timestamp` | when it was committed |
-/// | `numInputRows` | records that were read |
-/// | `inputRowsPerSecond` | these, since the last object |
-/// | `processedRowsPerSecond` | these, in the time that reading and writing were not idle |
+/// | `timestamp` | when the last epoch was committed |
+/// | `numInputRows` | the number of records that were read since the object before |
+/// | `inputRowsPerSecond` | that number per second since the object before |
+/// | `processedRowsPerSecond` | records of the last epoch per second of its stages |
 /// | `durationMs` | the stages of the last epoch, and their sum as `triggerExecution` |
-/// | `eventTime` | `max` and `min` of the last epoch |
+/// | `eventTime` | `max` and `min` of the event times of the last epoch |
 /// | `sources` | the positions of the last epoch: `endOffset` by split |
 /// | `sink` | `numOutputRows` and `description` |
 ///
@@ -36,9 +36,9 @@ use crate::event::id_of_text;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
 /// let pipeline = MemorySource::new("numbers", vec![1, 2, 3]).to(MemorySink::new("doc"));
 /// let mut progress = pipeline.subscribe();
-/// let mut told = QueryProgress::new("doc", "numbers", "memory");
+/// let mut query = QueryProgress::new("doc", "numbers", "memory");
 /// pipeline.run().await?;
-/// let json = told.of(&progress.next().await.unwrap());
+/// let json = query.of(&progress.next().await.unwrap());
 /// assert_eq!((json["numInputRows"].as_u64(), json["sink"]["numOutputRows"].as_u64()), (Some(3), Some(3)));
 /// # Ok(()) }
 /// ```
@@ -49,12 +49,13 @@ pub struct QueryProgress {
     name: String,
     source: String,
     sink: String,
-    told: Counts,
-    told_at: Instant,
+    reported: Counts,
+    reported_at: Instant,
 }
 
 impl QueryProgress {
-    /// For a run that begins, of the pipeline of that name; `source` and `sink` describe them.
+    /// The progress of a run that begins now, of the pipeline with that name. `source` and `sink` are their descriptions in the
+    /// JSON.
     pub fn new(pipeline: &str, source: impl Into<String>, sink: impl Into<String>) -> Self {
         Self {
             id: id_of_text(pipeline),
@@ -62,18 +63,18 @@ impl QueryProgress {
             name: pipeline.to_owned(),
             source: source.into(),
             sink: sink.into(),
-            told: Counts::default(),
-            told_at: Instant::now(),
+            reported: Counts::default(),
+            reported_at: Instant::now(),
         }
     }
 
-    /// What happened since the last call.
+    /// The JSON object for everything since the last call. Pass each progress that a receiver gets.
     pub fn of(&mut self, progress: &Arc<Progress>) -> Value {
         let now = Instant::now();
-        let rows = progress.counts.read - self.told.read;
-        let stored = progress.counts.stored - self.told.stored;
-        let since = (now - self.told_at).as_secs_f64();
-        (self.told, self.told_at) = (progress.counts, now);
+        let rows = progress.counts.read - self.reported.read;
+        let stored = progress.counts.stored - self.reported.stored;
+        let since = (now - self.reported_at).as_secs_f64();
+        (self.reported, self.reported_at) = (progress.counts, now);
         let commit = &progress.commit;
         let busy = commit.stages.sum().as_secs_f64();
         let per_second = |rows: u64, time: f64| if time > 0.0 { rows as f64 / time } else { 0.0 };

@@ -1,4 +1,4 @@
-//! The bounded queue between the task that reads and the sink.
+//! The bounded queue between the reading task and the sink.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -13,13 +13,23 @@ use tokio::time::Instant;
 use crate::contract::{Batch, BatchStream, Result, StageDurations};
 use crate::crash_point;
 
-/// How much may wait between the source and the sink. A batch that is larger than a limit passes alone.
+/// How much may wait in the queue between the source and the sink.
+///
+/// When a limit is reached, the source is not polled until the sink takes a batch. A batch that is larger than a limit passes
+/// when the queue is empty.
+///
+/// ```
+/// use ecom_stream::QueueLimits;
+///
+/// let limits = QueueLimits::default().max_rows(100_000);
+/// assert_eq!((limits.max_rows, limits.max_bytes), (100_000, 1 << 20));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueLimits {
-    /// Records.
+    /// Records and rejects. The default is 4,096.
     pub max_rows: u32,
-    /// Bytes of input.
+    /// Bytes of input, as [`Batch::bytes`] counts them. The default is 1 MiB.
     pub max_bytes: u32,
 }
 
@@ -48,14 +58,15 @@ impl QueueLimits {
     }
 }
 
+/// A batch in the queue, or the error that ends the input.
 struct Queued<T> {
     item: Result<Batch<T>>,
     since: Instant,
-    // Given back when the batch leaves the queue.
+    // Dropped, and so released, when the batch leaves the queue.
     room: [OwnedSemaphorePermit; 2],
 }
 
-/// Drains `input` into the queue until it ends, or until the other end of the queue is dropped.
+/// Sends `input` into the queue until it ends, or until the receiving end is dropped. Measures the time in `times`.
 pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender<T>, times: Arc<ReaderTimes>) {
     let mut input = std::pin::pin!(input);
     loop {
@@ -74,7 +85,7 @@ pub(crate) async fn fill<T: Send>(input: impl BatchStream<T>, queue: QueueSender
     }
 }
 
-/// What the time of the task that reads goes into.
+/// Where the time of the reading task goes, in nanoseconds: waiting for input, reading and transforming, waiting for room.
 #[derive(Debug, Default)]
 pub(crate) struct ReaderTimes {
     input: AtomicU64,
@@ -87,7 +98,7 @@ fn add(nanoseconds: &AtomicU64, time: Duration) {
 }
 
 impl ReaderTimes {
-    /// The next item. While a poll lasts, the source and the operators work; between two of them they wait.
+    /// The next item. The time inside a poll counts as reading, and the time between two polls as waiting for input.
     fn next<S: Stream + Unpin>(&self, input: &mut S) -> impl Future<Output = Option<S::Item>> {
         let mut waits_since = None;
         poll_fn(move |context| {
@@ -105,7 +116,7 @@ impl ReaderTimes {
         })
     }
 
-    /// The stages so far; a wait counts when it is over.
+    /// The durations so far. A wait counts when it is over.
     pub(crate) fn stages(&self) -> StageDurations {
         let mut stages = StageDurations::default();
         for (stage, nanoseconds) in [
@@ -119,6 +130,7 @@ impl ReaderTimes {
     }
 }
 
+/// The sending end of the queue.
 pub(crate) struct QueueSender<T> {
     limits: QueueLimits,
     rows: Arc<Semaphore>,
@@ -127,12 +139,13 @@ pub(crate) struct QueueSender<T> {
 }
 
 impl<T> QueueSender<T> {
+    /// Waits for room, and sends; `None` if the receiving end is dropped.
     async fn send(&self, item: Result<Batch<T>>) -> Option<()> {
         let (rows, bytes) = match &item {
             Ok(batch) => (batch.records.len() + batch.rejects.len(), batch.bytes),
             Err(_) => (0, 0),
         };
-        // An empty batch takes a little room too: the number of batches is bounded as well.
+        // An empty batch counts as one row, so that the number of batches is bounded too.
         let rows = (rows as u64).clamp(1, self.limits.max_rows.into()) as u32;
         let bytes = (bytes as u64).clamp(1, self.limits.max_bytes.into()) as u32;
         tokio::select! {
@@ -146,9 +159,9 @@ impl<T> QueueSender<T> {
     }
 }
 
-/// A queue: where to put batches in, and the stream on which they come out.
+/// Makes a queue: the sending end, and the stream of the batches that come out.
 pub(crate) fn queue<T: Send + 'static>(limits: QueueLimits) -> (QueueSender<T>, impl BatchStream<T> + 'static) {
-    // Unbounded as a channel, since the semaphores bound it by what it holds.
+    // The channel is unbounded, since the semaphores bound the rows and bytes in it.
     let (sender, mut receiver) = mpsc::unbounded_channel::<Queued<T>>();
     let limits = QueueLimits {
         max_rows: limits.max_rows.max(1),
@@ -165,7 +178,7 @@ pub(crate) fn queue<T: Send + 'static>(limits: QueueLimits) -> (QueueSender<T>, 
             if let Ok(batch) = &mut item {
                 batch.times.longest_queued = since.elapsed();
             }
-            // So that reading goes on while the sink is at this one.
+            // The reader can go on while the sink works on this batch.
             drop(room);
             yield item;
         }
@@ -209,12 +222,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rows_and_bytes_bound_what_waits() {
+    async fn rows_and_bytes_in_the_queue_are_bounded() {
         let limits = QueueLimits {
             max_rows: 100,
             max_bytes: 1_000,
         };
-        // The one that has no room yet has been taken too.
+        // The batch that waits for room has been taken from the input too.
         assert_eq!(taken_unread(limits, 10, 1).await, 11);
         assert_eq!(taken_unread(limits, 1, 500).await, 3);
         assert_eq!(taken_unread(limits, 0, 0).await, 101);
@@ -222,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_comes_out_in_order() {
+    async fn batches_leave_the_queue_in_order() {
         let (sender, receiver) = queue(QueueLimits {
             max_rows: 3,
             max_bytes: 1,

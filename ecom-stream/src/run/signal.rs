@@ -1,4 +1,4 @@
-//! Stopping by signal.
+//! Stopping a run by SIGINT or SIGTERM.
 
 use std::future::Future;
 
@@ -6,13 +6,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::contract::{Error, ErrorKind, Result};
 
-/// Exit code of a process that a second signal ended before it had stopped.
+/// The exit code of a process that a second signal ended before it had stopped.
 pub const ABORTED: i32 = 130;
 
-/// A future that completes at the first SIGINT or SIGTERM; a second one ends the process at once, with exit code
-/// [`ABORTED`]. For [`Pipeline::run_until`](crate::Pipeline::run_until).
+/// Returns a future that completes at the first SIGINT or SIGTERM, for [`Pipeline::run_until`](crate::Pipeline::run_until). A
+/// second signal ends the process at once, with the exit code [`ABORTED`].
 ///
-/// Takes over the handling of both signals from the moment it is called.
+/// From the call on, these signals do not end the process in any other way, even if the future is dropped.
+///
+/// ```no_run
+/// use ecom_stream::memory::MemorySink;
+/// use ecom_stream::{CsvDirSource, SourceExt, stop_signal};
+///
+/// # #[tokio::main] async fn main() -> ecom_stream::Result<()> {
+/// let stop = stop_signal()?;
+/// CsvDirSource::new("data").to(MemorySink::new("doc")).run_until(stop).await?;
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
@@ -23,7 +33,8 @@ pub const ABORTED: i32 = 130;
 /// Outside of a tokio runtime with I/O enabled.
 pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     let listen = |kind| {
-        signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "can't listen for signals").caused_by(err))
+        signal(kind)
+            .map_err(|err| Error::new(ErrorKind::Configuration, "cannot handle SIGINT and SIGTERM").caused_by(err))
     };
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
@@ -37,8 +48,8 @@ pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
             }
             match stop.take() {
                 Some(stop) => {
-                    tracing::info!("stopping: what has been read is committed first; a second signal aborts");
-                    // Nobody waits any more if the pipeline has ended by itself.
+                    tracing::info!("stopping after what was read is committed; a second signal aborts at once");
+                    // This fails if the future was dropped, since the pipeline has ended by itself.
                     let _ = stop.send(());
                 }
                 None => std::process::exit(ABORTED),

@@ -1,4 +1,4 @@
-//! Tasks of a pipeline: they end with whoever waits for them, and a panic in one becomes an error.
+//! Tasks of a pipeline: a dropped one is aborted, and a panic in one becomes an error.
 
 use std::any::Any;
 
@@ -6,7 +6,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::contract::{Error, ErrorKind};
 
-/// A task that is aborted when it is dropped.
+/// The handle of a task. Dropping it aborts the task, where a plain `JoinHandle` would let it run on.
 pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {

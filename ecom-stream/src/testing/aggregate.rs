@@ -1,4 +1,4 @@
-//! Checks of aggregates.
+//! The checks of aggregates.
 
 use std::fmt::Debug;
 
@@ -6,8 +6,8 @@ use super::law::Law;
 use crate::operators::Timestamp;
 use crate::operators::aggregate::Aggregate;
 
-/// Checks an [`Aggregate`] with `values`, a dozen or more: that it makes no difference where they are cut into accumulators that
-/// are merged, nor that an accumulator was in a checkpoint.
+/// Checks that the result of an [`Aggregate`] depends neither on how its accumulators were merged, nor on whether one was in a
+/// checkpoint. Give it a dozen `values` or more, which it adds to accumulators in every possible partition into three.
 ///
 /// ```
 /// use ecom_stream::aggregate::Count;
@@ -53,7 +53,7 @@ where
     }
 }
 
-/// The accumulator after it was in a checkpoint.
+/// The accumulator after it was stored in a checkpoint and read back.
 fn stored<In, A: Aggregate<In>>(acc: &A::Acc) -> A::Acc {
     let bytes = postcard::to_allocvec(acc).map_err(|err| err.to_string());
     let acc = bytes.and_then(|bytes| postcard::from_bytes(&bytes).map_err(|err| err.to_string()));
@@ -66,12 +66,12 @@ mod tests {
     use crate::operators::aggregate::{Collect, First, TopK};
 
     #[test]
-    fn those_of_the_library_keep_the_laws() {
+    fn aggregates_of_the_library_keep_the_laws() {
         aggregate(&(First::of(|n: &i64| *n), Collect::of(|n: &i64| *n)), 0..20);
         aggregate(&TopK::of(3, |n: &i64| n * 7 % 10), 0..20);
     }
 
-    /// The mean of the values, and of accumulators the mean of their means.
+    /// Computes the mean, and breaks a law: it merges accumulators to the mean of their means.
     struct MeanOfMeans;
 
     impl Aggregate<f64> for MeanOfMeans {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "an aggregate's result does not depend on how its records were merged")]
-    fn one_that_can_not_be_merged_is_found() {
+    fn an_aggregate_that_depends_on_merging_is_found() {
         aggregate(&MeanOfMeans, [1.0, 2.0, 6.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! An input without an end, to see how much of it is taken.
+//! An input without an end, to measure how much of it is pulled ahead.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::contract::{Batch, BatchStream, Mark, Origin, Position, Record, Split,
 
 const BYTES_PER_ROW: u64 = 10;
 
-/// The values over and over, and how many were taken.
+/// A stream that repeats the values for ever, in batches of 64, and the number of records that were taken from it.
 pub(super) fn endless<T: Clone + Send + Sync + 'static>(
     values: Vec<T>,
 ) -> (impl BatchStream<T> + 'static, Arc<AtomicU64>) {

@@ -1,11 +1,11 @@
-//! The ledger of the checks.
+//! The ledger that the checks of sources and transforms commit to.
 
 use std::sync::Arc;
 
 use crate::connectors::memory::MemoryLedger;
 use crate::contract::{Batch, Checkpoint, Position};
 
-/// What the checks have "committed".
+/// A ledger of the batches that a check has committed, without a sink.
 pub(super) struct TestLedger(MemoryLedger);
 
 impl TestLedger {
@@ -13,15 +13,17 @@ impl TestLedger {
         Self(MemoryLedger::new("testing"))
     }
 
+    /// The checkpoint for the next run.
     pub(super) fn checkpoint(&self) -> Checkpoint {
         Arc::new(self.0.clone())
     }
 
+    /// The committed position of each split.
     pub(super) fn positions(&self) -> Vec<Position> {
         self.0.all_positions()
     }
 
-    /// Makes what the batch says durable.
+    /// Commits the positions and the state of a batch.
     pub(super) fn commit<T>(&self, batch: &Batch<T>) {
         self.0.commit(&batch.positions, &batch.state);
     }

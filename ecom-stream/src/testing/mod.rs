@@ -1,16 +1,24 @@
 //! Checks of the contract, for tests of your own sources, transforms and sinks.
 //!
-//! What the traits promise to each other is more than their signatures say. Each check runs one of your types through what
-//! a pipeline does to it, cuts and crashes included, and panics when it breaks a law: the message names the law, what was
-//! seen and at which moment. Where chance decides, the message has the seed, and `seed` repeats it.
+//! The signatures of the traits do not say everything that a pipeline relies on. The rest is the contract, as a list of laws.
+//! Each check here does to one of your types what a pipeline does, with cuts and crashes, and panics when a law is broken. The
+//! message says which law, what was seen, and when:
+//!
+//! ```text
+//! broken law: positions never go back
+//!   seen: the position of numbers/values at offset 3 and record 3 after one at offset 6 and record 6
+//!   at: a run of [numbers], run 1: cut after 2 batches were read, 2 of them committed (seed 7)
+//! ```
+//!
+//! If the check chose something at random, the message contains the seed. Pass it to `seed` to repeat the failure.
 //!
 //! | check | asks for | the laws |
 //! |---|---|---|
-//! | [`source()`] | a source over the same data, as often as it likes | resuming yields exactly what follows; positions never go back and never overtake a record; read = records + rejects + filtered; names stay; nothing outside changes before a commit; batches tell their size, so that what waits is bounded |
-//! | [`transform()`] | the transform, and records | the result does not depend on the batches; a cut changes nothing, state included; batches are never split; positions, rejects, errors and empty batches pass; input is not pulled ahead without bound |
-//! | [`sink()`] | a [`Store`]: instances of the sink, and what is there | epochs are consecutive; commits stand for whole batches, in order; the ledger gives back what was committed; a crash at any moment loses nothing and doubles nothing; errors come out; input is not pulled ahead without bound |
-//! | [`aggregate()`] | the aggregate, and values | it makes no difference how they were merged, nor that an accumulator was in a checkpoint |
-//! | [`pipeline()`] | a source with transforms, and a [`Store`] | dropped anywhere and run again, it ends with the same contents |
+//! | [`source()`] | a closure that makes the source, over the same data each time | resuming yields exactly what follows; positions never go back and never overtake a record; read = records + rejects + filtered; names stay the same; nothing outside changes before a commit; batches tell their size, so that memory is bounded |
+//! | [`transform()`] | a closure that makes the transform, and records | the result does not depend on the batches; a cut changes nothing, state included; batches are never split; positions, rejects, errors and empty batches pass through; only a bounded amount of input is pulled ahead |
+//! | [`sink()`] | a [`Store`]: makes the sink, and reads what it wrote | epochs are consecutive; commits cover whole batches, in order; the ledger returns what was committed; a crash at any moment loses nothing and doubles nothing; errors are passed on; only a bounded amount of input is pulled ahead |
+//! | [`aggregate()`] | the aggregate, and values | the result depends neither on how accumulators were merged, nor on whether one was in a checkpoint |
+//! | [`pipeline()`] | a source with transforms, and a [`Store`] | a pipeline that is dropped anywhere and run again ends with the same contents |
 //!
 //! ```
 //! use ecom_stream::memory::{MemorySink, MemorySource};
@@ -26,8 +34,14 @@
 //! # }
 //! ```
 //!
-//! The checks need a tokio runtime with its timer. They find most, not all, of what can be broken: that a source drops data
-//! before the first batch, say, only its author can know.
+//! The checks need a tokio runtime with its timer. They cannot find everything: if a source loses data before its first batch,
+//! for example, only a test that knows the data can find it.
+//!
+//! # How the files work together
+//!
+//! `law` has the laws. `script` is the input of the checks of transforms and sinks: values with rejects and filtered records
+//! among them, in any batches. `polls` drops a future after some polls, which is how a crash is simulated. `run_output` and
+//! `sink/trial` compare the results of a run that was cut with those of one that was not.
 
 #![allow(clippy::panic, reason = "a check fails by panicking, like an assertion")]
 
@@ -37,8 +51,8 @@ mod law;
 mod ledger;
 mod pipeline;
 mod polls;
+mod run_output;
 mod script;
-mod seen;
 mod sink;
 mod source;
 mod store;

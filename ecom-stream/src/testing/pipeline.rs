@@ -1,4 +1,4 @@
-//! Checks of a whole pipeline.
+//! The checks of a whole pipeline.
 
 use std::fmt::{self, Debug};
 
@@ -7,17 +7,19 @@ use rand::{RngExt, SeedableRng};
 
 use super::law::Law;
 use super::polls::{counting_polls, for_polls};
-use super::seen::difference_in_any_order;
+use super::run_output::difference_in_any_order;
 use super::store::Store;
 use crate::contract::Source;
 use crate::operators::SourceExt;
 
-/// The checks of a pipeline: `make` gives its source, with the transforms behind it, each time it is called, `new_store`
-/// an empty [`Store`] for its sink. It is run without a cut, and then cut anywhere and run again until it ends: the
-/// contents must be the same.
+/// Makes the checks of a pipeline; [`check`](PipelineCheck::check) runs them.
 ///
-/// What the transforms make of a record must not depend on a clock. A source that moves its data when they are committed
-/// gets them back in `new_store`.
+/// `make` returns the source with the transforms behind it, and `new_store` an empty [`Store`] for the sink. The pipeline is
+/// run to its end once. Then it is dropped at a random point and run again, several times, until it ends. The store must have
+/// the same contents each time.
+///
+/// The result of the transforms must not depend on a clock. If the source moves its data after a commit, `new_store` has to
+/// put them back.
 ///
 /// ```
 /// use ecom_stream::memory::{MemorySink, MemorySource};
@@ -63,19 +65,29 @@ impl<F, G> Debug for PipelineCheck<F, G> {
 }
 
 impl<F, G> PipelineCheck<F, G> {
-    /// A transform makes one record of several, or several of one, so that counts need not balance.
+    /// Declares that a transform makes one record of several, or several of one, so that the counts need not balance.
     pub fn not_one_to_one(mut self) -> Self {
         self.one_to_one = false;
         self
     }
 
-    /// How many stores are filled by pipelines that are cut, 20.
+    /// Sets how many stores are filled by pipelines that are cut. The default is 20.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::testing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let numbers = || MemorySource::new("numbers", (0..50).collect::<Vec<i32>>()).max_batch_rows(3);
+    /// testing::pipeline(numbers, async || MemorySink::new("test")).rounds(100).check().await;
+    /// # }
+    /// ```
     pub fn rounds(mut self, rounds: u64) -> Self {
         self.rounds = rounds;
         self
     }
 
-    /// The seed of a failure, to repeat it.
+    /// Sets the seed, to repeat a failure whose message shows it. The default is random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self

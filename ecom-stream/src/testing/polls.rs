@@ -1,29 +1,29 @@
-//! Driving a future for a while.
+//! Polling a future a limited number of times, and waiting until a number does not change.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Polls `future` at most so often, whenever it wakes, then drops it.
-pub(super) async fn for_polls<F: Future>(future: F, most: usize) -> Option<F::Output> {
+/// Polls `future` at most `max` times, each time it wakes, and then drops it as a crash would. `None` if it did not complete.
+pub(super) async fn for_polls<F: Future>(future: F, max: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut polls = 0;
     poll_fn(|context| {
-        if polls == most {
+        if polls == max {
             return Poll::Ready(None);
         }
         polls += 1;
         match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polls == most => Poll::Ready(None),
+            Poll::Pending if polls == max => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     })
     .await
 }
 
-/// Drives `future` to its end and says how many polls it took.
+/// Polls `future` until it completes, and counts the polls.
 pub(super) async fn counting_polls<F: Future>(future: F) -> (F::Output, usize) {
     let mut future = pin!(future);
     let mut polls = 0;
@@ -35,13 +35,14 @@ pub(super) async fn counting_polls<F: Future>(future: F) -> (F::Output, usize) {
     (output, polls)
 }
 
-/// What `value` is once it has rested, or is more than `most`.
+/// Waits until `value` has not changed for a while, or is more than `max`, and returns it.
 ///
-/// A machine that is slow can only make it less, so a check on it may miss something but never fails without reason.
-pub(super) async fn at_rest(value: impl Fn() -> u64, most: u64) -> u64 {
+/// On a slow machine the result can only be smaller. So a check that it is at most `max` never fails without reason, but may
+/// miss a fault.
+pub(super) async fn at_rest(value: impl Fn() -> u64, max: u64) -> u64 {
     const LOOKS: u32 = 20;
     let (mut last, mut same) = (value(), 0);
-    while same < LOOKS && last <= most {
+    while same < LOOKS && last <= max {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let now = value();
         same = if now == last { same + 1 } else { 0 };

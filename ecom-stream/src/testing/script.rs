@@ -1,4 +1,4 @@
-//! The source of the checks of transforms and sinks: given values, cut into batches as one likes.
+//! The input for the checks of transforms and sinks: given values, cut into batches in a given way.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,8 +17,11 @@ pub(super) const OPERATOR: &str = "script";
 const STATE_KEY: &[u8] = b"entries";
 const BYTES_PER_ENTRY: u64 = 10;
 
-/// The values as a source of two splits. Between them come rejects, records that were filtered out, and a state entry
-/// that says how many entries there were.
+/// A source that emits the values from two splits, with rejects and filtered records between them.
+///
+/// Each of these is an *entry*. After `n` entries the state entry of the operator [`OPERATOR`] has the value `n`, and the
+/// positions are those of [`positions(n)`](Self::positions). So a check can tell from the state, or from the positions of a
+/// ledger, exactly which entries must be there.
 #[derive(Debug, Clone)]
 pub(super) struct Script<T> {
     name: &'static str,
@@ -27,6 +30,7 @@ pub(super) struct Script<T> {
     fails_after_batches: Option<usize>,
 }
 
+/// One record that is read, and its outcome.
 #[derive(Debug)]
 struct Entry<T> {
     split: Split,
@@ -35,6 +39,7 @@ struct Entry<T> {
     kind: Kind<T>,
 }
 
+/// The outcome of an entry in the source.
 #[derive(Debug)]
 enum Kind<T> {
     Record(T),
@@ -45,11 +50,13 @@ enum Kind<T> {
 /// How the entries are cut into batches.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Batching {
+    /// Into one batch.
     All,
+    /// Into batches of this many entries.
     Of(usize),
-    /// With an empty batch, or one that only says again where it is, after each.
+    /// The same, and after each batch one that is empty, or that repeats the position and the state.
     WithEmptyOnes(usize),
-    /// Of 1 to 8 entries, from a seed.
+    /// Into batches of 1 to 8 entries, by a seed.
     Random(u64),
 }
 
@@ -64,7 +71,7 @@ impl fmt::Display for Batching {
     }
 }
 
-/// What was given up to some entry.
+/// The number of entries of each kind, in a range.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) records: u64,
@@ -77,6 +84,7 @@ impl<T: Clone> Script<T> {
         Self::named("script", values)
     }
 
+    /// The script as a source of that name.
     pub(super) fn named(name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
         let mut kinds = Vec::new();
         for (at, value) in values.into_iter().enumerate() {
@@ -115,16 +123,18 @@ impl<T: Clone> Script<T> {
         self
     }
 
-    /// After so many batches comes an error in place of the rest.
+    /// Makes the source fail after this many batches.
     pub(super) fn failing_after(mut self, batches: usize) -> Self {
         self.fails_after_batches = Some(batches);
         self
     }
 
+    /// The error that the source fails with.
     pub(super) fn failure() -> Error {
         Error::new(ErrorKind::Source, "the scripted failure")
     }
 
+    /// The names of the source and its operator, for a sink.
     pub(super) fn topology(&self) -> Topology {
         let mut topology = Topology::default();
         topology.add_source(self.name, "script");
@@ -149,6 +159,7 @@ impl<T: Clone> Script<T> {
         values.collect()
     }
 
+    /// Counts the entries of a range.
     pub(super) fn tally(&self, range: std::ops::Range<usize>) -> Tally {
         let mut tally = Tally::default();
         for entry in &self.entries[range] {
@@ -161,13 +172,14 @@ impl<T: Clone> Script<T> {
         tally
     }
 
-    /// The positions and the state after the first `end` entries.
+    /// The position of each split after the first `end` entries.
     pub(super) fn positions(&self, end: usize) -> Vec<Position> {
         let last = |split: &Split| self.entries[..end].iter().rfind(|entry| entry.split == *split);
         let splits = self.splits();
         splits.iter().filter_map(|split| last(split).map(position)).collect()
     }
 
+    /// The state entry after the first `end` entries.
     pub(super) fn state(end: usize) -> StateChange {
         StateChange {
             operator: OPERATOR.into(),
@@ -177,14 +189,14 @@ impl<T: Clone> Script<T> {
         }
     }
 
-    /// How many entries the positions cover, if they are those after some entry.
+    /// How many entries the positions cover; `None` if they are not the positions after any number of entries.
     pub(super) fn covered(&self, positions: &[Position]) -> Option<usize> {
         let mut positions = positions.to_vec();
         positions.sort_by(|a, b| a.split.cmp(&b.split));
         (0..=self.len()).find(|&end| self.positions(end) == positions)
     }
 
-    /// The number of the batch that each entry is in, when a run begins after the first `start`.
+    /// The index of the batch of each entry, in a run that begins after the first `start` entries.
     pub(super) fn batch_of(&self, start: usize) -> Vec<usize> {
         let left: Vec<usize> = (start..self.len()).collect();
         let batches = self.cut(&left).into_iter().enumerate();
@@ -192,7 +204,7 @@ impl<T: Clone> Script<T> {
         std::iter::repeat_n(0, start).chain(numbers).collect()
     }
 
-    /// After how many entries a batch ends, when a run begins after the first `start`.
+    /// The numbers of entries after which a batch ends, in a run that begins after the first `start` entries.
     pub(super) fn ends(&self, start: usize) -> Vec<usize> {
         let left: Vec<usize> = (start..self.len()).collect();
         let ends = self
@@ -202,16 +214,18 @@ impl<T: Clone> Script<T> {
         std::iter::once(start).chain(ends).collect()
     }
 
+    /// How the entries are cut into batches.
     pub(super) fn how(&self) -> Batching {
         self.batching
     }
 
+    /// Every reject.
     pub(super) fn rejects(&self) -> Vec<Reject> {
         let all: Vec<usize> = (0..self.len()).collect();
         self.batch(&all).rejects
     }
 
-    /// The last entry of the batch that the state change is from; none where batches say again where they are.
+    /// The last entry of the batch that a state change came with; `None` if batches repeat the state.
     pub(super) fn entry_of_state(&self, state: &[StateChange]) -> Option<usize> {
         let of_script = |change: &&StateChange| &*change.operator == OPERATOR;
         let value = state.iter().rfind(of_script)?.value.as_deref()?;
@@ -221,7 +235,7 @@ impl<T: Clone> Script<T> {
         }
     }
 
-    /// Which entry was read at the place.
+    /// The index of the entry with that origin.
     pub(super) fn entry_at(&self, origin: &Origin) -> Option<usize> {
         let is_it = |entry: &Entry<T>| entry.split == origin.split && entry.number == origin.record;
         self.entries.iter().position(is_it)
@@ -288,7 +302,7 @@ fn position<T>(entry: &Entry<T>) -> Position {
         } else {
             SplitState::Open
         },
-        // Its spaces and the order of its keys are to be kept.
+        // A ledger must return the spaces and the order of keys unchanged.
         mark: Mark::new(format!(r#"{{"z": 1,  "a" :{}}}"#, entry.number)),
     }
 }
@@ -316,7 +330,7 @@ impl<T: Clone + Send + Sync + 'static> Source for Script<T> {
                 if self.fails_after_batches.is_some_and(|batches| number == batches) {
                     Err(Self::failure())?;
                 }
-                // So that there is a moment to be dropped at.
+                // A check can drop the run here.
                 tokio::task::yield_now().await;
                 let batch = self.batch(at);
                 let again = Batch {

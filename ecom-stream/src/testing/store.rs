@@ -1,4 +1,4 @@
-//! What a test knows of a sink's target.
+//! What the checks need to know about the target of a sink.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -7,31 +7,59 @@ use std::future::{Future, ready};
 use crate::connectors::memory::MemorySink;
 use crate::contract::Sink;
 
-/// What a sink writes to, in a test: gives instances of the sink and says what is there.
+/// The target of a sink in a test, such as a database: makes sinks that write to it, and reads what they wrote.
+///
+/// [`MemorySink`] implements it. For your own sink, implement [`sink`](Self::sink) and [`contents`](Self::contents), and the
+/// other methods as far as a test can do what they ask for:
+///
+/// ```
+/// use ecom_stream::memory::MemorySink;
+/// use ecom_stream::testing::{self, Store};
+///
+/// /// A table that many instances of a sink can write to.
+/// struct Table(MemorySink<u32>);
+///
+/// impl Store for Table {
+///     type Item = u32;
+///     type Sink = MemorySink<u32>;
+///
+///     fn sink(&self) -> Self::Sink {
+///         self.0.clone()
+///     }
+///
+///     async fn contents(&self) -> Vec<u32> {
+///         self.0.values()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// testing::sink(async || Table(MemorySink::new("doc")), 0..20).check().await;
+/// # }
+/// ```
 pub trait Store {
-    /// What the sink takes.
+    /// The records of the sink.
     type Item: Clone + PartialEq + Debug + Send + Sync + 'static;
 
     /// The sink.
     type Sink: Sink<Self::Item>;
 
-    /// Another instance of the sink on the store, as after a restart.
+    /// A new instance of the sink that writes to this store, as after a restart.
     fn sink(&self) -> Self::Sink;
 
-    /// The records that are there, in any order; not asked of the sink but read past it.
+    /// The stored records, in any order. Read them from the store itself, not from a sink.
     fn contents(&self) -> impl Future<Output = Vec<Self::Item>>;
 
-    /// How many rejects are there; `None` where the sink keeps none.
+    /// The number of stored rejects; `None` if the sink stores none.
     fn rejects(&self) -> impl Future<Output = Option<u64>> {
         ready(None)
     }
 
-    /// What a crash does besides dropping the sink, which was done: to end its sessions, say.
+    /// Does what a crash does besides dropping the sink, for example ends its sessions. Called after the sink was dropped.
     fn crash(&self) -> impl Future<Output = ()> {
         ready(())
     }
 
-    /// Keeps writes waiting until what comes back is dropped, as a lock does; `None` where a test can't.
+    /// Makes writes wait until the returned value is dropped, for example by a lock; `None` if the test cannot do that.
     fn stall(&self) -> impl Future<Output = Option<Box<dyn Any>>> {
         ready(None)
     }

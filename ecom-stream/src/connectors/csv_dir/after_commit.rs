@@ -1,3 +1,5 @@
+//! What becomes of a file after all of it is committed.
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,26 +11,47 @@ use super::removal::{Destination, Removal};
 use super::uncommitted::Uncommitted;
 use crate::contract::{Commit, Committed, Error, ErrorKind, Result, SplitState};
 
-/// What becomes of a file once all of it is committed.
+/// What becomes of a file once all of it is committed; see [`CsvDirSource::after_commit`](crate::CsvDirSource::after_commit).
 ///
-/// To take files away, the source must be the only reader of the directory: a sink whose ledger other pipelines share
-/// refuses another one there.
+/// A source that archives or deletes must be the only reader of its directory. A ledger that several pipelines share refuses
+/// a second pipeline on that directory.
+///
+/// A file that changed after it was read stays until the rest is committed. So does a damaged file, and one that was set aside.
+///
+/// ```
+/// use ecom_stream::memory::MemorySink;
+/// use ecom_stream::{AfterCommit, CsvDirSource, Rules, SourceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let root = tempfile::tempdir()?;
+/// let (data, done) = (root.path().join("data"), root.path().join("done"));
+/// std::fs::create_dir(&data)?;
+/// std::fs::write(data.join("a.csv"), "event_time,event_type,user_id,session_id,product_id\n")?;
+/// let source = CsvDirSource::new(&data).after_commit(AfterCommit::Archive(done.clone())).available_now(true);
+/// source.validate(Rules::default()).to(MemorySink::new("doc")).run().await?;
+/// assert!(done.join("a.csv").exists() && !data.join("a.csv").exists());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AfterCommit {
-    /// It stays where it is.
+    /// The file stays where it is.
     #[default]
     Keep,
-    /// It is moved to this directory, which is made if there is none. It must be on the same file system and outside the
-    /// directory that is read. Nothing in it is ever replaced.
+    /// The file is moved to this directory, which is created if it is missing. It must be on the same file system as the
+    /// files, and outside the directory that is read. No file in it is replaced: if a name is taken, the file gets a number.
     Archive(PathBuf),
-    /// It is removed. A file that can't be used, or not from some place on, stays.
+    /// The file is deleted.
     Delete,
 }
 
 impl AfterCommit {
-    /// Checks that files can be taken away from `watched`, and makes nothing: where there is no archive yet, what counts is
-    /// the directory that it would be made in.
+    /// Checks that files can be removed from `watched`, and creates nothing. If the archive does not exist yet, the directory
+    /// above it is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the archive is inside `watched`, on another file system, or cannot be used.
     pub(super) fn check(&self, watched: &Path) -> Result<()> {
         match self {
             Self::Keep | Self::Delete => Ok(()),
@@ -36,7 +59,11 @@ impl AfterCommit {
         }
     }
 
-    /// How files are taken away from `watched`; makes the archive where there is none.
+    /// The removal of files from `dir`; `None` if they stay. Creates the archive if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
     pub(super) fn removal(&self, dir: &Disk) -> Result<Option<Removal<Disk>>> {
         let watched = dir.path();
         self.check(watched)?;
@@ -44,11 +71,11 @@ impl AfterCommit {
             Self::Keep => return Ok(None),
             Self::Archive(archive) => {
                 fs::create_dir_all(archive).map_err(|err| unusable(archive, err))?;
-                // What was made may be elsewhere than it seemed.
+                // A link in its path may lead the created directory elsewhere.
                 self.check(watched)?;
                 Destination::Archive(archive.canonicalize().map_err(|err| unusable(archive, err))?)
             }
-            Self::Delete => Destination::Nowhere,
+            Self::Delete => Destination::Delete,
         };
         let dir = dir.clone();
         Ok(Some(Removal { dir, to }))
@@ -62,23 +89,24 @@ fn check_archive(watched: &Path, dir: &Path) -> Result<()> {
     let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
     let archive = there.canonicalize().map_err(unusable)?;
     if archive.starts_with(watched) {
-        let message = format!("the archive {} lies inside the directory that is read", dir.display());
-        return Err(refused(message).hint("choose a directory beside it"));
+        let message = format!("the archive {} is inside the directory that is read", dir.display());
+        return Err(refused(message).hint("choose a directory outside of it, for example beside it"));
     }
     let device = |path: &Path| path.metadata().map(|metadata| metadata.dev());
     if device(&archive).map_err(unusable)? != device(watched).map_err(unusable)? {
         let message = format!("the archive {} is on another file system than the files", dir.display());
-        return Err(refused(message).hint("choose a directory on the same one: a file is moved whole or not at all"));
+        return Err(refused(message)
+            .hint("choose a directory on the same file system: only there a file can be moved in one step"));
     }
     Ok(())
 }
 
 fn unusable(dir: &Path, err: io::Error) -> Error {
-    let message = format!("can't use {} as the archive", dir.display());
+    let message = format!("cannot use {} as the archive", dir.display());
     Error::new(ErrorKind::Configuration, message).caused_by(err)
 }
 
-/// Takes files away after they are committed; the [`Ack`](crate::Source::Ack) of [`CsvDirSource`](crate::CsvDirSource).
+/// Archives or deletes files after their commit, as [`AfterCommit`] says; the [`Ack`](crate::Source::Ack) of [`CsvDirSource`](crate::CsvDirSource).
 #[derive(Debug)]
 pub struct CsvDirAck(pub(super) FileAck<Disk>);
 
@@ -88,8 +116,13 @@ impl Committed for CsvDirAck {
     }
 }
 
+/// The ack for any [`Directory`]: removes committed positions from `uncommitted`, and the files of finished ones.
+///
+/// An error of one file does not keep the others of the commit. The runner logs it and calls again with the same commit, so
+/// everything here may happen twice.
 #[derive(Debug)]
 pub(super) struct FileAck<D> {
+    /// The name of the source: positions of others are ignored.
     pub(super) source: String,
     pub(super) uncommitted: Uncommitted,
     pub(super) removal: Option<Removal<D>>,
@@ -104,7 +137,7 @@ impl<D: Directory> Committed for FileAck<D> {
             }
             self.uncommitted.committed(position);
             if let (Some(removal), SplitState::Finished) = (&self.removal, &position.state) {
-                outcome = outcome.and(removal.clone().take_away(position.clone()).await);
+                outcome = outcome.and(removal.clone().remove(position.clone()).await);
             }
         }
         outcome
@@ -116,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_among_the_files_is_refused_and_not_made() {
+    fn an_archive_inside_the_directory_is_refused_and_not_created() {
         let root = tempfile::tempdir().unwrap();
         let data = root.path().canonicalize().unwrap();
         let archive = AfterCommit::Archive(data.join("done"));

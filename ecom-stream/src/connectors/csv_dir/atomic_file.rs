@@ -1,3 +1,5 @@
+//! Writing a file that has its name only once it is complete.
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -10,11 +12,26 @@ use super::file_name::FileNames;
 use super::rename::rename_to_new;
 use crate::contract::{Error, Result};
 
-/// A file that appears whole: it is written under a hidden temporary name and gets its own when it is done. Dropped
-/// before, it is removed.
+/// A file that is written under a temporary name, and gets its own name when it is complete. If it is dropped before, it is
+/// removed.
 ///
-/// It is locked, so that what a crashed run has left can be told from what another one writes. A file system without
-/// locks counts as unlocked: there, two writers must not share a prefix.
+/// The file is locked while it is written. This tells the file of a running writer from the left-over of one that crashed. On a
+/// file system without locks every file counts as a left-over, so two writers must not share a prefix there.
+///
+/// ```
+/// use ecom_stream::AtomicFile;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("a.csv");
+/// let mut file = AtomicFile::create(dir.path().join(".a.csv.tmp"))?.expect("nobody else writes it");
+/// file.write(b"id\n1\n")?;
+/// assert!(!path.exists());
+/// file.sync()?;
+/// assert!(file.appear(&path)?);
+/// assert_eq!(std::fs::read(&path)?, b"id\n1\n");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,
@@ -23,11 +40,11 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Creates the file of that temporary name; `None` if another is at work on it.
+    /// Creates a file with that temporary name; `None` if there is one already.
     ///
     /// # Errors
     ///
-    /// When it can't be created.
+    /// When the system refuses.
     pub fn create(temporary: impl Into<PathBuf>) -> Result<Option<Self>> {
         let path = temporary.into();
         let file = match File::options().write(true).create_new(true).open(&path) {
@@ -35,7 +52,7 @@ impl AtomicFile {
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
             Err(err) => return Err(Error::io("create", &path, err)),
         };
-        // Between creating and locking, a run that starts may have taken it for a left-over.
+        // Before it was locked, a writer that starts may have removed it as a left-over.
         let is_taken = is_locked_elsewhere(&file);
         let links = file.metadata().map_err(|err| Error::io("open", &path, err))?.nlink();
         let is_ours = !is_taken && links > 0;
@@ -46,27 +63,27 @@ impl AtomicFile {
         }))
     }
 
-    /// Its temporary name.
+    /// The path with the temporary name.
     pub fn temporary(&self) -> &Path {
         &self.path
     }
 
-    /// The file.
+    /// The open file.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Writes on.
+    /// Appends `bytes`.
     ///
     /// # Errors
     ///
-    /// When the file can't take it.
+    /// When they cannot be written, for example since the disk is full.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.file.write_all(bytes);
         written.map_err(|err| Error::io("write", &self.path, err))
     }
 
-    /// Forces to disk what was written.
+    /// Writes the content to disk, so that it survives a power failure.
     ///
     /// # Errors
     ///
@@ -76,11 +93,11 @@ impl AtomicFile {
         synced.map_err(|err| Error::io("sync", &self.path, err))
     }
 
-    /// Gives it the name `to`, unless a file has that: then says no, and another name can be tried.
+    /// Renames the file to `to`, unless that name is taken. Returns whether it was renamed; if not, try another name.
     ///
     /// # Errors
     ///
-    /// When it can't be renamed.
+    /// When the system refuses.
     pub fn appear(&mut self, to: &Path) -> Result<bool> {
         match rename_to_new(&self.path, to) {
             Ok(()) => self.is_named = true,
@@ -90,29 +107,55 @@ impl AtomicFile {
         Ok(self.is_named)
     }
 
-    /// Gives it the name `to`, in place of the file that has it, and hands it over with its lock.
+    /// Renames the file to `to`, and replaces a file that has this name. Returns the file, which keeps its lock until it is
+    /// dropped.
     ///
     /// # Errors
     ///
-    /// When it can't be renamed.
+    /// When the system refuses.
+    ///
+    /// ```
+    /// # use ecom_stream::AtomicFile;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("state");
+    /// std::fs::write(&path, "old")?;
+    /// let mut file = AtomicFile::create(dir.path().join(".state.tmp"))?.expect("nobody else writes it");
+    /// file.write(b"new")?;
+    /// file.replace(&path)?;
+    /// assert_eq!(std::fs::read_to_string(&path)?, "new");
+    /// # Ok(()) }
+    /// ```
     pub fn replace(mut self, to: &Path) -> Result<File> {
         fs::rename(&self.path, to).map_err(|err| Error::io("rename a file to", to, err))?;
         self.is_named = true;
         self.file.try_clone().map_err(|err| Error::io("open", to, err))
     }
 
-    /// Removes what crashed runs have left behind; what another process is writing stays.
+    /// Removes the temporary files of writers that crashed. Files that a running writer has locked stay.
     ///
     /// # Errors
     ///
-    /// When the directory can't be listed, or a file in it not be removed.
+    /// When the directory cannot be listed, or a file in it cannot be removed.
+    ///
+    /// ```
+    /// # use ecom_stream::{AtomicFile, FileNames};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// let names = FileNames::new(dir.path(), "events")?;
+    /// std::fs::write(names.temporary(1), "from a run that crashed")?;
+    /// let in_use = AtomicFile::create(names.temporary(2))?.expect("nobody else writes it");
+    /// AtomicFile::remove_left_overs(&names)?;
+    /// assert!(!names.temporary(1).exists() && in_use.temporary().exists());
+    /// # Ok(()) }
+    /// ```
     pub fn remove_left_overs(names: &FileNames) -> Result<()> {
         for name in names.list()? {
             if !names.is_temporary(&name) {
                 continue;
             }
             let path = names.dir().join(&name);
-            // The file stays open, and so locked, until it is removed.
+            // The open file keeps its lock until it is removed.
             if let Ok(file) = File::open(&path)
                 && !is_locked_elsewhere(&file)
             {
@@ -132,13 +175,13 @@ impl AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.is_named {
-            // What stays is removed by the next run.
+            // If this fails, the next run removes it.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Locks the file.
+/// Locks the file; `true` if another holder has the lock.
 fn is_locked_elsewhere(file: &File) -> bool {
     flock(file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
 }
@@ -148,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn left_overs_go_unless_another_writes_them() {
+    fn left_overs_are_removed_unless_a_writer_has_locked_them() {
         let dir = tempfile::tempdir().unwrap();
         let names = FileNames::new(dir.path(), "events").unwrap();
         fs::write(names.temporary(3), "crashed").unwrap();
@@ -160,7 +203,7 @@ mod tests {
         drop(in_use);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 
-        // Once renamed, what has the temporary name is another's.
+        // After the rename, a file with the temporary name belongs to another writer.
         let mut renamed = AtomicFile::create(names.temporary(3)).unwrap().unwrap();
         assert!(renamed.appear(&names.whole(3)).unwrap());
         fs::write(names.temporary(3), "of another").unwrap();
@@ -169,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_taken_is_replaced_only_when_asked() {
+    fn appear_replaces_no_file_and_replace_does() {
         let dir = tempfile::tempdir().unwrap();
         let (temporary, taken) = (dir.path().join(".a.tmp"), dir.path().join("a"));
         fs::write(&taken, "old").unwrap();

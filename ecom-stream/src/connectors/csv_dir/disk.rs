@@ -1,3 +1,5 @@
+//! A directory of the real file system.
+
 use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
@@ -15,21 +17,22 @@ use tokio::fs::File;
 use tokio::sync::mpsc;
 
 use super::directory::Directory;
-use super::hints::Hints;
-use super::mark::Stamp;
+use super::mark::FileStat;
+use super::notifications::Notifications;
 use super::rename::rename_to_new;
-use super::scan::{Chunk, ChunkBuilder, Found, Look, Why, passed_over_by_name};
+use super::scan::{Chunk, ChunkBuilder, FoundFile, SkipReason, StatResult, skip_reason_of_name};
 use crate::csv::is_hidden;
 
-/// A directory of the file system.
+/// A directory of the file system, as the source reads it. Clones are the same directory.
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
     path: Arc<Path>,
-    /// Whether its sub-directories are looked into.
+    /// Whether sub-directories are read too.
     recursive: bool,
 }
 
 impl Disk {
+    /// The directory at `path`, without its sub-directories.
     pub(super) fn new(path: impl Into<Arc<Path>>) -> Self {
         Self {
             path: path.into(),
@@ -37,12 +40,17 @@ impl Disk {
         }
     }
 
+    /// Whether files in sub-directories are read too, at any depth.
     pub(super) fn recursive(self, recursive: bool) -> Self {
         Self { recursive, ..self }
     }
 
-    /// Has `see` look at every entry, until it says that it has seen enough: its name, which is the path in this directory,
-    /// and whether it is a sub-directory that is looked into. A sub-directory that can't be read is told as an error.
+    /// Calls `see` for every entry, until `see` breaks. It gets the path relative to this directory, and whether the entry is
+    /// a sub-directory whose entries follow. A sub-directory that cannot be read is an error for `see`, and the walk goes on.
+    ///
+    /// # Errors
+    ///
+    /// When the directory itself cannot be read.
     fn walk(&self, mut see: impl FnMut(OsString, io::Result<bool>) -> ControlFlow<()>) -> io::Result<()> {
         let mut directories = vec![OsString::new()];
         while let Some(directory) = directories.pop() {
@@ -65,7 +73,7 @@ impl Disk {
                     name.push("/");
                 }
                 name.push(entry.file_name());
-                // Links are not followed.
+                // `file_type` does not follow links.
                 let descend = self.recursive && !is_hidden(&name) && entry.file_type().is_ok_and(|of| of.is_dir());
                 if descend {
                     directories.push(name.clone());
@@ -78,15 +86,16 @@ impl Disk {
         Ok(())
     }
 
+    /// Scans the directory, sends each full chunk, and returns the rest.
     fn scan_into(&self, chunks: &mpsc::Sender<io::Result<Chunk>>) -> io::Result<Chunk> {
         let mut chunk = ChunkBuilder::default();
         self.walk(|name, entry| {
-            let look = match entry {
+            let stat = match entry {
                 Ok(true) => return ControlFlow::Continue(()),
-                Ok(false) => self.look(&name),
+                Ok(false) => self.stat(&name),
                 Err(err) => Err(err),
             };
-            let full = chunk.add(name, look);
+            let full = chunk.add(name, stat);
             match full.is_none_or(|full| chunks.blocking_send(Ok(full)).is_ok()) {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
@@ -103,16 +112,16 @@ impl Directory for Disk {
         &self.path
     }
 
-    fn identity(&self) -> Option<(u64, u64)> {
+    fn device_inode(&self) -> Option<(u64, u64)> {
         let metadata = self.path.metadata().ok()?;
         Some((metadata.dev(), metadata.ino()))
     }
 
-    fn listen(&self, hints: Arc<Hints>) -> io::Result<Box<dyn Any + Send + Sync>> {
+    fn listen(&self, notifications: Arc<Notifications>) -> io::Result<Box<dyn Any + Send + Sync>> {
         let path = self.path.clone();
         let config = notify::Config::default().with_follow_symlinks(false);
         let mut watcher =
-            RecommendedWatcher::new(move |event| hints.hear(&path, event), config).map_err(io::Error::other)?;
+            RecommendedWatcher::new(move |event| notifications.hear(&path, event), config).map_err(io::Error::other)?;
         let mode = match self.recursive {
             true => RecursiveMode::Recursive,
             false => RecursiveMode::NonRecursive,
@@ -125,7 +134,7 @@ impl Directory for Disk {
         let (chunks, receiver) = mpsc::channel(2);
         let disk = self.clone();
         tokio::task::spawn_blocking(move || {
-            // Fails only when the source was dropped.
+            // This fails only when the source was dropped.
             let _ = match disk.scan_into(&chunks) {
                 Ok(last) => chunks.blocking_send(Ok(last)),
                 Err(err) => chunks.blocking_send(Err(err)),
@@ -134,34 +143,34 @@ impl Directory for Disk {
         receiver
     }
 
-    /// Never follows a symlink, never blocks on a FIFO.
-    fn look(&self, name: &OsStr) -> io::Result<Look> {
-        if let Some(why) = passed_over_by_name(name) {
-            return Ok(Look::PassedOver(why));
+    /// Does not follow a symbolic link.
+    fn stat(&self, name: &OsStr) -> io::Result<StatResult> {
+        if let Some(why) = skip_reason_of_name(name) {
+            return Ok(StatResult::Skipped(why));
         }
         let metadata = match self.path.join(name).symlink_metadata() {
             Ok(metadata) => metadata,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Look::Gone),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(StatResult::Gone),
             Err(err) => return Err(err),
         };
-        Ok(match judge_type(metadata.file_type()) {
-            Ok(()) => Look::Found(Found {
+        Ok(match check_type(metadata.file_type()) {
+            Ok(()) => StatResult::Found(FoundFile {
                 name: name.to_owned(),
-                stamp: Stamp::of(&metadata),
+                stat: FileStat::of(&metadata),
             }),
-            Err(why) => Look::PassedOver(why),
+            Err(why) => StatResult::Skipped(why),
         })
     }
 
-    /// Never follows a symlink, never blocks on a FIFO.
-    async fn open(&self, name: &OsStr) -> io::Result<Option<(File, Stamp)>> {
+    /// Does not follow a symbolic link, and does not wait for the writer of a pipe.
+    async fn open(&self, name: &OsStr) -> io::Result<Option<(File, FileStat)>> {
         let path = self.path.join(name);
-        let opened = self.off_thread(move || open_plain(&path)).await?;
-        Ok(opened.map(|(file, stamp)| (File::from_std(file), stamp)))
+        let opened = self.off_thread(move || open_regular(&path)).await?;
+        Ok(opened.map(|(file, stat)| (File::from_std(file), stat)))
     }
 
-    async fn stamp(file: &File) -> io::Result<Stamp> {
-        Ok(Stamp::of(&file.metadata().await?))
+    async fn stat_open(file: &File) -> io::Result<FileStat> {
+        Ok(FileStat::of(&file.metadata().await?))
     }
 
     fn wall_ns(&self) -> i64 {
@@ -171,8 +180,8 @@ impl Directory for Disk {
         i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
     }
 
-    fn stamp_at(&self, path: &Path) -> io::Result<Stamp> {
-        Ok(Stamp::of(&path.symlink_metadata()?))
+    fn stat_path(&self, path: &Path) -> io::Result<FileStat> {
+        Ok(FileStat::of(&path.symlink_metadata()?))
     }
 
     fn names_with(&self, prefix: &str) -> io::Result<Vec<OsString>> {
@@ -194,7 +203,7 @@ impl Directory for Disk {
     }
 
     fn make_directories(&self, under: &Path, path: &Path) -> io::Result<()> {
-        // One that is gone, with what it was mounted on, is not made anew.
+        // An archive on an unmounted file system must not be created again on the disk below.
         under.metadata()?;
         fs::create_dir_all(under.join(path))
     }
@@ -211,17 +220,19 @@ impl Directory for Disk {
     }
 }
 
-fn judge_type(file_type: FileType) -> Result<(), Why> {
+/// Why something of that type is not read, if so.
+fn check_type(file_type: FileType) -> Result<(), SkipReason> {
     if file_type.is_symlink() {
-        Err(Why::Symlink)
+        Err(SkipReason::Symlink)
     } else if !file_type.is_file() {
-        Err(Why::NotRegular)
+        Err(SkipReason::NotRegular)
     } else {
         Ok(())
     }
 }
 
-fn open_plain(path: &Path) -> io::Result<Option<(fs::File, Stamp)>> {
+/// Opens a regular file, and nothing else: neither follows a symbolic link nor waits for the other end of a pipe.
+fn open_regular(path: &Path) -> io::Result<Option<(fs::File, FileStat)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => fs::File::from(file),
@@ -229,7 +240,7 @@ fn open_plain(path: &Path) -> io::Result<Option<(fs::File, Stamp)>> {
         Err(err) => return Err(err.into()),
     };
     let metadata = file.metadata()?;
-    Ok(metadata.is_file().then(|| (file, Stamp::of(&metadata))))
+    Ok(metadata.is_file().then(|| (file, FileStat::of(&metadata))))
 }
 
 #[cfg(test)]
@@ -240,7 +251,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_plain_csv_files_are_found() {
+    async fn only_regular_csv_files_are_found() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         for name in ["a.csv", "B.CSV", ".hidden.csv", "a.csv.tmp", "b.part", "notes.txt"] {
@@ -262,7 +273,7 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["B.CSV", "a.csv"]);
         assert_eq!(
-            chunk.passed_over.to_string(),
+            chunk.skipped.to_string(),
             "1 hidden, 2 temporary (.tmp, .part), 1 not .csv, .csv.gz or .csv.zst, 1 symbolic links, 2 directories or special \
              files"
         );
@@ -270,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_spark_may_give_up_is_no_file_yet() {
+    async fn temporary_directories_of_spark_are_skipped() {
         let dir = tempfile::tempdir().unwrap();
         for name in [
             "_temporary/0/a.csv",
@@ -289,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_files_come_in_chunks() {
+    async fn a_large_directory_comes_in_chunks() {
         let dir = tempfile::tempdir().unwrap();
         for n in 0..2_500 {
             fs::write(dir.path().join(format!("{n}.csv")), "").unwrap();

@@ -1,3 +1,5 @@
+//! The names of the files that the CSV directory sink writes.
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -5,7 +7,19 @@ use std::path::{Path, PathBuf};
 use crate::contract::{Error, ErrorKind, Result};
 
 /// The names of the files that a sink writes into a directory: `{prefix}-{sequence:06}.csv`, and
-/// `.{prefix}-{sequence:06}.csv.tmp` before they are whole.
+/// `.{prefix}-{sequence:06}.csv.tmp` before they are complete.
+///
+/// ```
+/// use std::path::Path;
+/// use ecom_stream::FileNames;
+///
+/// # fn main() -> ecom_stream::Result<()> {
+/// let names = FileNames::new(Path::new("data"), "events")?;
+/// assert_eq!(names.whole(7), Path::new("data/events-000007.csv"));
+/// assert_eq!(names.temporary(7), Path::new("data/.events-000007.csv.tmp"));
+/// assert_eq!(names.sequence("events-000007.csv"), Some(7));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct FileNames {
     dir: PathBuf,
@@ -17,15 +31,15 @@ impl FileNames {
     ///
     /// # Errors
     ///
-    /// When the prefix is empty, starts with a dot or has a slash in it.
+    /// [`ErrorKind::Configuration`] when the prefix is empty, starts with a dot, or contains a slash.
     pub fn new(dir: &Path, prefix: &str) -> Result<Self> {
-        // A hidden file would be passed over by readers, a path would leave the directory.
+        // Readers skip hidden files, and a path would leave the directory.
         if prefix.is_empty() || prefix.starts_with('.') || prefix.contains(['/', '\0']) {
             return Err(Error::new(
                 ErrorKind::Configuration,
-                format!("{prefix:?} can't be the prefix of a file name"),
+                format!("{prefix:?} cannot be the prefix of a file name"),
             )
-            .hint("it must not be empty, start with a dot or have a slash in it"));
+            .hint("choose a prefix that is not empty, does not start with a dot and contains no slash"));
         }
         Ok(Self {
             dir: dir.to_owned(),
@@ -33,42 +47,42 @@ impl FileNames {
         })
     }
 
-    /// The directory.
+    /// The directory of the files.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The name of a whole file.
+    /// The path of a complete file.
     pub fn whole(&self, sequence: u64) -> PathBuf {
         self.dir.join(format!("{}-{sequence:06}.csv", self.prefix))
     }
 
-    /// The name of a file while it is written.
+    /// The path of a file while it is being written.
     pub fn temporary(&self, sequence: u64) -> PathBuf {
         self.dir.join(format!(".{}-{sequence:06}.csv.tmp", self.prefix))
     }
 
-    /// The number in the name of a whole file.
+    /// The number in the name of a complete file; `None` for any other name.
     pub fn sequence(&self, name: &str) -> Option<u64> {
         self.number(name.strip_suffix(".csv")?)
     }
 
-    /// Whether a file of that name was not whole.
+    /// Whether that is the name of a file that is being written.
     pub fn is_temporary(&self, name: &str) -> bool {
         let stem = name.strip_prefix('.').and_then(|name| name.strip_suffix(".csv.tmp"));
         stem.is_some_and(|stem| self.number(stem).is_some())
     }
 
-    /// Makes the directory, unless it is there.
+    /// Creates the directory, and those above it, unless it exists.
     ///
     /// # Errors
     ///
-    /// When it can't be made.
+    /// When the system refuses.
     pub fn create_dir(&self) -> Result<()> {
         fs::create_dir_all(&self.dir).map_err(|err| Error::io("create", &self.dir, err))
     }
 
-    /// Forces the names to disk.
+    /// Writes the directory to disk, so that renamed files keep their names through a power failure.
     ///
     /// # Errors
     ///
@@ -78,12 +92,13 @@ impl FileNames {
         synced.map_err(|err| Error::io("sync", &self.dir, err))
     }
 
-    /// The highest number in the name of a file that is there; 0 without any.
+    /// The highest number of a complete file in the directory; 0 if there is none.
     pub(super) fn highest_sequence(&self) -> Result<u64> {
         let highest = self.list()?.iter().filter_map(|name| self.sequence(name)).max();
         Ok(highest.unwrap_or(0))
     }
 
+    /// The names in the directory that are valid UTF-8.
     pub(super) fn list(&self) -> Result<Vec<String>> {
         let read = || -> io::Result<Vec<String>> {
             let entries = fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
@@ -106,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_recognised() {
+    fn a_sink_recognizes_the_names_of_its_files() {
         let names = FileNames::new(Path::new("d"), "events").unwrap();
         assert_eq!(names.whole(7), Path::new("d/events-000007.csv"));
         assert_eq!(names.sequence("events-000007.csv"), Some(7));
@@ -127,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_stays_in_the_directory() {
+    fn a_prefix_cannot_hide_files_or_leave_the_directory() {
         for prefix in ["", ".hidden", "a/b"] {
             assert!(FileNames::new(Path::new("d"), prefix).is_err(), "{prefix:?}");
         }

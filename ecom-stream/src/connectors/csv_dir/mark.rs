@@ -1,3 +1,5 @@
+//! The mark of a file: what the ledger keeps with a position, so that the file is recognized in a later run.
+
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
@@ -6,63 +8,78 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{Mark, Position};
 use crate::csv::Dialect;
 
-/// What tells cheaply whether a file may have changed.
+/// Size, modification time and inode of a file. A file with the same values counts as unchanged and is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(super) struct FileStat {
+    /// In bytes, compressed if the file is.
     pub(super) size: u64,
+    /// In nanoseconds since 1970.
     pub(super) mtime_ns: i64,
     pub(super) inode: u64,
 }
 
-/// How a file is known again: kept with its position, as JSON, so that it can be read in the ledger too.
+/// What the source must know about a file in a later run: the [`Mark`] of its position, as JSON.
+///
+/// Fields that have their default value are left out. The ledger's views and the console read some of the keys, and stored
+/// marks must stay readable: the keys never change, whatever the fields are called here. A new field needs a default.
+///
+/// ```json
+/// {"size":172,"mtime_ns":1793534400000000000,"inode":13,"digest":"af13…","columns":["event_time","event_type"]}
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileMark {
+    /// What the file was like when it was read up to this position.
     #[serde(flatten)]
-    pub(super) stamp: Stamp,
-    /// BLAKE3 of everything before the offset, in hex.
+    pub(super) stat: FileStat,
+    /// The BLAKE3 digest of everything before the offset, decompressed, in hexadecimal.
     pub(super) digest: String,
-    /// Whether the last record was taken although it had no terminator.
+    /// Whether the last record was accepted although no line end follows it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) unterminated: bool,
+    /// The number of blank lines before the offset.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) blank_lines: u64,
-    /// Whether it changed while it was read up to damage: then its stamp says nothing, and it is looked at again.
+    /// Whether the file changed while it was read, and ended in damage. Then an equal `stat` means nothing, and the next scan
+    /// reads the file again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) changing: bool,
-    /// The path of the split that had the same bytes.
+    /// The path of the finished split with the same bytes, if this file is a copy.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) copy_of: Option<String>,
-    /// The path under which reading went on.
+    /// The path under which reading went on, if the file was renamed before it was finished.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) renamed_to: Option<String>,
-    /// Of a file that was set aside: how its header was read.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) layout: Option<String>,
-    /// The names in its header, by which rejects of it can be mended when the file is gone.
+    /// For a file that was set aside: the hash of the columns and the dialect that its header was checked against. A run
+    /// with another hash tries the file again.
+    #[serde(rename = "layout", default, skip_serializing_if = "is_default")]
+    pub(super) header_hash: Option<String>,
+    /// The column names of its header. A reject can be corrected and retried by them when the file is gone.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) columns: Vec<String>,
-    /// Columns that the schema doesn't know.
+    /// The columns that the schema does not know.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) ignored_columns: Vec<String>,
-    /// Whether a mapping makes events of its records: then nothing else may, when a reject of it is mended.
+    /// Whether a mapping makes events from its records. Then a reject of it can be retried with that mapping only.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) mapped: bool,
-    /// The fingerprint of that mapping, by which another is noticed.
+    /// The fingerprint of that mapping.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) mapping: Option<String>,
-    /// How rejects of it are to be taken apart; the default says nothing.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) written: Option<Written>,
+    /// How the fields of a reject are separated; `None` for the default dialect.
+    #[serde(rename = "written", default, skip_serializing_if = "is_default")]
+    pub(super) dialect: Option<MarkDialect>,
 }
 
-/// What parts and quotes the fields of a file, where that isn't commas and double quotes.
+/// Delimiter and quote character of a file that does not use commas and double quotes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Written {
+pub(super) struct MarkDialect {
     pub(super) delimiter: char,
+    /// `None` if fields are never quoted.
     pub(super) quote: Option<char>,
 }
 
-impl Written {
+impl MarkDialect {
+    /// What a mark says about `dialect`; `None` if that is the default one.
     pub(super) fn of(dialect: &Dialect) -> Option<Self> {
         let (common, of) = (Dialect::default(), dialect);
         ((of.delimiter, of.quote) != (common.delimiter, common.quote)).then(|| Self {
@@ -76,7 +93,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl Stamp {
+impl FileStat {
+    /// Takes the values from the metadata of the system.
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             size: metadata.len(),
@@ -90,11 +108,12 @@ impl Stamp {
 }
 
 impl FileMark {
-    /// The mark of a position that this source made; `None` for one that it didn't make.
+    /// Reads the mark of a position; `None` if another kind of source made it.
     pub(super) fn of(position: &Position) -> Option<Self> {
         serde_json::from_str(position.mark.as_json()?).ok()
     }
 
+    /// The JSON that the ledger stores.
     pub(super) fn to_mark(&self) -> Mark {
         // A struct of numbers and strings always has a JSON form.
         serde_json::to_string(self).map_or(Mark::NONE, Mark::new)
@@ -107,9 +126,9 @@ mod tests {
     use crate::contract::{Split, SplitState};
 
     #[test]
-    fn marks_round_trip() {
+    fn a_mark_comes_back_equal_from_its_json() {
         let mark = FileMark {
-            stamp: Stamp {
+            stat: FileStat {
                 size: u64::MAX >> 1,
                 mtime_ns: i64::MIN,
                 inode: u64::MAX,
@@ -120,12 +139,12 @@ mod tests {
             changing: true,
             copy_of: Some("b.csv".into()),
             renamed_to: Some("c.csv".into()),
-            layout: Some("ab".into()),
+            header_hash: Some("ab".into()),
             columns: vec!["\"x\"".into(), "y".into()],
             ignored_columns: vec!["\"x\"".into()],
             mapped: true,
             mapping: Some("cd".into()),
-            written: Written::of(&Dialect::default().delimiter(b'\t').quote(None)),
+            dialect: MarkDialect::of(&Dialect::default().delimiter(b'\t').quote(None)),
         };
         let position = Position {
             split: Split::new("csv", "a.csv"),
@@ -135,5 +154,11 @@ mod tests {
             mark: mark.to_mark(),
         };
         assert_eq!(FileMark::of(&position), Some(mark));
+        // Marks are stored, and views read them: these keys are other than the names of the fields.
+        let json = position.mark.as_json().unwrap();
+        assert!(
+            json.contains(r#""layout":"ab""#) && json.contains(r#""written":{"#),
+            "{json}"
+        );
     }
 }

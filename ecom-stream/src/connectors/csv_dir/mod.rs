@@ -1,31 +1,59 @@
 //! A directory of CSV files, as a source and as a sink.
 //!
-//! The source finds its work by scanning: `scan` says what there is, `desk` sorts it, `inbox` decides which file is ready and
-//! in what order, `split_file` reads one, `after_commit` and `removal` clean up behind it. what a
-//! file is packed in is taken off by `compression`. `identity` tells which split a file is by its `mark` and by what is `alike`. `watch` only wakes the scan with `hints`, so that a lost notification costs
-//! latency and never data. All of it asks a `directory`: the `disk`, or in tests a `simulation`. The sink writes an
-//! `open_file`, a `atomic_file` under a temporary name, and renames it to one of its `file_name`s.
+//! # The source
+//!
+//! [`CsvDirSource`] finds its work by scanning the directory. Notifications of the file system only start a scan early, so a
+//! lost notification costs latency and never data. A file takes this way:
+//!
+//! ```text
+//!  Directory ── scan ──► FileEnumerator ──► Inbox ──► FileCandidates ──► resolve ──► read_file ──► batches
+//!   (Disk)       ▲        what is new?      ready?    renamed? copied?   which split,  records        │
+//!                │                          oldest                       from where?                  ▼
+//!          Watch, Notifications             first                                             sink commits
+//!                                                                                                     │
+//!   archive or deletion ◄── Removal ◄── FileAck ◄─────────────────────────────────────────────────────┘
+//! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `source` | the settings, and the loop that drives everything below |
+//! | `directory` | the trait for the file system; `disk` implements it, and `simulation` for tests |
+//! | `scan` | which names of a directory are read, and which are skipped and why |
+//! | `watch`, `notifications` | collect what inotify reports between two scans |
+//! | `enumerator` | compares what a scan finds with the ledger, and hands out the next file |
+//! | `inbox` | decides when a file is ready, and in which order files are read |
+//! | `candidates` | asks the ledger which known splits a file may be |
+//! | `resolve` | compares digests: which split a file is, and where reading resumes |
+//! | `file_reader` | reads one file to its end, to damage, or to the point where its writer is |
+//! | `mark` | the JSON by which a file is recognized later; stored with each position |
+//! | `uncommitted` | the positions that the sink has received and not committed |
+//! | `after_commit`, `removal` | archive or delete a file once all of it is committed |
+//!
+//! # The sink
+//!
+//! [`CsvDirSink`] writes an `open_file`. This is an [`AtomicFile`]: it has a hidden temporary name until it is complete, and is
+//! then renamed to one of its [`FileNames`].
 
 mod after_commit;
-mod alike;
 mod atomic_file;
-mod desk;
+mod candidates;
 mod directory;
 mod disk;
+mod enumerator;
 mod file_name;
-mod hints;
-mod identity;
+mod file_reader;
 mod inbox;
 mod mark;
+mod notifications;
 mod open_file;
 mod removal;
 mod rename;
+mod resolve;
 mod scan;
 #[cfg(test)]
 mod simulation;
 mod sink;
 mod source;
-mod split_file;
 mod uncommitted;
 mod watch;
 

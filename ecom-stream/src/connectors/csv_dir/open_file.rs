@@ -1,3 +1,5 @@
+//! The file that the CSV directory sink is writing.
+
 use std::fs::File;
 
 use csv_async::{AsyncWriter, AsyncWriterBuilder, ByteRecord};
@@ -8,10 +10,10 @@ use super::atomic_file::AtomicFile;
 use super::file_name::FileNames;
 use crate::contract::{Error, ErrorKind, Result};
 
-/// Larger writes were not faster when measured.
+/// A larger buffer was not faster when measured.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// A file that is being written. Dropped before [`finish`](Self::finish), it is removed.
+/// A CSV file that is being written, with its header. If it is dropped before [`finish`](Self::finish), it is removed.
 pub(super) struct OpenFile {
     writer: AsyncWriter<tokio::fs::File>,
     whole: AtomicFile,
@@ -21,7 +23,8 @@ pub(super) struct OpenFile {
 }
 
 impl OpenFile {
-    /// Opens the file with the first free number from `sequence` on and writes the header.
+    /// Creates the file with the first free number from `sequence` on, and writes the header. `roll_at` is when it is to be
+    /// finished, if it is not full before.
     pub(super) async fn create(
         names: &FileNames,
         sequence: u64,
@@ -45,14 +48,17 @@ impl OpenFile {
         })
     }
 
+    /// The number of records so far.
     pub(super) fn rows(&self) -> u64 {
         self.rows
     }
 
+    /// When it is to be finished; `None` for no time.
     pub(super) fn roll_at(&self) -> Option<Instant> {
         self.roll_at
     }
 
+    /// Appends a record, through the buffer.
     pub(super) async fn write(&mut self, record: &ByteRecord) -> Result<()> {
         let written = self.writer.write_byte_record(record).await;
         written.map_err(|err| Error::io("write", self.whole.temporary(), err.into()))?;
@@ -61,7 +67,8 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Gives the file its name, or the next one that is free, and says which number that was.
+    /// Flushes the buffer and gives the file its name, or the next one that is free. Returns the number of the name. With `sync`,
+    /// content and name are on disk when this completes.
     pub(super) async fn finish(mut self, names: &FileNames, sync: bool) -> Result<u64> {
         let flushed = self.writer.flush().await;
         flushed.map_err(|err| Error::io("write", self.whole.temporary(), err))?;
@@ -85,7 +92,7 @@ impl OpenFile {
     }
 }
 
-/// Creates the file with the first number from `sequence` on that no other sink is at work on.
+/// Creates the temporary file with the first number from `sequence` on that no other writer has.
 fn create(names: &FileNames, mut sequence: u64) -> Result<(u64, AtomicFile, File)> {
     loop {
         if let Some(whole) = AtomicFile::create(names.temporary(sequence))? {
@@ -97,9 +104,18 @@ fn create(names: &FileNames, mut sequence: u64) -> Result<(u64, AtomicFile, File
     }
 }
 
+/// Runs `f` on a thread for blocking calls.
+///
+/// # Errors
+///
+/// Those of `f`; [`ErrorKind::Panicked`] when it panics, or when the runtime is shut down.
 pub(super) async fn blocking<R: Send + 'static>(f: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
     match spawn_blocking(f).await {
         Ok(result) => result,
-        Err(err) => Err(Error::new(ErrorKind::Panicked, "writing a CSV file panicked or was given up").caused_by(err)),
+        Err(err) => Err(Error::new(
+            ErrorKind::Panicked,
+            "the thread that writes a CSV file panicked, or the runtime was shut down",
+        )
+        .caused_by(err)),
     }
 }

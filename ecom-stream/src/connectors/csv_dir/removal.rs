@@ -1,107 +1,129 @@
+//! Archiving or deleting a file after all of it is committed.
+
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
-use super::mark::{FileMark, Stamp};
+use super::mark::{FileMark, FileStat};
 use crate::contract::{Error, ErrorKind, Position, Result};
 use crate::crash_point;
 use crate::csv::from_path;
 
-/// Takes finished files away.
+/// Archives or deletes finished files, and loses nothing that is appended meanwhile.
 ///
-/// A file is first renamed aside, where nobody who goes by its name finds it, then looked at again, and only then moved or
-/// removed. What changed meanwhile goes back; what a crash left aside goes back at the next start.
+/// ```text
+///  a.csv ── rename ──► .ecom-aside.0.a.csv ── unchanged since it was read ──► the archive, or deleted
+///    ▲                          │
+///    └──── rename back ◄────────┴── changed meanwhile, or the archive fails
+/// ```
+///
+/// Under the hidden name no writer finds the file by its path. A crash between the steps leaves the hidden name, and
+/// [`restore_interrupted`] renames it back at the next start.
 #[derive(Debug, Clone)]
 pub(super) struct Removal<D> {
     pub(super) dir: D,
     pub(super) to: Destination,
 }
 
+/// What becomes of a finished file.
 #[derive(Debug, Clone)]
 pub(super) enum Destination {
+    /// It is moved into this directory.
     Archive(PathBuf),
-    Nowhere,
+    Delete,
 }
 
-/// Files with this prefix and a number are on their way out. Hidden, so that they are passed over.
-const ASIDE: &str = ".ecom-aside.";
+/// The hidden name of a file that is being removed begins with this and a number.
+const REMOVING_PREFIX: &str = ".ecom-aside.";
 
 impl<D: Directory> Removal<D> {
-    /// Takes away the file of a finished position, unless it has changed since. Done already, or gone, is fine.
-    pub(super) async fn take_away(self, position: Position) -> Result<()> {
+    /// Archives or deletes the file of a finished position. Does nothing if the file has changed since, or does not exist.
+    ///
+    /// # Errors
+    ///
+    /// When the file system refuses. The file has its name again then, if that is possible.
+    pub(super) async fn remove(self, position: Position) -> Result<()> {
         let split = position.split.clone();
-        // Of a file that was renamed the rest is read under its new name.
+        // A renamed file is not finished: the rest of it is read under the new name.
         let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none()) else {
             return Ok(());
         };
         let dir = self.dir.clone();
-        let taken = dir.off_thread(move || self.take(&from_path(position.split.path()), mark.stamp));
+        let taken = dir.off_thread(move || self.remove_unchanged(&from_path(position.split.path()), mark.stat));
         taken.await.map_err(|err| {
             Error::new(
                 ErrorKind::Source,
-                format!("can't take away {split}, which is committed"),
+                format!("cannot archive or delete {split}, which is committed"),
             )
             .caused_by(err)
         })
     }
 
-    fn take(&self, name: &OsStr, stamp: Stamp) -> io::Result<()> {
+    /// Removes the file if it is as `stat` says, before and after it got the hidden name.
+    fn remove_unchanged(&self, name: &OsStr, stat: FileStat) -> io::Result<()> {
         let from = self.dir.path().join(name);
-        match self.dir.stamp_at(&from) {
-            // Changed since: new work for the next scan, and taken away when that is done.
-            Ok(now) if now != stamp => return Ok(()),
+        match self.dir.stat_path(&from) {
+            // It has changed: the next scan finds it, and it is removed once the new part is committed.
+            Ok(now) if now != stat => return Ok(()),
             Ok(_) => {}
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(err) => return Err(err),
         }
         crash_point!("removal.before_aside");
         let moved = first_free(|number| {
-            let aside = self.dir.path().join(aside(number, name));
-            self.dir.rename_to_new(&from, &aside).map(|()| aside)
+            let hidden = self.dir.path().join(removing_name(number, name));
+            self.dir.rename_to_new(&from, &hidden).map(|()| hidden)
         });
-        let aside = match moved {
-            Ok(aside) => aside,
+        let hidden = match moved {
+            Ok(hidden) => hidden,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(err) => return Err(err),
         };
         crash_point!("removal.aside");
-        // It may have been written to, or replaced, between the look and the move.
-        let out = match self.dir.stamp_at(&aside) {
-            Ok(now) if now == stamp => self.put_out(&aside, name),
-            Ok(_) => return back(&self.dir, &aside, name),
+        // It may have been modified or replaced just before it got the hidden name.
+        let out = match self.dir.stat_path(&hidden) {
+            Ok(now) if now == stat => self.move_or_delete(&hidden, name),
+            Ok(_) => return restore(&self.dir, &hidden, name),
             Err(err) => Err(err),
         };
         crash_point!("removal.out");
         if out.is_err() {
-            back(&self.dir, &aside, name)?;
+            restore(&self.dir, &hidden, name)?;
         }
         out
     }
 
-    fn put_out(&self, aside: &Path, name: &OsStr) -> io::Result<()> {
+    /// Moves a file with a hidden name into the archive, under a numbered name if its own is taken there; or deletes it.
+    fn move_or_delete(&self, hidden: &Path, name: &OsStr) -> io::Result<()> {
         match &self.to {
-            Destination::Nowhere => self.dir.remove(aside),
+            Destination::Delete => self.dir.remove(hidden),
             Destination::Archive(archive) => {
                 if let Some(parent) = Path::new(name).parent().filter(|parent| !parent.as_os_str().is_empty()) {
                     self.dir.make_directories(archive, parent)?;
                 }
-                first_free(|number| self.dir.rename_to_new(aside, &archive.join(numbered(name, number))))
+                first_free(|number| self.dir.rename_to_new(hidden, &archive.join(numbered(name, number))))
             }
         }
     }
 }
 
-/// Puts back what a crash left aside: under its name, or under one like it where that is taken.
-pub(super) async fn put_back<D: Directory>(dir: &D) -> io::Result<()> {
+/// Renames files back that an earlier run had begun to remove when it crashed. A file whose name is taken gets a number in front.
+///
+/// # Errors
+///
+/// When the directory cannot be listed. A file that cannot be renamed is logged.
+pub(super) async fn restore_interrupted<D: Directory>(dir: &D) -> io::Result<()> {
     let disk = dir.clone();
     let put = move || {
-        for aside in disk.names_with(ASIDE)? {
-            let Some(name) = name_of(&aside) else { continue };
-            match back(&disk, &disk.path().join(&aside), &name) {
-                Ok(()) => tracing::info!("put back {name:?}, which was on its way out when the last run ended"),
-                Err(err) => tracing::warn!("can't put back {aside:?}: {err}"),
+        for hidden in disk.names_with(REMOVING_PREFIX)? {
+            let Some(name) = original_name(&hidden) else { continue };
+            match restore(&disk, &disk.path().join(&hidden), &name) {
+                Ok(()) => {
+                    tracing::info!("restored {name:?}: the last run ended while it was archiving or deleting this file")
+                }
+                Err(err) => tracing::warn!("cannot restore {name:?} from {hidden:?}: {err}"),
             }
         }
         Ok(())
@@ -109,20 +131,21 @@ pub(super) async fn put_back<D: Directory>(dir: &D) -> io::Result<()> {
     dir.off_thread(put).await
 }
 
-/// Gives a file its name back, or one like it where that is taken.
-fn back(dir: &impl Directory, aside: &Path, name: &OsStr) -> io::Result<()> {
+/// Gives a file its name back, with a number in front if that is taken.
+fn restore(dir: &impl Directory, hidden: &Path, name: &OsStr) -> io::Result<()> {
     crash_point!("removal.before_back");
     first_free(|number| {
         let to = match number {
             0 => name.to_owned(),
             _ => with_prefix(&format!("{number}."), name),
         };
-        dir.rename_to_new(aside, &dir.path().join(to))
+        dir.rename_to_new(hidden, &dir.path().join(to))
     })?;
     crash_point!("removal.back");
     Ok(())
 }
 
+/// Tries 0, 1, 2 … until a name is not taken.
 fn first_free<R>(mut rename: impl FnMut(u32) -> io::Result<R>) -> io::Result<R> {
     let mut number = 0;
     loop {
@@ -133,11 +156,12 @@ fn first_free<R>(mut rename: impl FnMut(u32) -> io::Result<R>) -> io::Result<R> 
     }
 }
 
-fn aside(number: u32, name: &OsStr) -> OsString {
-    with_prefix(&format!("{ASIDE}{number}."), name)
+/// The hidden name of a file that is being removed.
+fn removing_name(number: u32, name: &OsStr) -> OsString {
+    with_prefix(&format!("{REMOVING_PREFIX}{number}."), name)
 }
 
-/// The name with something in front of that of the file, in its sub-directory.
+/// The name with a prefix before its last part: `hour=09/a.csv` becomes `hour=09/1.a.csv`.
 fn with_prefix(prefix: &str, name: &OsStr) -> OsString {
     let path = Path::new(name);
     let mut file = OsString::from(prefix);
@@ -145,15 +169,16 @@ fn with_prefix(prefix: &str, name: &OsStr) -> OsString {
     path.with_file_name(file).into()
 }
 
-/// The name of a file that was put aside.
-fn name_of(aside: &OsStr) -> Option<OsString> {
-    let path = Path::new(aside);
-    let rest = path.file_name()?.as_bytes().strip_prefix(ASIDE.as_bytes())?;
+/// The name that a file with a hidden name had; `None` if that is not a hidden name of this source.
+fn original_name(hidden: &OsStr) -> Option<OsString> {
+    let path = Path::new(hidden);
+    let rest = path.file_name()?.as_bytes().strip_prefix(REMOVING_PREFIX.as_bytes())?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let name = rest[digits..].strip_prefix(b".")?;
     (digits > 0 && !name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)).into())
 }
 
+/// The name with a number at its end, from 1 on.
 fn numbered(name: &OsStr, number: u32) -> OsString {
     let mut numbered = name.to_owned();
     if number > 0 {
@@ -185,7 +210,7 @@ mod tests {
             fs::create_dir(&done).unwrap();
             let to = match archive {
                 true => Destination::Archive(done),
-                false => Destination::Nowhere,
+                false => Destination::Delete,
             };
             let dir = Disk::new(data);
             Self {
@@ -197,25 +222,25 @@ mod tests {
         fn put(&self, name: &str, text: &str) -> Position {
             let path = self.root.path().join("data").join(name);
             fs::write(&path, text).unwrap();
-            let stamp = Stamp::of(&path.metadata().unwrap());
+            let stat = FileStat::of(&path.metadata().unwrap());
             let mark = FileMark {
-                stamp,
+                stat,
                 digest: String::new(),
                 unterminated: false,
                 blank_lines: 0,
                 changing: false,
                 copy_of: None,
                 renamed_to: None,
-                layout: None,
+                header_hash: None,
                 columns: Vec::new(),
                 ignored_columns: Vec::new(),
                 mapped: false,
                 mapping: None,
-                written: None,
+                dialect: None,
             };
             Position {
                 split: Split::new("csv", name),
-                offset: stamp.size,
+                offset: stat.size,
                 record: 0,
                 state: SplitState::Finished,
                 mark: mark.to_mark(),
@@ -233,22 +258,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_replaced_and_changed_files_stay() {
+    async fn the_archive_replaces_no_file_and_changed_files_stay() {
         for archive in [true, false] {
             let fixture = Fixture::new(archive);
-            let take_away = |position| fixture.removal.clone().take_away(position);
-            take_away(fixture.put("a.csv", "one")).await.unwrap();
+            let remove = |position| fixture.removal.clone().remove(position);
+            remove(fixture.put("a.csv", "one")).await.unwrap();
             let second = fixture.put("a.csv", "two");
-            take_away(second.clone()).await.unwrap();
+            remove(second.clone()).await.unwrap();
             assert_eq!(fixture.names("data"), [""; 0]);
             let kept: &[&str] = if archive { &["a.csv", "a.csv.1"] } else { &[] };
             assert_eq!(fixture.names("done"), kept);
 
-            // Told again, or changed since: nothing happens.
-            take_away(second).await.unwrap();
+            // A second call, or one for a file that has changed, does nothing.
+            remove(second).await.unwrap();
             let before = fixture.put("b.csv", "one");
             fixture.put("b.csv", "one and more");
-            take_away(before).await.unwrap();
+            remove(before).await.unwrap();
             assert_eq!(
                 (fixture.names("data"), fixture.names("done").len()),
                 (vec!["b.csv".into()], kept.len())
@@ -257,14 +282,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_crash_left_aside_comes_back() {
+    async fn a_file_whose_removal_crashed_is_restored() {
         let fixture = Fixture::new(false);
         fixture.put(".ecom-aside.0.a.csv", "");
         fixture.put(".ecom-aside.1.a.csv", "");
         fixture.put(".ecom-aside.7.b.csv", "");
         fixture.put(".ecom-aside.", "");
         fixture.put(".ecom-aside.x", "");
-        put_back(&fixture.removal.dir).await.unwrap();
+        restore_interrupted(&fixture.removal.dir).await.unwrap();
         assert_eq!(
             fixture.names("data"),
             [".ecom-aside.", ".ecom-aside.x", "1.a.csv", "a.csv", "b.csv"]
@@ -272,11 +297,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_can_not_go_out_goes_back() {
+    async fn a_file_that_cannot_be_archived_keeps_its_name() {
         let fixture = Fixture::new(true);
         fs::remove_dir(fixture.root.path().join("done")).unwrap();
         let position = fixture.put("a.csv", "one");
-        let err = fixture.removal.clone().take_away(position).await.unwrap_err();
+        let err = fixture.removal.clone().remove(position).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Source);
         assert_eq!(fixture.names("data"), ["a.csv"]);
     }

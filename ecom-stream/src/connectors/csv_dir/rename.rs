@@ -1,3 +1,5 @@
+//! Renaming a file without replacing another.
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -5,10 +7,11 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-/// Renames, and fails with [`AlreadyExists`](io::ErrorKind::AlreadyExists) where plain renaming would silently replace.
+/// Renames a file. Fails with [`AlreadyExists`](io::ErrorKind::AlreadyExists) if `to` is taken, where [`fs::rename`] would
+/// silently replace that file.
 pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Not every file system can: a hard link doesn't replace either.
+        // Not every file system knows the flag; creating a hard link does not replace a file either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_to_new(from, to),
         renamed => Ok(renamed?),
     }
@@ -24,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_replaced() {
+    fn a_rename_replaces_no_file() {
         for rename in [rename_to_new, link_to_new] {
             let dir = tempfile::tempdir().unwrap();
             let (from, to) = (dir.path().join("from"), dir.path().join("to"));

@@ -1,38 +1,48 @@
+//! What a scan finds: the files to read, and the names that are skipped.
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 
-use super::mark::Stamp;
+use super::mark::FileStat;
 use crate::csv::{is_csv, is_hidden, is_temporary};
 
-/// A file that a look at the directory found. The name of one in a sub-directory is its path there.
+/// A file that was found in the directory. The name of a file in a sub-directory is its relative path, such as `hour=09/a.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundFile {
     pub(super) name: OsString,
-    pub(super) stamp: Stamp,
+    pub(super) stat: FileStat,
 }
 
-/// What a look at one name gives.
+/// What the directory has under one name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    Found(Found),
-    PassedOver(Why),
+pub(super) enum StatResult {
+    /// A file to read.
+    Found(FoundFile),
+    /// Something that is not read.
+    Skipped(SkipReason),
+    /// Nothing.
     Gone,
 }
 
-/// Why something in the directory is not read.
+/// Why an entry of the directory is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum SkipReason {
+    /// Its name, or that of a directory above it, begins with a dot.
     Hidden,
+    /// Its name says that it is still being written: `.tmp`, `.part`.
     Temporary,
+    /// Its name does not end in `.csv`, `.csv.gz` or `.csv.zst`.
     NotCsv,
+    /// A symbolic link, which is never followed.
     Symlink,
+    /// A directory, a pipe, a device or a socket.
     NotRegular,
 }
 
-/// How many entries of the directory were passed over in one scan.
+/// How many entries of the directory one scan skipped, by reason. `Display` lists the reasons for the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct PassedOver {
+pub(super) struct SkippedCounts {
     hidden: u64,
     temporary: u64,
     not_csv: u64,
@@ -40,68 +50,69 @@ pub(super) struct PassedOver {
     not_regular: u64,
 }
 
-/// Some of what a scan found. The counts are those of the scan so far.
+/// A part of what a scan found, of at most [`CHUNK_FILES`] files.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    pub(super) found: Vec<Found>,
-    /// Names that could not be looked at, and why.
+    pub(super) found: Vec<FoundFile>,
+    /// Names that could not be examined, with the error. The scan goes on after them.
     pub(super) failed: Vec<(OsString, io::Error)>,
-    pub(super) passed_over: PassedOver,
+    /// The counts of the scan up to here, not of this chunk alone.
+    pub(super) skipped: SkippedCounts,
 }
 
-/// How many files are looked up in the ledger at once.
+/// How many files are looked up in the ledger with one query.
 const CHUNK_FILES: usize = 1_024;
 
-/// Why a file of that name is passed over, if it is.
-pub(super) fn passed_over_by_name(name: &OsStr) -> Option<Why> {
+/// Why a file of that name is skipped, as far as the name tells; `None` if it may be read.
+pub(super) fn skip_reason_of_name(name: &OsStr) -> Option<SkipReason> {
     if is_hidden(name) {
-        Some(Why::Hidden)
+        Some(SkipReason::Hidden)
     } else if is_temporary(name) {
-        Some(Why::Temporary)
+        Some(SkipReason::Temporary)
     } else if !is_csv(name) {
-        Some(Why::NotCsv)
+        Some(SkipReason::NotCsv)
     } else {
         None
     }
 }
 
-/// Gathers what a scan finds into chunks.
+/// Collects what a scan finds into chunks.
 #[derive(Debug, Default)]
 pub(super) struct ChunkBuilder {
-    found: Vec<Found>,
+    found: Vec<FoundFile>,
     failed: Vec<(OsString, io::Error)>,
-    passed_over: PassedOver,
+    skipped: SkippedCounts,
 }
 
 impl ChunkBuilder {
-    /// Adds what a look gave; the chunk comes out when it is full.
-    pub(super) fn add(&mut self, name: OsString, look: io::Result<Look>) -> Option<Chunk> {
-        match look {
-            Ok(Look::Found(found)) => self.found.push(found),
-            Ok(Look::PassedOver(why)) => self.passed_over.add(why),
-            Ok(Look::Gone) => {}
-            // One file must not hide the others.
+    /// Adds what the directory has under `name`. Returns the chunk once it is full.
+    pub(super) fn add(&mut self, name: OsString, stat: io::Result<StatResult>) -> Option<Chunk> {
+        match stat {
+            Ok(StatResult::Found(found)) => self.found.push(found),
+            Ok(StatResult::Skipped(why)) => self.skipped.add(why),
+            Ok(StatResult::Gone) => {}
+            // An error of one file must not end the scan.
             Err(err) => self.failed.push((name, err)),
         }
         (self.found.len() == CHUNK_FILES).then(|| Chunk {
             found: std::mem::take(&mut self.found),
             failed: std::mem::take(&mut self.failed),
-            passed_over: self.passed_over,
+            skipped: self.skipped,
         })
     }
 
-    /// What is left.
+    /// The last chunk, which may be empty.
     pub(super) fn finish(self) -> Chunk {
         Chunk {
             found: self.found,
             failed: self.failed,
-            passed_over: self.passed_over,
+            skipped: self.skipped,
         }
     }
 }
 
-impl PassedOver {
-    /// What stays passed over; files that are still being written come and go.
+impl SkippedCounts {
+    /// The counts without files that are still being written, which change with every scan.
     pub(super) fn lasting(self) -> Self {
         Self {
             hidden: 0,
@@ -110,18 +121,18 @@ impl PassedOver {
         }
     }
 
-    fn add(&mut self, why: Why) {
+    fn add(&mut self, why: SkipReason) {
         *match why {
-            Why::Hidden => &mut self.hidden,
-            Why::Temporary => &mut self.temporary,
-            Why::NotCsv => &mut self.not_csv,
-            Why::Symlink => &mut self.symlinks,
-            Why::NotRegular => &mut self.not_regular,
+            SkipReason::Hidden => &mut self.hidden,
+            SkipReason::Temporary => &mut self.temporary,
+            SkipReason::NotCsv => &mut self.not_csv,
+            SkipReason::Symlink => &mut self.symlinks,
+            SkipReason::NotRegular => &mut self.not_regular,
         } += 1;
     }
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for SkippedCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [
             (self.hidden, "hidden"),

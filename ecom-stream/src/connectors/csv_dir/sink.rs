@@ -1,3 +1,5 @@
+//! The CSV directory sink.
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
@@ -22,15 +24,15 @@ use crate::contract::{
 };
 use crate::csv::ToCsv;
 
-/// Writes records into the CSV files of a directory: `events-000001.csv`, `events-000002.csv` and so on.
+/// A sink that writes records into CSV files of a directory: `events-000001.csv`, `events-000002.csv` and so on.
 ///
-/// A file is open from its first record on, under a hidden temporary name. When it is full, or its time is up, or the
-/// input ends, it is finished and renamed: whoever looks into the directory sees whole files only. No file is replaced:
-/// numbers go on after the highest one that is there, and a name that is taken is passed over. There is no file without
-/// records.
+/// A file is created with its first record, under a hidden temporary name. It is renamed when it is full, when its time is
+/// over, or when the input ends. So a reader of the directory only sees complete files, and no file is without records. No
+/// file is replaced: the numbers go on after the highest one in the directory, and a name that is taken is skipped.
 ///
-/// A commit stands for every batch whose last record is in a renamed file. Rejects can't be written: they are logged and
-/// counted. The sink remembers nothing between runs.
+/// A commit covers every batch whose last record is in a renamed file. Rejects are not written, but logged and counted.
+///
+/// The sink keeps no ledger: a pipeline that is run again reads its input from the start, and writes it again.
 ///
 /// ```
 /// use ecom_stream::memory::MemorySource;
@@ -59,7 +61,8 @@ pub struct CsvDirSink<T> {
 }
 
 impl<T> CsvDirSink<T> {
-    /// A sink into `dir`, which is created if it is missing. A new file every 1 to 3 seconds, of any number of rows.
+    /// A sink into `dir`, which is created if it is missing. It begins a new file every 1 to 3 seconds, whatever the number of
+    /// records.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -73,34 +76,61 @@ impl<T> CsvDirSink<T> {
         }
     }
 
-    /// What the names of the files begin with, in place of `events`.
+    /// Sets what the names of the files begin with, instead of `events`.
+    ///
+    /// Several sinks can write into one directory if their prefixes differ. An empty prefix, and one that starts with a dot or
+    /// contains a slash, is an error when the pipeline starts.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Finishes a file when it has this many records; at least 1.
+    /// Finishes a file when it has this many records. At least 1; the default is no limit.
+    ///
+    /// ```
+    /// use ecom_stream::memory::MemorySource;
+    /// use ecom_stream::{CsvDirSink, Event, EventType, SourceExt};
+    /// use time::macros::datetime;
+    /// use uuid::Uuid;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// let at = datetime!(2026-11-01 12:00 UTC);
+    /// let events = (0..5).map(|n| Event::new(Uuid::from_u128(n), at, EventType::View, "u1", "s1", "p1"));
+    /// let sink = CsvDirSink::new(dir.path()).max_rows(2).roll_every(None);
+    /// MemorySource::new("events", events.collect()).to(sink).run().await?;
+    /// // Files of 2, 2 and 1 records.
+    /// assert_eq!(std::fs::read_dir(dir.path())?.count(), 3);
+    /// # Ok(()) }
+    /// ```
     pub fn max_rows(mut self, rows: u64) -> Self {
         self.max_rows = rows.max(1);
         self
     }
 
-    /// Finishes a file a while after its first record, drawn anew for each file from this range; with `None` only when
-    /// it is full.
+    /// Finishes a file after a time from this range, counted from its first record and drawn anew for each file. With `None` a
+    /// file is finished when it is full, or when the input ends.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSink, Event};
+    /// # use std::time::Duration;
+    /// let a_file_a_minute = CsvDirSink::<Event>::new("data").roll_every(Duration::from_secs(60)..=Duration::from_secs(60));
+    /// let full_files_only = CsvDirSink::<Event>::new("data").roll_every(None).max_rows(100_000);
+    /// ```
     pub fn roll_every(mut self, range: impl Into<Option<RangeInclusive<Duration>>>) -> Self {
         self.roll_every = range.into();
         self
     }
 
-    /// The seed for drawing from [`roll_every`](Self::roll_every), in place of 0.
+    /// Sets the seed for the times of [`roll_every`](Self::roll_every), instead of 0. The same seed gives the same times.
     pub fn roll_seed(mut self, seed: u64) -> Self {
         self.roll_seed = seed;
         self
     }
 
-    /// Whether a file and its name are forced to disk before its commit, so that they outlive a power failure; off
-    /// unless asked for, since it costs milliseconds a file. On a network file system it also makes sure that a reader
-    /// elsewhere never finds a renamed file that still lacks content.
+    /// Whether each file is written to disk before its commit, so that it survives a power failure. The default is `false`,
+    /// since it takes milliseconds per file. On a network file system it also keeps readers on other machines from finding a
+    /// renamed file whose content has not arrived.
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = sync;
         self
@@ -122,8 +152,12 @@ impl<T> fmt::Debug for CsvDirSink<T> {
 impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
     async fn ledger(&mut self, _: &Topology) -> Result<Checkpoint> {
         if let Some(range) = self.roll_every.as_ref().filter(|range| range.is_empty()) {
-            let message = format!("no time lies between {:?} and {:?}", range.start(), range.end());
-            return Err(Error::new(ErrorKind::Configuration, message).hint("the shorter time goes first"));
+            let message = format!(
+                "`roll_every` has an empty range: {:?} to {:?}",
+                range.start(),
+                range.end()
+            );
+            return Err(Error::new(ErrorKind::Configuration, message).hint("put the shorter time first"));
         }
         let names = FileNames::new(&self.dir, &self.prefix)?;
         let highest = blocking(move || {
@@ -142,23 +176,23 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
             let mut input = std::pin::pin!(input);
             let mut sequence = self.next_sequence;
             let mut open: Option<OpenFile> = None;
-            let mut done = Done::default();
+            let mut pending = PendingCommit::default();
             let mut row = ByteRecord::new();
             let failed = loop {
                 let next = match open.as_ref().and_then(OpenFile::roll_at) {
-                    None => Next::Input(input.next().await),
+                    None => SinkEvent::Input(input.next().await),
                     Some(roll_at) => tokio::select! {
                         biased;
-                        () = sleep_until(roll_at) => Next::Roll,
-                        batch = input.next() => Next::Input(batch),
+                        () = sleep_until(roll_at) => SinkEvent::Roll,
+                        batch = input.next() => SinkEvent::Input(batch),
                     },
                 };
                 match next {
-                    Next::Roll => {}
-                    Next::Input(None) => break None,
-                    Next::Input(Some(Err(err))) => break Some(err),
-                    Next::Input(Some(Ok(batch))) => {
-                        let mut of_batch = Some(Done::of(&batch));
+                    SinkEvent::Roll => {}
+                    SinkEvent::Input(None) => break None,
+                    SinkEvent::Input(Some(Err(err))) => break Some(err),
+                    SinkEvent::Input(Some(Ok(batch))) => {
+                        let mut of_batch = Some(PendingCommit::of(&batch));
                         let mut records = batch.records.into_iter();
                         while let Some(record) = records.next() {
                             let mut file = match open.take() {
@@ -172,21 +206,21 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
                             record.value.to_csv(&mut row);
                             file.write(&row).await?;
                             if records.len() == 0 && let Some(of_batch) = of_batch.take() {
-                                done.add(of_batch);
+                                pending.add(of_batch);
                             }
                             if file.rows() < self.max_rows {
                                 open = Some(file);
                                 continue;
                             }
                             sequence = file.finish(&names, self.sync).await? + 1;
-                            if let Some(commit) = done.commit() {
+                            if let Some(commit) = pending.commit() {
                                 yield commit;
                             }
                         }
                         if let Some(of_batch) = of_batch {
-                            done.add(of_batch);
+                            pending.add(of_batch);
                         }
-                        // Without an open file, what a batch without records says is durable at once.
+                        // Without an open file, a batch without records is durable at once.
                         if open.is_some() {
                             continue;
                         }
@@ -195,14 +229,14 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
                 if let Some(file) = open.take() {
                     sequence = file.finish(&names, self.sync).await? + 1;
                 }
-                if let Some(commit) = done.commit() {
+                if let Some(commit) = pending.commit() {
                     yield commit;
                 }
             };
             if let Some(file) = open.take() {
                 file.finish(&names, self.sync).await?;
             }
-            if let Some(commit) = done.commit() {
+            if let Some(commit) = pending.commit() {
                 yield commit;
             }
             if let Some(err) = failed {
@@ -212,14 +246,17 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
     }
 }
 
-enum Next<T> {
+/// What the loop of the sink waits for.
+enum SinkEvent<T> {
+    /// The time of the open file is over.
     Roll,
+    /// The input gave a batch or an error, or has ended.
     Input(Option<Result<Batch<T>>>),
 }
 
-/// What has been written since the last commit, as whole batches.
+/// The sums over the batches that were written since the last commit.
 #[derive(Default)]
-struct Done {
+struct PendingCommit {
     epoch: u64,
     positions: Vec<Position>,
     counts: Counts,
@@ -227,13 +264,14 @@ struct Done {
     times: Times,
 }
 
-impl Done {
+impl PendingCommit {
+    /// The sums over one batch. Logs its rejects, which are not written.
     fn of<T>(batch: &Batch<T>) -> Self {
         if !batch.rejects.is_empty() {
             tracing::warn!(
                 rejects = batch.rejects.len(),
                 first = %batch.rejects[0].refusal,
-                "records that can't be used are left out: a CSV directory has no place for them"
+                "these rejects are not written: a CSV directory has no place for them"
             );
         }
         Self {
@@ -245,6 +283,7 @@ impl Done {
         }
     }
 
+    /// Adds a batch.
     fn add(&mut self, batch: Self) {
         self.counts += batch.counts;
         self.bytes += batch.bytes;
@@ -257,6 +296,7 @@ impl Done {
         }
     }
 
+    /// Takes the sums as a commit with the next epoch; `None` if there is nothing to commit.
     fn commit(&mut self) -> Option<Commit> {
         if self.positions.is_empty() && self.counts == Counts::default() {
             return None;

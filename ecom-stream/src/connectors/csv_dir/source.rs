@@ -1,3 +1,5 @@
+//! The CSV directory source: its settings, and the loop that reads.
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +11,14 @@ use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
 use super::after_commit::{AfterCommit, CsvDirAck, FileAck};
-use super::alike::Alike;
-use super::desk::{Desk, MAX_TRIES_AVAILABLE_NOW};
+use super::candidates::FileCandidates;
 use super::directory::Directory;
 use super::disk::Disk;
+use super::enumerator::{FileEnumerator, MAX_TRIES_AVAILABLE_NOW};
+use super::file_reader::{FileReadConfig, read_file};
 use super::inbox::{Inbox, MAX_LOOK_AHEAD};
-use super::removal::{Removal, put_back};
-use super::scan::PassedOver;
-use super::split_file::{Reading, read};
+use super::removal::{Removal, restore_interrupted};
+use super::scan::SkippedCounts;
 use super::uncommitted::Uncommitted;
 use super::watch::Watch;
 use crate::contract::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Result, Source, Topology};
@@ -24,14 +26,34 @@ use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect};
 use crate::event::Event;
 use crate::event::mapping::Mapping;
 
-/// Reads the CSV files of a directory, each record once, as the files come.
+/// A source that reads the CSV files of a directory, and each record in them exactly once.
 ///
-/// Every file whose name ends in `.csv`, `.csv.gz` or `.csv.zst` is read, the oldest first; hidden files, `.tmp` and `.part`
-/// files, directories unless they are [asked for](Self::recursive), links and special files are passed over. A file is read at once when it is renamed into the directory or closed after
-/// writing, and otherwise when it has rested for [`settle_for`](Self::settle_for). A file that grows is read on.
+/// It reads every file whose name ends in `.csv`, `.csv.gz` or `.csv.zst`, the oldest first. It skips hidden files, names that
+/// end in `.tmp` or `.part`, symbolic links, special files, and directories unless [`recursive`](Self::recursive) is set.
 ///
-/// A record that can't be used becomes a [`Reject`](crate::Reject). A file that can't be used is set aside: its position
-/// says why, and the others go on.
+/// A file is read at once when it is renamed into the directory or when its writer closes it. Otherwise it is read when it
+/// has not been modified for the time [`settle_for`](Self::settle_for). If a file grows, the new part is read. If it is renamed,
+/// reading goes on under the new name. If it has other content under a known name, it is read from the start as a new generation
+/// of the split.
+///
+/// A record that cannot be used becomes a [`Reject`](crate::Reject). A file that cannot be used is set aside, or read up to the
+/// damage: its [`SplitState`](crate::SplitState) says why, and the other files are read.
+///
+/// ```
+/// use ecom_stream::memory::MemorySink;
+/// use ecom_stream::{CsvDirSource, Rules, SourceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// let file = "event_time,event_type,user_id,session_id,product_id\n2026-11-01T12:00:00Z,view,u1,s1,p1\n";
+/// std::fs::write(dir.path().join("a.csv"), file)?;
+/// let source = || CsvDirSource::new(dir.path()).available_now(true).validate(Rules::default());
+/// let sink = MemorySink::new("doc");
+/// assert_eq!(source().to(sink.clone()).run().await?.counts.stored, 1);
+/// // The ledger of the sink knows the file: a second run reads nothing.
+/// assert_eq!(source().to(sink).run().await?.counts.read, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a source does nothing until a pipeline from it runs"]
 pub struct CsvDirSource {
@@ -53,7 +75,7 @@ pub struct CsvDirSource {
 }
 
 impl CsvDirSource {
-    /// Reads `dir`, on and on, under the source name `csv`; the files must have the columns of an [`Event`].
+    /// A source over `dir` that is named `csv`, expects the columns of an [`Event`], and never ends.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             name: "csv".into(),
@@ -73,90 +95,169 @@ impl CsvDirSource {
         }
     }
 
-    /// The name under which the ledger keeps its positions. It must be the same in every run.
+    /// Sets the name under which the ledger keeps the positions of this source. It must be the same in every run.
+    ///
+    /// ```
+    /// # use ecom_stream::CsvDirSource;
+    /// // Two sources of one pipeline must have different names.
+    /// let views = CsvDirSource::new("data/views").name("views");
+    /// let orders = CsvDirSource::new("data/orders").name("orders");
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// What the files must have in their header, in place of the columns of an [`Event`].
+    /// Sets the columns that the header of each file must have, instead of those of an [`Event`].
+    ///
+    /// For records of your own, give their columns. Others in the header are ignored, and named in the log:
+    ///
+    /// ```
+    /// # use ecom_stream::{Columns, CsvDirSource};
+    /// let readings = CsvDirSource::new("readings").columns(Columns::new(["sensor", "celsius", "note"], ["sensor", "celsius"]));
+    /// ```
     pub fn columns(mut self, columns: Columns) -> Self {
         self.columns = columns;
         self
     }
 
-    /// How the files are written, if not with commas, double quotes and a header.
+    /// Sets the delimiter, the quote character and the kind of header. The default is commas, double quotes and a header line.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSource, Dialect};
+    /// let semicolons = CsvDirSource::new("data").dialect(Dialect::default().delimiter(b';'));
+    /// ```
+    ///
+    /// A dialect that cannot be read, such as the same character as delimiter and quote, is an error when the pipeline starts.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
         self
     }
 
-    /// Reads files as `mapping` has them: its dialect, and the columns that it asks for. The records become events by
-    /// [`Rules::mapping`](crate::Rules::mapping). The ledger keeps by which, for rejects that are mended.
+    /// Reads the files with the dialect and the columns of `mapping`. [`Rules::mapping`](crate::Rules::mapping) then makes events
+    /// from the records.
     ///
-    /// Where a field is taken from the path, a file with the same bytes in a directory that says something else is no copy.
+    /// The ledger keeps the fingerprint of the mapping with each file, so that a reject is retried with the same mapping.
+    ///
+    /// If the mapping takes a field from the path, files with the same bytes are copies only if that field is equal too.
     pub fn mapping(mut self, mapping: &Mapping) -> Self {
         self.mapping = Some(mapping.fingerprint());
         self.path_keys = mapping.path_keys().map(str::to_owned).collect();
         self.columns(mapping.columns()).dialect(mapping.dialect().clone())
     }
 
-    /// Bounds on fields, records and batches.
+    /// Sets the largest size of fields, records and batches.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSource, CsvLimits};
+    /// // Smaller batches are committed sooner; larger ones take less time per record.
+    /// let source = CsvDirSource::new("data").limits(CsvLimits::default().max_batch_rows(500));
+    /// ```
     pub fn limits(mut self, limits: CsvLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long a file that was neither renamed in nor closed must rest before it is taken as whole; 2 seconds. Longer
-    /// than the longest pause of a writer.
+    /// Sets the settle time: how long a file must be unmodified to count as complete, if it was neither renamed into the
+    /// directory nor closed. The default is 2 seconds. Choose a time longer than the longest pause of a writer.
+    ///
+    /// | what happens to the file | when it is read |
+    /// |---|---|
+    /// | it is renamed into the directory | at once; it counts as complete |
+    /// | its writer closes it | at once, but a last record without a line end waits |
+    /// | its writer pauses | after the settle time; it counts as complete |
+    /// | its writer goes on and on | its complete records are read every settle time |
     pub fn settle_for(mut self, settle_for: Duration) -> Self {
         self.settle_for = settle_for;
         self
     }
 
-    /// How often the directory is scanned although nothing was notified; 2 seconds. In a directory with many files it is
-    /// less often, so that scanning takes at most a twentieth of the time.
+    /// Sets the time between two scans of the directory when no notification comes. The default is 2 seconds. If a scan takes
+    /// long, the time is twenty times as long as the scan.
     pub fn rescan_every(mut self, rescan_every: Duration) -> Self {
         self.rescan_every = rescan_every;
         self
     }
 
-    /// Whether the source ends once it has read the files that are there, and does not wait for more; `false` unless it is
-    /// set. Files that still change are waited for, for one settle time.
+    /// Whether the source ends when it has read the files that are there. The default is `false`: it waits for more.
+    ///
+    /// For files that are still being written it waits one settle time, and reads what they have then. It fails if a file
+    /// could not be read in three tries.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{CsvDirSource, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// let source = CsvDirSource::new(dir.path()).available_now(true);
+    /// let summary = source.to(MemorySink::new("doc")).run().await?;
+    /// assert_eq!((summary.counts.read, summary.stopped), (0, false), "there are no files");
+    /// # Ok(()) }
+    /// ```
     pub fn available_now(mut self, available_now: bool) -> Self {
         self.available_now = available_now;
         self
     }
 
-    /// Whether notifications of the file system (inotify) start a scan at once; `true` unless it is set. Without them new files
-    /// are found by the regular scans, [`rescan_every`](Self::rescan_every) so often.
+    /// Whether notifications of the file system (inotify) make the source read a file at once. The default is `true`. Without
+    /// them, new files are found by the regular scans: see [`rescan_every`](Self::rescan_every).
     pub fn notifications(mut self, notifications: bool) -> Self {
         self.notifications = notifications;
         self
     }
 
-    /// What becomes of a file once all of it is committed.
+    /// Sets what becomes of a file once all of it is committed. The default is [`AfterCommit::Keep`].
     pub fn after_commit(mut self, after_commit: AfterCommit) -> Self {
         self.after_commit = after_commit;
         self
     }
 
-    /// Whether to read a file that has the same bytes as one that was read already under another name; `false` unless it is
-    /// set. Such a copy is then skipped, and its position names the first file. Files without records are always read.
+    /// Whether to read a file that has the same bytes as a finished file of another name. The default is `false`: the copy is
+    /// skipped, and the mark of its position names the finished file. A file without records is never a copy.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{Columns, CsvDirSource, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// for name in ["a.csv", "b.csv"] {
+    ///     std::fs::write(dir.path().join(name), "id,note\n1,x\n")?;
+    /// }
+    /// let source = || CsvDirSource::new(dir.path()).columns(Columns::any()).available_now(true);
+    /// let run = async |source: CsvDirSource| source.to(MemorySink::new("doc")).run().await;
+    /// assert_eq!(run(source()).await?.counts.read, 1);
+    /// assert_eq!(run(source().allow_copies(true)).await?.counts.read, 2);
+    /// # Ok(()) }
+    /// ```
     pub fn allow_copies(mut self, allow_copies: bool) -> Self {
         self.allow_copies = allow_copies;
         self
     }
 
-    /// Whether to read the files in sub-directories too, at any depth, as in `date=2026-11-01/hour=09/a.csv`; `false` unless it
-    /// is set. The path of such a split is that of its file in the directory. Hidden directories and linked ones are passed over. With an archive the
-    /// sub-directories are made there too; emptied ones stay.
+    /// Whether to read the files in sub-directories too, at any depth. The default is `false`.
+    ///
+    /// The path of such a split is relative to the directory, as in `date=2026-11-01/hour=09/a.csv`. Hidden directories and
+    /// symbolic links to directories are skipped. An archive gets the same sub-directories; empty ones stay in the input.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{Columns, CsvDirSource, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// std::fs::create_dir(dir.path().join("date=2026-11-01"))?;
+    /// std::fs::write(dir.path().join("date=2026-11-01/a.csv"), "id,note\n1,x\n")?;
+    /// let source = CsvDirSource::new(dir.path()).recursive(true).columns(Columns::any());
+    /// let sink = MemorySink::new("doc");
+    /// source.available_now(true).to(sink.clone()).run().await?;
+    /// assert_eq!(sink.positions()[0].split.path(), "date=2026-11-01/a.csv");
+    /// # Ok(()) }
+    /// ```
     pub fn recursive(mut self, recursive: bool) -> Self {
         self.recursive = recursive;
         self
     }
 
-    /// The directory without links or dots, as far as it can be told.
+    /// The absolute path of the directory, without symbolic links if it exists.
     fn location(&self) -> PathBuf {
         self.dir
             .canonicalize()
@@ -199,7 +300,7 @@ impl Source for CsvDirSource {
     }
 }
 
-/// Reads `dir`, whatever the directory of `config` is.
+/// The stream of batches of a source with these settings over any [`Directory`]; the path in `config` is not used.
 pub(super) fn batches<D: Directory>(
     config: CsvDirSource,
     dir: D,
@@ -208,8 +309,8 @@ pub(super) fn batches<D: Directory>(
     uncommitted: Uncommitted,
 ) -> impl BatchStream<CsvRecord> {
     try_stream! {
-        let reading = Reading {
-            layout: layout(&config.columns, &config.dialect),
+        let file_config = FileReadConfig {
+            header_hash: header_hash(&config.columns, &config.dialect),
             source: config.name.clone(),
             dir: dir.clone(),
             columns: config.columns.clone(),
@@ -217,7 +318,7 @@ pub(super) fn batches<D: Directory>(
             dialect: config.dialect.clone(),
             mapping: config.mapping.clone(),
         };
-        let mut desk = Desk {
+        let mut enumerator = FileEnumerator {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),
             removal: removal?,
             no_removal_before: None,
@@ -225,56 +326,56 @@ pub(super) fn batches<D: Directory>(
             source: config.name.clone(),
             from,
             uncommitted,
-            alike: Alike::default(),
+            candidates: FileCandidates::default(),
             allow_copies: config.allow_copies,
             path_keys: config.path_keys,
-            layout: reading.layout.clone(),
+            header_hash: file_config.header_hash.clone(),
             max_record_bytes: config.limits.max_record_bytes,
             watch: Watch::default(),
             watched: None,
-            passed_over: PassedOver::default(),
+            skipped: SkippedCounts::default(),
             failures: HashMap::new(),
             unseen: HashSet::new(),
             max_tries: config.available_now.then_some(MAX_TRIES_AVAILABLE_NOW),
         };
-        if let Err(err) = put_back(&desk.dir).await {
-            tracing::warn!("can't look for what the last run left: {err}");
+        if let Err(err) = restore_interrupted(&enumerator.dir).await {
+            tracing::warn!("cannot look for files that the last run was archiving or deleting: {err}");
         }
         let mut next_scan = Some(Instant::now());
         let mut last_batch = Instant::now();
         loop {
             let now = Instant::now();
-            // While files wait, another scan could only find younger ones.
-            if next_scan.is_some_and(|due| due <= now) && desk.inbox.is_ready_empty() {
+            // While files are ready, another scan can only find younger ones.
+            if next_scan.is_some_and(|due| due <= now) && enumerator.inbox.is_ready_empty() {
                 if config.notifications && !config.available_now {
-                    desk.rearm();
+                    enumerator.watch_directory();
                 }
-                desk.scan().await?;
+                enumerator.scan().await?;
                 let took = now.elapsed();
                 next_scan = match config.available_now {
                     true => None,
                     false => Instant::now().checked_add(config.rescan_every.max(took * 20)),
                 };
             }
-            let heard = desk.watch.take();
-            if heard.rescan {
+            let notified = enumerator.watch.take();
+            if notified.rescan {
                 next_scan = Some(now);
             }
-            desk.look_at(heard.names.into_iter().map(|(name, hint)| (name, Some(hint)))).await?;
-            let due = desk.inbox.due(Instant::now());
-            desk.look_at(due.into_iter().map(|name| (name, None))).await?;
+            enumerator.stat_files(notified.names.into_iter().map(|(name, notification)| (name, Some(notification)))).await?;
+            let due = enumerator.inbox.due(Instant::now());
+            enumerator.stat_files(due.into_iter().map(|name| (name, None))).await?;
 
-            if let Some((ready, opened)) = desk.next().await? {
+            if let Some((ready, opened)) = enumerator.next_file().await? {
                 let (name, readiness) = (ready.name.clone(), ready.readiness);
                 let mut last = None;
                 let mut failed = None;
                 {
-                    let mut batches = pin!(read(reading.clone(), ready, opened));
+                    let mut batches = pin!(read_file(file_config.clone(), ready, opened));
                     while let Some(batch) = batches.next().await {
                         match batch {
                             Ok(batch) => {
                                 for position in &batch.positions {
-                                    desk.given_out(position);
+                                    enumerator.position_emitted(position);
                                     last = Some(position.clone());
                                 }
                                 last_batch = Instant::now();
@@ -285,22 +386,22 @@ pub(super) fn batches<D: Directory>(
                         }
                     }
                 }
-                desk.put_away(name, readiness, last, failed);
+                enumerator.file_read(name, readiness, last, failed);
                 continue;
             }
-            if desk.inbox.take_overfull() {
+            if enumerator.inbox.take_overfull() {
                 next_scan = Some(now);
                 continue;
             }
-            if config.available_now && desk.inbox.next_due().is_none() {
-                desk.all_were_read()?;
+            if config.available_now && enumerator.inbox.next_due().is_none() {
+                enumerator.check_all_read()?;
                 break;
             }
 
             let idle = last_batch + IDLE_EVERY;
-            let wake = [next_scan, desk.inbox.next_due(), Some(idle)].into_iter().flatten().min().unwrap_or(idle);
+            let wake = [next_scan, enumerator.inbox.next_due(), Some(idle)].into_iter().flatten().min().unwrap_or(idle);
             tokio::select! {
-                () = desk.watch.wait() => {}
+                () = enumerator.watch.wait() => {}
                 () = sleep_until(wake) => {}
             }
             if Instant::now() >= idle {
@@ -311,12 +412,12 @@ pub(super) fn batches<D: Directory>(
     }
 }
 
-/// What tells one way to read headers from another.
-fn layout(columns: &Columns, dialect: &Dialect) -> String {
+/// A hash of everything that decides whether a header fits.
+fn header_hash(columns: &Columns, dialect: &Dialect) -> String {
     blake3::hash(format!("{columns:?} {dialect:?}").as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// An empty batch is sent after so long a silence, so that operators can tell it from a stall.
+/// After this time without a batch, an empty one is sent. It tells operators that the source is idle and not stuck.
 const IDLE_EVERY: Duration = Duration::from_secs(1);
 
 fn check_directory(dir: &Path) -> Result<()> {
@@ -324,8 +425,8 @@ fn check_directory(dir: &Path) -> Result<()> {
     match fs::metadata(dir) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
         Ok(_) => Err(refused("is not a directory")),
-        Err(err) => Err(refused("can't be read")
-            .hint("make the directory, or name another one")
+        Err(err) => Err(refused("cannot be read")
+            .hint("create the directory, or give the path of another one")
             .caused_by(err)),
     }
 }

@@ -1,40 +1,48 @@
+//! The positions that the source has emitted and the sink has not committed.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::contract::Position;
 
-/// The positions that were given out and are not known to be committed, by path and generation: a scan must not take the
-/// ledger's older word for them. Bounded by what is on its way to the sink.
+/// Emitted positions whose commit is not known yet, by path and generation; clones share them.
+///
+/// The ledger does not have them, so a scan that asked the ledger alone would read the same records again. The source adds a
+/// position when it emits it, and the ack removes it after its commit: there are never more than the queue and the sink hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Uncommitted(Arc<Mutex<BTreeMap<(String, u32), Position>>>);
 
 impl Uncommitted {
     fn positions(&self) -> MutexGuard<'_, BTreeMap<(String, u32), Position>> {
-        // Every change is a single insert or remove: the map is sound whatever panicked.
+        // Every change is a single insert or remove, so the map is valid even if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn given_out(&self, position: &Position) {
+    /// Adds a position that is emitted, in place of an earlier one of its split.
+    pub(super) fn emitted(&self, position: &Position) {
         self.positions().insert(key(position), position.clone());
     }
 
+    /// Removes a position that is committed.
     pub(super) fn committed(&self, position: &Position) {
         let mut positions = self.positions();
-        // A later position of the same split may be on its way already.
+        // A later position of the same split may be on its way to the sink; that one stays.
         if positions.get(&key(position)) == Some(position) {
             positions.remove(&key(position));
         }
     }
 
+    /// Every position, in the order of paths and generations.
     pub(super) fn all(&self) -> Vec<Position> {
         self.positions().values().cloned().collect()
     }
 
+    /// Whether there is a position of that split.
     pub(super) fn has(&self, position: &Position) -> bool {
         self.positions().contains_key(&key(position))
     }
 
-    /// That of the newest generation of a path; the ledger may know of one that is newer.
+    /// The position of the newest generation of a path. The ledger may have a newer generation.
     pub(super) fn get(&self, path: &str) -> Option<Position> {
         let positions = self.positions();
         let generations = positions.range((path.to_owned(), 0)..=(path.to_owned(), u32::MAX));

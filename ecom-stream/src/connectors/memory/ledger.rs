@@ -1,3 +1,5 @@
+//! A ledger in memory.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,8 +10,11 @@ use crate::contract::{
     Ledger, MAX_UNFINISHED_CANDIDATES, Position, Result, Split, SplitCandidates, SplitState, StateChange,
 };
 
-/// A ledger in memory: all that a sink must know of positions and operator state, for sinks of your own that keep them in a
-/// file and read them back at the start. [`Position`] and [`StateChange`] can be serialized for that. Clones share it.
+/// A [`Ledger`] in memory. Clones share one ledger.
+///
+/// It helps to write a sink that keeps its positions and operator state in a file, say: at the start the sink reads them back
+/// and passes them to [`commit`](Self::commit), and the ledger answers all questions of the sources and operators from then on.
+/// [`Position`] and [`StateChange`] implement serde's traits for that.
 ///
 /// ```
 /// use ecom_stream::memory::MemoryLedger;
@@ -26,70 +31,74 @@ use crate::contract::{
 #[derive(Debug, Clone)]
 pub struct MemoryLedger {
     pipeline: Arc<str>,
-    known: Arc<Mutex<Known>>,
+    ledger: Arc<Mutex<LedgerState>>,
 }
 
+/// What is durable.
 #[derive(Debug, Default)]
-struct Known {
-    /// By source and path, by generation.
+struct LedgerState {
+    /// By source and path, then by generation.
     positions: BTreeMap<(String, String), BTreeMap<u32, Position>>,
     state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
 }
 
 impl MemoryLedger {
-    /// The empty ledger of the pipeline of that name.
+    /// An empty ledger for the pipeline of that name.
     pub fn new(pipeline: impl Into<Arc<str>>) -> Self {
         Self {
             pipeline: pipeline.into(),
-            known: Arc::default(),
+            ledger: Arc::default(),
         }
     }
 
-    /// Takes note of what a commit made durable.
+    /// Adds the positions and state changes of a commit. Call it once they are durable, with those of each commit in order.
+    /// A change without a value removes its entry.
     pub fn commit(&self, positions: &[Position], state: &[StateChange]) {
-        self.known(|known| {
+        self.locked(|ledger| {
             for position in positions {
                 let split = &position.split;
-                let generations = known.positions.entry((split.source().into(), split.path().into()));
+                let generations = ledger.positions.entry((split.source().into(), split.path().into()));
                 generations.or_default().insert(split.generation(), position.clone());
             }
             for change in state {
                 let entry = (change.operator.clone(), change.key.clone());
                 match change.value {
-                    Some(_) => known.state.insert(entry, change.clone()),
-                    None => known.state.remove(&entry),
+                    Some(_) => ledger.state.insert(entry, change.clone()),
+                    None => ledger.state.remove(&entry),
                 };
             }
         });
     }
 
-    /// How far each split is durable, in the order of their names.
+    /// The position of the newest generation of each split, ordered by split.
     pub fn all_positions(&self) -> Vec<Position> {
-        let mut positions: Vec<_> = self.known(|known| known.newest().cloned().collect());
+        let mut positions: Vec<_> = self.locked(|ledger| ledger.newest().cloned().collect());
         positions.sort_by(|a, b| a.split.cmp(&b.split));
         positions
     }
 
-    fn known<R>(&self, f: impl FnOnce(&mut Known) -> R) -> R {
-        // What is known is sound even if another thread panicked.
-        f(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    fn locked<R>(&self, f: impl FnOnce(&mut LedgerState) -> R) -> R {
+        // Every change is complete or not made, so the state is valid even if a holder of the lock panicked.
+        f(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Known {
+impl LedgerState {
+    /// Every position of a source, of old generations too.
     fn of_source(&self, source: &str) -> impl Iterator<Item = &Position> {
         let positions = self.positions.values().flat_map(BTreeMap::values);
         positions.filter(move |position| position.split.source() == source)
     }
 
-    fn finished(&self, source: &str) -> impl Iterator<Item = (Likeness, &Position)> {
+    /// The finished splits of a source whose marks say what their content was.
+    fn finished(&self, source: &str) -> impl Iterator<Item = (ContentId, &Position)> {
         let finished = self
             .of_source(source)
             .filter(|position| position.state == SplitState::Finished);
         finished.filter_map(|position| Some((serde_json::from_str(position.mark.as_json()?).ok()?, position)))
     }
 
-    /// The last generation of each split.
+    /// The position of the newest generation of each split.
     fn newest(&self) -> impl Iterator<Item = &Position> {
         self.positions
             .values()
@@ -97,9 +106,9 @@ impl Known {
     }
 }
 
-/// What a mark says for [`Ledger::candidates`] and [`Ledger::finished_by_digest`].
+/// The part of a mark that [`Ledger::candidates`] and [`Ledger::finished_by_digest`] search for.
 #[derive(serde::Deserialize)]
-struct Likeness {
+struct ContentId {
     size: u64,
     #[serde(default)]
     digest: String,
@@ -112,9 +121,9 @@ impl Ledger for MemoryLedger {
 
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async move {
-            Ok(self.known(|known| {
+            Ok(self.locked(|ledger| {
                 of.iter()
-                    .filter_map(|split| known.positions.get(&(split.source().into(), split.path().into())))
+                    .filter_map(|split| ledger.positions.get(&(split.source().into(), split.path().into())))
                     .filter_map(|generations| generations.values().last())
                     .cloned()
                     .collect()
@@ -125,12 +134,12 @@ impl Ledger for MemoryLedger {
 
     fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async move {
-            Ok(self.known(|known| {
+            Ok(self.locked(|ledger| {
                 let is_unfinished = |state: &SplitState| matches!(state, SplitState::Open | SplitState::Damaged(_));
-                let unfinished = known
+                let unfinished = ledger
                     .of_source(source)
                     .filter(|position| is_unfinished(&position.state));
-                let finished = known.finished(source).map(|(like, _)| like.size);
+                let finished = ledger.finished(source).map(|(content, _)| content.size);
                 SplitCandidates {
                     unfinished: unfinished.take(MAX_UNFINISHED_CANDIDATES).cloned().collect(),
                     finished_sizes: finished.filter(|size| sizes.contains(size)).collect(),
@@ -146,11 +155,11 @@ impl Ledger for MemoryLedger {
         of: &'a [(u64, String)],
     ) -> BoxFuture<'a, Result<Vec<Position>>> {
         async move {
-            Ok(self.known(|known| {
-                let finished = known.finished(source);
-                let same = finished.filter(|(like, _)| {
+            Ok(self.locked(|ledger| {
+                let finished = ledger.finished(source);
+                let same = finished.filter(|(content, _)| {
                     of.iter()
-                        .any(|(size, digest)| (like.size, &like.digest) == (*size, digest))
+                        .any(|(size, digest)| (content.size, &content.digest) == (*size, digest))
                 });
                 same.map(|(_, position)| position.clone()).collect()
             }))
@@ -159,8 +168,8 @@ impl Ledger for MemoryLedger {
     }
 
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
-        let entries: Vec<_> = self.known(|known| {
-            let of_operator = known.state.values().filter(|entry| &*entry.operator == operator);
+        let entries: Vec<_> = self.locked(|ledger| {
+            let of_operator = ledger.state.values().filter(|entry| &*entry.operator == operator);
             of_operator.cloned().map(Ok).collect()
         });
         stream::iter(entries).boxed()

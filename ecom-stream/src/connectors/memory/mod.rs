@@ -1,4 +1,24 @@
 //! A source, a sink and a ledger in memory, for tests, for examples, and for sinks of your own.
+//!
+//! They keep the whole contract, so that a pipeline of them behaves like one of files and a database: runs resume, crashes
+//! lose nothing, and counts balance.
+//!
+//! ```
+//! use ecom_stream::SourceExt;
+//! use ecom_stream::memory::{MemorySink, MemorySource};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+//! let sink = MemorySink::new("squares");
+//! let numbers = MemorySource::new("numbers", vec![1, 2, 3]);
+//! let summary = numbers.map(|n| n * n).to(sink.clone()).run().await?;
+//! assert_eq!((sink.values(), summary.counts.stored), (vec![1, 4, 9], 3));
+//!
+//! // The source has two more values: the next run goes on after the third.
+//! let numbers = MemorySource::new("numbers", vec![1, 2, 3, 4, 5]);
+//! numbers.map(|n| n * n).to(sink.clone()).run().await?;
+//! assert_eq!(sink.values(), [1, 4, 9, 16, 25]);
+//! # Ok(()) }
+//! ```
 
 mod ledger;
 
@@ -16,7 +36,23 @@ use crate::contract::{
 
 pub use ledger::MemoryLedger;
 
-/// Reads values from a vector, as one split whose offsets are indices.
+/// A source that reads values from a vector.
+///
+/// The vector is one split with the path `values`. The offset of a position is the number of values before it, and the
+/// record number of a value is its index + 1. The split finishes with the last value, so a later run with a longer vector
+/// under the same name reads what was added.
+///
+/// ```
+/// use ecom_stream::SourceExt;
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let source = MemorySource::new("numbers", (0..100).collect()).max_batch_rows(30);
+/// let sink = MemorySink::<i32>::new("doc");
+/// // The sink commits each batch on its own: 30, 30, 30 and 10 values.
+/// assert_eq!(source.to(sink).run().await?.epochs, 4);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MemorySource<T> {
     name: String,
@@ -25,7 +61,7 @@ pub struct MemorySource<T> {
 }
 
 impl<T> MemorySource<T> {
-    /// A source of that name.
+    /// A source over `values` with that name, under which the ledger keeps its position.
     pub fn new(name: impl Into<String>, values: Vec<T>) -> Self {
         Self {
             name: name.into(),
@@ -34,7 +70,7 @@ impl<T> MemorySource<T> {
         }
     }
 
-    /// Cuts the values into batches of at most `rows`.
+    /// Sets the largest number of values in a batch. At least 1; the default is 1,024.
     #[must_use]
     pub fn max_batch_rows(mut self, rows: usize) -> Self {
         self.max_batch_rows = rows.max(1);
@@ -93,14 +129,30 @@ impl<T: Send + 'static> Source for MemorySource<T> {
     }
 }
 
-/// Keeps what is committed; each batch is an epoch. Clones share it, so that a test keeps one to look into, and can run
-/// another pipeline that goes on where the first ended.
+/// A sink that keeps the committed records in memory. Each batch that is not empty is an epoch.
+///
+/// Clones share one store. A test keeps a clone to look at the records, and runs a second pipeline into another clone, which
+/// resumes where the first one ended.
+///
+/// ```
+/// use ecom_stream::SourceExt;
+/// use ecom_stream::memory::{MemorySink, MemorySource};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
+/// let sink = MemorySink::new("doc");
+/// MemorySource::new("numbers", vec![7, 8]).filter(|n| n % 2 == 0).to(sink.clone()).run().await?;
+/// assert_eq!(sink.values(), [8]);
+/// assert_eq!((sink.counts().read, sink.counts().filtered), (2, 1));
+/// assert_eq!(sink.positions()[0].record, 2);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct MemorySink<T> {
     ledger: MemoryLedger,
     durable: Arc<Mutex<Durable<T>>>,
 }
 
+/// Everything that is committed, but for the ledger.
 #[derive(Debug)]
 struct Durable<T> {
     epoch: u64,
@@ -120,6 +172,8 @@ impl<T> Clone for MemorySink<T> {
 
 impl<T> MemorySink<T> {
     /// An empty sink for the pipeline of that name.
+    ///
+    /// The name is part of the ids of events that have none of their own.
     pub fn new(pipeline: impl Into<Arc<str>>) -> Self {
         Self {
             ledger: MemoryLedger::new(pipeline),
@@ -133,11 +187,11 @@ impl<T> MemorySink<T> {
     }
 
     fn durable<R>(&self, f: impl FnOnce(&mut Durable<T>) -> R) -> R {
-        // A commit either has not begun or is whole: the data are sound even if another thread panicked.
+        // A commit is complete or not begun, so the data are valid even if a holder of the lock panicked.
         f(&mut self.durable.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The records that were committed, in order.
+    /// The committed records, in order, with their origin.
     pub fn records(&self) -> Vec<Record<T>>
     where
         T: Clone,
@@ -145,7 +199,7 @@ impl<T> MemorySink<T> {
         self.durable(|durable| durable.records.clone())
     }
 
-    /// The values of the records that were committed, in order.
+    /// The values of the committed records, in order.
     pub fn values(&self) -> Vec<T>
     where
         T: Clone,
@@ -153,23 +207,39 @@ impl<T> MemorySink<T> {
         self.durable(|durable| durable.records.iter().map(|record| record.value.clone()).collect())
     }
 
-    /// The rejects that were committed, in order.
+    /// The committed rejects, in order.
+    ///
+    /// ```
+    /// use ecom_stream::memory::{MemorySink, MemorySource};
+    /// use ecom_stream::{CsvRecord, Event, Header, Rules, SourceExt};
+    /// use std::sync::Arc;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let record = CsvRecord::new(header, ["yesterday", "view", "u1", "s1", "p1"]).unwrap();
+    /// let sink = MemorySink::<Event>::new("doc");
+    /// MemorySource::new("rows", vec![record]).validate(Rules::default()).to(sink.clone()).run().await?;
+    /// let rejects = sink.rejects();
+    /// assert_eq!((sink.values().len(), rejects.len()), (0, 1));
+    /// # Ok(()) }
+    /// ```
     pub fn rejects(&self) -> Vec<Reject> {
         self.durable(|durable| durable.rejects.clone())
     }
 
-    /// What became of all records so far.
+    /// How many records were read, stored, rejected and filtered, over all commits.
     pub fn counts(&self) -> Counts {
         self.durable(|durable| durable.counts)
     }
 
-    /// How far each split is durable, in the order of their names.
+    /// The position of the newest generation of each split, ordered by split.
     pub fn positions(&self) -> Vec<Position> {
         self.ledger.all_positions()
     }
 }
 
 impl<T> Durable<T> {
+    /// Makes a batch durable.
     fn commit(&mut self, batch: Batch<T>) -> Commit {
         self.epoch += 1;
         let commit = Commit::of(self.epoch, &batch);

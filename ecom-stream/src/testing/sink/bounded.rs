@@ -1,4 +1,4 @@
-//! The input waits for the store.
+//! The check that a sink pulls only a bounded amount of input ahead of its commits.
 
 use std::fmt::Display;
 use std::pin::pin;
@@ -13,8 +13,9 @@ use crate::testing::polls::{at_rest, for_polls};
 use crate::testing::script::Script;
 use crate::testing::store::Store;
 
-/// Writes without an end: first nobody takes the commits, then the store stalls.
-pub(super) async fn check_bounded<St: Store>(store: &St, values: Vec<St::Item>, most: u64, at: &dyn Display) {
+/// Runs the sink on an endless input, first while nobody takes the commits, then while the store is stalled. In both cases at most
+/// `max` rows may be pulled.
+pub(super) async fn check_bounded<St: Store>(store: &St, values: Vec<St::Item>, max: u64, at: &dyn Display) {
     const POLLS: usize = 500;
     let mut sink = store.sink();
     let mut topology = Topology::default();
@@ -25,12 +26,12 @@ pub(super) async fn check_bounded<St: Store>(store: &St, values: Vec<St::Item>, 
     let (input, taken) = endless(values);
     let taken = || taken.load(Ordering::SeqCst);
     let mut commits = pin!(sink.commit(input));
-    // A sink may be one that commits at the end only.
+    // Bounded, since a sink may commit only at the end of its input.
     for_polls(commits.next(), POLLS).await;
 
     let before = taken();
-    let waiting = at_rest(|| taken() - before, most).await;
-    Law::BOUNDED.holds(waiting <= most, at, || {
+    let waiting = at_rest(|| taken() - before, max).await;
+    Law::BOUNDED.holds(waiting <= max, at, || {
         format!("{waiting} rows were pulled after {before}, while nobody took the commits")
     });
 
@@ -39,9 +40,9 @@ pub(super) async fn check_bounded<St: Store>(store: &St, values: Vec<St::Item>, 
     let writing = async { while let Some(Ok(_)) = commits.next().await {} };
     let waiting = tokio::select! {
         () = writing => Law::WORKS.broken(at, "the commits ended while the store was stalled"),
-        waiting = at_rest(|| taken() - before, most) => waiting,
+        waiting = at_rest(|| taken() - before, max) => waiting,
     };
-    Law::BOUNDED.holds(waiting <= most, at, || {
+    Law::BOUNDED.holds(waiting <= max, at, || {
         format!("{waiting} rows were pulled after {before}, while the store was stalled")
     });
     drop(stall);

@@ -1,4 +1,4 @@
-//! Checks of sinks.
+//! The checks of sinks.
 
 mod bounded;
 mod trial;
@@ -15,8 +15,10 @@ use super::polls::{counting_polls, for_polls};
 use super::script::{Batching, Script};
 use super::store::Store;
 
-/// The checks of a sink; `new_store` gives an empty [`Store`] each time it is called, `values` are written to it: a dozen or
-/// more, no two the same, of which the sink refuses none.
+/// Makes the checks of a sink; [`check`](SinkCheck::check) runs them.
+///
+/// `new_store` returns an empty [`Store`] each time. `values` are written to it: give a dozen or more, all different, and none
+/// that the sink rejects.
 ///
 /// ```
 /// use ecom_stream::memory::MemorySink;
@@ -62,33 +64,49 @@ impl<T, F> Debug for SinkCheck<T, F> {
 }
 
 impl<T, F> SinkCheck<T, F> {
-    /// The sink remembers nothing between runs. Then it can't be expected to store everything once: after a crash there
-    /// must be a prefix of the records, with all that was committed.
+    /// Declares that the sink keeps no ledger. Then a record may be stored twice: after a crash the store must have a prefix of
+    /// the records, with everything that was committed.
+    ///
+    /// A test of [`CsvDirSink`](crate::CsvDirSink) needs this: it writes files, and what it committed is known only while it runs.
     pub fn remembers_nothing(mut self) -> Self {
         self.remembers = false;
         self
     }
 
-    /// The sink knows what it has already by the records' identity: sent again by another source, they are counted as
-    /// duplicates.
+    /// Declares that the sink recognizes stored records by their identity. Then records that another source sends again must be
+    /// counted as duplicates.
+    ///
+    /// The records must have an identity of their own then, such as [`Event::event_id`](crate::Event), which does not depend on the
+    /// source.
     pub fn has_identity(mut self) -> Self {
         self.has_identity = true;
         self
     }
 
-    /// How many rows may be pulled while nobody takes the commits, or the store is stalled; 100,000.
+    /// Sets how many rows the sink may pull while nobody takes the commits, or while the store is stalled. The default is
+    /// 100,000.
     pub fn max_rows_in_flight(mut self, rows: u64) -> Self {
         self.max_rows_in_flight = rows;
         self
     }
 
-    /// How many stores are crashed on, 40.
+    /// Sets on how many stores sinks are crashed. The default is 40.
+    ///
+    /// ```
+    /// use ecom_stream::memory::MemorySink;
+    /// use ecom_stream::testing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// // More crashes find rarer faults; the seed of a failure repeats it.
+    /// testing::sink(async || MemorySink::new("test"), 0..30).crashes(100).seed(7).check().await;
+    /// # }
+    /// ```
     pub fn crashes(mut self, crashes: u64) -> Self {
         self.crashes = crashes;
         self
     }
 
-    /// The seed of a failure, to repeat it.
+    /// Sets the seed, to repeat a failure whose message shows it. The default is random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -117,7 +135,8 @@ where
         check_bounded(&store, self.values, self.max_rows_in_flight, &"an input without an end").await;
     }
 
-    /// Runs to the end, again, and with everything from another source. Gives how many polls the first run takes.
+    /// Runs to the end, then again with nothing left, then with the same records from another source. Returns the number of polls
+    /// of the longest run.
     async fn check_uncut(&self, script: &Script<St::Item>) -> usize {
         let mut polls = 0;
         for batching in [Batching::Of(2), Batching::All, Batching::WithEmptyOnes(3)] {
@@ -132,7 +151,7 @@ where
                 let outcome = trial.run(usize::MAX, &at).await;
                 Law::WORKS.holds(outcome.is_ok(), &at, || format!("{outcome:?}"));
             }
-            trial.look_again(&format!("{batching}, after the end")).await;
+            trial.verify_after_restart(&format!("{batching}, after the end")).await;
             if self.has_identity {
                 trial
                     .send_again(&format!("{batching}, sent again by another source"))
@@ -142,7 +161,7 @@ where
         polls
     }
 
-    /// An error of the input comes out, behind a prefix.
+    /// Checks that an error of the input is passed on, after a prefix was committed.
     async fn check_error(&self, script: Script<St::Item>) {
         let at = "an input that fails after three batches";
         let script = script.batching(Batching::Of(3)).failing_after(3);
@@ -156,16 +175,16 @@ where
             }
             None => Law::ERROR.broken(&at, "the commits ended as if the input had"),
         }
-        trial.look_again(&at).await;
+        trial.verify_after_restart(&at).await;
     }
 
-    /// Crashes again and again on one store, then runs to the end.
+    /// Crashes several runs on one store, then runs to the end.
     async fn check_crash(&self, script: Script<St::Item>, polls: usize, seed: u64) {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let script = script.batching(Batching::Random(rng.random()));
         let store = (self.new_store)().await;
         let mut trial = Trial::new(&store, &script, self.remembers);
-        // One that remembers nothing writes everything again: that is judged once.
+        // Without a ledger each run writes everything again, so one crash tells as much as many.
         let crashes = if self.remembers { rng.random_range(1..=4) } else { 1 };
         for crash in 1..=crashes {
             let at = format!("crash {crash} (seed {seed})");
@@ -180,6 +199,6 @@ where
         let at = format!("after {crashes} crashes (seed {seed})");
         let outcome = trial.run(usize::MAX, &at).await;
         Law::WORKS.holds(outcome.is_ok(), &at, || format!("{outcome:?}"));
-        trial.look_again(&at).await;
+        trial.verify_after_restart(&at).await;
     }
 }

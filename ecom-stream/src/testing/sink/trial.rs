@@ -1,4 +1,4 @@
-//! Runs of a sink on one store, cut or not, one after the other.
+//! A series of runs of a sink on one store, with a comparison of ledger and store after each.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -8,22 +8,22 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::contract::{Checkpoint, Commit, Counts, Error, Position, Sink, Source, Split, StateChange};
 use crate::testing::law::Law;
+use crate::testing::run_output::difference_in_any_order;
 use crate::testing::script::{OPERATOR, Script, Tally};
-use crate::testing::seen::difference_in_any_order;
 use crate::testing::store::Store;
 
-/// A store, what is written to it, and what is known of it by now. A run may be dropped at any moment, and another one
-/// started.
+/// A store, the input that is written to it, and what earlier runs have committed. A run may be dropped at any moment; the next
+/// one resumes.
 pub(super) struct Trial<'a, St: Store> {
     pub(super) store: &'a St,
     pub(super) script: &'a Script<St::Item>,
-    /// Whether the sink knows in the next run what it committed in this one.
+    /// Whether the sink keeps a ledger between runs.
     pub(super) remembers: bool,
     /// What was in the store before the run.
     before: Vec<St::Item>,
-    /// How many entries are durable as far as commits have said.
+    /// How many entries the commits so far have covered.
     committed: usize,
-    /// Where batches of the last run ended.
+    /// The numbers of entries after which batches of the last run ended.
     ends: Vec<usize>,
     epoch: Option<u64>,
     input_fails: bool,
@@ -43,22 +43,22 @@ impl<'a, St: Store> Trial<'a, St> {
         }
     }
 
-    /// One run: to the end of the script, or to that many commits. Gives the error of the stream.
-    pub(super) async fn run(&mut self, most_commits: usize, at: &dyn Display) -> Result<(), Error> {
+    /// Runs to the end of the script, or to `max_commits` commits. Returns the error of the stream, if there was one.
+    pub(super) async fn run(&mut self, max_commits: usize, at: &dyn Display) -> Result<(), Error> {
         let mut sink = self.store.sink();
         let ledger = sink.ledger(&self.script.topology()).await;
         let ledger = ledger.unwrap_or_else(|err| Law::WORKS.broken(at, err.report()));
-        let start = self.look(&ledger, at).await;
+        let start = self.verify(&ledger, at).await;
         (self.committed, self.ends) = (start, self.script.ends(start));
 
-        let mut progress = Progress::new(start, self.epoch, self.script.positions(start));
+        let mut totals = RunTotals::new(start, self.epoch, self.script.positions(start));
         let (input, ()) = self.script.clone().open(ledger);
         let mut commits = pin!(sink.commit(input));
-        for _ in 0..most_commits {
+        for _ in 0..max_commits {
             match commits.next().await {
                 Some(Ok(commit)) => {
-                    progress.see(&commit, self.script, &self.ends, at);
-                    (self.committed, self.epoch) = (progress.end, Some(commit.epoch));
+                    totals.add(&commit, self.script, &self.ends, at);
+                    (self.committed, self.epoch) = (totals.end, Some(commit.epoch));
                 }
                 Some(Err(err)) => return Err(err),
                 None => {
@@ -73,22 +73,23 @@ impl<'a, St: Store> Trial<'a, St> {
         Ok(())
     }
 
-    /// A run over an input that fails: gives the error that comes out.
+    /// Runs over an input that fails, and returns the error that comes out.
     pub(super) async fn run_to_error(&mut self, at: &dyn Display) -> Option<Error> {
         self.input_fails = true;
         self.run(usize::MAX, at).await.err()
     }
 
-    /// After the last run: asks a new instance.
-    pub(super) async fn look_again(&mut self, at: &dyn Display) {
+    /// Verifies ledger and store after the last run, with a new instance of the sink.
+    pub(super) async fn verify_after_restart(&mut self, at: &dyn Display) {
         let mut sink = self.store.sink();
         let ledger = sink.ledger(&self.script.topology()).await;
         let ledger = ledger.unwrap_or_else(|err| Law::WORKS.broken(at, err.report()));
-        self.look(&ledger, at).await;
+        self.verify(&ledger, at).await;
     }
 
-    /// Compares the ledger and the store with what was committed. Gives where a run goes on.
-    async fn look(&mut self, ledger: &Checkpoint, at: &dyn Display) -> usize {
+    /// Compares the ledger with the commits, and the store with the ledger. Returns the number of entries after which the next run
+    /// resumes.
+    async fn verify(&mut self, ledger: &Checkpoint, at: &dyn Display) -> usize {
         let positions = ledger.positions(&self.script.splits()).await;
         let positions = positions.unwrap_or_else(|err| Law::LEDGER.broken(at, err.report()));
         let contents = self.store.contents().await;
@@ -97,7 +98,7 @@ impl<'a, St: Store> Trial<'a, St> {
             Law::LEDGER.holds(positions.is_empty(), at, || {
                 format!("{positions:?} of a sink that remembers nothing")
             });
-            self.look_at_prefix(contents, at);
+            self.verify_prefix(contents, at);
             return 0;
         }
         let Some(end) = self.script.covered(&positions) else {
@@ -134,8 +135,8 @@ impl<'a, St: Store> Trial<'a, St> {
         end
     }
 
-    /// A sink that remembers nothing begins anew: only its last run can be judged.
-    fn look_at_prefix(&mut self, contents: Vec<St::Item>, at: &dyn Display) {
+    /// Verifies a sink without a ledger: the last run must have added a prefix of the records, with everything committed.
+    fn verify_prefix(&mut self, contents: Vec<St::Item>, at: &dyn Display) {
         let is_prefix = |end: &usize| {
             let expected = self.before.iter().cloned().chain(self.script.values(*end));
             difference_in_any_order("records", &contents, expected).is_none()
@@ -148,7 +149,7 @@ impl<'a, St: Store> Trial<'a, St> {
         (self.before, self.committed, self.epoch) = (contents, 0, None);
     }
 
-    /// Sends everything once more under another name: a sink that knows records by their identity stores none.
+    /// Sends all records again from another source: a sink that recognizes records by their identity must store none.
     pub(super) async fn send_again(&self, at: &dyn Display) {
         let values = self.script.values(self.script.len());
         let script = Script::named("script again", values.clone()).batching(self.script.how());
@@ -171,8 +172,8 @@ impl<'a, St: Store> Trial<'a, St> {
     }
 }
 
-/// What the commits of one run add up to.
-struct Progress {
+/// The sums over the commits of one run.
+struct RunTotals {
     start: usize,
     end: usize,
     epoch: Option<u64>,
@@ -181,7 +182,7 @@ struct Progress {
     counts: Counts,
 }
 
-impl Progress {
+impl RunTotals {
     fn new(start: usize, epoch: Option<u64>, positions: Vec<Position>) -> Self {
         Self {
             start,
@@ -193,9 +194,9 @@ impl Progress {
         }
     }
 
-    fn see<T: Clone + Debug>(&mut self, commit: &Commit, script: &Script<T>, ends: &[usize], at: &dyn Display) {
+    fn add<T: Clone + Debug>(&mut self, commit: &Commit, script: &Script<T>, ends: &[usize], at: &dyn Display) {
         if let Some(before) = self.epoch {
-            // Between two runs may lie epochs that were committed and not told any more.
+            // The run before may have committed epochs that it could not report any more.
             let follows = if self.is_first {
                 commit.epoch > before
             } else {

@@ -1,4 +1,4 @@
-//! What a source does after commits, and not before.
+//! The check that a source acts after commits, and not before.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,8 +10,8 @@ use crate::contract::{Commit, Committed, Position, Source, Split, SplitState};
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
 
-/// Reads everything while commits are held back, then tells of them one by one. `acted_on` says whether what a position
-/// leads to has happened, `positions` are those at the end of a whole run.
+/// Reads everything without a commit, and then reports the commits to the ack one by one. `acted_on` says whether the source has
+/// done what it does after the commit of a position. `positions` are those at the end of a complete run.
 pub(super) async fn check_ack<S: Source>(
     source: S,
     until_idle: bool,
@@ -60,7 +60,7 @@ pub(super) async fn check_ack<S: Source>(
         }
     }
 
-    // A split that goes on and on is acted on at any position; one that ends perhaps only then.
+    // If splits end, the source may act only on their last positions.
     let any_finished = last.values().any(|position| position.state == SplitState::Finished);
     let done = last
         .values()
@@ -97,7 +97,7 @@ fn commit(epoch: u64, positions: Vec<Position>) -> Commit {
     commit
 }
 
-/// The same paths and ends, of a source that is not there.
+/// The same positions, of a source with another name.
 fn others(positions: &[Position]) -> Vec<Position> {
     let of_another = |position: &Position| {
         let split = &position.split;

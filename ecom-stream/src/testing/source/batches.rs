@@ -1,4 +1,4 @@
-//! The laws that each batch keeps, whoever sends it: a source, or a transform after it.
+//! The check of the laws for each single batch of a source, or of a transform behind it.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -6,21 +6,22 @@ use std::fmt::Display;
 use crate::contract::{Batch, Origin, Position, Split};
 use crate::testing::law::Law;
 
-/// Watches the batches of one run.
+/// Checks the batches of one run, one after the other: names, origins, record numbers, positions and counts.
 #[derive(Debug)]
-pub(in crate::testing) struct Watch {
+pub(in crate::testing) struct BatchChecker {
     sources: Vec<String>,
-    /// Whether every record comes from one of the input, and each of them becomes one.
+    /// Whether each record of the input becomes one record, reject or filtered record.
     one_to_one: bool,
-    splits: HashMap<Split, Known>,
+    splits: HashMap<Split, SplitProgress>,
 }
 
+/// How far the batches have read a split.
 #[derive(Debug, Default)]
-struct Known {
-    /// The last position, of this run or of the ledger.
+struct SplitProgress {
+    /// The offset and record of the last position, in this run or in the ledger.
     offset: u64,
     record: u64,
-    /// Whether this run gave it.
+    /// Whether that position is from this run.
     of_this_run: bool,
     /// The number of the last record that was read.
     read: u64,
@@ -28,14 +29,14 @@ struct Known {
     number: u64,
 }
 
-impl Watch {
-    /// For a run of these sources that begins at these positions.
+impl BatchChecker {
+    /// A checker for a run of the sources with these names, which resumes at the positions `from`.
     pub(in crate::testing) fn new(sources: Vec<String>, one_to_one: bool, from: &[Position]) -> Self {
-        let known = |position: &Position| Known {
+        let known = |position: &Position| SplitProgress {
             offset: position.offset,
             record: position.record,
             read: position.record,
-            ..Known::default()
+            ..SplitProgress::default()
         };
         Self {
             sources,
@@ -48,7 +49,7 @@ impl Watch {
     }
 
     /// Checks the next batch.
-    pub(in crate::testing) fn see<T>(&mut self, batch: &Batch<T>, at: &dyn Display) {
+    pub(in crate::testing) fn check<T>(&mut self, batch: &Batch<T>, at: &dyn Display) {
         let of_records = batch.records.iter().map(|record| record.origin.as_ref());
         let of_rejects = batch.rejects.iter().map(|reject| reject.origin.as_ref());
         let origins: Vec<Option<&Origin>> = of_records.chain(of_rejects).collect();

@@ -1,4 +1,4 @@
-//! Reading waits for the sink.
+//! The check that a source tells the size of its batches, so that the queue bounds memory.
 
 use std::fmt::Display;
 use std::future::pending;
@@ -13,7 +13,7 @@ use crate::run::QueueLimits;
 use crate::testing::law::Law;
 use crate::testing::polls::at_rest;
 
-/// Runs a pipeline into a sink that takes nothing. `largest_bytes` is what the records of the largest batch take.
+/// Runs a pipeline into a sink that takes nothing. `largest_bytes` is the size of the records in the largest batch.
 pub(super) async fn check_bounded<S: Source + 'static>(source: S, largest_bytes: u64, at: &dyn Display) {
     let taken = Arc::new(AtomicU64::new(0));
     let counter = taken.clone();
@@ -24,7 +24,7 @@ pub(super) async fn check_bounded<S: Source + 'static>(source: S, largest_bytes:
         max_rows: u32::MAX,
         max_bytes: u32::try_from(largest_bytes).unwrap_or(u32::MAX).max(1),
     };
-    // The one that has no room yet has been taken too; `bytes` is an estimate that may be off by half.
+    // A batch that waits for room has been taken too, and `bytes` is an estimate that may be half of the size.
     let most = 2 * u64::from(limits.max_bytes) + largest_bytes;
     let run = counted.to(Stalled).queue_limits(limits).run();
     let waiting = tokio::select! {
@@ -39,7 +39,7 @@ pub(super) async fn check_bounded<S: Source + 'static>(source: S, largest_bytes:
     });
 }
 
-/// What the records of a batch take as they stood in the input.
+/// The number of bytes that the records and rejects of a batch had in the input.
 pub(super) fn raw_bytes<T>(batch: &Batch<T>) -> u64 {
     let of_records = batch.records.iter().map(|record| &record.origin);
     let of_rejects = batch.rejects.iter().map(|reject| &reject.origin);
@@ -47,7 +47,7 @@ pub(super) fn raw_bytes<T>(batch: &Batch<T>) -> u64 {
     origins.map(|origin| origin.raw.len() as u64).sum()
 }
 
-/// Takes nothing, for ever.
+/// A sink that never takes a batch.
 struct Stalled;
 
 impl<T: Send + 'static> Sink<T> for Stalled {

@@ -1,4 +1,4 @@
-//! Checks of sources.
+//! The checks of sources.
 
 mod ack;
 pub(super) mod batches;
@@ -10,7 +10,7 @@ use std::fmt::{self, Debug, Display};
 
 use ack::check_ack;
 use bounded::{check_bounded, raw_bytes};
-use resume::Reading;
+use resume::RunReader;
 
 use super::law::Law;
 use crate::contract::{Position, Source, Split, Topology};
@@ -18,9 +18,10 @@ use crate::contract::{Position, Source, Split, Topology};
 type Outside = Box<dyn Fn() -> String>;
 type ActedOn = Box<dyn Fn(&Position) -> bool>;
 
-/// The checks of a source; `make` gives another one over the same data each time it is called, as a restart would.
+/// Makes the checks of a source; [`check`](SourceCheck::check) runs them.
 ///
-/// A source with transforms behind it is a source too, as long as they make at most one record of each.
+/// `make` returns a new source over the same data each time, as a restart does. A source with transforms behind it can be
+/// checked too, if they make at most one record of each.
 ///
 /// ```
 /// use ecom_stream::memory::MemorySource;
@@ -62,33 +63,58 @@ impl<F> Debug for SourceCheck<F> {
 }
 
 impl<F> SourceCheck<F> {
-    /// Ends each run at the first empty batch, for a source that goes on and on.
+    /// Ends each run at the first empty batch, for a source that never ends.
+    ///
+    /// ```
+    /// use ecom_stream::{Columns, CsvDirSource, testing};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// std::fs::write(dir.path().join("a.csv"), "id,note\n1,x\n2,y\n")?;
+    /// // This source waits for files for ever, and sends an empty batch each second.
+    /// let endless = || CsvDirSource::new(dir.path()).columns(Columns::any()).settle_for(std::time::Duration::ZERO);
+    /// testing::source(endless).until_idle().most_cuts(1).check().await;
+    /// # Ok(()) }
+    /// ```
     pub fn until_idle(mut self) -> Self {
         self.until_idle = true;
         self
     }
 
-    /// How many single cuts are tried, 40; after every batch if there are no more.
+    /// Sets after how many different batches a run is cut. The default is 40. If there are fewer batches, a run is cut after each.
     pub fn most_cuts(mut self, cuts: usize) -> Self {
         self.most_cuts = cuts;
         self
     }
 
-    /// The seed of a failure, to repeat it.
+    /// Sets the seed, to repeat a failure whose message shows it. The default is random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// What others can see of the source's data, such as a listing of its directory. It must be the same after checking,
-    /// reading and dropping as before.
+    /// Gives a view of the source's data from outside, such as a list of the files in its directory. It must not change when the
+    /// source is checked, read and dropped.
+    ///
+    /// ```
+    /// use ecom_stream::{Columns, CsvDirSource, testing};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().to_owned();
+    /// std::fs::write(dir.path().join("a.csv"), "id,note\n1,x\n2,y\n")?;
+    /// let source = || CsvDirSource::new(dir.path()).columns(Columns::any()).available_now(true);
+    /// let listing = move || std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    /// testing::source(source).outside(listing).check().await;
+    /// # Ok(()) }
+    /// ```
     pub fn outside<O: Debug>(mut self, look: impl Fn() -> O + 'static) -> Self {
         self.outside = Some(Box::new(move || format!("{:?}", look())));
         self
     }
 
-    /// Whether what the source does after a commit of that position has been done, such as moving a file away. It must be
-    /// done after that commit and not before. `make` has to undo it.
+    /// Tells whether the source has acted on the commit of a position, for example whether it has archived the file. It must act
+    /// after that commit, and not before. `make` has to undo it.
     pub fn acted_on(mut self, was: impl Fn(&Position) -> bool + 'static) -> Self {
         self.acted_on = Some(Box::new(was));
         self
@@ -117,7 +143,7 @@ where
         Law::READS.holds(checked.is_ok(), &"check", || format!("{checked:?}"));
         untouched(&"after check");
 
-        let reading = Reading {
+        let reading = RunReader {
             make: &self.make,
             until_idle: self.until_idle,
             one_to_one: true,

@@ -1,4 +1,4 @@
-//! Resuming: what was committed and what follows are the whole, wherever the run was cut.
+//! The check of resuming: wherever a run is cut, what was committed and what the next run reads are together everything.
 
 use std::fmt::{self, Debug, Display};
 use std::pin::pin;
@@ -9,31 +9,36 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::batches::Watch;
+use super::batches::BatchChecker;
 use crate::contract::{Batch, Source, Topology};
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
-use crate::testing::seen::Seen;
+use crate::testing::run_output::RunOutput;
 
-/// How runs of a source are read, and which law says that a cut makes no difference.
-pub(in crate::testing) struct Reading<'a, F> {
+/// Reads runs of a source, and compares runs that were cut with one that was not.
+pub(in crate::testing) struct RunReader<'a, F> {
+    /// Makes the source, as a restart does.
     pub(in crate::testing) make: &'a F,
+    /// Whether a run ends at the first empty batch.
     pub(in crate::testing) until_idle: bool,
+    /// Whether each record of the input becomes one record, reject or filtered record.
     pub(in crate::testing) one_to_one: bool,
-    /// Whether the order of records is only promised within a split.
+    /// Whether records have an order within a split only.
     pub(in crate::testing) split_by_split: bool,
+    /// The law that a difference breaks.
     pub(in crate::testing) law: Law,
 }
 
-/// A source that sends nothing for so long, not even an empty batch, has failed.
+/// A source that sends nothing for this time, not even an empty batch, has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a run is cut.
 struct Cut<'a> {
-    /// Which batches are committed; more may have been read.
+    /// How many batches are committed.
     commit: usize,
+    /// How many batches are read: as many or more.
     read: usize,
-    /// How often the stream is polled after that.
+    /// How many more times the stream is polled before it is dropped.
     polls: usize,
     run: usize,
     seed: u64,
@@ -50,7 +55,7 @@ impl Display for Cut<'_> {
     }
 }
 
-impl<S: Source, F: Fn() -> S> Reading<'_, F>
+impl<S: Source, F: Fn() -> S> RunReader<'_, F>
 where
     S::Item: PartialEq + Debug,
 {
@@ -59,7 +64,7 @@ where
     pub(in crate::testing) async fn read(
         &self,
         ledger: &TestLedger,
-        most: usize,
+        max: usize,
         polls: usize,
         at: &dyn Display,
     ) -> (Vec<Batch<S::Item>>, bool) {
@@ -67,18 +72,18 @@ where
         let mut topology = Topology::default();
         source.describe(&mut topology);
         let names = topology.sources().iter().map(|source| source.name.clone()).collect();
-        let mut watch = Watch::new(names, self.one_to_one, &ledger.positions());
+        let mut checker = BatchChecker::new(names, self.one_to_one, &ledger.positions());
         let (stream, _ack) = source.open(ledger.checkpoint());
         let mut stream = pin!(stream);
         let mut batches = Vec::new();
-        while batches.len() < most {
+        while batches.len() < max {
             let Ok(next) = tokio::time::timeout(PATIENCE, stream.next()).await else {
                 Law::READS.broken(at, format!("nothing for {PATIENCE:?}, not even an empty batch"));
             };
             match next {
                 Some(Ok(batch)) if self.until_idle && batch.is_empty() => return (batches, true),
                 Some(Ok(batch)) => {
-                    watch.see(&batch, at);
+                    checker.check(&batch, at);
                     batches.push(batch);
                 }
                 Some(Err(err)) => Law::READS.broken(at, err.report()),
@@ -93,13 +98,13 @@ where
         (batches, false)
     }
 
-    /// Everything, without a cut.
+    /// Reads everything in one run without a cut.
     pub(in crate::testing) async fn whole(&self, at: &dyn Display) -> Vec<Batch<S::Item>> {
         self.read(&TestLedger::new(), usize::MAX, 0, at).await.0
     }
 
-    /// Cuts runs after each of the batches that a whole run gave, or after `most_cuts` of them, and goes on with new runs;
-    /// then cuts again and again.
+    /// Cuts a run after each batch, or after `most_cuts` of them, and resumes it. Then cuts every run after a few batches until
+    /// one reaches the end. Each time the output must be that of `whole`.
     pub(in crate::testing) async fn check_cuts(
         &self,
         whole: Vec<Batch<S::Item>>,
@@ -121,15 +126,15 @@ where
                 seed,
                 of,
             };
-            let (ledger, mut seen) = (TestLedger::new(), Seen::default());
+            let (ledger, mut seen) = (TestLedger::new(), RunOutput::default());
             self.run_to(&cut, &ledger, &mut seen).await;
             let (rest, _) = self.read(&ledger, usize::MAX, 0, &cut).await;
             seen.extend(rest);
             self.compare(seen, &whole, &cut);
         }
 
-        let (ledger, mut seen) = (TestLedger::new(), Seen::default());
-        // A run may commit nothing, so there are more runs than batches.
+        let (ledger, mut seen) = (TestLedger::new(), RunOutput::default());
+        // Some runs commit nothing, so more runs than batches may be needed.
         for run in 1.. {
             let commit = rng.random_range(0..=3);
             let cut = Cut {
@@ -149,8 +154,8 @@ where
         }
     }
 
-    /// Runs up to the cut and commits; all of it, if that was the end.
-    async fn run_to(&self, cut: &Cut<'_>, ledger: &TestLedger, seen: &mut Seen<S::Item>) -> bool {
+    /// Runs up to the cut, and commits. If the run reached its end before, commits everything and returns `true`.
+    async fn run_to(&self, cut: &Cut<'_>, ledger: &TestLedger, seen: &mut RunOutput<S::Item>) -> bool {
         let (batches, ended) = self.read(ledger, cut.read, cut.polls, cut).await;
         let committed = if ended && batches.len() <= cut.commit {
             usize::MAX
@@ -164,14 +169,14 @@ where
         committed == usize::MAX
     }
 
-    fn compare(&self, seen: Seen<S::Item>, whole: &Seen<S::Item>, at: &dyn Display) {
+    fn compare(&self, seen: RunOutput<S::Item>, whole: &RunOutput<S::Item>, at: &dyn Display) {
         if let Some(difference) = self.in_order(seen).difference(whole) {
             self.law
                 .broken(at, format!("with what was committed before the cut, {difference}"));
         }
     }
 
-    pub(in crate::testing) fn in_order(&self, seen: Seen<S::Item>) -> Seen<S::Item> {
+    pub(in crate::testing) fn in_order(&self, seen: RunOutput<S::Item>) -> RunOutput<S::Item> {
         if self.split_by_split {
             seen.split_by_split()
         } else {

@@ -1,16 +1,16 @@
-//! However the input is cut into batches, the result is the same, and no batch is split.
+//! The checks that a transform keeps everything but the records, and splits no batch.
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 
 use crate::contract::{Batch, Origin, Reject};
 use crate::testing::law::Law;
+use crate::testing::run_output::{RunOutput, difference_in_any_order};
 use crate::testing::script::{OPERATOR, Script};
-use crate::testing::seen::{Seen, difference_in_any_order};
 
-/// Nothing that came in is missing, apart from the records: what becomes of these is the transform's affair.
+/// Checks that positions, state, counts and rejects of the input come out. Records are not compared, since a transform changes them.
 pub(super) fn check_kept<In: Clone, Out: PartialEq + Debug>(
-    seen: &Seen<Out>,
+    seen: &RunOutput<Out>,
     script: &Script<In>,
     one_to_one: bool,
     at: &dyn Display,
@@ -46,7 +46,7 @@ pub(super) fn check_kept<In: Clone, Out: PartialEq + Debug>(
     }
 }
 
-/// Whatever of one batch of the input leaves, leaves in one batch.
+/// Checks that everything of one batch of the input leaves in one batch of the output.
 pub(super) fn check_whole_batches<In: Clone, Out>(batches: &[Batch<Out>], script: &Script<In>, at: &dyn Display) {
     let batch_of = script.batch_of(0);
     let mut left_in: HashMap<usize, usize> = HashMap::new();

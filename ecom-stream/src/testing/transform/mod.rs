@@ -1,4 +1,4 @@
-//! Checks of transforms.
+//! The checks of transforms.
 
 mod batching;
 mod passing;
@@ -9,15 +9,16 @@ use batching::{check_kept, check_whole_batches};
 use passing::{check_bounded, check_empty_batches, check_error};
 
 use super::law::Law;
+use super::run_output::RunOutput;
 use super::script::{Batching, OPERATOR, Script};
-use super::seen::Seen;
-use super::source::resume::Reading;
+use super::source::resume::RunReader;
 use crate::contract::{Topology, Transform};
 use crate::operators::SourceExt;
 
-/// The checks of a transform; `make` gives another one each time it is called, `values` go through it: a dozen or more.
+/// Makes the checks of a transform; [`check`](TransformCheck::check) runs them.
 ///
-/// What it makes of a record must depend on its input only, not on a clock.
+/// `make` returns a new transform each time, and `values` go through it: give a dozen or more. The output of the transform must
+/// depend on its input only, not on a clock.
 ///
 /// ```
 /// use ecom_stream::operators::Stamp;
@@ -65,19 +66,30 @@ impl<In, F> Debug for TransformCheck<In, F> {
 }
 
 impl<In, F> TransformCheck<In, F> {
-    /// It makes one record of several, or several of one, so that counts need not balance.
+    /// Declares that the transform makes one record of several, or several of one, so that the counts need not balance.
+    ///
+    /// ```
+    /// use ecom_stream::operators::FlatMap;
+    /// use ecom_stream::testing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let twice = || FlatMap::new(|n: i64| [n, -n]);
+    /// testing::transform(twice, 0..20).not_one_to_one().check().await;
+    /// # }
+    /// ```
     pub fn not_one_to_one(mut self) -> Self {
         self.one_to_one = false;
         self
     }
 
-    /// How many rows may be pulled ahead of what is taken, 100,000: for a transform that works in tasks of its own.
+    /// Sets how many rows a transform may pull ahead of the output that is taken, for one that works in its own tasks. The
+    /// default is 100,000.
     pub fn max_rows_in_flight(mut self, rows: u64) -> Self {
         self.max_rows_in_flight = rows;
         self
     }
 
-    /// The seed of a failure, to repeat it.
+    /// Sets the seed, to repeat a failure whose message shows it. The default is random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -127,8 +139,8 @@ where
         check_bounded(self.values, (self.make)(), in_flight, &"an input without an end").await;
     }
 
-    fn reading<'a, G>(&self, make: &'a G) -> Reading<'a, G> {
-        Reading {
+    fn reading<'a, G>(&self, make: &'a G) -> RunReader<'a, G> {
+        RunReader {
             make,
             until_idle: false,
             one_to_one: self.one_to_one,
@@ -138,7 +150,7 @@ where
     }
 
     /// Reads all of the script through the transform.
-    async fn seen_of(&self, script: &Script<In>, operators: &[String]) -> Seen<T::Out> {
+    async fn seen_of(&self, script: &Script<In>, operators: &[String]) -> RunOutput<T::Out> {
         let at: &dyn Display = &script.how();
         let make = || script.clone().via((self.make)());
         let batches = self.reading(&make).whole(at).await;

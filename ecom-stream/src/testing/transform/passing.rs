@@ -1,4 +1,4 @@
-//! What a transform lets pass whatever it does with records: errors, and the empty batches of an idle source.
+//! The checks that a transform passes on errors and empty batches, and pulls a bounded amount of input ahead.
 
 use std::fmt::Display;
 use std::pin::pin;
@@ -12,9 +12,10 @@ use crate::testing::endless::endless;
 use crate::testing::law::Law;
 use crate::testing::ledger::TestLedger;
 use crate::testing::polls::at_rest;
+use crate::testing::run_output::RunOutput;
 use crate::testing::script::{Batching, Script};
-use crate::testing::seen::Seen;
 
+/// Checks that an error of the input comes out, unchanged.
 pub(super) async fn check_error<In, T>(script: Script<In>, transform: T, at: &dyn Display)
 where
     In: Clone + Send + Sync + 'static,
@@ -37,7 +38,7 @@ where
     }
 }
 
-/// An idle source sends empty batches: they come out, and behind everything that came before them.
+/// Checks that the empty batches of an idle source come out, after everything that came before them.
 pub(super) async fn check_empty_batches<In, T>(script: Script<In>, transform: T, at: &dyn Display)
 where
     In: Clone + Send + Sync + 'static,
@@ -57,7 +58,7 @@ where
         }
     });
     let mut output = pin!(transform.apply(input.chain(idling), checkpoint));
-    let mut seen = Seen::default();
+    let mut seen = RunOutput::default();
     while let Some(batch) = output.next().await {
         let batch = batch.unwrap_or_else(|err| Law::READS.broken(at, err.report()));
         let has_nothing = batch.records.is_empty() && batch.rejects.is_empty();
@@ -77,8 +78,8 @@ where
     );
 }
 
-/// Input is pulled for output, not ahead of it without bound.
-pub(super) async fn check_bounded<In, T>(values: Vec<In>, transform: T, most: u64, at: &dyn Display)
+/// Checks that at most `max` rows are pulled for the first batch, and while nobody takes the output.
+pub(super) async fn check_bounded<In, T>(values: Vec<In>, transform: T, max: u64, at: &dyn Display)
 where
     In: Clone + Send + Sync + 'static,
     T: Transform<In>,
@@ -88,12 +89,12 @@ where
     let mut output = pin!(transform.apply(input, TestLedger::new().checkpoint()));
     let first = tokio::select! {
         first = output.next() => first,
-        _ = at_rest(taken, most) => None,
+        _ = at_rest(taken, max) => None,
     };
     drop(first);
     let before = taken();
-    let waiting = at_rest(|| taken() - before, most).await;
-    Law::BOUNDED.holds(before <= most && waiting <= most, at, || {
+    let waiting = at_rest(|| taken() - before, max).await;
+    Law::BOUNDED.holds(before <= max && waiting <= max, at, || {
         format!("{before} rows were pulled for the first batch, {waiting} more while nobody took what came out")
     });
 }

@@ -1,3 +1,5 @@
+//! The simulated directory, as the source sees it.
+
 use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::future::Future;
@@ -14,24 +16,24 @@ use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
 use super::super::directory::Directory;
-use super::super::hints::Hints;
-use super::super::mark::Stamp;
-use super::super::scan::{Chunk, ChunkBuilder, Found, Look, passed_over_by_name};
+use super::super::mark::FileStat;
+use super::super::notifications::Notifications;
+use super::super::scan::{Chunk, ChunkBuilder, FoundFile, StatResult, skip_reason_of_name};
 use super::world::{ARCHIVE, DATA, Shared, World, lock};
 
-/// The directory as one process of the source sees it.
+/// The simulated directory as one process of the source sees it. All calls fail once that process has crashed.
 #[derive(Debug, Clone)]
 pub(super) struct SimDirectory {
     pub(super) world: Shared,
     pub(super) process: u64,
 }
 
-/// An open file: it stays the same file whatever becomes of its name.
+/// An open simulated file. It stays the same file whatever happens to its name.
 #[derive(Debug)]
 pub(super) struct SimFile {
     dir: SimDirectory,
     node: usize,
-    is_packed: bool,
+    is_compressed: bool,
     at: u64,
     delay: Option<Pin<Box<Sleep>>>,
     waited: bool,
@@ -44,7 +46,7 @@ impl SimDirectory {
         f(&mut world)
     }
 
-    /// Lets time pass, now and then.
+    /// Lets simulated time pass, one time in four.
     async fn pause(&self) {
         let ms = {
             let mut world = lock(&self.world);
@@ -72,16 +74,16 @@ impl Directory for SimDirectory {
         Path::new(DATA)
     }
 
-    fn identity(&self) -> Option<(u64, u64)> {
+    fn device_inode(&self) -> Option<(u64, u64)> {
         let world = lock(&self.world);
         world.unmounted.is_none().then_some((1, world.directory))
     }
 
-    fn listen(&self, hints: Arc<Hints>) -> io::Result<Box<dyn Any + Send + Sync>> {
+    fn listen(&self, notifications: Arc<Notifications>) -> io::Result<Box<dyn Any + Send + Sync>> {
         self.call(|world| {
             world.fault(io::ErrorKind::Other, "listen")?;
-            world.listen(&hints);
-            Ok(Box::new(hints) as Box<dyn Any + Send + Sync>)
+            world.listen(&notifications);
+            Ok(Box::new(notifications) as Box<dyn Any + Send + Sync>)
         })
     }
 
@@ -114,8 +116,8 @@ impl Directory for SimDirectory {
                 let mut chunk = ChunkBuilder::default();
                 for name in names {
                     let name = OsString::from(name);
-                    let look = dir.look(&name);
-                    chunk.add(name, look);
+                    let stat = dir.stat(&name);
+                    chunk.add(name, stat);
                 }
                 if chunks.send(Ok(chunk.finish())).await.is_err() {
                     return;
@@ -125,9 +127,9 @@ impl Directory for SimDirectory {
         receiver
     }
 
-    fn look(&self, name: &OsStr) -> io::Result<Look> {
-        if let Some(why) = passed_over_by_name(name) {
-            return Ok(Look::PassedOver(why));
+    fn stat(&self, name: &OsStr) -> io::Result<StatResult> {
+        if let Some(why) = skip_reason_of_name(name) {
+            return Ok(StatResult::Skipped(why));
         }
         self.call(|world| {
             if let Err(err) = world.fault(io::ErrorKind::Other, "look") {
@@ -135,16 +137,16 @@ impl Directory for SimDirectory {
                 return Err(err);
             }
             Ok(match world.data.get(&*name.to_string_lossy()) {
-                Some(&node) => Look::Found(Found {
+                Some(&node) => StatResult::Found(FoundFile {
                     name: name.to_owned(),
-                    stamp: world.stamp(node),
+                    stat: world.stat(node),
                 }),
-                None => Look::Gone,
+                None => StatResult::Gone,
             })
         })
     }
 
-    async fn open(&self, name: &OsStr) -> io::Result<Option<(SimFile, Stamp)>> {
+    async fn open(&self, name: &OsStr) -> io::Result<Option<(SimFile, FileStat)>> {
         self.pause().await;
         let opened = self.call(|world| {
             world.fault(io::ErrorKind::PermissionDenied, "open")?;
@@ -153,37 +155,37 @@ impl Directory for SimDirectory {
             };
             world.nodes[node].readers += 1;
             world.note(format!("  source opens {}", name.to_string_lossy()));
-            let stamp = world.stamp(node);
-            world.opened.push((name.to_string_lossy().into_owned(), stamp));
-            Ok(Some((node, stamp)))
+            let stat = world.stat(node);
+            world.opened.push((name.to_string_lossy().into_owned(), stat));
+            Ok(Some((node, stat)))
         })?;
-        Ok(opened.map(|(node, stamp)| {
+        Ok(opened.map(|(node, stat)| {
             let file = SimFile {
                 dir: self.clone(),
                 node,
-                is_packed: name.as_bytes().ends_with(b".gz"),
+                is_compressed: name.as_bytes().ends_with(b".gz"),
                 at: 0,
                 delay: None,
                 waited: false,
             };
-            (file, stamp)
+            (file, stat)
         }))
     }
 
-    async fn stamp(file: &SimFile) -> io::Result<Stamp> {
+    async fn stat_open(file: &SimFile) -> io::Result<FileStat> {
         file.dir.pause().await;
-        file.dir.call(|world| Ok(world.stamp(file.node)))
+        file.dir.call(|world| Ok(world.stat(file.node)))
     }
 
     fn wall_ns(&self) -> i64 {
         lock(&self.world).wall_ns()
     }
 
-    fn stamp_at(&self, path: &Path) -> io::Result<Stamp> {
+    fn stat_path(&self, path: &Path) -> io::Result<FileStat> {
         self.call(|world| {
             world.fault(io::ErrorKind::Other, "stat")?;
             let node = world.data.get(&Self::name(path)).copied();
-            node.map(|node| world.stamp(node))
+            node.map(|node| world.stat(node))
                 .ok_or_else(|| io::ErrorKind::NotFound.into())
         })
     }
@@ -247,8 +249,8 @@ impl Directory for SimDirectory {
 }
 
 impl SimDirectory {
-    /// Takes a file out of the directory for good. The shop can't act between the source's last look and this: no file
-    /// system could help it there.
+    /// Removes a file from the directory for good. The shop does not act between the last check of the source and this: no
+    /// real file system could protect a file that is modified there.
     fn take(&self, name: &str, how: impl FnOnce(&mut World, usize) -> io::Result<()>) -> io::Result<()> {
         let mut world = lock(&self.world);
         let interleaving = std::mem::take(&mut world.faults.interleaving);
@@ -262,9 +264,9 @@ impl SimDirectory {
         world.data.remove(name);
         let bytes = world.bytes(node).to_vec();
         let is_committed = world.finished.contains(blake3::hash(&bytes).to_hex().as_str());
-        let stamp = world.stamp(node);
-        if !world.is_ambiguous(stamp) {
-            world.taken.push((bytes, is_committed));
+        let stat = world.stat(node);
+        if !world.is_ambiguous(stat) {
+            world.removed.push((bytes, is_committed));
         }
         Ok(())
     }
@@ -299,8 +301,8 @@ impl AsyncRead for SimFile {
             world.fault(io::ErrorKind::Other, "read")?;
         }
         let most = world.rng.usize(1..200).min(buf.remaining());
-        let packed = file.is_packed.then(|| world.packed(file.node));
-        let bytes = packed.as_deref().unwrap_or_else(|| world.bytes(file.node));
+        let compressed = file.is_compressed.then(|| world.compressed(file.node));
+        let bytes = compressed.as_deref().unwrap_or_else(|| world.bytes(file.node));
         let rest = bytes.get(file.at as usize..).unwrap_or_default();
         let read = most.min(rest.len());
         buf.put_slice(&rest[..read]);

@@ -1,7 +1,13 @@
-//! The source in a simulated world: a directory, a clock, a shop that writes files and a sink that fails, driven by a seed.
+//! The source in a simulated world: a directory, a clock, a shop that writes files, and a sink that fails.
 //!
-//! The same seed gives the same history. `ECOM_SIM_SEEDS` says how many seeds are tried and `ECOM_SIM_SEED` where they
-//! begin.
+//! ```text
+//!   shop ──► world: files, clock, notifications, faults ◄── directory ◄── the source ──► sink: commits, crashes
+//!                                                                                          │
+//!                      model: reads the files by itself, and compares ◄────────────────────┘
+//! ```
+//!
+//! A seed decides everything that happens, so that a failure can be repeated. Time is simulated as well. The environment
+//! variable `ECOM_SIM_SEEDS` sets how many seeds are tried, and `ECOM_SIM_SEED` which is the first.
 
 mod directory;
 mod model;
@@ -17,13 +23,13 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn nothing_is_lost_doubled_or_made_up_whatever_happens() {
+fn no_record_is_lost_doubled_or_invented_in_any_history() {
     let first = setting("ECOM_SIM_SEED");
     let seeds = setting("ECOM_SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
     let first = first.unwrap_or(0);
     let mut failed = Vec::new();
     for seed in first..first + seeds {
-        let mut outcome = run::live(seed);
+        let mut outcome = run::run_seed(seed);
         if let Some(law) = outcome.broken_laws.first() {
             failed.push(format!("seed {seed}: {law}"));
             if failed.len() == 1 {
@@ -33,15 +39,15 @@ fn nothing_is_lost_doubled_or_made_up_whatever_happens() {
     }
     assert!(
         failed.is_empty(),
-        "{}\n\nSeeds that break laws, the first of them above; alone: ECOM_SIM_SEED=… cargo test -p ecom-stream --lib \
+        "{}\n\nThese seeds break a law; the history of the first one is above. To repeat one: ECOM_SIM_SEED=… cargo test -p ecom-stream --lib \
          simulation",
         failed.join("\n")
     );
 }
 
 #[test]
-fn a_seed_tells_the_same_story_twice() {
+fn a_seed_gives_the_same_history_twice() {
     for seed in 0..50 {
-        assert!(run::live(seed).trace == run::live(seed).trace, "seed {seed}");
+        assert!(run::run_seed(seed).trace == run::run_seed(seed).trace, "seed {seed}");
     }
 }

@@ -1,3 +1,5 @@
+//! The model: what must be in the sink for the files that there were.
+
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
@@ -8,21 +10,21 @@ use super::world::{World, lock};
 use crate::contract::{Origin, Position, Reason, Split, SplitState};
 use crate::csv::{Columns, CsvLimits, CsvReader, Dialect, End, HeaderStep, to_path};
 
-/// The columns that the files of the shop have.
+/// The columns of the files that the shop writes.
 pub(super) fn columns() -> Columns {
     Columns::new(HEADER.split(','), ["id", "check"])
 }
 
-/// What one content is, read at a go.
-struct Reading {
-    /// Where each record is, and what stands there.
+/// What the content of a file is when it is parsed at once.
+struct ParsedFile {
+    /// The offset and the bytes of each record.
     records: Vec<(u64, Vec<u8>)>,
     is_set_aside: bool,
     is_damaged: bool,
 }
 
-async fn read(bytes: &[u8]) -> Reading {
-    let mut reading = Reading {
+async fn parse(bytes: &[u8]) -> ParsedFile {
+    let mut parsed = ParsedFile {
         records: Vec::new(),
         is_set_aside: false,
         is_damaged: false,
@@ -34,12 +36,12 @@ async fn read(bytes: &[u8]) -> Reading {
         Dialect::default(),
     );
     match reader.read_header(&columns()).await.unwrap() {
-        HeaderStep::Empty => return reading,
+        HeaderStep::Empty => return parsed,
         HeaderStep::Found { check: Err(_), .. } => {
-            reading.is_set_aside = true;
-            return reading;
+            parsed.is_set_aside = true;
+            return parsed;
         }
-        HeaderStep::Found { whole: false, .. } => return reading,
+        HeaderStep::Found { whole: false, .. } => return parsed,
         HeaderStep::Found { .. } => {}
     }
     loop {
@@ -49,7 +51,7 @@ async fn read(bytes: &[u8]) -> Reading {
             let records = step.records.iter().filter_map(|record| record.origin.as_ref());
             let rejects = step.rejects.iter().filter_map(|reject| reject.origin.as_ref());
             let origins = records.chain(rejects);
-            reading
+            parsed
                 .records
                 .extend(origins.map(|origin| (origin.byte_offset, origin.raw.to_vec())));
         };
@@ -62,15 +64,15 @@ async fn read(bytes: &[u8]) -> Reading {
         match end {
             None => {}
             Some(End::Damaged(_)) => {
-                reading.is_damaged = true;
-                return reading;
+                parsed.is_damaged = true;
+                return parsed;
             }
-            Some(_) => return reading,
+            Some(_) => return parsed,
         }
     }
 }
 
-/// Holds what is in the store against what was in the files, once everything has come to rest.
+/// Compares the records in the sink with those in the files, after the last run.
 pub(super) async fn check(sink: &SimSink, removes: bool) {
     let origins: Vec<Origin> = {
         let records = sink.store.records().into_iter().filter_map(|record| record.origin);
@@ -93,19 +95,19 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
             .into_iter()
             .map(|name| (name.clone(), world.data[&name]))
             .collect();
-        (files, world.taken.clone())
+        (files, world.removed.clone())
     };
     for (name, node) in files {
-        let (bytes, stamp, is_ambiguous) = {
+        let (bytes, stat, is_ambiguous) = {
             let world = lock(&sink.world);
-            let stamp = world.stamp(node);
-            (world.bytes(node).to_vec(), stamp, world.is_ambiguous(stamp))
+            let stat = world.stat(node);
+            (world.bytes(node).to_vec(), stat, world.is_ambiguous(stat))
         };
-        // Another content with the same size, time and inode can't be seen.
+        // A source cannot see that the content changed if size, modification time and inode are the same.
         if is_ambiguous {
             continue;
         }
-        let reading = read(&bytes).await;
+        let parsed = parse(&bytes).await;
         let position = newest(sink, &name);
         let mut world = lock(&sink.world);
         let Some(position) = position else {
@@ -117,23 +119,23 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
         let is_of_it = bytes
             .get(..until)
             .is_some_and(|read| blake3::hash(read).to_hex().as_str() == mark.digest);
-        if mark.stamp != stamp || !is_of_it {
+        if mark.stat != stat || !is_of_it {
             world.broken(format!(
-                "{name} was not read as it is now: {position:?} where it is {stamp:?}"
+                "{name} was not read as it is now: {position:?} where it is {stat:?}"
             ));
             continue;
         }
         let is_right = match &position.state {
             SplitState::Open => false,
             SplitState::Finished => {
-                let is_whole = until == bytes.len() || reading.records.is_empty();
-                is_whole && !reading.is_set_aside && !reading.is_damaged
+                let is_whole = until == bytes.len() || parsed.records.is_empty();
+                is_whole && !parsed.is_set_aside && !parsed.is_damaged
             }
-            SplitState::SetAside(_) => reading.is_set_aside,
+            SplitState::SetAside(_) => parsed.is_set_aside,
             SplitState::Damaged(refusal) if refusal.reason == Reason::GREW_MID_RECORD => {
                 mark.unterminated && !matches!(bytes[until], b'\r' | b'\n')
             }
-            SplitState::Damaged(_) => reading.is_damaged,
+            SplitState::Damaged(_) => parsed.is_damaged,
         };
         if !is_right {
             world.broken(format!("{name} came to a wrong end: {position:?}"));
@@ -142,8 +144,8 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
             world.broken(format!("{name} is finished and still there"));
         }
         let is_torn = |at: u64| position.offset < at + 1;
-        for record in reading.records.iter().filter(|(at, _)| !is_torn(*at)) {
-            // A last record that was taken without a terminator stands as it was then.
+        for record in parsed.records.iter().filter(|(at, _)| !is_torn(*at)) {
+            // A last record that was accepted without a line end is stored as it was then.
             let is_stored = stored.contains_key(record) || mark.unterminated && is_begun(&stored, record);
             if !is_stored {
                 world.broken(format!("{name}: {:?} is lost", String::from_utf8_lossy(&record.1)));
@@ -151,15 +153,15 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
         }
     }
     for (bytes, is_committed) in taken {
-        let reading = read(&bytes).await;
-        // A header without a line end is finished at its start.
-        if reading.is_set_aside || !is_committed && !reading.records.is_empty() {
+        let parsed = parse(&bytes).await;
+        // A file that has only a header without a line end is finished at offset 0.
+        if parsed.is_set_aside || !is_committed && !parsed.records.is_empty() {
             lock(&sink.world).broken(format!(
                 "{:?} was taken away before it was committed",
                 String::from_utf8_lossy(&bytes)
             ));
         }
-        for record in reading.records {
+        for record in parsed.records {
             if !stored.contains_key(&record) {
                 let mut world = lock(&sink.world);
                 world.broken(format!(
@@ -187,8 +189,8 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
 
 fn newest(sink: &SimSink, name: &str) -> Option<Position> {
     let path = to_path(name.as_ref());
-    let books = sink.books.lock().unwrap();
-    let mut of_path = books.last.values().filter(|position| position.split.path() == path);
+    let durable = sink.durable.lock().unwrap();
+    let mut of_path = durable.last.values().filter(|position| position.split.path() == path);
     of_path.next_back().cloned()
 }
 
@@ -197,7 +199,7 @@ fn is_begun(stored: &BTreeMap<(u64, Vec<u8>), usize>, (at, raw): &(u64, Vec<u8>)
     begun.any(|((_, taken), _)| raw.starts_with(taken))
 }
 
-/// Whether a record stood where it says, with an end behind it or as the last.
+/// Whether some file had these bytes at the offset of the record, followed by a line end or by the end of the file.
 fn stood(world: &World, origin: &Origin) -> bool {
     let (from, raw) = (origin.byte_offset as usize, &origin.raw[..]);
     let to = from + raw.len();
@@ -207,7 +209,7 @@ fn stood(world: &World, origin: &Origin) -> bool {
     })
 }
 
-/// Each record stood in a file, but for those of a file that was rewritten while it was read.
+/// Every record was in a file, except for a file that was rewritten while it was read.
 fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
     for origin in origins {
         if !stood(world, origin) && !world.is_mixed(origin.split.path()) {
@@ -221,7 +223,7 @@ fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
     }
 }
 
-/// Each row is there at most as often as it was written, and once more for what `Content::excused` says.
+/// Every row is stored at most as often as it was written, plus the number of times that `Content::excused` allows.
 fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
     let mut allowed = vec![0; world.rows.len()];
     for content in &world.contents {
@@ -240,7 +242,7 @@ fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
             found[id].push(format!("{} record {}", origin.split, origin.record));
         }
     }
-    // Where looking itself failed nobody could know a renamed file again.
+    // If getting metadata failed, a renamed file could not be recognized.
     for id in 0..allowed.len() {
         if found[id].len() > allowed[id] && !world.looks_failed {
             world.broken(format!(

@@ -1,3 +1,5 @@
+//! One history: the runs of a pipeline in the simulated world, with stops and crashes between them.
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +23,7 @@ use crate::csv::{CsvLimits, CsvRecord};
 use crate::operators::SourceExt;
 use crate::run::Summary;
 
-/// What is the same in all runs of one history.
+/// What all runs of one history have in common.
 #[derive(Clone)]
 struct Settings {
     config: CsvDirSource,
@@ -30,7 +32,7 @@ struct Settings {
     sink: SimSink,
 }
 
-/// The source of one process.
+/// The source as it is in one process.
 struct SimSource {
     config: CsvDirSource,
     dir: SimDirectory,
@@ -58,14 +60,14 @@ impl Source for SimSource {
     }
 }
 
-/// How a history went.
+/// What happened in a history, and which laws it broke.
 pub(super) struct Outcome {
     pub(super) broken_laws: Vec<String>,
     pub(super) trace: Vec<String>,
 }
 
-/// Lives through the history of a seed.
-pub(super) fn live(seed: u64) -> Outcome {
+/// Runs the history of a seed to its end.
+pub(super) fn run_seed(seed: u64) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -113,8 +115,8 @@ fn settings(rng: &mut Rng) -> Settings {
     let one_in = |rng: &mut Rng, choices: &[u32]| choices[rng.usize(..choices.len())];
     let faults = Faults {
         io_errors: one_in(rng, &[0, 0, 60, 15]),
-        lost_hints: one_in(rng, &[0, 3, 1]),
-        late_hints: one_in(rng, &[0, 3]),
+        lost_notifications: one_in(rng, &[0, 3, 1]),
+        late_notifications: one_in(rng, &[0, 3]),
         interleaving: one_in(rng, &[0, 30, 6]),
     };
     let shop = Shop::new(rng);
@@ -137,7 +139,7 @@ fn settings(rng: &mut Rng) -> Settings {
     }
     let to = match rng.u32(..4) {
         0 => Some(Destination::Archive(PathBuf::from(ARCHIVE))),
-        1 => Some(Destination::Nowhere),
+        1 => Some(Destination::Delete),
         _ => None,
     };
     lock(&world).note(format!(
@@ -145,7 +147,7 @@ fn settings(rng: &mut Rng) -> Settings {
     ));
     let sink = SimSink {
         store: MemorySink::new("simulation"),
-        books: Arc::default(),
+        durable: Arc::default(),
         world: world.clone(),
         process: 0,
         fails: one_in(rng, &[0, 20]),
@@ -160,7 +162,7 @@ fn settings(rng: &mut Rng) -> Settings {
     }
 }
 
-/// A run that is stopped, crashes, or drains what is there.
+/// A run that is stopped, crashes, or reads the files that are there and ends.
 async fn some_run(settings: &Settings, rng: &mut Rng) {
     let longest_ms = [300, 5_000, 60_000][rng.usize(..3)];
     let for_long = Duration::from_millis(rng.u64(1..longest_ms));
@@ -201,11 +203,11 @@ async fn some_run(settings: &Settings, rng: &mut Rng) {
         Some(None) => world.broken("the run does not end"),
         None => {}
     }
-    // What it left behind is dead.
+    // Tasks of this run that are still alive can do nothing more.
     world.process += 1;
 }
 
-/// Runs that nothing disturbs: after them everything is as it must be.
+/// The last runs, without any fault, and then the checks of the model.
 async fn last_runs(mut settings: Settings, rng: &mut Rng) {
     {
         let mut world = lock(&settings.world);
@@ -236,7 +238,7 @@ async fn last_runs(mut settings: Settings, rng: &mut Rng) {
     model::check(&settings.sink, settings.to.is_some()).await;
 }
 
-/// One process; `None` if it does not end in time.
+/// One run of the pipeline, as one process; `None` if it does not end in time.
 async fn run(settings: Settings, stop_after: Option<Duration>) -> Option<Result<Summary>> {
     const LONGEST: Duration = Duration::from_secs(1_200);
     let mut sink = settings.sink;
@@ -252,7 +254,7 @@ async fn run(settings: Settings, stop_after: Option<Duration>) -> Option<Result<
     let pipeline = source.to(sink);
     match stop_after {
         Some(after) => timeout(LONGEST, pipeline.run_until(sleep(after))).await.ok(),
-        // One that never ends by itself is crashed from outside.
+        // A run that never ends by itself is crashed by the caller.
         None => timeout(LONGEST, pipeline.run()).await.ok(),
     }
 }

@@ -1,28 +1,31 @@
+//! The shop: writes, renames, copies, truncates and deletes files at random.
+
 use std::collections::VecDeque;
 
 use super::world::{Actor, World};
 
 pub(super) const HEADER: &str = "id,check,note";
 
-/// Who writes the files, and does with them whatever may be done.
+/// A writer of the files that does with them whatever a real one may do.
 #[derive(Debug, Default)]
 pub(super) struct Shop {
     actions_left: u32,
-    /// What this shop does at all: some histories are of few kinds of events, many times.
+    /// What this shop does. Some histories have few kinds of actions, so that each happens often.
     habits: Vec<Habit>,
     writers: Vec<Writer>,
     temporaries: u32,
 }
 
-/// A file that is being written part by part.
+/// A file that is being written in parts.
 #[derive(Debug)]
 struct Writer {
     node: usize,
     parts: VecDeque<Vec<u8>>,
-    /// From which name to which, at the end.
+    /// The temporary and the final name, if it is renamed at the end.
     rename: Option<(String, String)>,
 }
 
+/// A kind of action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Habit {
     DropIn,
@@ -117,7 +120,7 @@ impl Shop {
     fn begin(&mut self, world: &mut World) {
         let habit = self.habits[world.rng.usize(..self.habits.len())];
         if world.unmounted.is_some() {
-            // Nothing but that it comes back.
+            // While it is unmounted, nothing can happen but that it is mounted again.
             if let Some(files) = world.unmounted.take() {
                 world.note("mount");
                 world.data = files;
@@ -171,7 +174,7 @@ impl Shop {
             (Habit::RewriteSameSize, Some(some)) => {
                 let node = world.data[&some];
                 let mut bytes = world.bytes(node).to_vec();
-                // Swaps the last rows for others, which are as long.
+                // Replaces the last rows by others of the same length.
                 let keep = world.rng.usize(..=bytes.len());
                 while let Some(at) = find_row(&bytes, keep) {
                     let row = self.row(world, None);
@@ -180,7 +183,7 @@ impl Shop {
                         break;
                     }
                 }
-                // Those rows stand for the new ones from now on.
+                // From now on the new rows count as written.
                 world.adopt(&bytes);
                 world.rewrite(node, bytes);
             }
@@ -261,7 +264,7 @@ impl Shop {
         }
     }
 
-    /// Has `bytes` written in a few parts, cut anywhere.
+    /// Begins to write `bytes` in a few parts, cut anywhere.
     fn write_parts(&mut self, world: &mut World, node: usize, bytes: Vec<u8>, rename: Option<(String, String)>) {
         let mut cuts: Vec<usize> = (0..world.rng.usize(..4))
             .map(|_| world.rng.usize(..=bytes.len()))
@@ -273,7 +276,7 @@ impl Shop {
         self.write(world, self.writers.len() - 1);
     }
 
-    /// A new file.
+    /// The content of a new file, with a header unless it is odd.
     fn file(&mut self, world: &mut World, odd: bool) -> Vec<u8> {
         let mut text = match odd.then(|| world.rng.u32(..6)) {
             Some(0) => return Vec::new(),
@@ -286,7 +289,7 @@ impl Shop {
         text.into_bytes()
     }
 
-    /// Some rows.
+    /// A few rows.
     fn more(&mut self, world: &mut World, odd: bool) -> Vec<u8> {
         let mut text = String::new();
         for _ in 0..world.rng.u32(1..12) {
@@ -306,7 +309,7 @@ impl Shop {
             }
         }
         if world.one_in(4) {
-            // Its last line has no end.
+            // The last row gets no line end.
             text.truncate(text.trim_end().len());
         }
         text.into_bytes()
@@ -322,7 +325,7 @@ impl Shop {
 }
 
 impl World {
-    /// Takes over rows whose beginning was replaced.
+    /// Notes the rows whose beginning was replaced.
     fn adopt(&mut self, bytes: &[u8]) {
         for line in String::from_utf8_lossy(bytes).lines() {
             if let Some(id) = row_id(line.as_bytes())
@@ -341,14 +344,14 @@ impl World {
     }
 }
 
-/// Of the part of a row that makes it one of its own.
+/// The length of the part of a row that identifies it.
 const ROW_BYTES: usize = "r000000,000,".len();
 
 fn check(id: usize) -> String {
     format!("{:03}", id * 7_919 % 1_000)
 }
 
-/// The number of a row.
+/// The number of the row that the bytes begin with, if they do.
 pub(super) fn row_id(row: &[u8]) -> Option<usize> {
     let head = std::str::from_utf8(row.get(..ROW_BYTES)?).ok()?;
     let id: usize = head.strip_prefix('r')?.get(..6)?.parse().ok()?;

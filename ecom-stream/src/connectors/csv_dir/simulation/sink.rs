@@ -1,3 +1,5 @@
+//! The simulated sink: slow, failing, and with checks of every batch that it commits.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,28 +19,28 @@ use crate::contract::{
 };
 use crate::csv::CsvRecord;
 
-/// A [`MemorySink`] that is slow, fails before, in and after its commits, and watches what it is given.
+/// A [`MemorySink`] that is slow, fails before, in and after its commits, and checks what it is given.
 #[derive(Clone)]
 pub(super) struct SimSink {
     pub(super) store: MemorySink<CsvRecord>,
-    pub(super) books: Arc<Mutex<Books>>,
+    pub(super) durable: Arc<Mutex<DurablePositions>>,
     pub(super) world: Shared,
     pub(super) process: u64,
-    /// One commit in so many fails, each way.
+    /// One in this many commits fails before, one during and one after it; 0 for none.
     pub(super) fails: u32,
-    /// At most so many batches make a commit.
+    /// The largest number of batches in a commit.
     pub(super) epoch_batches: usize,
     pub(super) allow_copies: bool,
 }
 
-/// What is durable, generation by generation.
+/// The durable positions of each split, that is of each generation of a path.
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct DurablePositions {
     pub(super) last: BTreeMap<Split, Position>,
     first: HashMap<Split, First>,
 }
 
-/// What was so when the first position of a split came.
+/// What was true when the first position of a split was committed.
 #[derive(Debug)]
 struct First {
     mark: FileMark,
@@ -47,8 +49,11 @@ struct First {
 }
 
 impl First {
-    fn new(books: &Books, mark: &FileMark) -> Self {
-        let finished = books.last.values().filter(|known| known.state == SplitState::Finished);
+    fn new(durable: &DurablePositions, mark: &FileMark) -> Self {
+        let finished = durable
+            .last
+            .values()
+            .filter(|known| known.state == SplitState::Finished);
         Self {
             mark: mark.clone(),
             finished: finished
@@ -93,10 +98,10 @@ impl SimSink {
         }
     }
 
-    /// Checks the batch against what is durable, and keeps the books.
-    fn enter(&self, batch: &Batch<CsvRecord>) {
+    /// Checks a batch against the durable positions, and records its own.
+    fn record_batch(&self, batch: &Batch<CsvRecord>) {
         let mut world = lock(&self.world);
-        let mut books = self.books.lock().unwrap();
+        let mut durable = self.durable.lock().unwrap();
         let ended = batch.positions.iter().rev().skip(1).next_back();
         for position in &batch.positions {
             let (split, mark) = (&position.split, FileMark::of(position).unwrap());
@@ -105,20 +110,20 @@ impl SimSink {
                 position.state.as_str(),
                 position.offset,
                 position.record,
-                mark.stamp.size,
-                mark.stamp.inode,
+                mark.stat.size,
+                mark.stat.inode,
                 mark.copy_of
                     .as_ref()
                     .map(|of| format!(", copy of {of}"))
                     .unwrap_or_default(),
             ));
-            let before = books.last.get(split).cloned();
+            let before = durable.last.get(split).cloned();
             if let Some(before) = &before
                 && (position.offset < before.offset && before.record > 0 || position.record < before.record)
             {
                 world.broken(format!("{split} goes back from {before:?} to {position:?}"));
             }
-            let newer = books.last.keys().any(|known| {
+            let newer = durable.last.keys().any(|known| {
                 known.path() == split.path() && known.generation() > split.generation() && mark.renamed_to.is_none()
             });
             if newer {
@@ -152,33 +157,39 @@ impl SimSink {
             }
 
             if before.as_ref().is_none_or(|before| before.record == 0) {
-                self.excuse_growth_after_renaming(&mut world, &books, position, &mark);
-                let first = First::new(&books, &mark);
-                books.first.insert(split.clone(), first);
+                self.excuse_growth_after_renaming(&mut world, &durable, position, &mark);
+                let first = First::new(&durable, &mark);
+                durable.first.insert(split.clone(), first);
             }
-            books.last.insert(split.clone(), position.clone());
+            durable.last.insert(split.clone(), position.clone());
             if position.state == SplitState::Finished {
-                self.check_copy(&mut world, &books, position, &mark);
+                self.check_copy(&mut world, &durable, position, &mark);
                 world.finished.insert(mark.digest);
             }
         }
     }
 
-    /// A file that was finished, or taken in the middle of a record, and was renamed and grew between two looks is known
-    /// neither by its name nor by its size: the one case in which a file is read twice by design. Where copies are allowed,
-    /// being finished is enough.
-    fn excuse_growth_after_renaming(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
-        let before = books.last.values().filter(|known| {
+    /// Allows one more reading of a file that was finished, or read into the middle of a record, and was then renamed and grew
+    /// between two scans. Neither its name nor its size is known then: this is the only case in which a file is read twice
+    /// by design. If copies are allowed, it is enough that the file was finished.
+    fn excuse_growth_after_renaming(
+        &self,
+        world: &mut World,
+        durable: &DurablePositions,
+        position: &Position,
+        mark: &FileMark,
+    ) {
+        let before = durable.last.values().filter(|known| {
             let is_unknown = |before: FileMark| {
                 let is_past = known.state == SplitState::Finished || before.unterminated;
-                before.renamed_to.is_none() && is_past && (known.offset < mark.stamp.size || self.allow_copies)
+                before.renamed_to.is_none() && is_past && (known.offset < mark.stat.size || self.allow_copies)
             };
             known.split != position.split && FileMark::of(known).is_some_and(is_unknown)
         });
         let before: Vec<&str> = before.map(|known| known.split.path()).collect();
         for node in &world.nodes {
             let was = |path: &str| node.paths.contains(path);
-            let is_it = node.inode == mark.stamp.inode && was(position.split.path());
+            let is_it = node.inode == mark.stat.inode && was(position.split.path());
             if is_it && before.iter().any(|path| was(path)) {
                 let read = node.past.iter().chain([&node.content]);
                 read.for_each(|content| world.contents[*content].excused += 1);
@@ -186,16 +197,16 @@ impl SimSink {
         }
     }
 
-    /// What had the bytes of a finished file from the start to the end of its reading is a copy, and not read.
-    fn check_copy(&self, world: &mut World, books: &Books, position: &Position, mark: &FileMark) {
-        let first = &books.first[&position.split];
+    /// A file that had the bytes of a finished one all the time that it was being read is a copy, and must not be read.
+    fn check_copy(&self, world: &mut World, durable: &DurablePositions, position: &Position, mark: &FileMark) {
+        let first = &durable.first[&position.split];
         let path = position.split.path();
-        let is_whole = first.mark.stamp == mark.stamp && mark.stamp.size == position.offset;
+        let is_whole = first.mark.stat == mark.stat && mark.stat.size == position.offset;
         let opened = world
             .opened
             .iter()
-            .filter(|(name, stamp)| name == path && stamp.inode == mark.stamp.inode);
-        let is_one = opened.map(|(_, stamp)| stamp).all(|stamp| *stamp == mark.stamp);
+            .filter(|(name, stat)| name == path && stat.inode == mark.stat.inode);
+        let is_one = opened.map(|(_, stat)| stat).all(|stat| *stat == mark.stat);
         let is_new = position.record > 0 && mark.copy_of.is_none() && mark.renamed_to.is_none();
         if !self.allow_copies
             && is_new
@@ -227,9 +238,9 @@ impl Ledger for SimLedger {
     fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async {
             self.sink.pause(20).await;
-            let alike = self.inner.candidates(source, sizes).await;
+            let candidates = self.inner.candidates(source, sizes).await;
             self.sink.pause(20).await;
-            alike
+            candidates
         }
         .boxed()
     }
@@ -268,17 +279,17 @@ impl Sink<CsvRecord> for SimSink {
                 self.fault("before")?;
                 self.pause(400).await;
                 self.fault("in")?;
-                // From here on nothing waits: all of it becomes durable, or the process was dead before.
+                // From here on there is no await that can be dropped: either all of it becomes durable, or nothing.
                 let (mut epoch, mut counts) = (0, Counts::default());
                 let mut positions: Vec<Position> = Vec::new();
                 for batch in batches {
-                    self.enter(&batch);
+                    self.record_batch(&batch);
                     let committed = self.store.clone().commit(stream::iter([Ok(batch)]));
                     for commit in committed.collect::<Vec<_>>().now_or_never().unwrap_or_default() {
                         let commit = commit?;
                         epoch = commit.epoch;
                         counts += commit.counts;
-                        // Of each split the last.
+                        // The last position of each split counts.
                         positions.retain(|known| commit.positions.iter().all(|new| new.split != known.split));
                         positions.extend(commit.positions);
                     }

@@ -1,3 +1,5 @@
+//! The simulated world: files, clock, notifications and faults.
+
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
@@ -11,62 +13,62 @@ use flate2::write::GzEncoder;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::super::hints::{Hint, Hints};
-use super::super::mark::Stamp;
+use super::super::mark::FileStat;
+use super::super::notifications::{Notification, Notifications};
 use crate::csv::is_to_be_read;
 
-/// Where the simulated files lie.
+/// The path of the simulated directory.
 pub(super) const DATA: &str = "/sim/data";
 pub(super) const ARCHIVE: &str = "/sim/archive";
 
 const FIRST_WALL_NS: i64 = 1_800_000_000_000_000_000;
-/// More calls than any history needs: something goes round in circles.
-const MOST_CALLS: u64 = 300_000;
+/// No history needs this many calls: with more, the source must be in an endless loop.
+const MAX_CALLS: u64 = 300_000;
 
-/// What lies in a file from one rewriting to the next: it only grows. The unit of the laws.
+/// The content of a file from one rewrite to the next. It only grows, and the laws are about contents.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
-    /// Every length that it had.
+    /// Every length that it has had.
     pub(super) lengths: BTreeSet<usize>,
-    /// How often it may be read in excess of once.
+    /// How often it may be read besides the first time.
     pub(super) excused: usize,
 }
 
-/// A file, whatever its name: it outlives it while somebody has it open.
+/// A file, independent of its name. It lives on without a name while a process has it open.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) inode: u64,
     pub(super) content: usize,
-    /// What it had before.
+    /// Its earlier contents.
     pub(super) past: Vec<usize>,
     pub(super) mtime_ns: i64,
-    /// How often the source has it open.
+    /// How many times the source has it open.
     pub(super) readers: usize,
     pub(super) is_linked: bool,
-    /// Every name under which it was to be read.
+    /// Every name that it has had under which it can be read.
     pub(super) paths: BTreeSet<String>,
-    /// It was changed other than by appending while it was open: what was read then may be of two contents.
+    /// Whether it was rewritten while it was open: what was read may then be parts of two contents.
     pub(super) is_mixed: bool,
 }
 
-/// What goes wrong, and how often: one in so many times, 0 for never.
+/// What goes wrong, and how often: one in this many times; 0 for never.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Faults {
     pub(super) io_errors: u32,
-    pub(super) lost_hints: u32,
-    pub(super) late_hints: u32,
-    /// The shop acts in the middle of what the source does.
+    pub(super) lost_notifications: u32,
+    pub(super) late_notifications: u32,
+    /// The shop acts between two calls of the source.
     pub(super) interleaving: u32,
 }
 
 #[derive(Debug)]
 struct Listener {
-    hints: Weak<Hints>,
+    notifications: Weak<Notifications>,
     directory: u64,
 }
 
-/// Somebody who acts in the world.
+/// Something that acts in the world, such as the shop.
 pub(super) trait Actor: Debug + Send {
     /// Takes one step, if there is any left to take.
     fn act(&mut self, world: &mut World);
@@ -86,7 +88,7 @@ pub(super) struct World {
     pub(super) contents: Vec<Content>,
     pub(super) data: BTreeMap<String, usize>,
     pub(super) archive: BTreeMap<String, usize>,
-    /// What was in the directory before it was unmounted.
+    /// The files of the directory, while it is unmounted.
     pub(super) unmounted: Option<BTreeMap<String, usize>>,
     /// Inode of the directory.
     pub(super) directory: u64,
@@ -94,24 +96,24 @@ pub(super) struct World {
     pub(super) skew_ns: i64,
     pub(super) mtime_step_ns: i64,
     listeners: Vec<Listener>,
-    late: Vec<(String, Hint)>,
-    /// The process that is alive; calls of earlier ones fail and do nothing.
+    late: Vec<(String, Notification)>,
+    /// The number of the process that runs. Calls of earlier ones fail and do nothing.
     pub(super) process: u64,
     pub(super) crash_after_calls: Option<u64>,
     pub(super) crashed: Arc<Notify>,
     calls: u64,
-    /// Contents by stamp: one that stood for two can't be told apart by looking.
-    stamps: HashMap<Stamp, u64>,
+    /// A hash of the content for each metadata value, to find values that two contents had.
+    contents_by_stat: HashMap<FileStat, u64>,
     pub(super) ambiguous: BTreeSet<(u64, u64, i64)>,
     pub(super) looks_failed: bool,
-    /// What the source opened.
-    pub(super) opened: Vec<(String, Stamp)>,
-    /// Contents as they are under a name that ends in .gz, by their place and length.
-    packed: HashMap<(usize, usize), Arc<[u8]>>,
-    /// BLAKE3 of all that is committed as finished.
+    /// The files that the source opened.
+    pub(super) opened: Vec<(String, FileStat)>,
+    /// Compressed contents, for names that end in .gz, by index and length.
+    compressed: HashMap<(usize, usize), Arc<[u8]>>,
+    /// The BLAKE3 digest of everything that is committed as finished.
     pub(super) finished: BTreeSet<String>,
-    /// What was archived or deleted, and whether all its bytes were committed by then.
-    pub(super) taken: Vec<(Vec<u8>, bool)>,
+    /// The contents that were archived or deleted, and whether all their bytes were committed by then.
+    pub(super) removed: Vec<(Vec<u8>, bool)>,
     pub(super) trace: Vec<String>,
     pub(super) broken_laws: Vec<String>,
 }
@@ -144,13 +146,13 @@ impl World {
             crash_after_calls: None,
             crashed: Arc::default(),
             calls: 0,
-            stamps: HashMap::new(),
+            contents_by_stat: HashMap::new(),
             ambiguous: BTreeSet::new(),
             looks_failed: false,
             opened: Vec::new(),
-            packed: HashMap::new(),
+            compressed: HashMap::new(),
             finished: BTreeSet::new(),
-            taken: Vec::new(),
+            removed: Vec::new(),
             trace: Vec::new(),
             broken_laws: Vec::new(),
         }
@@ -172,11 +174,11 @@ impl World {
         n > 0 && self.rng.u32(..n) == 0
     }
 
-    /// Counts a call of `process`; the shop may act first, or the process die here.
+    /// Counts a call of `process`. The shop may act first, or the process may crash here.
     pub(super) fn call(&mut self, process: u64) -> io::Result<()> {
         self.calls += 1;
-        if self.calls == MOST_CALLS {
-            self.broken("it goes round in circles");
+        if self.calls == MAX_CALLS {
+            self.broken("the source is in an endless loop");
         }
         if process == self.process
             && let Some(left) = &mut self.crash_after_calls
@@ -186,7 +188,7 @@ impl World {
                 self.crash();
             }
         }
-        if process != self.process || self.calls >= MOST_CALLS {
+        if process != self.process || self.calls >= MAX_CALLS {
             return Err(io::Error::other("the process is dead"));
         }
         if self.one_in(self.faults.interleaving) {
@@ -195,7 +197,7 @@ impl World {
         Ok(())
     }
 
-    /// An error of the hardware, now and then.
+    /// Fails now and then, as hardware does.
     pub(super) fn fault(&mut self, kind: io::ErrorKind, what: &str) -> io::Result<()> {
         match self.one_in(self.faults.io_errors) {
             true => {
@@ -219,10 +221,10 @@ impl World {
         self.shop.as_ref().is_none_or(|shop| shop.is_done())
     }
 
-    /// The shop does something.
+    /// Delivers the late notifications, and lets the shop take a step.
     pub(super) fn act(&mut self) {
-        for (name, hint) in std::mem::take(&mut self.late) {
-            self.tell(&name, hint);
+        for (name, notification) in std::mem::take(&mut self.late) {
+            self.deliver(&name, notification);
         }
         if let Some(mut shop) = self.shop.take() {
             shop.act(self);
@@ -234,9 +236,9 @@ impl World {
         FIRST_WALL_NS + self.started.elapsed().as_nanos() as i64 + self.skew_ns
     }
 
-    pub(super) fn stamp(&self, node: usize) -> Stamp {
+    pub(super) fn stat(&self, node: usize) -> FileStat {
         let node = &self.nodes[node];
-        Stamp {
+        FileStat {
             size: self.contents[node.content].bytes.len() as u64,
             mtime_ns: node.mtime_ns,
             inode: node.inode,
@@ -247,65 +249,65 @@ impl World {
         &self.contents[self.nodes[node].content].bytes
     }
 
-    /// What is read under a name that ends in .gz: each part that was written is a member.
-    pub(super) fn packed(&mut self, node: usize) -> Arc<[u8]> {
+    /// The compressed content, for a name that ends in .gz. Each part that was written is a member.
+    pub(super) fn compressed(&mut self, node: usize) -> Arc<[u8]> {
         let at = self.nodes[node].content;
         let content = &self.contents[at];
-        let packed = self.packed.entry((at, content.bytes.len())).or_insert_with(|| {
-            let mut packed = Vec::new();
+        let compressed = self.compressed.entry((at, content.bytes.len())).or_insert_with(|| {
+            let mut compressed = Vec::new();
             let mut from = 0;
             for &to in &content.lengths {
                 if to > from {
-                    let mut encoder = GzEncoder::new(&mut packed, Compression::fast());
+                    let mut encoder = GzEncoder::new(&mut compressed, Compression::fast());
                     encoder.write_all(&content.bytes[from..to]).unwrap();
                     encoder.finish().unwrap();
                     from = to;
                 }
             }
-            packed.into()
+            compressed.into()
         });
-        packed.clone()
+        compressed.clone()
     }
 
-    /// Whether what was read under that name may be of two contents.
+    /// Whether parts of two contents may have been read under that name.
     pub(super) fn is_mixed(&self, path: &str) -> bool {
         self.nodes.iter().any(|node| node.is_mixed && node.paths.contains(path))
     }
 
-    pub(super) fn is_ambiguous(&self, stamp: Stamp) -> bool {
-        self.ambiguous.contains(&(stamp.inode, stamp.size, stamp.mtime_ns))
+    pub(super) fn is_ambiguous(&self, stat: FileStat) -> bool {
+        self.ambiguous.contains(&(stat.inode, stat.size, stat.mtime_ns))
     }
 
-    pub(super) fn listen(&mut self, hints: &Arc<Hints>) {
+    pub(super) fn listen(&mut self, notifications: &Arc<Notifications>) {
         self.listeners = vec![Listener {
-            hints: Arc::downgrade(hints),
+            notifications: Arc::downgrade(notifications),
             directory: self.directory,
         }];
     }
 
-    fn hint(&mut self, name: &str, hint: Hint) {
-        if self.one_in(self.faults.lost_hints) {
+    fn notify(&mut self, name: &str, notification: Notification) {
+        if self.one_in(self.faults.lost_notifications) {
             if self.rng.u32(..8) == 0 {
                 self.listeners
                     .iter()
-                    .filter_map(|listener| listener.hints.upgrade())
-                    .for_each(|hints| hints.lost());
+                    .filter_map(|listener| listener.notifications.upgrade())
+                    .for_each(|notifications| notifications.request_scan());
             }
             return;
         }
-        if self.one_in(self.faults.late_hints) {
-            self.late.push((name.to_owned(), hint));
+        if self.one_in(self.faults.late_notifications) {
+            self.late.push((name.to_owned(), notification));
         } else {
-            self.tell(name, hint);
+            self.deliver(name, notification);
         }
     }
 
-    fn tell(&mut self, name: &str, hint: Hint) {
+    fn deliver(&mut self, name: &str, notification: Notification) {
         for listener in &self.listeners {
-            if let Some(hints) = listener.hints.upgrade()
+            if let Some(notifications) = listener.notifications.upgrade()
                 && listener.directory == self.directory
             {
-                hints.note(name.into(), hint);
+                notifications.add(name.into(), notification);
             }
         }
     }
@@ -313,19 +315,19 @@ impl World {
     fn touched(&mut self, node: usize) {
         let wall = self.wall_ns();
         self.nodes[node].mtime_ns = wall - wall.rem_euclid(self.mtime_step_ns);
-        self.remember_stamp(node);
+        self.remember_stat(node);
         let names: Vec<String> = self.names_of(node);
         for name in names {
-            self.hint(&name, Hint::Touched);
+            self.notify(&name, Notification::Written);
         }
     }
 
-    fn remember_stamp(&mut self, node: usize) {
+    fn remember_stat(&mut self, node: usize) {
         let mut hasher = DefaultHasher::new();
         self.bytes(node).hash(&mut hasher);
-        let (stamp, content) = (self.stamp(node), hasher.finish());
-        if *self.stamps.entry(stamp).or_insert(content) != content {
-            self.ambiguous.insert((stamp.inode, stamp.size, stamp.mtime_ns));
+        let (stat, content) = (self.stat(node), hasher.finish());
+        if *self.contents_by_stat.entry(stat).or_insert(content) != content {
+            self.ambiguous.insert((stat.inode, stat.size, stat.mtime_ns));
         }
     }
 
@@ -350,7 +352,7 @@ impl World {
         self.contents.len() - 1
     }
 
-    /// Makes a file, or empties the one that is there, as `File::create` does.
+    /// Creates a file, or empties the existing one, as `File::create` does.
     pub(super) fn create(&mut self, name: &str) -> usize {
         self.note(format!("create {name}"));
         if let Some(&node) = self.data.get(name) {
@@ -363,7 +365,7 @@ impl World {
             .filter(|node| node.is_linked || node.readers > 0)
             .map(|node| node.inode)
             .collect();
-        // The lowest that is free, as file systems do.
+        // The lowest free number, as file systems choose it.
         let inode = (10..).find(|inode| !in_use.contains(inode)).unwrap();
         let content = self.new_content(Vec::new());
         self.nodes.push(Node {
@@ -384,19 +386,19 @@ impl World {
 
     pub(super) fn append(&mut self, node: usize, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        self.note(format!("append to {} {text:?}", self.call_it(node)));
+        self.note(format!("append to {} {text:?}", self.label(node)));
         let content = &mut self.contents[self.nodes[node].content];
         content.bytes.extend_from_slice(bytes);
         content.lengths.insert(content.bytes.len());
         self.touched(node);
     }
 
-    /// Gives a file other content in place.
+    /// Replaces the content of a file in place.
     pub(super) fn rewrite(&mut self, node: usize, bytes: Vec<u8>) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.note(format!("rewrite {} as {text:?}", self.call_it(node)));
+        self.note(format!("rewrite {} as {text:?}", self.label(node)));
         let content = self.new_content(bytes);
-        // What is being read of it may be read once more, as a new generation.
+        // The part that is being read may be read once more, as a new generation.
         if self.nodes[node].readers > 0 {
             self.nodes[node].is_mixed = true;
             self.contents[content].excused += 1;
@@ -408,7 +410,7 @@ impl World {
 
     pub(super) fn closed(&mut self, node: usize) {
         for name in self.names_of(node) {
-            self.hint(&name, Hint::Closed);
+            self.notify(&name, Notification::Closed);
         }
     }
 
@@ -419,7 +421,7 @@ impl World {
             self.nodes[replaced].is_linked = false;
         }
         self.named(to, node);
-        self.hint(to, Hint::Renamed);
+        self.notify(to, Notification::Renamed);
     }
 
     pub(super) fn unlink(&mut self, name: &str) {
@@ -430,18 +432,18 @@ impl World {
     }
 
     pub(super) fn set_mtime(&mut self, node: usize, mtime_ns: i64) {
-        self.note(format!("touch {}", self.call_it(node)));
+        self.note(format!("touch {}", self.label(node)));
         self.nodes[node].mtime_ns = mtime_ns;
-        self.remember_stamp(node);
+        self.remember_stat(node);
     }
 
-    /// Names of files that are there to be read.
+    /// The names of the files that can be read.
     pub(super) fn visible(&self) -> Vec<String> {
         let names = self.data.keys().filter(|name| is_to_be_read(name.as_ref()));
         names.cloned().collect()
     }
 
-    fn call_it(&self, node: usize) -> String {
+    fn label(&self, node: usize) -> String {
         let names = self.names_of(node);
         format!("{}(inode {})", names.join("="), self.nodes[node].inode)
     }

@@ -87,7 +87,7 @@ async fn write(
 }
 
 #[tokio::test]
-async fn rolls_by_rows_and_reads_back_equal() {
+async fn files_roll_by_rows_and_read_back_equal() {
     let dir = tempdir().unwrap();
     let sink = CsvDirSink::new(dir.path().join("new")).max_rows(4).roll_every(None);
     let source = MemorySource::new("events", (0..10).map(event).collect()).max_batch_rows(3);
@@ -139,7 +139,7 @@ async fn commits_stand_for_whole_batches_in_renamed_files() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rolls_by_time_although_no_input_comes() {
+async fn files_roll_by_time_although_no_input_comes() {
     let dir = tempdir().unwrap();
     let mut sink = CsvDirSink::new(dir.path()).roll_every(Duration::from_secs(1)..=Duration::from_secs(3));
     sink.ledger(&Topology::default()).await.unwrap();
@@ -164,7 +164,7 @@ async fn rolls_by_time_although_no_input_comes() {
 }
 
 #[tokio::test]
-async fn never_replaces_and_numbers_on() {
+async fn no_file_is_replaced_and_numbers_go_on() {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("events-000007.csv"), "old").unwrap();
     fs::write(dir.path().join(".events-000008.csv.tmp"), "crashed").unwrap();
@@ -187,7 +187,7 @@ async fn never_replaces_and_numbers_on() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_input_ends_it_after_what_came_before() {
+async fn an_error_of_the_input_ends_the_sink_after_earlier_records() {
     let dir = tempdir().unwrap();
     let batches = vec![
         Ok(batch(0, 2)),
@@ -201,7 +201,7 @@ async fn an_error_of_the_input_ends_it_after_what_came_before() {
 }
 
 #[tokio::test]
-async fn stop_finishes_the_open_file() {
+async fn a_stop_finishes_the_open_file() {
     let dir = tempdir().unwrap();
     let sink = CsvDirSink::new(dir.path()).roll_every(None).sync(true);
     let source = MemorySource::new("events", (0..5).map(event).collect()).merge(Idle);

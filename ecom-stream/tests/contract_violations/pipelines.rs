@@ -8,7 +8,7 @@ use crate::breaks;
 use crate::transforms::{changes, does, sum};
 
 #[tokio::test]
-async fn pipelines_that_forget() {
+async fn pipelines_that_lose_state_or_records_are_found() {
     let numbers = || MemorySource::new("numbers", (0..50).collect()).max_batch_rows(3);
     let forgetful = move || {
         let yields = |batch| async {

@@ -1,4 +1,4 @@
-//! Files that are known under another name, and files that are taken away: each record is read once all the same.
+//! Files that are renamed, rotated, copied or deleted: each record is read exactly once.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ fn file(users: std::ops::Range<u32>) -> String {
     std::iter::once(HEADER.to_owned()).chain(rows).collect()
 }
 
-/// Puts a file there that has not been written to for long, `age` the longer.
+/// Creates a file with an old modification time, `age` seconds older still.
 fn put(dir: &TempDir, name: &str, text: &str, age: u64) {
     let temporary = dir.path().join(".new.tmp");
     fs::write(&temporary, text).unwrap();
@@ -61,7 +61,7 @@ fn mark(position: &Position) -> &str {
     position.mark.as_json().unwrap()
 }
 
-/// Reads what is there of a file that its writer still has open, and ends in the middle of a record.
+/// Creates a file that ends in the middle of a record, and reads its complete records.
 async fn read_unfinished(dir: &TempDir, sink: &MemorySink<Event>, name: &str, users: std::ops::Range<u32>) {
     let records = users.len() as u64;
     let torn = format!("{}2026-11-01T12", file(users));
@@ -71,7 +71,7 @@ async fn read_unfinished(dir: &TempDir, sink: &MemorySink<Event>, name: &str, us
         .settle_for(Duration::from_secs(600))
         .validate(Rules::default());
     let running = run_in_background(pipeline.to(sink.clone()));
-    // Closing is enough to read what is whole.
+    // When a writer closes the file, its complete records are read.
     let touch = || drop(fs::OpenOptions::new().append(true).open(&path).unwrap());
     eventually("the whole records", || {
         touch();
@@ -87,7 +87,7 @@ async fn read_unfinished(dir: &TempDir, sink: &MemorySink<Event>, name: &str, us
 const REST: &str = ":00:00Z,view,99,s,p\n";
 
 #[tokio::test]
-async fn an_unfinished_file_that_was_renamed_is_read_on() {
+async fn a_renamed_unfinished_file_is_read_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     read_unfinished(&dir, &sink, "a.csv", 0..3).await;
@@ -104,7 +104,7 @@ async fn an_unfinished_file_that_was_renamed_is_read_on() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_rotated_is_read_on_and_the_new_one_anew() {
+async fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_start() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     read_unfinished(&dir, &sink, "log.csv", 0..3).await;
@@ -119,7 +119,7 @@ async fn a_log_that_is_rotated_is_read_on_and_the_new_one_anew() {
 }
 
 #[tokio::test]
-async fn a_copy_of_an_unfinished_file_is_a_file_of_its_own() {
+async fn a_copy_of_an_unfinished_file_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     read_unfinished(&dir, &sink, "a.csv", 0..2).await;
@@ -130,10 +130,10 @@ async fn a_copy_of_an_unfinished_file_is_a_file_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_copy_is_skipped_and_linked() {
+async fn a_copy_of_a_finished_file_is_skipped_and_names_it() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
-    // Two in the same scan, and one in another run.
+    // Two files in the same scan, and one in a later run.
     put(&dir, "a.csv", &file(0..3), 1);
     put(&dir, "b.csv", &file(0..3), 0);
     assert_eq!(once(source(&dir), &sink).await.counts.read, 3);
@@ -144,17 +144,17 @@ async fn a_copy_is_skipped_and_linked() {
         assert_eq!(copy.state, SplitState::Finished);
         assert!(mark(&copy).contains(r#""copy_of":"a.csv""#), "{copy:?}");
     }
-    // As long, but other bytes.
+    // The same size, but other bytes.
     put(&dir, "d.csv", &file(3..6), 0);
     assert_eq!(once(source(&dir), &sink).await.counts.read, 3);
-    // A copy is a file like any other once it is gone on with.
+    // A copy that grows is a file like any other.
     append(&dir.path().join("c.csv"), "2026-11-01T12:00:00Z,view,6,s,p\n");
     assert_eq!(once(source(&dir), &sink).await.counts.read, 1);
     assert_eq!(users(&sink), [0, 1, 2, 3, 4, 5, 6]);
 }
 
 #[tokio::test]
-async fn copies_are_read_where_they_are_allowed_and_files_without_records_always() {
+async fn copies_are_read_if_allowed_and_files_without_records_always() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     for name in ["a.csv", "b.csv"] {
@@ -177,14 +177,14 @@ async fn copies_are_read_where_they_are_allowed_and_files_without_records_always
 }
 
 #[tokio::test]
-async fn committed_files_are_deleted_and_others_stay() {
+async fn committed_files_are_deleted_and_unusable_ones_stay() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");
     put(&dir, "a.csv", &file(0..3), 3);
     put(&dir, "copy.csv", &file(0..3), 2);
     put(&dir, "unusable.csv", "x;y\n1;2\n", 1);
     put(&dir, "damaged.csv", &format!("{}\"2026", file(3..4)), 0);
-    // What a crash between setting aside and deleting leaves.
+    // A crash during the removal leaves a file with such a name.
     put(&dir, ".ecom-aside.0.b.csv", &file(4..6), 0);
     once(source(&dir).after_commit(AfterCommit::Delete), &sink).await;
     assert_eq!(users(&sink), [0, 1, 2, 3, 4, 5]);

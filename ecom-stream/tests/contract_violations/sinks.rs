@@ -201,7 +201,7 @@ async fn sink(fault: Fault) {
 }
 
 #[tokio::test]
-async fn commits_of_sinks() {
+async fn sinks_with_wrong_commits_are_found() {
     sink(Fault::None).await;
     breaks("it works without an error", sink(Fault::FailsToWrite)).await;
     breaks("epochs are consecutive", sink(Fault::SameEpoch)).await;
@@ -214,7 +214,7 @@ async fn commits_of_sinks() {
 }
 
 #[tokio::test]
-async fn what_sinks_remember() {
+async fn sinks_with_a_wrong_ledger_are_found() {
     let law = "the ledger gives back what was committed, unchanged";
     breaks(law, sink(Fault::KnowsNothing)).await;
     breaks(law, sink(Fault::LosesMarks)).await;
@@ -237,7 +237,7 @@ async fn what_sinks_remember() {
 }
 
 #[tokio::test]
-async fn sinks_without_a_bound() {
+async fn sinks_that_pull_without_a_bound_are_found() {
     breaks("what waits in memory is bounded", sink(Fault::PullsAhead)).await;
     breaks("what waits in memory is bounded", sink(Fault::PullsAheadOfTheStore)).await;
 }

@@ -1,4 +1,4 @@
-//! The checks of the contract can fail: for each law somebody who breaks it.
+//! Implementations that break the contract, one law each, to prove that the checks find them.
 
 #![allow(
     clippy::unwrap_used,

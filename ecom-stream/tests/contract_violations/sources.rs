@@ -64,7 +64,7 @@ fn changed(change: fn(usize, &mut Batch<i64>)) -> Broken<()> {
 }
 
 #[tokio::test]
-async fn names_of_sources() {
+async fn sources_with_changing_names_are_found() {
     const LAW: &str = "names are unique and the same in every run";
     let runs = AtomicUsize::new(0);
     let another_each_time = || Broken {
@@ -85,7 +85,7 @@ async fn names_of_sources() {
 }
 
 #[tokio::test]
-async fn batches_of_sources() {
+async fn sources_with_wrong_batches_are_found() {
     let failing = || broken(|batches| batches.take(2).chain(futures::stream::iter([Err(failure())])).boxed());
     breaks("the data can be read to their end", testing::source(failing).check()).await;
     let without_origin = || changed(|_, batch| batch.records[0].origin = None);
@@ -125,7 +125,7 @@ async fn batches_of_sources() {
 }
 
 #[tokio::test]
-async fn resuming_of_sources() {
+async fn sources_that_resume_wrongly_are_found() {
     const LAW: &str = "resuming yields exactly what follows";
     let by_run = || changed(|at, batch| batch.records[0].value = at as i64);
     breaks(LAW, testing::source(by_run).check()).await;
@@ -148,7 +148,7 @@ async fn resuming_of_sources() {
 }
 
 #[tokio::test]
-async fn a_source_that_hides_its_size() {
+async fn a_source_that_hides_the_size_of_its_batches_is_found() {
     let hiding = || {
         changed(|_, batch| {
             for record in &mut batch.records {
@@ -215,7 +215,7 @@ fn with_ack(ack: Log) -> Broken<Log> {
 }
 
 #[tokio::test]
-async fn acks_of_sources() {
+async fn sources_that_act_at_the_wrong_time_are_found() {
     acknowledging(|_, ack| with_ack(ack)).await;
     let early = |list: &Arc<Mutex<Vec<Position>>>, ack| {
         let list = list.clone();
@@ -239,13 +239,13 @@ async fn acks_of_sources() {
             ..ack
         })
     };
-    breaks("positions of other sources are passed over", acknowledging(greedy)).await;
+    breaks("positions of other sources are ignored", acknowledging(greedy)).await;
     let once = |_: &_, ack| with_ack(Log { once: true, ..ack });
-    breaks("a commit that is told again does no harm", acknowledging(once)).await;
+    breaks("a commit that is reported twice does no harm", acknowledging(once)).await;
 }
 
 #[tokio::test]
-async fn a_source_that_writes_where_it_reads() {
+async fn a_source_that_changes_its_input_is_found() {
     let reads = Arc::new(AtomicUsize::new(0));
     let counter = reads.clone();
     let writing = move || {

@@ -1,4 +1,4 @@
-//! What a run gave, to be compared with another.
+//! The output of a run, to compare it with that of another run.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use crate::contract::{Batch, Position, Record, Reject, Split, SplitState, StateChange};
 
-/// What the batches of a run add up to.
+/// The sum of the batches of one run, or of several that resume each other.
 #[derive(Debug)]
-pub(super) struct Seen<T> {
+pub(super) struct RunOutput<T> {
     records: Vec<Record<T>>,
     rejects: Vec<Reject>,
     positions: BTreeMap<Split, Position>,
-    /// Read and filtered.
+    /// The numbers of records read and filtered.
     counts: BTreeMap<Split, (u64, u64)>,
     state: BTreeMap<(Arc<str>, Vec<u8>), StateChange>,
 }
 
-impl<T> Default for Seen<T> {
+impl<T> Default for RunOutput<T> {
     fn default() -> Self {
         Self {
             records: Vec::new(),
@@ -29,7 +29,7 @@ impl<T> Default for Seen<T> {
     }
 }
 
-impl<T> FromIterator<Batch<T>> for Seen<T> {
+impl<T> FromIterator<Batch<T>> for RunOutput<T> {
     fn from_iter<I: IntoIterator<Item = Batch<T>>>(batches: I) -> Self {
         let mut seen = Self::default();
         seen.extend(batches);
@@ -37,7 +37,7 @@ impl<T> FromIterator<Batch<T>> for Seen<T> {
     }
 }
 
-impl<T> Extend<Batch<T>> for Seen<T> {
+impl<T> Extend<Batch<T>> for RunOutput<T> {
     fn extend<I: IntoIterator<Item = Batch<T>>>(&mut self, batches: I) {
         for batch in batches {
             self.records.extend(batch.records);
@@ -61,22 +61,23 @@ impl<T> Extend<Batch<T>> for Seen<T> {
     }
 }
 
-impl<T> Seen<T> {
+impl<T> RunOutput<T> {
     pub(super) fn rejects(&self) -> &[Reject] {
         &self.rejects
     }
 
+    /// The number of records.
     pub(super) fn records(&self) -> u64 {
         self.records.len() as u64
     }
 
-    /// How many were read and how many filtered.
+    /// The numbers of records read and filtered, over all splits.
     pub(super) fn totals(&self) -> (u64, u64) {
         let counts = self.counts.values();
         counts.fold((0, 0), |(read, filtered), count| (read + count.0, filtered + count.1))
     }
 
-    /// The entries of an operator's state.
+    /// The values in the state of an operator.
     pub(super) fn state_of(&self, operator: &str) -> Vec<&[u8]> {
         let entries = self.state.iter().filter(|((of, _), _)| **of == *operator);
         entries.filter_map(|(_, change)| change.value.as_deref()).collect()
@@ -86,7 +87,7 @@ impl<T> Seen<T> {
         self.positions.values()
     }
 
-    /// Sorts by split: sources promise an order within each only.
+    /// Sorts the records by split, since a source has an order within each split only.
     pub(super) fn split_by_split(mut self) -> Self {
         let of = |record: &Record<T>| record.origin.as_ref().map(|origin| origin.split.clone());
         self.records.sort_by_key(of);
@@ -94,8 +95,8 @@ impl<T> Seen<T> {
     }
 }
 
-impl<T: PartialEq + Debug> Seen<T> {
-    /// The first thing in which it is not as `expected`.
+impl<T: PartialEq + Debug> RunOutput<T> {
+    /// Describes the first difference from `expected`; `None` if they are equal. Marks of positions are not compared.
     pub(super) fn difference(&self, expected: &Self) -> Option<String> {
         let end = |position: &Position| -> (Split, u64, u64, SplitState) {
             let Position {
@@ -108,7 +109,7 @@ impl<T: PartialEq + Debug> Seen<T> {
             (split, offset, record, state)
         };
         let ends = |seen: &Self| seen.positions.values().map(end).collect::<Vec<_>>();
-        // Those of a batch stand behind those that it came with, so their order depends on the batches.
+        // A transform adds its rejects behind those of the batch, so their order depends on the batches.
         let rejects = |seen: &Self| {
             let mut rejects = seen.rejects.clone();
             rejects.sort_by_cached_key(|reject| {
@@ -132,7 +133,7 @@ impl<T: PartialEq + Debug> Seen<T> {
     }
 }
 
-/// The first difference between two lists of `what`.
+/// Describes the first difference between two lists; `what` names their items. `None` if they are equal.
 pub(super) fn first_difference<T: PartialEq + Debug>(what: &str, seen: &[T], expected: &[T]) -> Option<String> {
     if seen == expected {
         return None;
@@ -154,7 +155,7 @@ pub(super) fn first_difference<T: PartialEq + Debug>(what: &str, seen: &[T], exp
     Some(text)
 }
 
-/// As [`first_difference`], in whatever order they are.
+/// As [`first_difference`], whatever the order of the items.
 pub(super) fn difference_in_any_order<T: PartialEq + Debug>(
     what: &str,
     seen: &[T],
@@ -169,11 +170,11 @@ pub(super) fn difference_in_any_order<T: PartialEq + Debug>(
     first_difference(what, &seen, &expected)
 }
 
-/// Its debug text, unless that is long.
+/// The debug text of an item, cut off if it is long.
 fn brief(item: &impl Debug) -> String {
-    const MOST_CHARS: usize = 400;
+    const MAX_CHARS: usize = 400;
     let text = format!("{item:?}");
-    match text.char_indices().nth(MOST_CHARS) {
+    match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

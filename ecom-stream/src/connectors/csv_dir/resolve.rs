@@ -1,3 +1,5 @@
+//! Which split a file is, found by comparing its content with what was read before.
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
@@ -7,49 +9,63 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek};
 
 use super::directory::Directory;
 use super::inbox::Ready;
-use super::mark::{FileMark, Stamp};
-use super::scan::Look;
+use super::mark::{FileMark, FileStat};
+use super::scan::StatResult;
 use crate::contract::{Position, Split, SplitState};
 use crate::csv::{Compression, Content, Resume, Unreadable, from_path, to_path};
 
-/// Which split a file is, and where reading of it goes on.
-pub(super) struct Identity {
+/// The split that a file is, and where reading resumes.
+pub(super) struct ResolvedSplit {
     pub(super) split: Split,
-    /// `None` for the start.
+    /// `None` to read from the start.
     pub(super) from: Option<ResumeAt>,
-    /// What its mark says on.
+    /// The fields of the last mark that go on from there.
     pub(super) unterminated: bool,
     pub(super) blank_lines: u64,
+    /// The path of the finished split that it is a copy of.
     pub(super) copy_of: Option<String>,
-    /// Whether the file was read to find that out, so that it stands no more at its start.
+    /// Whether the file was read for the comparison, so that it is not at its start any more.
     pub(super) was_read: bool,
-    /// The last position under the name that it had before.
+    /// The position that ends the split of its former name, if it was renamed. It goes into the next batch.
     pub(super) renamed_from: Option<Position>,
 }
 
+/// Where reading of a file resumes.
 pub(super) struct ResumeAt {
     pub(super) resume: Resume,
-    /// What follows the last record, which was taken although it had no terminator, is not one.
+    /// Whether the last record was accepted without a line end, and is now followed by more than one: it was not complete.
     pub(super) grew_mid_record: bool,
 }
 
 /// Finds out which split a file is.
 ///
-/// A path that the ledger knows is that split as long as the file begins with what was read of it. A file may also be a split
-/// that was renamed, if it begins with what was read of one that is not finished and whose own path has gone, and it is a
-/// copy if a finished split has the same bytes; of several it is the one that was read furthest. Else it is new: a new
-/// split, or a new generation of its path.
-pub(super) async fn identify<D: Directory>(
+/// | the file begins with | and | then it is |
+/// |---|---|---|
+/// | what was read of its own path | | that split, and reading goes on |
+/// | what was read of another, unfinished split | that path has no file, or another one | that split, renamed; reading goes on |
+/// | all bytes of a finished split | has no more | a copy, which is not read |
+/// | something else | its path is known | a new generation of its path |
+/// | something else | its path is new | a new split |
+///
+/// If several match, the split that was read furthest counts. Bytes are compared by the digest up to the offset of the
+/// split; the file is read once, whatever the number of candidates.
+///
+/// # Errors
+///
+/// When the file cannot be read, or was renamed meanwhile: the caller tries again later.
+pub(super) async fn resolve_split<D: Directory>(
     dir: &D,
     source: &str,
     ready: &Ready,
     file: &mut Content<D::File>,
-    stamp: Stamp,
-) -> io::Result<Identity> {
-    if was_renamed_back(dir, ready, stamp) {
-        return Err(io::Error::other("it got its old name back while it was opened"));
+    stat: FileStat,
+) -> io::Result<ResolvedSplit> {
+    if was_renamed_back(dir, ready, stat) {
+        return Err(io::Error::other(
+            "it was renamed back to its former name while it was opened",
+        ));
     }
-    let candidates = candidates(dir, ready, stamp);
+    let candidates = candidates(dir, ready, stat);
     let offsets: BTreeSet<u64> = candidates.iter().map(|(position, _)| position.offset).collect();
     let digests = digests(file, offsets.iter().copied()).await?;
     let same = candidates.into_iter().filter_map(|(position, mark)| {
@@ -58,11 +74,11 @@ pub(super) async fn identify<D: Directory>(
         (digest.finalize().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
     let known = ready.known.as_ref().map(|known| &known.split);
-    // Of those that were read as far rather the file itself than one like it.
+    // Among splits that were read equally far, the path's own is preferred, then a finished one of this size, then this inode.
     let best = same.max_by_key(|(position, mark, _)| {
         let is_known = Some(&position.split) == known;
         let is_whole = position.state == SplitState::Finished && Some(position.offset) == ready.content_size;
-        (position.offset, is_known, is_whole, mark.stamp.inode == stamp.inode)
+        (position.offset, is_known, is_whole, mark.stat.inode == stat.inode)
     });
 
     let split = match &ready.known {
@@ -72,98 +88,99 @@ pub(super) async fn identify<D: Directory>(
             Some((position, ..))
                 if position.split == known.split && matches!(position.state, SplitState::SetAside(_)) =>
             {
-                // It may be read in another way now, by which its first line is no header.
-                return Ok(Identity::new(position.split, true));
+                // The dialect may have changed, and with it what the first line is.
+                return Ok(ResolvedSplit::new(position.split, true));
             }
             Some((position, mark, digest)) if position.split == known.split => {
-                return Identity::resumed(position.split.clone(), &position, mark, digest, file).await;
+                return ResolvedSplit::resumed(position.split.clone(), &position, mark, digest, file).await;
             }
             _ => known.split.next_generation(),
         },
     };
     if split.generation() > 0 {
-        tracing::warn!(%split, "another content under its old name");
+        tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
     }
     let Some((position, mark, digest)) = best else {
-        return Ok(Identity::new(split, !offsets.is_empty()));
+        return Ok(ResolvedSplit::new(split, !offsets.is_empty()));
     };
     let before = position.split.path().to_owned();
     if position.state == SplitState::Finished {
-        tracing::info!(%split, "the same bytes as {before}, which was read already: skipped");
+        tracing::info!(%split, "skipped: the file has the same bytes as {before}, which is finished");
         let copy_of = mark.copy_of.clone().unwrap_or(before);
-        let identity = Identity::resumed(split, &position, mark, digest, file).await?;
-        return Ok(Identity {
+        let resolved = ResolvedSplit::resumed(split, &position, mark, digest, file).await?;
+        return Ok(ResolvedSplit {
             copy_of: Some(copy_of),
-            ..identity
+            ..resolved
         });
     }
-    tracing::info!(%split, "this was {before}: reading on");
+    tracing::info!(%split, "the file was renamed from {before}: reading goes on where it was");
     let ended = FileMark {
         renamed_to: Some(split.path().to_owned()),
         ..mark.clone()
     };
-    let identity = Identity::resumed(split, &position, mark, digest, file).await?;
-    Ok(Identity {
+    let resolved = ResolvedSplit::resumed(split, &position, mark, digest, file).await?;
+    Ok(ResolvedSplit {
         renamed_from: Some(Position {
             state: SplitState::Finished,
             mark: ended.to_mark(),
             ..position
         }),
-        ..identity
+        ..resolved
     })
 }
 
-/// Splits that the file may be, by what can be told without reading it.
-fn candidates<D: Directory>(dir: &D, ready: &Ready, stamp: Stamp) -> Vec<(Position, FileMark)> {
+/// The splits that the file may be, as far as this can be told without reading it.
+fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Position, FileMark)> {
     let known = ready.known.iter().filter(|known| known.offset > 0);
-    let alike = ready.alike.iter().filter(|position| {
-        // Where no record was read there is no more than a header, and all files share that.
+    let others = ready.candidates.iter().filter(|position| {
+        // Without a record only the header was read, and all files share that.
         let is_other = ready.known.as_ref().is_none_or(|known| known.split != position.split);
         is_other && position.record > 0
     });
-    // Of what is damaged nobody knows how much there was.
+    // The size of a damaged file is not known.
     let may_reach = |offset: u64| ready.content_size.is_none_or(|size| offset <= size);
     let marked = |position: &Position| Some((position.clone(), FileMark::of(position)?));
-    let alike = alike
+    let others = others
         .filter_map(marked)
         .filter(|(position, mark)| match position.state {
             SplitState::Finished => Some(position.offset) == ready.content_size && mark.renamed_to.is_none(),
             SplitState::Open | SplitState::Damaged(_) => {
-                // Behind half a record that was taken as whole any other file with that beginning would be damage.
-                let is_like_it = !mark.unterminated || mark.stamp == stamp;
+                // If a half record was accepted as complete, another file with the same beginning would be reported as damaged.
+                let may_match = !mark.unterminated || mark.stat == stat;
                 let path = position.split.path();
-                let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stamp);
-                is_like_it && may_reach(position.offset) && was_renamed
+                let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stat);
+                may_match && may_reach(position.offset) && was_renamed
             }
             SplitState::SetAside(_) => false,
         });
     let known = known
         .filter_map(marked)
         .filter(|(position, _)| may_reach(position.offset));
-    known.chain(alike).collect()
+    known.chain(others).collect()
 }
 
-/// Whether the file that was opened stands no more under its name, but under that of an unfinished split.
-fn was_renamed_back(dir: &impl Directory, ready: &Ready, stamp: Stamp) -> bool {
-    let is_at = |name: &OsStr| matches!(dir.look(name), Ok(Look::Found(found)) if found.stamp.inode == stamp.inode);
+/// Whether the opened file does not have its name any more, but that of an unfinished split.
+fn was_renamed_back(dir: &impl Directory, ready: &Ready, stat: FileStat) -> bool {
+    let is_at = |name: &OsStr| matches!(dir.stat(name), Ok(StatResult::Found(found)) if found.stat.inode == stat.inode);
     let mut unfinished = ready
-        .alike
+        .candidates
         .iter()
         .filter(|position| position.state != SplitState::Finished);
     unfinished.any(|position| is_at(&from_path(position.split.path()))) && !is_at(&ready.name)
 }
 
-/// Whether a path has no file any more, or another one.
-fn is_gone(dir: &impl Directory, path: &str, stamp: Stamp) -> bool {
-    match dir.look(&from_path(path)) {
-        Ok(Look::Found(found)) => found.stamp.inode != stamp.inode,
-        Ok(Look::Gone | Look::PassedOver(_)) => true,
-        // Nobody knows: then better twice than never.
+/// Whether a path has no file any more, or one with another inode. If that cannot be found out, it counts as not gone: reading a
+/// file twice is better than losing it.
+fn is_gone(dir: &impl Directory, path: &str, stat: FileStat) -> bool {
+    match dir.stat(&from_path(path)) {
+        Ok(StatResult::Found(found)) => found.stat.inode != stat.inode,
+        Ok(StatResult::Gone | StatResult::Skipped(_)) => true,
         Err(_) => false,
     }
 }
 
-impl Identity {
+impl ResolvedSplit {
+    /// A split that is read from its start.
     fn new(split: Split, was_read: bool) -> Self {
         Self {
             split,
@@ -176,6 +193,7 @@ impl Identity {
         }
     }
 
+    /// A split that goes on at a position.
     async fn resumed(
         split: Split,
         at: &Position,
@@ -187,7 +205,7 @@ impl Identity {
         let grew_mid_record = mark.unterminated && {
             file.seek_to(at.offset).await?;
             let read = match file.read(&mut next).await {
-                // What follows is damaged, which is for the reader to tell.
+                // Damage after the offset is found again, and reported, by the reader.
                 Err(err) if is_damage(&err) => 0,
                 read => read?,
             };
@@ -213,32 +231,35 @@ impl Identity {
     }
 }
 
-/// All that stands in a file, decompressed.
-pub(super) enum Whole {
+/// Size and digest of the whole content of a file, decompressed.
+pub(super) enum ContentDigest {
     Sound {
+        /// In bytes.
         size: u64,
-        /// In hex.
+        /// BLAKE3, in hexadecimal.
         digest: String,
     },
-    /// It can't be decompressed to its end.
+    /// The file cannot be decompressed to its end.
     Damaged,
 }
 
-/// What stands in a file, if it is as `stamp` says. A line of more than `max_record_bytes` counts as damage where the file is
-/// compressed: reading ends there.
-pub(super) async fn digest_whole<D: Directory>(
+/// Reads a whole file; `None` if there is none of that name with the metadata `stat`, or if it changes meanwhile.
+///
+/// In a compressed file, a line of more than `max_record_bytes` counts as damage, and reading ends there: a small file may
+/// decompress to terabytes.
+pub(super) async fn digest_content<D: Directory>(
     dir: &D,
     name: &OsStr,
-    stamp: Stamp,
+    stat: FileStat,
     max_record_bytes: usize,
-) -> io::Result<Option<Whole>> {
+) -> io::Result<Option<ContentDigest>> {
     let opened = dir.open(name).await?;
-    let Some((file, _)) = opened.filter(|(_, now)| *now == stamp) else {
+    let Some((file, _)) = opened.filter(|(_, now)| *now == stat) else {
         return Ok(None);
     };
     let mut content = Content::new(file, Compression::of(name));
     let (mut digest, mut size, mut line) = (blake3::Hasher::new(), 0, 0);
-    let mut chunk = vec![0; CHUNK_BYTES.min(stamp.size.max(1)) as usize];
+    let mut chunk = vec![0; CHUNK_BYTES.min(stat.size.max(1)) as usize];
     loop {
         match content.read(&mut chunk).await {
             Ok(0) => break,
@@ -249,29 +270,29 @@ pub(super) async fn digest_whole<D: Directory>(
                     Some(at) => read - at,
                     None => line + read,
                 };
-                // A small file may blow up to more than anybody can wait for.
                 if line > max_record_bytes && content.is_compressed() {
-                    return Ok(Some(Whole::Damaged));
+                    return Ok(Some(ContentDigest::Damaged));
                 }
             }
-            Err(err) if is_damage(&err) => return Ok(Some(Whole::Damaged)),
+            Err(err) if is_damage(&err) => return Ok(Some(ContentDigest::Damaged)),
             Err(err) => return Err(err),
         }
     }
     let digest = digest.finalize().to_hex().to_string();
-    // A plain file that has another size by now is another.
-    let is_it = content.is_compressed() || size == stamp.size;
-    Ok(is_it.then_some(Whole::Sound { size, digest }))
+    // A plain file of another size has changed since.
+    let is_unchanged = content.is_compressed() || size == stat.size;
+    Ok(is_unchanged.then_some(ContentDigest::Sound { size, digest }))
 }
 
+/// Whether an error says that the compressed data are damaged, and not that reading them failed.
 fn is_damage(err: &io::Error) -> bool {
     err.get_ref().is_some_and(|inner| inner.is::<Unreadable>())
 }
 
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// The digests of what stands before each offset, which must ascend, up to the end of the file. It stands somewhere after
-/// that, but for no offsets where it stood.
+/// The digest of everything before each offset, as far as the file reaches. The offsets must ascend. Moves the position of the
+/// file, unless there are no offsets.
 async fn digests(
     file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
     offsets: impl IntoIterator<Item = u64>,
@@ -289,7 +310,7 @@ async fn digests(
             let want = (offset - at).min(CHUNK_BYTES) as usize;
             chunk.resize(chunk.len().max(want), 0);
             let read = match file.read(&mut chunk[..want]).await {
-                // It is shorter, or became so meanwhile.
+                // The file is shorter, or became shorter meanwhile.
                 Ok(0) => return Ok(digests),
                 Ok(read) => read,
                 Err(err) if is_damage(&err) => return Ok(digests),

@@ -75,7 +75,7 @@ pub(crate) fn sum(batches: Batches) -> Batches {
 }
 
 #[tokio::test]
-async fn results_of_transforms() {
+async fn transforms_with_wrong_results_are_found() {
     transform(|| changes(|_, _| ())).await;
     let by_batch = || changes(|at, batch| batch.records.iter_mut().for_each(|record| record.value += at as i64));
     breaks("the result does not depend on the batches", transform(by_batch)).await;
@@ -116,7 +116,7 @@ fn delays(batches: Batches) -> Batches {
 }
 
 #[tokio::test]
-async fn what_belongs_together_in_transforms() {
+async fn transforms_that_split_batches_or_drop_positions_are_found() {
     let check = testing::transform(|| does(halves), 0..40).not_one_to_one().check();
     breaks("batches may be merged, never split", check).await;
     let check = testing::transform(|| does(delays), 0..40).not_one_to_one().check();
@@ -138,7 +138,7 @@ async fn what_belongs_together_in_transforms() {
 }
 
 #[tokio::test]
-async fn what_passes_through_transforms() {
+async fn transforms_that_swallow_batches_or_errors_are_found() {
     let without_empty = || does(|batches| batches.try_filter(|batch| ready(!batch.is_empty())).boxed());
     breaks("empty batches pass through", transform(without_empty)).await;
     let to_the_error = || does(|batches| batches.take_while(|batch| ready(batch.is_ok())).boxed());

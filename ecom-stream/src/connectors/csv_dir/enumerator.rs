@@ -1,0 +1,364 @@
+//! The enumerator: finds the files of the directory that have something new, and hands them out one by one.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::candidates::{FileCandidates, LOOKUP_BATCH, LookupContext};
+use super::directory::Directory;
+use super::inbox::{Inbox, Readiness, Ready};
+use super::mark::{FileMark, FileStat};
+use super::notifications::Notification;
+use super::removal::Removal;
+use super::scan::{FoundFile, SkippedCounts, StatResult};
+use super::uncommitted::Uncommitted;
+use super::watch::Watch;
+use crate::contract::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
+use crate::csv::{Compression, to_path};
+use crate::event::mapping::value_in_path;
+
+/// The time after which a file that cannot be read is tried again. It doubles with every try, [`MAX_DOUBLINGS`] times.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// For this time no finished file of an earlier run is removed, after the removal of one has failed.
+const REMOVAL_PAUSE: Duration = Duration::from_secs(5);
+const MAX_DOUBLINGS: u32 = 6;
+/// How often a run with `available_now` tries to read a file.
+pub(super) const MAX_TRIES_AVAILABLE_NOW: u32 = 3;
+
+/// The state of a running source: which files there are, which are ready, and what became of those that were read.
+///
+/// This is the split enumerator of Flink's FLIP-27, for files. The source calls it in a loop:
+///
+/// ```text
+///   scan, stat_files ──► enqueue ──► inbox ──► next_file ──► (the source reads it) ──► file_read
+///                          │                                          │                   │
+///                  done: ledger has it                        position_emitted     again later, or done
+/// ```
+pub(super) struct FileEnumerator<D> {
+    pub(super) inbox: Inbox,
+    /// How finished files are archived or deleted; `None` if they stay.
+    pub(super) removal: Option<Removal<D>>,
+    /// Set when a file could not be removed: no other is tried before this time.
+    pub(super) no_removal_before: Option<Instant>,
+    pub(super) dir: D,
+    /// The name of the source.
+    pub(super) source: String,
+    /// The ledger.
+    pub(super) from: Checkpoint,
+    pub(super) uncommitted: Uncommitted,
+    pub(super) candidates: FileCandidates,
+    pub(super) allow_copies: bool,
+    /// The keys such as `date` whose values a mapping takes from the path. Files that differ in one are no copies.
+    pub(super) path_keys: Vec<String>,
+    /// Tells one way of reading headers from another: a file that was set aside is tried again when it has changed.
+    pub(super) header_hash: String,
+    pub(super) max_record_bytes: usize,
+    pub(super) watch: Watch,
+    /// Device and inode of the directory that the watch listens to.
+    pub(super) watched: Option<(u64, u64)>,
+    /// What the last scan skipped.
+    pub(super) skipped: SkippedCounts,
+    /// How often reading a file has failed since it last succeeded.
+    pub(super) failures: HashMap<OsString, u32>,
+    /// The names that the last scan could not examine.
+    pub(super) unseen: HashSet<OsString>,
+    /// The number of tries for each file with `available_now`; `None` for no limit.
+    pub(super) max_tries: Option<u32>,
+}
+
+impl<D: Directory> FileEnumerator<D> {
+    /// Watches the directory that has the path now. Called before each scan, since a watch follows a directory that is renamed,
+    /// and reports nothing about the one that takes its place.
+    pub(super) fn watch_directory(&mut self) {
+        let is = self.dir.device_inode();
+        if is != self.watched {
+            if is.is_some() {
+                self.watch.arm(&self.dir);
+            }
+            self.watched = is;
+        }
+    }
+
+    /// Scans the whole directory.
+    ///
+    /// # Errors
+    ///
+    /// Those of the ledger. That the directory cannot be read is an error with `available_now` only: otherwise it may be
+    /// mounted again, and the next scan tries it.
+    pub(super) async fn scan(&mut self) -> Result<()> {
+        let mut chunks = self.dir.scan();
+        let mut skipped = SkippedCounts::default();
+        let mut unseen = HashSet::new();
+        self.inbox.begin_scan();
+        while let Some(chunk) = chunks.recv().await {
+            match chunk {
+                Ok(chunk) => {
+                    skipped = chunk.skipped;
+                    for (name, err) in chunk.failed {
+                        // Only the first scan that fails says so.
+                        if !self.unseen.contains(&name) {
+                            tracing::warn!("cannot get the metadata of {name:?}: {err}");
+                        }
+                        if self.max_tries.is_some() {
+                            self.failures.insert(name.clone(), 1);
+                        }
+                        unseen.insert(name);
+                    }
+                    self.enqueue(chunk.found.into_iter().map(|found| (found, None)).collect())
+                        .await?;
+                }
+                Err(err) if self.max_tries.is_some() => {
+                    let message = format!("cannot read the directory {}", self.dir.path().display());
+                    return Err(Error::new(ErrorKind::Source, message).caused_by(err));
+                }
+                Err(err) => {
+                    tracing::warn!(
+                        "cannot read the directory {}; the next scan tries again: {err}",
+                        self.dir.path().display()
+                    );
+                    self.inbox.end_scan(false);
+                    return Ok(());
+                }
+            }
+        }
+        self.inbox.end_scan(true);
+        self.unseen = unseen;
+        if skipped.lasting() != self.skipped.lasting() {
+            tracing::info!("skipped in {}: {skipped}", self.dir.path().display());
+        } else if skipped != self.skipped {
+            tracing::debug!("skipped in {}: {skipped}", self.dir.path().display());
+        }
+        self.skipped = skipped;
+        Ok(())
+    }
+
+    /// Examines single files: those that were notified, and those whose settle time is over.
+    ///
+    /// # Errors
+    ///
+    /// Those of the ledger.
+    pub(super) async fn stat_files(
+        &mut self,
+        names: impl Iterator<Item = (OsString, Option<Notification>)>,
+    ) -> Result<()> {
+        let mut found = Vec::new();
+        for (name, notification) in names {
+            match self.dir.stat(&name) {
+                Ok(StatResult::Found(file)) => found.push((file, notification)),
+                Ok(StatResult::Skipped(_) | StatResult::Gone) => {
+                    self.failures.remove(&name);
+                    self.inbox.gone(&name);
+                }
+                Err(err) => {
+                    tracing::warn!("cannot get the metadata of {name:?}: {err}");
+                    self.inbox.gone(&name);
+                    if self.max_tries.is_some() {
+                        self.failures.insert(name, 1);
+                    }
+                }
+            }
+        }
+        match found.is_empty() {
+            true => Ok(()),
+            false => self.enqueue(found).await,
+        }
+    }
+
+    /// Puts the files into the inbox of which the ledger does not have everything.
+    async fn enqueue(&mut self, mut found: Vec<(FoundFile, Option<Notification>)>) -> Result<()> {
+        found.retain(|(file, _)| !self.inbox.is_done(file));
+        let splits: Vec<Split> = found
+            .iter()
+            .map(|(file, _)| Split::new(self.source.as_str(), to_path(&file.name)))
+            .collect();
+        // Before the query: a position that is committed meanwhile is then in the answer of the ledger.
+        let emitted: Vec<Position> = splits
+            .iter()
+            .filter_map(|split| self.uncommitted.get(split.path()))
+            .collect();
+        let mut known: HashMap<String, Position> = HashMap::new();
+        if !splits.is_empty() {
+            for position in self.from.positions(&splits).await? {
+                known.insert(position.split.path().to_owned(), position);
+            }
+        }
+        for position in emitted {
+            let is_older = |durable: &Position| durable.split.generation() > position.split.generation();
+            if !known.get(position.split.path()).is_some_and(is_older) {
+                known.insert(position.split.path().to_owned(), position);
+            }
+        }
+        let wall_ns = self.dir.wall_ns();
+        for (file, notification) in found {
+            let known = known.remove(&to_path(&file.name));
+            match known
+                .as_ref()
+                .filter(|position| is_unchanged(position, &file, &self.header_hash))
+            {
+                Some(position) => self.file_is_done(file, position.clone()).await,
+                None => self.inbox.offer(file, notification, known, Instant::now(), wall_ns),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that nothing of a file is left to read. Removes the file if an earlier run ended before it could do so.
+    async fn file_is_done(&mut self, file: FoundFile, position: Position) {
+        if self.no_removal_before.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        let committed = !self.uncommitted.has(&position);
+        if let (Some(removal), SplitState::Finished, true) = (&self.removal, &position.state, committed)
+            && let Err(err) = removal.clone().remove(position).await
+        {
+            // Each try renames the file, which is notified: without a pause the next try would follow at once.
+            self.no_removal_before = Instant::now().checked_add(REMOVAL_PAUSE);
+            tracing::warn!("trying again later: {}", err.report());
+            return;
+        }
+        self.inbox.done(&file.name, file.stat);
+    }
+
+    /// Opens the oldest file that is ready, and finds the splits that it may be; `None` if no file is ready.
+    ///
+    /// # Errors
+    ///
+    /// Those of the ledger. An error of the file is part of the result, for [`file_read`](Self::file_read).
+    pub(super) async fn next_file(&mut self) -> Result<Option<(Ready, Opened<D>)>> {
+        let Some(mut ready) = self.inbox.pop() else {
+            return Ok(None);
+        };
+        let mut opened = self.dir.open(&ready.name).await;
+        // All empty files are alike. Files with a known name are compared too: the name, and even the inode, may be those of
+        // another file by now.
+        if let Ok(Some((_, stat))) = &opened
+            && stat.size > 0
+        {
+            if !self.candidates.contains(&ready.name, *stat) {
+                let this = [(ready.name.clone(), *stat)];
+                let is_plain = |name: &OsString| Compression::of(name) == Compression::None;
+                let files = match is_plain(&ready.name) {
+                    true => {
+                        let next = self
+                            .inbox
+                            .files()
+                            .filter(|(name, stat)| stat.size > 0 && is_plain(name));
+                        let next = next.take(LOOKUP_BATCH).map(|(name, stat)| (name.clone(), stat));
+                        next.chain(this).collect()
+                    }
+                    // The size of a compressed file is known only after reading it, so it is not read before its turn.
+                    false => this.into(),
+                };
+                let context = LookupContext {
+                    dir: &self.dir,
+                    source: &self.source,
+                    from: &self.from,
+                    uncommitted: &self.uncommitted,
+                    max_record_bytes: self.max_record_bytes,
+                };
+                self.candidates.query_ledger(files, &context).await?;
+            }
+            if !self.candidates.contains(&ready.name, *stat) {
+                opened = Err(io::Error::other(
+                    "it changed while it was compared, or it cannot be read",
+                ));
+                return Ok(Some((ready, opened)));
+            }
+            ready.candidates = self.candidates.of_file(&ready.name);
+            ready.content_size = self.candidates.content_size(&ready.name);
+            if self.allow_copies || !self.path_keys.is_empty() {
+                // A renamed file is the same file, and no copy.
+                let is_it = |position: &Position| FileMark::of(position).is_some_and(|mark| mark.stat == *stat);
+                let values_in = |path: &str| -> Vec<Option<String>> {
+                    self.path_keys.iter().map(|key| value_in_path(path, key)).collect()
+                };
+                let values = values_in(&to_path(&ready.name));
+                let is_copy = |position: &Position| !self.allow_copies && values_in(position.split.path()) == values;
+                ready
+                    .candidates
+                    .retain(|position| position.state != SplitState::Finished || is_it(position) || is_copy(position));
+            }
+        }
+        Ok(Some((ready, opened)))
+    }
+
+    /// Notes a position that the source emits.
+    pub(super) fn position_emitted(&mut self, position: &Position) {
+        self.uncommitted.emitted(position);
+        self.candidates.update(position.clone());
+    }
+
+    /// Decides what becomes of a file after it was read as far as possible: done, examined again after the settle time, or
+    /// tried again after an error. `last` is the last position that was emitted for it, `failed` the error that ended reading.
+    pub(super) fn file_read(
+        &mut self,
+        name: OsString,
+        readiness: Readiness,
+        last: Option<Position>,
+        failed: Option<io::Error>,
+    ) {
+        let mark = last.as_ref().and_then(FileMark::of);
+        if let Some(err) = failed {
+            let tries = self.failures.entry(name.clone()).or_default();
+            *tries += 1;
+            if self.max_tries.is_some_and(|max| *tries >= max) {
+                tracing::error!("cannot read {name:?}: {err}");
+                return;
+            }
+            tracing::warn!("cannot read {name:?} (try {tries}); trying again later: {err}");
+            let wait = self
+                .inbox
+                .settle_for()
+                .max(FIRST_RETRY * 2_u32.pow((*tries - 1).min(MAX_DOUBLINGS)));
+            match self.dir.stat(&name) {
+                Ok(StatResult::Found(found)) => self.inbox.look_again(name, found.stat, Instant::now() + wait),
+                _ => {
+                    self.failures.remove(&name);
+                }
+            }
+            return;
+        }
+        self.failures.remove(&name);
+        let is_open = |position: &Position, mark: &FileMark| position.state == SplitState::Open || mark.changing;
+        match (last, mark) {
+            (Some(position), Some(mark)) if is_open(&position, &mark) => match (readiness, self.max_tries) {
+                // This run has waited for one settle time already.
+                (Readiness::Growing, Some(_)) => {
+                    tracing::warn!("{name:?} is still being written to; the next run reads the rest");
+                }
+                _ => self.inbox.settle(name, mark.stat, Instant::now()),
+            },
+            // A file that is to be removed must be found by scans until it is.
+            (Some(_), Some(mark)) if self.removal.is_none() => self.inbox.done(&name, mark.stat),
+            _ => {}
+        }
+    }
+
+    /// Fails if some files could not be read in this run with `available_now`.
+    pub(super) fn check_all_read(&self) -> Result<()> {
+        match self.failures.len() {
+            0 => Ok(()),
+            n => Err(Error::new(
+                ErrorKind::Source,
+                format!("{n} files could not be read; the log names them"),
+            )
+            .hint("everything else is committed: make the files readable, and run again")),
+        }
+    }
+}
+
+/// A file that was opened, and what it was like then; `None` if there is none of that name any more.
+type Opened<D> = io::Result<Option<(<D as Directory>::File, FileStat)>>;
+
+/// Whether nothing of the file is left to read, as far as its metadata tell.
+fn is_unchanged(position: &Position, file: &FoundFile, header_hash: &str) -> bool {
+    let is_same = |mark: FileMark| {
+        let header_may_fit =
+            matches!(position.state, SplitState::SetAside(_)) && mark.header_hash.as_deref() != Some(header_hash);
+        mark.stat == file.stat && !mark.changing && mark.renamed_to.is_none() && !header_may_fit
+    };
+    position.state != SplitState::Open && FileMark::of(position).is_some_and(is_same)
+}

@@ -1,0 +1,283 @@
+//! FileReadConfig one file: from where it was left to where it ends.
+
+use std::io;
+
+use async_stream::try_stream;
+use futures::Stream;
+use time::OffsetDateTime;
+use tokio::io::AsyncRead;
+
+use super::directory::Directory;
+use super::inbox::{Readiness, Ready};
+use super::mark::{FileMark, FileStat, MarkDialect};
+use super::resolve::{ResumeAt, resolve_split};
+use crate::contract::{Batch, Position, Reason, Refusal, Split, SplitState};
+use crate::csv::{Columns, Compression, Content, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
+
+/// The settings for reading a file, the same for all files of a source.
+#[derive(Debug, Clone)]
+pub(super) struct FileReadConfig<D> {
+    /// The name of the source.
+    pub(super) source: String,
+    pub(super) dir: D,
+    pub(super) columns: Columns,
+    pub(super) limits: CsvLimits,
+    pub(super) dialect: Dialect,
+    /// The fingerprint of the mapping.
+    pub(super) mapping: Option<String>,
+    /// Tells this way of reading headers from another: goes into the mark of a file that is set aside.
+    pub(super) header_hash: String,
+}
+
+/// Reads one file that was opened, from where it was left, as a stream of batches. The stream ends with the file.
+///
+/// The state of the last position says how that was:
+///
+/// | state | meaning |
+/// |---|---|
+/// | `Open` | all complete records were read; the file may grow |
+/// | `Finished` | everything was read |
+/// | `Damaged` | everything before the damage was read |
+/// | `SetAside` | nothing was read, since the header does not fit |
+///
+/// A file that does not exist any more gives no batch.
+///
+/// # Errors
+///
+/// When the file cannot be read, or changed while it was opened. Batches before the error stay valid; a later try resolves the
+/// file anew.
+pub(super) fn read_file<D: Directory>(
+    config: FileReadConfig<D>,
+    ready: Ready,
+    opened: io::Result<Option<(D::File, FileStat)>>,
+) -> impl Stream<Item = io::Result<Batch<CsvRecord>>> + Send {
+    try_stream! {
+        let Some((file, mut stat)) = opened? else { return };
+        // An empty file has nothing to decompress, whatever its name says.
+        let compression = match stat.size {
+            0 => Compression::None,
+            _ => Compression::of(&ready.name),
+        };
+        let mut file = Content::new(file, compression);
+        crate::crash_point!("file.opened");
+        let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
+        let mut ready = ready;
+        if resolved.renamed_from.is_some() && ready.readiness == Readiness::Renamed {
+            // It existed before it was renamed, and its writer may still have it open.
+            ready.readiness = Readiness::Closed;
+        }
+        let mut template = PositionTemplate {
+            split: resolved.split,
+            stat,
+            unterminated: resolved.unterminated,
+            blank_lines: resolved.blank_lines,
+            changing: false,
+            copy_of: resolved.copy_of,
+            renamed_from: resolved.renamed_from,
+            header_hash: config.header_hash.clone(),
+            columns: Vec::new(),
+            ignored_columns: Vec::new(),
+            mapping: config.mapping.clone(),
+            dialect: MarkDialect::of(&config.dialect),
+        };
+
+        // The header is read in any case: it names the columns.
+        if resolved.was_read {
+            file.seek_to(0).await?;
+        }
+        let mut reader = CsvReader::new(file, template.split.clone(), config.limits, config.dialect.clone());
+        let header = reader.read_header(&config.columns).await?;
+        let had_records = resolved.from.as_ref().is_some_and(|from| from.resume.record > 0);
+        let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
+        let is_before = |from: &ResumeAt| reader.offset() <= from.resume.offset;
+        if had_records && !(is_fine && resolved.from.as_ref().is_some_and(is_before)) {
+            // The header fitted when the records were read, so the file has changed since it was resolved.
+            Err(io::Error::other("it was rewritten while it was opened"))?;
+        }
+        let whole = match header {
+            HeaderStep::Empty => true,
+            HeaderStep::Found { check: Ok(check), whole } => {
+                if !check.ignored.is_empty() && resolved.from.is_none() {
+                    tracing::info!(split = %template.split, "columns that are not read: {}", check.ignored.join(", "));
+                }
+                template.columns = check.header.names().to_vec();
+                template.ignored_columns = check.ignored;
+                whole
+            }
+            // The rest of the header may not be written yet.
+            HeaderStep::Found { check: Err(_), whole: false } if !ready.readiness.is_whole() => false,
+            HeaderStep::Found { check: Err(refusal), .. } => {
+                if D::stat_open(reader.input().file()?).await? != stat {
+                    Err(io::Error::other("it was modified while its header was read"))?;
+                }
+                tracing::warn!(split = %template.split, "set aside: {refusal}");
+                yield template.batch(&reader, Step::default(), SplitState::SetAside(refusal));
+                return;
+            }
+        };
+        if !whole {
+            let state = match ready.readiness.is_whole() {
+                true => SplitState::Finished,
+                false => SplitState::Open,
+            };
+            yield template.batch(&reader, Step::default(), state);
+            return;
+        }
+        // If the file had only blank lines before, its header comes after the offset.
+        let behind_header = |from: &ResumeAt| from.resume.offset >= reader.offset();
+        if let Some(from) = resolved.from.filter(behind_header) {
+            let header = reader.header().clone();
+            let mut file = reader.into_input();
+            file.seek_to(from.resume.seek_to()).await?;
+            let grew_mid_record = from.grew_mid_record;
+            let dialect = config.dialect.clone();
+            reader = CsvReader::resume(file, template.split.clone(), config.limits, dialect, header, from.resume);
+            if grew_mid_record {
+                let refusal = Refusal::new(
+                    Reason::GREW_MID_RECORD,
+                    "after the last record had been accepted without a line end, more was appended to its line",
+                );
+                tracing::warn!(split = %template.split, "damaged: {refusal}");
+                yield template.batch(&reader, Step::default(), SplitState::Damaged(refusal));
+                return;
+            }
+        } else if !ready.readiness.is_whole() && stat.size == 0 {
+            // Its writer has created it and not written yet.
+            yield template.batch(&reader, Step::default(), SplitState::Open);
+            return;
+        }
+
+        crate::crash_point!("file.header_read");
+        let (opened, began_at) = (stat, reader.offset());
+        // A last record that was accepted without a line end may have been continued since the file was resolved.
+        let began_unterminated = template.unterminated;
+        let goes_on_mid_record = |step: &Step| began_unterminated && step.first_offset() == Some(began_at);
+        loop {
+            let mut step = reader.step().await?;
+            if goes_on_mid_record(&step) {
+                Err(io::Error::other("it grew while it was opened"))?;
+            }
+            // Once a further record was read, a line end follows the last one.
+            template.unterminated &= reader.offset() == began_at;
+            let Some(end) = step.end.take() else {
+                yield template.batch(&reader, step, SplitState::Open);
+                continue;
+            };
+            stat = D::stat_open(reader.input().file()?).await?;
+            let read_until = reader.read_until().max(reader.offset());
+            // Compressed data say themselves where they end, so the size is not compared.
+            let is_compressed = reader.input().is_compressed();
+            let truncated = !is_compressed && stat.size < read_until;
+            // If the file was modified while it was read, parts of two contents may have been read. The next try compares digests.
+            let grew = !is_compressed && stat.size > read_until || stat != opened;
+            let state = match end {
+                End::Damaged(refusal) if refusal.reason == Reason::COMPRESSED_TRUNCATED && !ready.readiness.is_whole() => {
+                    SplitState::Open
+                }
+                End::Damaged(refusal) => SplitState::Damaged(refusal),
+                End::Clean | End::Tail if truncated => {
+                    let detail = format!("the file has {} bytes, and {read_until} were read: it was truncated meanwhile", stat.size);
+                    SplitState::Damaged(Refusal::new(Reason::TRUNCATED, detail))
+                }
+                End::Clean | End::Tail if grew => SplitState::Open,
+                End::Clean if ready.readiness == Readiness::Growing => SplitState::Open,
+                End::Clean => SplitState::Finished,
+                End::Tail if !ready.readiness.is_whole() => SplitState::Open,
+                End::Tail => {
+                    yield template.batch(&reader, step, SplitState::Open);
+                    step = reader.take_tail();
+                    if goes_on_mid_record(&step) {
+                        Err(io::Error::other("it grew while it was opened"))?;
+                    }
+                    match step.end.take() {
+                        Some(End::Damaged(refusal)) => SplitState::Damaged(refusal),
+                        _ => {
+                            template.unterminated = true;
+                            SplitState::Finished
+                        }
+                    }
+                }
+            };
+            // Its new content may be valid, or another generation: an equal `stat` must not keep it from being read.
+            template.changing = state.refusal().is_some() && (truncated || grew);
+            template.stat = stat;
+            if let Some(refusal) = state.refusal() {
+                tracing::warn!(split = %template.split, offset = reader.offset(), "damaged: {refusal}");
+            }
+            yield template.batch(&reader, step, state);
+            return;
+        }
+    }
+}
+
+impl Readiness {
+    /// Whether the file counts as complete, so that its end is the end of its last record.
+    fn is_whole(self) -> bool {
+        matches!(self, Self::Renamed | Self::Settled)
+    }
+}
+
+/// What every position of a file has in common.
+struct PositionTemplate {
+    split: Split,
+    stat: FileStat,
+    unterminated: bool,
+    blank_lines: u64,
+    changing: bool,
+    copy_of: Option<String>,
+    /// The end of the split of its former name. It leaves with the next batch, once.
+    renamed_from: Option<Position>,
+    header_hash: String,
+    columns: Vec<String>,
+    ignored_columns: Vec<String>,
+    mapping: Option<String>,
+    dialect: Option<MarkDialect>,
+}
+
+impl PositionTemplate {
+    /// The batch of a step, with the position after it.
+    fn batch<F: AsyncRead + Unpin + Send>(
+        &mut self,
+        reader: &CsvReader<F>,
+        step: Step,
+        state: SplitState,
+    ) -> Batch<CsvRecord> {
+        let mark = FileMark {
+            stat: self.stat,
+            digest: reader.digest().to_hex().to_string(),
+            unterminated: self.unterminated,
+            blank_lines: self.blank_lines + reader.blank_lines(),
+            changing: self.changing,
+            copy_of: self.copy_of.clone(),
+            renamed_to: None,
+            header_hash: matches!(state, SplitState::SetAside(_)).then(|| self.header_hash.clone()),
+            columns: self.columns.clone(),
+            ignored_columns: self.ignored_columns.clone(),
+            mapped: self.mapping.is_some(),
+            mapping: self.mapping.clone(),
+            dialect: self.dialect.clone(),
+        };
+        let position = Position {
+            split: self.split.clone(),
+            offset: reader.offset(),
+            record: reader.record(),
+            state,
+            mark: mark.to_mark(),
+        };
+        let mut batch = Batch {
+            bytes: step.bytes,
+            positions: self.renamed_from.take().into_iter().chain([position]).collect(),
+            ..Batch::default()
+        };
+        let read = step.records.len() + step.rejects.len();
+        if read > 0 {
+            batch.count_of(&self.split).read = read as u64;
+        }
+        if let Ok(written) = OffsetDateTime::from_unix_timestamp_nanos(self.stat.mtime_ns.into()) {
+            batch.times.saw_input(written);
+        }
+        batch.records = step.records;
+        batch.rejects = step.rejects;
+        batch
+    }
+}
