@@ -163,7 +163,13 @@ async fn common_layouts_are_inferred() {
 async fn another_encoding_is_reported() {
     let text = b"time,action,customer,visit,sku\n2026-11-01 10:00,view,M\xfcller,s,p\n";
     let (proposal, checked) = infer("latin.csv", text).await;
-    assert!(proposal.toml.contains("# It is not UTF-8,"), "{}", proposal.toml);
+    assert!(
+        proposal
+            .toml
+            .contains("# It is not UTF-8: records that are not will be rejected."),
+        "{}",
+        proposal.toml
+    );
     assert_eq!(checked.unwrap().rejected_count(), 1);
 
     let dir = tempfile::tempdir().unwrap();
