@@ -78,10 +78,13 @@
 //!
 //! # Features
 //!
-//! None is on unless asked for.
+//! The first two are on by default. With `default-features = false` the library is the contract, the operators, the runner and the
+//! reading of CSV, for sources of your own.
 //!
 //! | feature | |
 //! |---|---|
+//! | `csv-dir` | `CsvDirSource`, `CsvDirSink`, compressed files, and `check`, which checks a single file |
+//! | `mapping` | mappings in TOML and the ready ones, patterns of `strptime`, time zones; with `csv-dir` also `infer`, which proposes a mapping for a file |
 //! | `metrics` | counters, gauges and histograms by the facade [`metrics`](https://docs.rs/metrics), at each commit |
 //! | `testing` | the module of that name: checks of the contract for sources, transforms and sinks of your own |
 //! | `crash-points` | for the tests of these crates: points at which the program can be made to crash |
@@ -93,7 +96,15 @@ mod crash;
 #[cfg(feature = "crash-points")]
 #[doc(hidden)]
 pub mod crash;
+#[cfg_attr(
+    not(feature = "csv-dir"),
+    allow(dead_code, unused_imports, reason = "a directory of files needs all of it")
+)]
 mod csv;
+#[cfg_attr(
+    not(all(feature = "csv-dir", feature = "mapping")),
+    allow(dead_code, unused_imports, reason = "files of other layouts need all of it")
+)]
 mod event;
 pub mod operators;
 mod run;
@@ -105,8 +116,10 @@ pub mod tutorial;
 #[doc(no_inline)]
 pub use {bytes, csv_async, futures, time, uuid};
 
-pub use connectors::csv_dir::{AfterCommit, AtomicFile, CsvDirAck, CsvDirSink, CsvDirSource, FileNames};
+#[cfg(feature = "csv-dir")]
+pub use connectors::csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource};
 pub use connectors::memory;
+pub use connectors::{AtomicFile, FileNames};
 pub use contract::{
     Batch, BatchStream, Checkpoint, Commit, Committed, Counts, Either, EmptyLedger, Error, ErrorKind, Ledger,
     MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, Mark, Origin, Position, Reason, Record, Refusal, Reject,
@@ -114,10 +127,16 @@ pub use contract::{
     Times, Topology, Transform,
 };
 pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
+#[cfg(feature = "csv-dir")]
+pub use event::check;
+#[cfg(all(feature = "csv-dir", feature = "mapping"))]
+pub use event::infer;
 pub use event::{
     Event, EventType, Field, Ids, Mapping, MappingBuilder, Price, PriceError, Rules, TimeDescription, TimeFormat,
-    TimeFormatError, TimePattern, TimeZone, check, id_of_origin, id_of_text, infer,
+    TimeFormatError, id_of_origin, id_of_text,
 };
+#[cfg(feature = "mapping")]
+pub use event::{TimePattern, TimeZone};
 pub use operators::aggregate;
 pub use operators::{BoxSource, SourceExt, Timed, Timestamp};
 #[cfg(feature = "metrics")]

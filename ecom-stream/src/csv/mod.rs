@@ -12,8 +12,10 @@
 //! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
 //! - `read_csv` is the short way for one text. `to_csv` is the other direction, for sinks that write files.
 
+#[cfg(feature = "csv-dir")]
 mod compression;
 mod dialect;
+#[cfg(feature = "csv-dir")]
 mod file_name;
 mod header;
 mod limits;
@@ -28,8 +30,10 @@ mod tee;
 mod to_csv;
 mod typed;
 
+#[cfg(feature = "csv-dir")]
 pub(crate) use compression::{Compression, Content};
 pub use dialect::Dialect;
+#[cfg(feature = "csv-dir")]
 pub(crate) use file_name::{is_csv, is_hidden, is_temporary, is_to_be_read};
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};

@@ -17,9 +17,11 @@
 //! `check/` does this for one file without a database and reports the result. `infer/` proposes a mapping for a file. `to_csv` writes
 //! events.
 
+#[cfg(feature = "csv-dir")]
 pub mod check;
 mod event_type;
 mod id;
+#[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub mod infer;
 pub(crate) mod mapping;
 mod price;
@@ -28,6 +30,7 @@ mod remedy;
 mod rules;
 mod time_format;
 mod time_format_error;
+#[cfg(feature = "mapping")]
 mod time_zone;
 mod to_csv;
 
@@ -43,8 +46,11 @@ pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;
 pub(crate) use rules::BoundRules;
 pub use rules::Rules;
-pub use time_format::{TimeDescription, TimeFormat, TimePattern};
+#[cfg(feature = "mapping")]
+pub use time_format::TimePattern;
+pub use time_format::{TimeDescription, TimeFormat};
 pub use time_format_error::TimeFormatError;
+#[cfg(feature = "mapping")]
 pub use time_zone::TimeZone;
 
 use crate::csv::Columns;

@@ -5,6 +5,7 @@
 
 use std::error::Error as StdError;
 
+#[cfg(feature = "mapping")]
 use jiff::fmt::strtime::BrokenDownTime;
 use time::format_description::OwnedFormatItem;
 use time::format_description::well_known::Rfc3339;
@@ -12,6 +13,7 @@ use time::macros::datetime;
 use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::time_format_error::TimeFormatError;
+#[cfg(feature = "mapping")]
 use super::time_zone::{TimeZone, to_offset_date_time};
 
 /// How times are written in the input.
@@ -41,6 +43,7 @@ pub enum TimeFormat {
     /// A description of the `time` crate; made by [`described`](Self::described).
     Described(TimeDescription),
     /// A pattern of `strptime`; made by [`strptime`](Self::strptime).
+    #[cfg(feature = "mapping")]
     Strptime(TimePattern),
 }
 
@@ -56,10 +59,12 @@ pub struct TimeDescription {
     /// Whether a text in this format determines its own zone or offset.
     has_zone: bool,
     /// The zone of times without one; UTC if it is `None`.
+    #[cfg(feature = "mapping")]
     zone: Option<TimeZone>,
 }
 
 /// A time format with a pattern of `strptime`; see [`TimeFormat::strptime`].
+#[cfg(feature = "mapping")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimePattern {
     /// The pattern as it was given.
@@ -99,6 +104,7 @@ impl TimeFormat {
             is_date: !has_offset && !has_hours,
             has_zone: names_utc(description) || has_offset,
             format,
+            #[cfg(feature = "mapping")]
             zone: None,
         });
         described.check_round_trip(description, &written)
@@ -123,6 +129,7 @@ impl TimeFormat {
     /// [`TimeFormatError::Malformed`] when the pattern is not valid, [`TimeFormatError::Incomplete`] when it does not determine the time.
     ///
     /// [`jiff::fmt::strtime`]: https://docs.rs/jiff/1/jiff/fmt/strtime/
+    #[cfg(feature = "mapping")]
     pub fn strptime(pattern: &str) -> Result<Self, TimeFormatError> {
         let written = jiff::civil::date(2001, 12, 31)
             .at(23, 59, 58, 0)
@@ -142,18 +149,30 @@ impl TimeFormat {
     /// The name, description or pattern of the format, and the name of its zone (empty if it has none), as they were given. The
     /// [fingerprint](crate::Mapping::fingerprint) of a mapping is made from them.
     pub(crate) fn as_given(&self) -> [String; 2] {
-        let (format, zone) = match self {
-            Self::Rfc3339 => ("rfc3339", &None),
-            Self::UnixSeconds => ("epoch_s", &None),
-            Self::UnixMillis => ("epoch_ms", &None),
-            Self::UnixMicros => ("epoch_us", &None),
-            Self::Described(TimeDescription { description, zone, .. }) => (description.as_str(), zone),
-            Self::Strptime(TimePattern { pattern, zone, .. }) => (pattern.as_str(), zone),
+        let format = match self {
+            Self::Rfc3339 => "rfc3339",
+            Self::UnixSeconds => "epoch_s",
+            Self::UnixMillis => "epoch_ms",
+            Self::UnixMicros => "epoch_us",
+            Self::Described(description) => &description.description,
+            #[cfg(feature = "mapping")]
+            Self::Strptime(pattern) => &pattern.pattern,
         };
-        [
-            format.to_owned(),
-            zone.as_ref().map(TimeZone::as_given).unwrap_or_default(),
-        ]
+        #[cfg(feature = "mapping")]
+        let zone = self.zone().map(TimeZone::as_given).unwrap_or_default();
+        #[cfg(not(feature = "mapping"))]
+        let zone = String::new();
+        [format.to_owned(), zone]
+    }
+
+    /// The zone of times that don't have one, if one was given.
+    #[cfg(feature = "mapping")]
+    fn zone(&self) -> Option<&TimeZone> {
+        match self {
+            Self::Described(description) => description.zone.as_ref(),
+            Self::Strptime(pattern) => pattern.zone.as_ref(),
+            _ => None,
+        }
     }
 
     /// Returns the format if it reads `written`, which is [`SAMPLE`] in this format, as the sample again. It may lose the parts that it
@@ -197,6 +216,7 @@ impl TimeFormat {
             "epoch_s" => Ok(Self::UnixSeconds),
             "epoch_ms" => Ok(Self::UnixMillis),
             "epoch_us" => Ok(Self::UnixMicros),
+            #[cfg(feature = "mapping")]
             pattern if pattern.contains('%') => Self::strptime(pattern),
             description if description.contains('[') => Self::described(description),
             other => Err(TimeFormatError::Unknown(other.to_owned())),
@@ -221,6 +241,7 @@ impl TimeFormat {
     /// # Errors
     ///
     /// [`TimeFormatError::NeedsNoZone`] for formats that determine the zone or the offset themselves.
+    #[cfg(feature = "mapping")]
     pub fn in_zone(self, zone: TimeZone) -> Result<Self, TimeFormatError> {
         let zone = Some(zone);
         match self {
@@ -249,9 +270,7 @@ impl TimeFormat {
             Self::UnixSeconds => OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok(),
             Self::UnixMillis => since_1970(text, 1_000_000),
             Self::UnixMicros => since_1970(text, 1_000),
-            Self::Described(TimeDescription {
-                format, is_date, zone, ..
-            }) => {
+            Self::Described(TimeDescription { format, is_date, .. }) => {
                 if let Ok(time) = OffsetDateTime::parse(text, format) {
                     return Some(time);
                 }
@@ -259,11 +278,13 @@ impl TimeFormat {
                     true => Date::parse(text, format).ok()?.midnight(),
                     false => PrimitiveDateTime::parse(text, format).ok()?,
                 };
-                match zone {
-                    None => Some(civil.assume_utc()),
-                    Some(zone) => zone.resolve_civil(to_jiff(civil)?),
+                #[cfg(feature = "mapping")]
+                if let Some(zone) = self.zone() {
+                    return zone.resolve_civil(to_jiff(civil)?);
                 }
+                Some(civil.assume_utc())
             }
+            #[cfg(feature = "mapping")]
             Self::Strptime(TimePattern { pattern, zone, .. }) => {
                 let read = BrokenDownTime::parse(pattern, text).ok()?;
                 if read.offset().is_some() || read.timestamp().is_some() {
@@ -280,13 +301,14 @@ impl TimeFormat {
 
     /// Whether times in this format are read as UTC only because neither the format nor the user gives a zone.
     pub(crate) fn assumes_utc(&self) -> bool {
+        #[cfg(feature = "mapping")]
+        if self.zone().is_some() {
+            return false;
+        }
         match self {
-            Self::Strptime(TimePattern {
-                has_zone, zone: None, ..
-            })
-            | Self::Described(TimeDescription {
-                has_zone, zone: None, ..
-            }) => !has_zone,
+            Self::Described(description) => !description.has_zone,
+            #[cfg(feature = "mapping")]
+            Self::Strptime(pattern) => !pattern.has_zone,
             _ => false,
         }
     }
@@ -315,6 +337,7 @@ fn since_1970(text: &str, nanos: i128) -> Option<OffsetDateTime> {
 }
 
 /// The same date and time of day as a value of `jiff`.
+#[cfg(feature = "mapping")]
 fn to_jiff(civil: PrimitiveDateTime) -> Option<jiff::civil::DateTime> {
     let since = civil.assume_utc().unix_timestamp_nanos();
     let timestamp = jiff::Timestamp::from_nanosecond(since).ok()?;

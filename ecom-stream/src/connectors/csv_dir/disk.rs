@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use super::directory::Directory;
 use super::mark::FileStat;
 use super::notifications::Notifications;
-use super::rename::rename_to_new;
 use super::scan::{Chunk, ChunkBuilder, FoundFile, SkipReason, StatResult, skip_reason_of_name};
+use crate::connectors::rename::rename_to_new;
 use crate::csv::is_hidden;
 
 /// A directory of the file system, as the source reads it. Clones are the same directory.

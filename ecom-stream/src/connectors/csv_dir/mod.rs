@@ -31,23 +31,20 @@
 //!
 //! # The sink
 //!
-//! [`CsvDirSink`] writes an `open_file`. This is an [`AtomicFile`]: it has a hidden temporary name until it is complete, and is
-//! then renamed to one of its [`FileNames`].
+//! [`CsvDirSink`] writes an `open_file`. This is an [`AtomicFile`](crate::AtomicFile): it has a hidden temporary name until it is complete, and is
+//! then renamed to one of its [`FileNames`](crate::FileNames).
 
 mod after_commit;
-mod atomic_file;
 mod candidates;
 mod directory;
 mod disk;
 mod enumerator;
-mod file_name;
 mod file_reader;
 mod inbox;
 mod mark;
 mod notifications;
 mod open_file;
 mod removal;
-mod rename;
 mod resolve;
 mod scan;
 #[cfg(test)]
@@ -58,7 +55,5 @@ mod uncommitted;
 mod watch;
 
 pub use after_commit::{AfterCommit, CsvDirAck};
-pub use atomic_file::AtomicFile;
-pub use file_name::FileNames;
 pub use sink::CsvDirSink;
 pub use source::CsvDirSource;

@@ -6,8 +6,8 @@ use csv_async::{AsyncWriter, AsyncWriterBuilder, ByteRecord};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::atomic_file::AtomicFile;
-use super::file_name::FileNames;
+use crate::connectors::atomic_file::AtomicFile;
+use crate::connectors::file_names::FileNames;
 use crate::contract::{Error, ErrorKind, Result};
 
 /// A larger buffer was not faster when measured.

@@ -15,9 +15,9 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep_until};
 
-use super::atomic_file::AtomicFile;
-use super::file_name::FileNames;
 use super::open_file::{OpenFile, blocking};
+use crate::connectors::atomic_file::AtomicFile;
+use crate::connectors::file_names::FileNames;
 use crate::contract::{
     Batch, BatchStream, Checkpoint, Commit, Counts, EmptyLedger, Error, ErrorKind, Position, Result, Sink, Times,
     Topology,

@@ -192,7 +192,13 @@ impl<T> Example<T> {
     }
 }
 
+#[cfg(not(feature = "mapping"))]
+async fn ready_mapping_for(_: &Path) -> io::Result<Option<&'static str>> {
+    Ok(None)
+}
+
 /// The name of the first ready mapping whose columns the file has.
+#[cfg(feature = "mapping")]
 async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
     for (name, text) in Mapping::ready() {
         let Ok(mapping) = Mapping::from_toml(text) else {

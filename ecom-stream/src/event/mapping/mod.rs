@@ -15,8 +15,10 @@
 mod bound_mapping;
 mod builder;
 mod field;
+#[cfg(feature = "mapping")]
 mod file;
 mod fingerprint;
+#[cfg(feature = "mapping")]
 mod ready;
 
 use std::collections::HashSet;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::file_name::FileNames;
+use super::file_names::FileNames;
 use super::rename::rename_to_new;
 use crate::contract::{Error, Result};
 

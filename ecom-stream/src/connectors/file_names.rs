@@ -93,6 +93,7 @@ impl FileNames {
     }
 
     /// The highest number of a complete file in the directory; 0 if there is none.
+    #[cfg(feature = "csv-dir")]
     pub(super) fn highest_sequence(&self) -> Result<u64> {
         let highest = self.list()?.iter().filter_map(|name| self.sequence(name)).max();
         Ok(highest.unwrap_or(0))
