@@ -13,7 +13,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Whether a run is alive, and whether it is ready, as a service manager or an orchestrator asks.
 #[derive(Debug, Clone)]
 pub struct Health {
-    pub(crate) standing: InstanceStateReceiver,
+    pub(crate) state: InstanceStateReceiver,
     activity: Activity,
 }
 
@@ -26,15 +26,15 @@ impl Health {
     /// # use ecom_stream::{CsvDirSource, Rules, SourceExt};
     /// # fn main() -> ecom_stream::Result<()> {
     /// let sink = PgSink::from_env()?;
-    /// let standing = sink.instance_state();
+    /// let state = sink.instance_state();
     /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).to(sink);
-    /// let health = Health::new(standing, pipeline.activity());
+    /// let health = Health::new(state, pipeline.activity());
     /// assert!(health.is_ready().is_err(), "it has not begun");
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn new(standing: InstanceStateReceiver, activity: Activity) -> Self {
-        Self { standing, activity }
+    pub fn new(state: InstanceStateReceiver, activity: Activity) -> Self {
+        Self { state, activity }
     }
 
     /// Whether restarting it would not help. Waiting for the server, or for another instance, is no reason to.
@@ -43,14 +43,14 @@ impl Health {
     ///
     /// Why it would help, in words; what it does is in words too.
     pub fn is_alive(&self) -> Result<String, String> {
-        let stands = self.standing.now();
-        match (&stands, self.activity.stuck_for()) {
+        let state = self.state.now();
+        match (&state, self.activity.stuck_for()) {
             (InstanceState::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
                 "records are on their way to the database, and nothing has moved for {}",
                 duration(stuck)
             )),
-            (InstanceState::Superseded, _) => Err(in_words(&stands)),
-            _ => Ok(in_words(&stands)),
+            (InstanceState::Superseded, _) => Err(state_in_words(&state)),
+            _ => Ok(state_in_words(&state)),
         }
     }
 
@@ -60,16 +60,16 @@ impl Health {
     ///
     /// Why it is not ready, in words; what it does is in words too.
     pub fn is_ready(&self) -> Result<String, String> {
-        let stands = self.standing.now();
-        match stands {
+        let state = self.state.now();
+        match state {
             InstanceState::Leading | InstanceState::StandingBy { .. } => self.is_alive(),
-            _ => Err(in_words(&stands)),
+            _ => Err(state_in_words(&state)),
         }
     }
 }
 
-pub(crate) fn in_words(standing: &InstanceState) -> String {
-    match standing {
+pub(crate) fn state_in_words(state: &InstanceState) -> String {
+    match state {
         InstanceState::Connecting => "connecting to the database".to_owned(),
         InstanceState::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
         InstanceState::Leading => "loading what comes".to_owned(),

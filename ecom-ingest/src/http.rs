@@ -21,10 +21,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::health::Health;
 
 /// More than any monitoring opens; others wait.
-const MOST_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 /// A connection is for one request, and ends after so long whoever dawdles: those that wait shall have their turn.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
-const MOST_HEADER_BYTES: usize = 16 << 10;
+const MAX_HEADER_BYTES: usize = 16 << 10;
 /// So often samples of histograms are put into their buckets, where nobody asks.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -36,11 +36,11 @@ const INDEX: &str = "\
 ";
 
 /// What is served.
-struct Site {
+struct HttpState {
     metrics: PrometheusHandle,
     health: Health,
     progress: ProgressReceiver,
-    told: Mutex<QueryProgress>,
+    query_progress: Mutex<QueryProgress>,
 }
 
 /// The page of a run: its metrics for Prometheus, its health and its progress, over HTTP.
@@ -89,15 +89,15 @@ impl Page {
     /// # Cancel safety
     ///
     /// Connections that are open are answered all the same.
-    pub async fn serve(self, health: Health, progress: ProgressReceiver, told: QueryProgress) {
+    pub async fn serve(self, health: Health, progress: ProgressReceiver, query_progress: QueryProgress) {
         let Self { listener, metrics } = self;
-        let site = Arc::new(Site {
+        let site = Arc::new(HttpState {
             metrics,
             health,
             progress,
-            told: Mutex::new(told),
+            query_progress: Mutex::new(query_progress),
         });
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
         loop {
             let accepted = tokio::select! {
@@ -121,7 +121,7 @@ impl Page {
                 let mut http = http1::Builder::new();
                 http.timer(TokioTimer::new())
                     .header_read_timeout(CONNECTION_WITHIN)
-                    .max_buf_size(MOST_HEADER_BYTES)
+                    .max_buf_size(MAX_HEADER_BYTES)
                     .keep_alive(false);
                 let served = http.serve_connection(TokioIo::new(stream), answer);
                 match tokio::time::timeout(CONNECTION_WITHIN, served).await {
@@ -160,7 +160,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(Tc
     Ok((listener.accept().await?.0, permit))
 }
 
-impl Site {
+impl HttpState {
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         const TEXT: &str = "text/plain; charset=utf-8";
         if ![Method::GET, Method::HEAD].contains(request.method()) {
@@ -172,12 +172,12 @@ impl Site {
         match request.uri().path() {
             "/" => response(StatusCode::OK, TEXT, INDEX.into()),
             "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.render()),
-            "/livez" => told(self.health.is_alive()),
-            "/readyz" => told(self.health.is_ready()),
+            "/livez" => health_response(self.health.is_alive()),
+            "/readyz" => health_response(self.health.is_ready()),
             "/progress" => match self.progress.latest() {
                 Some(progress) => {
-                    let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-                    let json = told.of(&progress);
+                    let mut query_progress = self.query_progress.lock().unwrap_or_else(PoisonError::into_inner);
+                    let json = query_progress.of(&progress);
                     response(StatusCode::OK, "application/json", format!("{json}\n"))
                 }
                 None => response(StatusCode::OK, "application/json", "null\n".into()),
@@ -191,7 +191,7 @@ impl Site {
     }
 }
 
-fn told(state: Result<String, String>) -> Response<Full<Bytes>> {
+fn health_response(state: Result<String, String>) -> Response<Full<Bytes>> {
     let (status, reason) = match state {
         Ok(reason) => (StatusCode::OK, reason),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),

@@ -7,7 +7,7 @@ use ecom_stream::{Error, ErrorKind, Result};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use crate::progress::AroundTheLine;
+use crate::progress::LogAboveProgress;
 
 /// Writes the last lines of the log when it is dropped: to be held until the program ends.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub enum Format {
 pub fn start(format: Format) -> Result<LogGuard> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
     // A reader of the log that stalls must not stall the ingest: lines are dropped instead.
-    let (log, guard) = tracing_appender::non_blocking(AroundTheLine);
+    let (log, guard) = tracing_appender::non_blocking(LogAboveProgress);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log)

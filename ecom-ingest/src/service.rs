@@ -21,10 +21,10 @@ use crate::systemd;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
 /// let sink = PgSink::from_env()?.pipeline("shop");
-/// let standing = sink.instance_state();
+/// let state = sink.instance_state();
 /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).stamp().to(sink);
 /// let service = Service::new("shop", "data", "ecom.events").page(Page::open(([127, 0, 0, 1], 9187).into()).await?);
-/// let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
+/// let summary = service.run_until(pipeline, state, stop_signal()?).await?;
 /// println!("{} events stored", summary.counts.stored);
 /// # Ok(()) }
 /// ```
@@ -73,7 +73,7 @@ impl Service {
         self
     }
 
-    /// Runs the pipeline until its source is exhausted or `stop` completes. `standing` is that of its sink.
+    /// Runs the pipeline until its source is exhausted or `stop` completes. `state` is that of its sink.
     ///
     /// # Errors
     ///
@@ -85,22 +85,22 @@ impl Service {
     pub async fn run_until<S, K>(
         self,
         pipeline: Pipeline<S, K>,
-        standing: InstanceStateReceiver,
+        state: InstanceStateReceiver,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Summary>
     where
         S: Source + 'static,
         K: Sink<S::Item>,
     {
-        let told = || QueryProgress::new(&self.pipeline, &*self.source, &*self.sink);
+        let query_progress = || QueryProgress::new(&self.pipeline, &*self.source, &*self.sink);
         let progress = pipeline.subscribe();
-        let health = Health::new(standing, pipeline.activity());
+        let health = Health::new(state, pipeline.activity());
         let mut shown = JoinSet::new();
-        shown.spawn(show(self.progress, progress.clone(), told(), self.total));
+        shown.spawn(show(self.progress, progress.clone(), query_progress(), self.total));
         let mut beside = JoinSet::new();
         beside.spawn(systemd::notify(health.clone()));
         if let Some(page) = self.page {
-            beside.spawn(page.serve(health, progress, told()));
+            beside.spawn(page.serve(health, progress, query_progress()));
         }
         if let Some((maintenance, rested)) = self.settled {
             beside.spawn(keep_settled(maintenance, rested));

@@ -35,8 +35,8 @@ pub use tokio_postgres;
 
 pub use connect::without_password;
 pub use console::{
-    Console, DeadLetter, DeadLetterFilter, Exported, ExportedFile, FileCounts, Instance, PipelineStatus, RejectCount,
-    Retried, Status, StillRejected, UnusableFile,
+    Console, DeadLetter, DeadLetterFilter, Exported, ExportedFile, FileCounts, PipelineRunner, PipelineStatus,
+    RejectCount, Retried, Status, StillRejected, UnusableFile,
 };
 pub use epoch::EpochLimits;
 pub use lead::{InstanceState, InstanceStateReceiver};

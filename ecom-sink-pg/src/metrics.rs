@@ -6,7 +6,7 @@
 use ecom_stream::Reason;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-use crate::epoch::Letter;
+use crate::epoch::DeadLetterRow;
 use crate::failure::Action;
 
 const FAILURES: &str = "ecom_postgres_failures_total";
@@ -56,7 +56,7 @@ pub(crate) fn leads(leads: bool) {
 }
 
 /// Tells of the letters of an epoch that is durable.
-pub(crate) fn refused(letters: &[Letter]) {
+pub(crate) fn refused(letters: &[DeadLetterRow]) {
     for letter in letters {
         counter!(REJECTS, "reason" => label(&letter.reject.refusal.reason)).increment(1);
     }

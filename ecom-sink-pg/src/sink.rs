@@ -15,9 +15,11 @@ use tokio_postgres::Config;
 use crate::connect::{Connection, Connector, Hosts, of_process, preflight};
 use crate::epoch::EpochLimits;
 use crate::failure::{Deadline, Failure, delays};
-use crate::lead::{Claim, InstanceState, InstanceStateReceiver, InstanceStateSender, Leader, PgLedger, Terms, claim};
+use crate::lead::{
+    Claim, ClaimOptions, InstanceState, InstanceStateReceiver, InstanceStateSender, Leader, PgLedger, claim,
+};
 use crate::schema;
-use crate::tables::{Events, FoundTable, Tables, look};
+use crate::tables::{CheckedTable, Events, Tables, ensure_tables};
 use crate::write;
 
 /// Stores events in PostgreSQL, exactly once; or rows of any type, in [tables](Self::into_tables) of your own.
@@ -48,9 +50,9 @@ pub struct PgSink<W = Events> {
     moved: bool,
     take_over: bool,
     claim: Option<Claim>,
-    teller: InstanceStateSender,
+    state_sender: InstanceStateSender,
     writes: W,
-    tables: Arc<[FoundTable]>,
+    tables: Arc<[CheckedTable]>,
 }
 
 impl PgSink {
@@ -101,7 +103,7 @@ impl PgSink {
             moved: false,
             take_over: false,
             claim: None,
-            teller: InstanceStateSender::new(),
+            state_sender: InstanceStateSender::new(),
             writes: Events,
             tables: Arc::default(),
         }
@@ -155,7 +157,7 @@ impl<W> PgSink<W> {
             moved: self.moved,
             take_over: self.take_over,
             claim: None,
-            teller: self.teller,
+            state_sender: self.state_sender,
             writes: tables,
             tables: Arc::default(),
         }
@@ -214,7 +216,7 @@ impl<W> PgSink<W> {
     /// Where this instance stands, for whoever asks whether it is ready.
     #[must_use]
     pub fn instance_state(&self) -> InstanceStateReceiver {
-        self.teller.receiver()
+        self.state_sender.receiver()
     }
 
     fn connector(&self) -> Connector {
@@ -233,8 +235,8 @@ impl<W> PgSink<W> {
         schema::apply(&mut connection.client).await?;
         let mut specs = Vec::new();
         self.writes.specs(&mut specs);
-        let found = look(connection, &specs, connector.deadline).await?;
-        self.writes.found(&found);
+        let found = ensure_tables(connection, &specs, connector.deadline).await?;
+        self.writes.set_tables(&found);
         self.tables = found.into();
         preflight::warn(connection, connector).await
     }
@@ -262,15 +264,15 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             tracing::warn!("trying again: {}", err.report());
             sleep(delay).await;
         }
-        let terms = Terms {
+        let options = ClaimOptions {
             pipeline: &self.pipeline,
             topology,
             moved: self.moved,
             take_over: self.take_over,
-            teller: &self.teller,
+            state_sender: &self.state_sender,
         };
-        let claim = claim(&connector, terms, self.wait_for_server).await?;
-        self.teller.stands(InstanceState::Leading);
+        let claim = claim(&connector, options, self.wait_for_server).await?;
+        self.state_sender.set_phase(InstanceState::Leading);
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);
@@ -285,7 +287,7 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             };
             let leader = claim.leader.clone();
             let commits = write::commit(input, claim, self.writes, self.tables, self.limits, self.connections);
-            for await commit in unless_overtaken(commits, leader) {
+            for await commit in until_fenced(commits, leader) {
                 yield commit?;
             }
         }
@@ -293,17 +295,17 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
 }
 
 /// Ends the commits with an error when another instance has taken over, whatever they wait for.
-fn unless_overtaken(
+fn until_fenced(
     commits: impl Stream<Item = Result<Commit>> + Send,
     leader: Arc<Leader>,
 ) -> impl Stream<Item = Result<Commit>> + Send {
     try_stream! {
         let mut commits = pin!(commits);
-        let mut overtaken = pin!(leader.overtaken());
+        let mut is_fenced = pin!(leader.wait_fenced());
         loop {
-            let next = match select(commits.next(), overtaken.as_mut()).await {
+            let next = match select(commits.next(), is_fenced.as_mut()).await {
                 Either::Left((next, _)) => next,
-                Either::Right(_) => Some(Err(leader.fenced())),
+                Either::Right(_) => Some(Err(leader.fenced_error())),
             };
             match next {
                 Some(commit) => yield commit?,

@@ -237,10 +237,10 @@ fn by_mapping(is_mapped: bool) -> &'static str {
 
 /// The beginning, on one line.
 fn readable(raw: &[u8]) -> String {
-    const MOST_CHARS: usize = 160;
+    const MAX_CHARS: usize = 160;
     let text = String::from_utf8_lossy(raw);
-    let mut shown: String = on_one_line(&text.chars().take(MOST_CHARS).collect::<String>());
-    if text.chars().nth(MOST_CHARS).is_some() {
+    let mut shown: String = on_one_line(&text.chars().take(MAX_CHARS).collect::<String>());
+    if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }
     shown
@@ -336,7 +336,7 @@ impl Retry {
             "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
             count(retried.stored),
             count(retried.duplicates),
-            count(retried.settled_before),
+            count(retried.already_resolved),
             count(retried.refused.len() as u64),
         ))?;
         match retried.refused.len() {
@@ -351,8 +351,8 @@ impl Retry {
 
 /// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
 fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
-    const MOST_TOLD: usize = 20;
-    for refused in refused.iter().take(MOST_TOLD) {
+    const MAX_TOLD: usize = 20;
+    for refused in refused.iter().take(MAX_TOLD) {
         let id = refused.id.map(|id| format!("reject_id {id}"));
         let place = match (mended, &refused.first) {
             (Some(file), _) => Some(format!("{} record {}", file.display(), refused.record)),
@@ -364,8 +364,8 @@ fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
             remedy(&refused.refusal.reason, is_mapped).map_or_else(String::new, |remedy| format!(" ({remedy})"));
         tracing::warn!("{what}: {}{remedy}", refused.refusal);
     }
-    if refused.len() > MOST_TOLD {
-        tracing::warn!("and {} more", refused.len() - MOST_TOLD);
+    if refused.len() > MAX_TOLD {
+        tracing::warn!("and {} more", refused.len() - MAX_TOLD);
     }
 }
 
@@ -405,7 +405,7 @@ async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapp
         let retried = console.retry(&file.path, mapping, Rules::default()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
-        all.settled_before += retried.settled_before;
+        all.already_resolved += retried.already_resolved;
         all.refused.extend(retried.refused);
     }
     all.refused.sort_by_key(|refused| refused.id);

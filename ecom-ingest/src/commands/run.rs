@@ -145,11 +145,11 @@ impl Run {
             .moved(self.moved)
             .take_over(self.take_over)
             .connections(self.connections);
-        let standing = sink.instance_state();
+        let state = sink.instance_state();
         let pipeline = source.validate(rules).stamp().to(sink);
         let progress = pipeline.subscribe();
         let service = service.progress(self.progress, total);
-        let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
+        let summary = service.run_until(pipeline, state, stop_signal()?).await?;
         let ended = if summary.stopped { "stopped" } else { "done" };
         tracing::info!("{ended}: {}", counts_in_words(&summary.counts));
         if summary.counts.rejected > 0 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use ecom_ingest::format::{bytes, count, duration, on_one_line, shell_quoted};
 use ecom_ingest::output;
-use ecom_sink_pg::{Console, Instance, PipelineStatus, Status as Found, UnusableFile};
+use ecom_sink_pg::{Console, PipelineRunner, PipelineStatus, Status as Found, UnusableFile};
 use ecom_stream::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -39,7 +39,7 @@ impl Status {
     pub(crate) async fn run(self) -> Result<()> {
         let console = self.database.console()?;
         let Some(every) = self.watch else {
-            return output::text(&self.look(&console).await?);
+            return output::text(&self.render(&console).await?);
         };
         let mut interrupt = listen(SignalKind::interrupt())?;
         let mut terminate = listen(SignalKind::terminate())?;
@@ -54,7 +54,7 @@ impl Status {
         let clears = !self.json && std::io::stdout().is_terminal();
         let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
         loop {
-            let text = self.look(console).await?;
+            let text = self.render(console).await?;
             if !output::show(&format!("{clear}{text}"))? {
                 return Ok(());
             }
@@ -62,7 +62,7 @@ impl Status {
         }
     }
 
-    async fn look(&self, console: &Console) -> Result<String> {
+    async fn render(&self, console: &Console) -> Result<String> {
         let status = console.status(self.only.as_deref()).await?;
         Ok(match self.json {
             true => format!("{}\n", in_json(&status)),
@@ -94,9 +94,9 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     let ago = |time: OffsetDateTime| duration((now - time).try_into().unwrap_or_default());
     let places: Vec<&str> = pipeline.sources.iter().map(|(_, location)| location.as_str()).collect();
     writeln!(text, "pipeline {name}: {}", places.join(", "))?;
-    match &pipeline.instance {
-        Instance::Running { described, .. } => writeln!(text, "  runs      {described}")?,
-        Instance::NotRunning { last: Some(last) } => {
+    match &pipeline.runner {
+        PipelineRunner::Running { described, .. } => writeln!(text, "  runs      {described}")?,
+        PipelineRunner::NotRunning { last: Some(last) } => {
             writeln!(text, "  runs      not at the moment; the last was {last}")?
         }
         _ => writeln!(text, "  runs      not at the moment")?,
@@ -176,7 +176,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
 /// What is for the reader to do.
 fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     let mut steps = Vec::new();
-    if let Instance::NotRunning { .. } = pipeline.instance {
+    if let PipelineRunner::NotRunning { .. } = pipeline.runner {
         let input = pipeline.sources.first().map_or("DIR", |(_, location)| location);
         let map = if pipeline.is_mapped { " --map MAPPING" } else { "" };
         steps.push(format!(
@@ -225,9 +225,9 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
 fn in_json(status: &Found) -> Value {
     let time = |time: OffsetDateTime| time.format(&Rfc3339).ok();
     let pipelines = status.pipelines.iter().map(|pipeline| {
-        let (is_running, instance) = match &pipeline.instance {
-            Instance::Running { described, .. } => (true, Some(described)),
-            Instance::NotRunning { last } => (false, last.as_ref()),
+        let (is_running, instance) = match &pipeline.runner {
+            PipelineRunner::Running { described, .. } => (true, Some(described)),
+            PipelineRunner::NotRunning { last } => (false, last.as_ref()),
             _ => (false, None),
         };
         let (files, counts) = (&pipeline.files, &pipeline.counts);

@@ -92,9 +92,9 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// Standard error, around the line that is drawn there.
-pub(crate) struct AroundTheLine;
+pub(crate) struct LogAboveProgress;
 
-impl Write for AroundTheLine {
+impl Write for LogAboveProgress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         SCREEN.suspend(|| io::stderr().write(bytes))
     }

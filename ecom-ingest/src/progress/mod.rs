@@ -5,8 +5,8 @@ mod show;
 mod total;
 mod words;
 
-pub(crate) use live::AroundTheLine;
 pub use live::LiveLine;
+pub(crate) use live::LogAboveProgress;
 pub use show::{Form, show};
 pub use total::{Total, bytes_to_read, count_csv_files};
 pub use words::counts_in_words;

@@ -11,7 +11,7 @@ use super::total::Total;
 use super::words::{counts_in_words, speed_in_words};
 use crate::output;
 
-/// How progress is told.
+/// How progress is query_progress.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Form {
@@ -26,17 +26,17 @@ pub enum Form {
     None,
 }
 
-/// Tells of progress until the run ends. `told` names the pipeline in JSON, `total` is how much there is to read, for the live
+/// Tells of progress until the run ends. `query_progress` names the pipeline in JSON, `total` is how much there is to read, for the live
 /// line.
 ///
 /// # Cancel safety
 ///
 /// Nothing is lost when the future is dropped; a live line is gone from the screen then.
-pub async fn show(form: Form, progress: ProgressReceiver, told: QueryProgress, total: Total) {
+pub async fn show(form: Form, progress: ProgressReceiver, query_progress: QueryProgress, total: Total) {
     match form {
         Form::Auto if std::io::stderr().is_terminal() => LiveLine::new(total).show(progress).await,
         Form::Auto | Form::Plain => in_lines(progress).await,
-        Form::Json => in_json(progress, told).await,
+        Form::Json => in_json(progress, query_progress).await,
         Form::None => {}
     }
 }
@@ -50,10 +50,10 @@ async fn in_lines(mut progress: ProgressReceiver) {
     }
 }
 
-async fn in_json(mut progress: ProgressReceiver, mut told: QueryProgress) {
+async fn in_json(mut progress: ProgressReceiver, mut query_progress: QueryProgress) {
     const AT_MOST_EVERY: Duration = Duration::from_millis(100);
     while let Some(progress) = progress.next().await {
-        match output::show(&format!("{}\n", told.of(&progress))) {
+        match output::show(&format!("{}\n", query_progress.of(&progress))) {
             Ok(true) => {}
             Ok(false) => return,
             Err(err) => {

@@ -24,7 +24,7 @@ pub enum Total {
 /// Safe: it only reads.
 pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pipeline: &str) -> Total {
     let mut files = Files::default();
-    let Ok(()) = files.look(input, "", recursive) else {
+    let Ok(()) = files.walk(input, "", recursive) else {
         return Total::Unknown;
     };
     if files.compressed > 0 {
@@ -39,7 +39,7 @@ pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pip
 pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
     let mut files = Files::default();
     // What can't be read was told by the run.
-    let _ = files.look(input, "", recursive);
+    let _ = files.walk(input, "", recursive);
     files.paths.len() + files.compressed
 }
 
@@ -53,7 +53,7 @@ struct Files {
 
 impl Files {
     /// Looks into a directory whose path in the ledger begins with `prefix`. Links are passed over.
-    fn look(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
+    fn walk(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
         for entry in std::fs::read_dir(dir)?.flatten() {
             let (Ok(file), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {
                 continue;
@@ -63,7 +63,7 @@ impl Files {
             }
             let path = format!("{prefix}{name}");
             if file.is_dir() && recursive {
-                self.look(&entry.path(), &format!("{path}/"), recursive)?;
+                self.walk(&entry.path(), &format!("{path}/"), recursive)?;
             }
             let name = name.to_ascii_lowercase();
             if file.is_file() && name.ends_with(".csv") {
@@ -107,7 +107,7 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("day=1"), dir.path().join("day=2")).unwrap();
         let found = |recursive| {
             let mut files = Files::default();
-            files.look(dir.path(), "", recursive).unwrap();
+            files.walk(dir.path(), "", recursive).unwrap();
             files.paths.sort();
             (files.paths.join(" "), files.bytes, files.compressed)
         };

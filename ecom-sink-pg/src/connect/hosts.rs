@@ -10,10 +10,10 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host as At, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::mode::{Mode, encryption};
+use super::connection_string::malformed;
 use super::params::{Environment, Params};
-use super::text::malformed;
 use super::tls::{Roots, Tls};
+use super::tls_mode::{TlsMode, encryption};
 
 /// Where to connect to.
 #[derive(Debug, Clone)]
@@ -68,9 +68,9 @@ impl Hosts {
                 At::Unix(_) => true,
             });
         let mode = match config.get_ssl_mode() {
-            SslMode::Disable => Mode::Disable,
-            SslMode::Require => Mode::Require,
-            _ => Mode::default_for(is_local),
+            SslMode::Disable => TlsMode::Disable,
+            SslMode::Require => TlsMode::Require,
+            _ => TlsMode::default_for(is_local),
         };
         let tls = Tls {
             check: mode.check(false),

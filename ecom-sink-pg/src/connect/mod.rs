@@ -1,17 +1,17 @@
 //! Connecting to the server: URL and environment, hosts, TLS, and checks at the start.
 
 mod connection;
+mod connection_string;
 mod database;
 mod hosts;
-mod mode;
 mod params;
 mod passfile;
 pub(crate) mod preflight;
-mod text;
 mod tls;
+mod tls_mode;
 
 pub(crate) use connection::{BY_KEY, Connection, Connector};
+pub use connection_string::without_password;
 pub(crate) use database::{Database, made_of_database};
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
-pub use text::without_password;

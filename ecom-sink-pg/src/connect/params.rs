@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use ecom_stream::{Error, ErrorKind, Result};
 
+use super::connection_string::{malformed, pairs};
 use super::passfile;
-use super::text::{malformed, pairs};
 
 /// The keywords that are understood, each with the variable that stands in for it.
 const KEYWORDS: &[(&str, &str)] = &[

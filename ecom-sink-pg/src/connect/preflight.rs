@@ -10,7 +10,7 @@ use crate::failure::{Failure, POOLER};
 /// give: locks would be lost, settings would be those of others.
 pub(crate) async fn check_sessions(connection: &Connection, connector: &Connector) -> Result<()> {
     let doing = "looking whether sessions last";
-    match sessions_last(connection, connector).await {
+    match keeps_one_session(connection, connector).await {
         Ok(true) => Ok(()),
         Ok(false) => {
             let message = "a pooler stands before the server that doesn't keep to one session for a connection";
@@ -20,7 +20,7 @@ pub(crate) async fn check_sessions(connection: &Connection, connector: &Connecto
     }
 }
 
-async fn sessions_last(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {
+async fn keeps_one_session(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {
     let deadline = connector.deadline;
     // Such a pooler gives the second connection what the first one had last, and keeps it there for the transaction.
     let other = connector.connect().await?;

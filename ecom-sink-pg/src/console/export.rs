@@ -40,7 +40,7 @@ pub struct ExportedFile {
 
 /// What the letters in a file have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Kind {
+struct FileKey {
     header: Vec<String>,
     read_by: ReadBy,
 }
@@ -65,7 +65,7 @@ impl ReadBy {
 }
 
 /// A file that is written.
-struct Begun {
+struct OpenExport {
     path: PathBuf,
     is_mapped: bool,
     file: AtomicFile,
@@ -73,7 +73,7 @@ struct Begun {
 }
 
 /// Raw bytes are kept up to here.
-const MOST_KEPT_BYTES: usize = 64 << 10;
+const MAX_RAW_BYTES: usize = 64 << 10;
 
 impl Console {
     /// Writes letters to files in the directory `to`, which is made: `rejects.csv`, and another for each further
@@ -91,8 +91,8 @@ impl Console {
         let connection = self.session().await?;
         fs::create_dir_all(to).map_err(|err| Error::io("make", to, err))?;
         let mut exported = Exported::default();
-        let mut files: Vec<Begun> = Vec::new();
-        let mut places: HashMap<Kind, usize> = HashMap::new();
+        let mut files: Vec<OpenExport> = Vec::new();
+        let mut places: HashMap<FileKey, usize> = HashMap::new();
         let mut last = 0;
         loop {
             let letters = after(&connection.client, filter, last).await;
@@ -108,16 +108,16 @@ impl Console {
                     exported.unprintable.push(letter.id);
                     continue;
                 };
-                let kind = Kind {
+                let key = FileKey {
                     header,
                     read_by: ReadBy::of(letter),
                 };
-                let place = match places.get(&kind) {
+                let place = match places.get(&key) {
                     Some(place) => *place,
                     None => {
                         let place = files.len();
-                        files.push(begun(to, place, &kind).await?);
-                        places.insert(kind, place);
+                        files.push(start_file(to, place, &key).await?);
+                        places.insert(key, place);
                         place
                     }
                 };
@@ -149,7 +149,7 @@ fn there_already(name: &Path) -> Error {
     Error::new(ErrorKind::Sink, message).hint("name another directory, or move the file away")
 }
 
-async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
+async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport> {
     let path = match place {
         0 => to.join("rejects.csv"),
         n => to.join(format!("rejects-{}.csv", n + 1)),
@@ -158,12 +158,12 @@ async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
         return Err(there_already(&path));
     }
     let mut file = AtomicFile::create(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
-    let names = COLUMNS.into_iter().chain(kind.header.iter().map(String::as_str));
+    let names = COLUMNS.into_iter().chain(key.header.iter().map(String::as_str));
     let text = encoded(names.map(str::as_bytes)).await;
     file.write(&text)?;
-    Ok(Begun {
+    Ok(OpenExport {
         path,
-        is_mapped: kind.read_by != ReadBy::TheirColumns,
+        is_mapped: key.read_by != ReadBy::TheirColumns,
         file,
         pipelines: BTreeSet::new(),
     })
@@ -171,7 +171,7 @@ async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
 
 /// The line of a letter; nothing where its bytes are not one record.
 async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
-    let raw = letter.raw.as_deref().filter(|raw| raw.len() < MOST_KEPT_BYTES)?;
+    let raw = letter.raw.as_deref().filter(|raw| raw.len() < MAX_RAW_BYTES)?;
     let text = plain(raw, letter.written).await?;
     let (id, record) = (
         letter.id.to_string(),

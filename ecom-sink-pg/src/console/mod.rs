@@ -2,9 +2,9 @@
 
 mod columns;
 mod console;
+mod corrected_file;
 mod dead_letters;
 mod export;
-mod mended_file;
 mod retried;
 mod retry;
 mod status;
@@ -13,4 +13,4 @@ pub use console::Console;
 pub use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use export::{Exported, ExportedFile};
 pub use retried::{Retried, StillRejected};
-pub use status::{FileCounts, Instance, PipelineStatus, RejectCount, Status, UnusableFile};
+pub use status::{FileCounts, PipelineRunner, PipelineStatus, RejectCount, Status, UnusableFile};

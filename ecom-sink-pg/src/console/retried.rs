@@ -14,7 +14,7 @@ pub struct Retried {
     /// Rows that the table had already.
     pub duplicates: u64,
     /// Rows whose letter had been settled before: nothing was done for them.
-    pub settled_before: u64,
+    pub already_resolved: u64,
     /// Rows that still can't be used, in the order of the file.
     pub refused: Vec<StillRejected>,
 }
@@ -49,10 +49,10 @@ impl Retried {
     pub(super) fn add(&mut self, other: Self) {
         self.stored += other.stored;
         self.duplicates += other.duplicates;
-        self.settled_before += other.settled_before;
+        self.already_resolved += other.already_resolved;
     }
 }
 
-pub(super) fn retrying(failure: Failure) -> Error {
+pub(super) fn retry_error(failure: Failure) -> Error {
     failure.into_error("retrying rejects")
 }

@@ -20,16 +20,16 @@ use uuid::Uuid;
 
 use super::columns::{COLUMNS, ID};
 use super::console::{Console, DEADLINE};
+use super::corrected_file::{cant_open, header, unreadable};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
-use super::mended_file::{cant_open, header, unreadable};
-use super::retried::{Retried, StillRejected, retrying};
+use super::retried::{Retried, StillRejected, retry_error};
 use crate::connect::Connection;
 use crate::failure::{Action, Failure};
 use crate::schema;
 use crate::write::ENSURE_PARTITIONS;
 
 /// A row, and the letter that it is of.
-struct Mended {
+struct CorrectedRow {
     record: u64,
     letter: DeadLetter,
     event: Event,
@@ -55,7 +55,7 @@ const INSERT: &str = "
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
 
-const SETTLE: &str = "
+const RESOLVE: &str = "
     UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = n.resolution
     FROM unnest($1::int8[], $2::text[]) AS n (id, resolution)
     WHERE d.id = n.id AND d.resolved_at IS NULL";
@@ -71,7 +71,7 @@ const COUNT: &str = "
 const PATIENCE: &str = "SET lock_timeout = '10s'";
 
 impl Console {
-    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `mapping`
+    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody corrected: each is checked by `mapping`
     /// and `rules` as if it stood in its first file, and gets the same id where it has none. A row whose first file was read by
     /// a mapping is refused without one, and the other way round; a warning says so where it was another mapping.
     ///
@@ -84,7 +84,7 @@ impl Console {
     /// [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
     /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
-        let mut judge = Judge {
+        let mut revalidator = Revalidator {
             columns: mapping.map(Mapping::columns),
             fingerprint: mapping.map(Mapping::fingerprint),
             warned_of: HashSet::new(),
@@ -105,8 +105,8 @@ impl Console {
                 .refused
                 .extend(unreadable(&connection, batch.rejects, &header).await?);
             for records in batch.records.chunks(AT_ONCE) {
-                let mended = mended(&connection, records, &mut judge, &mut retried).await?;
-                self.store(&mut connection, mended, &mut retried).await?;
+                let corrected = corrected_rows(&connection, records, &mut revalidator, &mut retried).await?;
+                self.store(&mut connection, corrected, &mut retried).await?;
             }
         }
         retried.refused.sort_by_key(|refused| refused.record);
@@ -119,16 +119,16 @@ impl Console {
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))
             .await;
-        patient.map_err(retrying)?;
+        patient.map_err(retry_error)?;
         Ok(connection)
     }
 
     /// Stores rows together; one by one where the server refuses one of them.
-    async fn store(&self, connection: &mut Connection, mended: Vec<Mended>, retried: &mut Retried) -> Result<()> {
-        if mended.is_empty() {
+    async fn store(&self, connection: &mut Connection, rows: Vec<CorrectedRow>, retried: &mut Retried) -> Result<()> {
+        if rows.is_empty() {
             return Ok(());
         }
-        let failure = match try_store(&connection.client, &mended).await {
+        let failure = match try_store(&connection.client, &rows).await {
             Ok(done) => {
                 retried.add(done);
                 return Ok(());
@@ -137,9 +137,9 @@ impl Console {
         };
         *connection = self.session_to_write().await?;
         if !matches!(failure.action(), Action::Bisect | Action::LookUpKeys) {
-            return Err(retrying(failure));
+            return Err(retry_error(failure));
         }
-        for one in mended {
+        for one in rows {
             let (record, letter) = (one.record, one.letter.clone());
             match try_store(&connection.client, &[one]).await {
                 Ok(done) => retried.add(done),
@@ -152,7 +152,7 @@ impl Console {
                     retried.refused.push(StillRejected::of(record, &letter, refusal));
                     *connection = self.session_to_write().await?;
                 }
-                Err(failure) => return Err(retrying(failure)),
+                Err(failure) => return Err(retry_error(failure)),
             }
         }
         Ok(())
@@ -160,18 +160,18 @@ impl Console {
 }
 
 /// The events of records, with their letters.
-async fn mended(
+async fn corrected_rows(
     connection: &Connection,
     records: &[Record<CsvRecord>],
-    judge: &mut Judge,
+    revalidator: &mut Revalidator,
     retried: &mut Retried,
-) -> Result<Vec<Mended>> {
+) -> Result<Vec<CorrectedRow>> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
     let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
     let filter = DeadLetterFilter::waiting().ids(ids).with_resolved(true);
-    let letters = among(&connection.client, &filter).await.map_err(retrying)?;
+    let letters = among(&connection.client, &filter).await.map_err(retry_error)?;
     let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
-    let mut mended = Vec::new();
+    let mut rows = Vec::new();
     let mut seen = HashSet::new();
     for Record { value, origin } in records {
         let record = origin.as_ref().map_or(0, |origin| origin.record);
@@ -199,20 +199,20 @@ async fn mended(
             continue;
         };
         if letter.resolved_at.is_some() {
-            retried.settled_before += 1;
+            retried.already_resolved += 1;
             continue;
         }
-        judge.check_columns(value.header(), &letter)?;
-        match judge.event(value, &letter) {
-            Ok(event) => mended.push(Mended { record, letter, event }),
+        revalidator.check_columns(value.header(), &letter)?;
+        match revalidator.event(value, &letter) {
+            Ok(event) => rows.push(CorrectedRow { record, letter, event }),
             Err(refusal) => retried.refused.push(StillRejected::of(record, &letter, refusal)),
         }
     }
-    Ok(mended)
+    Ok(rows)
 }
 
 /// What makes events of mended records.
-struct Judge {
+struct Revalidator {
     rules: Rules,
     /// What the mapping needs.
     columns: Option<Columns>,
@@ -222,7 +222,7 @@ struct Judge {
     warned_of: HashSet<String>,
 }
 
-impl Judge {
+impl Revalidator {
     fn event(&mut self, row: &CsvRecord, letter: &DeadLetter) -> Result<Event, Refusal> {
         match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
@@ -286,24 +286,24 @@ fn original(row: &CsvRecord) -> CsvRecord {
     CsvRecord::new(Arc::new(Header::new(names)), fields).unwrap_or_else(|_| row.clone())
 }
 
-async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failure> {
-    let days: BTreeSet<Date> = mended.iter().map(|one| one.event.event_time.date()).collect();
+async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retried, Failure> {
+    let days: BTreeSet<Date> = corrected.iter().map(|one| one.event.event_time.date()).collect();
     for days in Vec::from_iter(days).chunks(8) {
         DEADLINE
             .of("making partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
             .await?;
     }
     DEADLINE.of("beginning", client.batch_execute("BEGIN")).await?;
-    let ids: Vec<i64> = mended.iter().map(|one| one.letter.id).collect();
+    let ids: Vec<i64> = corrected.iter().map(|one| one.letter.id).collect();
     let open = DEADLINE.of("locking dead letters", client.query(OPEN, &[&ids])).await?;
     let open: HashSet<i64> = open.iter().map(|row| row.get(0)).collect();
     crash_point!("retry.locked");
-    let rows: Vec<&Mended> = mended.iter().filter(|one| open.contains(&one.letter.id)).collect();
+    let rows: Vec<&CorrectedRow> = corrected.iter().filter(|one| open.contains(&one.letter.id)).collect();
     let mut new = insert(client, &rows).await?;
     crash_point!("retry.inserted");
 
     let mut done = Retried {
-        settled_before: (mended.len() - rows.len()) as u64,
+        already_resolved: (corrected.len() - rows.len()) as u64,
         ..Retried::default()
     };
     let mut resolutions = Vec::with_capacity(rows.len());
@@ -326,14 +326,14 @@ async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failur
     let params: [&(dyn ToSql + Sync); 3] = [&split_ids, &stored, &duplicates];
     DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
     let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
-    let settled = DEADLINE
-        .of("settling dead letters", client.execute(SETTLE, &[&ids, &resolutions]))
+    let resolved = DEADLINE
+        .of("settling dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
         .await?;
     // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
-    if settled != ids.len() as u64 {
+    if resolved != ids.len() as u64 {
         return Err(Failure::Miscounted {
             sent: ids.len() as u64,
-            stored: settled,
+            stored: resolved,
         });
     }
     crash_point!("retry.settled");
@@ -343,8 +343,8 @@ async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failur
 }
 
 /// Inserts what the table doesn't have, and says which that was.
-async fn insert(client: &Client, rows: &[&Mended]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
-    fn column<'a, T>(rows: &'a [&Mended], of: impl Fn(&'a Mended) -> T) -> Vec<T> {
+async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
+    fn column<'a, T>(rows: &'a [&CorrectedRow], of: impl Fn(&'a CorrectedRow) -> T) -> Vec<T> {
         rows.iter().map(|one| of(one)).collect()
     }
     let times = column(rows, |one| one.event.event_time);

@@ -31,7 +31,7 @@ pub struct PipelineStatus {
     /// Where its sources read: name and location.
     pub sources: Vec<(String, String)>,
     /// Who runs it.
-    pub instance: Instance,
+    pub runner: PipelineRunner,
     /// The number of the last epoch.
     pub epoch: u64,
     /// When that was committed.
@@ -58,7 +58,7 @@ pub struct PipelineStatus {
 /// Who runs a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Instance {
+pub enum PipelineRunner {
     /// This one, now: its name, process and address at the server.
     Running {
         /// In words.
@@ -173,7 +173,7 @@ impl Console {
     /// [`ErrorKind::Schema`](ecom_stream::ErrorKind::Schema) when the schema is not there, or not of this version.
     pub async fn status(&self, pipeline: Option<&str>) -> Result<Status> {
         let connection = self.session().await?;
-        status(&connection, pipeline).await.map_err(looking)
+        status(&connection, pipeline).await.map_err(status_error)
     }
 
     /// How many bytes a pipeline has read of the files of these paths, together.
@@ -192,11 +192,11 @@ impl Console {
         let read = DEADLINE
             .of("looking", connection.client.query_one(BYTES, &params))
             .await;
-        Ok(read.map_err(looking)?.get::<_, i64>(0) as u64)
+        Ok(read.map_err(status_error)?.get::<_, i64>(0) as u64)
     }
 }
 
-fn looking(failure: Failure) -> Error {
+fn status_error(failure: Failure) -> Error {
     failure.into_error("looking at the ledger")
 }
 
@@ -211,21 +211,21 @@ async fn status(connection: &Connection, pipeline: Option<&str>) -> Result<Statu
         pipelines: Vec::new(),
     };
     for row in DEADLINE.of("looking", client.query(PIPELINES, &[&pipeline])).await? {
-        status.pipelines.push(of_pipeline(connection, &row).await?);
+        status.pipelines.push(pipeline_status(connection, &row).await?);
     }
     Ok(status)
 }
 
-async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatus, Failure> {
+async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineStatus, Failure> {
     let client = &connection.client;
     let name: String = row.get(0);
     let (names, locations): (Vec<String>, Vec<String>) = (row.get(7), row.get(8));
-    let instance = match holder(connection, row.get(1), DEADLINE).await? {
-        Some(holder) => Instance::Running {
+    let runner = match holder(connection, row.get(1), DEADLINE).await? {
+        Some(holder) => PipelineRunner::Running {
             described: holder.described,
             since: row.get(3),
         },
-        None => Instance::NotRunning { last: row.get(5) },
+        None => PipelineRunner::NotRunning { last: row.get(5) },
     };
     let files = DEADLINE.of("looking", client.query_one(FILES, &[&name])).await?;
     let refused = DEADLINE.of("looking", client.query(REFUSED, &[&name])).await?;
@@ -238,7 +238,7 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
     };
     Ok(PipelineStatus {
         sources: names.into_iter().zip(locations).collect(),
-        instance,
+        runner,
         epoch: row.get::<_, i64>(2) as u64,
         committed_at: row.get(4),
         files: FileCounts {

@@ -22,13 +22,13 @@ pub(super) struct Encoded {
 
 /// The piece that has a row, and where in it the row stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RowSpan {
     piece: u32,
     start: u32,
     end: u32,
 }
 
-impl Place {
+impl RowSpan {
     /// How many bytes it has.
     pub(super) fn len(self) -> usize {
         (self.end - self.start) as usize
@@ -36,19 +36,19 @@ impl Place {
 }
 
 impl Encoded {
-    pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> Place {
+    pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> RowSpan {
         self.has_extra |= event.extra.is_some();
         let encoded = self.push(|to| {
             encode(event, origin, now, to);
             Ok::<_, Infallible>(())
         });
         match encoded {
-            Ok(place) => place,
+            Ok(span) => span,
         }
     }
 
     /// Adds what `encode` writes, or nothing if it fails.
-    pub(super) fn push<E>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Place, E> {
+    pub(super) fn push<E>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<RowSpan, E> {
         if self.open.capacity() == 0 && !self.pieces.is_empty() {
             // The one before was full, so this will be.
             self.open = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8);
@@ -58,7 +58,7 @@ impl Encoded {
             self.open.truncate(start);
             return Err(err);
         }
-        let place = Place {
+        let span = RowSpan {
             piece: self.pieces.len() as u32,
             start: start as u32,
             end: self.open.len() as u32,
@@ -66,7 +66,7 @@ impl Encoded {
         if self.open.len() >= PIECE_BYTES {
             self.seal();
         }
-        Ok(place)
+        Ok(span)
     }
 
     /// Whether a row has extra: then [`pieces`](Self::pieces) must be of some.
@@ -83,7 +83,7 @@ impl Encoded {
 
     /// The data of a COPY, from header to trailer: of all rows as they stand, or of some; each piece of those is made when its
     /// turn comes.
-    pub(super) fn pieces(&self, some: Option<Vec<Place>>) -> impl Iterator<Item = Bytes> {
+    pub(super) fn pieces(&self, some: Option<Vec<RowSpan>>) -> impl Iterator<Item = Bytes> {
         let (all, some) = match some {
             None => (&self.pieces[..], Vec::new()),
             Some(rows) => (&[][..], rows),

@@ -10,15 +10,15 @@ use ecom_stream::{Counts, Origin, Position, Refusal, Reject, Split, StateChange,
 use time::Date;
 use tokio::time::Instant;
 
-use super::in_flight::Key;
+use super::uncommitted_keys::EventKey;
 
-use super::encoded::{Encoded, Place};
+use super::encoded::{Encoded, RowSpan};
 use super::limits::EpochLimits;
 use super::table_rows::TableRows;
 
 /// An epoch that touches so many partitions is full: each takes several locks, and the server has room for some
 /// thousand.
-pub(crate) const FULL_AT_DAYS: usize = 32;
+pub(crate) const MAX_DAYS: usize = 32;
 
 /// The batches that one transaction commits, encoded as they come.
 #[derive(Debug)]
@@ -27,14 +27,14 @@ pub(crate) struct Epoch {
     pub(super) limits: EpochLimits,
     pub(super) encoded: Encoded,
     pub(super) rows: Vec<Row>,
-    pub(super) fates: HashMap<usize, Fate>,
-    pub(super) refused: Vec<Key>,
+    pub(super) left_out: HashMap<usize, LeftOut>,
+    pub(super) refused: Vec<EventKey>,
     /// Those of the user's own.
     pub(super) tables: Vec<TableRows>,
     pub(super) table_rows: usize,
-    pub(super) rejects: Vec<Letter>,
+    pub(super) rejects: Vec<DeadLetterRow>,
     pub(super) state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
-    pub(super) splits: Vec<Progress>,
+    pub(super) splits: Vec<SplitDelta>,
     pub(super) by_split: HashMap<Split, usize>,
     pub(super) days: BTreeSet<Date>,
     pub(super) bytes: usize,
@@ -45,19 +45,19 @@ pub(crate) struct Epoch {
 
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) key: Key,
-    pub(super) place: Place,
+    pub(super) key: EventKey,
+    pub(super) span: RowSpan,
     pub(super) split: Option<usize>,
     pub(super) origin: Option<Origin>,
 }
 
 /// Why a row is not copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum LeftOut {
     /// The table has it.
     Duplicate,
     /// An earlier row has its key, in this epoch or in an older one.
-    Twin,
+    DuplicateInFlight,
     /// The server doesn't take it.
     Refused(Refusal),
 }
@@ -70,14 +70,14 @@ pub(crate) fn state_bytes(change: &StateChange) -> usize {
 
 /// A reject, and the split it counts for.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetterRow {
     pub(crate) reject: Reject,
     pub(crate) split_id: Option<i64>,
 }
 
 /// What an epoch does to one split.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct SplitDelta {
     pub(crate) split: Split,
     pub(crate) split_id: i64,
     pub(crate) position: Option<Position>,
@@ -91,7 +91,7 @@ impl Epoch {
             limits,
             encoded: Encoded::default(),
             rows: Vec::new(),
-            fates: HashMap::new(),
+            left_out: HashMap::new(),
             refused: Vec::new(),
             tables: Vec::new(),
             table_rows: 0,
@@ -139,7 +139,7 @@ impl Epoch {
         let is_full = self.rows.len() + self.table_rows + self.rejects.len() >= self.limits.max_rows
             || self.splits.len() >= self.limits.max_rows
             || self.bytes >= self.limits.max_bytes
-            || self.days.len() >= FULL_AT_DAYS;
+            || self.days.len() >= MAX_DAYS;
         // Whatever the limits, an epoch takes a batch.
         is_full && !self.is_empty()
     }
@@ -176,24 +176,24 @@ impl Epoch {
     }
 
     /// How many rows of a range are to be copied.
-    pub(crate) fn copied(&self, range: Range<usize>) -> u64 {
-        let left_out = self.fates.keys().filter(|&row| range.contains(row)).count();
+    pub(crate) fn rows_to_copy(&self, range: Range<usize>) -> u64 {
+        let left_out = self.left_out.keys().filter(|&row| range.contains(row)).count();
         (range.len() - left_out) as u64
     }
 
-    /// The COPY data of the rows in a range, without those that have a [`Fate`], from header to trailer; each piece is made
+    /// The COPY data of the rows in a range, without those that have a [`LeftOut`], from header to trailer; each piece is made
     /// when its turn comes.
     pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
         let is_scattered = self.is_scattered();
-        if !is_scattered && !self.has_extra() && self.fates.is_empty() && range == (0..self.rows.len()) {
+        if !is_scattered && !self.has_extra() && self.left_out.is_empty() && range == (0..self.rows.len()) {
             return self.encoded.pieces(None);
         }
-        let mut rows: Vec<usize> = range.filter(|at| !self.fates.contains_key(at)).collect();
+        let mut rows: Vec<usize> = range.filter(|at| !self.left_out.contains_key(at)).collect();
         if is_scattered {
             rows.sort_unstable_by_key(|&at| self.rows[at].key.id);
         }
         self.encoded
-            .pieces(Some(rows.iter().map(|&at| self.rows[at].place).collect()))
+            .pieces(Some(rows.iter().map(|&at| self.rows[at].span).collect()))
     }
 
     /// Whether an event has columns of its file besides its own: then the rows of all are copied with them.
@@ -210,40 +210,43 @@ impl Epoch {
         descents.count() > self.rows.len() / 4
     }
 
-    /// The keys of the rows that have no fate yet, with the numbers of the rows.
-    pub(crate) fn open_keys(&self) -> (Vec<usize>, Vec<Key>) {
-        let open = (0..self.rows.len()).filter(|at| !self.fates.contains_key(at));
+    /// The keys of the rows that have no why yet, with the numbers of the rows.
+    pub(crate) fn open_keys(&self) -> (Vec<usize>, Vec<EventKey>) {
+        let open = (0..self.rows.len()).filter(|at| !self.left_out.contains_key(at));
         open.map(|at| (at, self.rows[at].key)).unzip()
     }
 
-    /// Leaves a row out of the copy. Where the server refuses it, the next row with its key takes its place.
-    pub(crate) fn leave_out(&mut self, row: usize, fate: Fate) {
-        let is_refused = matches!(fate, Fate::Refused(_));
-        self.fates.insert(row, fate);
+    /// Leaves a row out of the copy. Where the server refuses it, the next row with its key takes its span.
+    pub(crate) fn leave_out(&mut self, row: usize, why: LeftOut) {
+        let is_refused = matches!(why, LeftOut::Refused(_));
+        self.left_out.insert(row, why);
         if is_refused {
             let key = self.rows[row].key;
-            if !self.take_place(&key) {
+            if !self.reinstate_duplicate(&key) {
                 self.refused.push(key);
             }
         }
     }
 
     /// Copies the first row that was left out because an earlier one had its key, if there is one.
-    pub(crate) fn take_place(&mut self, key: &Key) -> bool {
-        let twins = self.fates.iter().filter(|(_, fate)| **fate == Fate::Twin);
+    pub(crate) fn reinstate_duplicate(&mut self, key: &EventKey) -> bool {
+        let twins = self
+            .left_out
+            .iter()
+            .filter(|(_, why)| **why == LeftOut::DuplicateInFlight);
         let next = twins
             .map(|(&row, _)| row)
             .filter(|&row| self.rows[row].key == *key)
             .min();
         if let Some(row) = next {
-            self.fates.remove(&row);
+            self.left_out.remove(&row);
             self.days.insert(key.time().date());
         }
         next.is_some()
     }
 
     /// The keys of rows that the server refused, and whose place no other row of the epoch took.
-    pub(crate) fn refused_keys(&self) -> impl Iterator<Item = Key> {
+    pub(crate) fn refused_keys(&self) -> impl Iterator<Item = EventKey> {
         self.refused.iter().copied()
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use ecom_stream::{Origin, Refusal};
 
-use super::encoded::{Encoded, Place};
+use super::encoded::{Encoded, RowSpan};
 
 /// The rows of an epoch for one of the user's own tables.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct TableRows {
 
 #[derive(Debug)]
 pub(super) struct TableRow {
-    place: Place,
+    span: RowSpan,
     pub(super) split: Option<usize>,
     pub(super) origin: Option<Origin>,
 }
@@ -33,9 +33,9 @@ impl TableRows {
     ) -> Result<usize, (Option<Origin>, Refusal)> {
         let number = self.rows.len();
         match self.encoded.push(|to| encode(number, to)) {
-            Ok(place) => {
-                self.rows.push(TableRow { place, split, origin });
-                Ok(place.len())
+            Ok(span) => {
+                self.rows.push(TableRow { span, split, origin });
+                Ok(span.len())
             }
             Err(refusal) => Err((origin, refusal)),
         }
@@ -51,7 +51,7 @@ impl TableRows {
     }
 
     /// How many rows of a range are to be copied.
-    pub(crate) fn copied(&self, range: Range<usize>) -> u64 {
+    pub(crate) fn rows_to_copy(&self, range: Range<usize>) -> u64 {
         (range.len() - self.refused.range(range).count()) as u64
     }
 
@@ -61,7 +61,7 @@ impl TableRows {
             return self.encoded.pieces(None);
         }
         let rows = range.filter(|at| !self.refused.contains_key(at));
-        self.encoded.pieces(Some(rows.map(|at| self.rows[at].place).collect()))
+        self.encoded.pieces(Some(rows.map(|at| self.rows[at].span).collect()))
     }
 
     /// Leaves a row out of the copy.

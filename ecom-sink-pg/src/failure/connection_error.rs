@@ -11,12 +11,12 @@ use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
 /// What kind of error it is and what to do about it, where that is not told by a SQLSTATE.
-pub(crate) fn verdict(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
+pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
     if let Some(state) = err.code() {
         return is_of_pooler(state, err).then_some((ErrorKind::Configuration, Some(POOLER)));
     }
     if let Some(tls) = tls_error(err) {
-        return Some((ErrorKind::Configuration, advice(tls)));
+        return Some((ErrorKind::Configuration, certificate_hint(tls)));
     }
     let text = err.to_string();
     if text.starts_with("error performing TLS handshake") {
@@ -25,8 +25,8 @@ pub(crate) fn verdict(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<
         return (!broke).then_some((ErrorKind::Configuration, Some(NO_TLS)));
     }
     let settings = text.starts_with("invalid configuration");
-    let advice = settings.then_some(PASSWORD);
-    (settings || text.starts_with("authentication error")).then_some((ErrorKind::Configuration, advice))
+    let hint = settings.then_some(PASSWORD);
+    (settings || text.starts_with("authentication error")).then_some((ErrorKind::Configuration, hint))
 }
 
 /// Whether the handshake failed, so that `sslmode=prefer` goes on without.
@@ -40,7 +40,7 @@ const NO_TLS: &str = "switch TLS on at the server (ssl = on), or, only where the
                       encryption: sslmode=disable";
 const PASSWORD: &str = "give the password in the database URL, in PGPASSWORD or in ~/.pgpass";
 
-fn advice(err: &rustls::Error) -> Option<&'static str> {
+fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     use CertificateError as Wrong;
     let rustls::Error::InvalidCertificate(wrong) = err else {
         return None;

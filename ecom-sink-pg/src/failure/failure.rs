@@ -7,7 +7,7 @@ use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
 use super::connection_error::{self, is_of_tls};
-use super::sqlstate::{Action, action, may_have_committed, verdict};
+use super::sqlstate::{Action, action, error_kind_and_hint, may_have_committed};
 
 /// Why one try failed.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
     #[error("at {host}")]
-    Refused {
+    Connect {
         host: String,
         source: tokio_postgres::Error,
     },
@@ -29,9 +29,9 @@ pub(crate) enum Failure {
     #[error("the server stored {stored} of {sent} rows")]
     Miscounted { sent: u64, stored: u64 },
     #[error("the ledger row was not as this instance left it")]
-    LedgerMoved,
+    LedgerRowChanged,
     #[error("rows that an older epoch was to store are to be copied after all")]
-    RowsCameBack,
+    RowsReinstated,
     #[error("the columns of {table} have other types than at the start: start anew")]
     TableChanged { table: String },
 }
@@ -54,7 +54,7 @@ impl Failure {
     /// Says at which host it happened.
     pub(crate) fn at(self, host: &str) -> Self {
         match self {
-            Self::Postgres(source) => Self::Refused {
+            Self::Postgres(source) => Self::Connect {
                 host: host.to_owned(),
                 source,
             },
@@ -64,7 +64,7 @@ impl Failure {
 
     fn postgres(&self) -> Option<&tokio_postgres::Error> {
         match self {
-            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => Some(err),
+            Self::Postgres(err) | Self::Ledger(err) | Self::Connect { source: err, .. } => Some(err),
             _ => None,
         }
     }
@@ -111,7 +111,7 @@ impl Failure {
                 Action::LookUpKeys | Action::MakePartitions | Action::Bisect => Action::Pause,
                 other => other,
             },
-            Self::RowsCameBack => Action::StartOver,
+            Self::RowsReinstated => Action::StartOver,
             Self::TableChanged { .. } => Action::Pause,
             _ => action(self.state()),
         }
@@ -142,7 +142,7 @@ impl Failure {
 
     /// The error for the user, with what to do about it.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
-        let (kind, advice) = match &self {
+        let (kind, hint) = match &self {
             Self::Ledger(err)
                 if err
                     .code()
@@ -150,12 +150,12 @@ impl Failure {
             {
                 (ErrorKind::Schema, Some(LEDGER_REFUSES))
             }
-            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => {
-                connection_error::verdict(err).unwrap_or_else(|| verdict(err.code()))
+            Self::Postgres(err) | Self::Ledger(err) | Self::Connect { source: err, .. } => {
+                connection_error::classify(err).unwrap_or_else(|| error_kind_and_hint(err.code()))
             }
-            Self::Silence { .. } => verdict(None),
+            Self::Silence { .. } => error_kind_and_hint(None),
             Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
-            Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
+            Self::LedgerRowChanged | Self::RowsReinstated => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
@@ -164,9 +164,9 @@ impl Failure {
         let hint = db
             .and_then(|db| db.hint())
             .map(str::to_owned)
-            .or(advice.map(str::to_owned));
+            .or(hint.map(str::to_owned));
         let error = match (&self, db) {
-            (Self::Refused { host, .. }, Some(_)) => {
+            (Self::Connect { host, .. }, Some(_)) => {
                 Error::new(kind, format!("{doing} failed: at {host}: {}", self.detail()))
             }
             (_, Some(_)) => Error::new(kind, format!("{doing} failed: {}", self.detail())),

@@ -8,4 +8,4 @@ mod sqlstate;
 pub(crate) use backoff::{PAUSE, delays};
 pub(crate) use connection_error::POOLER;
 pub(crate) use failure::{Deadline, Failure};
-pub(crate) use sqlstate::{Action, verdict};
+pub(crate) use sqlstate::{Action, error_kind_and_hint};

@@ -46,7 +46,7 @@ pub(crate) fn may_have_committed(state: Option<&SqlState>) -> bool {
 }
 
 /// The kind of error that it is to the user, and what to do about it.
-pub(crate) fn verdict(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
+pub(crate) fn error_kind_and_hint(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
     let code = state.map_or("08000", |state| state.code());
     match (code, code.get(..2).unwrap_or_default()) {
         ("3D000", _) => (

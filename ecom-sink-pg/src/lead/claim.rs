@@ -32,28 +32,32 @@ pub(crate) struct Claim {
 
 /// What is claimed, and how.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct ClaimOptions<'a> {
     pub(crate) pipeline: &'a str,
     pub(crate) topology: &'a Topology,
     /// Whether its sources may be elsewhere than before.
     pub(crate) moved: bool,
     /// Whether an instance that leads is ended, in place of being waited for.
     pub(crate) take_over: bool,
-    pub(crate) teller: &'a InstanceStateSender,
+    pub(crate) state_sender: &'a InstanceStateSender,
 }
 
 /// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
 /// `wait_for_server`.
-pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_server: Duration) -> Result<Claim> {
+pub(crate) async fn claim(
+    connector: &Connector,
+    options: ClaimOptions<'_>,
+    wait_for_server: Duration,
+) -> Result<Claim> {
     let mut delays = delays();
     loop {
         let connection = connector.connect_within(wait_for_server).await?;
-        match stand_by(connection, connector, terms).await {
+        match stand_by(connection, connector, options).await {
             Ok(claim) => return claim,
             // Most often the connection broke while standing by, or an old transaction still holds the row.
             Err(failure) if failure.action() == Action::Retry => {
                 tracing::warn!("trying again: {}", failure.into_error("claiming the pipeline").report());
-                terms.teller.stands(InstanceState::Connecting);
+                options.state_sender.set_phase(InstanceState::Connecting);
             }
             Err(failure) => return Err(failure.into_error("claiming the pipeline")),
         }
@@ -61,16 +65,20 @@ pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_serv
     }
 }
 
-async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_>) -> Result<Result<Claim>, Failure> {
-    let (pipeline, deadline) = (terms.pipeline, connector.deadline);
+async fn stand_by(
+    connection: Connection,
+    connector: &Connector,
+    options: ClaimOptions<'_>,
+) -> Result<Result<Claim>, Failure> {
+    let (pipeline, deadline) = (options.pipeline, connector.deadline);
     let pipeline_id = pipeline_id(&connection, deadline, pipeline).await?;
     let mut waiting = false;
     let mut delays = delays();
     while !try_lock(&connection, pipeline_id, deadline).await? {
         let holder = holder(&connection, pipeline_id, deadline).await?;
-        if terms.take_over {
+        if options.take_over {
             if let Some(holder) = holder
-                && let Err(err) = overthrow(&connection, deadline, &holder, terms).await?
+                && let Err(err) = terminate_leader(&connection, deadline, &holder, options).await?
             {
                 return Ok(Err(err));
             }
@@ -81,7 +89,7 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
             waiting = true;
             let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
             tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
-            terms.teller.stands(InstanceState::StandingBy { holder });
+            options.state_sender.set_phase(InstanceState::StandingBy { holder });
         }
         tokio::time::sleep(STAND_BY_POLL).await;
     }
@@ -89,25 +97,25 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
     if waiting {
         tracing::info!("taking over pipeline {pipeline:?}");
     }
-    take_over(connection, connector, pipeline_id, terms).await
+    become_leader(connection, connector, pipeline_id, options).await
 }
 
 /// Ends the instance that holds the lock.
 ///
 /// The fence is raised first: from then on that instance can't commit, and finds so out wherever it looks, so that it does not
 /// come back for the lock. Of two that take over at the same time the later ends the earlier, which is over then as well.
-async fn overthrow(
+async fn terminate_leader(
     connection: &Connection,
     deadline: Deadline,
     holder: &Holder,
-    terms: Terms<'_>,
+    options: ClaimOptions<'_>,
 ) -> Result<Result<()>, Failure> {
     const RAISE_FENCE: &str = "UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = $1";
     const END_SESSIONS: &str = "
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE pid = $1
             OR application_name = $2 AND application_name LIKE 'ecom %' AND usename = $3 AND datname = current_database()";
-    let (pipeline, described) = (terms.pipeline, &holder.described);
+    let (pipeline, described) = (options.pipeline, &holder.described);
     if !holder.may_be_ended {
         let role = &holder.role;
         let message = format!(
@@ -118,10 +126,10 @@ async fn overthrow(
         return Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)));
     }
     // Before any harm is done.
-    if let Err(err) = check_locations(connection, deadline, terms).await? {
+    if let Err(err) = check_locations(connection, deadline, options).await? {
         return Ok(Err(err));
     }
-    if let Err(err) = ownership::check(&connection.client, deadline, pipeline, terms.topology).await? {
+    if let Err(err) = ownership::check_ownership(&connection.client, deadline, pipeline, options.topology).await? {
         return Ok(Err(err));
     }
     tracing::warn!("ending the instance that runs pipeline {pipeline:?}: {described}");
@@ -160,11 +168,11 @@ async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str
 }
 
 /// Raises the fence: from here on an instance that led before can't commit any more.
-async fn take_over(
+async fn become_leader(
     connection: Connection,
     connector: &Connector,
     pipeline_id: i64,
-    terms: Terms<'_>,
+    options: ClaimOptions<'_>,
 ) -> Result<Result<Claim>, Failure> {
     const RAISE_FENCE: &str = "
         UPDATE ecom.ingest_pipeline
@@ -175,12 +183,12 @@ async fn take_over(
         SELECT coalesce(max(split_id), $1) FROM ecom.ingest_split WHERE split_id >= $1 AND split_id < $2";
 
     let (client, deadline) = (&connection.client, connector.deadline);
-    if let Err(err) = check_locations(&connection, deadline, terms).await? {
+    if let Err(err) = check_locations(&connection, deadline, options).await? {
         return Ok(Err(err));
     }
-    let Terms { pipeline, topology, .. } = terms;
+    let ClaimOptions { pipeline, topology, .. } = options;
     deadline.of("claiming", client.batch_execute("BEGIN")).await?;
-    if let Err(err) = ownership::check(client, deadline, pipeline, topology).await? {
+    if let Err(err) = ownership::check_ownership(client, deadline, pipeline, topology).await? {
         // The connection is dropped, and with it the transaction.
         return Ok(Err(err));
     }
@@ -193,7 +201,7 @@ async fn take_over(
             "claiming",
             client.query_one(
                 RAISE_FENCE,
-                &[&pipeline, &names, &locations, &ownership::owned(topology)],
+                &[&pipeline, &names, &locations, &ownership::owned_locations(topology)],
             ),
         )
         .await?;
@@ -205,14 +213,14 @@ async fn take_over(
         .of("claiming", client.query_one(LAST_SPLIT_ID, &bounds))
         .await?
         .get(0);
-    let teller = terms.teller.clone();
+    let state_sender = options.state_sender.clone();
     let leader = Leader::new(
         connector.clone(),
         connection,
         pipeline,
         pipeline_id,
         raised.get(0),
-        teller,
+        state_sender,
     );
     Ok(Ok(Claim {
         leader: Arc::new(leader),
@@ -221,15 +229,25 @@ async fn take_over(
     }))
 }
 
-async fn check_locations(connection: &Connection, deadline: Deadline, terms: Terms<'_>) -> Result<Result<()>, Failure> {
+async fn check_locations(
+    connection: &Connection,
+    deadline: Deadline,
+    options: ClaimOptions<'_>,
+) -> Result<Result<()>, Failure> {
     const SOURCES: &str = "
         SELECT key, value FROM ecom.ingest_pipeline, jsonb_each_text(sources) WHERE pipeline = $1";
     let client = &connection.client;
     for row in deadline
-        .of("claiming", client.query(SOURCES, &[&terms.pipeline]))
+        .of("claiming", client.query(SOURCES, &[&options.pipeline]))
         .await?
     {
-        if let Err(err) = check_location(terms.pipeline, terms.topology, row.get(0), row.get(1), terms.moved) {
+        if let Err(err) = check_location(
+            options.pipeline,
+            options.topology,
+            row.get(0),
+            row.get(1),
+            options.moved,
+        ) {
             return Ok(Err(err));
         }
     }

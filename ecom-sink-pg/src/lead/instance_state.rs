@@ -31,7 +31,7 @@ pub enum InstanceState {
 
 /// Tells where an instance stands; see [`PgSink::instance_state`](crate::PgSink::instance_state). A clone is a receiver of its own.
 #[derive(Debug, Clone)]
-pub struct InstanceStateReceiver(watch::Receiver<Known>);
+pub struct InstanceStateReceiver(watch::Receiver<StateInner>);
 
 impl InstanceStateReceiver {
     /// Where it stands now.
@@ -51,16 +51,16 @@ impl InstanceStateReceiver {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct StateInner {
     phase: InstanceState,
     /// Of those that write and of the one that leads: each mends its own.
-    writing: Option<String>,
-    leading: Option<String>,
+    writing_error: Option<String>,
+    leading_error: Option<String>,
 }
 
-impl Known {
+impl StateInner {
     fn instance_state(&self) -> InstanceState {
-        match (&self.phase, self.writing.as_ref().or(self.leading.as_ref())) {
+        match (&self.phase, self.writing_error.as_ref().or(self.leading_error.as_ref())) {
             (InstanceState::Leading, Some(why)) => InstanceState::Failing { why: why.clone() },
             (phase, _) => phase.clone(),
         }
@@ -69,14 +69,14 @@ impl Known {
 
 /// The other end of the receivers.
 #[derive(Debug, Clone)]
-pub(crate) struct InstanceStateSender(Arc<watch::Sender<Known>>);
+pub(crate) struct InstanceStateSender(Arc<watch::Sender<StateInner>>);
 
 impl InstanceStateSender {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Known {
+        Self(Arc::new(watch::Sender::new(StateInner {
             phase: InstanceState::Connecting,
-            writing: None,
-            leading: None,
+            writing_error: None,
+            leading_error: None,
         })))
     }
 
@@ -84,27 +84,27 @@ impl InstanceStateSender {
         InstanceStateReceiver(self.0.subscribe())
     }
 
-    pub(crate) fn stands(&self, phase: InstanceState) {
+    pub(crate) fn set_phase(&self, phase: InstanceState) {
         #[cfg(feature = "metrics")]
         metrics::leads(phase == InstanceState::Leading);
-        self.change(|known| known.phase = phase);
+        self.change(|inner| inner.phase = phase);
     }
 
     /// What the writing of epochs fails with; nothing once one is written.
     pub(crate) fn writing_fails(&self, why: Option<String>) {
-        self.change(|known| known.writing = why);
+        self.change(|inner| inner.writing_error = why);
     }
 
     /// What asking the ledger fails with; nothing once it answers.
     pub(crate) fn leading_fails(&self, why: Option<String>) {
-        self.change(|known| known.leading = why);
+        self.change(|inner| inner.leading_error = why);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
-        self.0.send_if_modified(|known| {
-            let before = known.clone();
-            change(known);
-            *known != before
+    fn change(&self, change: impl FnOnce(&mut StateInner)) {
+        self.0.send_if_modified(|inner| {
+            let before = inner.clone();
+            change(inner);
+            *inner != before
         });
     }
 }
@@ -115,21 +115,21 @@ mod tests {
 
     #[test]
     fn one_that_leads_fails_as_long_as_either_does() {
-        let teller = InstanceStateSender::new();
-        let receiver = teller.receiver();
+        let state_sender = InstanceStateSender::new();
+        let receiver = state_sender.receiver();
         assert_eq!(receiver.now(), InstanceState::Connecting);
-        teller.stands(InstanceState::Leading);
+        state_sender.set_phase(InstanceState::Leading);
         let fails = |why: &str| InstanceState::Failing { why: why.into() };
-        teller.leading_fails(Some("a".into()));
+        state_sender.leading_fails(Some("a".into()));
         assert_eq!(receiver.now(), fails("a"));
-        teller.writing_fails(Some("b".into()));
+        state_sender.writing_fails(Some("b".into()));
         assert_eq!(receiver.now(), fails("b"));
-        teller.leading_fails(None);
+        state_sender.leading_fails(None);
         assert_eq!(receiver.now(), fails("b"));
-        teller.writing_fails(None);
+        state_sender.writing_fails(None);
         assert_eq!(receiver.now(), InstanceState::Leading);
-        teller.writing_fails(Some("b".into()));
-        teller.stands(InstanceState::Superseded);
+        state_sender.writing_fails(Some("b".into()));
+        state_sender.set_phase(InstanceState::Superseded);
         assert_eq!(receiver.now(), InstanceState::Superseded);
     }
 }

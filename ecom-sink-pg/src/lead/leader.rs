@@ -26,8 +26,8 @@ pub(crate) struct Leader {
     fence: i64,
     session: Mutex<Session>,
     /// Whether it is known that another instance has taken over.
-    overtaken: watch::Sender<bool>,
-    teller: InstanceStateSender,
+    is_fenced: watch::Sender<bool>,
+    state_sender: InstanceStateSender,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ struct Session {
 
 /// What became of an epoch whose commit was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum CommitOutcome {
     /// It is durable.
     Committed,
     /// It is not, and never will be.
@@ -56,7 +56,7 @@ impl Leader {
         pipeline: &str,
         pipeline_id: i64,
         fence: i64,
-        teller: InstanceStateSender,
+        state_sender: InstanceStateSender,
     ) -> Self {
         Self {
             connector,
@@ -69,8 +69,8 @@ impl Leader {
                 statements: HashMap::new(),
                 holds_lock: true,
             }),
-            overtaken: watch::Sender::new(false),
-            teller,
+            is_fenced: watch::Sender::new(false),
+            state_sender,
         }
     }
 
@@ -83,8 +83,8 @@ impl Leader {
         &self.pipeline
     }
 
-    pub(crate) fn teller(&self) -> &InstanceStateSender {
-        &self.teller
+    pub(crate) fn state_sender(&self) -> &InstanceStateSender {
+        &self.state_sender
     }
 
     pub(crate) fn fence(&self) -> i64 {
@@ -101,16 +101,16 @@ impl Leader {
                 let Some(leader) = leader.upgrade() else { return };
                 let mut session = leader.session.lock().await;
                 match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
-                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.teller.leading_fails(None),
-                    Ok(_) | Err(Failure::LedgerMoved) => {
-                        leader.teller.stands(InstanceState::Superseded);
-                        leader.overtaken.send_replace(true);
+                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.state_sender.leading_fails(None),
+                    Ok(_) | Err(Failure::LedgerRowChanged) => {
+                        leader.state_sender.set_phase(InstanceState::Superseded);
+                        leader.is_fenced.send_replace(true);
                         return;
                     }
                     Err(failure) => {
                         session.connection = None;
                         let why = failure.into_error("asking the ledger").report();
-                        leader.teller.leading_fails(Some(why));
+                        leader.state_sender.leading_fails(Some(why));
                     }
                 }
             }
@@ -124,7 +124,7 @@ impl Leader {
         loop {
             let failure = match self.try_query(&mut session, statement, params).await {
                 Ok(rows) => return Ok(rows),
-                Err(Failure::LedgerMoved) => return Err(self.fenced()),
+                Err(Failure::LedgerRowChanged) => return Err(self.fenced_error()),
                 Err(failure) => failure,
             };
             session.connection = None;
@@ -156,7 +156,7 @@ impl Leader {
             session.connection = Some(self.lead_again(session.last_backend_pid).await?);
         }
         let Some(connection) = &session.connection else {
-            return Err(Failure::LedgerMoved);
+            return Err(Failure::LedgerRowChanged);
         };
         session.last_backend_pid = Some(connection.backend_pid);
         if !session.holds_lock {
@@ -203,7 +203,7 @@ impl Leader {
             .await?;
         match self.is_fence_of_ours(fence.as_ref()) {
             true => Ok(connection),
-            false => Err(Failure::LedgerMoved),
+            false => Err(Failure::LedgerRowChanged),
         }
     }
 
@@ -212,14 +212,14 @@ impl Leader {
     }
 
     /// Waits until another instance has taken over, which is noticed within seconds even where there is nothing to commit.
-    pub(crate) async fn overtaken(&self) {
+    pub(crate) async fn wait_fenced(&self) {
         // The sender is ours, so that it is never gone.
-        let _ = self.overtaken.subscribe().wait_for(|overtaken| *overtaken).await;
+        let _ = self.is_fenced.subscribe().wait_for(|is_fenced| *is_fenced).await;
     }
 
     /// Finds out what became of an epoch whose transaction ended without an answer. `writer_pid` is the server process
     /// that had it.
-    pub(crate) async fn settle(&self, epoch: i64, writer_pid: Option<i32>) -> Result<Outcome> {
+    pub(crate) async fn resolve_unknown_commit(&self, epoch: i64, writer_pid: Option<i32>) -> Result<CommitOutcome> {
         if let Some(pid) = writer_pid {
             // As long as that process lives it could still commit.
             self.end_backend(pid).await?;
@@ -233,8 +233,8 @@ impl Leader {
         crash_point!("settle.known");
         match rows.first() {
             Some(row) if row.get::<_, i64>(0) == self.fence => match row.get::<_, i64>(1) {
-                committed if committed >= epoch => Ok(Outcome::Committed),
-                committed if committed == epoch - 1 => Ok(Outcome::Aborted),
+                committed if committed >= epoch => Ok(CommitOutcome::Committed),
+                committed if committed == epoch - 1 => Ok(CommitOutcome::Aborted),
                 committed => {
                     let message = format!(
                         "the ledger is at epoch {committed}, though epoch {} was committed: the server has lost commits",
@@ -246,7 +246,7 @@ impl Leader {
                     ))
                 }
             },
-            _ => Err(self.fenced()),
+            _ => Err(self.fenced_error()),
         }
     }
 
@@ -261,8 +261,8 @@ impl Leader {
         Ok(())
     }
 
-    pub(crate) fn fenced(&self) -> Error {
-        self.teller.stands(InstanceState::Superseded);
+    pub(crate) fn fenced_error(&self) -> Error {
+        self.state_sender.set_phase(InstanceState::Superseded);
         let message = format!("another instance has taken over pipeline {:?}", self.pipeline);
         Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
     }

@@ -8,10 +8,10 @@ mod lock;
 mod ownership;
 mod split_ids;
 
-pub(crate) use claim::{Claim, Terms, claim};
+pub(crate) use claim::{Claim, ClaimOptions, claim};
 pub(crate) use instance_state::InstanceStateSender;
 pub use instance_state::{InstanceState, InstanceStateReceiver};
-pub(crate) use leader::{Leader, Outcome};
+pub(crate) use leader::{CommitOutcome, Leader};
 pub(crate) use ledger::PgLedger;
 pub(crate) use lock::holder;
-pub(crate) use split_ids::{SplitIds, is_over};
+pub(crate) use split_ids::{SplitIds, is_ended};

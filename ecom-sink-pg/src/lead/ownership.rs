@@ -16,14 +16,14 @@ const CONFLICT: &str = "
     ORDER BY 1, 2 LIMIT 1";
 
 /// The locations that a pipeline takes away from.
-pub(crate) fn owned(topology: &Topology) -> Vec<&str> {
+pub(crate) fn owned_locations(topology: &Topology) -> Vec<&str> {
     let owned = topology.sources().iter().filter(|source| source.is_owned);
     owned.map(|source| source.location.as_str()).collect()
 }
 
 /// Refuses a place that another pipeline takes away from, and to take away from where another reads. To be called in the
 /// transaction that notes what the pipeline owns.
-pub(crate) async fn check(
+pub(crate) async fn check_ownership(
     client: &Client,
     deadline: Deadline,
     pipeline: &str,
@@ -32,7 +32,7 @@ pub(crate) async fn check(
     deadline.of("claiming", client.batch_execute(ONE_AT_A_TIME)).await?;
     let sources = topology.sources().iter();
     let locations: Vec<&str> = sources.map(|source| source.location.as_str()).collect();
-    let owned = owned(topology);
+    let owned = owned_locations(topology);
     let params: [&(dyn ToSql + Sync); 3] = [&pipeline, &locations, &owned];
     let conflict = deadline.of("claiming", client.query_opt(CONFLICT, &params)).await?;
     let Some(row) = conflict else {

@@ -11,18 +11,18 @@ use super::leader::Leader;
 pub(crate) struct SplitIds {
     last: i64,
     /// Those of splits that are being read.
-    open: HashMap<Split, Open>,
+    known: HashMap<Split, KnownSplit>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Open {
+struct KnownSplit {
     id: i64,
     /// The last epoch that changes the split.
     epoch: i64,
 }
 
 /// More than this are forgotten where possible.
-const MAX_OPEN: usize = 16_384;
+const MAX_KNOWN: usize = 16_384;
 
 const KNOWN: &str = "
     SELECT s.source, s.path, s.generation, s.split_id
@@ -35,7 +35,7 @@ impl SplitIds {
     pub(crate) fn new(last: i64) -> Self {
         Self {
             last,
-            open: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -45,7 +45,7 @@ impl SplitIds {
         // Records come in runs of one split.
         let mut last = None;
         for split in batches.iter().flat_map(splits_of) {
-            if last.replace(split) != Some(split) && !self.open.contains_key(split) {
+            if last.replace(split) != Some(split) && !self.known.contains_key(split) {
                 unknown.push(split.clone());
             }
         }
@@ -66,19 +66,19 @@ impl SplitIds {
         {
             let generation: i32 = row.get(2);
             let split = Split::with_generation(row.get::<_, &str>(0), row.get::<_, &str>(1), generation as u32);
-            self.open.insert(
+            self.known.insert(
                 split,
-                Open {
+                KnownSplit {
                     id: row.get(3),
                     epoch: 0,
                 },
             );
         }
         for split in unknown {
-            if !self.open.contains_key(&split) {
+            if !self.known.contains_key(&split) {
                 self.last += 1;
                 let id = self.last;
-                self.open.insert(split, Open { id, epoch: 0 });
+                self.known.insert(split, KnownSplit { id, epoch: 0 });
             }
         }
         Ok(())
@@ -86,15 +86,15 @@ impl SplitIds {
 
     /// The number of a split that was prepared, for an epoch that changes it.
     pub(crate) fn get(&mut self, split: &Split, epoch: i64) -> i64 {
-        match self.open.get_mut(split) {
-            Some(open) => {
-                open.epoch = epoch;
-                open.id
+        match self.known.get_mut(split) {
+            Some(known) => {
+                known.epoch = epoch;
+                known.id
             }
             None => {
                 debug_assert!(false, "{split} was not prepared");
                 self.last += 1;
-                self.open.insert(split.clone(), Open { id: self.last, epoch });
+                self.known.insert(split.clone(), KnownSplit { id: self.last, epoch });
                 self.last
             }
         }
@@ -103,20 +103,20 @@ impl SplitIds {
     /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. Those whose
     /// numbers may not be in the table yet are kept, the others are found there again.
     pub(crate) fn shrink(&mut self, committed: i64) {
-        if self.open.len() > MAX_OPEN {
-            self.open.retain(|_, open| open.epoch > committed);
+        if self.known.len() > MAX_KNOWN {
+            self.known.retain(|_, known| known.epoch > committed);
         }
     }
 
     /// Forgets the splits that a batch ends. To be called after the batch has its numbers, and only for splits whose
     /// positions are on their way to the table: until they are there, a split that goes on would be given another.
     pub(crate) fn forget(&mut self, split: &Split) {
-        self.open.remove(split);
+        self.known.remove(split);
     }
 }
 
 /// Whether a split is likely not to be heard of again.
-pub(crate) fn is_over(state: &SplitState) -> bool {
+pub(crate) fn is_ended(state: &SplitState) -> bool {
     *state != SplitState::Open
 }
 
@@ -142,13 +142,13 @@ mod tests {
     fn too_many_open_splits_are_forgotten_but_for_those_in_the_making() {
         let split = |n: usize| Split::new("csv", n.to_string());
         let mut ids = SplitIds::new(0);
-        let open = |n: usize| Open { id: n as i64, epoch: 3 };
-        ids.open = (0..MAX_OPEN).map(|n| (split(n), open(n))).collect();
+        let known = |n: usize| KnownSplit { id: n as i64, epoch: 3 };
+        ids.known = (0..MAX_KNOWN).map(|n| (split(n), known(n))).collect();
         ids.shrink(3);
-        assert_eq!(ids.open.len(), MAX_OPEN);
-        ids.open.insert(split(MAX_OPEN), open(0));
+        assert_eq!(ids.known.len(), MAX_KNOWN);
+        ids.known.insert(split(MAX_KNOWN), known(0));
         assert_eq!(ids.get(&split(7), 4), 7);
         ids.shrink(3);
-        assert_eq!(ids.open, HashMap::from([(split(7), Open { id: 7, epoch: 4 })]));
+        assert_eq!(ids.known, HashMap::from([(split(7), KnownSplit { id: 7, epoch: 4 })]));
     }
 }

@@ -16,7 +16,7 @@ const CUTOFF: &str =
 
 /// What stands in the comment of a partition that is on its way out, so that it is known again after a crash, and told from
 /// what somebody detached in order to keep it.
-const MARK: &str = "On its way out: ecom-ingest retain drops it.";
+const RETIRING_COMMENT: &str = "On its way out: ecom-ingest retain drops it.";
 
 /// Only those that are older as a whole.
 const OUTDATED: &str = "
@@ -123,7 +123,7 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
 
     let mut steps = Vec::new();
     for row in DEADLINE
-        .of("looking at partitions", client.query(LEFT_OVER, &[&MARK]))
+        .of("looking at partitions", client.query(LEFT_OVER, &[&RETIRING_COMMENT]))
         .await?
     {
         let (partition, is_attached): (String, bool) = (row.get(0), row.get(1));
@@ -165,7 +165,7 @@ fn outdated(partition: &str, detaches_concurrently: bool) -> Vec<String> {
     let table = format!("ecom.{}", quoted(partition));
     match detaches_concurrently {
         true => vec![
-            format!("COMMENT ON TABLE {table} IS '{MARK}'"),
+            format!("COMMENT ON TABLE {table} IS '{RETIRING_COMMENT}'"),
             format!("ALTER TABLE ecom.events DETACH PARTITION {table} CONCURRENTLY"),
             format!("DROP TABLE {table}"),
         ],

@@ -4,8 +4,8 @@ use ecom_stream::{Result, crash_point};
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
+use super::catalog::DatabaseSchema;
 use super::error::failed;
-use super::found::Found;
 use super::migrations::migrations;
 
 /// Where it is written down which of them were applied.
@@ -32,9 +32,9 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtextextended('ecom.schema_hi
 /// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
 /// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
 pub async fn apply(client: &mut Client) -> Result<()> {
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     if found.pending()?.is_empty() {
-        return found.judge();
+        return found.check_tables();
     }
     client
         .batch_execute(LOCK)
@@ -58,17 +58,17 @@ pub async fn apply(client: &mut Client) -> Result<()> {
 /// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
 /// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
 pub async fn check(client: &Client) -> Result<()> {
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;
     if !pending.is_empty() {
         return Err(found.not_current(&pending));
     }
-    found.judge()
+    found.check_tables()
 }
 
 /// Checks that all migrations were applied, for one who only reads.
 pub(crate) async fn check_migrations(client: &Client) -> Result<()> {
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;
     match pending.is_empty() {
         true => Ok(()),
@@ -79,7 +79,7 @@ pub(crate) async fn check_migrations(client: &Client) -> Result<()> {
 /// Applies what is missing, with the lock held.
 async fn migrate(client: &mut Client) -> Result<()> {
     // The instance that held the lock before may have done it all.
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;
     if pending.is_empty() {
         return Ok(());

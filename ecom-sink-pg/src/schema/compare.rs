@@ -2,16 +2,16 @@
 
 use ecom_stream::{Error, ErrorKind, Result};
 
-use super::found::{Found, FoundTable};
+use super::catalog::{CatalogTable, DatabaseSchema};
 use super::tables::{TABLES, Table};
 
 const MAKE_TABLES: &str =
     "run psql -v again=on -f sql/setup.sql as the owner of the schema, which makes what is missing";
 const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which makes it anew";
 
-impl Found {
+impl DatabaseSchema {
     /// Compares the tables with what will be written, once all migrations are there.
-    pub(super) fn judge(&self) -> Result<()> {
+    pub(super) fn check_tables(&self) -> Result<()> {
         let mut problems = Problems::default();
         if !self.may_use_schema {
             problems.add(
@@ -41,7 +41,7 @@ impl Found {
 }
 
 impl Table {
-    fn compare(&self, found: &FoundTable, role: &str, problems: &mut Problems) {
+    fn compare(&self, found: &CatalogTable, role: &str, problems: &mut Problems) {
         let name = self.name;
         if found.kind != self.kind {
             problems.add(

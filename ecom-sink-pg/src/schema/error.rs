@@ -6,7 +6,7 @@ use std::iter;
 use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::DbError;
 
-use crate::failure::verdict;
+use crate::failure::error_kind_and_hint;
 
 /// The answer of the server behind an error of the driver or of refinery, which wraps that more than once.
 pub(super) fn server_error<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a DbError> {
@@ -18,7 +18,7 @@ pub(super) fn failed(doing: &str, err: impl StdError + Send + Sync + 'static) ->
         return Error::new(ErrorKind::Unavailable, format!("{doing} failed")).caused_by(err);
     };
     let code = db.code().code();
-    let kind = match verdict(Some(db.code())).0 {
+    let kind = match error_kind_and_hint(Some(db.code())).0 {
         ErrorKind::Unavailable => ErrorKind::Unavailable,
         _ => ErrorKind::Schema,
     };

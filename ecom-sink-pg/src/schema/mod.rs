@@ -1,9 +1,9 @@
 //! The schema of the database: brings it up to date, or says what is wrong with it.
 
 mod apply;
+mod catalog;
 mod compare;
 mod error;
-mod found;
 mod migrations;
 mod tables;
 

@@ -12,8 +12,8 @@ use super::private_server::PrivateServer;
 use super::watchdog::Watchdog;
 
 /// How long an earlier server on the same data may take to end.
-const HANDOVER: Duration = Duration::from_secs(20);
-const HANDOVER_POLL: Duration = Duration::from_secs(1);
+const EARLIER_SERVER_TIMEOUT: Duration = Duration::from_secs(20);
+const EARLIER_SERVER_POLL: Duration = Duration::from_secs(1);
 const READY_POLL: Duration = Duration::from_millis(50);
 const ONE_ANSWER: Duration = Duration::from_secs(10);
 
@@ -21,12 +21,12 @@ impl PrivateServer {
     /// Starts a server process, as soon as an earlier one on the same data has
     /// ended.
     pub(super) async fn launch(&self) -> Result<Watchdog, ServerError> {
-        let give_up = Instant::now() + HANDOVER;
+        let give_up = Instant::now() + EARLIER_SERVER_TIMEOUT;
         loop {
             match self.attempt().await {
                 Err(error) if error.kind() == ServerErrorKind::InUse && Instant::now() < give_up => {
                     info!(%error, "waiting for it to end");
-                    sleep(HANDOVER_POLL).await;
+                    sleep(EARLIER_SERVER_POLL).await;
                 }
                 other => return other,
             }
@@ -46,10 +46,10 @@ impl PrivateServer {
         let mark = format!("t{}", mark.unwrap_or_default().as_nanos());
         let sql = "SELECT current_setting('private_server.start', true)";
 
-        let (log, start) = (&self.around.log, self.around.log.end());
+        let (log, start) = (&self.context.log, self.context.log.end());
         let postgres = self.postgres();
         let arguments = self.arguments(&mark);
-        let mut running = Watchdog::spawn(&postgres, &arguments, self.at_end.into(), &self.around)?;
+        let mut running = Watchdog::spawn(&postgres, &arguments, self.at_end.into(), &self.context)?;
         let give_up = Instant::now() + self.start_timeout;
         loop {
             let ended = running.ended().map_err(ServerError::process(&postgres))?;

@@ -2,7 +2,7 @@
 
 mod add_rows;
 mod decimal;
-mod look;
+mod ensure;
 mod merge;
 mod numeric;
 mod prepare;
@@ -12,9 +12,9 @@ mod to_column;
 mod writes;
 
 pub(crate) use add_rows::AddRows;
-pub(crate) use look::look;
-pub(crate) use prepare::{PreparedTable, prepare_tables};
-pub(crate) use spec::FoundTable;
+pub(crate) use ensure::ensure_tables;
+pub(crate) use prepare::{PreparedTable, prepare_statements};
+pub(crate) use spec::CheckedTable;
 pub(crate) use writes::Writes;
 
 pub use decimal::Decimal;

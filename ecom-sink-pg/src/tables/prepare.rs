@@ -2,7 +2,7 @@
 
 use tokio_postgres::Statement;
 
-use super::spec::FoundTable;
+use super::spec::CheckedTable;
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};
 
@@ -16,10 +16,10 @@ pub(crate) struct PreparedTable {
 }
 
 /// Prepares what writes tables of the user's own, if they are still as they were at the start.
-pub(crate) async fn prepare_tables(
+pub(crate) async fn prepare_statements(
     connection: &Connection,
     deadline: Deadline,
-    tables: &[FoundTable],
+    tables: &[CheckedTable],
 ) -> Result<Vec<PreparedTable>, Failure> {
     let client = &connection.client;
     let mut prepared = Vec::new();
@@ -32,11 +32,11 @@ pub(crate) async fn prepare_tables(
         }
         let mut merge = None;
         if table.spec.is_keyed() {
-            let stage = table.create_stage(number);
+            let stage = table.create_staging_table(number);
             deadline.of("making a stage", client.batch_execute(&stage)).await?;
             merge = Some(
                 deadline
-                    .of("preparing", client.prepare(&table.merge_stage(number)))
+                    .of("preparing", client.prepare(&table.merge_staging_table(number)))
                     .await?,
             );
         }

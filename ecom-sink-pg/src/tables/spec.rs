@@ -31,13 +31,13 @@ pub(super) struct ColumnSpec {
 
 /// A table as it was found at the start.
 #[derive(Debug, Clone)]
-pub struct FoundTable {
+pub struct CheckedTable {
     pub(crate) spec: TableSpec,
-    pub(crate) columns: Vec<FoundColumn>,
+    pub(crate) columns: Vec<CheckedColumn>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FoundColumn {
+pub(crate) struct CheckedColumn {
     pub(crate) column_type: Type,
     pub(crate) is_nullable: bool,
 }
@@ -117,19 +117,19 @@ impl TableSpec {
     }
 }
 
-impl FoundTable {
+impl CheckedTable {
     /// Makes the stage of the session, for the table with that number.
-    pub(crate) fn create_stage(&self, number: usize) -> String {
+    pub(crate) fn create_staging_table(&self, number: usize) -> String {
         format!(
             "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT 0::int8 AS {ROW}, {} FROM {} WITH NO DATA",
-            stage_name(number),
+            staging_table_name(number),
             self.spec.column_list(),
             self.spec.sql_name()
         )
     }
 
-    pub(crate) fn clear_stage(number: usize) -> String {
-        format!("DELETE FROM pg_temp.{}", stage_name(number))
+    pub(crate) fn clear_staging_table(number: usize) -> String {
+        format!("DELETE FROM pg_temp.{}", staging_table_name(number))
     }
 
     /// Copies rows into the table, or into its stage.
@@ -138,7 +138,7 @@ impl FoundTable {
         match self.spec.is_keyed() {
             true => format!(
                 "COPY pg_temp.{} ({ROW}, {columns}) FROM STDIN (FORMAT binary)",
-                stage_name(number)
+                staging_table_name(number)
             ),
             false => format!("COPY {} ({columns}) FROM STDIN (FORMAT binary)", self.spec.sql_name()),
         }
@@ -146,7 +146,7 @@ impl FoundTable {
 
     /// Writes what is staged into the table, each key once and in their order, as all who write there should: then none waits
     /// for another in a circle.
-    pub(crate) fn merge_stage(&self, number: usize) -> String {
+    pub(crate) fn merge_staging_table(&self, number: usize) -> String {
         let spec = &self.spec;
         let (columns, keys) = (spec.column_list(), spec.key_list());
         let values = list(spec.columns.iter().zip(&self.columns).map(|(column, found)| {
@@ -176,12 +176,12 @@ impl FoundTable {
              ORDER BY {keys}, {ROW} DESC
              ON CONFLICT ({keys}) DO {conflict}",
             spec.sql_name(),
-            stage_name(number)
+            staging_table_name(number)
         )
     }
 }
 
-impl FoundColumn {
+impl CheckedColumn {
     fn sql_type(&self) -> String {
         format!(
             "{}.{}",
@@ -191,7 +191,7 @@ impl FoundColumn {
     }
 }
 
-fn stage_name(number: usize) -> String {
+fn staging_table_name(number: usize) -> String {
     format!("ecom_stage_{number}")
 }
 

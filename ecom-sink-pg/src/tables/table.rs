@@ -11,7 +11,7 @@ use time::Date;
 
 use super::add_rows::AddRows;
 use super::merge::Merge;
-use super::spec::{ColumnSpec, FoundTable, TableSpec};
+use super::spec::{CheckedTable, ColumnSpec, TableSpec};
 use super::to_column::ToColumn;
 use super::writes::Writes;
 
@@ -44,7 +44,7 @@ pub struct Table<T> {
     encoders: Vec<Encoder<T>>,
     /// The values in words.
     shown: Vec<Shown<T>>,
-    found: Option<FoundTable>,
+    found: Option<CheckedTable>,
     value: BytesMut,
 }
 
@@ -166,7 +166,7 @@ impl<T: Send + 'static> Writes<T> for Table<T> {
         to.push(&self.spec);
     }
 
-    fn found(&mut self, tables: &[FoundTable]) {
+    fn set_tables(&mut self, tables: &[CheckedTable]) {
         self.found = tables.first().cloned();
     }
 

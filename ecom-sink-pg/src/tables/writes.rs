@@ -4,7 +4,7 @@ use ecom_stream::{Either, Event, Record};
 use time::{Date, UtcOffset};
 
 use super::add_rows::AddRows;
-use super::spec::{FoundTable, TableSpec};
+use super::spec::{CheckedTable, TableSpec};
 
 /// Where records of a type are written: [`Events`], a [`Table`](super::Table), or a pair of two such for records that are
 /// [`Either`] of two, which may be pairs themselves.
@@ -21,7 +21,7 @@ pub trait Writes<T>: Send + 'static {
     fn specs<'a>(&'a self, to: &mut Vec<&'a TableSpec>);
 
     /// Takes in how they were found, in the same order.
-    fn found(&mut self, tables: &[FoundTable]);
+    fn set_tables(&mut self, tables: &[CheckedTable]);
 
     /// The day whose partition a record needs.
     fn day(&self, value: &T) -> Option<Date>;
@@ -40,7 +40,7 @@ impl Writes<Event> for Events {
 
     fn specs<'a>(&'a self, _: &mut Vec<&'a TableSpec>) {}
 
-    fn found(&mut self, _: &[FoundTable]) {}
+    fn set_tables(&mut self, _: &[CheckedTable]) {}
 
     fn day(&self, event: &Event) -> Option<Date> {
         let in_utc = event.event_time.checked_to_offset(UtcOffset::UTC);
@@ -60,10 +60,10 @@ impl<L, R, A: Writes<L>, B: Writes<R>> Writes<Either<L, R>> for (A, B) {
         self.1.specs(to);
     }
 
-    fn found(&mut self, tables: &[FoundTable]) {
+    fn set_tables(&mut self, tables: &[CheckedTable]) {
         let (first, second) = tables.split_at(A::TABLES.min(tables.len()));
-        self.0.found(first);
-        self.1.found(second);
+        self.0.set_tables(first);
+        self.1.set_tables(second);
     }
 
     fn day(&self, value: &Either<L, R>) -> Option<Date> {

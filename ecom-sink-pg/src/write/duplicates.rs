@@ -3,7 +3,7 @@
 use postgres_types::ToSql;
 use tokio_postgres::Client;
 
-use crate::epoch::{Epoch, Fate, Key};
+use crate::epoch::{Epoch, EventKey, LeftOut};
 use crate::failure::{Deadline, Failure};
 
 /// One look into the key's index for each key, by the settings of the session. LIMIT keeps the server from turning the
@@ -20,7 +20,7 @@ const LOOK_UP: &str = "
 /// copy: what another one adds meanwhile is found by the next try.
 pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadline) -> Result<u64, Failure> {
     let (rows, keys) = epoch.open_keys();
-    let times = keys.iter().map(Key::time);
+    let times = keys.iter().map(EventKey::time);
     let (Some(first), Some(last)) = (times.clone().min(), times.clone().max()) else {
         return Ok(0);
     };
@@ -32,7 +32,7 @@ pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadli
     for hit in &hits {
         let ordinal: i64 = hit.get(0);
         if let Some(&row) = rows.get(ordinal as usize - 1) {
-            epoch.leave_out(row, Fate::Duplicate);
+            epoch.leave_out(row, LeftOut::Duplicate);
         }
     }
     Ok(hits.len() as u64)

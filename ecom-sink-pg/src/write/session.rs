@@ -20,7 +20,7 @@ use crate::connect::{BY_KEY, Connection, Connector};
 use crate::epoch::{Epoch, TableRows};
 use crate::failure::{Deadline, Failure};
 use crate::lead::Leader;
-use crate::tables::{FoundTable, PreparedTable, prepare_tables};
+use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
 
 /// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
 const DAYS_AT_ONCE: usize = 8;
@@ -47,7 +47,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) async fn open(connector: &Connector, tables: &[FoundTable]) -> Result<Self, Failure> {
+    pub(crate) async fn open(connector: &Connector, tables: &[CheckedTable]) -> Result<Self, Failure> {
         let (connection, deadline) = (connector.connect().await?, connector.deadline);
         let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
         // All of them in one round trip.
@@ -58,7 +58,7 @@ impl Session {
                 prepare(statements::ENSURE_PARTITIONS),
                 prepare(statements::COPY),
                 prepare(statements::COPY_WITH_EXTRA),
-                prepare(statements::LETTERS),
+                prepare(statements::DEAD_LETTERS),
             ),
             try_join4(
                 prepare(statements::FORGET_STATE),
@@ -69,7 +69,7 @@ impl Session {
         );
         let ((), (ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
             prepared.await?;
-        let tables = prepare_tables(&connection, deadline, tables).await?;
+        let tables = prepare_statements(&connection, deadline, tables).await?;
         Ok(Self {
             connection,
             since: Instant::now(),
@@ -119,13 +119,13 @@ impl Session {
     }
 
     /// Runs a statement that begins or ends something.
-    pub(crate) async fn control(&self, doing: &'static str, sql: &'static str) -> Result<(), Failure> {
+    pub(crate) async fn run(&self, doing: &'static str, sql: &'static str) -> Result<(), Failure> {
         self.deadline.of(doing, self.connection.client.batch_execute(sql)).await
     }
 
     /// Begins the transaction of an epoch, and leaves out of it what the table has already. Says how many rows that were.
     pub(crate) async fn begin_looking_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
-        let (begun, found) = join(self.control("beginning", "BEGIN"), self.look_up(epoch)).await;
+        let (begun, found) = join(self.run("beginning", "BEGIN"), self.look_up(epoch)).await;
         begun?;
         found
     }
@@ -149,7 +149,7 @@ impl Session {
             true => &self.copy_with_extra,
             false => &self.copy,
         };
-        let sent = epoch.copied(range.clone());
+        let sent = epoch.rows_to_copy(range.clone());
         self.send_rows(begin, statement, sent, epoch.pieces(range)).await
     }
 
@@ -163,21 +163,21 @@ impl Session {
 
     /// Copies some rows for the table of that number.
     pub(crate) async fn copy_table(&self, number: usize, rows: &TableRows, range: Range<usize>) -> Result<(), Failure> {
-        let sent = rows.copied(range.clone());
+        let sent = rows.rows_to_copy(range.clone());
         self.send_rows(None, &self.tables[number].copy, sent, rows.pieces(range))
             .await
     }
 
     /// Writes what is staged into the tables. When all older epochs are committed: they may have the same keys.
-    pub(crate) async fn merge_stages(&self, epoch: &Epoch) -> Result<(), Failure> {
+    pub(crate) async fn merge_staging_tables(&self, epoch: &Epoch) -> Result<(), Failure> {
         for (number, _) in epoch.tables() {
-            self.merge_stage(number).await?;
+            self.merge_staging_table(number).await?;
         }
         Ok(())
     }
 
     /// Writes what is staged for the table of that number, if its rows are.
-    pub(crate) async fn merge_stage(&self, number: usize) -> Result<(), Failure> {
+    pub(crate) async fn merge_staging_table(&self, number: usize) -> Result<(), Failure> {
         if let Some(merge) = &self.tables[number].merge {
             let merged = self.connection.client.execute(merge, &[]);
             self.deadline.of("merging rows", merged).await?;
@@ -186,9 +186,9 @@ impl Session {
     }
 
     /// Empties the stage of the table of that number, if there is one.
-    pub(crate) async fn clear_stage(&self, number: usize) -> Result<(), Failure> {
+    pub(crate) async fn clear_staging_table(&self, number: usize) -> Result<(), Failure> {
         if self.tables[number].merge.is_some() {
-            let clear = FoundTable::clear_stage(number);
+            let clear = CheckedTable::clear_staging_table(number);
             let cleared = self.connection.client.batch_execute(&clear);
             self.deadline.of("clearing a stage", cleared).await?;
         }
@@ -207,7 +207,7 @@ impl Session {
         sent: u64,
         pieces: impl Iterator<Item = Bytes>,
     ) -> Result<(), Failure> {
-        let begin = OptionFuture::from(begin.map(|begin| self.control("beginning", begin)));
+        let begin = OptionFuture::from(begin.map(|begin| self.run("beginning", begin)));
         if sent == 0 {
             return begin.await.unwrap_or(Ok(()));
         }
@@ -229,10 +229,10 @@ impl Session {
     }
 
     /// Writes the dead letters of an epoch.
-    pub(crate) async fn write_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
-        let letters = epoch.letters();
+    pub(crate) async fn write_dead_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
+        let letters = epoch.dead_letters();
         if !letters.is_empty() {
-            let columns = statements::Letters::new(&letters);
+            let columns = statements::DeadLetterColumns::new(&letters);
             self.execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
                 .await?;
             crash_point!("ledger.letters_written");
@@ -246,10 +246,10 @@ impl Session {
     /// become true or none.
     pub(crate) async fn write_ledger_and_commit(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
         let (pipeline, fence, number) = (leader.pipeline(), leader.fence(), epoch.number());
-        let state = statements::State::new(epoch.state());
+        let state = statements::StateColumns::new(epoch.state());
         let (forget, keep) = (state.forget_params(&pipeline), state.keep_params(&pipeline, &number));
-        let progress = epoch.progress();
-        let splits = statements::Splits::new(&progress);
+        let progress = epoch.split_deltas();
+        let splits = statements::SplitColumns::new(&progress);
         let splits = splits.params(&pipeline);
         let expected = number - 1;
         let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
@@ -261,14 +261,16 @@ impl Session {
             when(!state.is_empty(), &self.keep_state, &keep[..]),
             when(!progress.is_empty(), &self.splits, &splits[..]),
             self.execute(&self.advance, &advance),
-            self.control("committing", "COMMIT"),
+            self.run("committing", "COMMIT"),
         )
         .await;
         for written in [forgotten, kept, written].into_iter().flatten() {
             written?;
         }
         match advanced {
-            Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => return Err(Failure::LedgerMoved),
+            Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => {
+                return Err(Failure::LedgerRowChanged);
+            }
             advanced => advanced?,
         };
         committed

@@ -3,7 +3,7 @@
 use ecom_stream::StateChange;
 use postgres_types::ToSql;
 
-use crate::epoch::{Letter, Progress};
+use crate::epoch::{DeadLetterRow, SplitDelta};
 
 pub(crate) const ENSURE_PARTITIONS: &str = "SELECT ecom.ensure_partitions($1::date[])";
 
@@ -19,7 +19,7 @@ pub(crate) const COPY_WITH_EXTRA: &str = "
                       session_id, product_id, product_name, category, brand, price, extra)
     FROM STDIN (FORMAT binary)";
 
-pub(crate) const LETTERS: &str = "
+pub(crate) const DEAD_LETTERS: &str = "
     INSERT INTO ecom.dead_letters
            (pipeline, epoch, split_id, path, record_no, byte_offset, reason, detail, raw, raw_text)
     SELECT $1, $2, l.*
@@ -71,7 +71,7 @@ type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 
 /// The columns of dead letters.
 #[derive(Debug, Default)]
-pub(crate) struct Letters<'a> {
+pub(crate) struct DeadLetterColumns<'a> {
     split_ids: Vec<Option<i64>>,
     paths: Vec<Option<&'a str>>,
     record_nos: Vec<Option<i64>>,
@@ -82,10 +82,10 @@ pub(crate) struct Letters<'a> {
     raw_texts: Vec<Option<String>>,
 }
 
-impl<'a> Letters<'a> {
-    pub(crate) fn new(letters: &'a [Letter]) -> Self {
+impl<'a> DeadLetterColumns<'a> {
+    pub(crate) fn new(letters: &'a [DeadLetterRow]) -> Self {
         let mut columns = Self::default();
-        for Letter { reject, split_id } in letters {
+        for DeadLetterRow { reject, split_id } in letters {
             let origin = reject.origin.as_ref();
             columns.split_ids.push(*split_id);
             columns.paths.push(origin.map(|origin| origin.split.path()));
@@ -126,7 +126,7 @@ fn storable(text: &str) -> String {
 
 /// The columns of operator state.
 #[derive(Debug, Default)]
-pub(crate) struct State<'a> {
+pub(crate) struct StateColumns<'a> {
     gone_operators: Vec<&'a str>,
     gone_keys: Vec<&'a [u8]>,
     operators: Vec<&'a str>,
@@ -135,7 +135,7 @@ pub(crate) struct State<'a> {
     values: Vec<&'a [u8]>,
 }
 
-impl<'a> State<'a> {
+impl<'a> StateColumns<'a> {
     pub(crate) fn new(changes: impl Iterator<Item = &'a StateChange>) -> Self {
         let mut columns = Self::default();
         for change in changes {
@@ -177,7 +177,7 @@ impl<'a> State<'a> {
 
 /// The columns of the ledger.
 #[derive(Debug, Default)]
-pub(crate) struct Splits<'a> {
+pub(crate) struct SplitColumns<'a> {
     split_ids: Vec<i64>,
     sources: Vec<&'a str>,
     paths: Vec<&'a str>,
@@ -191,8 +191,8 @@ pub(crate) struct Splits<'a> {
     counts: [Vec<i64>; 5],
 }
 
-impl<'a> Splits<'a> {
-    pub(crate) fn new(progress: &'a [Progress]) -> Self {
+impl<'a> SplitColumns<'a> {
+    pub(crate) fn new(progress: &'a [SplitDelta]) -> Self {
         let mut columns = Self::default();
         for of in progress {
             let position = of.position.as_ref();

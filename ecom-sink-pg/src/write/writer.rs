@@ -11,35 +11,35 @@ use time::Date;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::bisect::{Halves, write_in_halves};
-use super::order::Order;
+use super::bisect::{BisectOptions, write_bisecting};
+use super::commit_order::CommitOrder;
 use super::session::Session;
 use crate::epoch::Epoch;
 use crate::failure::{Action, Failure, PAUSE, delays};
-use crate::lead::{Leader, Outcome};
+use crate::lead::{CommitOutcome, Leader};
 #[cfg(feature = "metrics")]
 use crate::metrics;
-use crate::tables::FoundTable;
+use crate::tables::CheckedTable;
 
 /// What all writers of a pipeline know.
 #[derive(Debug)]
-pub(crate) struct Common {
+pub(crate) struct WriterShared {
     leader: Arc<Leader>,
-    tables: Arc<[FoundTable]>,
-    order: Order,
+    tables: Arc<[CheckedTable]>,
+    order: CommitOrder,
     /// Days whose partitions are known to be there.
     partitions: Mutex<BTreeSet<Date>>,
     /// Whether the last epoch had rows that the table had already: then the next one likely has too.
     looks_up: AtomicBool,
 }
 
-impl Common {
+impl WriterShared {
     /// For writers that go on after the last epoch that was committed.
-    pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[FoundTable]>, connections: usize) -> Self {
+    pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[CheckedTable]>, connections: usize) -> Self {
         Self {
             leader,
             tables,
-            order: Order::new(committed, connections),
+            order: CommitOrder::new(committed, connections),
             partitions: Mutex::default(),
             looks_up: AtomicBool::new(false),
         }
@@ -49,7 +49,7 @@ impl Common {
 /// Writes epochs, one after the other, on a connection of its own.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    common: Arc<Common>,
+    shared: Arc<WriterShared>,
     session: Option<Session>,
 }
 
@@ -58,18 +58,18 @@ const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
 
 /// What is known about an epoch from tries that failed.
 #[derive(Debug, Default)]
-struct Tried {
+struct RetryState {
     /// Look-ups in a row that found nothing, though the server had complained.
     fruitless: u32,
     found: bool,
     made_partitions: bool,
     /// Whether it is to be written in halves now.
-    halves: Option<Halves>,
+    bisect: Option<BisectOptions>,
 }
 
 impl Writer {
-    pub(crate) fn new(common: Arc<Common>) -> Self {
-        Self { common, session: None }
+    pub(crate) fn new(shared: Arc<WriterShared>) -> Self {
+        Self { shared, session: None }
     }
 
     /// Makes an epoch durable after the one before it, trying until it is.
@@ -79,65 +79,67 @@ impl Writer {
     /// Only when another instance has taken over, or the server has lost commits.
     pub(crate) async fn write(&mut self, epoch: &mut Epoch) -> Result<Commit> {
         epoch.seal();
-        let common = self.common.clone();
-        let (order, number) = (&common.order, epoch.number());
+        let shared = self.shared.clone();
+        let (order, number) = (&shared.order, epoch.number());
         let mut stages = StageDurations::default();
         stages.add("gather", epoch.age());
         let began = Instant::now();
         let mut last_try;
-        let mut tried = Tried::default();
+        let mut retry = RetryState::default();
         let mut delays = delays();
         loop {
             order.may_start(number).await;
             last_try = StageDurations::default();
-            let tried_or_recalled = {
-                let tries = self.try_write(epoch, &mut tried, &mut last_try);
-                match select(pin!(tries), pin!(order.recalled(number))).await {
+            let written_or_interrupted = {
+                let tries = self.try_write(epoch, &mut retry, &mut last_try);
+                match select(pin!(tries), pin!(order.older_failed(number))).await {
                     Either::Left((written, _)) => Some(written),
                     Either::Right(_) => None,
                 }
             };
-            let failure = match tried_or_recalled {
+            let failure = match written_or_interrupted {
                 Some(Ok(())) => break,
                 Some(Err(failure)) => failure,
                 None => {
-                    self.give_up().await?;
+                    self.roll_back().await?;
                     crash_point!("epoch.recalled");
                     continue;
                 }
             };
             // Whatever happened, its transaction ends: with its session, unless nothing is wrong with that.
             let backend_pid = match failure {
-                Failure::RowsCameBack => self.give_up().await.map(|()| None)?,
+                Failure::RowsReinstated => self.roll_back().await.map(|()| None)?,
                 _ => self.session.take().map(|session| session.backend_pid()),
             };
             order.failed(number);
             crash_point!("epoch.failed");
-            order.turn_of(number).await;
+            order.wait_turn(number).await;
             let action = failure.action();
             #[cfg(feature = "metrics")]
             metrics::failed(action);
             let unknown = failure.is_unknown_outcome();
             match action {
-                Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
+                Action::LookUpKeys if retry.fruitless < MAX_FRUITLESS_LOOK_UPS => {
                     // In halves they were looked up already.
-                    tried.fruitless += u32::from(tried.halves.is_some());
+                    retry.fruitless += u32::from(retry.bisect.is_some());
                     tracing::debug!(epoch = number, "some rows are in the table already: looking them up");
-                    common.looks_up.store(true, Ordering::Relaxed);
+                    shared.looks_up.store(true, Ordering::Relaxed);
                     continue;
                 }
-                Action::MakePartitions if !tried.made_partitions => {
-                    common.partitions.lock().await.clear();
-                    tried.made_partitions = true;
+                Action::MakePartitions if !retry.made_partitions => {
+                    shared.partitions.lock().await.clear();
+                    retry.made_partitions = true;
                     continue;
                 }
                 // Of the unique violations, those of another key than ours.
-                Action::LookUpKeys | Action::Bisect if tried.halves.is_none_or(|halves| halves.may_change(action)) => {
+                Action::LookUpKeys | Action::Bisect
+                    if retry.bisect.is_none_or(|options| options.may_differ(action)) =>
+                {
                     let said = failure.detail();
                     tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
-                    tried.halves = Some(Halves {
-                        refused: action,
-                        immediately: tried.halves.is_some(),
+                    retry.bisect = Some(BisectOptions {
+                        cause: action,
+                        immediate_constraints: retry.bisect.is_some(),
                     });
                     continue;
                 }
@@ -145,27 +147,27 @@ impl Writer {
                 Action::Pause => {
                     let why = failure.into_error("writing").report();
                     tracing::error!("paused: {why}");
-                    common.leader.teller().writing_fails(Some(why));
+                    shared.leader.state_sender().writing_fails(Some(why));
                     tokio::time::sleep(PAUSE).await;
                 }
                 _ => {
                     let why = failure.into_error("writing").report();
                     tracing::warn!(epoch = number, "trying again: {why}");
-                    common.leader.teller().writing_fails(Some(why));
+                    shared.leader.state_sender().writing_fails(Some(why));
                 }
             }
-            tried = Tried::default();
-            common.partitions.lock().await.clear();
+            retry = RetryState::default();
+            shared.partitions.lock().await.clear();
             tokio::time::sleep(delays.next().unwrap_or_default()).await;
-            if unknown && common.leader.settle(number, backend_pid).await? == Outcome::Committed {
+            if unknown && shared.leader.resolve_unknown_commit(number, backend_pid).await? == CommitOutcome::Committed {
                 tracing::info!(epoch = number, "it had been committed, though the answer was lost");
                 break;
             }
         }
         order.committed(number, epoch.refused_keys());
-        common.leader.teller().writing_fails(None);
+        shared.leader.state_sender().writing_fails(None);
         #[cfg(feature = "metrics")]
-        metrics::refused(&epoch.letters());
+        metrics::refused(&epoch.dead_letters());
         stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);
@@ -176,7 +178,7 @@ impl Writer {
     async fn try_write(
         &mut self,
         epoch: &mut Epoch,
-        tried: &mut Tried,
+        retry: &mut RetryState,
         stages: &mut StageDurations,
     ) -> Result<(), Failure> {
         let mut clock = Instant::now();
@@ -184,13 +186,13 @@ impl Writer {
             let began = std::mem::replace(&mut clock, Instant::now());
             stages.add(stage, clock - began);
         };
-        let Common {
+        let WriterShared {
             leader,
             tables,
             order,
             partitions,
             looks_up,
-        } = &*self.common;
+        } = &*self.shared;
         let session = match &mut self.session {
             Some(session) if !session.is_closed() && !session.is_old() => session,
             session => session.insert(Session::open(leader.connector(), tables).await?),
@@ -200,16 +202,16 @@ impl Writer {
             session.make_partitions(&mut known, epoch.days()).await?;
         }
         ended("begin");
-        if let Some(halves) = tried.halves {
+        if let Some(options) = retry.bisect {
             // It is its turn, so what older epochs could not store is known.
-            order.take_refused(epoch.number(), |key| epoch.take_place(key));
-            write_in_halves(session, epoch, halves).await?;
+            order.take_refused(epoch.number(), |key| epoch.reinstate_duplicate(key));
+            write_bisecting(session, epoch, options).await?;
         } else if looks_up.load(Ordering::Relaxed) {
             let found = session.begin_looking_up(epoch).await?;
-            tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
-            tried.found |= found > 0;
+            retry.fruitless = if found == 0 { retry.fruitless + 1 } else { 0 };
+            retry.found |= found > 0;
             // Without any in this epoch the next one tries the fast path again.
-            looks_up.store(tried.found, Ordering::Relaxed);
+            looks_up.store(retry.found, Ordering::Relaxed);
             ended("look_up");
             crash_point!("keys.looked_up");
             session.copy(epoch, 0..epoch.len()).await?;
@@ -219,15 +221,15 @@ impl Writer {
             session.copy_tables(epoch).await?;
         }
         crash_point!("copy.finished");
-        session.write_letters(epoch, leader.pipeline()).await?;
+        session.write_dead_letters(epoch, leader.pipeline()).await?;
         ended("copy");
-        order.turn_of(epoch.number()).await;
+        order.wait_turn(epoch.number()).await;
         crash_point!("turn.come");
-        if order.take_refused(epoch.number(), |key| epoch.take_place(key)) {
-            return Err(Failure::RowsCameBack);
+        if order.take_refused(epoch.number(), |key| epoch.reinstate_duplicate(key)) {
+            return Err(Failure::RowsReinstated);
         }
         ended("turn");
-        session.merge_stages(epoch).await?;
+        session.merge_staging_tables(epoch).await?;
         crash_point!("commit.begun");
         session.write_ledger_and_commit(epoch, leader).await?;
         ended("commit");
@@ -236,16 +238,16 @@ impl Writer {
     }
 
     /// Rolls back for an older epoch. Its locks are gone after that: the older one, or another try of this one, may want them.
-    async fn give_up(&mut self) -> Result<()> {
+    async fn roll_back(&mut self) -> Result<()> {
         let Some(session) = self.session.take() else {
             return Ok(());
         };
-        match session.control("rolling back", "ROLLBACK").await {
+        match session.run("rolling back", "ROLLBACK").await {
             Ok(()) => self.session = Some(session),
             Err(_) => {
                 let pid = session.backend_pid();
                 drop(session);
-                self.common.leader.end_backend(pid).await?;
+                self.shared.leader.end_backend(pid).await?;
             }
         }
         Ok(())
@@ -254,7 +256,7 @@ impl Writer {
 
 fn commit(epoch: &Epoch, stages: StageDurations) -> Commit {
     let mut commit = Commit::new(epoch.number() as u64);
-    for progress in epoch.progress() {
+    for progress in epoch.split_deltas() {
         commit.counts += progress.counts;
         commit.positions.extend(progress.position);
     }

@@ -7,7 +7,7 @@ use ecom_ingest::output;
 use ecom_stream::{Error, ErrorKind, Result};
 
 use super::file::ConfigFile;
-use super::layers::ask_environment;
+use super::layers::with_env_vars;
 use super::print::printed;
 
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ enum ConfigCommand {
 
 impl Config {
     pub(crate) fn run(self, command: Command, path: Option<PathBuf>) -> Result<()> {
-        let command = ask_environment(command);
+        let command = with_env_vars(command);
         match self.command {
             ConfigCommand::Check => {
                 let Some(path) = path else {

@@ -10,7 +10,7 @@ use ecom_stream::{Error, ErrorKind, Mapping, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::{is_setting, lenient};
+use super::options::{is_setting, without_required};
 
 const DATABASE_URL: &str = "database_url";
 
@@ -69,7 +69,7 @@ impl ConfigFile {
                 section.pop();
                 continue;
             }
-            let Some(value) = plain(value) else {
+            let Some(value) = value_as_text(value) else {
                 let what = format!("{key} takes one value: a text, a number, true or false");
                 return Err(self.wrong(line, &what));
             };
@@ -91,7 +91,7 @@ impl ConfigFile {
                 return Err(self.unknown_key(of_section, setting));
             };
             self.check_value(owner, setting)?;
-            self.check_rivals(owner, setting)?;
+            self.check_conflicts(owner, setting)?;
         }
         Ok(())
     }
@@ -110,12 +110,12 @@ impl ConfigFile {
     }
 
     /// Two options that exclude each other must not stand in one file; that a flag overrules one is fine.
-    fn check_rivals(&self, owner: &Command, setting: &Setting) -> Result<()> {
+    fn check_conflicts(&self, owner: &Command, setting: &Setting) -> Result<()> {
         let arg = owner.get_arguments().find(|arg| arg.get_id() == &setting.key);
-        let rivals = arg.map(|arg| owner.get_arg_conflicts_with(arg)).unwrap_or_default();
+        let conflicts = arg.map(|arg| owner.get_arg_conflicts_with(arg)).unwrap_or_default();
         let other = self.settings.iter().find(|other| {
             other.line != setting.line
-                && rivals.iter().any(|rival| rival.get_id() == &other.key)
+                && conflicts.iter().any(|conflict| conflict.get_id() == &other.key)
                 && other.value != "false"
         });
         match other {
@@ -152,9 +152,9 @@ impl ConfigFile {
         setting.section.iter().try_fold(command, |at, name| {
             at.find_subcommand(name).ok_or_else(|| {
                 let commands = at.get_subcommands().map(|command| command.get_name());
-                let advice = advice(name, commands, "a section has the name of a command, such as [run]");
+                let hint = hint_for(name, commands, "a section has the name of a command, such as [run]");
                 let what = format!("[{}] is no command", setting.section.join("."));
-                self.wrong(setting.line, &what).hint(advice)
+                self.wrong(setting.line, &what).hint(hint)
             })
         })
     }
@@ -162,7 +162,7 @@ impl ConfigFile {
     fn unknown_key(&self, of_section: &Command, setting: &Setting) -> Error {
         let mut keys = Vec::new();
         collect_keys(of_section, &mut keys);
-        let advice = advice(
+        let hint = hint_for(
             &setting.key,
             keys.iter().map(String::as_str),
             "ecom-ingest config print lists all keys",
@@ -172,13 +172,15 @@ impl ConfigFile {
             false => format!("of {}", setting.section.join(" ")),
         };
         let what = format!("{} is no option {of}", setting.key);
-        self.wrong(setting.line, &what).hint(advice)
+        self.wrong(setting.line, &what).hint(hint)
     }
 
     fn check_value(&self, owner: &Command, setting: &Setting) -> Result<()> {
         let flag = format!("--{}={}", setting.key.replace('_', "-"), setting.value);
-        let lenient = lenient(owner.clone()).subcommand_required(false).no_binary_name(true);
-        let Err(err) = lenient.try_get_matches_from([flag]) else {
+        let without_required = without_required(owner.clone())
+            .subcommand_required(false)
+            .no_binary_name(true);
+        let Err(err) = without_required.try_get_matches_from([flag]) else {
             return self.check_database(setting);
         };
         let mut what = format!("{} can't be {:?}", setting.key, setting.value);
@@ -218,7 +220,7 @@ fn check_directory(path: &Path) -> Result<()> {
     }
 }
 
-fn plain(value: &Spanned<DeValue<'_>>) -> Option<String> {
+fn value_as_text(value: &Spanned<DeValue<'_>>) -> Option<String> {
     match value.get_ref() {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => Some(number.to_string()),
@@ -252,7 +254,7 @@ fn collect_keys(command: &Command, keys: &mut Vec<String>) {
     }
 }
 
-fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
+fn hint_for<'a>(word: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
     let word = word.replace('-', "_");
     let near = known
         .map(|known| (strsim::normalized_damerau_levenshtein(&word, known), known))

@@ -11,7 +11,7 @@ use super::options::is_setting;
 
 /// Gives every option a variable of the environment, `ECOM_INPUT` for `--input`, and every switch a value, so that a flag can
 /// also switch off what the file switches on.
-pub(super) fn ask_environment(command: Command) -> Command {
+pub(super) fn with_env_vars(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let arg = match (arg.get_env(), is_setting(&arg)) {
             (Some(variable), _) if is_empty(variable) => arg.env(None),
@@ -26,11 +26,11 @@ pub(super) fn ask_environment(command: Command) -> Command {
             (None, false) => return arg,
         };
         match arg.get_action() {
-            ArgAction::SetTrue => as_choice(arg),
+            ArgAction::SetTrue => with_bool_value(arg),
             _ => arg,
         }
     });
-    command.mut_subcommands(ask_environment)
+    command.mut_subcommands(with_env_vars)
 }
 
 /// As scripts set what they leave open.
@@ -38,7 +38,7 @@ fn is_empty(variable: &OsStr) -> bool {
     std::env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
-fn as_choice(switch: Arg) -> Arg {
+fn with_bool_value(switch: Arg) -> Arg {
     switch
         .action(ArgAction::Set)
         .num_args(0..=1)
@@ -52,7 +52,7 @@ fn as_choice(switch: Arg) -> Arg {
 }
 
 /// Makes what the file says the defaults of the command that was given.
-pub(super) fn put_under(command: Command, file: &ConfigFile, given: &ArgMatches) -> Command {
+pub(super) fn with_file_defaults(command: Command, file: &ConfigFile, given: &ArgMatches) -> Command {
     let mut path = Vec::new();
     let mut last = given;
     while let Some((name, below)) = last.subcommand() {
@@ -60,10 +60,10 @@ pub(super) fn put_under(command: Command, file: &ConfigFile, given: &ArgMatches)
         last = below;
     }
     let is_given = |id: &str| is_explicit(last, id);
-    put_under_one(command, file, &path, 0, &is_given)
+    with_defaults_from(command, file, &path, 0, &is_given)
 }
 
-fn put_under_one(
+fn with_defaults_from(
     command: Command,
     file: &ConfigFile,
     path: &[String],
@@ -75,8 +75,8 @@ fn put_under_one(
         let Some(setting) = setting_of(file, &path[..depth], path, arg.get_id().as_str()) else {
             continue;
         };
-        let rivals = command.get_arg_conflicts_with(arg);
-        if rivals.iter().any(|rival| is_given(rival.get_id().as_str())) {
+        let conflicts = command.get_arg_conflicts_with(arg);
+        if conflicts.iter().any(|conflict| is_given(conflict.get_id().as_str())) {
             continue;
         }
         let value = setting.value.clone();
@@ -88,7 +88,7 @@ fn put_under_one(
             let Some(below) = command.find_subcommand(name) else {
                 return with_defaults;
             };
-            let below = put_under_one(below.clone(), file, path, depth + 1, is_given);
+            let below = with_defaults_from(below.clone(), file, path, depth + 1, is_given);
             with_defaults.mut_subcommand(name, |_| below)
         }
     }

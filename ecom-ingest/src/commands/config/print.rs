@@ -8,8 +8,8 @@ use ecom_sink_pg::without_password;
 use ecom_stream::Result;
 
 use super::file::ConfigFile;
-use super::layers::{put_under, setting_of, source};
-use super::options::{is_setting, lenient};
+use super::layers::{setting_of, source, with_file_defaults};
+use super::options::{is_setting, without_required};
 
 struct Printed {
     section: Vec<String>,
@@ -82,12 +82,12 @@ fn collect(
         // The command as if it were called without a flag.
         let mut line = vec![root.get_name().to_owned()];
         line.extend(section.iter().cloned());
-        let without_required = lenient(root.clone())
+        let without_required = without_required(root.clone())
             .subcommand_required(false)
             .arg_required_else_help(false);
         let given = without_required.clone().try_get_matches_from(&line).unwrap_or_default();
         let with_file = match file {
-            Some(file) => put_under(without_required, file, &given),
+            Some(file) => with_file_defaults(without_required, file, &given),
             None => without_required,
         };
         let matches = with_file.try_get_matches_from(&line).unwrap_or_default();

@@ -7,8 +7,8 @@ use clap::{ArgMatches, Command};
 use ecom_stream::Result;
 
 use super::file::ConfigFile;
-use super::layers::{ask_environment, put_under};
-use super::options::{ID_OF_FILE, lenient};
+use super::layers::{with_env_vars, with_file_defaults};
+use super::options::{ID_OF_FILE, without_required};
 
 /// Reads the command line on top of the environment and the file, which is where these say.
 ///
@@ -18,16 +18,16 @@ use super::options::{ID_OF_FILE, lenient};
 /// line can't be understood or asks for help.
 pub(crate) fn read(command: Command, args: impl IntoIterator<Item = OsString>) -> Result<ArgMatches> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let command = ask_environment(command);
+    let command = with_env_vars(command);
     // What is given there tells which file, and what of it is overruled.
-    let Ok(given) = lenient(command.clone()).try_get_matches_from(&args) else {
+    let Ok(given) = without_required(command.clone()).try_get_matches_from(&args) else {
         return Ok(command.get_matches_from(args));
     };
     let command = match file_of(&given) {
         Some(path) => {
             let file = ConfigFile::read(path)?;
             file.check(&command)?;
-            put_under(command, &file, &given)
+            with_file_defaults(command, &file, &given)
         }
         None => command,
     };

@@ -5,10 +5,10 @@ use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
 
-use super::epoch::{Epoch, Fate, Letter, Progress, Row, state_bytes};
-use super::in_flight::{InFlight, Key};
+use super::epoch::{DeadLetterRow, Epoch, LeftOut, Row, SplitDelta, state_bytes};
 use super::row::RowOrigin;
 use super::table_rows::TableRows;
+use super::uncommitted_keys::{EventKey, UncommittedKeys};
 use crate::tables::{AddRows, Writes};
 
 /// Partitions can be made for these.
@@ -22,7 +22,7 @@ impl Epoch {
         batch: Batch<T>,
         writes: &mut W,
         mut split_id: impl FnMut(&Split) -> i64,
-        in_flight: &mut InFlight,
+        uncommitted: &mut UncommittedKeys,
         now: OffsetDateTime,
     ) {
         self.since.get_or_insert_with(Instant::now);
@@ -43,17 +43,17 @@ impl Epoch {
             self.bytes += state_bytes(&change);
             self.state.insert((change.operator.clone(), change.key.clone()), change);
         }
-        let mut adding = Adding {
+        let mut appender = RowAppender {
             epoch: self,
             split_id: &mut split_id,
-            in_flight,
+            uncommitted,
             now,
         };
         for reject in batch.rejects {
-            adding.refuse(reject);
+            appender.refuse(reject);
         }
         for record in batch.records {
-            writes.add(record, 0, &mut adding);
+            writes.add(record, 0, &mut appender);
         }
     }
 
@@ -63,7 +63,7 @@ impl Epoch {
             self.splits[split].counts.rejected += 1;
         }
         self.bytes += reject.origin.as_ref().map_or(0, |origin| origin.raw.len());
-        self.rejects.push(Letter {
+        self.rejects.push(DeadLetterRow {
             split_id: split.map(|split| self.splits[split].split_id),
             reject,
         });
@@ -79,7 +79,7 @@ impl Epoch {
         if let Some(&at) = self.by_split.get(split) {
             return at;
         }
-        self.splits.push(Progress {
+        self.splits.push(SplitDelta {
             split: split.clone(),
             split_id: split_id(split),
             position: None,
@@ -91,22 +91,22 @@ impl Epoch {
 }
 
 /// What adds records to an epoch.
-pub(crate) struct Adding<'a> {
+pub(crate) struct RowAppender<'a> {
     epoch: &'a mut Epoch,
     split_id: &'a mut dyn FnMut(&Split) -> i64,
-    in_flight: &'a mut InFlight,
+    uncommitted: &'a mut UncommittedKeys,
     now: OffsetDateTime,
 }
 
-impl Adding<'_> {
+impl RowAppender<'_> {
     fn refuse(&mut self, reject: Reject) {
         self.epoch.refuse(reject, self.split_id);
     }
 }
 
-impl AddRows for Adding<'_> {
+impl AddRows for RowAppender<'_> {
     fn add_event(&mut self, mut record: Record<Event>) {
-        let Self { epoch, in_flight, .. } = self;
+        let Self { epoch, uncommitted, .. } = self;
         // As the table keeps it: in UTC, in whole microseconds.
         let time = record.value.event_time;
         let in_utc = time.checked_to_offset(UtcOffset::UTC);
@@ -118,24 +118,24 @@ impl AddRows for Adding<'_> {
         record.value.event_time = time;
         let origin = record.origin.as_ref();
         let split = origin.map(|origin| epoch.split(&origin.split, self.split_id));
-        let key = Key::new(record.value.event_id, time);
-        if in_flight.enter(key, epoch.number) {
+        let key = EventKey::new(record.value.event_id, time);
+        if uncommitted.insert(key, epoch.number) {
             epoch.days.insert(time.date());
         } else {
-            epoch.fates.insert(epoch.rows.len(), Fate::Twin);
+            epoch.left_out.insert(epoch.rows.len(), LeftOut::DuplicateInFlight);
         }
         let row_origin = record.origin.as_ref().zip(split).map(|(origin, split)| RowOrigin {
             split_id: epoch.splits[split].split_id,
             record_no: origin.record as i64,
         });
-        let place = epoch.encoded.add(&record.value, row_origin, self.now);
+        let span = epoch.encoded.add(&record.value, row_origin, self.now);
         epoch.rows.push(Row {
             key,
-            place,
+            span,
             split,
             origin: record.origin,
         });
-        epoch.bytes += place.len();
+        epoch.bytes += span.len();
     }
 
     fn add_row(

@@ -3,8 +3,8 @@
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::error::SqlState;
 
-use super::prepare::prepare_tables;
-use super::spec::{FoundColumn, FoundTable, TableSpec};
+use super::prepare::prepare_statements;
+use super::spec::{CheckedColumn, CheckedTable, TableSpec};
 use crate::connect::Connection;
 use crate::failure::{Action, Deadline, Failure};
 
@@ -42,8 +42,12 @@ const RIGHTS: &str = "
 /// # Errors
 ///
 /// [`ErrorKind::Configuration`] when one was put together wrongly; [`ErrorKind::Schema`] when one is not as it must be.
-pub(crate) async fn look(connection: &Connection, specs: &[&TableSpec], deadline: Deadline) -> Result<Vec<FoundTable>> {
-    let mut found: Vec<FoundTable> = Vec::new();
+pub(crate) async fn ensure_tables(
+    connection: &Connection,
+    specs: &[&TableSpec],
+    deadline: Deadline,
+) -> Result<Vec<CheckedTable>> {
+    let mut found: Vec<CheckedTable> = Vec::new();
     for (at, spec) in specs.iter().enumerate() {
         spec.check()?;
         if specs[..at].iter().any(|other| other.sql_name() == spec.sql_name()) {
@@ -54,14 +58,18 @@ pub(crate) async fn look(connection: &Connection, specs: &[&TableSpec], deadline
             return Err(Error::new(ErrorKind::Configuration, message)
                 .hint("make one row type of both, so that their order is known"));
         }
-        let looked = look_at(connection, spec, deadline).await;
+        let looked = ensure_table(connection, spec, deadline).await;
         let looked = looked.map_err(|failure| failure.into_error("looking at the tables"))?;
         found.push(looked?);
     }
     Ok(found)
 }
 
-async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) -> Result<Result<FoundTable>, Failure> {
+async fn ensure_table(
+    connection: &Connection,
+    spec: &TableSpec,
+    deadline: Deadline,
+) -> Result<Result<CheckedTable>, Failure> {
     const DOING: &str = "looking at the tables";
     let client = &connection.client;
     let table = spec.sql_name();
@@ -156,7 +164,7 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
                 column.name
             ));
         }
-        found.push(FoundColumn {
+        found.push(CheckedColumn {
             column_type,
             is_nullable,
         });
@@ -181,13 +189,13 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         let hint = "change the table, or what is written to it".to_owned();
         return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
     }
-    let found = FoundTable {
+    let found = CheckedTable {
         spec: spec.clone(),
         columns: found,
     };
     // What can't be merged, such as the sum of texts, is told now.
     deadline.of(DOING, client.batch_execute("BEGIN")).await?;
-    let prepared = prepare_tables(connection, deadline, std::slice::from_ref(&found)).await;
+    let prepared = prepare_statements(connection, deadline, std::slice::from_ref(&found)).await;
     deadline.of(DOING, client.batch_execute("ROLLBACK")).await?;
     match prepared {
         Ok(_) => Ok(Ok(found)),

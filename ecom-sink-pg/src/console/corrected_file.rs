@@ -8,7 +8,7 @@ use ecom_stream::{Error, ErrorKind, Header, Reason, Refusal, Reject, Result};
 
 use super::columns::{COLUMNS, ID};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
-use super::retried::{StillRejected, retrying};
+use super::retried::{StillRejected, retry_error};
 use crate::connect::Connection;
 
 /// The names in the file's first line.
@@ -47,12 +47,12 @@ pub(super) async fn unreadable(
         let id = header.index_of(ID).and_then(|at| fields.get(at));
         let id: Option<i64> = id.and_then(|id| std::str::from_utf8(id).ok()?.trim().parse().ok());
         let record = origin.map_or(0, |origin| origin.record);
-        rows.push((record, id, counted_as_original(refusal, &fields, header)));
+        rows.push((record, id, without_added_columns(refusal, &fields, header)));
     }
     let filter = DeadLetterFilter::waiting().ids(rows.iter().filter_map(|(_, id, _)| *id).collect());
     let letters = among(&connection.client, &filter.with_resolved(true))
         .await
-        .map_err(retrying)?;
+        .map_err(retry_error)?;
     let letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
     let refused = rows
         .into_iter()
@@ -78,7 +78,7 @@ async fn fields(raw: &[u8]) -> ByteRecord {
 }
 
 /// Fields are counted without what was put in front of them.
-fn counted_as_original(refusal: Refusal, fields: &ByteRecord, header: &Header) -> Refusal {
+fn without_added_columns(refusal: Refusal, fields: &ByteRecord, header: &Header) -> Refusal {
     if refusal.reason != Reason::FIELD_COUNT {
         return refusal;
     }

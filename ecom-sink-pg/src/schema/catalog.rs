@@ -20,7 +20,7 @@ const HOW_TO_MAKE: &str = "ecom-ingest schema apply makes it";
 const ANOTHER_SCHEMA: &str = "use the program that it was made by, or another database";
 
 /// What there is in the database.
-pub(super) struct Found {
+pub(super) struct DatabaseSchema {
     /// The role of the session, quoted for SQL.
     pub(super) role: String,
     pub(super) schema_exists: bool,
@@ -31,7 +31,7 @@ pub(super) struct Found {
     /// By version.
     applied: BTreeMap<i32, Applied>,
     /// By name.
-    pub(super) tables: BTreeMap<String, FoundTable>,
+    pub(super) tables: BTreeMap<String, CatalogTable>,
 }
 
 struct Applied {
@@ -40,16 +40,16 @@ struct Applied {
     applied_on_is_valid: bool,
 }
 
-pub(super) struct FoundTable {
+pub(super) struct CatalogTable {
     pub(super) kind: String,
     pub(super) unlogged: bool,
     pub(super) keys: Vec<String>,
     pub(super) rights: Vec<String>,
     /// By name.
-    pub(super) columns: BTreeMap<String, FoundColumn>,
+    pub(super) columns: BTreeMap<String, CatalogColumn>,
 }
 
-pub(super) struct FoundColumn {
+pub(super) struct CatalogColumn {
     pub(super) sql_type: String,
     /// A row without a value for it is refused.
     pub(super) must_be_given: bool,
@@ -100,10 +100,10 @@ const COLUMNS: &str = "
 
 const APPLIED: &str = "SELECT version, name, checksum, applied_on FROM ecom.schema_history";
 
-impl Found {
+impl DatabaseSchema {
     /// Looks, in one round trip for the catalogue and one for the history. No statements are prepared, which would
     /// double that.
-    pub(super) async fn look(client: &Client) -> Result<Self> {
+    pub(super) async fn read(client: &Client) -> Result<Self> {
         let catalogue = future::try_join(client.query_typed_one(FACTS, &[]), client.query_typed(COLUMNS, &[]));
         let (facts, columns) = catalogue.await.map_err(|err| failed("looking at the schema", err))?;
         let mut found = Self {
@@ -131,14 +131,17 @@ impl Found {
     }
 
     fn add_column(&mut self, row: &Row) {
-        let table = self.tables.entry(row.get("table_name")).or_insert_with(|| FoundTable {
-            kind: row.get("kind"),
-            unlogged: row.get("unlogged"),
-            keys: row.get("keys"),
-            rights: row.get("rights"),
-            columns: BTreeMap::new(),
-        });
-        let column = FoundColumn {
+        let table = self
+            .tables
+            .entry(row.get("table_name"))
+            .or_insert_with(|| CatalogTable {
+                kind: row.get("kind"),
+                unlogged: row.get("unlogged"),
+                keys: row.get("keys"),
+                rights: row.get("rights"),
+                columns: BTreeMap::new(),
+            });
+        let column = CatalogColumn {
             sql_type: row.get("sql_type"),
             must_be_given: row.get("must_be_given"),
             may_be_read: row.get("may_be_read"),

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 /// What makes an event the same as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct EventKey {
     pub(crate) id: Uuid,
     /// Since 1970.
     microseconds: i64,
 }
 
-impl Key {
+impl EventKey {
     pub(crate) fn new(id: Uuid, time: OffsetDateTime) -> Self {
         let microseconds = time.unix_timestamp() * 1_000_000 + i64::from(time.microsecond());
         Self { id, microseconds }
@@ -30,7 +30,7 @@ impl Key {
 }
 
 /// In two words, since it is done for each row.
-impl Hash for Key {
+impl Hash for EventKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.id.as_u128());
         state.write_i64(self.microseconds);
@@ -40,14 +40,14 @@ impl Hash for Key {
 /// The keys of all rows that are not committed yet, so that of two rows with one key the first is copied and the others are
 /// counted as duplicates, wherever the two are.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight {
+pub(crate) struct UncommittedKeys {
     /// For each epoch the keys whose first row it has.
-    epochs: VecDeque<(i64, HashSet<Key, RandomState>)>,
+    epochs: VecDeque<(i64, HashSet<EventKey, RandomState>)>,
 }
 
-impl InFlight {
+impl UncommittedKeys {
     /// Enters a row of an epoch, which is the youngest. Whether it is the first with its key.
-    pub(crate) fn enter(&mut self, key: Key, epoch: i64) -> bool {
+    pub(crate) fn insert(&mut self, key: EventKey, epoch: i64) -> bool {
         if self.epochs.back().is_none_or(|(youngest, _)| *youngest != epoch) {
             // As many as the last one had: growing takes longer than anything else here.
             let rows = self.epochs.back().map_or(0, |(_, keys)| keys.len());
@@ -62,7 +62,7 @@ impl InFlight {
     }
 
     /// Forgets the rows of an epoch that was committed: from here on they are found in the table.
-    pub(crate) fn leave(&mut self, epoch: i64) {
+    pub(crate) fn remove_epoch(&mut self, epoch: i64) {
         self.epochs.retain(|(of, _)| *of != epoch);
     }
 }
@@ -81,7 +81,7 @@ mod tests {
             datetime!(1969-12-31 23:59:59.999999 UTC),
             datetime!(9999-12-30 23:59:59.999999 UTC),
         ] {
-            assert_eq!(Key::new(Uuid::nil(), time).time(), time);
+            assert_eq!(EventKey::new(Uuid::nil(), time).time(), time);
         }
     }
 }

@@ -24,27 +24,27 @@ const SOCKET_PATH_MAX: usize = 103;
 /// What is to be removed one day is only named at first, so that its remover
 /// can be there before it is made.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ServerPaths {
     pub(super) user: User,
     pub(super) data: PathBuf,
     pub(super) log: PathBuf,
     pub(super) socket: PathBuf,
     /// The major version of the cluster in `data`, or where to make one.
-    pub(super) cluster: Cluster,
+    pub(super) cluster: ClusterState,
     /// Directories to be removed after the server, outer ones first.
     pub(super) scratch: Vec<PathBuf>,
 }
 
 /// What is in a data directory.
 #[derive(Debug)]
-pub(super) enum Cluster {
+pub(super) enum ClusterState {
     /// A whole cluster of this major version.
     Whole(String),
     /// None yet: make it in this directory beside it.
     Missing(PathBuf),
 }
 
-impl Place {
+impl ServerPaths {
     /// A new directory that is removed afterwards.
     pub(super) fn temporary() -> Result<Self, ServerError> {
         let user = User::for_data(Path::new(""))?;
@@ -81,11 +81,11 @@ impl Place {
         let data = data_in(home);
         let mut scratch_dirs = Vec::new();
         let cluster = match cluster::made_by(&data)? {
-            Some(major) => Cluster::Whole(major),
+            Some(major) => ClusterState::Whole(major),
             None => {
                 let fresh = home.join(format!("data.new-{:016x}", random()));
                 scratch_dirs.push(fresh.clone());
-                Cluster::Missing(fresh)
+                ClusterState::Missing(fresh)
             }
         };
         let mut socket = home.join("socket");
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_is_removed_is_named_first_and_made_later() {
-        let place = Place::temporary().unwrap();
+        let place = ServerPaths::temporary().unwrap();
         let home = place.scratch[0].clone();
         assert!(!home.exists());
         place.make().unwrap();
@@ -220,7 +220,7 @@ mod tests {
         }
         assert!(place.scratch.iter().all(|dir| dir.is_dir()));
         assert!(place.make().is_err(), "not ours to remove a second time");
-        assert_ne!(Place::temporary().unwrap().scratch[0], home);
+        assert_ne!(ServerPaths::temporary().unwrap().scratch[0], home);
         fs::remove_dir_all(home).unwrap();
     }
 

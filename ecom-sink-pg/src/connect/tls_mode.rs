@@ -8,7 +8,7 @@ use super::tls::{Check, Roots, Tls};
 
 /// As `sslmode` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum TlsMode {
     Disable,
     Allow,
     Prefer,
@@ -17,16 +17,16 @@ pub(super) enum Mode {
     VerifyFull,
 }
 
-const MODES: &[(&str, Mode)] = &[
-    ("disable", Mode::Disable),
-    ("allow", Mode::Allow),
-    ("prefer", Mode::Prefer),
-    ("require", Mode::Require),
-    ("verify-ca", Mode::VerifyCa),
-    ("verify-full", Mode::VerifyFull),
+const MODES: &[(&str, TlsMode)] = &[
+    ("disable", TlsMode::Disable),
+    ("allow", TlsMode::Allow),
+    ("prefer", TlsMode::Prefer),
+    ("require", TlsMode::Require),
+    ("verify-ca", TlsMode::VerifyCa),
+    ("verify-full", TlsMode::VerifyFull),
 ];
 
-impl Mode {
+impl TlsMode {
     /// Where nothing is said, a way that leaves the machine is encrypted to a server that has proved who it is.
     pub(super) fn default_for(is_local: bool) -> Self {
         if is_local { Self::Prefer } else { Self::VerifyFull }
@@ -55,11 +55,11 @@ impl Mode {
 }
 
 /// The mode that is asked for, or the default, and what it takes. Nothing is read yet.
-pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(Mode, Tls)> {
+pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(TlsMode, Tls)> {
     let system = params.get("sslrootcert") == Some("system");
     let default = match system {
-        true => Mode::VerifyFull,
-        false => Mode::default_for(is_local),
+        true => TlsMode::VerifyFull,
+        false => TlsMode::default_for(is_local),
     };
     let asked = params.choice("sslmode", MODES, default)?;
     let weak = |with: &str, than: &str| {
@@ -68,10 +68,10 @@ pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direc
     };
     // Servers don't encrypt what goes through a socket of the machine.
     let mode = match asked {
-        _ if is_socket => Mode::Disable,
-        Mode::VerifyFull => asked,
+        _ if is_socket => TlsMode::Disable,
+        TlsMode::VerifyFull => asked,
         _ if system => return weak("sslrootcert=system", "sslmode=verify-full"),
-        Mode::Disable | Mode::Allow | Mode::Prefer if direct => {
+        TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer if direct => {
             return weak("sslnegotiation=direct", "sslmode=require or more");
         }
         _ => asked,
@@ -80,7 +80,7 @@ pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direc
         let given = params.get(keyword).map(Into::into);
         given.or_else(|| params.default_file(default))
     };
-    let encrypted = mode != Mode::Disable;
+    let encrypted = mode != TlsMode::Disable;
     let root = file("sslrootcert", "root.crt").filter(|_| encrypted && !system);
     let client = match (file("sslcert", "postgresql.crt"), file("sslkey", "postgresql.key")) {
         (Some(certificate), Some(key)) if encrypted => Some((certificate, key)),
