@@ -46,7 +46,7 @@ impl Health {
         let state = self.state.now();
         match (&state, self.activity.stuck_for()) {
             (InstanceState::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
-                "records are on their way to the database, and nothing has moved for {}",
+                "records wait to be committed, and nothing has moved for {}",
                 duration(stuck)
             )),
             (InstanceState::Superseded, _) => Err(state_in_words(&state)),
@@ -72,7 +72,7 @@ pub(crate) fn state_in_words(state: &InstanceState) -> String {
     match state {
         InstanceState::Connecting => "connecting to the database".to_owned(),
         InstanceState::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
-        InstanceState::Leading => "loading what comes".to_owned(),
+        InstanceState::Leading => "loading files as they arrive".to_owned(),
         InstanceState::Failing { why } => format!("trying again: {why}"),
         InstanceState::Superseded => "another instance has taken over".to_owned(),
         _ => "unknown".to_owned(),

@@ -59,7 +59,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Opens the address, so that one that can't be used is told before anything runs, and collects metrics from now on.
+    /// Opens the address, so that one that cannot be used is told before anything runs, and collects metrics from now on.
     /// A process has one page, since it has one recorder of metrics.
     ///
     /// # Errors
@@ -68,14 +68,14 @@ impl Page {
     /// of metrics already.
     pub async fn open(at: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(at).await.map_err(|err| {
-            Error::new(ErrorKind::Configuration, format!("can't listen at {at}"))
+            Error::new(ErrorKind::Configuration, format!("cannot listen on {at}"))
                 .hint("choose a free port with --listen 127.0.0.1:PORT")
                 .caused_by(err)
         })?;
         if let Ok(at) = listener.local_addr() {
             tracing::info!("metrics, health and progress at http://{at}/");
             if !at.ip().is_loopback() {
-                tracing::warn!("whoever can reach {at} can read them: it has no password");
+                tracing::warn!("anyone who can reach {at} can read them: there is no password");
             }
         }
         Ok(Self {
@@ -141,7 +141,7 @@ fn install_metrics() -> Result<PrometheusHandle> {
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     ];
     const RECORDS: &[f64] = &[1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 20_000.0];
-    let cant = |err| Error::new(ErrorKind::Configuration, "can't collect metrics").caused_by(err);
+    let cant = |err| Error::new(ErrorKind::Configuration, "cannot collect metrics").caused_by(err);
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS))
@@ -185,7 +185,7 @@ impl HttpState {
             _ => response(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                format!("there is no such page; these are:\n{INDEX}"),
+                format!("no such page; the pages are:\n{INDEX}"),
             ),
         }
     }

@@ -48,7 +48,7 @@ pub fn start(format: Format) -> Result<LogGuard> {
         Ok(()) => Ok(LogGuard(guard)),
         Err(err) => Err(Error::new(
             ErrorKind::Configuration,
-            format!("can't start the log: {err}"),
+            format!("cannot start the log: {err}"),
         )),
     }
 }

@@ -17,7 +17,7 @@ pub fn line(line: &str) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Sink`] when standard output can't be written to, such as a file on a full disk.
+/// [`ErrorKind::Sink`] when standard output cannot be written to, such as a file on a full disk.
 pub fn text(text: &str) -> Result<()> {
     show(text).map(|_| ())
 }
@@ -32,6 +32,6 @@ pub fn show(text: &str) -> Result<bool> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(err) => Err(Error::new(ErrorKind::Sink, "can't write to standard output").caused_by(err)),
+        Err(err) => Err(Error::new(ErrorKind::Sink, "cannot write to standard output").caused_by(err)),
     }
 }

@@ -122,5 +122,5 @@ impl Service {
 
 async fn keep_settled(maintenance: Maintenance, rested: Duration) {
     let err = maintenance.keep_settled(rested).await;
-    tracing::warn!("partitions are not settled any more: {}", err.report());
+    tracing::warn!("the indexes of old partitions are not built any more: {}", err.report());
 }

@@ -37,7 +37,8 @@ pub async fn notify(health: Health) {
                 }
                 Err(why) if was_alive => {
                     was_alive = false;
-                    tracing::error!("the watchdog of the service manager is not fed any more: {why}");
+                    tracing::error!("the watchdog of systemd is not notified any more, so that systemd restarts \
+                     this service: {why}");
                 }
                 Err(_) => {}
             },
@@ -52,6 +53,6 @@ pub fn stopping() {
 
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(err) = sd_notify::notify(state) {
-        tracing::debug!("the service manager can't be told: {err}");
+        tracing::debug!("cannot notify the service manager: {err}");
     }
 }

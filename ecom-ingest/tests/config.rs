@@ -91,21 +91,24 @@ fn what_no_option_has_is_refused_with_its_line() {
     for (text, expected) in [
         (
             "\narhive = 1",
-            "line 2: arhive is no option of any command (did you mean archive?)",
+            "line 2: arhive is not an option of any command (did you mean archive?)",
         ),
         (
             "database-url = ''",
-            "line 1: database-url is no option of any command (did you mean database_url?)",
+            "line 1: database-url is not an option of any command (did you mean database_url?)",
         ),
-        ("[rnu]\ninput = 'x'", "line 2: [rnu] is no command (did you mean run?)"),
-        ("[settle]\ninput = 'x'", "line 2: input is no option of settle"),
+        (
+            "[rnu]\ninput = 'x'",
+            "line 2: [rnu] is not a command (did you mean run?)",
+        ),
+        ("[settle]\ninput = 'x'", "line 2: input is not an option of settle"),
         (
             "wait = '3 parsecs'",
-            "line 1: wait can't be \"3 parsecs\": unknown time unit",
+            "line 1: wait cannot be \"3 parsecs\": unknown time unit",
         ),
         (
             "log_format = 'yaml'",
-            "line 1: log_format can't be \"yaml\" (it takes one of: text, json)",
+            "line 1: log_format cannot be \"yaml\" (it takes one of: text, json)",
         ),
         ("input = ['a']", "line 1: input takes one value"),
         ("input = ", "line 1: "),
@@ -114,10 +117,10 @@ fn what_no_option_has_is_refused_with_its_line() {
         // No part of it is quoted.
         (
             "database_url = 'postgresql://u:secret@@h/d'",
-            "line 1: database_url: the database URL can't be read",
+            "line 1: database_url: the database URL cannot be read",
         ),
         // It would ask for it at every start.
-        ("[run]\ntake_over = true", "line 2: take_over is no option of run"),
+        ("[run]\ntake_over = true", "line 2: take_over is not an option of run"),
     ] {
         let file = config(text);
         for command in [&["config", "check"][..], &["run", "--input", "/nonexistent"]] {
@@ -140,7 +143,7 @@ fn what_no_option_has_is_refused_with_its_line() {
         .unwrap();
     assert_eq!(missing.status.code(), Some(3));
     assert!(
-        said(&missing).contains("can't read the configuration /nonexistent"),
+        said(&missing).contains("cannot read the configuration /nonexistent"),
         "{missing:?}"
     );
 }
@@ -155,11 +158,11 @@ fn what_the_file_names_must_be_there() {
         (format!("input = '{place}'\nmap = 'rees46'"), None),
         (
             format!("\ninput = '{place}/nowhere'"),
-            Some(format!("line 2: input: {place}/nowhere is not there")),
+            Some(format!("line 2: input: {place}/nowhere does not exist")),
         ),
         (
             format!("[run]\ninput = '{place}/file'"),
-            Some(format!("line 2: input: {place}/file is no directory")),
+            Some(format!("line 2: input: {place}/file is not a directory")),
         ),
         (format!("map = '{place}/no.toml'"), Some(format!("{place}/no.toml"))),
         (format!("map = '{place}/bad.toml'"), Some(format!("{place}/bad.toml"))),

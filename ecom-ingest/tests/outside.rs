@@ -164,10 +164,13 @@ async fn health_has_a_reason_and_follows_the_server() {
     drop_in(input.path(), "a.csv", 0..10);
     let ingest = Ingest::start(&database, &input, &["--listen", &format!("127.0.0.1:{port}")]);
     eventually("it is ready", async || {
-        get(port, "/readyz") == Some((200, "loading what comes\n".into()))
+        get(port, "/readyz") == Some((200, "loading files as they arrive\n".into()))
     })
     .await;
-    assert_eq!(get(port, "/livez"), Some((200, "loading what comes\n".into())));
+    assert_eq!(
+        get(port, "/livez"),
+        Some((200, "loading files as they arrive\n".into()))
+    );
     assert_eq!(get(port, "/nothing").unwrap().0, 404);
     assert_eq!(ask(port, "POST", "/metrics").unwrap().0, 405);
     assert!(get(port, "/").unwrap().1.contains("/metrics"));
@@ -199,7 +202,7 @@ async fn a_port_that_is_taken_is_told_before_anything_runs() {
     let (status, log) = Ingest::start(&database, &input, &["--listen", &at]).end().await;
     assert_eq!(status.code(), Some(3));
     assert!(
-        log.contains(&format!("can't listen at {at}")) && log.contains("choose a free port"),
+        log.contains(&format!("cannot listen on {at}")) && log.contains("choose a free port"),
         "{log}"
     );
 }
@@ -305,7 +308,10 @@ async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
     };
     let (mut manager, first) = start("first");
     eventually("READY", async || manager.hears("READY=1")).await;
-    eventually("a status", async || manager.hears("STATUS=loading what comes")).await;
+    eventually("a status", async || {
+        manager.hears("STATUS=loading files as they arrive")
+    })
+    .await;
     manager.heard.clear();
     eventually("the watchdog is fed while nothing comes", async || {
         manager.hears("WATCHDOG=1")
@@ -322,7 +328,7 @@ async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
     eventually("STOPPING", async || manager.hears("STOPPING=1")).await;
     first.succeed().await;
     eventually("the other takes over", async || {
-        other.hears("STATUS=loading what comes")
+        other.hears("STATUS=loading files as they arrive")
     })
     .await;
 

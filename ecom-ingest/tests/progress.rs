@@ -83,7 +83,7 @@ async fn a_run_that_has_nothing_to_do_says_why() {
     drop_in(input.path(), "a.csv", 0..10);
     drop_in_text(input.path(), "b.csv", format!("{HEADER}1,2\n"));
     let log = once(&database, &input).await;
-    assert!(log.contains("how to mend it: ecom-ingest rejects list"), "{log}");
+    assert!(log.contains("how to fix them: ecom-ingest rejects list"), "{log}");
     assert!(!log.contains("CSV files"), "{log}");
 
     let log = once(&database, &input).await;

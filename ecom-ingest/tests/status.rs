@@ -71,19 +71,20 @@ async fn files_records_rejects_and_what_to_do_next() {
         "records   1,003 read = 1,002 stored + 0 duplicates + 1 rejected + 0 filtered",
         "/s in the last minute",
         " from a file's last write to its commit",
-        "refused   field_count              1 waiting, the last ",
-        "damaged   b.csv behind record 3, byte ",
+        "rejected  field_count              1 waiting, the last ",
+        "damaged   b.csv after record 3, byte ",
         "set aside c.csv: column_missing",
         &format!(
-            "next      to load what comes: ecom-ingest run --input {} --pipeline events\n",
+            "next      to load new files: ecom-ingest run --input {} --pipeline events\n",
             place.display()
         ),
-        "next      to see what was refused and how to mend it: ecom-ingest rejects list",
+        "next      to see the rejected records and how to fix them: ecom-ingest rejects list",
         &format!(
-            "next      to load files of another layout: ecom-ingest infer {}/c.csv proposes a mapping, for run --map",
+            "next      to load files with other columns: ecom-ingest infer {}/c.csv proposes a mapping for run --map",
             place.display()
         ),
-        "next      to have a file read that could not be: put it, mended and whole, in its place;",
+        "next      to read a damaged or set-aside file: replace it with a complete, corrected one under the same \
+         name;",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

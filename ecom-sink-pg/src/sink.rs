@@ -66,8 +66,8 @@ impl PgSink {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or has a setting that is not supported, and
-    /// when a file with certificates can't be used. No error quotes the URL.
+    /// [`ErrorKind::Configuration`] when the URL cannot be read, names no host, or has a setting that is not supported, and
+    /// when a file with certificates cannot be used. No error quotes the URL.
     pub fn from_url(url: &str) -> Result<Self> {
         Ok(Self::to(Hosts::of_url(url, &of_process)?))
     }
@@ -163,7 +163,7 @@ impl<W> PgSink<W> {
         }
     }
 
-    /// The name of the pipeline, under which the ledger knows it. Pipelines of different names don't know of each other.
+    /// The name of the pipeline, under which the ledger knows it. Pipelines of different names do not know of each other.
     pub fn pipeline(mut self, name: impl Into<String>) -> Self {
         self.pipeline = name.into();
         self
@@ -191,7 +191,7 @@ impl<W> PgSink<W> {
         self
     }
 
-    /// How long to wait at the start for a server that can't be reached, 30 seconds. Later it is waited for without end.
+    /// How long to wait at the start for a server that cannot be reached, 30 seconds. Later it is waited for without end.
     pub fn wait_for_server(mut self, wait: Duration) -> Self {
         self.wait_for_server = wait;
         self
@@ -245,7 +245,10 @@ impl<W> PgSink<W> {
 impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
     async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
         if self.pipeline.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, "the pipeline has no name").hint("give it one"));
+            return Err(
+                Error::new(ErrorKind::Configuration, "the name of the pipeline is empty")
+                    .hint("pass a name to PgSink::pipeline"),
+            );
         }
         let connector = self.connector();
         let give_up = Instant::now().checked_add(self.wait_for_server);
@@ -282,7 +285,8 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
     fn commit(self, input: impl BatchStream<T> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         try_stream! {
             let Some(claim) = self.claim else {
-                Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
+                Err(Error::new(ErrorKind::Configuration, "commit() was called before ledger(), which claims the \
+                 pipeline: call ledger() first"))?;
                 return;
             };
             let leader = claim.leader.clone();

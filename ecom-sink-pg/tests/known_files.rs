@@ -107,7 +107,11 @@ async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
     load(&database, "owner", emptying()).await.unwrap();
     assert!(!dir.path().join("a.csv").exists());
     let err = load(&database, "reader", source()).await.unwrap_err();
-    assert!(err.to_string().contains("pipeline \"owner\" takes files away"), "{err}");
+    assert!(
+        err.to_string()
+            .contains("pipeline \"owner\" archives or deletes the files"),
+        "{err}"
+    );
 
     // It gives the directory free when it leaves the files.
     load(&database, "owner", source()).await.unwrap();

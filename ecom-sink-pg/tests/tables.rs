@@ -366,12 +366,12 @@ async fn what_does_not_fit_is_told_at_the_start() {
         (
             table("wrong_type").key(["key"]),
             ErrorKind::Schema,
-            "\"sum\" is text, which takes no i64",
+            "\"sum\" has the type text, which cannot hold i64",
         ),
         (
             table("no_key").key(["key"]),
             ErrorKind::Schema,
-            "no primary key or unique index of just key",
+            "no primary key or unique index on exactly key",
         ),
         (table("null_key").key(["key"]), ErrorKind::Schema, "\"key\" may be null"),
         (table("more").key(["key"]), ErrorKind::Schema, "\"other\" must be given"),
@@ -383,7 +383,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
         (
             table("nowhere.made").key(["key"]).create_if_missing(true),
             ErrorKind::Schema,
-            "\"nowhere\".\"made\" can't be made",
+            "cannot create the table \"nowhere\".\"made\"",
         ),
         (table("computed").key(["key"]), ErrorKind::Schema, "\"sum\" is computed"),
         (

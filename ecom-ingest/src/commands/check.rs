@@ -54,22 +54,19 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
     let mut text = match checked.unread_lines {
-        0 => format!("{file}: {stored} to be stored, {refused} refused\n"),
+        0 => format!("{file}: {stored} to be stored, {refused} rejected\n"),
         1 => format!("{file}: nothing to be stored, 1 line not read\n"),
         lines => format!("{file}: nothing to be stored, {lines} lines not read\n"),
     };
     if let Some(refusal) = &checked.unusable {
         let part = match stored + refused {
-            0 => "nothing of it can be used",
-            _ => "what comes behind can't be used",
+            0 => "nothing in it can be used",
+            _ => "the rest of it cannot be used",
         };
         let _ = writeln!(text, "  {part}: {refusal}");
         let is_of_layout = [Reason::COLUMN_MISSING, Reason::WRONG_DELIMITER].contains(&refusal.reason);
         let _ = match checked.ready_mapping {
-            Some(name) => writeln!(
-                text,
-                "  it has the columns of a mapping that is ready: use --map {name}"
-            ),
+            Some(name) => writeln!(text, "  it has the columns of a built-in mapping: use --map {name}"),
             None if mapping.is_none() && is_of_layout => writeln!(
                 text,
                 "  ecom-ingest infer {file} proposes a mapping for it, to be used with --map"
@@ -80,11 +77,11 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     if !checked.is_read_by_name {
         let _ = writeln!(
             text,
-            "  a run passes it over: its name is hidden, or ends in none of .csv, .csv.gz, .csv.zst"
+            "  a run skips it: its name begins with a dot, or does not end in .csv, .csv.gz or .csv.zst"
         );
     }
     for (reason, found) in &checked.rejected {
-        let _ = writeln!(text, "  refused: {} for {reason}", found.count);
+        let _ = writeln!(text, "  rejected: {} for {reason}", found.count);
         for Example {
             line,
             value: (detail, raw),

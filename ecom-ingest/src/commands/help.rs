@@ -8,10 +8,10 @@ RUST_LOG says what is logged, such as debug.
 Exit codes:
   0    done, or stopped by SIGINT or SIGTERM after committing what was read
   1    the run failed; what was committed stays, and the next run goes on after it
-  2    the command line can't be understood
-  3    something is configured in a way that can't work
+  2    the command line cannot be understood
+  3    something is configured in a way that cannot work
   4    the schema of the database is not as it should be
-  5    the database can't be reached
+  5    the database cannot be reached
   6    another instance has taken over the pipeline
   7    check: some of what the files have would be refused
   130  a second signal ended the program at once";

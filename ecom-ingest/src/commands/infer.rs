@@ -19,7 +19,7 @@ impl Infer {
         let proposal = infer_mapping(&self.file).await?;
         output::text(&proposal.toml)?;
         if !proposal.missing.is_empty() {
-            tracing::warn!("to be filled in before it can be used: {}", proposal.missing.join(", "));
+            tracing::warn!("fill in before you use it: {}", proposal.missing.join(", "));
         }
         Ok(())
     }

@@ -26,11 +26,11 @@ impl Settle {
             built, failed, is_busy, ..
         } = self.database.maintenance()?.settle(self.rested).await?;
         if !failed.is_empty() {
-            tracing::warn!("could not build {}; run it again", failed.join(", "));
+            tracing::warn!("could not build {}: run ecom-ingest settle again", failed.join(", "));
         }
         match (is_busy, built.len(), failed.len()) {
-            (true, ..) => output::line("another session is settling: nothing to do here"),
-            (_, 0, 0) => output::line("nothing to do: all partitions that rest are settled"),
+            (true, ..) => output::line("another session is building the indexes already: nothing to do"),
+            (_, 0, 0) => output::line("nothing to do: all partitions that receive no more rows have their indexes"),
             (_, 0, _) => Ok(()),
             _ => output::line(&format!("built {}", built.join(", "))),
         }
@@ -57,7 +57,7 @@ impl Retain {
         let retention = Retention::days(self.days).dry_run(self.dry_run);
         let retained = self.database.maintenance()?.retain(retention).await?;
         if retained.is_busy {
-            return output::line("another session is at it: nothing to do here");
+            return output::line("another session is dropping partitions already: nothing to do");
         }
         let partitions = match &*retained.partitions {
             [] => "no partitions".to_owned(),

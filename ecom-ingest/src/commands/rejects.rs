@@ -76,9 +76,9 @@ impl Choice {
             }
         }
         Ok(match reasons.iter().map(|(_, waiting)| waiting).sum() {
-            0 => "nothing that was refused waits\n".to_owned(),
-            1 => "none of those; 1 other waits\n".to_owned(),
-            others => format!("none of those; {} others wait\n", count(others)),
+            0 => "no rejected records are waiting\n".to_owned(),
+            1 => "no rejected records match; 1 other is waiting\n".to_owned(),
+            others => format!("no rejected records match; {} others are waiting\n", count(others)),
         })
     }
 }
@@ -91,7 +91,7 @@ fn no_such_reason(reason: &str, known: &[&str]) -> Error {
         .filter(|(likeness, _)| *likeness > 0.6);
     let hint = match near {
         Some((_, near)) => format!("did you mean {near}?"),
-        None => "ecom-ingest status counts what was refused, by reason".to_owned(),
+        None => "ecom-ingest status lists the reasons and their counts".to_owned(),
     };
     Error::new(ErrorKind::Configuration, format!("no such reason: {reason}")).hint(hint)
 }
@@ -122,7 +122,7 @@ struct Export {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// The header for records of files that the ledger doesn't have one of, such as event_id,event_time,event_type
+    /// The header for records of files that the ledger does not have one of, such as event_id,event_time,event_type
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Vec<String>,
 
@@ -170,7 +170,9 @@ impl List {
             0 => self.choice.none_found(&console).await?,
             shown => {
                 let last = match shown as u32 == self.limit {
-                    true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
+                    true => {
+                        format!("\nThese are the last {shown}; --limit shows more, ecom-ingest status counts all.\n")
+                    }
                     false => "\n".to_owned(),
                 };
                 letters
@@ -187,8 +189,10 @@ impl List {
 fn how_to_retry(letters: &[DeadLetter]) -> String {
     let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
     format!(
-        "To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then\n\
-         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. A row that goes in counts once, however often the file is retried.\n"
+        "To correct several: ecom-ingest rejects export --to DIR (select with --reason CODE, --file PATH), edit \
+         DIR/rejects.csv, then\n\
+         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. Each row is stored once, however often the file is \
+         retried.\n"
     )
 }
 
@@ -209,16 +213,16 @@ fn in_words(letter: &DeadLetter) -> String {
         text.push_str(&format!("  row    {}\n", readable(raw)));
     }
     if letter.resolved_at.is_some() {
-        text.push_str("  done   retried, and in the table\n");
+        text.push_str("  done   retried and stored\n");
         return text;
     }
     if let Some(remedy) = remedy(&Reason::from(letter.reason.clone()), letter.is_mapped) {
-        text.push_str(&format!("  mend   {remedy}\n"));
+        text.push_str(&format!("  fix    {remedy}\n"));
     }
     let id = letter.id;
     text.push_str(&format!(
-        "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, mend it, \
-         ecom-ingest rejects retry reject-{id}/rejects.csv{}\n",
+        "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, correct it, ecom-ingest rejects retry \
+         reject-{id}/rejects.csv{}\n",
         by_mapping(letter.is_mapped)
     ));
     text
@@ -264,7 +268,7 @@ impl Export {
                 _ => format!(" of {}", Vec::from_iter(file.pipelines.clone()).join(", ")),
             };
             text.push_str(&format!(
-                "mend the rows{of}, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
+                "correct the rows{of}, keep reject_id unchanged, then: ecom-ingest rejects retry {}{}\n",
                 file.path.display(),
                 by_mapping(file.is_mapped)
             ));
@@ -289,14 +293,14 @@ fn warn_of_left_out(exported: &Exported) {
     };
     if !exported.headless.is_empty() {
         tracing::warn!(
-            "{}: the header of their file is not known; name it with --columns event_id,event_time,…",
+            "{}: the header of their file is unknown; give it with --columns event_id,event_time,…",
             ids(&exported.headless)
         );
     }
     if !exported.unprintable.is_empty() {
         tracing::warn!(
-            "{}: their bytes are cut off, or have quotes that would swallow the next row; mend them in their file, and put \
-             them as a new file into the input directory",
+            "{}: their bytes are truncated, or have quotes that would swallow the next row; correct them in the \
+             original file, and put them into the input directory as a new file",
             ids(&exported.unprintable)
         );
     }
@@ -308,9 +312,9 @@ impl Retry {
         let is_chosen =
             choice.reason.is_some() || choice.file.is_some() || choice.only.is_some() || !choice.id.is_empty();
         if self.mended.is_none() && !self.all && !is_chosen {
-            return Err(Error::new(ErrorKind::Configuration, "which rejects?").hint(
-                "name a file that ecom-ingest rejects export wrote, or choose those to be retried as they are: --reason CODE, \
-                 --file PATH, --id N or --all",
+            return Err(Error::new(ErrorKind::Configuration, "no rejects are selected").hint(
+                "name a file that ecom-ingest rejects export has written, or select rejects to retry unchanged: \
+                 --reason CODE, --file PATH, --id N or --all",
             ));
         }
         let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
@@ -320,20 +324,20 @@ impl Retry {
                 let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
                 (
                     retried,
-                    "mend them in the file and retry it: rows that went in are passed over",
+                    "correct them in the file and retry it: rows that are stored already are skipped",
                 )
             }
             None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
                 Some(retried) => (
                     retried,
-                    "ecom-ingest rejects export --to DIR writes them to files, to be mended and retried",
+                    "write them to files with ecom-ingest rejects export --to DIR, correct them, and retry the files",
                 ),
                 None => return output::text(&self.choice.none_found(&console).await?),
             },
         };
         tell(self.mended.as_deref(), &retried.refused, mapping.is_some());
         output::line(&format!(
-            "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
+            "{} stored, {} duplicates, {} retried before, {} still rejected",
             count(retried.stored),
             count(retried.duplicates),
             count(retried.already_resolved),
@@ -343,13 +347,13 @@ impl Retry {
             0 => Ok(()),
             left => {
                 let rows = if left == 1 { "row" } else { "rows" };
-                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still can't be used")).hint(how_to_mend))
+                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still rejected")).hint(how_to_mend))
             }
         }
     }
 }
 
-/// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
+/// Tells of each row that still cannot be used: where it stands in the file that was mended, or else where it stood at first.
 fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
     const MAX_TOLD: usize = 20;
     for refused in refused.iter().take(MAX_TOLD) {
@@ -382,7 +386,7 @@ async fn as_they_are(
         Err(_) => Ok(Retried::default()),
     };
     if let Err(err) = std::fs::remove_dir_all(&dir) {
-        tracing::warn!("can't remove {}: {err}", dir.display());
+        tracing::warn!("cannot remove {}: {err}", dir.display());
     }
     let exported = exported?;
     warn_of_left_out(&exported);
@@ -395,7 +399,7 @@ async fn as_they_are(
 fn private_directory() -> Result<PathBuf> {
     let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{:032x}", rand::random::<u128>()));
     let made = DirBuilder::new().mode(0o700).create(&dir);
-    made.map_err(|err| Error::new(ErrorKind::Sink, format!("can't make {}", dir.display())).caused_by(err))?;
+    made.map_err(|err| Error::new(ErrorKind::Sink, format!("cannot create {}", dir.display())).caused_by(err))?;
     Ok(dir)
 }
 

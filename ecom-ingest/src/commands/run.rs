@@ -89,7 +89,7 @@ fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     match (port, text.parse()) {
         (Ok(port), _) => Ok((Ipv4Addr::LOCALHOST, port).into()),
         (_, Ok(address)) => Ok(address),
-        _ => Err("an address looks like 127.0.0.1:9187, or is a port of this machine".to_owned()),
+        _ => Err("write an address such as 127.0.0.1:9187, or a port of this machine".to_owned()),
     }
 }
 
@@ -153,7 +153,7 @@ impl Run {
         let ended = if summary.stopped { "stopped" } else { "done" };
         tracing::info!("{ended}: {}", counts_in_words(&summary.counts));
         if summary.counts.rejected > 0 {
-            tracing::info!("what was refused, and how to mend it: ecom-ingest rejects list");
+            tracing::info!("to see the rejected records and how to fix them: ecom-ingest rejects list");
         }
         if self.once && !summary.stopped && progress.latest().is_none() {
             match count_csv_files(&self.input, self.recursive) {
@@ -165,9 +165,7 @@ impl Run {
         match splits.damaged + splits.set_aside {
             0 => {}
             files => {
-                tracing::warn!(
-                    "files that can't be used, wholly or from some place on: {files}; ecom-ingest status tells what to do"
-                );
+                tracing::warn!("files that cannot be read completely: {files}; ecom-ingest status shows what to do");
             }
         }
         Ok(())

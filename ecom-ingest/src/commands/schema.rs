@@ -32,7 +32,7 @@ impl Schema {
             }
             SchemaCommand::Check(database) => {
                 database.console()?.check_schema().await?;
-                output::line("the schema ecom is as it should be")
+                output::line("the schema ecom fits this program")
             }
             SchemaCommand::Print => {
                 texts().try_for_each(|(name, text)| output::text(&format!("-- {name}.sql\n\n{text}\n")))

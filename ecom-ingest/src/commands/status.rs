@@ -72,7 +72,7 @@ impl Status {
 }
 
 fn listen(kind: SignalKind) -> Result<Signal> {
-    signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "can't listen for signals").caused_by(err))
+    signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "cannot listen for signals").caused_by(err))
 }
 
 fn in_words(status: &Found, only: Option<&str>) -> String {
@@ -147,7 +147,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
         };
         writeln!(
             text,
-            "  refused   {:<24} {} waiting{resolved}, the last {} ago",
+            "  rejected  {:<24} {} waiting{resolved}, the last {} ago",
             refused.reason,
             count(refused.waiting),
             ago(refused.newest),
@@ -156,7 +156,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     for file in &pipeline.unusable {
         let place = match file.records {
             0 => String::new(),
-            records => format!(" behind record {}, byte {}", count(records), count(file.bytes)),
+            records => format!(" after record {}, byte {}", count(records), count(file.bytes)),
         };
         let state = file.state.replace('_', " ");
         writeln!(
@@ -180,13 +180,13 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
         let input = pipeline.sources.first().map_or("DIR", |(_, location)| location);
         let map = if pipeline.is_mapped { " --map MAPPING" } else { "" };
         steps.push(format!(
-            "to load what comes: ecom-ingest run --input {} --pipeline {}{map}",
+            "to load new files: ecom-ingest run --input {} --pipeline {}{map}",
             shell_quoted(input),
             shell_quoted(&pipeline.name)
         ));
     }
     if pipeline.refused.iter().any(|refused| refused.waiting > 0) {
-        steps.push("to see what was refused and how to mend it: ecom-ingest rejects list".to_owned());
+        steps.push("to see the rejected records and how to fix them: ecom-ingest rejects list".to_owned());
     }
     let is_other_layout = |file: &&UnusableFile| ["column_missing", "wrong_delimiter"].contains(&&*file.reason);
     if let Some(file) = pipeline.unusable.iter().find(is_other_layout) {
@@ -196,25 +196,27 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
             None => file.path.clone(),
         };
         steps.push(format!(
-            "to load files of another layout: ecom-ingest infer {} proposes a mapping, for run --map",
+            "to load files with other columns: ecom-ingest infer {} proposes a mapping for run --map",
             shell_quoted(&path)
         ));
     }
     if pipeline.files.damaged + pipeline.files.set_aside > 0 {
         steps.push(
-            "to have a file read that could not be: put it, mended and whole, in its place; it is read on from where it \
-             was left"
+            "to read a damaged or set-aside file: replace it with a complete, corrected one under the same name; \
+             reading continues where it stopped"
                 .to_owned(),
         );
     }
     if pipeline.unusable.iter().any(|file| file.reason == "grew_mid_record") {
         steps.push(
-            "but of one that is damaged for grew_mid_record, the rest from that record on, under a new name".to_owned(),
+            "for a file that is damaged with grew_mid_record: put the rest of it, from that record on, into a new \
+             file"
+                .to_owned(),
         );
     }
     if !pipeline.counts.is_balanced() {
         steps.push(
-            "the counts do not add up, which is a bug unless a transform makes several records of one: see \
+            "the counts do not add up, which is a bug unless a transform makes several records from one: see \
              ecom.ingest_balance"
                 .to_owned(),
         );

@@ -57,7 +57,7 @@ async fn in_json(mut progress: ProgressReceiver, mut query_progress: QueryProgre
             Ok(true) => {}
             Ok(false) => return,
             Err(err) => {
-                tracing::warn!("no more progress: {}", err.report());
+                tracing::warn!("progress is no longer printed: {}", err.report());
                 return;
             }
         }

@@ -38,7 +38,7 @@ pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pip
 /// How many CSV files there are, compressed ones too.
 pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
     let mut files = Files::default();
-    // What can't be read was told by the run.
+    // What cannot be read was told by the run.
     let _ = files.walk(input, "", recursive);
     files.paths.len() + files.compressed
 }

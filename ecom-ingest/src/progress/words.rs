@@ -14,7 +14,10 @@ pub(super) fn speed_in_words(progress: &Progress) -> String {
         }
     }
     if !lag.ahead.is_zero() {
-        words.push_str(&format!(", which is {} ahead of the clock here", duration(lag.ahead)));
+        words.push_str(&format!(
+            ", which is {} ahead of this machine's clock",
+            duration(lag.ahead)
+        ));
     }
     words
 }

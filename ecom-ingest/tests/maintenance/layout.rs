@@ -54,7 +54,7 @@ async fn no_upkeep_makes_the_schema() {
             .await;
         // As `status` ends.
         assert_eq!(status.code(), Some(4), "{args:?}: {log}");
-        let expected = "there is no schema ecom in this database (ecom-ingest schema apply makes it)";
+        let expected = "there is no schema ecom in this database (ecom-ingest schema apply creates it)";
         assert!(log.contains(expected), "{args:?}: {log}");
     }
     let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ecom'";
@@ -90,7 +90,7 @@ async fn the_layout_is_one_of_the_database() {
         .await;
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(
-        log.contains("\"week\" is no width of partitions (hour, day or month)"),
+        log.contains("\"week\" is not a partition width (use hour, day or month)"),
         "{log}"
     );
     // Without its row the defaults hold, and a look does not make it.

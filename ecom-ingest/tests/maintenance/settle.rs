@@ -154,6 +154,6 @@ async fn partitions_are_settled_beside_the_loading() {
     assert!(!running.has_ended());
     running.signal(rustix::process::Signal::TERM);
     let log = running.succeed().await;
-    assert!(log.contains("settled: built"), "{log}");
+    assert!(log.contains("built the indexes"), "{log}");
     db.check_balance().await;
 }

@@ -77,7 +77,7 @@ impl Connector {
         self
     }
 
-    /// Opens a connection, trying for so long if the server can't be reached.
+    /// Opens a connection, trying for so long if the server cannot be reached.
     pub(crate) async fn connect_within(&self, wait_for_server: Duration) -> Result<Connection> {
         let give_up = Instant::now().checked_add(wait_for_server);
         let mut delays = delays();

@@ -20,7 +20,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
 
 /// The settings of a URL, or of `keyword=value` pairs, as pairs to be shown: passwords are replaced by `***`.
 ///
-/// A text that can't be read is not shown at all, since any part of it may be the password.
+/// A text that cannot be read is not shown at all, since any part of it may be the password.
 ///
 /// ```
 /// let shown = ecom_sink_pg::without_password("postgresql://shop:secret@db/events");
@@ -28,7 +28,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
 /// ```
 pub fn without_password(text: &str) -> String {
     let Ok(pairs) = pairs(text) else {
-        return "*** (it can't be read)".to_owned();
+        return "*** (it cannot be read)".to_owned();
     };
     let shown = pairs.into_iter().map(|(keyword, value)| match &*keyword {
         "password" | "sslpassword" => format!("{keyword}=***"),
@@ -40,10 +40,10 @@ pub fn without_password(text: &str) -> String {
 pub(super) fn malformed(what: &'static str) -> Error {
     Error::new(
         ErrorKind::Configuration,
-        format!("the database URL can't be read: {what}"),
+        format!("the database URL cannot be read: {what}"),
     )
     .hint(
-        "it looks like postgresql://user:password@host:5432/database; in names and passwords write @ as %40, : as %3A, \
+        "write it as postgresql://user:password@host:5432/database; in names and passwords write @ as %40, : as %3A, \
          / as %2F, ? as %3F and % as %25",
     )
 }
@@ -73,7 +73,7 @@ fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     let (hosts, database) = location.split_once('/').unwrap_or((location, ""));
     // One in the password would otherwise make a part of it a host or a database.
     if location.contains('@') {
-        return Err(malformed("there is an @ where none can be"));
+        return Err(malformed("there is an @ in the wrong place"));
     }
     let (names, ports) = hosts_and_ports(hosts)?;
     if names.iter().any(|name| !name.is_empty()) {
@@ -89,7 +89,7 @@ fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     for option in options.split('&').filter(|option| !option.is_empty()) {
         let (keyword, value) = option
             .split_once('=')
-            .ok_or_else(|| malformed("an option behind the ? has no value"))?;
+            .ok_or_else(|| malformed("an option after the ? has no value"))?;
         match (decoded(keyword)?, decoded(value)?) {
             // What drivers for Java write.
             (keyword, value) if keyword == "ssl" && value == "true" => add("sslmode", "require".into()),
@@ -108,7 +108,7 @@ fn hosts_and_ports(hosts: &str) -> Result<(Vec<String>, Vec<String>)> {
                 Some((name, port)) => (
                     name,
                     port.strip_prefix(':')
-                        .ok_or_else(|| malformed("after a ] comes neither a colon nor the end"))?,
+                        .ok_or_else(|| malformed("a ] is followed by something else than a colon"))?,
                 ),
                 None => return Err(malformed("a [ is not closed")),
             },
@@ -135,7 +135,7 @@ fn decoded(text: &str) -> Result<String> {
             byte => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| malformed("what is written with % is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| malformed("the bytes written with % are not UTF-8"))
 }
 
 fn of_keywords(text: &str) -> Result<Vec<(String, String)>> {

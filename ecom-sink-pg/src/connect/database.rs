@@ -10,7 +10,7 @@ use super::hosts::Hosts;
 use super::params::of_process;
 use crate::failure::Deadline;
 
-/// The database that somebody works on beside the ingest, and how long a server is waited for that can't be reached.
+/// The database that somebody works on beside the ingest, and how long a server is waited for that cannot be reached.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     hosts: Hosts,
@@ -73,7 +73,7 @@ macro_rules! made_of_database {
                 Ok(Self { database })
             }
 
-            /// How long to wait for a server that can't be reached, 30 seconds.
+            /// How long to wait for a server that cannot be reached, 30 seconds.
             #[must_use]
             pub fn wait_for_server(mut self, wait: std::time::Duration) -> Self {
                 self.database.wait_for_server = wait;

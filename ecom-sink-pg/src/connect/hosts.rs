@@ -41,9 +41,7 @@ impl Hosts {
         let count = names.len().max(addresses.len());
         let fits = |list: &[&str]| list.is_empty() || list.len() == count;
         if !fits(&names) || !fits(&addresses) || !(fits(&ports) || ports.len() == 1) {
-            return Err(malformed(
-                "there are not as many hosts, addresses and ports as each other",
-            ));
+            return Err(malformed("the numbers of hosts, addresses and ports differ"));
         }
         let host = |at: usize| {
             let name = names.get(at).copied().unwrap_or_default();
@@ -133,7 +131,7 @@ impl Host {
             check_name(name)?;
             let address: IpAddr = address
                 .parse()
-                .map_err(|_| malformed("hostaddr is not the number of an address"))?;
+                .map_err(|_| malformed("hostaddr is not an IP address"))?;
             // The name is what its certificate is checked for.
             config.host(if name.is_empty() {
                 address.to_string()
@@ -175,7 +173,7 @@ fn check_name(name: &str) -> Result<()> {
     let fits = |c: char| c.is_alphanumeric() || "-._:%".contains(c);
     match name.chars().all(fits) {
         true => Ok(()),
-        false => Err(malformed("a host has characters that no host has")),
+        false => Err(malformed("a host name has characters that are not allowed in one")),
     }
 }
 

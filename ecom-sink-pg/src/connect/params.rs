@@ -89,7 +89,7 @@ impl Params {
             } else if let Some((keyword, _)) = UNSUPPORTED.iter().find(|(keyword, _)| *keyword == given) {
                 return Err(unsupported(keyword));
             } else {
-                return Err(malformed("it has an option that libpq doesn't know"));
+                return Err(malformed("it has an option that libpq does not know"));
             }
         }
         let names_host = values.contains_key("host");
@@ -122,7 +122,11 @@ impl Params {
         }
         if params.get("user").is_none() {
             let user = whoami::username().map_err(|err| {
-                Error::new(ErrorKind::Configuration, "no user is given, and this process has none").caused_by(err)
+                Error::new(
+                    ErrorKind::Configuration,
+                    "no database user is given, and the user of this process has no name",
+                )
+                .caused_by(err)
             })?;
             params.values.insert("user", user);
         }
@@ -223,13 +227,13 @@ fn unsupported(name: &str) -> Error {
         ErrorKind::Configuration,
         format!("the connection setting {name} is not supported"),
     )
-    .hint("leave it out if the connection is as it should be without")
+    .hint("remove it, if the connection is safe without it")
 }
 
 fn no_host(service: bool) -> Error {
     Error::new(ErrorKind::Configuration, "no database host is given").hint(match service {
-        true => "name it in the database URL or with PGHOST; the service file that PGSERVICE is about is not read",
-        false => "name it in the database URL (postgresql://user@host:5432/database), or with PGHOST and its like",
+        true => "name it in the database URL or set PGHOST; service files and PGSERVICE are not supported",
+        false => "name it in the database URL (postgresql://user@host:5432/database), or set PGHOST",
     })
 }
 

@@ -11,7 +11,7 @@ use ecom_stream::{Error, ErrorKind, Result};
 /// used.
 pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
     let unreadable = |err: io::Error| {
-        let message = format!("can't read the password file {}", path.display());
+        let message = format!("cannot read the password file {}", path.display());
         Error::new(ErrorKind::Configuration, message).caused_by(err)
     };
     let meta = match fs::metadata(path) {
@@ -24,7 +24,7 @@ pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
     }
     if meta.permissions().mode() & 0o077 != 0 {
         tracing::warn!(
-            "the password file {} is not used, since others can get at it: chmod 0600",
+            "the password file {} is ignored, because other users can read it: run chmod 0600",
             path.display()
         );
         return Ok(None);

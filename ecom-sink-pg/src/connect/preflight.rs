@@ -9,11 +9,11 @@ use crate::failure::{Failure, POOLER};
 /// Checks that statements of one connection are answered by one session, which a pooler that works by transaction does not
 /// give: locks would be lost, settings would be those of others.
 pub(crate) async fn check_sessions(connection: &Connection, connector: &Connector) -> Result<()> {
-    let doing = "looking whether sessions last";
+    let doing = "checking that sessions last";
     match keeps_one_session(connection, connector).await {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let message = "a pooler stands before the server that doesn't keep to one session for a connection";
+            let message = "a pooler in front of the server does not keep one session per connection";
             Err(Error::new(ErrorKind::Configuration, message).hint(POOLER))
         }
         Err(failure) => Err(failure.into_error(doing)),
@@ -25,7 +25,7 @@ async fn keeps_one_session(connection: &Connection, connector: &Connector) -> Re
     // Such a pooler gives the second connection what the first one had last, and keeps it there for the transaction.
     let other = connector.connect().await?;
     let begin = other.client.batch_execute("BEGIN");
-    deadline.of("beginning", begin).await?;
+    deadline.of("starting a transaction", begin).await?;
     if other.ask_backend_pid(deadline).await? == connection.backend_pid {
         return Ok(false);
     }
@@ -51,8 +51,8 @@ const FACTS: &str = "
 /// Warns of settings of the server with which the promise does not hold, and of a role that may do more than it need.
 pub(crate) async fn warn(connection: &Connection, connector: &Connector) -> Result<()> {
     let facts = connection.client.query_typed_one(FACTS, &[]);
-    let facts = connector.deadline.of("looking at the server's settings", facts).await;
-    let facts = facts.map_err(|failure| failure.into_error("looking at the server's settings"))?;
+    let facts = connector.deadline.of("reading the server's settings", facts).await;
+    let facts = facts.map_err(|failure| failure.into_error("reading the server's settings"))?;
     for warning in warnings(&facts) {
         tracing::warn!("{warning}");
     }
@@ -71,11 +71,11 @@ fn warnings(facts: &Row) -> Vec<String> {
         ),
         (
             "zeroes_damaged_pages",
-            "zero_damaged_pages is on at the server: rows in damaged pages vanish without a word",
+            "zero_damaged_pages is on at the server: rows in damaged pages are lost silently",
         ),
         (
             "ignores_checksums",
-            "ignore_checksum_failure is on at the server: damaged pages are used as if they were whole",
+            "ignore_checksum_failure is on at the server: damaged pages are used as if they were intact",
         ),
     ];
     let mut warnings: Vec<String> = weaknesses
@@ -86,7 +86,8 @@ fn warnings(facts: &Row) -> Vec<String> {
     let (role, attributes): (String, Vec<String>) = (facts.get("role"), facts.get("attributes"));
     if !attributes.is_empty() {
         warnings.push(format!(
-            "the role {role} may do more than ingest needs ({}): sql/roles.sql makes one that may ingest and no more",
+            "the role {role} has more privileges than the ingest needs ({}): sql/roles.sql creates a role with only \
+             those it needs",
             attributes.join(", ")
         ));
     }

@@ -50,7 +50,7 @@ impl Tls {
     /// Reads the files.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect> {
         let unusable =
-            |err: rustls::Error| Error::new(ErrorKind::Configuration, "the TLS settings can't be used").caused_by(err);
+            |err: rustls::Error| Error::new(ErrorKind::Configuration, "the TLS settings cannot be used").caused_by(err);
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -85,7 +85,7 @@ impl Tls {
                 let roots = Arc::new(self.roots.read()?);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
                 verifier.map_err(|err| {
-                    Error::new(ErrorKind::Configuration, "the trusted CAs can't be used").caused_by(err)
+                    Error::new(ErrorKind::Configuration, "the trusted CAs cannot be used").caused_by(err)
                 })?
             }
         })
@@ -106,8 +106,8 @@ impl Roots {
                 if roots.is_empty() {
                     return Err(
                         Error::new(ErrorKind::Configuration, "this machine has no list of trusted CAs").hint(
-                            "install it (on Debian the package ca-certificates), or name a file with the CA of the \
-                             database with sslrootcert",
+                            "install one (on Debian the package ca-certificates), or set sslrootcert to a file with \
+                             the CA certificate of the database",
                         ),
                     );
                 }
@@ -121,7 +121,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = read.map_err(|err| unreadable(path).caused_by(err))?;
     match certificates.is_empty() {
-        true => Err(unreadable(path).hint("it has no certificate in the form of PEM")),
+        true => Err(unreadable(path).hint("it contains no certificate in PEM format")),
         false => Ok(certificates),
     }
 }
@@ -131,19 +131,19 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     // As in libpq: of root's files a group may read.
     let forbidden = if meta.uid() == 0 { 0o037 } else { 0o077 };
     if meta.mode() & forbidden != 0 {
-        return Err(unreadable(path).hint("others can get at the private key: chmod 0600"));
+        return Err(unreadable(path).hint("other users can read the private key: run chmod 0600"));
     }
     PrivateKeyDer::from_pem_file(path).map_err(|err| {
         unreadable(path)
             .caused_by(err)
-            .hint("it must be a private key in the form of PEM, not encrypted")
+            .hint("it must be an unencrypted private key in PEM format")
     })
 }
 
 fn unreadable(path: &Path) -> Error {
     Error::new(
         ErrorKind::Configuration,
-        format!("the TLS file {} can't be used", path.display()),
+        format!("the TLS file {} cannot be used", path.display()),
     )
 }
 

@@ -66,7 +66,7 @@ pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direc
         let message = format!("{with} needs {than}");
         Err(Error::new(ErrorKind::Configuration, message).hint("leave sslmode out, or set it to verify-full"))
     };
-    // Servers don't encrypt what goes through a socket of the machine.
+    // Servers do not encrypt what goes through a socket of the machine.
     let mode = match asked {
         _ if is_socket => TlsMode::Disable,
         TlsMode::VerifyFull => asked,
@@ -85,7 +85,7 @@ pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direc
     let client = match (file("sslcert", "postgresql.crt"), file("sslkey", "postgresql.key")) {
         (Some(certificate), Some(key)) if encrypted => Some((certificate, key)),
         (Some(_), None) | (None, Some(_)) if encrypted && params.get("sslcert").or(params.get("sslkey")).is_some() => {
-            let message = "of sslcert and sslkey one is given without the other";
+            let message = "only one of sslcert and sslkey is given, but both are needed";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
         _ => None,

@@ -19,17 +19,19 @@ pub(super) async fn header(file: &Path) -> Result<Header> {
     reader
         .read_byte_record(&mut names)
         .await
-        .map_err(|err| Error::new(ErrorKind::Source, format!("can't read {}", file.display())).caused_by(err))?;
+        .map_err(|err| Error::new(ErrorKind::Source, format!("cannot read {}", file.display())).caused_by(err))?;
     let header = Header::new(names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()));
     if header.index_of(ID).is_none() {
-        return Err(Error::new(ErrorKind::Source, format!("the file has no column {ID}"))
-            .hint("ecom-ingest rejects export writes files that can be mended and retried"));
+        return Err(
+            Error::new(ErrorKind::Source, format!("{} has no column {ID}", file.display()))
+                .hint("retry a file that ecom-ingest rejects export has written"),
+        );
     }
     Ok(header)
 }
 
 pub(super) fn cant_open(file: &Path, err: std::io::Error) -> Error {
-    Error::new(ErrorKind::Source, format!("can't open {}", file.display())).caused_by(err)
+    Error::new(ErrorKind::Source, format!("cannot open {}", file.display())).caused_by(err)
 }
 
 /// Rows that no fields could be read of, with their letters.

@@ -20,7 +20,7 @@ pub struct Exported {
     pub files: Vec<ExportedFile>,
     /// How many letters they hold.
     pub letters: u64,
-    /// The numbers of letters that can't stand in a file: their bytes are cut off or would swallow the next line.
+    /// The numbers of letters that cannot stand in a file: their bytes are cut off or would swallow the next line.
     pub unprintable: Vec<i64>,
     /// The numbers of letters for which nobody knows the header of their file.
     pub headless: Vec<i64>,
@@ -81,11 +81,11 @@ impl Console {
     ///
     /// A line has the number of the letter, why it was refused and where it stood, then the record byte by byte as it was; one
     /// of a file with other delimiters or quotes is written anew, field by field, so that all files have commas and double quotes.
-    /// `columns` is the header for letters of files whose own the ledger doesn't have. Files that are there are not touched.
+    /// `columns` is the header for letters of files whose own the ledger does not have. Files that are there are not touched.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status), and [`ErrorKind::Sink`] when a file can't be written, or is
+    /// As [`status`](Self::status), and [`ErrorKind::Sink`] when a file cannot be written, or is
     /// there already.
     pub async fn export(&self, filter: &DeadLetterFilter, columns: Option<&[String]>, to: &Path) -> Result<Exported> {
         let connection = self.session().await?;
@@ -145,8 +145,8 @@ impl Console {
 }
 
 fn there_already(name: &Path) -> Error {
-    let message = format!("{} is there already", name.display());
-    Error::new(ErrorKind::Sink, message).hint("name another directory, or move the file away")
+    let message = format!("{} already exists", name.display());
+    Error::new(ErrorKind::Sink, message).hint("choose another directory, or move the file away")
 }
 
 async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport> {
@@ -187,7 +187,7 @@ async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// A record as it stands with commas and double quotes; nothing where its bytes don't leave the next line alone.
+/// A record as it stands with commas and double quotes; nothing where its bytes do not leave the next line alone.
 async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
     const NEXT: &[u8] = b"next\n";
     let (delimiter, quote) = written;

@@ -15,11 +15,11 @@ pub struct Retried {
     pub duplicates: u64,
     /// Rows whose letter had been settled before: nothing was done for them.
     pub already_resolved: u64,
-    /// Rows that still can't be used, in the order of the file.
+    /// Rows that still cannot be used, in the order of the file.
     pub refused: Vec<StillRejected>,
 }
 
-/// A row that still can't be used.
+/// A row that still cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StillRejected {

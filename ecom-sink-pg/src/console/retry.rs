@@ -80,8 +80,8 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names columns that the file doesn't have;
-    /// [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
+    /// As [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names columns that the file does not have;
+    /// [`ErrorKind::Source`] when the file cannot be read or lacks the column `reject_id`, and
     /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
         let mut revalidator = Revalidator {
@@ -226,11 +226,11 @@ impl Revalidator {
     fn event(&mut self, row: &CsvRecord, letter: &DeadLetter) -> Result<Event, Refusal> {
         match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
-                let detail = "its file was read by a mapping: retry it by that one, --map";
+                let detail = "its file was read with a mapping: retry it with that mapping, --map";
                 return Err(Refusal::new("mapping_missing", detail));
             }
             (false, true) => {
-                let detail = "its file was read without a mapping: retry it without one";
+                let detail = "its file was read without a mapping: retry it without --map";
                 return Err(Refusal::new("mapping_unknown", detail));
             }
             (true, true) => self.warn_of_another_mapping(letter),
@@ -258,8 +258,10 @@ impl Revalidator {
             "the mapping names columns that {path} does not have: {}",
             missing.join(", ")
         );
-        Err(Error::new(ErrorKind::Configuration, message)
-            .hint("wrong --map? of several shops, retry those of each by its own: --only NAME --map MAPPING"))
+        Err(Error::new(ErrorKind::Configuration, message).hint(
+            "check --map; if there are several shops, retry the rejects of each with its own mapping: --only \
+             NAME --map MAPPING",
+        ))
     }
 
     /// It may be mended since, so it is not refused.
@@ -270,8 +272,9 @@ impl Revalidator {
         let path = letter.split.as_ref().map_or("", |split| split.path());
         if self.warned_of.insert(path.to_owned()) {
             tracing::warn!(
-                "this is not the mapping that {path} was read by: what is stored of it gets the zone, the words and the columns \
-                 of this one; right if the mapping was mended since, wrong if it is that of another shop"
+                "{path} was read with a different mapping: its corrected rows are stored with the time zone, the \
+                 values and the columns of this one, which is right if you have fixed the mapping since, and wrong \
+                 if it belongs to another shop"
             );
         }
     }
@@ -290,10 +293,12 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     let days: BTreeSet<Date> = corrected.iter().map(|one| one.event.event_time.date()).collect();
     for days in Vec::from_iter(days).chunks(8) {
         DEADLINE
-            .of("making partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
+            .of("creating partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
             .await?;
     }
-    DEADLINE.of("beginning", client.batch_execute("BEGIN")).await?;
+    DEADLINE
+        .of("starting a transaction", client.batch_execute("BEGIN"))
+        .await?;
     let ids: Vec<i64> = corrected.iter().map(|one| one.letter.id).collect();
     let open = DEADLINE.of("locking dead letters", client.query(OPEN, &[&ids])).await?;
     let open: HashSet<i64> = open.iter().map(|row| row.get(0)).collect();
@@ -327,7 +332,7 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
     let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
     let resolved = DEADLINE
-        .of("settling dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
+        .of("resolving dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
         .await?;
     // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
     if resolved != ids.len() as u64 {
@@ -342,7 +347,7 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     Ok(done)
 }
 
-/// Inserts what the table doesn't have, and says which that was.
+/// Inserts what the table does not have, and says which that was.
 async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
     fn column<'a, T>(rows: &'a [&CorrectedRow], of: impl Fn(&'a CorrectedRow) -> T) -> Vec<T> {
         rows.iter().map(|one| of(one)).collect()

@@ -51,7 +51,7 @@ pub struct PipelineStatus {
     pub lag_max: Option<Duration>,
     /// What was refused, the most frequent reason first.
     pub refused: Vec<RejectCount>,
-    /// Files that can't be used, wholly or from some place on: the last ten.
+    /// Files that cannot be used, wholly or from some place on: the last ten.
     pub unusable: Vec<UnusableFile>,
 }
 
@@ -103,7 +103,7 @@ pub struct RejectCount {
     pub newest: OffsetDateTime,
 }
 
-/// A file that can't be used, wholly or from some place on.
+/// A file that cannot be used, wholly or from some place on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableFile {
@@ -169,7 +169,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server can't be reached,
+    /// [`ErrorKind::Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server cannot be reached,
     /// [`ErrorKind::Schema`](ecom_stream::ErrorKind::Schema) when the schema is not there, or not of this version.
     pub async fn status(&self, pipeline: Option<&str>) -> Result<Status> {
         let connection = self.session().await?;
@@ -190,27 +190,30 @@ impl Console {
         let connection = self.session().await?;
         let params: [&(dyn ToSql + Sync); 2] = [&pipeline, &paths];
         let read = DEADLINE
-            .of("looking", connection.client.query_one(BYTES, &params))
+            .of("reading the ledger", connection.client.query_one(BYTES, &params))
             .await;
         Ok(read.map_err(status_error)?.get::<_, i64>(0) as u64)
     }
 }
 
 fn status_error(failure: Failure) -> Error {
-    failure.into_error("looking at the ledger")
+    failure.into_error("reading the ledger")
 }
 
 async fn status(connection: &Connection, pipeline: Option<&str>) -> Result<Status, Failure> {
     let client = &connection.client;
     let now = DEADLINE
-        .of("looking", client.query_one("SELECT now()", &[]))
+        .of("reading the ledger", client.query_one("SELECT now()", &[]))
         .await?
         .get(0);
     let mut status = Status {
         at: now,
         pipelines: Vec::new(),
     };
-    for row in DEADLINE.of("looking", client.query(PIPELINES, &[&pipeline])).await? {
+    for row in DEADLINE
+        .of("reading the ledger", client.query(PIPELINES, &[&pipeline]))
+        .await?
+    {
         status.pipelines.push(pipeline_status(connection, &row).await?);
     }
     Ok(status)
@@ -227,9 +230,15 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
         },
         None => PipelineRunner::NotRunning { last: row.get(5) },
     };
-    let files = DEADLINE.of("looking", client.query_one(FILES, &[&name])).await?;
-    let refused = DEADLINE.of("looking", client.query(REFUSED, &[&name])).await?;
-    let unusable = DEADLINE.of("looking", client.query(UNUSABLE, &[&name])).await?;
+    let files = DEADLINE
+        .of("reading the ledger", client.query_one(FILES, &[&name]))
+        .await?;
+    let refused = DEADLINE
+        .of("reading the ledger", client.query(REFUSED, &[&name]))
+        .await?;
+    let unusable = DEADLINE
+        .of("reading the ledger", client.query(UNUSABLE, &[&name]))
+        .await?;
     let count = |column: usize| files.get::<_, i64>(column) as u64;
     let rates: Vec<f64> = files.get(10);
     let lag = |column: usize| {

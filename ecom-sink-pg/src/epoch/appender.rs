@@ -111,7 +111,10 @@ impl AddRows for RowAppender<'_> {
         let time = record.value.event_time;
         let in_utc = time.checked_to_offset(UtcOffset::UTC);
         let Some(time) = in_utc.filter(|time| (FIRST_DAY..=LAST_DAY).contains(&time.date())) else {
-            let refusal = Refusal::new(Reason::EVENT_TIME_OUT_OF_RANGE, format!("no partition can hold {time}"));
+            let refusal = Refusal::new(
+                Reason::EVENT_TIME_OUT_OF_RANGE,
+                format!("no partition can hold {time}: event times must be between 0001-01-01 and 9999-12-30 in UTC"),
+            );
             return self.refuse(Reject::new(record.origin, refusal));
         };
         let time = time.replace_nanosecond(time.microsecond() * 1_000).unwrap_or(time);

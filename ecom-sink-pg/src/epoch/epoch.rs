@@ -58,7 +58,7 @@ pub(crate) enum LeftOut {
     Duplicate,
     /// An earlier row has its key, in this epoch or in an older one.
     DuplicateInFlight,
-    /// The server doesn't take it.
+    /// The server does not take it.
     Refused(Refusal),
 }
 

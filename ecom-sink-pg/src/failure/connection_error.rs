@@ -34,10 +34,10 @@ pub(crate) fn is_of_tls(err: &tokio_postgres::Error) -> bool {
     tls_error(err).is_some() || err.to_string().starts_with("error performing TLS handshake")
 }
 
-pub(crate) const POOLER: &str = "connect to the server itself, or let the pooler work by session: locks and settings must last from one statement to \
-     the next";
-const NO_TLS: &str = "switch TLS on at the server (ssl = on), or, only where the network can be trusted, ask for no \
-                      encryption: sslmode=disable";
+pub(crate) const POOLER: &str = "connect to the server directly, or set the pooler to session pooling: locks and \
+ settings must last from one statement to the next";
+const NO_TLS: &str = "enable TLS on the server (ssl = on); or, only on a trusted network, connect without \
+ encryption: sslmode=disable";
 const PASSWORD: &str = "give the password in the database URL, in PGPASSWORD or in ~/.pgpass";
 
 fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
@@ -47,18 +47,19 @@ fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     };
     match wrong {
         Wrong::UnknownIssuer => Some(
-            "name the file with the CA of the server with sslrootcert, which providers of databases publish; \
-             sslmode=require encrypts without asking who the server is",
+            "set sslrootcert to the file with the server's CA certificate, which database providers publish; \
+             sslmode=require encrypts without verifying the server",
         ),
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Some(
-            "connect by a name that the certificate is for, or check its CA alone: sslmode=verify-ca with sslrootcert",
+            "connect with a host name that the certificate contains, or verify only its CA: sslmode=verify-ca with \
+             sslrootcert",
         ),
         Wrong::Expired | Wrong::ExpiredContext { .. } | Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-            Some("renew the server's certificate, or set the clock")
+            Some("renew the server's certificate, or correct the clock of this machine")
         }
         Wrong::Other(_) => Some(
-            "the certificate is not one for a server: one that signs itself must not be marked as a CA and can't be \
-             trusted by sslrootcert; sslmode=require encrypts without asking who the server is",
+            "the certificate is not valid for a server: a self-signed one must not be marked as a CA, and \
+             sslrootcert cannot make it trusted; sslmode=require encrypts without verifying the server",
         ),
         _ => None,
     }

@@ -28,19 +28,24 @@ pub(crate) enum Failure {
     Silence { doing: &'static str, after: Duration },
     #[error("the server stored {stored} of {sent} rows")]
     Miscounted { sent: u64, stored: u64 },
-    #[error("the ledger row was not as this instance left it")]
-    LedgerRowChanged,
-    #[error("rows that an older epoch was to store are to be copied after all")]
+    #[error(
+        "another instance has written the ledger of pipeline {pipeline:?} since this one read it: this one stops leading"
+    )]
+    LedgerRowChanged { pipeline: String },
+    #[error(
+        "an older epoch could not store rows that this epoch counted as duplicates, so this epoch is written again"
+    )]
     RowsReinstated,
-    #[error("the columns of {table} have other types than at the start: start anew")]
+    #[error("the column types of {table} have changed since the start: restart the program")]
     TableChanged { table: String },
 }
 
-const MISCOUNTED: &str =
-    "a trigger of the table leaves rows out: take it away, or filter in the pipeline, where it is counted";
+const MISCOUNTED: &str = "a trigger on the table suppresses rows: drop it, and filter in the pipeline instead, where \
+    filtered records are counted";
 
-const LEDGER_REFUSES: &str = "a table of the ledger refuses it, not the one of the events: take away the rule that was added \
-    to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; loading goes on by itself then";
+const LEDGER_REFUSES: &str = "the error comes from a table of the ledger, not from the events: drop the constraint \
+    or trigger that was added to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; \
+    loading then continues by itself";
 
 impl Failure {
     /// Says that it is of a statement of the ledger.
@@ -155,7 +160,7 @@ impl Failure {
             }
             Self::Silence { .. } => error_kind_and_hint(None),
             Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
-            Self::LedgerRowChanged | Self::RowsReinstated => (ErrorKind::Sink, None),
+            Self::LedgerRowChanged { .. } | Self::RowsReinstated => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };

@@ -20,7 +20,7 @@ pub(crate) enum Action {
     Bisect,
 }
 
-/// Decides by SQLSTATE; `None` is an error that didn't come from the server, such as a connection that broke.
+/// Decides by SQLSTATE; `None` is an error that did not come from the server, such as a connection that broke.
 pub(crate) fn action(state: Option<&SqlState>) -> Action {
     let Some(state) = state else { return Action::Retry };
     match (state, state.code().get(..2).unwrap_or_default()) {
@@ -51,27 +51,33 @@ pub(crate) fn error_kind_and_hint(state: Option<&SqlState>) -> (ErrorKind, Optio
     match (code, code.get(..2).unwrap_or_default()) {
         ("3D000", _) => (
             ErrorKind::Configuration,
-            Some("create the database first, or name another in the URL"),
+            Some("create the database, or name another one in the database URL"),
         ),
         (_, "28") => (
             ErrorKind::Configuration,
-            Some("check user and password in the database URL"),
+            Some("check the user and the password in the database URL"),
         ),
         ("42501", _) => (
             ErrorKind::Schema,
-            Some("grant the role the rights that ecom_writer has in sql/roles.sql, or use another role"),
+            Some(
+                "grant the role the privileges that sql/roles.sql grants to ecom_writer, or connect as another \
+             role",
+            ),
         ),
         (_, "42" | "3F") => (
             ErrorKind::Schema,
-            Some("the schema is not as it should be: run sql/setup.sql with psql"),
+            Some(
+                "an object of the schema is missing or different: run psql -f sql/setup.sql as the owner of the \
+             schema",
+            ),
         ),
         ("53200", _) => (
             ErrorKind::Unavailable,
-            Some("if it is out of room for locks, raise max_locks_per_transaction"),
+            Some("if the server's lock table is full, raise max_locks_per_transaction"),
         ),
         (_, "08" | "40" | "53" | "55" | "57") | ("25006", _) => (
             ErrorKind::Unavailable,
-            Some("check that the server runs, lets connections in, and that the database URL is right"),
+            Some("check that the server is running and accepts connections, and that the database URL is right"),
         ),
         _ => (ErrorKind::Sink, None),
     }

@@ -42,7 +42,7 @@ pub(crate) struct ClaimOptions<'a> {
     pub(crate) state_sender: &'a InstanceStateSender,
 }
 
-/// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
+/// Becomes the leader of a pipeline, as soon as no other instance is. A server that cannot be reached is tried for as long as
 /// `wait_for_server`.
 pub(crate) async fn claim(
     connector: &Connector,
@@ -88,7 +88,9 @@ async fn stand_by(
         if !waiting {
             waiting = true;
             let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
-            tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
+            tracing::info!(
+                "standing by: pipeline {pipeline:?} is run by {holder}; this instance takes over when that one ends"
+            );
             options.state_sender.set_phase(InstanceState::StandingBy { holder });
         }
         tokio::time::sleep(STAND_BY_POLL).await;
@@ -102,7 +104,7 @@ async fn stand_by(
 
 /// Ends the instance that holds the lock.
 ///
-/// The fence is raised first: from then on that instance can't commit, and finds so out wherever it looks, so that it does not
+/// The fence is raised first: from then on that instance cannot commit, and finds so out wherever it looks, so that it does not
 /// come back for the lock. Of two that take over at the same time the later ends the earlier, which is over then as well.
 async fn terminate_leader(
     connection: &Connection,
@@ -119,10 +121,11 @@ async fn terminate_leader(
     if !holder.may_be_ended {
         let role = &holder.role;
         let message = format!(
-            "pipeline {pipeline:?} is run by {described}, as the role {role:?}, whose sessions this role may not end"
+            "cannot take over pipeline {pipeline:?}: it is run by {described} as the role {role:?}, and this role \
+             may not terminate its sessions"
         );
-        let hint =
-            "connect as that role, or as a member of it or of pg_signal_backend; or end that instance where it runs";
+        let hint = "connect as that role, as a member of it, or as a member of pg_signal_backend; or stop that instance on \
+             its own machine";
         return Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)));
     }
     // Before any harm is done.
@@ -157,17 +160,22 @@ async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str
     const ADD: &str = "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ($1) ON CONFLICT (pipeline) DO NOTHING";
     let client = &connection.client;
     // Looking first: an insert uses up a number even where the pipeline is known.
-    if let Some(row) = deadline.of("claiming", client.query_opt(KNOWN, &[&pipeline])).await? {
+    if let Some(row) = deadline
+        .of("claiming the pipeline", client.query_opt(KNOWN, &[&pipeline]))
+        .await?
+    {
         return Ok(row.get(0));
     }
-    deadline.of("claiming", client.execute(ADD, &[&pipeline])).await?;
+    deadline
+        .of("claiming the pipeline", client.execute(ADD, &[&pipeline]))
+        .await?;
     Ok(deadline
-        .of("claiming", client.query_one(KNOWN, &[&pipeline]))
+        .of("claiming the pipeline", client.query_one(KNOWN, &[&pipeline]))
         .await?
         .get(0))
 }
 
-/// Raises the fence: from here on an instance that led before can't commit any more.
+/// Raises the fence: from here on an instance that led before cannot commit any more.
 async fn become_leader(
     connection: Connection,
     connector: &Connector,
@@ -187,7 +195,9 @@ async fn become_leader(
         return Ok(Err(err));
     }
     let ClaimOptions { pipeline, topology, .. } = options;
-    deadline.of("claiming", client.batch_execute("BEGIN")).await?;
+    deadline
+        .of("claiming the pipeline", client.batch_execute("BEGIN"))
+        .await?;
     if let Err(err) = ownership::check_ownership(client, deadline, pipeline, topology).await? {
         // The connection is dropped, and with it the transaction.
         return Ok(Err(err));
@@ -198,19 +208,21 @@ async fn become_leader(
         .unzip();
     let raised = deadline
         .of(
-            "claiming",
+            "claiming the pipeline",
             client.query_one(
                 RAISE_FENCE,
                 &[&pipeline, &names, &locations, &ownership::owned_locations(topology)],
             ),
         )
         .await?;
-    deadline.of("claiming", client.batch_execute("COMMIT")).await?;
+    deadline
+        .of("claiming the pipeline", client.batch_execute("COMMIT"))
+        .await?;
     crash_point!("claim.fence_raised");
     let first = pipeline_id * SPLIT_IDS_PER_PIPELINE;
     let bounds: [&(dyn ToSql + Sync); 2] = [&first, &(first + SPLIT_IDS_PER_PIPELINE)];
     let last_split_id = deadline
-        .of("claiming", client.query_one(LAST_SPLIT_ID, &bounds))
+        .of("claiming the pipeline", client.query_one(LAST_SPLIT_ID, &bounds))
         .await?
         .get(0);
     let state_sender = options.state_sender.clone();
@@ -238,7 +250,7 @@ async fn check_locations(
         SELECT key, value FROM ecom.ingest_pipeline, jsonb_each_text(sources) WHERE pipeline = $1";
     let client = &connection.client;
     for row in deadline
-        .of("claiming", client.query(SOURCES, &[&options.pipeline]))
+        .of("claiming the pipeline", client.query(SOURCES, &[&options.pipeline]))
         .await?
     {
         if let Err(err) = check_location(
@@ -260,12 +272,12 @@ fn check_location(pipeline: &str, topology: &Topology, name: &str, known: &str, 
     match now {
         Some(source) if source.location != known && !moved => {
             let message = format!(
-                "pipeline {pipeline:?} reads {known} so far, but was started on {}",
+                "pipeline {pipeline:?} has read {known} so far, but this run reads {}",
                 source.location
             );
             Err(Error::new(ErrorKind::Configuration, message).hint(
-                "give a second pipeline a name of its own (--pipeline NAME); if the same files are in a new place now, \
-                 say so once (--moved)",
+                "if this is another input, give it a pipeline of its own (--pipeline NAME); if the same files are \
+                 in a new place, start once with --moved",
             ))
         }
         _ => Ok(()),

@@ -102,14 +102,14 @@ impl Leader {
                 let mut session = leader.session.lock().await;
                 match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
                     Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.state_sender.leading_fails(None),
-                    Ok(_) | Err(Failure::LedgerRowChanged) => {
+                    Ok(_) | Err(Failure::LedgerRowChanged { .. }) => {
                         leader.state_sender.set_phase(InstanceState::Superseded);
                         leader.is_fenced.send_replace(true);
                         return;
                     }
                     Err(failure) => {
                         session.connection = None;
-                        let why = failure.into_error("asking the ledger").report();
+                        let why = failure.into_error("reading the ledger").report();
                         leader.state_sender.leading_fails(Some(why));
                     }
                 }
@@ -124,7 +124,7 @@ impl Leader {
         loop {
             let failure = match self.try_query(&mut session, statement, params).await {
                 Ok(rows) => return Ok(rows),
-                Err(Failure::LedgerRowChanged) => return Err(self.fenced_error()),
+                Err(Failure::LedgerRowChanged { .. }) => return Err(self.fenced_error()),
                 Err(failure) => failure,
             };
             session.connection = None;
@@ -156,7 +156,7 @@ impl Leader {
             session.connection = Some(self.lead_again(session.last_backend_pid).await?);
         }
         let Some(connection) = &session.connection else {
-            return Err(Failure::LedgerRowChanged);
+            return Err(self.ledger_row_changed());
         };
         session.last_backend_pid = Some(connection.backend_pid);
         if !session.holds_lock {
@@ -171,10 +171,12 @@ impl Leader {
                     // These few questions come for each file, and planning them takes longer than answering.
                     let plan_once = format!("{BY_KEY}; SET plan_cache_mode = force_generic_plan");
                     deadline
-                        .of("preparing", connection.client.batch_execute(&plan_once))
+                        .of("preparing statements", connection.client.batch_execute(&plan_once))
                         .await?;
                 }
-                let prepared = deadline.of("preparing", connection.client.prepare(statement)).await?;
+                let prepared = deadline
+                    .of("preparing statements", connection.client.prepare(statement))
+                    .await?;
                 session.statements.insert(statement, prepared.clone());
                 prepared
             }
@@ -203,7 +205,13 @@ impl Leader {
             .await?;
         match self.is_fence_of_ours(fence.as_ref()) {
             true => Ok(connection),
-            false => Err(Failure::LedgerRowChanged),
+            false => Err(self.ledger_row_changed()),
+        }
+    }
+
+    fn ledger_row_changed(&self) -> Failure {
+        Failure::LedgerRowChanged {
+            pipeline: self.pipeline.clone(),
         }
     }
 
@@ -237,12 +245,13 @@ impl Leader {
                 committed if committed == epoch - 1 => Ok(CommitOutcome::Aborted),
                 committed => {
                     let message = format!(
-                        "the ledger is at epoch {committed}, though epoch {} was committed: the server has lost commits",
+                        "the ledger is at epoch {committed}, but the server had acknowledged epoch {}: it has lost \
+                         commits",
                         epoch - 1
                     );
                     Err(Error::new(ErrorKind::Sink, message).hint(
-                        "start again: files that are still there are read on from where the ledger is; put back what was \
-                         archived since then",
+                        "start again: files that are still in the input directory are read from the position in the \
+                         ledger; move back the files that were archived since then",
                     ))
                 }
             },
@@ -264,7 +273,9 @@ impl Leader {
     pub(crate) fn fenced_error(&self) -> Error {
         self.state_sender.set_phase(InstanceState::Superseded);
         let message = format!("another instance has taken over pipeline {:?}", self.pipeline);
-        Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
+        Error::new(ErrorKind::Fenced, message).hint(
+            "this instance has committed nothing since then and stops; do not restart it while the other one runs",
+        )
     }
 }
 

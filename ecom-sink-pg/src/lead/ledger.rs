@@ -144,8 +144,8 @@ fn position(row: &Row) -> Result<Position> {
         "damaged" => SplitState::Damaged(refusal()),
         "set_aside" => SplitState::SetAside(refusal()),
         other => {
-            let message = format!("the ledger has the state {other:?} for {split}, which this version doesn't know");
-            return Err(Error::new(ErrorKind::Schema, message).hint("it was written by a newer version: use that one"));
+            let message = format!("the ledger has the state {other:?} for {split}, which this version does not know");
+            return Err(Error::new(ErrorKind::Schema, message).hint("a newer version has written it: use that version"));
         }
     };
     let mark: Option<String> = row.get(8);

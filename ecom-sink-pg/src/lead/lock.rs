@@ -13,7 +13,10 @@ pub(crate) async fn try_lock(connection: &Connection, pipeline_id: i64, deadline
     const TRY_LOCK: &str = "SELECT pg_try_advisory_lock($1, $2)";
     let numbers: [&(dyn ToSql + Sync); 2] = [&LOCK_CLASS, &(pipeline_id as i32)];
     let row = deadline
-        .of("asking for the lock", connection.client.query_one(TRY_LOCK, &numbers))
+        .of(
+            "requesting the advisory lock",
+            connection.client.query_one(TRY_LOCK, &numbers),
+        )
         .await?;
     Ok(row.get(0))
 }
@@ -51,7 +54,10 @@ pub(crate) async fn holder(
         WHERE l.locktype = 'advisory' AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid AND l.granted";
     let numbers: [&(dyn ToSql + Sync); 2] = [&i64::from(LOCK_CLASS), &pipeline_id];
     let row = deadline
-        .of("asking for the lock", connection.client.query_opt(HOLDER, &numbers))
+        .of(
+            "requesting the advisory lock",
+            connection.client.query_opt(HOLDER, &numbers),
+        )
         .await?;
     Ok(row.map(|row| Holder {
         pid: row.get(0),

@@ -29,22 +29,31 @@ pub(crate) async fn check_ownership(
     pipeline: &str,
     topology: &Topology,
 ) -> Result<Result<()>, Failure> {
-    deadline.of("claiming", client.batch_execute(ONE_AT_A_TIME)).await?;
+    deadline
+        .of("claiming the pipeline", client.batch_execute(ONE_AT_A_TIME))
+        .await?;
     let sources = topology.sources().iter();
     let locations: Vec<&str> = sources.map(|source| source.location.as_str()).collect();
     let owned = owned_locations(topology);
     let params: [&(dyn ToSql + Sync); 3] = [&pipeline, &locations, &owned];
-    let conflict = deadline.of("claiming", client.query_opt(CONFLICT, &params)).await?;
+    let conflict = deadline
+        .of("claiming the pipeline", client.query_opt(CONFLICT, &params))
+        .await?;
     let Some(row) = conflict else {
         return Ok(Ok(()));
     };
     let (other, location, is_theirs): (&str, &str, bool) = (row.get(0), row.get(1), row.get(2));
     let message = match is_theirs {
-        true => format!("pipeline {other:?} takes files away from {location}, so no other can read there"),
-        false => format!("pipeline {other:?} reads {location} too, so files can't be taken away from there"),
+        true => format!(
+            "pipeline {other:?} archives or deletes the files in {location}, so no other pipeline may read them"
+        ),
+        false => format!(
+            "pipeline {other:?} also reads {location}, so this pipeline may not archive or delete the files there"
+        ),
     };
     Ok(Err(Error::new(ErrorKind::Configuration, message).hint(
-        "give each a directory of its own, or let files stay where they are (neither --archive nor --delete); if the other \
-         is gone for good: UPDATE ecom.ingest_pipeline SET sources = '{}', owns = '{}' WHERE pipeline = its name",
+        "give each pipeline an input directory of its own, or run without --archive and --delete; if the other \
+         pipeline no longer exists: UPDATE ecom.ingest_pipeline SET sources = '{}', owns = '{}' WHERE pipeline = \
+         its name",
     )))
 }

@@ -48,7 +48,7 @@ impl Maintenance {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
+    /// [`ErrorKind::Unavailable`] when the server cannot be reached, [`ErrorKind::Schema`] when the schema is not as it
     /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
     pub async fn layout(&self) -> Result<Layout> {
         // The row may have been deleted: then the defaults hold.
@@ -58,9 +58,12 @@ impl Maintenance {
             FROM (VALUES (1)) AS one LEFT JOIN ecom.settings s ON true";
         let connection = self.session().await?;
         let looked = DEADLINE
-            .of("looking at the layout", connection.client.query_one(LOOK, &[]))
+            .of(
+                "reading the layout of partitions",
+                connection.client.query_one(LOOK, &[]),
+            )
             .await;
-        read(&looked.map_err(|failure| failure.into_error("looking at the layout"))?)
+        read(&looked.map_err(|failure| failure.into_error("reading the layout of partitions"))?)
     }
 
     /// Changes how partitions are made from now on; `None` leaves as it is. The setting is one of the database, so that all
@@ -85,9 +88,12 @@ impl Maintenance {
         let profile = profile.map(|profile| profile.to_string());
         let params: [&(dyn ToSql + Sync); 2] = [&width, &profile];
         let changed = DEADLINE
-            .of("changing the layout", connection.client.query_one(CHANGE, &params))
+            .of(
+                "changing the layout of partitions",
+                connection.client.query_one(CHANGE, &params),
+            )
             .await;
-        read(&changed.map_err(|failure| failure.into_error("changing the layout"))?)
+        read(&changed.map_err(|failure| failure.into_error("changing the layout of partitions"))?)
     }
 }
 
@@ -118,8 +124,8 @@ impl FromStr for PartitionWidth {
             .into_iter()
             .find(|width| width.to_string() == text)
             .ok_or_else(|| {
-                Error::new(ErrorKind::Configuration, format!("{text:?} is no width of partitions"))
-                    .hint("hour, day or month")
+                Error::new(ErrorKind::Configuration, format!("{text:?} is not a partition width"))
+                    .hint("use hour, day or month")
             })
     }
 }
@@ -141,7 +147,8 @@ impl FromStr for IndexProfile {
             .into_iter()
             .find(|profile| profile.to_string() == text)
             .ok_or_else(|| {
-                Error::new(ErrorKind::Configuration, format!("{text:?} is no profile of indexes")).hint("lean or full")
+                Error::new(ErrorKind::Configuration, format!("{text:?} is not an index profile"))
+                    .hint("use lean or full")
             })
     }
 }

@@ -66,7 +66,7 @@ async fn of_owner(connection: Connection) -> Result<Connection> {
     match owns_the_table(&connection).await {
         Ok(Ok(())) => Ok(connection),
         Ok(Err(err)) => Err(err),
-        Err(failure) => Err(failure.into_error("looking at the table")),
+        Err(failure) => Err(failure.into_error("checking the owner of ecom.events")),
     }
 }
 
@@ -75,14 +75,18 @@ async fn owns_the_table(connection: &Connection) -> Result<Result<()>, Failure> 
         SELECT current_user::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'USAGE')
         FROM pg_class WHERE oid = 'ecom.events'::regclass";
     let row = DEADLINE
-        .of("looking at the table", connection.client.query_one(OWNER, &[]))
+        .of(
+            "checking the owner of ecom.events",
+            connection.client.query_one(OWNER, &[]),
+        )
         .await?;
     let (role, owner, is_owner): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
     if is_owner {
         return Ok(Ok(()));
     }
-    let message =
-        format!("the role {role:?} does not own the table ecom.events, so it may not change how it is laid out");
-    let hint = format!("connect as {owner:?}, or as a member of it");
+    let message = format!(
+        "the role {role:?} does not own the table ecom.events, so it may not change its partitions and indexes"
+    );
+    let hint = format!("connect as the role {owner:?}, or as a member of that role");
     Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)))
 }

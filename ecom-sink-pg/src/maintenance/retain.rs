@@ -88,25 +88,25 @@ impl Maintenance {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server can't be reached or the table is in use for
+    /// [`Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server cannot be reached or the table is in use for
     /// minutes, [`Schema`](ecom_stream::ErrorKind::Schema) when the schema is not as it should be,
     /// [`Configuration`](ecom_stream::ErrorKind::Configuration) when the role does not own the table. What went before
     /// stays gone; the next time goes on.
     pub async fn retain(&self, retention: Retention) -> Result<Expired> {
         let connection = self.session().await?;
         let retained = retain(&connection, retention).await;
-        retained.map_err(|failure| failure.into_error("dropping what is too old"))
+        retained.map_err(|failure| failure.into_error("dropping expired data"))
     }
 }
 
 async fn retain(connection: &Connection, retention: Retention) -> Result<Expired, Failure> {
     let client = &connection.client;
     let locked = DEADLINE
-        .of("asking for the lock", client.query_one(TRY_LOCK, &[]))
+        .of("requesting the advisory lock", client.query_one(TRY_LOCK, &[]))
         .await?;
     let row = DEADLINE
         .of(
-            "asking for the time",
+            "reading the server's time",
             client.query_one(CUTOFF, &[&i32::from(retention.days)]),
         )
         .await?;
@@ -123,14 +123,14 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
 
     let mut steps = Vec::new();
     for row in DEADLINE
-        .of("looking at partitions", client.query(LEFT_OVER, &[&RETIRING_COMMENT]))
+        .of("listing partitions", client.query(LEFT_OVER, &[&RETIRING_COMMENT]))
         .await?
     {
         let (partition, is_attached): (String, bool) = (row.get(0), row.get(1));
         steps.push((left_over(&partition, is_attached), partition));
     }
     for row in DEADLINE
-        .of("looking at partitions", client.query(OUTDATED, &[&cutoff]))
+        .of("listing partitions", client.query(OUTDATED, &[&cutoff]))
         .await?
     {
         let partition: String = row.get(0);

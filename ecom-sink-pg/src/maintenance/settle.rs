@@ -57,7 +57,7 @@ impl Maintenance {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
+    /// [`ErrorKind::Unavailable`] when the server cannot be reached, [`ErrorKind::Schema`] when the schema is not as it
     /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
     pub async fn settle(&self, rested: Duration) -> Result<Settled> {
         settle_those(self.session().await?, rested, |_| true).await
@@ -79,9 +79,13 @@ impl Maintenance {
                 Err(err) => Err(err),
             };
             match settled {
-                Ok(Settled { built, .. }) if !built.is_empty() => tracing::info!("settled: built {}", built.join(", ")),
+                Ok(Settled { built, .. }) if !built.is_empty() => {
+                    tracing::info!("built the indexes {}", built.join(", "))
+                }
                 Ok(_) => {}
-                Err(err) if err.kind() == ErrorKind::Unavailable => tracing::warn!("settling: {}", err.report()),
+                Err(err) if err.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!("building indexes, trying again: {}", err.report())
+                }
                 Err(err) => return err,
             }
             before = now;
@@ -98,7 +102,7 @@ async fn settle_those(
     let mut settled = Settled::default();
     let Some(lacking) = lacking(&connection, rested)
         .await
-        .map_err(|err| err.into_error("settling"))?
+        .map_err(|err| err.into_error("building indexes"))?
     else {
         settled.is_busy = true;
         return Ok(settled);
@@ -113,7 +117,7 @@ async fn settle_those(
             Err(failure) => {
                 tracing::warn!(
                     index,
-                    "left for later: {}",
+                    "this index was not built, it is tried again later: {}",
                     failure.into_error("building an index").report()
                 );
                 settled.failed.push(index);
@@ -127,13 +131,16 @@ async fn settle_those(
 async fn lacking(connection: &Connection, rested: Duration) -> Result<Option<Vec<Lacking>>, Failure> {
     let client = &connection.client;
     let locked = DEADLINE
-        .of("asking for the lock", client.query_one(TRY_LOCK, &[]))
+        .of("requesting the advisory lock", client.query_one(TRY_LOCK, &[]))
         .await?;
     if !locked.get::<_, bool>(0) {
         return Ok(None);
     }
     let rows = DEADLINE
-        .of("looking at indexes", client.query(TO_BUILD, &[&rested.as_secs_f64()]))
+        .of(
+            "reading the state of indexes",
+            client.query(TO_BUILD, &[&rested.as_secs_f64()]),
+        )
         .await?;
     let lacking = rows.iter().map(|row| Lacking {
         partition: row.get(0),

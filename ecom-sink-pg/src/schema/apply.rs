@@ -11,7 +11,7 @@ use super::migrations::migrations;
 /// Where it is written down which of them were applied.
 const HISTORY: &str = "ecom.schema_history";
 
-/// Held while migrations run, so that instances that start together don't collide; `sql/setup.sql` takes the same one.
+/// Held while migrations run, so that instances that start together do not collide; `sql/setup.sql` takes the same one.
 /// For the session, since refinery opens and closes transactions of its own. The limit of the wait replaces that of the
 /// session, which may be meant for the lock of a row.
 const LOCK: &str =
@@ -26,7 +26,7 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtextextended('ecom.schema_hi
 /// # Errors
 ///
 /// [`ErrorKind::Schema`] when migrations are missing that the role may not apply, when others were applied than this
-/// program knows, and whatever [`check`] finds; [`ErrorKind::Unavailable`] when the server can't be reached or another
+/// program knows, and whatever [`check`] finds; [`ErrorKind::Unavailable`] when the server cannot be reached or another
 /// session holds the lock for a minute.
 ///
 /// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
@@ -39,7 +39,7 @@ pub async fn apply(client: &mut Client) -> Result<()> {
     client
         .batch_execute(LOCK)
         .await
-        .map_err(|err| failed("waiting for another instance to migrate", err))?;
+        .map_err(|err| failed("waiting for another instance that applies the migrations", err))?;
     crash_point!("migration.locked");
     let migrated = migrate(client).await;
     let unlocked = client.batch_execute(UNLOCK).await;
@@ -53,7 +53,7 @@ pub async fn apply(client: &mut Client) -> Result<()> {
 /// # Errors
 ///
 /// [`ErrorKind::Schema`] that says all that is missing, newer or different, and how to mend it;
-/// [`ErrorKind::Unavailable`] when the server can't be reached.
+/// [`ErrorKind::Unavailable`] when the server cannot be reached.
 ///
 /// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
 /// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable

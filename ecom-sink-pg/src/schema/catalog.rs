@@ -16,8 +16,8 @@ use super::migrations::migrations;
 
 const HOW_TO_MIGRATE: &str =
     "run psql -f sql/setup.sql as the owner of the schema, or start this program once as that role";
-const HOW_TO_MAKE: &str = "ecom-ingest schema apply makes it";
-const ANOTHER_SCHEMA: &str = "use the program that it was made by, or another database";
+const HOW_TO_MAKE: &str = "ecom-ingest schema apply creates it";
+const ANOTHER_SCHEMA: &str = "use the program that created it, or connect to another database";
 
 /// What there is in the database.
 pub(super) struct DatabaseSchema {
@@ -105,7 +105,7 @@ impl DatabaseSchema {
     /// double that.
     pub(super) async fn read(client: &Client) -> Result<Self> {
         let catalogue = future::try_join(client.query_typed_one(FACTS, &[]), client.query_typed(COLUMNS, &[]));
-        let (facts, columns) = catalogue.await.map_err(|err| failed("looking at the schema", err))?;
+        let (facts, columns) = catalogue.await.map_err(|err| failed("reading the schema", err))?;
         let mut found = Self {
             role: facts.get("role"),
             schema_exists: facts.get("schema_exists"),
@@ -165,11 +165,11 @@ impl DatabaseSchema {
         let role = &self.role;
         Error::new(
             ErrorKind::Schema,
-            format!("the role {role} may not read ecom.schema_history, so it can't tell the schema's version"),
+            format!("the role {role} may not read ecom.schema_history, so the version of the schema is unknown"),
         )
         .hint(format!(
             "GRANT USAGE ON SCHEMA ecom TO {role}; GRANT SELECT ON ecom.schema_history TO {role}; \
-                 sql/roles.sql has all that a writer needs"
+                 sql/roles.sql has all grants that a writer needs"
         ))
     }
 
@@ -182,18 +182,22 @@ impl DatabaseSchema {
             let Some(ours) = known.iter().find(|ours| ours.version() == *version) else {
                 return Err(if *version > newest {
                     let message = format!(
-                        "the schema ecom is newer than this program: it has {label}, the program ends with V{newest}"
+                        "the schema ecom is newer than this program: it has {label}, but this program ends with \
+                         V{newest}"
                     );
                     Error::new(ErrorKind::Schema, message).hint("use the newer program that applied it")
                 } else {
-                    let message =
-                        format!("the schema ecom is another one: {label} was applied, which this program doesn't know");
+                    let message = format!(
+                        "the schema ecom was created by another program: {label} was applied, which this \
+                         program does not know"
+                    );
                     Error::new(ErrorKind::Schema, message).hint(ANOTHER_SCHEMA)
                 });
             };
             if ours.name() != applied.name || Some(ours.checksum()) != applied.checksum {
                 let message = format!(
-                    "the schema ecom is another one: {label} was applied with another text than {ours} has here"
+                    "the schema ecom was created by another program: {label} was applied with a text that differs \
+                     from {ours} here"
                 );
                 return Err(Error::new(ErrorKind::Schema, message).hint(ANOTHER_SCHEMA));
             }
@@ -244,7 +248,7 @@ impl DatabaseSchema {
         match server_error(&err) {
             Some(db) if *db.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
                 let message = format!(
-                    "{}, and the role {} may not make it: {}",
+                    "{}, and the role {} may not create it: {}",
                     self.lacking(pending),
                     self.role,
                     db.message()

@@ -6,8 +6,8 @@ use super::catalog::{CatalogTable, DatabaseSchema};
 use super::tables::{TABLES, Table};
 
 const MAKE_TABLES: &str =
-    "run psql -v again=on -f sql/setup.sql as the owner of the schema, which makes what is missing";
-const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which makes it anew";
+    "run psql -v again=on -f sql/setup.sql as the owner of the schema, which creates what is missing";
+const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which creates it again";
 
 impl DatabaseSchema {
     /// Compares the tables with what will be written, once all migrations are there.
@@ -15,7 +15,7 @@ impl DatabaseSchema {
         let mut problems = Problems::default();
         if !self.may_use_schema {
             problems.add(
-                format!("the role {} may not use the schema", self.role),
+                format!("the role {} lacks USAGE on the schema ecom", self.role),
                 format!("GRANT USAGE ON SCHEMA ecom TO {}", self.role),
             );
         }
@@ -29,7 +29,7 @@ impl DatabaseSchema {
             problems.add("there is no function ecom.ensure_partitions(date[])", MAKE_TABLES);
         } else if !self.may_make_partitions {
             problems.add(
-                format!("the role {} may not EXECUTE ecom.ensure_partitions(date[])", self.role),
+                format!("the role {} lacks EXECUTE on ecom.ensure_partitions(date[])", self.role),
                 format!(
                     "GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO {}",
                     self.role
@@ -57,7 +57,10 @@ impl Table {
             match found.columns.get(*column) {
                 None => problems.add(
                     format!("ecom.{name} has no column {column} ({sql_type})"),
-                    format!("add the column again as sql/migrations/{}.sql has it", self.migration),
+                    format!(
+                        "add the column again as sql/migrations/{}.sql defines it",
+                        self.migration
+                    ),
                 ),
                 Some(found) if found.sql_type != *sql_type => problems.add(
                     format!("ecom.{name}.{column} is {}, not {sql_type}", found.sql_type),
@@ -69,7 +72,10 @@ impl Table {
         for (column, found) in &found.columns {
             if found.must_be_given && !self.columns.iter().any(|(ours, _)| ours == column) {
                 problems.add(
-                    format!("ecom.{name} has a column {column:?} that must be given, and this program doesn't know it"),
+                    format!(
+                        "ecom.{name} has a NOT NULL column {column:?} without a default, which this program \
+                     does not fill"
+                    ),
                     format!("ALTER TABLE ecom.{name} ALTER COLUMN {column:?} DROP NOT NULL"),
                 );
             }
@@ -93,7 +99,7 @@ impl Table {
         if !lacking.is_empty() {
             let lacking = lacking.join(", ");
             problems.add(
-                format!("the role {role} may not {lacking} on ecom.{name}"),
+                format!("the role {role} lacks {lacking} on ecom.{name}"),
                 format!("GRANT {lacking} ON ecom.{name} TO {role}"),
             );
         }
@@ -121,9 +127,9 @@ impl Problems {
             return Ok(());
         }
         let message = format!(
-            "the schema ecom is not as this program needs it: {}",
+            "the schema ecom does not fit this program: {}",
             self.problems.join("; ")
         );
-        Err(Error::new(ErrorKind::Schema, message).hint(format!("to mend it: {}", self.mends.join("; "))))
+        Err(Error::new(ErrorKind::Schema, message).hint(format!("to fix it: {}", self.mends.join("; "))))
     }
 }

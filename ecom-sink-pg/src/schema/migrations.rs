@@ -44,7 +44,7 @@ pub(super) fn migrations() -> Result<Vec<Migration>> {
         // Names are constants, and a test reads them all.
         Error::new(
             ErrorKind::Schema,
-            "a migration of this program has a name that refinery can't read",
+            "a migration of this program has a name that refinery cannot read",
         )
         .caused_by(err)
     })

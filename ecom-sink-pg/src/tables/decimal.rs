@@ -65,7 +65,7 @@ impl ToColumn for Decimal {
 
     fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
         if self.decimals > MAX_DECIMALS {
-            return Err(format!("{} decimals are more than {MAX_DECIMALS}", self.decimals).into());
+            return Err(format!("{} decimals are more than the limit of {MAX_DECIMALS}", self.decimals).into());
         }
         numeric::put(self.digits, self.decimals.into(), to);
         Ok(IsNull::No)

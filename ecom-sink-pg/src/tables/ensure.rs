@@ -56,10 +56,10 @@ pub(crate) async fn ensure_tables(
                 spec.sql_name()
             );
             return Err(Error::new(ErrorKind::Configuration, message)
-                .hint("make one row type of both, so that their order is known"));
+                .hint("use one row type for both, so that the order of their rows is defined"));
         }
         let looked = ensure_table(connection, spec, deadline).await;
-        let looked = looked.map_err(|failure| failure.into_error("looking at the tables"))?;
+        let looked = looked.map_err(|failure| failure.into_error("checking the tables"))?;
         found.push(looked?);
     }
     Ok(found)
@@ -70,7 +70,7 @@ async fn ensure_table(
     spec: &TableSpec,
     deadline: Deadline,
 ) -> Result<Result<CheckedTable>, Failure> {
-    const DOING: &str = "looking at the tables";
+    const DOING: &str = "checking the tables";
     let client = &connection.client;
     let table = spec.sql_name();
     let names: [&(dyn postgres_types::ToSql + Sync); 2] = [&spec.schema, &spec.name];
@@ -78,7 +78,7 @@ async fn ensure_table(
     let schema = |message: String, hint: String| Ok(Err(Error::new(ErrorKind::Schema, message).hint(hint)));
     if columns.is_empty() && spec.create_if_missing {
         match deadline.of(DOING, client.batch_execute(&spec.create())).await {
-            Ok(()) => tracing::info!("made the table {table}"),
+            Ok(()) => tracing::info!("created the table {table}"),
             // Another instance makes it at this moment.
             Err(failure)
                 if matches!(
@@ -86,8 +86,8 @@ async fn ensure_table(
                     Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE)
                 ) => {}
             Err(failure) if failure.action() == Action::Pause => {
-                let message = format!("the table {table} can't be made: {}", failure.detail());
-                return schema(message, format!("make it as a role that may: {}", spec.create()));
+                let message = format!("cannot create the table {table}: {}", failure.detail());
+                return schema(message, format!("create it as a role that may: {}", spec.create()));
             }
             Err(failure) => return Err(failure),
         }
@@ -95,7 +95,7 @@ async fn ensure_table(
     }
     if columns.is_empty() {
         let hint = format!(
-            "make it, or say create_if_missing(); a view will not do: {}",
+            "create it, or call create_if_missing(true); a view does not work: {}",
             spec.create()
         );
         return schema(format!("there is no table {table}"), hint);
@@ -105,7 +105,9 @@ async fn ensure_table(
     for column in &columns {
         let name: &str = column.get("name");
         if column.get("must_be_given") && !spec.columns.iter().any(|ours| ours.name == name) {
-            problems.push(format!("its column {name:?} must be given, and has no value here"));
+            problems.push(format!(
+                "its column {name:?} is NOT NULL without a default, and nothing is written to it"
+            ));
         }
     }
     for column in &spec.columns {
@@ -120,11 +122,11 @@ async fn ensure_table(
         }
     }
     if columns.iter().any(|column| column.get("has_row_security")) {
-        problems.push("row level security holds for this role, and COPY doesn't work with that".to_owned());
+        problems.push("row-level security applies to this role, and COPY does not work with it".to_owned());
     }
     if !problems.is_empty() {
-        let hint = "change the table, or the columns that are named for it".to_owned();
-        return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
+        let hint = "change the table, or the columns that are written to it".to_owned();
+        return schema(format!("the table {table} does not fit: {}", problems.join("; ")), hint);
     }
 
     let rights: &[&str] = match spec.is_keyed() {
@@ -138,10 +140,10 @@ async fn ensure_table(
     if !lacking.is_empty() {
         let lacking = lacking.join(", ");
         let hint = format!("GRANT {lacking} ON {table} TO {role}");
-        return schema(format!("the role {role} may not {lacking} on {table}"), hint);
+        return schema(format!("the role {role} lacks {lacking} on {table}"), hint);
     }
     if spec.is_keyed() && !row.get::<_, bool>("may_stage") {
-        let message = format!("the role {role} may not make temporary tables, in which rows with a key are staged");
+        let message = format!("the role {role} may not create temporary tables, which rows with a key need");
         return schema(message, format!("GRANT TEMPORARY ON DATABASE … TO {role}"));
     }
 
@@ -151,7 +153,7 @@ async fn ensure_table(
         let column_type = described.type_().clone();
         if !(column.accepts)(&column_type) {
             problems.push(format!(
-                "its column {:?} is {column_type}, which takes no {}; {} would do",
+                "its column {:?} has the type {column_type}, which cannot hold {}; use {}",
                 column.name, column.rust_type, column.sql_type
             ));
         }
@@ -160,7 +162,7 @@ async fn ensure_table(
             .any(|found| found.get::<_, &str>("name") == column.name && !found.get::<_, bool>("not_null"));
         if is_nullable && spec.key.contains(&column.name) {
             problems.push(format!(
-                "its column {:?} may be null, though it is in the key",
+                "its column {:?} is nullable, but it is part of the key",
                 column.name
             ));
         }
@@ -180,27 +182,27 @@ async fn ensure_table(
         });
         if !is_key {
             problems.push(format!(
-                "it has no primary key or unique index of just {}",
+                "it has no primary key or unique index on exactly {}",
                 spec.key.join(", ")
             ));
         }
     }
     if !problems.is_empty() {
         let hint = "change the table, or what is written to it".to_owned();
-        return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
+        return schema(format!("the table {table} does not fit: {}", problems.join("; ")), hint);
     }
     let found = CheckedTable {
         spec: spec.clone(),
         columns: found,
     };
-    // What can't be merged, such as the sum of texts, is told now.
+    // What cannot be merged, such as the sum of texts, is told now.
     deadline.of(DOING, client.batch_execute("BEGIN")).await?;
     let prepared = prepare_statements(connection, deadline, std::slice::from_ref(&found)).await;
     deadline.of(DOING, client.batch_execute("ROLLBACK")).await?;
     match prepared {
         Ok(_) => Ok(Ok(found)),
         Err(failure) if failure.action() == Action::Pause => {
-            let message = format!("rows can't be written to the table {table}: {}", failure.detail());
+            let message = format!("cannot write rows to the table {table}: {}", failure.detail());
             schema(message, "change the table, or what is written to it".to_owned())
         }
         Err(failure) => Err(failure),

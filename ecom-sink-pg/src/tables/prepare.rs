@@ -25,7 +25,9 @@ pub(crate) async fn prepare_statements(
     let mut prepared = Vec::new();
     for (number, table) in tables.iter().enumerate() {
         let name = table.spec.sql_name();
-        let described = deadline.of("preparing", client.prepare(&table.spec.describe())).await?;
+        let described = deadline
+            .of("preparing statements", client.prepare(&table.spec.describe()))
+            .await?;
         let types = table.columns.iter().map(|column| column.column_type.oid());
         if !described.columns().iter().map(|column| column.type_().oid()).eq(types) {
             return Err(Failure::TableChanged { table: name });
@@ -33,14 +35,21 @@ pub(crate) async fn prepare_statements(
         let mut merge = None;
         if table.spec.is_keyed() {
             let stage = table.create_staging_table(number);
-            deadline.of("making a stage", client.batch_execute(&stage)).await?;
+            deadline
+                .of("creating a staging table", client.batch_execute(&stage))
+                .await?;
             merge = Some(
                 deadline
-                    .of("preparing", client.prepare(&table.merge_staging_table(number)))
+                    .of(
+                        "preparing statements",
+                        client.prepare(&table.merge_staging_table(number)),
+                    )
                     .await?,
             );
         }
-        let copy = deadline.of("preparing", client.prepare(&table.copy(number))).await?;
+        let copy = deadline
+            .of("preparing statements", client.prepare(&table.copy(number)))
+            .await?;
         prepared.push(PreparedTable { name, copy, merge });
     }
     Ok(prepared)

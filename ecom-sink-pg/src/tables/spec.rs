@@ -46,27 +46,27 @@ impl TableSpec {
     pub(super) fn check(&self) -> Result<()> {
         let names = || self.columns.iter().map(|column| column.name.as_str());
         let wrong = if self.columns.is_empty() {
-            Some(("has no columns".to_owned(), "name them with column()"))
+            Some(("has no columns".to_owned(), "add them with column()"))
         } else if let Some((_, twice)) = names()
             .enumerate()
             .find(|&(at, name)| names().take(at).any(|other| other == name))
         {
-            Some((format!("has the column {twice:?} twice"), "leave one out"))
+            Some((format!("has the column {twice:?} twice"), "remove one of them"))
         } else if let Some(key) = self.key.iter().find(|key| !names().any(|name| name == *key)) {
             Some((
-                format!("has no column {key:?}, which is in its key"),
-                "name it with column()",
+                format!("has no column {key:?}, which is part of its key"),
+                "add it with column()",
             ))
         } else if self.key.is_empty() && self.columns.iter().any(|column| column.merge.is_some()) {
-            let message = "merges rows, and has no key that says which".to_owned();
-            Some((message, "name the columns of the key with key()"))
+            let message = "has columns to merge, but no key".to_owned();
+            Some((message, "name the key columns with key()"))
         } else {
             let merged = |column: &&ColumnSpec| column.merge.is_some() && self.key.contains(&column.name);
             let merged = self.columns.iter().find(merged);
             merged.map(|column| {
                 (
-                    format!("merges {:?}, which is in its key", column.name),
-                    "take another column",
+                    format!("merges the column {:?}, which is part of its key", column.name),
+                    "merge another column",
                 )
             })
         };

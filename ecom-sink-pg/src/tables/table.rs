@@ -124,7 +124,10 @@ impl<T: 'static> Table<T> {
     fn encode(&mut self, row: &T, number: usize, to: &mut Vec<u8>) -> Result<(), Refusal> {
         let Some(found) = &self.found else {
             debug_assert!(false, "rows come after the ledger was asked for");
-            return Err(Refusal::new(Reason::VALUE_REFUSED, "the table was not looked at"));
+            return Err(Refusal::new(
+                Reason::VALUE_REFUSED,
+                "the table was not checked before the first row",
+            ));
         };
         let is_staged = self.spec.is_keyed();
         to.put_i16(self.encoders.len() as i16 + i16::from(is_staged));

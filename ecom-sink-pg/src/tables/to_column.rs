@@ -14,7 +14,7 @@ use super::numeric;
 
 /// A value that can stand in a column.
 ///
-/// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column can't hold is
+/// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column cannot hold is
 /// refused as a row, never cut. Texts go into text columns and enums. For a type of your own, hand over to one of these.
 pub trait ToColumn: fmt::Debug {
     /// The type of a column that is [made](super::Table::create_if_missing) for it.
@@ -30,7 +30,7 @@ pub trait ToColumn: fmt::Debug {
     ///
     /// # Errors
     ///
-    /// When the column can't hold this value. Its row is refused.
+    /// When the column cannot hold this value. Its row is refused.
     fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>>;
 }
 
@@ -118,7 +118,7 @@ macro_rules! texts {
             fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
                 let text: &str = self.$as_str();
                 if text.contains('\0') {
-                    return Err("a text with a NUL can't be stored".into());
+                    return Err("PostgreSQL cannot store a text with a NUL character".into());
                 }
                 to.extend_from_slice(text.as_bytes());
                 Ok(IsNull::No)
@@ -144,10 +144,10 @@ impl ToColumn for Timestamp {
     fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
         const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
         let micros = self.as_micros().checked_sub(FROM_1970_TO_2000);
-        let micros = micros.ok_or("the time is before all times that a column holds")?;
+        let micros = micros.ok_or("the time is before the first one that a timestamptz can hold")?;
         // The ends of what a timestamptz can be mean minus infinity and infinity.
         match micros {
-            i64::MIN | i64::MAX => Err("the time is not one that a column holds".into()),
+            i64::MIN | i64::MAX => Err("the time is out of the range of timestamptz".into()),
             _ => micros.to_sql(&Type::INT8, to),
         }
     }

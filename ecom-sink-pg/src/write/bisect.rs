@@ -19,9 +19,11 @@ pub(crate) async fn write_bisecting(
     epoch: &mut Epoch,
     options: BisectOptions,
 ) -> Result<(), Failure> {
-    session.run("beginning", "BEGIN").await?;
+    session.run("starting a transaction", "BEGIN").await?;
     if options.immediate_constraints {
-        session.run("beginning", "SET CONSTRAINTS ALL IMMEDIATE").await?;
+        session
+            .run("starting a transaction", "SET CONSTRAINTS ALL IMMEDIATE")
+            .await?;
     }
     // What the table has already must not be taken for refused.
     session.look_up(epoch).await?;
@@ -69,11 +71,11 @@ async fn write_rows(
         if rows_to_copy(epoch, of, range.clone()) == 0 {
             continue;
         }
-        session.run("probing", "SAVEPOINT probe").await?;
+        session.run("setting a savepoint", "SAVEPOINT probe").await?;
         let failure = match write(session, epoch, of, range.clone()).await {
             Ok(()) => {
                 // One that stays open is a level below the next, and each level takes a lock.
-                session.run("probing", "RELEASE probe").await?;
+                session.run("setting a savepoint", "RELEASE probe").await?;
                 continue;
             }
             Err(failure) => failure,
@@ -86,7 +88,9 @@ async fn write_rows(
             _ => return Err(failure),
         }
         // A copy that fails at its data leaves the connection usable.
-        session.run("probing", "ROLLBACK TO probe; RELEASE probe").await?;
+        session
+            .run("setting a savepoint", "ROLLBACK TO probe; RELEASE probe")
+            .await?;
         if range.len() > 1 {
             let middle = range.start + range.len() / 2;
             ranges.push(middle..range.end);

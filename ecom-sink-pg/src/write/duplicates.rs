@@ -28,7 +28,7 @@ pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadli
     let times: Vec<_> = times.collect();
     let params: [&(dyn ToSql + Sync); 4] = [&ids, &times, &first, &last];
     let hits = client.query(LOOK_UP, &params);
-    let hits = deadline.of("looking keys up", hits).await?;
+    let hits = deadline.of("looking up keys", hits).await?;
     for hit in &hits {
         let ordinal: i64 = hit.get(0);
         if let Some(&row) = rows.get(ordinal as usize - 1) {

@@ -25,7 +25,7 @@ use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
 /// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
 const DAYS_AT_ONCE: usize = 8;
 
-/// So long may a session keep stages. The server can't clean up after old transactions in temporary tables, and refuses to write
+/// So long may a session keep stages. The server cannot clean up after old transactions in temporary tables, and refuses to write
 /// at last.
 const OLD_AFTER: Duration = Duration::from_hours(1);
 
@@ -49,9 +49,9 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) async fn open(connector: &Connector, tables: &[CheckedTable]) -> Result<Self, Failure> {
         let (connection, deadline) = (connector.connect().await?, connector.deadline);
-        let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
+        let prepare = |statement| deadline.of("preparing statements", connection.client.prepare(statement));
         // All of them in one round trip.
-        let by_key = deadline.of("preparing", connection.client.batch_execute(BY_KEY));
+        let by_key = deadline.of("preparing statements", connection.client.batch_execute(BY_KEY));
         let prepared = futures::future::try_join3(
             by_key,
             try_join4(
@@ -111,7 +111,7 @@ impl Session {
         for days in missing.chunks(DAYS_AT_ONCE) {
             let days_made: [&(dyn ToSql + Sync); 1] = [&days];
             let made = self.connection.client.query(&self.ensure_partitions, &days_made);
-            self.deadline.of("making partitions", made).await?;
+            self.deadline.of("creating partitions", made).await?;
             known.extend(days);
             crash_point!("partitions.made");
         }
@@ -125,7 +125,7 @@ impl Session {
 
     /// Begins the transaction of an epoch, and leaves out of it what the table has already. Says how many rows that were.
     pub(crate) async fn begin_looking_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
-        let (begun, found) = join(self.run("beginning", "BEGIN"), self.look_up(epoch)).await;
+        let (begun, found) = join(self.run("starting a transaction", "BEGIN"), self.look_up(epoch)).await;
         begun?;
         found
     }
@@ -190,7 +190,7 @@ impl Session {
         if self.tables[number].merge.is_some() {
             let clear = CheckedTable::clear_staging_table(number);
             let cleared = self.connection.client.batch_execute(&clear);
-            self.deadline.of("clearing a stage", cleared).await?;
+            self.deadline.of("clearing a staging table", cleared).await?;
         }
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Session {
         sent: u64,
         pieces: impl Iterator<Item = Bytes>,
     ) -> Result<(), Failure> {
-        let begin = OptionFuture::from(begin.map(|begin| self.run("beginning", begin)));
+        let begin = OptionFuture::from(begin.map(|begin| self.run("starting a transaction", begin)));
         if sent == 0 {
             return begin.await.unwrap_or(Ok(()));
         }
@@ -269,7 +269,9 @@ impl Session {
         }
         match advanced {
             Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => {
-                return Err(Failure::LedgerRowChanged);
+                return Err(Failure::LedgerRowChanged {
+                    pipeline: pipeline.to_owned(),
+                });
             }
             advanced => advanced?,
         };

@@ -136,7 +136,10 @@ impl Writer {
                     if retry.bisect.is_none_or(|options| options.may_differ(action)) =>
                 {
                     let said = failure.detail();
-                    tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
+                    tracing::warn!(
+                        epoch = number,
+                        "the server rejected a row, bisecting the epoch to find it: {said}"
+                    );
                     retry.bisect = Some(BisectOptions {
                         cause: action,
                         immediate_constraints: retry.bisect.is_some(),
@@ -160,7 +163,10 @@ impl Writer {
             shared.partitions.lock().await.clear();
             tokio::time::sleep(delays.next().unwrap_or_default()).await;
             if unknown && shared.leader.resolve_unknown_commit(number, backend_pid).await? == CommitOutcome::Committed {
-                tracing::info!(epoch = number, "it had been committed, though the answer was lost");
+                tracing::info!(
+                    epoch = number,
+                    "the epoch was committed, although the answer to COMMIT was lost"
+                );
                 break;
             }
         }

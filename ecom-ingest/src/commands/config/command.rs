@@ -30,15 +30,15 @@ impl Config {
         match self.command {
             ConfigCommand::Check => {
                 let Some(path) = path else {
-                    return Err(Error::new(ErrorKind::Configuration, "there is no file to check")
-                        .hint("name one: --config FILE, or ECOM_CONFIG in the environment"));
+                    return Err(Error::new(ErrorKind::Configuration, "no configuration file is given")
+                        .hint("name it with --config FILE, or with ECOM_CONFIG in the environment"));
                 };
                 let file = ConfigFile::read(&path)?;
                 file.check(&command)?;
                 file.check_places()?;
                 file.warn_of_readers();
                 output::line(&format!(
-                    "{}: {} options, all good",
+                    "{}: {} options, all valid",
                     path.display(),
                     file.settings.len()
                 ))

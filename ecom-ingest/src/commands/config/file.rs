@@ -37,7 +37,7 @@ impl ConfigFile {
         let text = std::fs::read_to_string(path).map_err(|err| {
             Error::new(
                 ErrorKind::Configuration,
-                format!("can't read the configuration {}", path.display()),
+                format!("cannot read the configuration {}", path.display()),
             )
             .hint("--config, or ECOM_CONFIG in the environment, names it")
             .caused_by(err)
@@ -124,7 +124,7 @@ impl ConfigFile {
                     "{} and {} (line {}) exclude each other",
                     setting.key, other.key, other.line
                 );
-                Err(self.wrong(setting.line, &what).hint("take one of them out"))
+                Err(self.wrong(setting.line, &what).hint("remove one of them"))
             }
             _ => Ok(()),
         }
@@ -153,7 +153,7 @@ impl ConfigFile {
             at.find_subcommand(name).ok_or_else(|| {
                 let commands = at.get_subcommands().map(|command| command.get_name());
                 let hint = hint_for(name, commands, "a section has the name of a command, such as [run]");
-                let what = format!("[{}] is no command", setting.section.join("."));
+                let what = format!("[{}] is not a command", setting.section.join("."));
                 self.wrong(setting.line, &what).hint(hint)
             })
         })
@@ -171,7 +171,7 @@ impl ConfigFile {
             true => "of any command".to_owned(),
             false => format!("of {}", setting.section.join(" ")),
         };
-        let what = format!("{} is no option {of}", setting.key);
+        let what = format!("{} is not an option {of}", setting.key);
         self.wrong(setting.line, &what).hint(hint)
     }
 
@@ -183,7 +183,7 @@ impl ConfigFile {
         let Err(err) = without_required.try_get_matches_from([flag]) else {
             return self.check_database(setting);
         };
-        let mut what = format!("{} can't be {:?}", setting.key, setting.value);
+        let mut what = format!("{} cannot be {:?}", setting.key, setting.value);
         if let Some(cause) = std::error::Error::source(&err) {
             what.push_str(&format!(": {cause}"));
         }
@@ -214,9 +214,9 @@ fn check_directory(path: &Path) -> Result<()> {
     let error = |what: &str| Error::new(ErrorKind::Configuration, format!("{} {what}", path.display()));
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(error("is no directory")),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Err(error("is not there").hint("mkdir makes it")),
-        Err(err) => Err(error("can't be looked at").caused_by(err)),
+        Ok(_) => Err(error("is not a directory")),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Err(error("does not exist").hint("create it with mkdir")),
+        Err(err) => Err(error("cannot be read").caused_by(err)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-/// The option that names the file: the only one that can't stand in it.
+/// The option that names the file: the only one that cannot stand in it.
 pub(super) const ID_OF_FILE: &str = "config";
 
 /// Options that say what one call is about: in the environment or a file they would surprise.

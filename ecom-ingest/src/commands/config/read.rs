@@ -14,8 +14,8 @@ use super::options::{ID_OF_FILE, without_required};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Configuration`](ecom_stream::ErrorKind::Configuration) when the file can't be read, or has what no option has. Ends the program where the command
-/// line can't be understood or asks for help.
+/// [`ErrorKind::Configuration`](ecom_stream::ErrorKind::Configuration) when the file cannot be read, or has what no option has. Ends the program where the command
+/// line cannot be understood or asks for help.
 pub(crate) fn read(command: Command, args: impl IntoIterator<Item = OsString>) -> Result<ArgMatches> {
     let args: Vec<OsString> = args.into_iter().collect();
     let command = with_env_vars(command);
