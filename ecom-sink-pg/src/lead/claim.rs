@@ -1,4 +1,8 @@
 //! Claims a pipeline for an instance: stands by while another one leads, then raises the fence.
+//!
+//! The steps are: find the number of the pipeline, take the advisory lock, check the locations
+//! and the ownership of sources, and raise the fence in one transaction with the new list of
+//! sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,36 +18,48 @@ use super::ownership;
 use crate::connect::{Connection, Connector};
 use crate::failure::{Action, Deadline, Failure, delays};
 
-/// How often a pipeline that stands by looks whether it is its turn.
+/// How often an instance that stands by tries to take the lock.
 const STAND_BY_POLL: Duration = Duration::from_millis(500);
 
-/// Split ids are numbered by pipeline, so that pipelines need not ask each other.
+/// Each pipeline has a range of this many split ids, so that pipelines need not coordinate to
+/// assign them.
 const SPLIT_IDS_PER_PIPELINE: i64 = 1_000_000_000_000;
 
-/// What a leader takes over.
+/// What a new leader starts from.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pub(crate) leader: Arc<Leader>,
-    /// The last epoch that was committed.
+    /// The last epoch that was committed; the next one has this number plus one.
     pub(crate) epoch: i64,
-    /// The highest split id that was given out.
+    /// The highest split id that was assigned so far.
     pub(crate) last_split_id: i64,
 }
 
-/// What is claimed, and how.
+/// Which pipeline is claimed, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClaimOptions<'a> {
     pub(crate) pipeline: &'a str,
     pub(crate) topology: &'a Topology,
-    /// Whether its sources may be elsewhere than before.
+    /// Whether its sources may read from other locations than before.
     pub(crate) moved: bool,
-    /// Whether an instance that leads is ended, in place of being waited for.
+    /// Whether a leading instance is terminated, instead of being waited for.
     pub(crate) take_over: bool,
     pub(crate) state_sender: &'a InstanceStateSender,
 }
 
-/// Becomes the leader of a pipeline, as soon as no other instance is. A server that cannot be reached is tried for as long as
-/// `wait_for_server`.
+/// Makes this instance the leader of a pipeline, as soon as no other one is. A server that cannot
+/// be reached is tried for `wait_for_server`, each time the connection is lost.
+///
+/// # Errors
+///
+/// `Configuration` when the locations of sources differ from those in the ledger, when another
+/// pipeline owns one of them, or when the role may not terminate the other instance;
+/// `Unavailable` when the server cannot be reached for too long.
+///
+/// # Cancel safety
+///
+/// When the future is dropped, the connection is closed and the lock is free. The fence may have
+/// been raised already, which harms nobody: the next claim raises it again.
 pub(crate) async fn claim(
     connector: &Connector,
     options: ClaimOptions<'_>,
@@ -65,6 +81,10 @@ pub(crate) async fn claim(
     }
 }
 
+/// Takes the lock, waiting for it or terminating its holder, and then becomes the leader.
+///
+/// The outer result is about the connection, and may be tried again. The inner one is an error
+/// for the user.
 async fn stand_by(
     connection: Connection,
     connector: &Connector,
@@ -102,10 +122,11 @@ async fn stand_by(
     become_leader(connection, connector, pipeline_id, options).await
 }
 
-/// Ends the instance that holds the lock.
+/// Terminates the instance that holds the lock.
 ///
-/// The fence is raised first: from then on that instance cannot commit, and finds so out wherever it looks, so that it does not
-/// come back for the lock. Of two that take over at the same time the later ends the earlier, which is over then as well.
+/// The fence is raised first. From then on that instance cannot commit, and finds out wherever it
+/// looks, so that it does not come back for the lock. Of two instances that take over at the same
+/// time, the later one terminates the earlier one, which then ends as well.
 async fn terminate_leader(
     connection: &Connection,
     deadline: Deadline,
@@ -154,7 +175,7 @@ async fn terminate_leader(
     Ok(Ok(()))
 }
 
-/// The number of the pipeline, which is made where it is new.
+/// The number of the pipeline. A new pipeline is added to the ledger.
 async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str) -> Result<i64, Failure> {
     const KNOWN: &str = "SELECT pipeline_id FROM ecom.ingest_pipeline WHERE pipeline = $1";
     const ADD: &str = "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ($1) ON CONFLICT (pipeline) DO NOTHING";
@@ -175,7 +196,8 @@ async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str
         .get(0))
 }
 
-/// Raises the fence: from here on an instance that led before cannot commit any more.
+/// Raises the fence, which makes this instance the leader: an instance that led before cannot
+/// commit any more. Runs at every start, with the lock held.
 async fn become_leader(
     connection: Connection,
     connector: &Connector,
@@ -241,6 +263,7 @@ async fn become_leader(
     }))
 }
 
+/// Checks every source of this run against the location that the ledger has for it.
 async fn check_locations(
     connection: &Connection,
     deadline: Deadline,
@@ -266,7 +289,8 @@ async fn check_locations(
     Ok(Ok(()))
 }
 
-/// The positions in the ledger mean nothing in another place.
+/// Checks the location of one source: positions in the ledger mean nothing in another place,
+/// unless its files have moved there.
 fn check_location(pipeline: &str, topology: &Topology, name: &str, known: &str, moved: bool) -> Result<()> {
     let now = topology.sources().iter().find(|source| source.name == name);
     match now {

@@ -1,4 +1,7 @@
 //! Checks that a directory from which one pipeline removes files is not read by another pipeline.
+//!
+//! A pipeline *owns* a location when it archives or deletes the files there. If another pipeline
+//! read the same files, it would miss those that are removed before it has read them.
 
 use ecom_stream::{Error, ErrorKind, Result, Topology};
 use postgres_types::ToSql;
@@ -6,23 +9,28 @@ use tokio_postgres::Client;
 
 use crate::failure::{Deadline, Failure};
 
-/// Pipelines that start at the same time look one after the other.
+/// Serializes pipelines that start at the same time, for the rest of the transaction.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(hashtextextended('ecom.ownership', 0))";
 
+/// Another pipeline that owns one of our locations, or reads one that we own.
 const CONFLICT: &str = "
     SELECT p.pipeline, s.value, s.value = ANY (p.owns)
     FROM ecom.ingest_pipeline p, jsonb_each_text(p.sources) s
     WHERE p.pipeline <> $1 AND s.value = ANY ($2) AND (s.value = ANY (p.owns) OR s.value = ANY ($3))
     ORDER BY 1, 2 LIMIT 1";
 
-/// The locations that a pipeline takes away from.
+/// The locations from which a pipeline removes files.
 pub(crate) fn owned_locations(topology: &Topology) -> Vec<&str> {
     let owned = topology.sources().iter().filter(|source| source.is_owned);
     owned.map(|source| source.location.as_str()).collect()
 }
 
-/// Refuses a place that another pipeline takes away from, and to take away from where another reads. To be called in the
-/// transaction that notes what the pipeline owns.
+/// Refuses to read a location that another pipeline owns, and to own one that another pipeline
+/// reads. Call it in the transaction that records what this pipeline owns.
+///
+/// # Errors
+///
+/// The inner error is `Configuration`, for the user. The outer one is a failure of the query.
 pub(crate) async fn check_ownership(
     client: &Client,
     deadline: Deadline,

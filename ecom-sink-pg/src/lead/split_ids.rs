@@ -1,4 +1,9 @@
 //! Assigns numbers to splits, in the memory of the leading instance.
+//!
+//! Rows and dead letters refer to a split by its number, and the ledger has it as the primary
+//! key. A split that the ledger knows keeps its number; a new one gets the next one of the
+//! pipeline's range. No sequence of the database is needed, since only the leader assigns
+//! numbers.
 
 use std::collections::HashMap;
 
@@ -6,14 +11,16 @@ use ecom_stream::{Batch, Result, Split, SplitState};
 
 use super::leader::Leader;
 
-/// The numbers of splits that were given out and may be asked for again.
+/// The numbers of splits that may be asked for again.
 #[derive(Debug)]
 pub(crate) struct SplitIds {
+    /// The highest number that was assigned.
     last: i64,
-    /// Those of splits that are being read.
+    /// Splits that are being read, or whose last epoch may not be committed yet.
     known: HashMap<Split, KnownSplit>,
 }
 
+/// A split that has a number.
 #[derive(Debug, PartialEq, Eq)]
 struct KnownSplit {
     id: i64,
@@ -21,9 +28,10 @@ struct KnownSplit {
     epoch: i64,
 }
 
-/// More than this are forgotten where possible.
+/// More splits than this are forgotten where possible.
 const MAX_KNOWN: usize = 16_384;
 
+/// The numbers that the ledger has for splits.
 const KNOWN: &str = "
     SELECT s.source, s.path, s.generation, s.split_id
     FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation)
@@ -31,7 +39,7 @@ const KNOWN: &str = "
       ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation";
 
 impl SplitIds {
-    /// Goes on after the last number that was given out.
+    /// Continues after the last number that was assigned.
     pub(crate) fn new(last: i64) -> Self {
         Self {
             last,
@@ -52,7 +60,7 @@ impl SplitIds {
         unknown
     }
 
-    /// Finds or gives out a number for each split that has none, so that [`get`](Self::get) has it.
+    /// Looks up or assigns a number for each of the splits, so that [`get`](Self::get) finds it.
     pub(crate) async fn prepare(&mut self, unknown: Vec<Split>, leader: &Leader) -> Result<()> {
         if unknown.is_empty() {
             return Ok(());
@@ -100,26 +108,28 @@ impl SplitIds {
         }
     }
 
-    /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. Those whose
-    /// numbers may not be in the table yet are kept, the others are found there again.
+    /// Forgets splits that stay open for ever, such as files that vanished, when there are too
+    /// many. Those whose numbers may not be in the table yet are kept; the others are found there
+    /// again.
     pub(crate) fn shrink(&mut self, committed: i64) {
         if self.known.len() > MAX_KNOWN {
             self.known.retain(|_, known| known.epoch > committed);
         }
     }
 
-    /// Forgets the splits that a batch ends. To be called after the batch has its numbers, and only for splits whose
-    /// positions are on their way to the table: until they are there, a split that goes on would be given another.
+    /// Forgets a split that has ended. Call it once the commit has its position: before that, a
+    /// split that goes on would be given another number.
     pub(crate) fn forget(&mut self, split: &Split) {
         self.known.remove(split);
     }
 }
 
-/// Whether a split is likely not to be heard of again.
+/// Whether a split has ended, so that it is unlikely to appear again.
 pub(crate) fn is_ended(state: &SplitState) -> bool {
     *state != SplitState::Open
 }
 
+/// All splits that a batch mentions, some of them more than once.
 fn splits_of<T>(batch: &Batch<T>) -> impl Iterator<Item = &Split> {
     let of_counts = batch.counts.iter().map(|count| &count.split);
     let of_positions = batch.positions.iter().map(|position| &position.split);
