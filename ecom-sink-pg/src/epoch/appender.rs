@@ -1,4 +1,4 @@
-//! Adds batches and their records to an epoch.
+//! Appends batches and their records to an epoch.
 
 use ecom_stream::{Batch, Counts, Event, Origin, Reason, Record, Refusal, Reject, Split};
 use time::macros::date;
@@ -11,12 +11,13 @@ use super::table_rows::TableRows;
 use super::uncommitted_keys::{EventKey, UncommittedKeys};
 use crate::tables::{AddRows, Writes};
 
-/// Partitions can be made for these.
+/// The first and the last day for which partitions can be created.
 const FIRST_DAY: Date = date!(0001 - 01 - 01);
 const LAST_DAY: Date = date!(9999 - 12 - 30);
 
 impl Epoch {
-    /// Takes in a batch. `split_id` is asked for each split of it.
+    /// Appends a batch. `split_id` is called for each split of it that is new to the epoch. `now`
+    /// is the processing time of events that have none.
     pub(crate) fn add<T, W: Writes<T>>(
         &mut self,
         batch: Batch<T>,
@@ -57,6 +58,7 @@ impl Epoch {
         }
     }
 
+    /// Appends a reject, which becomes a dead letter.
     fn refuse(&mut self, reject: Reject, split_id: &mut dyn FnMut(&Split) -> i64) {
         let split = reject.origin.as_ref().map(|origin| self.split(&origin.split, split_id));
         if let Some(split) = split {
@@ -69,6 +71,7 @@ impl Epoch {
         });
     }
 
+    /// The index of a split in this epoch; it is added if it is new.
     fn split(&mut self, split: &Split, split_id: &mut dyn FnMut(&Split) -> i64) -> usize {
         // Records come in runs of one split: most often it is the last.
         if let Some(last) = self.splits.last()
@@ -90,7 +93,7 @@ impl Epoch {
     }
 }
 
-/// What adds records to an epoch.
+/// Appends the rows of one batch to an epoch. Tables call it through [`AddRows`].
 pub(crate) struct RowAppender<'a> {
     epoch: &'a mut Epoch,
     split_id: &'a mut dyn FnMut(&Split) -> i64,

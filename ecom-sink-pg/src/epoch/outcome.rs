@@ -1,11 +1,15 @@
 //! The result of an epoch: the counts of each split, and the dead letters.
+//!
+//! Both follow from what became of each row, so that read = stored + duplicates + rejected +
+//! filtered holds for every split.
 
 use ecom_stream::{Counts, Reject};
 
 use super::epoch::{DeadLetterRow, Epoch, LeftOut, SplitDelta};
 
 impl Epoch {
-    /// The letters to write: the rejects of the batches, and the rows that the server refused.
+    /// The dead letters to write: the rejects of the batches, and the rows that the server
+    /// rejected.
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetterRow> {
         let clone = |letter: &DeadLetterRow| DeadLetterRow {
             reject: letter.reject.clone(),
@@ -33,7 +37,7 @@ impl Epoch {
         letters
     }
 
-    /// What the epoch does to each split, with the left_out of the rows counted in.
+    /// What the epoch does to each split, with the outcome of each row counted in.
     pub(crate) fn split_deltas(&self) -> Vec<SplitDelta> {
         let mut progress: Vec<SplitDelta> = self
             .splits
@@ -53,7 +57,7 @@ impl Epoch {
         progress
     }
 
-    /// What became of what is of no split, such as the rows of aggregates.
+    /// The counts of rows that belong to no split, such as the rows of aggregates.
     pub(crate) fn counts_of_no_split(&self) -> Counts {
         let rejected = self.rejects.iter().filter(|letter| letter.split_id.is_none());
         let mut counts = Counts {
@@ -66,7 +70,7 @@ impl Epoch {
         counts
     }
 
-    /// For each row its split, and which count it is in.
+    /// For each row its split, and the counter for what became of it.
     fn outcomes(&self) -> impl Iterator<Item = (Option<usize>, fn(&mut Counts) -> &mut u64)> {
         let stored: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.stored;
         let rejected: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.rejected;

@@ -13,9 +13,11 @@ use super::encoded::{Encoded, RowSpan};
 pub(crate) struct TableRows {
     encoded: Encoded,
     pub(super) rows: Vec<TableRow>,
+    /// Rows that the server rejects, by their index, and why.
     pub(super) refused: BTreeMap<usize, Refusal>,
 }
 
+/// One of these rows: where its bytes are, and where it comes from.
 #[derive(Debug)]
 pub(super) struct TableRow {
     span: RowSpan,
@@ -24,7 +26,8 @@ pub(super) struct TableRow {
 }
 
 impl TableRows {
-    /// How many bytes it takes, if it could be encoded.
+    /// Appends a row, and returns the number of its bytes; or gives the origin back with the
+    /// reason if the row cannot be encoded. `encode` gets the index of the row.
     pub(super) fn add(
         &mut self,
         split: Option<usize>,
@@ -41,21 +44,22 @@ impl TableRows {
         }
     }
 
+    /// Ends the rows, so that they can be read.
     pub(super) fn seal(&mut self) {
         self.encoded.seal();
     }
 
-    /// The number of rows, copied or not.
+    /// The number of rows, whether they are copied or not.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// How many rows of a range are to be copied.
+    /// How many rows of a range are copied.
     pub(crate) fn rows_to_copy(&self, range: Range<usize>) -> u64 {
         (range.len() - self.refused.range(range).count()) as u64
     }
 
-    /// The COPY data of the rows in a range, without those that the server refuses.
+    /// The COPY data of the rows in a range, without those that the server rejects.
     pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
         if self.refused.is_empty() && range == (0..self.rows.len()) {
             return self.encoded.pieces(None);
@@ -64,7 +68,7 @@ impl TableRows {
         self.encoded.pieces(Some(rows.map(|at| self.rows[at].span).collect()))
     }
 
-    /// Leaves a row out of the copy.
+    /// Leaves a row out of the copy, because the server rejects it.
     pub(crate) fn refuse(&mut self, row: usize, refusal: Refusal) {
         self.refused.insert(row, refusal);
     }

@@ -1,4 +1,8 @@
-//! Finds the rows that the server refuses, by copying halves.
+//! Finds the rows that the server rejects, by copying an epoch in ever smaller halves.
+//!
+//! Each range of rows is copied behind a savepoint. A range that fails is rolled back to its
+//! savepoint and split in two; a single row that fails is left out and becomes a dead letter. For
+//! one bad row in `n` this takes about `log2(n)` failed copies.
 
 use std::ops::Range;
 
@@ -8,12 +12,13 @@ use super::session::Session;
 use crate::epoch::{Epoch, LeftOut};
 use crate::failure::{Action, Failure};
 
-/// Writes the rows of an epoch in halves, finds those that the server refuses, and leaves them out. What was written stays in the
-/// transaction, to be committed as it is: rows may be refused together that would each be taken alone, and the other way
-/// round, so that another try, all at once, could fail where the halves did not.
+/// Writes the rows of an epoch in halves, finds those that the server rejects, and leaves them
+/// out. What was written stays in the transaction, to be committed as it is. Copying the
+/// remaining rows again in one go would be another test: rows may be rejected together that are
+/// each accepted alone, and the other way round.
 ///
-/// All tables one after the other, each merged at once. What is checked at the end of the transaction is of no row; where that
-/// failed it is checked `immediately`.
+/// Tables are written one after the other, and each is merged at once. An error at the end of the
+/// transaction names no row, so constraints are checked immediately if one failed there.
 pub(crate) async fn write_bisecting(
     session: &Session,
     epoch: &mut Epoch,
@@ -39,26 +44,27 @@ pub(crate) async fn write_bisecting(
 /// How an epoch is written in halves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BisectOptions {
-    /// What the refusal was that led to it.
+    /// The action of the failure that led to it.
     pub(crate) cause: Action,
-    /// Whether constraints are checked at once that could wait for the end of the transaction.
+    /// Whether deferrable constraints are checked at once, and not at the end of the transaction.
     pub(crate) immediate_constraints: bool,
 }
 
 impl BisectOptions {
-    /// Whether another way could help after that.
+    /// Whether bisecting again, with other options, could succeed after it failed with `refused`.
     pub(crate) fn may_differ(self, refused: Action) -> bool {
         !self.immediate_constraints || (refused == Action::LookUpKeys && self.cause != refused)
     }
 }
 
-/// Rows of which table.
+/// The table whose rows are written: `ecom.events`, or the user's table with that number.
 #[derive(Debug, Clone, Copy)]
 enum Rows {
     Events,
     Table(usize),
 }
 
+/// Writes the rows of one table, and leaves out those that the server rejects.
 async fn write_rows(
     session: &Session,
     epoch: &mut Epoch,
@@ -116,6 +122,7 @@ async fn write_rows(
     Ok(())
 }
 
+/// How many rows of a range are not left out already.
 fn rows_to_copy(epoch: &Epoch, of: Rows, range: Range<usize>) -> u64 {
     match of {
         Rows::Events => epoch.rows_to_copy(range),
@@ -123,6 +130,7 @@ fn rows_to_copy(epoch: &Epoch, of: Rows, range: Range<usize>) -> u64 {
     }
 }
 
+/// Copies a range of rows, and merges them if they are staged.
 async fn write(session: &Session, epoch: &Epoch, of: Rows, range: Range<usize>) -> Result<(), Failure> {
     match of {
         Rows::Events => session.copy(epoch, range).await,

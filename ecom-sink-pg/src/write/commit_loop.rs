@@ -1,4 +1,9 @@
-//! Collects batches into epochs while other epochs are written.
+//! The loop that collects batches into epochs while other epochs are written.
+//!
+//! It does three things at once: it takes batches from the input, it encodes them into the epoch
+//! that is being filled, and it waits for the oldest epoch that is being written. It never waits
+//! for the database while it could take input, except when the epoch is full and no connection is
+//! free: that is the back pressure of the sink.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
@@ -16,12 +21,17 @@ use crate::epoch::{Epoch, EpochLimits, MAX_DAYS, UncommittedKeys, state_bytes};
 use crate::lead::{Claim, Leader, SplitIds, is_ended};
 use crate::tables::{CheckedTable, Writes};
 
-/// So many rows wait to be encoded: then they need less memory.
+/// At most this many rows wait to be encoded. Encoded they need less memory.
 const MAX_QUEUED_ROWS: usize = 2_048;
 
-/// Writes the batches on so many connections, and yields the commits, in order.
+/// Writes the batches on that many connections, and yields the commits in order.
 ///
-/// An epoch is closed when it is full, or when no input waits, and then a connection must be free.
+/// An epoch is closed when it is full, or when no input is waiting and a connection is free.
+///
+/// # Cancel safety
+///
+/// When the stream is dropped, the tasks that write epochs are aborted. What was committed stays;
+/// the rest is rolled back, as after a crash.
 pub(crate) fn commit<T: Send, W: Writes<T>>(
     input: impl BatchStream<T>,
     claim: Claim,
@@ -94,11 +104,12 @@ pub(crate) fn commit<T: Send, W: Writes<T>>(
     }
 }
 
-/// An epoch on its way, in a task of its own: it goes on while the next one is gathered, and must not wait for that.
-/// Dropping it gives it up, as a crash would.
+/// An epoch that is being written, in a task of its own, so that it makes progress while the next
+/// one is filled. Dropping it aborts the task, as a crash would.
 struct EpochTask(JoinHandle<(Writer, Result<Commit>)>);
 
 impl EpochTask {
+    /// Starts to write a closed epoch.
     fn start(mut writer: Writer, mut epoch: Epoch) -> Self {
         Self(tokio::spawn(async move {
             let commit = writer.write(&mut epoch).await;
@@ -113,16 +124,16 @@ impl Drop for EpochTask {
     }
 }
 
-/// The epoch that batches are added to, and what is known of the rows before them.
+/// The epoch that is being filled, and what is known about rows before it.
 struct EpochBuilder<T, W> {
     epoch: Epoch,
     writes: W,
-    /// Batches that are still to be added.
+    /// Batches that are not encoded yet.
     queued: Vec<Batch<T>>,
     queued_rows: usize,
-    /// Those of their state.
+    /// The size of their state changes.
     queued_bytes: usize,
-    /// Of the epoch and of those.
+    /// The days of the rows of the epoch and of the queued batches.
     days: BTreeSet<Date>,
     ids: SplitIds,
     uncommitted: UncommittedKeys,
@@ -146,7 +157,7 @@ impl<T, W: Writes<T>> EpochBuilder<T, W> {
         }
     }
 
-    /// Whether another batch belongs to this epoch, and may be taken now.
+    /// Whether another batch may be taken for this epoch now.
     fn has_room(&self) -> bool {
         let most = MAX_QUEUED_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.all_rows()).max(1));
         let most_bytes = self.limits.max_bytes.saturating_sub(self.epoch.bytes()).max(1);
@@ -157,6 +168,7 @@ impl<T, W: Writes<T>> EpochBuilder<T, W> {
             && self.days.len() < MAX_DAYS
     }
 
+    /// Queues a batch.
     fn push(&mut self, batch: Batch<T>) {
         let days = batch.records.iter().filter_map(|record| self.writes.day(&record.value));
         self.days.extend(days);
@@ -165,7 +177,7 @@ impl<T, W: Writes<T>> EpochBuilder<T, W> {
         self.queued.push(batch);
     }
 
-    /// Adds to the epoch what was queued.
+    /// Assigns numbers to new splits, and encodes the queued batches into the epoch.
     async fn encode_queued(&mut self) -> Result<()> {
         if self.queued.is_empty() {
             return Ok(());
@@ -184,14 +196,14 @@ impl<T, W: Writes<T>> EpochBuilder<T, W> {
         Ok(())
     }
 
-    /// Closes the epoch and begins another.
+    /// Closes the epoch, and begins the next one.
     fn next_epoch(&mut self) -> Epoch {
         self.days.clear();
         let next = self.epoch.next();
         std::mem::replace(&mut self.epoch, next)
     }
 
-    /// Forgets what the table knows from now on.
+    /// Forgets keys and splits that are found in the database from now on.
     fn committed(&mut self, commit: &Commit) {
         let epoch = commit.epoch as i64;
         self.uncommitted.remove_epoch(epoch);

@@ -1,7 +1,15 @@
 //! The order in which epochs that are written at the same time are committed.
 //!
-//! An epoch is committed after the one before it. When one fails, the younger ones roll back, it is tried again alone once
-//! all older ones are committed, and the younger ones start after its commit.
+//! An epoch is committed after the one before it. When one fails, the younger ones roll back, and
+//! the failed one is tried again alone, once all older ones are committed. The younger ones start
+//! again after its commit. So whatever must be found out about a failed epoch is found out while
+//! no other epoch of this pipeline is open.
+//!
+//! ```text
+//! epoch 4   COPY ─── COMMIT
+//! epoch 5   COPY ─── fails ──────── tried again ─── COMMIT
+//! epoch 6   COPY ────────── ROLLBACK                       COPY ─── COMMIT
+//! ```
 
 use std::collections::BTreeSet;
 
@@ -9,27 +17,28 @@ use tokio::sync::watch;
 
 use crate::epoch::EventKey;
 
-/// The order in which epochs are committed; all writers of a pipeline share it.
+/// The order in which epochs are committed. All writers of a pipeline share it.
 #[derive(Debug)]
 pub(crate) struct CommitOrder {
-    /// How many epochs are open at most, besides the one that is gathered.
+    /// How many epochs are written at the same time at most.
     connections: i64,
     state: watch::Sender<State>,
 }
 
+/// What is known of all epochs.
 #[derive(Debug)]
 struct State {
     /// The last epoch that was committed.
     committed: i64,
-    /// Those that failed and are not committed yet.
+    /// Epochs that failed and are not committed yet.
     failed: BTreeSet<i64>,
-    /// Keys of rows that the server refused, with the epoch in which it did: a younger row that was left out in favour of
-    /// such a one takes its place.
+    /// Keys of rows that the server rejected, each with the number of the epoch. A younger row
+    /// that was left out as a duplicate of such a row has to be stored after all.
     refused: Vec<(i64, EventKey)>,
 }
 
 impl CommitOrder {
-    /// Goes on after the last epoch that was committed.
+    /// Continues after the last epoch that was committed.
     pub(crate) fn new(committed: i64, connections: usize) -> Self {
         Self {
             connections: connections as i64,
@@ -46,7 +55,8 @@ impl CommitOrder {
         self.wait(|state| !state.has_older_failure(epoch)).await;
     }
 
-    /// Waits until an older epoch has failed: whatever was done for this one must be rolled back.
+    /// Waits until an older epoch has failed: then whatever was done for this one must be rolled
+    /// back.
     pub(crate) async fn older_failed(&self, epoch: i64) {
         self.wait(|state| state.has_older_failure(epoch)).await;
     }
@@ -56,15 +66,15 @@ impl CommitOrder {
         self.wait(|state| state.committed == epoch - 1).await;
     }
 
-    /// Recalls all younger epochs until this one is committed.
+    /// Makes all younger epochs roll back and wait until this one is committed.
     pub(crate) fn failed(&self, epoch: i64) {
         self.state.send_modify(|state| {
             state.failed.insert(epoch);
         });
     }
 
-    /// Lets the next epoch have its turn. Rows with the keys in `refused` are not in the table, though younger ones were left
-    /// out for them.
+    /// Lets the next epoch have its turn. Rows with the keys in `refused` are not in the table,
+    /// although younger rows were left out as their duplicates.
     pub(crate) fn committed(&self, epoch: i64, refused: impl Iterator<Item = EventKey>) {
         self.state.send_modify(|state| {
             debug_assert_eq!(state.committed, epoch - 1, "an epoch out of its turn");
@@ -74,7 +84,8 @@ impl CommitOrder {
         });
     }
 
-    /// Takes the refused keys that `is_wanted` for an epoch whose turn it is.
+    /// Takes those rejected keys that `is_wanted` selects, for an epoch whose turn it is. Returns
+    /// whether there were any.
     pub(crate) fn take_refused(&self, epoch: i64, mut is_wanted: impl FnMut(&EventKey) -> bool) -> bool {
         let mut taken = false;
         self.state.send_if_modified(|state| {
@@ -90,6 +101,7 @@ impl CommitOrder {
         taken
     }
 
+    /// Waits until a condition holds.
     async fn wait(&self, holds: impl FnMut(&State) -> bool) {
         // The sender is ours, so that it is never gone.
         let mut holds = holds;
@@ -98,6 +110,7 @@ impl CommitOrder {
 }
 
 impl State {
+    /// Whether an epoch older than this one has failed.
     fn has_older_failure(&self, epoch: i64) -> bool {
         self.failed.first().is_some_and(|failed| *failed < epoch)
     }
@@ -114,7 +127,7 @@ mod tests {
 
     const EPOCHS: i64 = 6;
 
-    /// What happened so far: what was committed, and which epochs have something to roll back.
+    /// What happened so far: the commits, and the epochs that have something to roll back.
     #[derive(Default)]
     struct Seen {
         committed: Vec<i64>,

@@ -1,4 +1,4 @@
-//! Finds rows that are already in the table, by their keys, before the copy.
+//! Finds events that are in the table already, by their keys, before the copy.
 
 use postgres_types::ToSql;
 use tokio_postgres::Client;
@@ -6,8 +6,8 @@ use tokio_postgres::Client;
 use crate::epoch::{Epoch, EventKey, LeftOut};
 use crate::failure::{Deadline, Failure};
 
-/// One look into the key's index for each key, by the settings of the session. LIMIT keeps the server from turning the
-/// look-up round. The range lets it pass partitions over.
+/// Looks up each key in the index, by the settings of the session. LIMIT keeps the server from
+/// turning the join around. The range of times lets it skip partitions.
 const LOOK_UP: &str = "
     SELECT k.row::int8
     FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS k (event_id, event_time, row), LATERAL (
@@ -16,8 +16,9 @@ const LOOK_UP: &str = "
         LIMIT 1
     ) found";
 
-/// Leaves out of the copy what the table has already, and says how many rows that were. Within the transaction that will
-/// copy: what another one adds meanwhile is found by the next try.
+/// Leaves the rows out of the copy that the table has already, and returns how many they are.
+/// Call it within the transaction that will copy: rows that another pipeline adds meanwhile are
+/// found by the next try.
 pub(crate) async fn look_up(client: &Client, epoch: &mut Epoch, deadline: Deadline) -> Result<u64, Failure> {
     let (rows, keys) = epoch.open_keys();
     let times = keys.iter().map(EventKey::time);

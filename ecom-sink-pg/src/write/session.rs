@@ -1,4 +1,7 @@
 //! A connection that writes epochs, and the steps of an epoch's transaction.
+//!
+//! Statements are pipelined: those that need no answer of each other are sent together, so that
+//! an epoch takes few round trips however far away the server is.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -22,17 +25,19 @@ use crate::failure::{Deadline, Failure};
 use crate::lead::Leader;
 use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
 
-/// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
+/// For how many days partitions are created in one transaction. A day may have 24 of them, and
+/// each takes ten locks.
 const DAYS_AT_ONCE: usize = 8;
 
-/// So long may a session keep stages. The server cannot clean up after old transactions in temporary tables, and refuses to write
-/// at last.
+/// The age after which a session with staging tables is replaced. The server cannot vacuum
+/// temporary tables behind the oldest transaction, and would refuse to write at last.
 const OLD_AFTER: Duration = Duration::from_hours(1);
 
 /// A connection that writes epochs, with its prepared statements.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Connection,
+    /// When it was opened.
     since: Instant,
     deadline: Deadline,
     ensure_partitions: Statement,
@@ -47,6 +52,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Connects, prepares all statements in one round trip, and creates the staging tables.
     pub(crate) async fn open(connector: &Connector, tables: &[CheckedTable]) -> Result<Self, Failure> {
         let (connection, deadline) = (connector.connect().await?, connector.deadline);
         let prepare = |statement| deadline.of("preparing statements", connection.client.prepare(statement));
@@ -86,21 +92,23 @@ impl Session {
         })
     }
 
-    /// The process that serves it.
+    /// The server process of this session.
     pub(crate) fn backend_pid(&self) -> i32 {
         self.connection.backend_pid
     }
 
+    /// Whether the connection is known to be broken.
     pub(crate) fn is_closed(&self) -> bool {
         self.connection.client.is_closed()
     }
 
-    /// Whether another is to take its place.
+    /// Whether a new session should take its place.
     pub(crate) fn is_old(&self) -> bool {
         self.tables.iter().any(|table| table.merge.is_some()) && self.since.elapsed() > OLD_AFTER
     }
 
-    /// Makes partitions for days that have none. Not within a transaction.
+    /// Creates partitions for the days that have none. Not within a transaction. `known` collects
+    /// the days that are done.
     pub(crate) async fn make_partitions(
         &self,
         known: &mut BTreeSet<Date>,
@@ -118,28 +126,30 @@ impl Session {
         Ok(())
     }
 
-    /// Runs a statement that begins or ends something.
+    /// Runs a statement without parameters, such as `BEGIN`.
     pub(crate) async fn run(&self, doing: &'static str, sql: &'static str) -> Result<(), Failure> {
         self.deadline.of(doing, self.connection.client.batch_execute(sql)).await
     }
 
-    /// Begins the transaction of an epoch, and leaves out of it what the table has already. Says how many rows that were.
+    /// Begins the transaction of an epoch, and leaves out of it the rows that the table has
+    /// already. Returns how many they are.
     pub(crate) async fn begin_looking_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
         let (begun, found) = join(self.run("starting a transaction", "BEGIN"), self.look_up(epoch)).await;
         begun?;
         found
     }
 
+    /// Leaves out the rows that the table has already; see [`duplicates`].
     pub(crate) async fn look_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
         duplicates::look_up(&self.connection.client, epoch, self.deadline).await
     }
 
-    /// Begins the transaction of an epoch and copies its rows.
+    /// Begins the transaction of an epoch and copies its events.
     pub(crate) async fn begin_and_copy(&self, epoch: &Epoch) -> Result<(), Failure> {
         self.copy_after(Some("BEGIN"), epoch, 0..epoch.len()).await
     }
 
-    /// Copies the rows of a range and checks that the server stored as many as were sent.
+    /// Copies the events of a range, and checks that the server stored as many as were sent.
     pub(crate) async fn copy(&self, epoch: &Epoch, range: Range<usize>) -> Result<(), Failure> {
         self.copy_after(None, epoch, range).await
     }
@@ -153,7 +163,7 @@ impl Session {
         self.send_rows(begin, statement, sent, epoch.pieces(range)).await
     }
 
-    /// Copies the rows for tables of the user's own: into the tables, or into their stages.
+    /// Copies the rows of the user's tables: into the tables, or into their staging tables.
     pub(crate) async fn copy_tables(&self, epoch: &Epoch) -> Result<(), Failure> {
         for (number, rows) in epoch.tables() {
             self.copy_table(number, rows, 0..rows.len()).await?;
@@ -161,14 +171,15 @@ impl Session {
         Ok(())
     }
 
-    /// Copies some rows for the table of that number.
+    /// Copies a range of rows for the user's table with that number.
     pub(crate) async fn copy_table(&self, number: usize, rows: &TableRows, range: Range<usize>) -> Result<(), Failure> {
         let sent = rows.rows_to_copy(range.clone());
         self.send_rows(None, &self.tables[number].copy, sent, rows.pieces(range))
             .await
     }
 
-    /// Writes what is staged into the tables. When all older epochs are committed: they may have the same keys.
+    /// Merges the staging tables into the user's tables. Only when all older epochs are
+    /// committed, since they may have the same keys.
     pub(crate) async fn merge_staging_tables(&self, epoch: &Epoch) -> Result<(), Failure> {
         for (number, _) in epoch.tables() {
             self.merge_staging_table(number).await?;
@@ -176,7 +187,7 @@ impl Session {
         Ok(())
     }
 
-    /// Writes what is staged for the table of that number, if its rows are.
+    /// Merges the staging table of the table with that number, if it has one.
     pub(crate) async fn merge_staging_table(&self, number: usize) -> Result<(), Failure> {
         if let Some(merge) = &self.tables[number].merge {
             let merged = self.connection.client.execute(merge, &[]);
@@ -185,7 +196,7 @@ impl Session {
         Ok(())
     }
 
-    /// Empties the stage of the table of that number, if there is one.
+    /// Empties the staging table of the table with that number, if it has one.
     pub(crate) async fn clear_staging_table(&self, number: usize) -> Result<(), Failure> {
         if self.tables[number].merge.is_some() {
             let clear = CheckedTable::clear_staging_table(number);
@@ -195,11 +206,13 @@ impl Session {
         Ok(())
     }
 
-    /// The name of the table of that number.
+    /// The name of the table with that number, with its schema, quoted.
     pub(crate) fn table_name(&self, number: usize) -> &str {
         &self.tables[number].name
     }
 
+    /// Sends the data of a COPY, behind `BEGIN` if that is given, and checks the count. Nothing
+    /// is sent for no rows.
     async fn send_rows(
         &self,
         begin: Option<&'static str>,
@@ -228,7 +241,7 @@ impl Session {
         }
     }
 
-    /// Writes the dead letters of an epoch.
+    /// Inserts the dead letters of an epoch.
     pub(crate) async fn write_dead_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
         let letters = epoch.dead_letters();
         if !letters.is_empty() {
@@ -240,10 +253,12 @@ impl Session {
         Ok(())
     }
 
-    /// Writes state and progress, and commits, all in one round trip. The last statement proves that no other instance
-    /// leads, that all older epochs are committed, and that this transaction is alive: COMMIT alone reports success even if
-    /// the server rolls back. A statement that fails makes the COMMIT behind it a rollback, so that of these either all
-    /// become true or none.
+    /// Writes operator state and positions, and commits, all in one round trip.
+    ///
+    /// The last statement before COMMIT proves three things: no other instance leads, all older
+    /// epochs are committed, and this transaction is alive. COMMIT alone would not prove the last
+    /// one, since it reports success even if the server rolls back. A statement that fails turns
+    /// the COMMIT behind it into a rollback, so that either all of them take effect or none.
     pub(crate) async fn write_ledger_and_commit(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
         let (pipeline, fence, number) = (leader.pipeline(), leader.fence(), epoch.number());
         let state = statements::StateColumns::new(epoch.state());
@@ -278,6 +293,8 @@ impl Session {
         committed
     }
 
+    /// Executes a statement that writes the ledger. Its failures are marked as such, since no row
+    /// is to blame for them.
     async fn execute(&self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
         let executed = self.connection.client.execute(statement, params);
         let executed = self.deadline.of("writing the ledger", executed).await;

@@ -1,13 +1,17 @@
-//! The SQL statements of an epoch's transaction, and their parameters, column by column.
+//! The SQL statements of an epoch's transaction, and their parameters.
+//!
+//! Rows are passed as arrays, one for each column, and expanded by `unnest`: one statement for
+//! any number of rows, with one plan.
 
 use ecom_stream::StateChange;
 use postgres_types::ToSql;
 
 use crate::epoch::{DeadLetterRow, SplitDelta};
 
+/// Creates the partitions of days that have none.
 pub(crate) const ENSURE_PARTITIONS: &str = "SELECT ecom.ensure_partitions($1::date[])";
 
-/// The columns are those of `COLUMNS` in `epoch/row.rs`.
+/// Copies events. The columns are those of `COLUMNS` in `epoch/row.rs`, in the same order.
 pub(crate) const COPY: &str = "
     COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
                       session_id, product_id, product_name, category, brand, price)
@@ -19,24 +23,28 @@ pub(crate) const COPY_WITH_EXTRA: &str = "
                       session_id, product_id, product_name, category, brand, price, extra)
     FROM STDIN (FORMAT binary)";
 
+/// Inserts dead letters.
 pub(crate) const DEAD_LETTERS: &str = "
     INSERT INTO ecom.dead_letters
            (pipeline, epoch, split_id, path, record_no, byte_offset, reason, detail, raw, raw_text)
     SELECT $1, $2, l.*
     FROM unnest($3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[], $9::bytea[], $10::text[]) AS l";
 
+/// Deletes entries of operator state.
 pub(crate) const FORGET_STATE: &str = "
     DELETE FROM ecom.operator_state s
     USING unnest($2::text[], $3::bytea[]) AS gone (operator, key)
     WHERE s.pipeline = $1 AND s.operator = gone.operator AND s.key = gone.key";
 
+/// Inserts or replaces entries of operator state.
 pub(crate) const KEEP_STATE: &str = "
     INSERT INTO ecom.operator_state (pipeline, epoch, operator, key, format, value)
     SELECT $1, $2, k.* FROM unnest($3::text[], $4::bytea[], $5::int4[], $6::bytea[]) AS k
     ON CONFLICT (pipeline, operator, key)
     DO UPDATE SET format = excluded.format, value = excluded.value, epoch = excluded.epoch";
 
-/// Counts add up; the position stays where the epoch has none.
+/// Adds the counts of an epoch to those of its splits, and sets their positions. A position stays
+/// as it is if the epoch has none.
 pub(crate) const SPLITS: &str = "
     INSERT INTO ecom.ingest_split AS s
            (pipeline, split_id, source, path, generation, state, reason, detail, read_offset, record_no, mark,
@@ -58,8 +66,9 @@ pub(crate) const SPLITS: &str = "
            filtered = s.filtered + excluded.filtered,
            finished_at = excluded.finished_at, updated_at = now()";
 
-/// Touches one row, or else another instance has taken over, or this transaction is not what it seems. Then it divides by
-/// zero: the COMMIT that was sent with it must become a rollback.
+/// Advances the row of the pipeline. It must update exactly one row: otherwise another instance
+/// has taken over, or this transaction is not what it seems. In that case it divides by zero,
+/// which turns the COMMIT that was sent with it into a rollback.
 pub(crate) const ADVANCE: &str = "
     WITH advanced AS (
         UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()
@@ -67,9 +76,10 @@ pub(crate) const ADVANCE: &str = "
         RETURNING epoch)
     SELECT 1 / count(*) FROM advanced";
 
+/// The parameters of a statement.
 type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 
-/// The columns of dead letters.
+/// Dead letters, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetterColumns<'a> {
     split_ids: Vec<Option<i64>>,
@@ -103,6 +113,7 @@ impl<'a> DeadLetterColumns<'a> {
         columns
     }
 
+    /// The parameters of [`DEAD_LETTERS`].
     pub(crate) fn params<'b>(&'b self, pipeline: &'b &str, epoch: &'b i64) -> Params<'b> {
         vec![
             pipeline,
@@ -119,12 +130,12 @@ impl<'a> DeadLetterColumns<'a> {
     }
 }
 
-/// The server's text has no NUL.
+/// A text that the server accepts: its texts cannot contain NUL.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// The columns of operator state.
+/// Changes of operator state, column by column: deleted entries, then entries that are set.
 #[derive(Debug, Default)]
 pub(crate) struct StateColumns<'a> {
     gone_operators: Vec<&'a str>,
@@ -159,10 +170,12 @@ impl<'a> StateColumns<'a> {
         self.operators.is_empty() && self.gone_operators.is_empty()
     }
 
+    /// The parameters of [`FORGET_STATE`].
     pub(crate) fn forget_params<'b>(&'b self, pipeline: &'b &str) -> Params<'b> {
         vec![pipeline, &self.gone_operators, &self.gone_keys]
     }
 
+    /// The parameters of [`KEEP_STATE`].
     pub(crate) fn keep_params<'b>(&'b self, pipeline: &'b &str, epoch: &'b i64) -> Params<'b> {
         vec![
             pipeline,
@@ -175,7 +188,7 @@ impl<'a> StateColumns<'a> {
     }
 }
 
-/// The columns of the ledger.
+/// What an epoch does to splits, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct SplitColumns<'a> {
     split_ids: Vec<i64>,
@@ -188,6 +201,7 @@ pub(crate) struct SplitColumns<'a> {
     offsets: Vec<Option<i64>>,
     record_nos: Vec<Option<i64>>,
     marks: Vec<Option<&'a str>>,
+    /// Read, stored, duplicates, rejected and filtered.
     counts: [Vec<i64>; 5],
 }
 
@@ -224,6 +238,7 @@ impl<'a> SplitColumns<'a> {
         columns
     }
 
+    /// The parameters of [`SPLITS`].
     pub(crate) fn params<'b>(&'b self, pipeline: &'b &str) -> Params<'b> {
         let mut params: Params<'b> = vec![
             pipeline,

@@ -1,4 +1,17 @@
 //! Writes epochs on one connection, and tries each until it is durable.
+//!
+//! After a failure the writer asks [`Failure::action`] what to do:
+//!
+//! | action | what the writer does |
+//! |---|---|
+//! | `Retry` | tries again on a new connection, after a growing delay |
+//! | `Pause` | reports an error, waits longer, and tries again |
+//! | `StartOver` | tries again at once |
+//! | `LookUpKeys` | looks up duplicates, and copies the rest |
+//! | `MakePartitions` | creates missing partitions, and tries again |
+//! | `Bisect` | writes in halves, to find the row that the server rejects |
+//!
+//! If the COMMIT may have happened although it failed, the ledger is asked before the next try.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -21,20 +34,21 @@ use crate::lead::{CommitOutcome, Leader};
 use crate::metrics;
 use crate::tables::CheckedTable;
 
-/// What all writers of a pipeline know.
+/// Writes epochs, one after the other, on a connection of its own.
 #[derive(Debug)]
 pub(crate) struct WriterShared {
     leader: Arc<Leader>,
     tables: Arc<[CheckedTable]>,
     order: CommitOrder,
-    /// Days whose partitions are known to be there.
+    /// Days whose partitions are known to exist.
     partitions: Mutex<BTreeSet<Date>>,
-    /// Whether the last epoch had rows that the table had already: then the next one likely has too.
+    /// Whether the last epoch had rows that were in the table already: then the next one is
+    /// likely to have some too.
     looks_up: AtomicBool,
 }
 
 impl WriterShared {
-    /// For writers that go on after the last epoch that was committed.
+    /// For writers that continue after the last epoch that was committed.
     pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[CheckedTable]>, connections: usize) -> Self {
         Self {
             leader,
@@ -50,20 +64,24 @@ impl WriterShared {
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<WriterShared>,
+    /// `None` before the first epoch and after a failure.
     session: Option<Session>,
 }
 
-/// After so many, a unique violation is not one of our key: the rows are found like any others that are refused.
+/// After this many look-ups that find nothing, a unique violation is not one of our key. The row
+/// is then found by bisecting, like any other that the server rejects.
 const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
 
-/// What is known about an epoch from tries that failed.
+/// What earlier tries have taught about an epoch.
 #[derive(Debug, Default)]
 struct RetryState {
-    /// Look-ups in a row that found nothing, though the server had complained.
+    /// Look-ups in a row that found nothing, although the server had reported a duplicate.
     fruitless: u32,
+    /// Whether any look-up found duplicates.
     found: bool,
+    /// Whether missing partitions were created for this epoch already.
     made_partitions: bool,
-    /// Whether it is to be written in halves now.
+    /// Whether the next try writes in halves, and how.
     bisect: Option<BisectOptions>,
 }
 
@@ -72,11 +90,16 @@ impl Writer {
         Self { shared, session: None }
     }
 
-    /// Makes an epoch durable after the one before it, trying until it is.
+    /// Makes an epoch durable after the one before it, and tries until it is.
     ///
     /// # Errors
     ///
     /// Only when another instance has taken over, or the server has lost commits.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the epoch is rolled back, or may be committed if COMMIT had
+    /// been sent already. The ledger tells which, at the next start.
     pub(crate) async fn write(&mut self, epoch: &mut Epoch) -> Result<Commit> {
         epoch.seal();
         let shared = self.shared.clone();
@@ -181,6 +204,7 @@ impl Writer {
         Ok(commit(epoch, stages))
     }
 
+    /// Tries to write an epoch once, and records how long each stage took.
     async fn try_write(
         &mut self,
         epoch: &mut Epoch,
@@ -243,7 +267,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Rolls back for an older epoch. Its locks are gone after that: the older one, or another try of this one, may want them.
+    /// Rolls back, so that the locks of this transaction are free: an older epoch, or the next
+    /// try of this one, may need them. If the connection is broken, the server process is
+    /// terminated.
     async fn roll_back(&mut self) -> Result<()> {
         let Some(session) = self.session.take() else {
             return Ok(());
@@ -260,6 +286,7 @@ impl Writer {
     }
 }
 
+/// The commit that is reported for a durable epoch.
 fn commit(epoch: &Epoch, stages: StageDurations) -> Commit {
     let mut commit = Commit::new(epoch.number() as u64);
     for progress in epoch.split_deltas() {
