@@ -1,6 +1,6 @@
 //! Classifies errors of connections that could not be opened, and says what to do about them.
 //!
-//! The driver tells what kind an error is by its text alone.
+//! The driver has no public error kinds, so its messages are matched by their text.
 
 use std::error::Error as StdError;
 use std::io;
@@ -10,7 +10,7 @@ use ecom_stream::ErrorKind;
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
-/// What kind of error it is and what to do about it, where that is not told by a SQLSTATE.
+/// The kind of an error and a hint, if neither follows from its SQLSTATE; `None` otherwise.
 pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
     if let Some(state) = err.code() {
         return is_of_pooler(state, err).then_some((ErrorKind::Configuration, Some(POOLER)));
@@ -29,17 +29,21 @@ pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option
     (settings || text.starts_with("authentication error")).then_some((ErrorKind::Configuration, hint))
 }
 
-/// Whether the handshake failed, so that `sslmode=prefer` goes on without.
+/// Whether the TLS handshake failed, so that `sslmode=prefer` continues without encryption.
 pub(crate) fn is_of_tls(err: &tokio_postgres::Error) -> bool {
     tls_error(err).is_some() || err.to_string().starts_with("error performing TLS handshake")
 }
 
+/// The hint for a pooler that does not keep one session per connection.
 pub(crate) const POOLER: &str = "connect to the server directly, or set the pooler to session pooling: locks and \
  settings must last from one statement to the next";
+/// The hint for a server without TLS.
 const NO_TLS: &str = "enable TLS on the server (ssl = on); or, only on a trusted network, connect without \
  encryption: sslmode=disable";
+/// The hint for a missing password.
 const PASSWORD: &str = "give the password in the database URL, in PGPASSWORD or in ~/.pgpass";
 
+/// What to do about a certificate that was not accepted.
 fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     use CertificateError as Wrong;
     let rustls::Error::InvalidCertificate(wrong) = err else {
@@ -65,6 +69,8 @@ fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     }
 }
 
+/// Whether the message is that of a pooler which refuses settings at the start: PgBouncer, or the
+/// proxy of RDS.
 fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
     let message = err.as_db_error().map_or("", |db| db.message());
     // PgBouncer, and the proxy of RDS.
@@ -72,6 +78,7 @@ fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
         || (*state == SqlState::FEATURE_NOT_SUPPORTED && message.contains("command-line options"))
 }
 
+/// The error of rustls behind an error of the driver.
 fn tls_error(err: &tokio_postgres::Error) -> Option<&rustls::Error> {
     causes(err).find_map(|cause| match cause.downcast_ref::<io::Error>() {
         Some(io) => io.get_ref()?.downcast_ref(),
@@ -79,6 +86,7 @@ fn tls_error(err: &tokio_postgres::Error) -> Option<&rustls::Error> {
     })
 }
 
+/// The causes of an error, from the nearest one.
 fn causes(err: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     iter::successors(err.source(), |&cause| cause.source())
 }

@@ -1,4 +1,6 @@
-//! Checks the user's tables at the start, and creates those that are missing where that was asked for.
+//! Creates missing tables of the user, if that is asked for, and checks all of them at the start.
+//!
+//! All problems of a table are reported in one message, so that they can be fixed in one go.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::error::SqlState;
@@ -8,7 +10,7 @@ use super::spec::{CheckedColumn, CheckedTable, TableSpec};
 use crate::connect::Connection;
 use crate::failure::{Action, Deadline, Failure};
 
-/// One row for each column of the table, or none if there is no table.
+/// One row for each column of the table; none if there is no such table.
 const COLUMNS: &str = "
     SELECT a.attname::text AS name,
            a.attnotnull OR t.typnotnull AS not_null,
@@ -21,6 +23,7 @@ const COLUMNS: &str = "
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
 
+/// The columns of each unique index that `ON CONFLICT` can use.
 const KEYS: &str = "
     SELECT ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
                  WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) AS columns
@@ -30,6 +33,7 @@ const KEYS: &str = "
     WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indisvalid AND i.indimmediate
       AND i.indpred IS NULL AND i.indexprs IS NULL";
 
+/// The privileges that the role lacks.
 const RIGHTS: &str = "
     SELECT quote_ident(current_user) AS role,
            ARRAY(SELECT r FROM unnest($3::text[]) r WHERE NOT has_table_privilege(c.oid, r)) AS lacking,
@@ -37,11 +41,13 @@ const RIGHTS: &str = "
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2";
 
-/// Makes tables that are missing where that was asked for, and compares each with what will be written.
+/// Creates missing tables, if that is asked for, and compares each table with what will be
+/// written to it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Configuration`] when one was put together wrongly; [`ErrorKind::Schema`] when one is not as it must be.
+/// [`ErrorKind::Configuration`] when the definition of a table is wrong in itself;
+/// [`ErrorKind::Schema`] when the table in the database does not fit it.
 pub(crate) async fn ensure_tables(
     connection: &Connection,
     specs: &[&TableSpec],
@@ -65,6 +71,8 @@ pub(crate) async fn ensure_tables(
     Ok(found)
 }
 
+/// Creates and checks one table. The outer result is about the connection, the inner one is an
+/// error for the user.
 async fn ensure_table(
     connection: &Connection,
     spec: &TableSpec,

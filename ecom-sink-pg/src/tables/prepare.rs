@@ -6,16 +6,23 @@ use super::spec::CheckedTable;
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};
 
-/// The statements for a table of the user's own.
+/// The statements of a session for one of the user's tables.
 #[derive(Debug)]
 pub(crate) struct PreparedTable {
+    /// The name with its schema, quoted.
     pub(crate) name: String,
+    /// Copies into the table, or into its staging table.
     pub(crate) copy: Statement,
-    /// For one whose rows are staged first.
+    /// Merges the staging table into the table; `None` for a table without a key.
     pub(crate) merge: Option<Statement>,
 }
 
-/// Prepares what writes tables of the user's own, if they are still as they were at the start.
+/// Creates the staging tables of a session and prepares its statements.
+///
+/// # Errors
+///
+/// [`Failure::TableChanged`] when a table has other column types than at the start: rows that are
+/// encoded already would be misread.
 pub(crate) async fn prepare_statements(
     connection: &Connection,
     deadline: Deadline,

@@ -1,14 +1,19 @@
 //! The definition of a user's table without its row type, and the SQL that writes the table.
+//!
+//! An append-only table needs one statement, COPY. A table with a key needs a *staging table*, a
+//! temporary table of the session: rows are copied there in parallel with other epochs, and
+//! merged from there when it is the epoch's turn.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use postgres_types::Type;
 
 use super::merge::Merge;
 
-/// The number of a row in its epoch, in the stage: of rows with one key the last counts.
+/// The column of the staging table with the index of the row in its epoch: of rows with one key,
+/// the last one counts.
 const ROW: &str = "\"ecom row\"";
 
-/// A user's table without the type of its rows.
+/// The definition of a user's table, without the type of its rows.
 #[derive(Debug, Clone)]
 pub struct TableSpec {
     pub(super) schema: String,
@@ -18,24 +23,29 @@ pub struct TableSpec {
     pub(super) create_if_missing: bool,
 }
 
+/// The definition of one column.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnSpec {
     pub(super) name: String,
+    /// How it is merged; `None` if a later row replaces the value.
     pub(super) merge: Option<Merge>,
-    /// What the user's value is, for messages.
+    /// The Rust type of the value, for messages.
     pub(super) rust_type: &'static str,
+    /// The type that a created table gets.
     pub(super) sql_type: &'static str,
     pub(super) is_nullable: bool,
+    /// Whether a column of that type can hold the value.
     pub(super) accepts: fn(&Type) -> bool,
 }
 
-/// A table as it was found at the start.
+/// A definition together with the types that the table in the database has.
 #[derive(Debug, Clone)]
 pub struct CheckedTable {
     pub(crate) spec: TableSpec,
     pub(crate) columns: Vec<CheckedColumn>,
 }
 
+/// What the database says about a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CheckedColumn {
     pub(crate) column_type: Type,
@@ -43,6 +53,11 @@ pub(crate) struct CheckedColumn {
 }
 
 impl TableSpec {
+    /// Checks the definition in itself: columns, key and merges.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration`, with what is wrong and how to fix it.
     pub(super) fn check(&self) -> Result<()> {
         let names = || self.columns.iter().map(|column| column.name.as_str());
         let wrong = if self.columns.is_empty() {
@@ -78,8 +93,9 @@ impl TableSpec {
         }
     }
 
-    /// Whether a row may replace another, or be merged with it. Such rows are staged, and written when it is the turn of
-    /// their epoch: otherwise one epoch would wait for another's rows.
+    /// Whether the table has a key, so that a row may replace another one or be merged with it.
+    /// Such rows are staged, and written when it is the turn of their epoch: otherwise one epoch
+    /// could wait for the rows of another.
     pub(crate) fn is_keyed(&self) -> bool {
         !self.key.is_empty()
     }
@@ -89,19 +105,22 @@ impl TableSpec {
         format!("{}.{}", quoted(&self.schema), quoted(&self.name))
     }
 
+    /// The columns, quoted, for SQL.
     pub(super) fn column_list(&self) -> String {
         list(self.columns.iter().map(|column| quoted(&column.name)))
     }
 
+    /// The key columns, quoted, for SQL.
     fn key_list(&self) -> String {
         list(self.key.iter().map(|name| quoted(name)))
     }
 
-    /// Finds out what types its columns have.
+    /// A query whose description gives the types of the columns.
     pub(crate) fn describe(&self) -> String {
         format!("SELECT {} FROM {} LIMIT 0", self.column_list(), self.sql_name())
     }
 
+    /// The statement that creates the table.
     pub(super) fn create(&self) -> String {
         let column = |column: &ColumnSpec| {
             let must_be_given = !column.is_nullable || self.key.contains(&column.name);
@@ -118,7 +137,8 @@ impl TableSpec {
 }
 
 impl CheckedTable {
-    /// Makes the stage of the session, for the table with that number.
+    /// The statement that creates the staging table of the session, for the table with that
+    /// number. It is emptied at each commit.
     pub(crate) fn create_staging_table(&self, number: usize) -> String {
         format!(
             "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT 0::int8 AS {ROW}, {} FROM {} WITH NO DATA",
@@ -128,11 +148,12 @@ impl CheckedTable {
         )
     }
 
+    /// The statement that empties it.
     pub(crate) fn clear_staging_table(number: usize) -> String {
         format!("DELETE FROM pg_temp.{}", staging_table_name(number))
     }
 
-    /// Copies rows into the table, or into its stage.
+    /// The statement that copies rows into the table, or into its staging table.
     pub(crate) fn copy(&self, number: usize) -> String {
         let columns = self.spec.column_list();
         match self.spec.is_keyed() {
@@ -144,8 +165,9 @@ impl CheckedTable {
         }
     }
 
-    /// Writes what is staged into the table, each key once and in their order, as all who write there should: then none waits
-    /// for another in a circle.
+    /// The statement that merges the staging table into the table, each key once and in order.
+    /// All writers of the table should use that order: then none of them waits for another in a
+    /// circle.
     pub(crate) fn merge_staging_table(&self, number: usize) -> String {
         let spec = &self.spec;
         let (columns, keys) = (spec.column_list(), spec.key_list());
@@ -182,6 +204,7 @@ impl CheckedTable {
 }
 
 impl CheckedColumn {
+    /// The type, quoted, with its schema.
     fn sql_type(&self) -> String {
         format!(
             "{}.{}",
@@ -191,14 +214,17 @@ impl CheckedColumn {
     }
 }
 
+/// The name of the staging table for the table with that number.
 fn staging_table_name(number: usize) -> String {
     format!("ecom_stage_{number}")
 }
 
+/// A quoted identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The items, separated by commas.
 fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }

@@ -12,29 +12,70 @@ use uuid::Uuid;
 
 use super::numeric;
 
-/// A value that can stand in a column.
+/// A value that can be stored in a column.
 ///
-/// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column cannot hold is
-/// refused as a row, never cut. Texts go into text columns and enums. For a type of your own, hand over to one of these.
+/// | Rust | columns |
+/// |---|---|
+/// | integers of any size | `smallint`, `integer`, `bigint`, `numeric` |
+/// | `f32`, `f64`, `bool`, `Vec<u8>` | `real`, `double precision`, `boolean`, `bytea` |
+/// | [`Decimal`](super::Decimal), [`Price`] | `numeric` |
+/// | `String`, `&'static str`, [`EventType`] | text types, `citext`, enums |
+/// | `OffsetDateTime`, [`Timestamp`], `Date` | `timestamptz`, `timestamptz`, `date` |
+/// | `Uuid` | `uuid` |
+/// | `Vec<String>`, `Vec<i32>`, `Vec<i64>`, `Vec<f64>` | arrays |
+/// | `Option<V>` | as `V`, or null |
+///
+/// An integer that the column cannot hold is never truncated: its row is rejected.
+///
+/// # Examples
+///
+/// For a type of your own, delegate to one of these:
+///
+/// ```
+/// use std::error::Error;
+///
+/// use bytes::BytesMut;
+/// use ecom_sink_pg::ToColumn;
+/// use postgres_types::{IsNull, Type};
+///
+/// #[derive(Debug)]
+/// struct Sku(u32);
+///
+/// impl ToColumn for Sku {
+///     const SQL_TYPE: &'static str = "text";
+///
+///     fn accepts(column: &Type) -> bool {
+///         String::accepts(column)
+///     }
+///
+///     fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Send + Sync>> {
+///         format!("SKU-{:06}", self.0).encode(column, to)
+///     }
+/// }
+///
+/// let mut bytes = BytesMut::new();
+/// Sku(42).encode(&Type::TEXT, &mut bytes).unwrap();
+/// assert_eq!(&bytes[..], b"SKU-000042");
+/// ```
 pub trait ToColumn: fmt::Debug {
-    /// The type of a column that is [made](super::Table::create_if_missing) for it.
+    /// The type of the column in a table that is [created](super::Table::create_if_missing).
     const SQL_TYPE: &'static str;
 
-    /// Whether it may be null.
+    /// Whether the value may be null.
     const IS_NULLABLE: bool = false;
 
-    /// Whether a column of that type takes it.
+    /// Whether a column of that type can hold the value.
     fn accepts(column: &Type) -> bool;
 
-    /// Appends it in the binary format of that type, or nothing if it is null.
+    /// Appends the value in the binary format of that type, or nothing if it is null.
     ///
     /// # Errors
     ///
-    /// When the column cannot hold this value. Its row is refused.
+    /// When the column cannot hold this value. Its row is then rejected.
     fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>>;
 }
 
-/// Types that `postgres-types` writes.
+/// Types that `postgres-types` encodes.
 macro_rules! by_to_sql {
     ($($rust:ty => $sql:literal),* $(,)?) => {$(
         impl ToColumn for $rust {
@@ -65,6 +106,7 @@ by_to_sql! {
     Vec<f64> => "double precision[]",
 }
 
+/// Integers, for each type of column that can hold numbers.
 macro_rules! integers {
     ($($rust:ty => $sql:literal),* $(,)?) => {$(
         impl ToColumn for $rust {
@@ -103,6 +145,7 @@ integers! {
     usize => "bigint",
 }
 
+/// Texts, for each type of column that is one.
 macro_rules! texts {
     ($($rust:ty => $as_str:ident),* $(,)?) => {$(
         impl ToColumn for $rust {
@@ -166,7 +209,7 @@ impl ToColumn for Price {
     }
 }
 
-/// Null where there is none.
+/// Null for `None`.
 impl<V: ToColumn> ToColumn for Option<V> {
     const SQL_TYPE: &'static str = V::SQL_TYPE;
     const IS_NULLABLE: bool = true;
@@ -183,7 +226,7 @@ impl<V: ToColumn> ToColumn for Option<V> {
     }
 }
 
-/// The type below a domain: that is what is sent.
+/// The type below a domain, which is the one that is sent.
 pub(super) fn base(column: &Type) -> &Type {
     match column.kind() {
         Kind::Domain(of) => base(of),

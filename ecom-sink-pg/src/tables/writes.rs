@@ -6,32 +6,33 @@ use time::{Date, UtcOffset};
 use super::add_rows::AddRows;
 use super::spec::{CheckedTable, TableSpec};
 
-/// Where records of a type are written: [`Events`], a [`Table`](super::Table), or a pair of two such for records that are
-/// [`Either`] of two, which may be pairs themselves.
+/// The tables that records of a type are written to: [`Events`], a [`Table`](super::Table), or a
+/// pair of these for records that are [`Either`] of two types. The parts of a pair may be pairs
+/// themselves.
 pub trait Tables<T>: Writes<T> {}
 
 impl<T, W: Writes<T>> Tables<T> for W {}
 
-/// What the sink asks of [`Tables`].
+/// What the sink needs from [`Tables`]. It is implemented only in this crate.
 pub trait Writes<T>: Send + 'static {
-    /// How many tables of the user's own it writes.
+    /// How many of the user's tables it writes.
     const TABLES: usize;
 
-    /// Adds those.
+    /// Appends the definitions of these tables.
     fn specs<'a>(&'a self, to: &mut Vec<&'a TableSpec>);
 
-    /// Takes in how they were found, in the same order.
+    /// Sets the tables as they were checked, in the same order.
     fn set_tables(&mut self, tables: &[CheckedTable]);
 
     /// The day whose partition a record needs.
     fn day(&self, value: &T) -> Option<Date>;
 
-    /// Adds a record; the first of its tables has that number.
+    /// Adds a record. `first_table` is the number of the first of these tables.
     fn add(&mut self, record: Record<T>, first_table: usize, to: &mut impl AddRows);
 }
 
-/// The table `ecom.events`, with its rules: identity is `(event_id, event_time)`, and an event that the table has already is
-/// counted as a duplicate.
+/// The table `ecom.events`. An event is identified by `(event_id, event_time)`; one that is in
+/// the table already is counted as a duplicate.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Events;
 
