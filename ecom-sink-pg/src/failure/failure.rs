@@ -33,15 +33,15 @@ pub(crate) enum Failure {
     /// COPY stored another number of rows than were sent.
     #[error("the server stored {stored} of {sent} rows")]
     Miscounted { sent: u64, stored: u64 },
+    /// The row of the pipeline has another fence or epoch than this instance expects.
     #[error(
         "another instance has written the ledger of pipeline {pipeline:?} since this one read it: this one stops leading"
-    /// The row of the pipeline has another fence or epoch than this instance expects.
     )]
     LedgerRowChanged { pipeline: String },
-    #[error(
-        "an older epoch could not store rows that this epoch counted as duplicates, so this epoch is written again"
     /// Rows that were left out as duplicates must be copied after all. Nothing is wrong, but the
     /// epoch has to be written again.
+    #[error(
+        "an older epoch could not store rows that this epoch counted as duplicates, so this epoch is written again"
     )]
     RowsReinstated,
     /// A table of the user's has other column types than when it was checked.
