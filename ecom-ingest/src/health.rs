@@ -1,4 +1,12 @@
 //! The health of a run: whether it is alive and whether it is ready, with reasons.
+//!
+//! | state | alive | ready |
+//! |---|---|---|
+//! | connecting | yes | no |
+//! | standing by | yes | yes |
+//! | leading | unless nothing moves for five minutes | likewise |
+//! | failing | yes: a restart does not help | no |
+//! | superseded | no | no |
 
 use std::time::Duration;
 
@@ -7,7 +15,8 @@ use ecom_stream::Activity;
 
 use crate::format::duration;
 
-/// Records that are on their way for so long without anything moving are stuck: each wait of the sink ends long before.
+/// Records that were sent to the sink and make no progress for this long are stuck: every wait of
+/// the sink ends long before.
 const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// Whether a run is alive, and whether it is ready, as a service manager or an orchestrator asks.
@@ -37,11 +46,12 @@ impl Health {
         Self { state, activity }
     }
 
-    /// Whether restarting it would not help. Waiting for the server, or for another instance, is no reason to.
+    /// Whether the process need not be restarted: `Ok` with what it is doing. Waiting for the
+    /// server, or for another instance, is no reason to restart it.
     ///
     /// # Errors
     ///
-    /// Why it would help, in words; what it does is in words too.
+    /// Why it should be restarted, in words.
     pub fn is_alive(&self) -> Result<String, String> {
         let state = self.state.now();
         match (&state, self.activity.stuck_for()) {
@@ -54,11 +64,12 @@ impl Health {
         }
     }
 
-    /// Whether what comes is loaded, by this instance or by the one that it stands by for.
+    /// Whether new files are loaded, by this instance or by the one that it stands by for: `Ok`
+    /// with what it is doing.
     ///
     /// # Errors
     ///
-    /// Why it is not ready, in words; what it does is in words too.
+    /// Why it is not ready, in words.
     pub fn is_ready(&self) -> Result<String, String> {
         let state = self.state.now();
         match state {
@@ -68,6 +79,7 @@ impl Health {
     }
 }
 
+/// The state in words, for health checks and `systemctl status`.
 pub(crate) fn state_in_words(state: &InstanceState) -> String {
     match state {
         InstanceState::Connecting => "connecting to the database".to_owned(),

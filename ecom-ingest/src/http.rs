@@ -1,4 +1,8 @@
 //! The HTTP page of a run: metrics, health and progress.
+//!
+//! It is for monitoring on a trusted network: it has no password and no TLS, and answers only GET
+//! and HEAD. Every connection serves one request and is closed after ten seconds at the latest,
+//! so that clients that send or read nothing cannot keep others out.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,14 +24,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::health::Health;
 
-/// More than any monitoring opens; others wait.
+/// More connections than any monitoring opens. Others wait.
 const MAX_CONNECTIONS: usize = 32;
-/// A connection is for one request, and ends after so long whoever dawdles: those that wait shall have their turn.
+/// How long a connection may take, so that those that wait get their turn.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
 const MAX_HEADER_BYTES: usize = 16 << 10;
-/// So often samples of histograms are put into their buckets, where nobody asks.
+/// How often samples of histograms are moved to their buckets, if nobody reads the metrics.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// The page at `/`.
 const INDEX: &str = "\
 /metrics   for Prometheus
 /livez     whether restarting would help: 200 or 503, with the reason
@@ -35,7 +40,7 @@ const INDEX: &str = "\
 /progress  the last progress as JSON, with the field names of Spark's StreamingQueryProgress
 ";
 
-/// What is served.
+/// What the page serves, shared by all connections.
 struct HttpState {
     metrics: PrometheusHandle,
     health: Health,
@@ -43,14 +48,14 @@ struct HttpState {
     query_progress: Mutex<QueryProgress>,
 }
 
-/// The page of a run: its metrics for Prometheus, its health and its progress, over HTTP.
+/// The page of a run, over HTTP: its metrics, its health and its progress.
 ///
-/// | path | |
+/// | path | answer |
 /// |---|---|
-/// | `/metrics` | for Prometheus |
-/// | `/livez` | [`Health::is_alive`] as 200 or 503, with the reason |
-/// | `/readyz` | [`Health::is_ready`] as 200 or 503, with the reason |
-/// | `/progress` | the last progress as JSON, with the field names of Spark's `StreamingQueryProgress` |
+/// | `/metrics` | metrics in the text format of Prometheus |
+/// | `/livez` | 200 if [`Health::is_alive`], else 503, with the reason |
+/// | `/readyz` | 200 if [`Health::is_ready`], else 503, with the reason |
+/// | `/progress` | the last progress as JSON, with the field names of Spark's `StreamingQueryProgress`; `null` before the first commit |
 #[derive(Debug)]
 #[must_use = "a page is served by a service, or by serve()"]
 pub struct Page {
@@ -59,13 +64,13 @@ pub struct Page {
 }
 
 impl Page {
-    /// Opens the address, so that one that cannot be used is told before anything runs, and collects metrics from now on.
-    /// A process has one page, since it has one recorder of metrics.
+    /// Opens the address, so that an error is reported before anything runs, and collects metrics
+    /// from now on. A process has only one page, since it has only one recorder of metrics.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the address is taken or is not of this machine, and when the process has a recorder
-    /// of metrics already.
+    /// [`ErrorKind::Configuration`] when the address is in use or does not belong to this
+    /// machine, and when the process has a recorder of metrics already.
     pub async fn open(at: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(at).await.map_err(|err| {
             Error::new(ErrorKind::Configuration, format!("cannot listen on {at}"))
@@ -84,11 +89,11 @@ impl Page {
         })
     }
 
-    /// Serves until the future is dropped.
+    /// Serves requests until the future is dropped.
     ///
     /// # Cancel safety
     ///
-    /// Connections that are open are answered all the same.
+    /// Connections that are open are still answered.
     pub async fn serve(self, health: Health, progress: ProgressReceiver, query_progress: QueryProgress) {
         let Self { listener, metrics } = self;
         let site = Arc::new(HttpState {
@@ -135,7 +140,7 @@ impl Page {
     }
 }
 
-/// Collects metrics of the whole process from now on.
+/// Installs the recorder of metrics of the process.
 fn install_metrics() -> Result<PrometheusHandle> {
     const SECONDS: &[f64] = &[
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -161,6 +166,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(Tc
 }
 
 impl HttpState {
+    /// The response to a request.
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         const TEXT: &str = "text/plain; charset=utf-8";
         if ![Method::GET, Method::HEAD].contains(request.method()) {
@@ -191,6 +197,7 @@ impl HttpState {
     }
 }
 
+/// 200 or 503, with the reason.
 fn health_response(state: Result<String, String>) -> Response<Full<Bytes>> {
     let (status, reason) = match state {
         Ok(reason) => (StatusCode::OK, reason),

@@ -11,8 +11,10 @@ use crate::http::Page;
 use crate::progress::{Form, Total, show};
 use crate::systemd;
 
-/// Runs a pipeline into PostgreSQL as a service: beside it progress is shown, the [page](Page) served, systemd told, and the
-/// table looked after.
+/// Runs a pipeline into PostgreSQL as a service: shows its progress, serves its [page](Page),
+/// notifies systemd, and builds indexes beside it.
+///
+/// # Examples
 ///
 /// ```no_run
 /// use ecom_ingest::{Page, Service};
@@ -41,7 +43,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// For the pipeline of that name. `source` and `sink` describe its ends, in progress as JSON.
+    /// A service for the pipeline with that name. `source` and `sink` describe its ends in
+    /// progress as JSON.
     pub fn new(pipeline: impl Into<String>, source: impl Into<String>, sink: impl Into<String>) -> Self {
         Self {
             pipeline: pipeline.into(),
@@ -54,26 +57,29 @@ impl Service {
         }
     }
 
-    /// How progress is told, [`Form::Auto`], and of how much, [`Total::Endless`].
+    /// How progress is shown, [`Form::Auto`] by default, and how much there is to read,
+    /// [`Total::Endless`] by default.
     pub fn progress(mut self, form: Form, total: Total) -> Self {
         (self.progress, self.total) = (form, total);
         self
     }
 
-    /// Serves this page; without one nothing is served.
+    /// Serves this page. By default nothing is served.
     pub fn page(mut self, page: Page) -> Self {
         self.page = Some(page);
         self
     }
 
-    /// Builds the indexes that only reading needs, on partitions whose time ended so long ago; see
-    /// [`Maintenance::keep_settled`].
+    /// Builds the indexes that only reading needs, on partitions whose time ended at least
+    /// `rested` ago; see [`Maintenance::keep_settled`]. An error there is logged and does not end
+    /// the run.
     pub fn keep_settled(mut self, maintenance: Maintenance, rested: Duration) -> Self {
         self.settled = Some((maintenance, rested));
         self
     }
 
-    /// Runs the pipeline until its source is exhausted or `stop` completes. `state` is that of its sink.
+    /// Runs the pipeline until its source is exhausted or `stop` completes. `state` is the state
+    /// of its sink.
     ///
     /// # Errors
     ///
@@ -81,7 +87,7 @@ impl Service {
     ///
     /// # Cancel safety
     ///
-    /// As [`Pipeline::run_until`].
+    /// As for [`Pipeline::run_until`].
     pub async fn run_until<S, K>(
         self,
         pipeline: Pipeline<S, K>,
@@ -120,6 +126,7 @@ impl Service {
     }
 }
 
+/// Builds indexes until that fails for good.
 async fn keep_settled(maintenance: Maintenance, rested: Duration) {
     let err = maintenance.keep_settled(rested).await;
     tracing::warn!("the indexes of old partitions are not built any more: {}", err.report());

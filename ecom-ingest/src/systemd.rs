@@ -1,4 +1,7 @@
 //! Notifies systemd of readiness, status and shutdown, and feeds its watchdog.
+//!
+//! Without `NOTIFY_SOCKET` in the environment, that is, when systemd did not start the process,
+//! nothing is sent.
 
 use std::time::Duration;
 
@@ -7,12 +10,14 @@ use sd_notify::NotifyState;
 
 use crate::health::{Health, state_in_words};
 
-/// Tells the service manager, if one started this, until it is dropped. It is ready once it loads what comes, or stands by for
-/// the instance that does. The watchdog is fed as long as restarting would not help.
+/// Notifies the service manager, if one started this process, until the future is dropped. The
+/// service is ready once it loads files, or stands by for the instance that does. The watchdog is
+/// fed for as long as a restart would not help.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when the future is dropped: the service manager is told no more.
+/// Nothing is lost when the future is dropped: the service manager just gets no more
+/// notifications.
 pub async fn notify(health: Health) {
     let feeds = sd_notify::watchdog_enabled().map(|within| within / 3);
     let mut feed = tokio::time::interval(feeds.unwrap_or(Duration::from_secs(3_600)));
@@ -46,11 +51,12 @@ pub async fn notify(health: Health) {
     }
 }
 
-/// Tells that the run ends: what is on its way is committed first.
+/// Notifies the service manager that the run is ending. What was read is committed first.
 pub fn stopping() {
     notify_systemd(&[NotifyState::Stopping]);
 }
 
+/// Sends a notification. A failure is only logged.
 fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(err) = sd_notify::notify(state) {
         tracing::debug!("cannot notify the service manager: {err}");

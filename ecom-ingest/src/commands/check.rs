@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::help::AFTER_HELP;
 
-/// Some of what would be refused.
+/// The exit code when some records would be rejected.
 const REFUSED: u8 = 7;
 
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ impl Check {
     }
 }
 
-/// What is to be told of a file.
+/// The report about one file.
 fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> String {
     let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
@@ -109,6 +109,7 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     text
 }
 
+/// The fields of an event that have values.
 fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, String)> {
     let time = event
         .event_time
@@ -132,7 +133,8 @@ fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, St
     .filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// As it stands in the file, to be copied; only what would break the line, or the terminal, is escaped.
+/// The record as it is in the file, shortened; only characters that would break the line or the
+/// terminal are escaped.
 fn shortened(raw: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 400;
     let mut shown = String::new();

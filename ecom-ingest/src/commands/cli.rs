@@ -53,7 +53,7 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// Runs the command that the arguments name, and says how it ended.
+/// Runs the command that the arguments name, and returns its exit code.
 pub(crate) async fn run_named(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match config::read(Cli::command(), args) {
         Ok(matches) => matches,
@@ -97,6 +97,7 @@ pub(crate) async fn run_named(args: impl IntoIterator<Item = OsString>) -> ExitC
     }
 }
 
+/// The exit code for an error; the help lists them.
 fn exit_code(err: &Error) -> ExitCode {
     ExitCode::from(match err.kind() {
         ErrorKind::Configuration => 3,

@@ -20,6 +20,7 @@ pub(super) struct Database {
 }
 
 impl Database {
+    /// A sink into this database.
     pub(super) fn sink(&self) -> Result<PgSink> {
         let sink = match &self.database_url {
             Some(url) => PgSink::from_url(url)?,
@@ -28,6 +29,7 @@ impl Database {
         Ok(sink.wait_for_server(self.wait))
     }
 
+    /// A console for this database.
     pub(super) fn console(&self) -> Result<Console> {
         let console = match &self.database_url {
             Some(url) => Console::from_url(url)?,
@@ -36,6 +38,7 @@ impl Database {
         Ok(console.wait_for_server(self.wait))
     }
 
+    /// Maintenance of this database.
     pub(super) fn maintenance(&self) -> Result<Maintenance> {
         let maintenance = match &self.database_url {
             Some(url) => Maintenance::from_url(url)?,

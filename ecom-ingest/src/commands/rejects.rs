@@ -50,6 +50,7 @@ struct Choice {
 }
 
 impl Choice {
+    /// The filter that these options mean.
     fn filter(&self) -> DeadLetterFilter {
         let filter = DeadLetterFilter::waiting()
             .reason(self.reason.clone())
@@ -61,11 +62,11 @@ impl Choice {
         }
     }
 
-    /// What is to be said where nothing was found: the all-clear only where nothing waits at all.
+    /// The message if nothing was found. Only if nothing waits at all does it say so.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] where there is no such reason.
+    /// [`ErrorKind::Configuration`] if there is no such reason.
     async fn none_found(&self, console: &Console) -> Result<String> {
         let reasons = console.reasons().await?;
         if let Some(reason) = &self.reason {
@@ -83,6 +84,7 @@ impl Choice {
     }
 }
 
+/// The error for an unknown reason, with the nearest known one.
 fn no_such_reason(reason: &str, known: &[&str]) -> Error {
     let near = known
         .iter()
@@ -186,6 +188,7 @@ impl List {
     }
 }
 
+/// How to correct and retry several rejects.
 fn how_to_retry(letters: &[DeadLetter]) -> String {
     let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
     format!(
@@ -196,6 +199,7 @@ fn how_to_retry(letters: &[DeadLetter]) -> String {
     )
 }
 
+/// A reject with its reason, its bytes, and how to fix and retry it.
 fn in_words(letter: &DeadLetter) -> String {
     let place = match (&letter.split, letter.record, letter.byte_offset) {
         (Some(split), Some(record), Some(byte)) => format!("{} record {record}, byte {byte}", split.path()),
@@ -228,6 +232,7 @@ fn in_words(letter: &DeadLetter) -> String {
     text
 }
 
+/// How to fix records with this reason.
 fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
     match is_mapped {
         true => reason.remedy_by_mapping(),
@@ -235,11 +240,12 @@ fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
     }
 }
 
+/// The option that a retry needs if the file was read with a mapping.
 fn by_mapping(is_mapped: bool) -> &'static str {
     if is_mapped { " --map MAPPING" } else { "" }
 }
 
-/// The beginning, on one line.
+/// The beginning of a record, on one line.
 fn readable(raw: &[u8]) -> String {
     const MAX_CHARS: usize = 160;
     let text = String::from_utf8_lossy(raw);
@@ -277,6 +283,7 @@ impl Export {
     }
 }
 
+/// A number of rejects in words.
 fn rejects(number: u64) -> String {
     match number {
         1 => "1 reject".to_owned(),
@@ -284,6 +291,7 @@ fn rejects(number: u64) -> String {
     }
 }
 
+/// Warns of rejects that cannot be exported.
 fn warn_of_left_out(exported: &Exported) {
     let ids = |ids: &[i64]| {
         let shown: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
@@ -353,7 +361,8 @@ impl Retry {
     }
 }
 
-/// Tells of each row that still cannot be used: where it stands in the file that was mended, or else where it stood at first.
+/// Logs each row that is still rejected: where it is in the corrected file, or else where it was
+/// originally.
 fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
     const MAX_TOLD: usize = 20;
     for refused in refused.iter().take(MAX_TOLD) {
@@ -373,7 +382,8 @@ fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
     }
 }
 
-/// Nothing where there are none of those.
+/// Exports the selected rejects to a private directory and retries them unchanged; `None` if
+/// there are none.
 async fn as_they_are(
     console: &Console,
     filter: &DeadLetterFilter,
@@ -395,7 +405,8 @@ async fn as_they_are(
     Ok((!is_none).then_some(retried))
 }
 
-/// A new directory that nobody else can enter: others must neither read the rows nor change them on their way.
+/// A new directory that nobody else can enter, so that others can neither read the rows nor
+/// change them.
 fn private_directory() -> Result<PathBuf> {
     let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{:032x}", rand::random::<u128>()));
     let made = DirBuilder::new().mode(0o700).create(&dir);
@@ -403,6 +414,7 @@ fn private_directory() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// Retries all exported files.
 async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {

@@ -83,7 +83,7 @@ pub(crate) struct Run {
     listen: Option<SocketAddr>,
 }
 
-/// A port alone is one of this machine.
+/// An address, or a port of this machine.
 fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     let port: std::result::Result<u16, _> = text.parse();
     match (port, text.parse()) {

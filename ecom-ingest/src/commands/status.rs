@@ -71,10 +71,12 @@ impl Status {
     }
 }
 
+/// A stream of a signal.
 fn listen(kind: SignalKind) -> Result<Signal> {
     signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "cannot listen for signals").caused_by(err))
 }
 
+/// The status as text.
 fn in_words(status: &Found, only: Option<&str>) -> String {
     let mut text = match (status.pipelines.is_empty(), only) {
         (false, _) => String::new(),
@@ -87,6 +89,7 @@ fn in_words(status: &Found, only: Option<&str>) -> String {
     text
 }
 
+/// Appends the status of one pipeline.
 fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime) -> std::fmt::Result {
     let PipelineStatus {
         name, files, counts, ..
@@ -173,7 +176,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     Ok(())
 }
 
-/// What is for the reader to do.
+/// What the reader should do next.
 fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     let mut steps = Vec::new();
     if let PipelineRunner::NotRunning { .. } = pipeline.runner {
@@ -224,6 +227,7 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     steps
 }
 
+/// The status as JSON. Its keys are part of the program's interface.
 fn in_json(status: &Found) -> Value {
     let time = |time: OffsetDateTime| time.format(&Rfc3339).ok();
     let pipelines = status.pipelines.iter().map(|pipeline| {

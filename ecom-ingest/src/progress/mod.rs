@@ -1,4 +1,7 @@
 //! The progress of a run: lines in the log, a live line on a terminal, or JSON.
+//!
+//! [`show`](fn@show) picks the form. The receiver of a pipeline holds only the latest progress,
+//! so none of the forms can slow the pipeline down, however slow its reader is.
 
 mod live;
 mod show;

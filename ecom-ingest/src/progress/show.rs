@@ -11,7 +11,7 @@ use super::total::Total;
 use super::words::{counts_in_words, speed_in_words};
 use crate::output;
 
-/// How progress is query_progress.
+/// How progress is shown
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Form {
@@ -26,12 +26,12 @@ pub enum Form {
     None,
 }
 
-/// Tells of progress until the run ends. `query_progress` names the pipeline in JSON, `total` is how much there is to read, for the live
-/// line.
+/// Shows progress until the run ends. `query_progress` names the pipeline in JSON; `total` is how
+/// much there is to read, for the live line.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when the future is dropped; a live line is gone from the screen then.
+/// Nothing is lost when the future is dropped; a live line disappears from the screen.
 pub async fn show(form: Form, progress: ProgressReceiver, query_progress: QueryProgress, total: Total) {
     match form {
         Form::Auto if std::io::stderr().is_terminal() => LiveLine::new(total).show(progress).await,
@@ -41,7 +41,7 @@ pub async fn show(form: Form, progress: ProgressReceiver, query_progress: QueryP
     }
 }
 
-/// A line now and then, while rows come in.
+/// Logs a line every ten seconds, while rows come in.
 async fn in_lines(mut progress: ProgressReceiver) {
     const EVERY: Duration = Duration::from_secs(10);
     while let Some(progress) = progress.next().await {
@@ -50,6 +50,7 @@ async fn in_lines(mut progress: ProgressReceiver) {
     }
 }
 
+/// Prints an object for each commit, at most ten a second.
 async fn in_json(mut progress: ProgressReceiver, mut query_progress: QueryProgress) {
     const AT_MOST_EVERY: Duration = Duration::from_millis(100);
     while let Some(progress) = progress.next().await {

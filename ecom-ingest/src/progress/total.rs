@@ -9,15 +9,16 @@ use ecom_sink_pg::Console;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Total {
-    /// It goes on and on.
+    /// There is no end: the run waits for new files.
     Endless,
-    /// Nobody can tell, as of compressed files: progress is counted in bytes of what is in them.
+    /// It is not known, because files are compressed: progress is counted in bytes of their
+    /// content.
     Unknown,
-    /// So many bytes.
+    /// This number of bytes.
     Bytes(u64),
 }
 
-/// The bytes of the CSV files of a directory, without those that the pipeline has read before.
+/// The size of the CSV files in a directory, without what the pipeline has read before.
 ///
 /// # Cancel safety
 ///
@@ -35,7 +36,8 @@ pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pip
     Total::Bytes(files.bytes.saturating_sub(read))
 }
 
-/// How many CSV files there are, compressed ones too.
+/// The number of CSV files in a directory, compressed ones included. What cannot be read is not
+/// counted.
 pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
     let mut files = Files::default();
     // What cannot be read was told by the run.
@@ -43,7 +45,7 @@ pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
     files.paths.len() + files.compressed
 }
 
-/// What the source will find, by the same names.
+/// The files that the source will find, with the names that it uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Files {
     paths: Vec<String>,
@@ -52,7 +54,8 @@ struct Files {
 }
 
 impl Files {
-    /// Looks into a directory whose path in the ledger begins with `prefix`. Links are passed over.
+    /// Adds the files of a directory whose path in the ledger begins with `prefix`. Symbolic
+    /// links are skipped.
     fn walk(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
         for entry in std::fs::read_dir(dir)?.flatten() {
             let (Ok(file), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {

@@ -1,13 +1,14 @@
-//! Parses the two forms of connection settings that libpq accepts: a URL, and `keyword=value` pairs.
+//! Parses the two forms of connection settings that libpq accepts: a URL, and `keyword=value`
+//! pairs.
 //!
-//! What goes wrong is never quoted: any part of a text that was written wrong may be the password.
+//! No error quotes the text: any part of a malformed URL may be the password.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 use ecom_stream::{Error, ErrorKind, Result};
 
-/// The settings in the order in which they are written; a later one replaces an earlier.
+/// The settings in the order in which they are written. A later one replaces an earlier one.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     let url = ["postgresql://", "postgres://"]
         .into_iter()
@@ -18,9 +19,12 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// The settings of a URL, or of `keyword=value` pairs, as pairs to be shown: passwords are replaced by `***`.
+/// The settings of a URL, or of `keyword=value` pairs, for display: passwords are replaced by
+/// `***`.
 ///
-/// A text that cannot be read is not shown at all, since any part of it may be the password.
+/// A text that cannot be parsed is not shown at all, since any part of it may be the password.
+///
+/// # Examples
 ///
 /// ```
 /// let shown = ecom_sink_pg::without_password("postgresql://shop:secret@db/events");
@@ -37,6 +41,7 @@ pub fn without_password(text: &str) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
+/// The error for a text that cannot be parsed.
 pub(super) fn malformed(what: &'static str) -> Error {
     Error::new(
         ErrorKind::Configuration,
@@ -48,6 +53,7 @@ pub(super) fn malformed(what: &'static str) -> Error {
     )
 }
 
+/// The settings of a URL, behind its scheme.
 fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     let mut add = |keyword: &str, value: String| pairs.push((keyword.to_owned(), value));
@@ -99,6 +105,7 @@ fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
+/// Separates hosts and ports; IPv6 addresses are in brackets.
 fn hosts_and_ports(hosts: &str) -> Result<(Vec<String>, Vec<String>)> {
     let mut both = (Vec::new(), Vec::new());
     for host in hosts.split(',') {
@@ -120,6 +127,7 @@ fn hosts_and_ports(hosts: &str) -> Result<(Vec<String>, Vec<String>)> {
     Ok(both)
 }
 
+/// A text with its percent escapes decoded.
 fn decoded(text: &str) -> Result<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -138,6 +146,7 @@ fn decoded(text: &str) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| malformed("the bytes written with % are not UTF-8"))
 }
 
+/// The settings of `keyword=value` pairs.
 fn of_keywords(text: &str) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     let mut rest = text.chars().peekable();
@@ -162,6 +171,7 @@ fn skip_space(rest: &mut Peekable<Chars<'_>>) {
     while rest.next_if(|c| c.is_whitespace()).is_some() {}
 }
 
+/// A value, which may be quoted.
 fn value(rest: &mut Peekable<Chars<'_>>) -> Result<String> {
     let quoted = rest.next_if_eq(&'\'').is_some();
     let mut value = String::new();

@@ -1,4 +1,4 @@
-//! The hosts that a connection may lead to, in the order in which they are tried.
+//! The hosts that a connection may be opened to, in the order in which they are tried.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,26 +15,31 @@ use super::params::{Environment, Params};
 use super::tls::{Roots, Tls};
 use super::tls_mode::{TlsMode, encryption};
 
-/// Where to connect to.
+/// The hosts to connect to.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts {
     pub(super) list: Arc<[Host]>,
-    /// Whether any of them is as good as the first.
+    /// Whether they are tried in random order (`load_balance_hosts=random`).
     pub(super) shuffled: bool,
 }
 
+/// One host, with everything that is needed to connect to it.
 #[derive(Clone)]
 pub(super) struct Host {
-    /// For messages.
+    /// Its name and port, for messages.
     pub(super) name: String,
     pub(super) config: Config,
     pub(super) tls: MakeRustlsConnect,
-    /// Tried one after the other.
+    /// The ways to encrypt, tried in this order.
     pub(super) modes: &'static [SslMode],
 }
 
 impl Hosts {
-    /// Those of a URL or of `keyword=value` pairs, completed from the environment.
+    /// The hosts of a URL or of `keyword=value` pairs, completed from the environment.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` when something in them is malformed or not supported.
     pub(crate) fn of_url(url: &str, environment: Environment<'_>) -> Result<Self> {
         let params = Params::read(url, environment)?;
         let (names, addresses, ports) = (params.list("host"), params.list("hostaddr"), params.list("port"));
@@ -56,8 +61,8 @@ impl Hosts {
         })
     }
 
-    /// Those of a configuration of the driver, which knows fewer ways to encrypt; what it calls `Prefer` is its default, and
-    /// stands for ours.
+    /// The hosts of a configuration of the driver, which knows fewer ways to encrypt. Its
+    /// default, `Prefer`, stands for our default.
     pub(crate) fn of_config(mut config: Config) -> Result<Self> {
         let hosts = config.get_hosts().iter();
         let is_local = config.get_hostaddrs().iter().all(IpAddr::is_loopback)
@@ -100,9 +105,10 @@ impl Hosts {
     }
 }
 
+/// How long connecting to one host may take, unless `connect_timeout` is given.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A link that died without a word is noticed by both ends.
+/// Makes both ends notice a link that died silently.
 fn set_liveness(config: &mut Config) {
     config.keepalives(true).keepalives_idle(Duration::from_secs(10));
     config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
@@ -168,7 +174,8 @@ impl Host {
     }
 }
 
-/// A part of a URL that was written wrong may be the password, and is not to be looked up or shown as a name.
+/// Refuses characters that no host name has: a part of a malformed URL may be the password, which
+/// must not be looked up or shown.
 fn check_name(name: &str) -> Result<()> {
     let fits = |c: char| c.is_alphanumeric() || "-._:%".contains(c);
     match name.chars().all(fits) {
@@ -177,6 +184,7 @@ fn check_name(name: &str) -> Result<()> {
     }
 }
 
+/// Whether a host is this machine.
 fn is_loopback(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     match name.parse::<IpAddr>() {
@@ -185,6 +193,7 @@ fn is_loopback(name: &str) -> bool {
     }
 }
 
+/// Applies the settings that are the same for all hosts.
 fn set_session(config: &mut Config, params: &Params) -> Result<()> {
     config.user(params.get("user").unwrap_or_default());
     config.dbname(params.get("dbname").unwrap_or_default());

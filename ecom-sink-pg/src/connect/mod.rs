@@ -1,4 +1,12 @@
 //! Connecting to the server: URL and environment, hosts, TLS, and checks at the start.
+//!
+//! ```text
+//! URL or keyword=value ──► connection_string ──┐
+//! environment, ~/.pgpass ──► passfile ─────────┴──► params ──► hosts (tls_mode, tls) ──► Connector ──► Connection
+//! ```
+//!
+//! Settings mean what they mean to libpq. A setting that is not supported is an error, never
+//! ignored, since ignoring it could make a connection less safe than was asked for.
 
 mod connection;
 mod connection_string;

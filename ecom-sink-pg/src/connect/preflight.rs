@@ -1,4 +1,5 @@
-//! Checks at the start: that sessions last, and that no setting of the server weakens the guarantees.
+//! Checks at the start: that sessions last, and that no setting of the server weakens the
+//! guarantees.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::Row;
@@ -6,8 +7,13 @@ use tokio_postgres::Row;
 use super::connection::{Connection, Connector};
 use crate::failure::{Failure, POOLER};
 
-/// Checks that statements of one connection are answered by one session, which a pooler that works by transaction does not
-/// give: locks would be lost, settings would be those of others.
+/// Checks that all statements of a connection are executed by one session. A pooler that works by
+/// transaction does not guarantee that: locks would be lost, and settings would be those of other
+/// sessions.
+///
+/// # Errors
+///
+/// `Configuration` when there is such a pooler.
 pub(crate) async fn check_sessions(connection: &Connection, connector: &Connector) -> Result<()> {
     let doing = "checking that sessions last";
     match keeps_one_session(connection, connector).await {
@@ -20,6 +26,7 @@ pub(crate) async fn check_sessions(connection: &Connection, connector: &Connecto
     }
 }
 
+/// Whether a connection keeps its session while another one is in a transaction.
 async fn keeps_one_session(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {
     let deadline = connector.deadline;
     // Such a pooler gives the second connection what the first one had last, and keeps it there for the transaction.
@@ -32,6 +39,7 @@ async fn keeps_one_session(connection: &Connection, connector: &Connector) -> Re
     Ok(connection.ask_backend_pid(deadline).await? == connection.backend_pid)
 }
 
+/// Settings and role attributes that a warning may be about.
 const FACTS: &str = "
     SELECT
         current_setting('fsync') = 'off' AS no_fsync,
@@ -48,7 +56,8 @@ const FACTS: &str = "
         ) AS attributes
     FROM pg_catalog.pg_roles r WHERE rolname = session_user";
 
-/// Warns of settings of the server with which the promise does not hold, and of a role that may do more than it need.
+/// Warns of server settings that weaken the guarantees, and of a role with more privileges than
+/// it needs.
 pub(crate) async fn warn(connection: &Connection, connector: &Connector) -> Result<()> {
     let facts = connection.client.query_typed_one(FACTS, &[]);
     let facts = connector.deadline.of("reading the server's settings", facts).await;
@@ -59,6 +68,7 @@ pub(crate) async fn warn(connection: &Connection, connector: &Connector) -> Resu
     Ok(())
 }
 
+/// The warnings that follow from these facts.
 fn warnings(facts: &Row) -> Vec<String> {
     let weaknesses = [
         (

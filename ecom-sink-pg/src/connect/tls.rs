@@ -18,11 +18,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// What is checked of the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
-    /// Nothing: safe from those who listen, not from those who stand in between.
+    /// Nothing. Protects from eavesdropping, but not from a man in the middle.
     Nothing,
     /// That a trusted CA has signed it.
     Chain,
-    /// That as well, and that it is for the host that was asked for.
+    /// That a trusted CA has signed it, and that it is for the host that was asked for.
     ChainAndName,
 }
 
@@ -38,16 +38,16 @@ pub(super) enum Roots {
 pub(super) struct Tls {
     pub(super) check: Check,
     pub(super) roots: Roots,
-    /// The files with our certificate and its key.
+    /// The files with the client's certificate and its key.
     pub(super) client: Option<(PathBuf, PathBuf)>,
-    /// Whether the host's name is told in clear, which servers behind a shared address need.
+    /// Whether the host name is sent in clear, which servers behind a shared address need.
     pub(super) sni: bool,
-    /// Without asking the server first whether it can.
+    /// Whether TLS starts at once, without asking the server first.
     pub(super) direct: bool,
 }
 
 impl Tls {
-    /// Reads the files.
+    /// Reads the files, and builds the connector of the driver.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect> {
         let unusable =
             |err: rustls::Error| Error::new(ErrorKind::Configuration, "the TLS settings cannot be used").caused_by(err);
@@ -70,6 +70,7 @@ impl Tls {
         Ok(MakeRustlsConnect::new(config))
     }
 
+    /// The verifier for the certificate of the server.
     fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
         let algorithms = provider.signature_verification_algorithms;
         Ok(match self.check {
@@ -117,6 +118,7 @@ impl Roots {
     }
 }
 
+/// The certificates in a PEM file; at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = read.map_err(|err| unreadable(path).caused_by(err))?;
@@ -126,6 +128,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
+/// The key in a PEM file that others cannot read.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let meta = fs::metadata(path).map_err(|err| unreadable(path).caused_by(err))?;
     // As in libpq: of root's files a group may read.
@@ -147,7 +150,7 @@ fn unreadable(path: &Path) -> Error {
     )
 }
 
-/// Checks the chain where there are roots, but not the name.
+/// Verifies the chain of certificates if there are roots, but not the name.
 #[derive(Debug)]
 struct WithoutName {
     roots: Option<RootCertStore>,

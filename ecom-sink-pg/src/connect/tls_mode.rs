@@ -6,7 +6,7 @@ use tokio_postgres::config::SslMode;
 use super::params::Params;
 use super::tls::{Check, Roots, Tls};
 
-/// As `sslmode` names it.
+/// The modes of `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TlsMode {
     Disable,
@@ -17,6 +17,7 @@ pub(super) enum TlsMode {
     VerifyFull,
 }
 
+/// Their names.
 const MODES: &[(&str, TlsMode)] = &[
     ("disable", TlsMode::Disable),
     ("allow", TlsMode::Allow),
@@ -27,11 +28,13 @@ const MODES: &[(&str, TlsMode)] = &[
 ];
 
 impl TlsMode {
-    /// Where nothing is said, a way that leaves the machine is encrypted to a server that has proved who it is.
+    /// The default: a connection that leaves the machine is encrypted, to a server that has
+    /// proved its identity.
     pub(super) fn default_for(is_local: bool) -> Self {
         if is_local { Self::Prefer } else { Self::VerifyFull }
     }
 
+    /// What is checked of the server's certificate.
     pub(super) fn check(self, has_roots: bool) -> Check {
         match self {
             Self::VerifyFull => Check::ChainAndName,
@@ -42,6 +45,7 @@ impl TlsMode {
         }
     }
 
+    /// The ways to connect, tried in this order.
     pub(super) fn tries(self, check: Check) -> &'static [SslMode] {
         match self {
             Self::Disable => &[SslMode::Disable],
@@ -54,7 +58,11 @@ impl TlsMode {
     }
 }
 
-/// The mode that is asked for, or the default, and what it takes. Nothing is read yet.
+/// The mode that is asked for, or the default, and the TLS settings for it. No file is read yet.
+///
+/// # Errors
+///
+/// `Configuration` when settings contradict each other.
 pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(TlsMode, Tls)> {
     let system = params.get("sslrootcert") == Some("system");
     let default = match system {

@@ -11,7 +11,11 @@ use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
 use super::retried::{StillRejected, retry_error};
 use crate::connect::Connection;
 
-/// The names in the file's first line.
+/// The column names in the first line.
+///
+/// # Errors
+///
+/// `Source` when the file cannot be read, or has no column `reject_id`.
 pub(super) async fn header(file: &Path) -> Result<Header> {
     let input = tokio::fs::File::open(file).await.map_err(|err| cant_open(file, err))?;
     let mut names = ByteRecord::new();
@@ -30,11 +34,13 @@ pub(super) async fn header(file: &Path) -> Result<Header> {
     Ok(header)
 }
 
+/// The error for a file that cannot be opened.
 pub(super) fn cant_open(file: &Path, err: std::io::Error) -> Error {
     Error::new(ErrorKind::Source, format!("cannot open {}", file.display())).caused_by(err)
 }
 
-/// Rows that no fields could be read of, with their letters.
+/// The rows that could not be parsed, together with their dead letters if `reject_id` could be
+/// read.
 pub(super) async fn unreadable(
     connection: &Connection,
     rejects: Vec<Reject>,
@@ -70,7 +76,7 @@ pub(super) async fn unreadable(
     Ok(refused.collect())
 }
 
-/// The fields of a row, as far as they can be told apart.
+/// The fields of a row, as far as they can be separated.
 async fn fields(raw: &[u8]) -> ByteRecord {
     let mut fields = ByteRecord::new();
     let mut reader = AsyncReaderBuilder::new().has_headers(false).create_reader(raw);
@@ -79,7 +85,7 @@ async fn fields(raw: &[u8]) -> ByteRecord {
     fields
 }
 
-/// Fields are counted without what was put in front of them.
+/// Counts fields without the columns that the export has added.
 fn without_added_columns(refusal: Refusal, fields: &ByteRecord, header: &Header) -> Refusal {
     if refusal.reason != Reason::FIELD_COUNT {
         return refusal;

@@ -16,45 +16,50 @@ use super::dead_letters::{DeadLetter, DeadLetterFilter, after};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
-    /// The files, one for each header and mapping.
+    /// The files, one for each combination of header and mapping.
     pub files: Vec<ExportedFile>,
-    /// How many letters they hold.
+    /// How many dead letters they contain.
     pub letters: u64,
-    /// The numbers of letters that cannot stand in a file: their bytes are cut off or would swallow the next line.
+    /// The numbers of dead letters that cannot be a line of a file: their bytes are truncated, or
+    /// would swallow the next line.
     pub unprintable: Vec<i64>,
-    /// The numbers of letters for which nobody knows the header of their file.
+    /// The numbers of dead letters whose file has an unknown header.
     pub headless: Vec<i64>,
 }
 
-/// A file of letters.
+/// A file of dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportedFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether its records come from files that were read by a mapping: then it must be retried by one.
+    /// Whether its records come from files that were read with a mapping. Then it must be retried
+    /// with one.
     pub is_mapped: bool,
     /// The pipelines whose records it has.
     pub pipelines: BTreeSet<String>,
 }
 
-/// What the letters in a file have in common.
+/// What all dead letters in one file have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct FileKey {
     header: Vec<String>,
     read_by: ReadBy,
 }
 
+/// How their files were read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ReadBy {
+    /// By the names of their columns.
     TheirColumns,
-    /// Of that fingerprint.
+    /// With the mapping that has this fingerprint.
     Mapping(String),
-    /// The ledger has no fingerprint of it.
+    /// With a mapping of this pipeline whose fingerprint the ledger does not have.
     SomeMappingOf(String),
 }
 
 impl ReadBy {
+    /// How the file of this dead letter was read.
     fn of(letter: &DeadLetter) -> Self {
         match (&letter.mapping, letter.is_mapped) {
             (Some(fingerprint), true) => Self::Mapping(fingerprint.clone()),
@@ -64,7 +69,7 @@ impl ReadBy {
     }
 }
 
-/// A file that is written.
+/// A file that is being written.
 struct OpenExport {
     path: PathBuf,
     is_mapped: bool,
@@ -72,21 +77,23 @@ struct OpenExport {
     pipelines: BTreeSet<String>,
 }
 
-/// Raw bytes are kept up to here.
+/// Raw bytes of dead letters are kept up to this size.
 const MAX_RAW_BYTES: usize = 64 << 10;
 
 impl Console {
-    /// Writes letters to files in the directory `to`, which is made: `rejects.csv`, and another for each further
-    /// header or mapping.
+    /// Writes dead letters to files in the directory `to`, which is created: `rejects.csv`, and
+    /// another file for each further header or mapping.
     ///
-    /// A line has the number of the letter, why it was refused and where it stood, then the record byte by byte as it was; one
-    /// of a file with other delimiters or quotes is written anew, field by field, so that all files have commas and double quotes.
-    /// `columns` is the header for letters of files whose own the ledger does not have. Files that are there are not touched.
+    /// Each line has the number of the dead letter, the reason, the file and the record number,
+    /// followed by the record byte by byte as it was. A record of a file with other delimiters or
+    /// quotes is written again field by field, so that all files have commas and double quotes.
+    /// `columns` is the header for files whose header the ledger does not have. Existing files
+    /// are not changed.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status), and [`ErrorKind::Sink`] when a file cannot be written, or is
-    /// there already.
+    /// Those of [`status`](Self::status), and [`ErrorKind::Sink`] when a file cannot be written
+    /// or exists already.
     pub async fn export(&self, filter: &DeadLetterFilter, columns: Option<&[String]>, to: &Path) -> Result<Exported> {
         let connection = self.session().await?;
         fs::create_dir_all(to).map_err(|err| Error::io("make", to, err))?;
@@ -144,11 +151,13 @@ impl Console {
     }
 }
 
+/// The error for a file that exists already.
 fn there_already(name: &Path) -> Error {
     let message = format!("{} already exists", name.display());
     Error::new(ErrorKind::Sink, message).hint("choose another directory, or move the file away")
 }
 
+/// Creates a file and writes its header. It gets its name when it is complete.
 async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport> {
     let path = match place {
         0 => to.join("rejects.csv"),
@@ -169,7 +178,7 @@ async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport
     })
 }
 
-/// The line of a letter; nothing where its bytes are not one record.
+/// The line of a dead letter; `None` if its bytes are not one record.
 async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
     let raw = letter.raw.as_deref().filter(|raw| raw.len() < MAX_RAW_BYTES)?;
     let text = plain(raw, letter.written).await?;
@@ -187,7 +196,8 @@ async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// A record as it stands with commas and double quotes; nothing where its bytes do not leave the next line alone.
+/// A record as it is with commas and double quotes; `None` if its bytes would change the next
+/// line.
 async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
     const NEXT: &[u8] = b"next\n";
     let (delimiter, quote) = written;
@@ -216,6 +226,7 @@ async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
     }
 }
 
+/// The fields as a line of CSV.
 async fn encoded<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut text = Vec::new();
     let mut writer = AsyncWriter::from_writer(&mut text);

@@ -1,4 +1,10 @@
-//! What an operator needs besides the ingest: status, rejects, and retrying records that were corrected.
+//! What an operator needs beside the ingest: status, rejects, and retrying records that were
+//! corrected.
+//!
+//! ```text
+//! dead letters ──► export ──► rejects.csv ──► corrected by hand ──► retry ──► ecom.events
+//!                                                                     └─ still rejected: stays a dead letter
+//! ```
 
 mod columns;
 mod console;

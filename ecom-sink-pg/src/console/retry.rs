@@ -1,7 +1,11 @@
 //! Retries records that were corrected, exactly once.
 //!
-//! A row, the letter that it settles and the counts of its file change in one transaction, and a letter that is settled is
-//! passed over: so a file can be retried as often as one likes, also after a crash or a lost answer.
+//! A row, its dead letter and the counts of its file change in one transaction, and a dead letter
+//! that is resolved is skipped. So a file can be retried any number of times, also after a crash
+//! or a lost answer.
+//!
+//! Each transaction stores up to 500 rows: it locks the dead letters that are open, inserts the
+//! events, adjusts the counts of their files, and marks the dead letters as resolved.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -28,19 +32,21 @@ use crate::failure::{Action, Failure};
 use crate::schema;
 use crate::write::ENSURE_PARTITIONS;
 
-/// A row, and the letter that it is of.
+/// A row of the corrected file, and the dead letter that it belongs to.
 struct CorrectedRow {
     record: u64,
     letter: DeadLetter,
     event: Event,
 }
 
-/// So many rows a transaction.
+/// How many rows a transaction stores.
 const AT_ONCE: usize = 500;
 
+/// Locks the dead letters that are still open.
 const OPEN: &str = "
     SELECT id FROM ecom.dead_letters WHERE id = ANY ($1) AND resolved_at IS NULL ORDER BY id FOR UPDATE";
 
+/// Inserts events, and returns the keys of those that were new.
 const INSERT: &str = "
     INSERT INTO ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
                              session_id, product_id, product_name, category, brand, price, extra)
@@ -55,34 +61,43 @@ const INSERT: &str = "
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
 
+/// Marks dead letters as resolved.
 const RESOLVE: &str = "
     UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = n.resolution
     FROM unnest($1::int8[], $2::text[]) AS n (id, resolution)
     WHERE d.id = n.id AND d.resolved_at IS NULL";
 
-/// The balance stays: what was rejected is stored, or a duplicate.
+/// Moves records from rejected to stored or duplicates, so that the counts stay balanced.
 const COUNT: &str = "
     UPDATE ecom.ingest_split s
     SET rejected = s.rejected - n.stored - n.duplicates, stored = s.stored + n.stored, duplicates = s.duplicates + n.duplicates
     FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (split_id, stored, duplicates)
     WHERE s.split_id = n.split_id";
 
-/// Other sessions may have the rows of the ledger, for as long as one epoch takes.
+/// An epoch may hold locks on the rows of the ledger, but not for long.
 const PATIENCE: &str = "SET lock_timeout = '10s'";
 
 impl Console {
-    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody corrected: each is checked by `mapping`
-    /// and `rules` as if it stood in its first file, and gets the same id where it has none. A row whose first file was read by
-    /// a mapping is refused without one, and the other way round; a warning says so where it was another mapping.
+    /// Stores the rows of a file that [`export`](Self::export) wrote and somebody corrected. Each
+    /// row is checked with `mapping` and `rules` as if it were in its original file, and gets the
+    /// same id if it has none. A row whose file was read with a mapping is rejected without one,
+    /// and the other way round; if it was another mapping, a warning is logged.
     ///
-    /// In the ledger a row that goes in counts as stored, or as a duplicate, and as rejected no more. One whose letter was
-    /// settled before, by this file or another, changes nothing.
+    /// In the ledger, a row that is stored now counts as stored or as a duplicate, and no longer
+    /// as rejected. A row whose dead letter was resolved earlier, by this file or another,
+    /// changes nothing.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names columns that the file does not have;
-    /// [`ErrorKind::Source`] when the file cannot be read or lacks the column `reject_id`, and
-    /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
+    /// Those of [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names
+    /// columns that the file does not have; [`ErrorKind::Source`] when the file cannot be read or
+    /// has no column `reject_id`; [`ErrorKind::Schema`] when the role lacks a privilege. Rows
+    /// that were stored before the error stay stored.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, some rows may be stored already. Retry the file again: they
+    /// are skipped.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
         let mut revalidator = Revalidator {
             columns: mapping.map(Mapping::columns),
@@ -113,6 +128,7 @@ impl Console {
         Ok(retried)
     }
 
+    /// A session that may write, after a check of the schema.
     async fn session_to_write(&self) -> Result<Connection> {
         let connection = self.connector().connect_within(self.database.wait_for_server).await?;
         schema::check(&connection.client).await?;
@@ -123,7 +139,7 @@ impl Console {
         Ok(connection)
     }
 
-    /// Stores rows together; one by one where the server refuses one of them.
+    /// Stores rows in one transaction, or one by one if the server rejects one of them.
     async fn store(&self, connection: &mut Connection, rows: Vec<CorrectedRow>, retried: &mut Retried) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -159,7 +175,8 @@ impl Console {
     }
 }
 
-/// The events of records, with their letters.
+/// Finds the dead letter of each record, and makes an event of it. What is still rejected is
+/// added to `retried`.
 async fn corrected_rows(
     connection: &Connection,
     records: &[Record<CsvRecord>],
@@ -211,18 +228,19 @@ async fn corrected_rows(
     Ok(rows)
 }
 
-/// What makes events of mended records.
+/// Makes events of corrected records.
 struct Revalidator {
     rules: Rules,
-    /// What the mapping needs.
+    /// The columns that the mapping needs.
     columns: Option<Columns>,
-    /// Of the mapping, where there is one.
+    /// The fingerprint of the mapping.
     fingerprint: Option<String>,
-    /// Files that were read by another mapping.
+    /// Files read with another mapping for which a warning was logged.
     warned_of: HashSet<String>,
 }
 
 impl Revalidator {
+    /// The event of a corrected row, or why it is still rejected.
     fn event(&mut self, row: &CsvRecord, letter: &DeadLetter) -> Result<Event, Refusal> {
         match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
@@ -246,7 +264,8 @@ impl Revalidator {
         self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
     }
 
-    /// All rows of a file have its columns, so nothing of it was stored before.
+    /// Checks that the file has all columns of the mapping. All rows of a file have the same
+    /// columns, so nothing of it was stored before.
     fn check_columns(&self, header: &Header, letter: &DeadLetter) -> Result<()> {
         let of_mapped = self.columns.as_ref().filter(|_| letter.is_mapped);
         let missing = of_mapped.map(|columns| columns.missing_in(header)).unwrap_or_default();
@@ -264,7 +283,8 @@ impl Revalidator {
         ))
     }
 
-    /// It may be mended since, so it is not refused.
+    /// Warns if the file was read with another mapping. It may be the same one, corrected, so the
+    /// row is not rejected.
     fn warn_of_another_mapping(&mut self, letter: &DeadLetter) {
         if letter.mapping.is_none() || letter.mapping == self.fingerprint {
             return;
@@ -280,7 +300,8 @@ impl Revalidator {
     }
 }
 
-/// The record without what was put in front of it: a mapping may keep all columns, and make the id of all fields.
+/// The record without the columns that the export has added: a mapping may keep all columns, or
+/// derive the id from all fields.
 fn original(row: &CsvRecord) -> CsvRecord {
     let fields = row.header().names().iter().zip(row.fields());
     let (names, fields): (Vec<&String>, Vec<&str>) =
@@ -289,6 +310,7 @@ fn original(row: &CsvRecord) -> CsvRecord {
     CsvRecord::new(Arc::new(Header::new(names)), fields).unwrap_or_else(|_| row.clone())
 }
 
+/// Stores rows and resolves their dead letters, in one transaction.
 async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retried, Failure> {
     let days: BTreeSet<Date> = corrected.iter().map(|one| one.event.event_time.date()).collect();
     for days in Vec::from_iter(days).chunks(8) {
@@ -347,7 +369,7 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     Ok(done)
 }
 
-/// Inserts what the table does not have, and says which that was.
+/// Inserts the events that the table does not have, and returns their keys.
 async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
     fn column<'a, T>(rows: &'a [&CorrectedRow], of: impl Fn(&'a CorrectedRow) -> T) -> Vec<T> {
         rows.iter().map(|one| of(one)).collect()

@@ -1,16 +1,21 @@
-//! Compares the tables in the database with those that the sink needs, and reports all differences at once.
+//! Compares the tables in the database with those that the sink needs.
+//!
+//! All differences are reported in one error, each with the SQL or the command that fixes it.
 
 use ecom_stream::{Error, ErrorKind, Result};
 
 use super::catalog::{CatalogTable, DatabaseSchema};
 use super::tables::{TABLES, Table};
 
+/// How to create a missing object.
 const MAKE_TABLES: &str =
     "run psql -v again=on -f sql/setup.sql as the owner of the schema, which creates what is missing";
+/// How to replace a table of the wrong kind.
 const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which creates it again";
 
 impl DatabaseSchema {
-    /// Compares the tables with what will be written, once all migrations are there.
+    /// Compares tables, functions and privileges with what the sink needs. Call it when all
+    /// migrations are applied.
     pub(super) fn check_tables(&self) -> Result<()> {
         let mut problems = Problems::default();
         if !self.may_use_schema {
@@ -41,6 +46,7 @@ impl DatabaseSchema {
 }
 
 impl Table {
+    /// Adds the differences between a table and what the sink needs.
     fn compare(&self, found: &CatalogTable, role: &str, problems: &mut Problems) {
         let name = self.name;
         if found.kind != self.kind {
@@ -106,10 +112,11 @@ impl Table {
     }
 }
 
-/// All that is wrong, so that it can be mended in one go.
+/// All that is wrong, so that it can be fixed in one go.
 #[derive(Default)]
 struct Problems {
     problems: Vec<String>,
+    /// How to fix it; each fix is listed once.
     mends: Vec<String>,
 }
 
@@ -122,6 +129,7 @@ impl Problems {
         }
     }
 
+    /// One error for all problems.
     fn into_result(self) -> Result<()> {
         if self.problems.is_empty() {
             return Ok(());

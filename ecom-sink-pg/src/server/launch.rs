@@ -11,10 +11,11 @@ use super::error::{Problem, ServerError, ServerErrorKind};
 use super::private_server::PrivateServer;
 use super::watchdog::Watchdog;
 
-/// How long an earlier server on the same data may take to end.
+/// How long to wait for an earlier server on the same data to end.
 const EARLIER_SERVER_TIMEOUT: Duration = Duration::from_secs(20);
 const EARLIER_SERVER_POLL: Duration = Duration::from_secs(1);
 const READY_POLL: Duration = Duration::from_millis(50);
+/// How long one query may take while the server starts.
 const ONE_ANSWER: Duration = Duration::from_secs(10);
 
 impl PrivateServer {
@@ -33,6 +34,7 @@ impl PrivateServer {
         }
     }
 
+    /// The process id in `postmaster.pid`.
     pub(super) async fn pid_in_file(&self) -> Option<u32> {
         let file = self.data.join("postmaster.pid");
         let text = tokio::fs::read_to_string(file).await.ok()?;
@@ -82,6 +84,8 @@ impl PrivateServer {
         }
     }
 
+    /// The arguments of the server. Of a setting that is given twice the last value counts, so
+    /// the last ones cannot be overridden.
     fn arguments(&self, mark: &str) -> Vec<OsString> {
         let mut socket = OsString::from("unix_socket_directories=");
         socket.push(&self.socket);

@@ -19,10 +19,10 @@ use super::user::User;
 /// The shorter of the limits of Linux (107) and macOS (103), in bytes.
 const SOCKET_PATH_MAX: usize = 103;
 
-/// Where one server lives, and as whom.
+/// The directories of one server, and the user that it runs as.
 ///
-/// What is to be removed one day is only named at first, so that its remover
-/// can be there before it is made.
+/// A directory that is to be removed later is only named at first, so that the process that
+/// removes it can be started before the directory is created.
 #[derive(Debug)]
 pub(super) struct ServerPaths {
     pub(super) user: User,
@@ -114,6 +114,7 @@ impl ServerPaths {
     }
 }
 
+/// The data directory in a home directory.
 fn data_in(home: &Path) -> PathBuf {
     home.join("data")
 }
@@ -155,6 +156,7 @@ fn random() -> u64 {
     RandomState::new().hash_one(process::id())
 }
 
+/// Creates a directory that only the user can enter.
 fn make_private(dir: &Path, user: User) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

@@ -55,7 +55,7 @@ pub(super) const STOP_WITHIN: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(super) struct Watchdog(OwnedChild);
 
-/// What a program runs with.
+/// What a program is started with: its user, its log, and the process that cleans up.
 #[derive(Debug)]
 pub(super) struct SpawnContext {
     pub(super) user: User,

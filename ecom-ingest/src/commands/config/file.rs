@@ -25,7 +25,7 @@ pub(super) struct ConfigFile {
 /// A key with its value.
 #[derive(Debug)]
 pub(super) struct Setting {
-    /// The command that it is for; empty for all that have such an option.
+    /// The command that it is for; empty for all commands that have such an option.
     pub(super) section: Vec<String>,
     pub(super) key: String,
     pub(super) value: String,
@@ -33,6 +33,11 @@ pub(super) struct Setting {
 }
 
 impl ConfigFile {
+    /// Reads and parses the file.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration`, with the line.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|err| {
             Error::new(
@@ -59,6 +64,7 @@ impl ConfigFile {
         Ok(file)
     }
 
+    /// Adds the settings of a table and of the tables in it.
     fn add(&mut self, text: &str, section: &mut Vec<String>, table: &DeTable<'_>) -> Result<()> {
         for (key, value) in table {
             let line = line_at(text, key.span().start);
@@ -83,7 +89,7 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Checks that every key is an option, and every value one that the option takes.
+    /// Checks that every key is an option, and that the option accepts the value.
     pub(super) fn check(&self, command: &Command) -> Result<()> {
         for setting in &self.settings {
             let of_section = self.find_section(command, setting)?;
@@ -96,7 +102,8 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Checks that what it names is there. Not at a start, where a flag may name another.
+    /// Checks that mappings and directories exist. Not at a start, where a flag may name another
+    /// one.
     pub(super) fn check_places(&self) -> Result<()> {
         for setting in &self.settings {
             let checked = match &*setting.key {
@@ -109,7 +116,7 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Two options that exclude each other must not stand in one file; that a flag overrules one is fine.
+    /// Refuses two options in one file that exclude each other. A flag may override one of them.
     fn check_conflicts(&self, owner: &Command, setting: &Setting) -> Result<()> {
         let arg = owner.get_arguments().find(|arg| arg.get_id() == &setting.key);
         let conflicts = arg.map(|arg| owner.get_arg_conflicts_with(arg)).unwrap_or_default();
@@ -130,7 +137,7 @@ impl ConfigFile {
         }
     }
 
-    /// Warns where others may read a password.
+    /// Warns if other users may read a password in the file.
     pub(super) fn warn_of_readers(&self) {
         use std::os::unix::fs::PermissionsExt;
         let has_password =
@@ -148,6 +155,7 @@ impl ConfigFile {
         }
     }
 
+    /// The command of a section.
     fn find_section<'a>(&self, command: &'a Command, setting: &Setting) -> Result<&'a Command> {
         setting.section.iter().try_fold(command, |at, name| {
             at.find_subcommand(name).ok_or_else(|| {
@@ -159,6 +167,7 @@ impl ConfigFile {
         })
     }
 
+    /// The error for a key that is not an option, with the nearest one.
     fn unknown_key(&self, of_section: &Command, setting: &Setting) -> Error {
         let mut keys = Vec::new();
         collect_keys(of_section, &mut keys);
@@ -175,6 +184,7 @@ impl ConfigFile {
         self.wrong(setting.line, &what).hint(hint)
     }
 
+    /// Checks a value with the parser of the command line.
     fn check_value(&self, owner: &Command, setting: &Setting) -> Result<()> {
         let flag = format!("--{}={}", setting.key.replace('_', "-"), setting.value);
         let without_required = without_required(owner.clone())
@@ -203,7 +213,7 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// The error for what stands in a line.
+    /// An error about a line of the file.
     pub(super) fn wrong(&self, line: usize, what: &str) -> Error {
         let message = format!("{}, line {line}: {what}", self.path.display());
         Error::new(ErrorKind::Configuration, message)
@@ -220,6 +230,7 @@ fn check_directory(path: &Path) -> Result<()> {
     }
 }
 
+/// A value of TOML as it would be given on the command line; `None` for lists and tables.
 fn value_as_text(value: &Spanned<DeValue<'_>>) -> Option<String> {
     match value.get_ref() {
         DeValue::String(text) => Some(text.to_string()),
@@ -231,11 +242,12 @@ fn value_as_text(value: &Spanned<DeValue<'_>>) -> Option<String> {
     }
 }
 
+/// The number of the line that has this byte.
 fn line_at(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// The command, or the first below it, that has such an option.
+/// The command, or the first one below it, that has such an option.
 fn owner_of<'a>(command: &'a Command, key: &str) -> Option<&'a Command> {
     match command
         .get_arguments()
@@ -246,6 +258,7 @@ fn owner_of<'a>(command: &'a Command, key: &str) -> Option<&'a Command> {
     }
 }
 
+/// All options that may be in the file.
 fn collect_keys(command: &Command, keys: &mut Vec<String>) {
     let of_command = command.get_arguments().filter(|arg| is_setting(arg));
     keys.extend(of_command.map(|arg| arg.get_id().to_string()));
@@ -254,6 +267,7 @@ fn collect_keys(command: &Command, keys: &mut Vec<String>) {
     }
 }
 
+/// A hint with the nearest known word, or another hint.
 fn hint_for<'a>(word: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
     let word = word.replace('-', "_");
     let near = known

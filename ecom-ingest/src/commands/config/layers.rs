@@ -9,8 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::file::{ConfigFile, Setting};
 use super::options::is_setting;
 
-/// Gives every option a variable of the environment, `ECOM_INPUT` for `--input`, and every switch a value, so that a flag can
-/// also switch off what the file switches on.
+/// Gives every option an environment variable, such as `ECOM_INPUT` for `--input`. Every switch
+/// gets a value, so that a flag can also turn off what the file turns on.
 pub(super) fn with_env_vars(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let arg = match (arg.get_env(), is_setting(&arg)) {
@@ -33,11 +33,13 @@ pub(super) fn with_env_vars(command: Command) -> Command {
     command.mut_subcommands(with_env_vars)
 }
 
-/// As scripts set what they leave open.
+/// Whether a variable is set to nothing, which scripts do for options that they leave open. It
+/// counts as not set.
 fn is_empty(variable: &OsStr) -> bool {
     std::env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
+/// Turns a switch into an option that takes true or false.
 fn with_bool_value(switch: Arg) -> Arg {
     switch
         .action(ArgAction::Set)
@@ -51,7 +53,7 @@ fn with_bool_value(switch: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// Makes what the file says the defaults of the command that was given.
+/// Makes the values of the file the defaults of the command that was given.
 pub(super) fn with_file_defaults(command: Command, file: &ConfigFile, given: &ArgMatches) -> Command {
     let mut path = Vec::new();
     let mut last = given;
@@ -63,6 +65,8 @@ pub(super) fn with_file_defaults(command: Command, file: &ConfigFile, given: &Ar
     with_defaults_from(command, file, &path, 0, &is_given)
 }
 
+/// The same for one level of subcommands. An option that conflicts with one that was given is
+/// left out.
 fn with_defaults_from(
     command: Command,
     file: &ConfigFile,
@@ -94,7 +98,8 @@ fn with_defaults_from(
     }
 }
 
-/// What the file says of an option: the section of the command before those above it.
+/// The value that the file has for an option. The section of the command takes precedence over
+/// those above it.
 pub(super) fn setting_of<'a>(
     file: &'a ConfigFile,
     command: &[String],
@@ -108,12 +113,13 @@ pub(super) fn setting_of<'a>(
         .max_by_key(|setting| setting.section.len())
 }
 
+/// Whether an option was given on the command line or in the environment.
 fn is_explicit(matches: &ArgMatches, id: &str) -> bool {
     use clap::parser::ValueSource::{CommandLine, EnvVariable};
     matches.try_contains_id(id).is_ok() && matches!(matches.value_source(id), Some(CommandLine | EnvVariable))
 }
 
-/// Where the value of an option comes from, in words; the value, if it has one.
+/// The value of an option, and where it comes from, in words.
 pub(super) fn source(
     matches: &ArgMatches,
     arg: &Arg,

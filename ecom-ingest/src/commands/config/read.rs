@@ -10,12 +10,13 @@ use super::file::ConfigFile;
 use super::layers::{with_env_vars, with_file_defaults};
 use super::options::{ID_OF_FILE, without_required};
 
-/// Reads the command line on top of the environment and the file, which is where these say.
+/// Reads the command line on top of the environment and the file that one of them names.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Configuration`](ecom_stream::ErrorKind::Configuration) when the file cannot be read, or has what no option has. Ends the program where the command
-/// line cannot be understood or asks for help.
+/// [`ErrorKind::Configuration`](ecom_stream::ErrorKind::Configuration) when the file cannot be
+/// read, or has a key or value that no option has. Ends the program if the command line cannot be
+/// parsed or asks for help.
 pub(crate) fn read(command: Command, args: impl IntoIterator<Item = OsString>) -> Result<ArgMatches> {
     let args: Vec<OsString> = args.into_iter().collect();
     let command = with_env_vars(command);
@@ -34,6 +35,7 @@ pub(crate) fn read(command: Command, args: impl IntoIterator<Item = OsString>) -
     Ok(command.get_matches_from(args))
 }
 
+/// The file that the command line or the environment names.
 fn file_of(given: &ArgMatches) -> Option<&PathBuf> {
     given.get_one(ID_OF_FILE)
 }
