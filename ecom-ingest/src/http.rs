@@ -34,9 +34,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The page at `/`.
 const INDEX: &str = "\
-/metrics   for Prometheus
-/livez     whether restarting would help: 200 or 503, with the reason
-/readyz    whether what comes is loaded: 200 or 503, with the reason
+/metrics   metrics in the text format of Prometheus
+/livez     503 if a restart would help, else 200, with the reason
+/readyz    200 if files are being loaded, else 503, with the reason
 /progress  the last progress as JSON, with the field names of Spark's StreamingQueryProgress
 ";
 

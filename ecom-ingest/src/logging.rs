@@ -14,13 +14,13 @@ use crate::progress::LogAboveProgress;
 #[must_use = "the log ends when it is dropped"]
 pub struct LogGuard(#[allow(dead_code, reason = "it works by being dropped")] WorkerGuard);
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Format {
-    /// Lines to read
+    /// Plain text
     Text,
-    /// An object a line
+    /// One JSON object per line
     Json,
 }
 

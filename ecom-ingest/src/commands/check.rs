@@ -18,15 +18,15 @@ const REFUSED: u8 = 7;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Check {
-    /// The files, compressed or not; no directories
+    /// The files to check, compressed or not; no directories
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// How to read files of another layout: a mapping in TOML, or a ready one, rees46 or retailrocket
+    /// The mapping for files with other columns: a file in TOML, or the name of a built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
-    /// How many events are shown of each file, and how many records of each reason to refuse them
+    /// How many events to show of each file, and how many records for each reason of rejection
     #[arg(long, value_name = "N", default_value = "3")]
     examples: usize,
 }

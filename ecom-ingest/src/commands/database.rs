@@ -9,12 +9,12 @@ use ecom_stream::Result;
 /// Which database.
 #[derive(Debug, Args)]
 pub(super) struct Database {
-    /// The database, as postgresql://user:password@host:5432/database; better given in the environment, where other users
-    /// of the machine do not see it. What it leaves open is taken from PGHOST, PGUSER, PGPASSWORD and their like
+    /// The database, as postgresql://user:password@host:5432/database; better set in the environment, where other users
+    /// of the machine cannot see it. Parts that it leaves out are taken from PGHOST, PGUSER, PGPASSWORD and so on
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 
-    /// How long to wait at the start for a database that cannot be reached
+    /// How long to wait at the start if the database cannot be reached
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     wait: Duration,
 }

@@ -9,7 +9,7 @@ use ecom_stream::infer::infer_mapping;
 
 #[derive(Debug, Args)]
 pub(crate) struct Infer {
-    /// A file like those to come, compressed or not; its first MiB is looked at
+    /// An example of the files to load, compressed or not; only its first MiB is read
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }

@@ -20,11 +20,11 @@ pub(crate) struct Rejects {
 
 #[derive(Debug, Subcommand)]
 enum RejectsCommand {
-    /// Shows the last ones, with how each is mended and put in again
+    /// Lists the last rejects, and how to fix and retry each
     List(List),
-    /// Writes them to CSV files, the record as it was behind why it was refused, to be mended
+    /// Writes rejects to CSV files, each record with the reason in front, so that they can be corrected
     Export(Export),
-    /// Puts the rows of an exported file in again, after it was mended; or, without a file, those that are chosen as they are
+    /// Stores the rows of an exported file that was corrected; or, without a file, retries the selected rejects unchanged
     Retry(Retry),
 }
 
@@ -32,19 +32,19 @@ enum RejectsCommand {
 #[derive(Debug, Args)]
 #[group(id = "choice", multiple = true)]
 struct Choice {
-    /// Rejected for this reason
+    /// Only those with this reason code
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
 
-    /// From this file, by its path below the input directory
+    /// Only those from this file, by its path in the input directory
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
 
-    /// With this number; can be given several times
+    /// Only the one with this number; can be given several times
     #[arg(long, value_name = "N")]
     id: Vec<i64>,
 
-    /// Of the pipeline of this name
+    /// Only those of the pipeline with this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
@@ -103,11 +103,11 @@ struct List {
     #[command(flatten)]
     choice: Choice,
 
-    /// How many to show
+    /// How many to show at most
     #[arg(long, value_name = "N", default_value = "20")]
     limit: u32,
 
-    /// Show those that were retried too
+    /// Also show those that were retried
     #[arg(long)]
     all: bool,
 
@@ -120,11 +120,11 @@ struct Export {
     #[command(flatten)]
     choice: Choice,
 
-    /// The directory for the files, which is made
+    /// The directory for the files; it is created
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// The header for records of files that the ledger does not have one of, such as event_id,event_time,event_type
+    /// The header for files whose header the ledger does not have, such as event_id,event_time,event_type
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Vec<String>,
 
@@ -134,18 +134,18 @@ struct Export {
 
 #[derive(Debug, Args)]
 struct Retry {
-    /// A file that `rejects export` wrote and somebody mended
+    /// A file that `rejects export` has written and that was corrected
     #[arg(value_name = "FILE", conflicts_with = "choice")]
     mended: Option<PathBuf>,
 
     #[command(flatten)]
     choice: Choice,
 
-    /// All that wait, or all of those that are chosen, as they are; after a rule has changed, say
+    /// Retry all waiting rejects, or all that are selected, unchanged; for example after a rule has changed
     #[arg(long, conflicts_with = "mended")]
     all: bool,
 
-    /// The mapping that their files were read by: one in TOML, or a ready one, rees46 or retailrocket
+    /// The mapping that their files were read with: a file in TOML, or the name of a built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 

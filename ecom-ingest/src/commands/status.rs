@@ -18,16 +18,16 @@ use super::database::Database;
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Only the pipeline of this name
+    /// Only the pipeline with this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Show it again and again, every two seconds or so often, until Ctrl-C
+    /// Refresh until Ctrl-C, every two seconds or at this interval
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s",
           value_parser = humantime::parse_duration)]
     watch: Option<Duration>,
 
-    /// Print it as JSON, an object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 

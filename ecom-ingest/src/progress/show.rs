@@ -20,7 +20,7 @@ pub enum Form {
     Auto,
     /// Plain lines in the log
     Plain,
-    /// An object a line on standard output, with the field names of Spark's StreamingQueryProgress
+    /// One object per line on standard output, with the field names of Spark's StreamingQueryProgress
     Json,
     /// Nothing
     None,

@@ -18,9 +18,9 @@ pub(crate) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Checks the file: every key must be an option, every value one that it takes, and mapping and input must be there
+    /// Checks the file: every key must be an option with a valid value, and the mapping and the input directory must exist
     Check,
-    /// Prints every option with its value and where that comes from, as a file that can be used; secrets are hidden
+    /// Prints every option with its value and its source, as a configuration file; secrets are hidden
     Print,
 }
 
