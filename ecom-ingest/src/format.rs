@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_short() {
         let day = Duration::from_secs(DAY);
         for (time, text) in [
             (Duration::from_millis(90), "90 ms"),
@@ -152,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_told_nothing() {
+    fn control_characters_are_escaped() {
         assert_eq!(on_one_line("Mä\x1b[2J\nx"), "Mä\\u{1b}[2J\\nx");
     }
 
     #[test]
-    fn a_shell_reads_what_was_meant() {
+    fn quoted_text_survives_a_shell() {
         for (text, word) in [
             ("/srv/shop/a-1.csv", "/srv/shop/a-1.csv"),
             ("", "''"),
@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_in_utc() {
+    fn times_are_shown_in_utc() {
         let moment = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_787_924_159);
         let elsewhere = moment.to_offset(UtcOffset::from_hms(-5, 0, 0).unwrap());
         assert_eq!(to_the_minute(elsewhere), "2026-08-28 13:35 UTC");
     }
 
     #[test]
-    fn thousands_are_apart() {
+    fn thousands_are_separated() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), text);
         }

@@ -56,7 +56,7 @@ fn printed(text: &str, key: &str) -> (String, String) {
 }
 
 #[test]
-fn each_layer_overrules_those_below_it_and_print_tells_which_one_it_was() {
+fn each_layer_overrides_those_below_and_print_shows_the_source() {
     let file = config(FILE);
     let path = file.path().display();
     let text = print(&file, &[("ECOM_ARCHIVE", "/mnt/done"), ("ECOM_ONCE", "true")]);
@@ -73,7 +73,7 @@ fn each_layer_overrules_those_below_it_and_print_tells_which_one_it_was() {
 }
 
 #[test]
-fn what_is_printed_is_a_file_again() {
+fn config_print_prints_a_valid_file() {
     let text = print(&config(FILE), &[]);
     let without_secrets: String = text
         .lines()
@@ -87,7 +87,7 @@ fn what_is_printed_is_a_file_again() {
 }
 
 #[test]
-fn what_no_option_has_is_refused_with_its_line() {
+fn unknown_keys_and_values_are_refused_with_their_line() {
     for (text, expected) in [
         (
             "\narhive = 1",
@@ -149,7 +149,7 @@ fn what_no_option_has_is_refused_with_its_line() {
 }
 
 #[test]
-fn what_the_file_names_must_be_there() {
+fn files_and_directories_named_in_the_file_must_exist() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().display();
     fs::write(dir.path().join("file"), "").unwrap();
@@ -202,7 +202,7 @@ fn a_password_that_others_may_read_is_warned_of() {
 }
 
 #[tokio::test]
-async fn the_file_alone_is_enough_to_run_and_a_flag_overrules_it() {
+async fn a_run_needs_only_the_file_and_a_flag_overrides_it() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let done = tempfile::tempdir().unwrap();
     drop_in(input.path(), "a.csv", 0..10);
@@ -240,7 +240,7 @@ fn the_version_is_that_of_the_program() {
 }
 
 #[test]
-fn what_may_stand_in_the_file_is_not_shown_as_if_it_had_to_be_a_flag() {
+fn usage_does_not_list_options_that_the_file_may_provide_as_required() {
     for args in [&["run"][..], &["run", "--help"], &["retain"], &["retain", "--help"]] {
         let output = program()
             .args(args)
@@ -299,7 +299,7 @@ fn guide() -> String {
 }
 
 #[test]
-fn the_guide_shows_what_there_is() {
+fn the_guide_lists_every_option_of_run() {
     let guide = guide();
     let toml = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     // The database need not be there.
@@ -342,7 +342,7 @@ fn the_guide_shows_what_there_is() {
 }
 
 #[test]
-fn odd_values_are_printed_as_they_can_be_read_again() {
+fn unusual_values_are_printed_so_that_they_parse_again() {
     let file = config("[run]\ninput = \"da\\u0301ta\\n\\\"x\\\"\"\npipeline = \"007\"\n");
     let text = print(&file, &[]);
     assert_eq!(printed(&text, "pipeline").0, "\"007\"");
@@ -350,7 +350,7 @@ fn odd_values_are_printed_as_they_can_be_read_again() {
 }
 
 #[test]
-fn an_empty_variable_is_none() {
+fn an_empty_environment_variable_counts_as_not_set() {
     let file = config(FILE);
     let empty = [("ECOM_INPUT", ""), ("ECOM_ONCE", ""), ("DATABASE_URL", "")];
     let text = print(&file, &empty);

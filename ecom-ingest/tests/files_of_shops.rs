@@ -28,7 +28,7 @@ price = "Price"
 "#;
 
 #[tokio::test]
-async fn a_mapping_loads_files_of_another_layout() {
+async fn a_mapping_loads_files_with_other_columns() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let map = tempfile::NamedTempFile::new().unwrap();
     fs::write(map.path(), MAP).unwrap();
@@ -52,7 +52,7 @@ async fn a_mapping_loads_files_of_another_layout() {
 }
 
 #[tokio::test]
-async fn ready_mappings_are_named() {
+async fn built_in_mappings_are_chosen_by_name() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let text = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n\
                 2019-10-01 00:00:00 UTC,cart,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde\n";
@@ -67,7 +67,7 @@ async fn ready_mappings_are_named() {
 }
 
 #[tokio::test]
-async fn a_mapping_that_can_not_be_is_refused_at_the_start() {
+async fn an_invalid_mapping_is_refused_at_the_start() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let map = tempfile::NamedTempFile::new().unwrap();
     fs::write(map.path(), MAP.replace("Customer", "Customer\"\ncolour = \"Colour")).unwrap();
@@ -98,7 +98,7 @@ event_time,event_type,product_id,category_id,category_code,brand,price,user_id,u
 ";
 
 #[test]
-fn check_tells_what_would_become_of_a_file_without_a_database() {
+fn check_shows_what_would_be_stored_without_a_database() {
     let (code, out, _) = told(
         "oct.csv",
         REES46,
@@ -173,7 +173,7 @@ fn infer_proposes_a_mapping_that_check_can_use() {
 }
 
 #[tokio::test]
-async fn compressed_files_and_sub_directories() {
+async fn compressed_files_and_subdirectories_are_loaded() {
     use std::process::Command;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let day = input.path().join("date=2019-10-01");

@@ -130,7 +130,7 @@ async fn metrics_are_what_prometheus_wants_and_count_what_was_done() {
 }
 
 #[tokio::test]
-async fn clients_that_dawdle_hold_up_nobody_for_good() {
+async fn slow_clients_do_not_block_others() {
     let (database, input, port) = (database().await, tempfile::tempdir().unwrap(), port());
     let _ingest = Ingest::start(&database, &input, &["--listen", &port.to_string()]);
     eventually("it is ready", async || {
@@ -195,7 +195,7 @@ async fn health_has_a_reason_and_follows_the_server() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_before_anything_runs() {
+async fn a_port_in_use_is_reported_before_anything_runs() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let at = taken.local_addr().unwrap().to_string();
@@ -293,7 +293,7 @@ impl Manager {
 }
 
 #[tokio::test]
-async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
+async fn systemd_is_notified_of_readiness_liveness_and_shutdown() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let run = tempfile::tempdir().unwrap();
     let start = |name: &str| {
@@ -344,7 +344,7 @@ async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
 }
 
 #[test]
-fn the_unit_is_sound() {
+fn the_systemd_unit_is_valid() {
     let unit = format!("{}/systemd/ecom-ingest.service", env!("CARGO_MANIFEST_DIR"));
     // It names a program and a user that a machine of tests need not have.
     let text = fs::read_to_string(&unit).unwrap();

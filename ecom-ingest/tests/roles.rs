@@ -61,7 +61,7 @@ async fn check_denied(client: &Client, statements: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_writer_that_owns_nothing_is_enough_when_current() {
+async fn a_writer_that_owns_nothing_is_enough_for_a_current_schema() {
     let admin = database().await;
     let mut writer = connect_as_new(&admin.url, "the writer").await;
     let message = refused(apply(&mut writer).await);
@@ -92,7 +92,7 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
 }
 
 #[tokio::test]
-async fn ecom_writer_may_ingest_and_no_more() {
+async fn ecom_writer_may_only_ingest() {
     let (admin, mut writer, _) = database_with_roles().await;
     apply(&mut writer).await.unwrap();
     let input = tempfile::tempdir().unwrap();
@@ -152,7 +152,7 @@ async fn ecom_writer_may_ingest_and_no_more() {
 }
 
 #[tokio::test]
-async fn ecom_reader_may_look_and_no_more() {
+async fn ecom_reader_may_only_read() {
     let (admin, _, reader) = database_with_roles().await;
     let settings = "SELECT current_setting('statement_timeout'), current_setting('default_transaction_read_only'),
                            current_setting('idle_in_transaction_session_timeout')";
@@ -241,7 +241,7 @@ async fn an_owner_without_rights_on_the_database_is_enough() {
 }
 
 #[tokio::test]
-async fn a_writer_needs_no_more_for_tables_of_the_users_own_than_it_does_with_them() {
+async fn a_writer_needs_only_the_privileges_that_user_tables_use() {
     let (admin, _, _) = database_with_roles().await;
     let make = "
         CREATE TABLE added (word text);

@@ -85,7 +85,7 @@ async fn copies_and_renamed_files_are_found_in_the_ledger() {
 }
 
 #[tokio::test]
-async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
+async fn a_directory_that_one_pipeline_empties_is_refused_to_others() {
     let (database, dir) = (database().await, tempfile::tempdir().unwrap());
     let root = tempfile::tempdir().unwrap();
     let archive = AfterCommit::Archive(root.path().join("done"));

@@ -97,7 +97,7 @@ async fn applies_from_several_connections_at_once() {
 }
 
 #[tokio::test]
-async fn finds_what_setup_made_current() {
+async fn a_schema_made_by_setup_sql_is_current() {
     let mut db = database().await;
     assert_eq!(setup(&db.url), current());
     check(&db.client).await.unwrap();
@@ -116,7 +116,7 @@ async fn finds_what_setup_made_current() {
 }
 
 #[tokio::test]
-async fn setup_finds_what_apply_made_current() {
+async fn setup_sql_accepts_a_schema_made_by_apply() {
     let db = database_with_schema().await;
     let before = (history(&db.client).await, catalogue(&db.client).await);
     assert_eq!(setup(&db.url), current());
@@ -160,7 +160,7 @@ async fn migrations_run_twice_change_nothing() {
 }
 
 #[tokio::test]
-async fn says_what_is_wrong_and_how_to_mend_it() {
+async fn schema_errors_say_what_is_wrong_and_how_to_fix_it() {
     let mut db = database_with_schema().await;
     let cases = [
         (
@@ -232,7 +232,7 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn says_when_the_schema_is_newer_or_another_one() {
+async fn a_newer_or_foreign_schema_is_reported() {
     let mut db = database_with_schema().await;
     let last = last_version();
     let cases: [(&str, &str); 4] = [

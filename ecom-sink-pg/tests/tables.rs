@@ -314,7 +314,7 @@ async fn rows_that_fail_together_and_pass_apart_are_stored() {
 }
 
 #[tokio::test]
-async fn what_no_row_of_the_table_can_be_is_a_dead_letter() {
+async fn values_that_a_column_cannot_hold_are_dead_letters() {
     let database = database().await;
     let make = "
         CREATE TABLE texts (text text PRIMARY KEY, number int8) PARTITION BY RANGE (text);
@@ -340,7 +340,7 @@ async fn what_no_row_of_the_table_can_be_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_told_at_the_start() {
+async fn a_table_that_does_not_fit_is_reported_at_the_start() {
     let database = database().await;
     let make = "
         CREATE TABLE wrong_type (key text PRIMARY KEY, sum text);
@@ -419,7 +419,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_table_is_not_made_over_one_that_is_there() {
+async fn an_existing_table_is_not_created_again() {
     let database = database().await;
     let make = "CREATE TABLE totals (key int8 PRIMARY KEY, sum numeric, least int8, greatest int8, last int8, more text DEFAULT 'x');
         ALTER TABLE totals ENABLE ROW LEVEL SECURITY";

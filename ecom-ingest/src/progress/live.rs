@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_sound() {
+    fn both_templates_are_valid() {
         for template in [WITH_TOTAL, WITHOUT_TOTAL] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_be_read_is_found_as_the_source_does() {
+    fn files_to_read_are_found_as_the_source_finds_them() {
         let dir = tempfile::tempdir().unwrap();
         let put = |path: &str| {
             let path = dir.path().join(path);

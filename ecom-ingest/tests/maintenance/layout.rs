@@ -9,7 +9,7 @@ use crate::fixture::{database, drop_in};
 use crate::{HOUR, database_with_days, ingest, maintenance};
 
 #[tokio::test]
-async fn the_table_is_its_owners_to_change() {
+async fn only_the_owner_may_maintain_the_table() {
     let db = database_with_days().await;
     db.execute(
         "CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA ecom TO stranger;
@@ -40,7 +40,7 @@ async fn the_table_is_its_owners_to_change() {
 }
 
 #[tokio::test]
-async fn no_upkeep_makes_the_schema() {
+async fn maintenance_does_not_create_the_schema() {
     let db = database().await;
     for args in [
         &["settle"][..],
@@ -62,7 +62,7 @@ async fn no_upkeep_makes_the_schema() {
 }
 
 #[tokio::test]
-async fn the_layout_is_one_of_the_database() {
+async fn the_layout_is_stored_in_the_database() {
     let db = database_with_schema().await;
     let log = ingest(&db, &["layout", "--partition-width", "hour"]);
     assert!(

@@ -29,7 +29,7 @@ async fn with_rejects() -> (Database, TempDir) {
 }
 
 #[tokio::test]
-async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
+async fn each_reject_is_listed_with_how_to_fix_and_retry_it() {
     let (database, _input) = with_rejects().await;
     let said = ecom(&database, &["rejects", "list"]);
     for part in [
@@ -49,7 +49,7 @@ async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
 }
 
 #[tokio::test]
-async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
+async fn a_filter_that_matches_nothing_still_reports_other_rejects() {
     let (database, _input) = with_rejects().await;
     let to = tempfile::tempdir().unwrap();
     let to = to.path().to_str().unwrap();
@@ -82,7 +82,7 @@ async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
 }
 
 #[tokio::test]
-async fn what_was_mended_goes_in_once_and_the_balance_stays() {
+async fn corrected_rows_are_stored_once_and_counts_stay_balanced() {
     let (database, input) = with_rejects().await;
     let dir = tempfile::tempdir().unwrap();
     let file = export(&database, &dir.path().join("made"), &[]);
@@ -155,7 +155,7 @@ async fn database_of_mended(input: &TempDir) -> Database {
 }
 
 #[tokio::test]
-async fn those_that_are_retried_as_they_are_are_told_by_where_they_stood_in_the_order_of_their_numbers() {
+async fn rejects_retried_unchanged_are_reported_by_original_place_in_order() {
     let (database, input) = with_rejects().await;
     let other = HEADER.replace("brand,", "maker,brand,");
     drop_in_text(
@@ -224,7 +224,7 @@ async fn a_crash_at_any_point_of_a_retry_stores_nothing_twice_and_loses_nothing(
 }
 
 #[tokio::test]
-async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
+async fn rows_rejected_by_the_server_can_be_retried_unchanged_once_the_constraint_is_gone() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     once(&database, &input).await;
     let rule = "ALTER TABLE ecom.events ADD CONSTRAINT no_lamps CHECK (user_id <> 'user-2') NOT VALID";
@@ -255,7 +255,7 @@ async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
 }
 
 #[tokio::test]
-async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
+async fn files_that_cannot_be_retried_are_reported_and_change_nothing() {
     let (database, _input) = with_rejects().await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("x.csv");

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_wrong_is_refused_and_not_quoted() {
+    fn malformed_settings_are_refused_and_not_quoted() {
         for text in [
             "postgresql://u:ca/nary@h/d",
             "postgresql://u:x@canary@h/d",

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn unencrypted_ways_off_the_machine_must_be_asked_for() {
+    fn unencrypted_remote_connections_must_be_requested() {
         use SslMode::{Disable, Prefer, Require};
         for (url, modes) in [
             ("postgresql://db.example.com", &[Require][..]),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn each_host_has_its_port_and_its_way() {
+    fn each_host_has_its_port_and_its_tls_mode() {
         let hosts = hosts("postgresql:///d?host=/run/postgresql,db.example.com,localhost&port=1,,3");
         let names: Vec<&str> = hosts.list.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["/run/postgresql:1", "db.example.com:5432", "localhost:3"]);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn liveness_is_ours_unless_it_is_given() {
+    fn keepalive_defaults_apply_unless_set() {
         let config = |url| hosts(url).list[0].config.clone();
         let ours = config("postgresql://localhost");
         assert_eq!(ours.get_keepalives_idle(), Duration::from_secs(10));

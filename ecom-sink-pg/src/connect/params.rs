@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_heeded_is_refused() {
+    fn unsupported_settings_are_refused() {
         for (text, environment) in [
             ("", &[][..]),
             ("postgresql:///d", &[]),

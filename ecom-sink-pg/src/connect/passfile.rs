@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_by_each_field_or_its_star() {
+    fn a_line_matches_by_each_field_or_a_star() {
         assert_eq!(found(r"h\:1:5432:d:u:p\:a\\b").as_deref(), Some(r"p:a\b"));
         assert_eq!(found("*:*:*:*:p").as_deref(), Some("p"));
         for other in [

@@ -244,7 +244,7 @@ mod tests {
     const COMMON: (u8, Option<u8>) = (b',', Some(b'"'));
 
     #[tokio::test]
-    async fn what_would_swallow_the_next_line_is_found() {
+    async fn raw_bytes_that_would_swallow_the_next_line_are_found() {
         for (raw, is_one) in [
             ("1,2,3", true),
             ("\"a\nb\",2", true),

@@ -249,11 +249,11 @@ impl Epoch {
     /// Copies the first row after all that was left out because an earlier row had its key.
     /// Returns whether there is one.
     pub(crate) fn reinstate_duplicate(&mut self, key: &EventKey) -> bool {
-        let twins = self
+        let duplicates = self
             .left_out
             .iter()
             .filter(|(_, why)| **why == LeftOut::DuplicateInFlight);
-        let next = twins
+        let next = duplicates
             .map(|(&row, _)| row)
             .filter(|&row| self.rows[row].key == *key)
             .min();

@@ -117,7 +117,7 @@ fn every_row_is_accounted_for() {
 }
 
 #[test]
-fn a_twin_takes_the_place_of_a_row_that_is_refused() {
+fn a_duplicate_is_copied_in_place_of_a_rejected_row() {
     let split = Split::new("csv", "a");
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(
@@ -136,7 +136,7 @@ fn a_twin_takes_the_place_of_a_row_that_is_refused() {
 }
 
 #[test]
-fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
+fn of_rows_with_one_key_the_first_is_stored_across_epochs() {
     let split = Split::new("csv", "a");
     let (mut uncommitted, now) = (UncommittedKeys::default(), OffsetDateTime::UNIX_EPOCH);
     let mut older = Epoch::new(1, EpochLimits::default());
@@ -172,7 +172,7 @@ fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
 }
 
 #[test]
-fn pieces_leave_out_what_has_a_fate() {
+fn pieces_omit_rows_that_are_left_out() {
     let split = Split::new("csv", "a");
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(

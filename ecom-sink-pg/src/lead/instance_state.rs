@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_leads_fails_as_long_as_either_does() {
+    fn a_leader_is_failing_while_either_error_is_set() {
         let state_sender = InstanceStateSender::new();
         let receiver = state_sender.receiver();
         assert_eq!(receiver.now(), InstanceState::Connecting);

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_many_open_splits_are_forgotten_but_for_those_in_the_making() {
+    fn too_many_splits_are_forgotten_except_uncommitted_ones() {
         let split = |n: usize| Split::new("csv", n.to_string());
         let mut ids = SplitIds::new(0);
         let known = |n: usize| KnownSplit { id: n as i64, epoch: 3 };

@@ -35,8 +35,8 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtextextended('ecom.schema_hi
 ///
 /// When the future is dropped, drop the client too: its session may hold the lock.
 ///
-/// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema [`ErrorKind::Unavailable`]:
-/// ecom_stream::ErrorKind::Unavailable
+/// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
+/// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
 pub async fn apply(client: &mut Client) -> Result<()> {
     let found = DatabaseSchema::read(client).await?;
     if found.pending()?.is_empty() {
@@ -61,8 +61,8 @@ pub async fn apply(client: &mut Client) -> Result<()> {
 /// [`ErrorKind::Schema`] with everything that is missing, newer or different, and how to fix it;
 /// [`ErrorKind::Unavailable`] when the server cannot be reached.
 ///
-/// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema [`ErrorKind::Unavailable`]:
-/// ecom_stream::ErrorKind::Unavailable
+/// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
+/// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
 pub async fn check(client: &Client) -> Result<()> {
     let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_named_first_and_made_later() {
+    fn directories_to_remove_are_named_before_they_are_created() {
         let place = ServerPaths::temporary().unwrap();
         let home = place.scratch[0].clone();
         assert!(!home.exists());
@@ -227,14 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn the_stand_in_of_a_path_never_changes() {
+    fn the_replacement_directory_of_a_path_is_stable() {
         assert_eq!(hash(Path::new("")), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash(Path::new("a")), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(hash(Path::new("foobar")), 0x8594_4171_f739_67e8);
     }
 
     #[test]
-    fn a_guessable_directory_of_others_is_refused() {
+    fn a_guessable_directory_of_another_user_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("guessed");
         make_own(&dir).unwrap();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_reads_as_one() {
+    fn a_decimal_is_displayed_as_a_number() {
         for (digits, decimals, text) in [(1_250, 2, "12.50"), (-7, 3, "-0.007"), (0, 1, "0.0"), (-30, 0, "-30")] {
             assert_eq!(Decimal::new(digits, decimals).to_string(), text);
         }

@@ -82,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_is_read_as_it_was(value: i128, small in -100_000_i128..100_000, scale in 0_u16..=36) {
+        fn a_number_is_decoded_as_it_was_encoded(value: i128, small in -100_000_i128..100_000, scale in 0_u16..=36) {
             for value in [value, small] {
                 let mut to = BytesMut::new();
                 put(value, scale, &mut to);

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn values_that_a_column_cannot_hold_are_refused() {
         assert_eq!(encoded(40_000_u64, &Type::INT2), None);
         assert_eq!(encoded(-1_i64, &Type::INT2), Some((-1_i16).to_be_bytes().to_vec()));
         assert_eq!(encoded(u128::MAX, &Type::NUMERIC), None);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_takes_what_is_like_it() {
+    fn a_column_accepts_values_of_compatible_types() {
         assert!(takes::<u64>(&Type::NUMERIC));
         assert!(!takes::<u64>(&Type::FLOAT8));
         assert!(!takes::<String>(&Type::INT4));

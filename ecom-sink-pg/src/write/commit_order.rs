@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_ends_first_and_whatever_fails_epochs_are_committed_in_order() {
+    async fn epochs_are_committed_in_order_whatever_fails() {
         for seed in 0..2_000 {
             let order = Arc::new(CommitOrder::new(0, EPOCHS as usize));
             let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_failed_runs_alone() {
+    async fn a_failed_epoch_is_retried_alone() {
         let order = CommitOrder::new(0, 3);
         let now = futures::future::ready(());
         let has_older_failure = async |epoch| {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_refused_is_taken_once_and_only_by_those_that_met_it() {
+    fn a_rejected_key_is_taken_once_and_only_by_epochs_that_saw_it() {
         let key = |n| EventKey::new(uuid::Uuid::from_u128(n), time::OffsetDateTime::UNIX_EPOCH);
         let order = CommitOrder::new(0, 2);
         order.committed(1, [key(1), key(2)].into_iter());

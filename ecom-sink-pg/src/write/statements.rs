@@ -264,7 +264,7 @@ mod tests {
     use crate::epoch::COLUMNS;
 
     #[test]
-    fn rows_are_copied_into_the_columns_that_they_are_encoded_for() {
+    fn copy_lists_the_columns_in_the_order_of_the_encoding() {
         let listed = |copy: &'static str| -> Vec<&str> {
             let listed = copy.split(['(', ')']).nth(1).unwrap();
             listed.split(',').map(str::trim).collect()
