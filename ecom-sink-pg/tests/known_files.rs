@@ -97,7 +97,7 @@ async fn a_directory_that_one_pipeline_empties_is_refused_to_others() {
     for taking in [emptying(), source().after_commit(AfterCommit::Delete)] {
         let err = load(&database, "owner", taking).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Configuration);
-        assert!(err.to_string().contains("pipeline \"reader\" reads"), "{err}");
+        assert!(err.to_string().contains("pipeline \"reader\" also reads"), "{err}");
     }
     assert!(dir.path().join("a.csv").exists());
 

@@ -373,8 +373,12 @@ async fn a_table_that_does_not_fit_is_reported_at_the_start() {
             ErrorKind::Schema,
             "no primary key or unique index on exactly key",
         ),
-        (table("null_key").key(["key"]), ErrorKind::Schema, "\"key\" may be null"),
-        (table("more").key(["key"]), ErrorKind::Schema, "\"other\" must be given"),
+        (table("null_key").key(["key"]), ErrorKind::Schema, "\"key\" is nullable"),
+        (
+            table("more").key(["key"]),
+            ErrorKind::Schema,
+            "\"other\" is NOT NULL without a default",
+        ),
         (
             table("fewer").key(["key"]),
             ErrorKind::Schema,
@@ -394,7 +398,7 @@ async fn a_table_that_does_not_fit_is_reported_at_the_start() {
             ErrorKind::Schema,
             "sum(boolean)",
         ),
-        (table("no_key"), ErrorKind::Configuration, "has no key"),
+        (table("no_key"), ErrorKind::Configuration, "to merge, but no key"),
         (
             table("no_key").key(["id"]),
             ErrorKind::Configuration,
@@ -403,7 +407,7 @@ async fn a_table_that_does_not_fit_is_reported_at_the_start() {
         (
             table("no_key").key(["key", "sum"]),
             ErrorKind::Configuration,
-            "merges \"sum\"",
+            "merges the column \"sum\"",
         ),
         (Table::new("no_key"), ErrorKind::Configuration, "has no columns"),
     ] {
