@@ -4,7 +4,15 @@ use std::time::Duration;
 
 use time::{OffsetDateTime, UtcOffset};
 
-/// A number with commas between the thousands: `1,234,567`.
+/// A number with commas between the thousands.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::format::count;
+///
+/// assert_eq!(count(1_234_567), "1,234,567");
+/// ```
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -17,7 +25,16 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// A number of bytes in the unit that suits it: `1.2 MB`.
+/// A number of bytes in a suitable unit.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::format::bytes;
+///
+/// assert_eq!(bytes(999), "999 bytes");
+/// assert_eq!(bytes(1_234_567), "1.2 MB");
+/// ```
 pub fn bytes(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
@@ -29,7 +46,15 @@ pub fn bytes(bytes: u64) -> String {
 
 const DAY: u64 = 86_400;
 
-/// A text with control characters escaped, so that a terminal obeys nothing in it.
+/// A text with its control characters escaped, so that it cannot control a terminal.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::format::on_one_line;
+///
+/// assert_eq!(on_one_line("a\tb\n"), r"a\tb\n");
+/// ```
 pub fn on_one_line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
@@ -41,7 +66,16 @@ pub fn on_one_line(text: &str) -> String {
     shown
 }
 
-/// A text quoted for a shell, where it must be, whatever is in it.
+/// A text quoted for a shell, if it has to be.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::format::shell_quoted;
+///
+/// assert_eq!(shell_quoted("/srv/shop"), "/srv/shop");
+/// assert_eq!(shell_quoted("my shop"), "'my shop'");
+/// ```
 pub fn shell_quoted(text: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-./:=@%+,".contains(char);
     if !text.is_empty() && text.chars().all(is_plain) {
@@ -72,7 +106,18 @@ pub fn to_the_minute(time: OffsetDateTime) -> String {
     format!("{date} {hour:02}:{minute:02} UTC")
 }
 
-/// A span of time in few digits: `90 ms`, `2.3 s`, `3days 2h 1m`.
+/// A duration in few digits.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ecom_ingest::format::duration;
+///
+/// assert_eq!(duration(Duration::from_millis(90)), "90 ms");
+/// assert_eq!(duration(Duration::from_secs(90)), "1m 30s");
+/// ```
 pub fn duration(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),
@@ -93,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_short() {
         let day = Duration::from_secs(DAY);
         for (time, text) in [
             (Duration::from_millis(90), "90 ms"),
@@ -107,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_told_nothing() {
+    fn control_characters_are_escaped() {
         assert_eq!(on_one_line("Mä\x1b[2J\nx"), "Mä\\u{1b}[2J\\nx");
     }
 
     #[test]
-    fn a_shell_reads_what_was_meant() {
+    fn quoted_text_survives_a_shell() {
         for (text, word) in [
             ("/srv/shop/a-1.csv", "/srv/shop/a-1.csv"),
             ("", "''"),
@@ -130,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_in_utc() {
+    fn times_are_shown_in_utc() {
         let moment = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_787_924_159);
         let elsewhere = moment.to_offset(UtcOffset::from_hms(-5, 0, 0).unwrap());
         assert_eq!(to_the_minute(elsewhere), "2026-08-28 13:35 UTC");
     }
 
     #[test]
-    fn thousands_are_apart() {
+    fn thousands_are_separated() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), text);
         }

@@ -1,4 +1,12 @@
 //! The health of a run: whether it is alive and whether it is ready, with reasons.
+//!
+//! | state | alive | ready |
+//! |---|---|---|
+//! | connecting | yes | no |
+//! | standing by | yes | yes |
+//! | leading | unless nothing moves for five minutes | likewise |
+//! | failing | yes: a restart does not help | no |
+//! | superseded | no | no |
 
 use std::time::Duration;
 
@@ -7,13 +15,14 @@ use ecom_stream::Activity;
 
 use crate::format::duration;
 
-/// Records that are on their way for so long without anything moving are stuck: each wait of the sink ends long before.
+/// Records that were sent to the sink and make no progress for this long are stuck: every wait of
+/// the sink ends long before.
 const STUCK_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// Whether a run is alive, and whether it is ready, as a service manager or an orchestrator asks.
 #[derive(Debug, Clone)]
 pub struct Health {
-    pub(crate) standing: InstanceStateReceiver,
+    pub(crate) state: InstanceStateReceiver,
     activity: Activity,
 }
 
@@ -26,53 +35,56 @@ impl Health {
     /// # use ecom_stream::{CsvDirSource, Rules, SourceExt};
     /// # fn main() -> ecom_stream::Result<()> {
     /// let sink = PgSink::from_env()?;
-    /// let standing = sink.instance_state();
+    /// let state = sink.instance_state();
     /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).to(sink);
-    /// let health = Health::new(standing, pipeline.activity());
+    /// let health = Health::new(state, pipeline.activity());
     /// assert!(health.is_ready().is_err(), "it has not begun");
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn new(standing: InstanceStateReceiver, activity: Activity) -> Self {
-        Self { standing, activity }
+    pub fn new(state: InstanceStateReceiver, activity: Activity) -> Self {
+        Self { state, activity }
     }
 
-    /// Whether restarting it would not help. Waiting for the server, or for another instance, is no reason to.
+    /// Whether the process need not be restarted: `Ok` with what it is doing. Waiting for the
+    /// server, or for another instance, is no reason to restart it.
     ///
     /// # Errors
     ///
-    /// Why it would help, in words; what it does is in words too.
+    /// Why it should be restarted, in words.
     pub fn is_alive(&self) -> Result<String, String> {
-        let stands = self.standing.now();
-        match (&stands, self.activity.stuck_for()) {
+        let state = self.state.now();
+        match (&state, self.activity.stuck_for()) {
             (InstanceState::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
-                "records are on their way to the database, and nothing has moved for {}",
+                "records wait to be committed, and nothing has moved for {}",
                 duration(stuck)
             )),
-            (InstanceState::Superseded, _) => Err(in_words(&stands)),
-            _ => Ok(in_words(&stands)),
+            (InstanceState::Superseded, _) => Err(state_in_words(&state)),
+            _ => Ok(state_in_words(&state)),
         }
     }
 
-    /// Whether what comes is loaded, by this instance or by the one that it stands by for.
+    /// Whether new files are loaded, by this instance or by the one that it stands by for: `Ok`
+    /// with what it is doing.
     ///
     /// # Errors
     ///
-    /// Why it is not ready, in words; what it does is in words too.
+    /// Why it is not ready, in words.
     pub fn is_ready(&self) -> Result<String, String> {
-        let stands = self.standing.now();
-        match stands {
+        let state = self.state.now();
+        match state {
             InstanceState::Leading | InstanceState::StandingBy { .. } => self.is_alive(),
-            _ => Err(in_words(&stands)),
+            _ => Err(state_in_words(&state)),
         }
     }
 }
 
-pub(crate) fn in_words(standing: &InstanceState) -> String {
-    match standing {
+/// The state in words, for health checks and `systemctl status`.
+pub(crate) fn state_in_words(state: &InstanceState) -> String {
+    match state {
         InstanceState::Connecting => "connecting to the database".to_owned(),
         InstanceState::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
-        InstanceState::Leading => "loading what comes".to_owned(),
+        InstanceState::Leading => "loading files as they arrive".to_owned(),
         InstanceState::Failing { why } => format!("trying again: {why}"),
         InstanceState::Superseded => "another instance has taken over".to_owned(),
         _ => "unknown".to_owned(),

@@ -1,4 +1,8 @@
 //! The HTTP page of a run: metrics, health and progress.
+//!
+//! It is for monitoring on a trusted network: it has no password and no TLS, and answers only GET
+//! and HEAD. Every connection serves one request and is closed after ten seconds at the latest,
+//! so that clients that send or read nothing cannot keep others out.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,37 +24,38 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::health::Health;
 
-/// More than any monitoring opens; others wait.
-const MOST_CONNECTIONS: usize = 32;
-/// A connection is for one request, and ends after so long whoever dawdles: those that wait shall have their turn.
+/// More connections than any monitoring opens. Others wait.
+const MAX_CONNECTIONS: usize = 32;
+/// How long a connection may take, so that those that wait get their turn.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
-const MOST_HEADER_BYTES: usize = 16 << 10;
-/// So often samples of histograms are put into their buckets, where nobody asks.
+const MAX_HEADER_BYTES: usize = 16 << 10;
+/// How often samples of histograms are moved to their buckets, if nobody reads the metrics.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// The page at `/`.
 const INDEX: &str = "\
-/metrics   for Prometheus
-/livez     whether restarting would help: 200 or 503, with the reason
-/readyz    whether what comes is loaded: 200 or 503, with the reason
+/metrics   metrics in the text format of Prometheus
+/livez     503 if a restart would help, else 200, with the reason
+/readyz    200 if files are being loaded, else 503, with the reason
 /progress  the last progress as JSON, with the field names of Spark's StreamingQueryProgress
 ";
 
-/// What is served.
-struct Site {
+/// What the page serves, shared by all connections.
+struct HttpState {
     metrics: PrometheusHandle,
     health: Health,
     progress: ProgressReceiver,
-    told: Mutex<QueryProgress>,
+    query_progress: Mutex<QueryProgress>,
 }
 
-/// The page of a run: its metrics for Prometheus, its health and its progress, over HTTP.
+/// The page of a run, over HTTP: its metrics, its health and its progress.
 ///
-/// | path | |
+/// | path | answer |
 /// |---|---|
-/// | `/metrics` | for Prometheus |
-/// | `/livez` | [`Health::is_alive`] as 200 or 503, with the reason |
-/// | `/readyz` | [`Health::is_ready`] as 200 or 503, with the reason |
-/// | `/progress` | the last progress as JSON, with the field names of Spark's `StreamingQueryProgress` |
+/// | `/metrics` | metrics in the text format of Prometheus |
+/// | `/livez` | 200 if [`Health::is_alive`], else 503, with the reason |
+/// | `/readyz` | 200 if [`Health::is_ready`], else 503, with the reason |
+/// | `/progress` | the last progress as JSON, with the field names of Spark's `StreamingQueryProgress`; `null` before the first commit |
 #[derive(Debug)]
 #[must_use = "a page is served by a service, or by serve()"]
 pub struct Page {
@@ -59,23 +64,23 @@ pub struct Page {
 }
 
 impl Page {
-    /// Opens the address, so that one that can't be used is told before anything runs, and collects metrics from now on.
-    /// A process has one page, since it has one recorder of metrics.
+    /// Opens the address, so that an error is reported before anything runs, and collects metrics
+    /// from now on. A process has only one page, since it has only one recorder of metrics.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the address is taken or is not of this machine, and when the process has a recorder
-    /// of metrics already.
+    /// [`ErrorKind::Configuration`] when the address is in use or does not belong to this
+    /// machine, and when the process has a recorder of metrics already.
     pub async fn open(at: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(at).await.map_err(|err| {
-            Error::new(ErrorKind::Configuration, format!("can't listen at {at}"))
+            Error::new(ErrorKind::Configuration, format!("cannot listen on {at}"))
                 .hint("choose a free port with --listen 127.0.0.1:PORT")
                 .caused_by(err)
         })?;
         if let Ok(at) = listener.local_addr() {
             tracing::info!("metrics, health and progress at http://{at}/");
             if !at.ip().is_loopback() {
-                tracing::warn!("whoever can reach {at} can read them: it has no password");
+                tracing::warn!("anyone who can reach {at} can read them: there is no password");
             }
         }
         Ok(Self {
@@ -84,20 +89,20 @@ impl Page {
         })
     }
 
-    /// Serves until the future is dropped.
+    /// Serves requests until the future is dropped.
     ///
     /// # Cancel safety
     ///
-    /// Connections that are open are answered all the same.
-    pub async fn serve(self, health: Health, progress: ProgressReceiver, told: QueryProgress) {
+    /// Connections that are open are still answered.
+    pub async fn serve(self, health: Health, progress: ProgressReceiver, query_progress: QueryProgress) {
         let Self { listener, metrics } = self;
-        let site = Arc::new(Site {
+        let site = Arc::new(HttpState {
             metrics,
             health,
             progress,
-            told: Mutex::new(told),
+            query_progress: Mutex::new(query_progress),
         });
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
         loop {
             let accepted = tokio::select! {
@@ -121,7 +126,7 @@ impl Page {
                 let mut http = http1::Builder::new();
                 http.timer(TokioTimer::new())
                     .header_read_timeout(CONNECTION_WITHIN)
-                    .max_buf_size(MOST_HEADER_BYTES)
+                    .max_buf_size(MAX_HEADER_BYTES)
                     .keep_alive(false);
                 let served = http.serve_connection(TokioIo::new(stream), answer);
                 match tokio::time::timeout(CONNECTION_WITHIN, served).await {
@@ -135,13 +140,13 @@ impl Page {
     }
 }
 
-/// Collects metrics of the whole process from now on.
+/// Installs the recorder of metrics of the process.
 fn install_metrics() -> Result<PrometheusHandle> {
     const SECONDS: &[f64] = &[
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     ];
     const RECORDS: &[f64] = &[1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 20_000.0];
-    let cant = |err| Error::new(ErrorKind::Configuration, "can't collect metrics").caused_by(err);
+    let cant = |err| Error::new(ErrorKind::Configuration, "cannot collect metrics").caused_by(err);
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS))
@@ -160,7 +165,8 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(Tc
     Ok((listener.accept().await?.0, permit))
 }
 
-impl Site {
+impl HttpState {
+    /// The response to a request.
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         const TEXT: &str = "text/plain; charset=utf-8";
         if ![Method::GET, Method::HEAD].contains(request.method()) {
@@ -172,12 +178,12 @@ impl Site {
         match request.uri().path() {
             "/" => response(StatusCode::OK, TEXT, INDEX.into()),
             "/metrics" => response(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.render()),
-            "/livez" => told(self.health.is_alive()),
-            "/readyz" => told(self.health.is_ready()),
+            "/livez" => health_response(self.health.is_alive()),
+            "/readyz" => health_response(self.health.is_ready()),
             "/progress" => match self.progress.latest() {
                 Some(progress) => {
-                    let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-                    let json = told.of(&progress);
+                    let mut query_progress = self.query_progress.lock().unwrap_or_else(PoisonError::into_inner);
+                    let json = query_progress.of(&progress);
                     response(StatusCode::OK, "application/json", format!("{json}\n"))
                 }
                 None => response(StatusCode::OK, "application/json", "null\n".into()),
@@ -185,13 +191,14 @@ impl Site {
             _ => response(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                format!("there is no such page; these are:\n{INDEX}"),
+                format!("no such page; the pages are:\n{INDEX}"),
             ),
         }
     }
 }
 
-fn told(state: Result<String, String>) -> Response<Full<Bytes>> {
+/// 200 or 503, with the reason.
+fn health_response(state: Result<String, String>) -> Response<Full<Bytes>> {
     let (status, reason) = match state {
         Ok(reason) => (StatusCode::OK, reason),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),

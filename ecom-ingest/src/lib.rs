@@ -1,10 +1,25 @@
-//! What the program `ecom-ingest` adds to a pipeline: progress, an HTTP page, systemd and the log.
+//! The parts that the program `ecom-ingest` adds to a pipeline: progress, an HTTP page, systemd
+//! and the log.
 //!
-//! Progress is shown on a terminal, in the log or as JSON. The HTTP page has metrics, health and progress. systemd is told of
-//! readiness and status, and its watchdog is fed.
+//! [`Service`] runs a pipeline with all of them. Each can also be used by itself:
 //!
-//! [`Service`] runs a pipeline with all of these. Each is here by itself too: [`progress`], [`Page`], [`Health`], [`systemd`],
-//! [`logging`]. The pipeline itself is made of [`ecom_stream`] and [`ecom_sink_pg`], which need none of this.
+//! | item | what it does |
+//! |---|---|
+//! | [`progress`] | shows progress on a terminal, in the log, or as JSON |
+//! | [`Page`] | serves metrics, health and progress over HTTP |
+//! | [`Health`] | says whether a run is alive, and whether it is ready |
+//! | [`systemd`] | reports readiness and status, and feeds the watchdog |
+//! | [`logging`] | starts the log on standard error |
+//! | [`mod@format`], [`output`] | text for people, and standard output |
+//!
+//! ```text
+//! Pipeline ──► subscribe() ──► progress ──► terminal, log, JSON
+//!    │                    └──► Page ──► /progress, /metrics
+//!    └── activity() ──┐
+//! PgSink ─ instance_state() ──┴─► Health ──► Page (/livez, /readyz), systemd
+//! ```
+//!
+//! The pipeline itself is made of [`ecom_stream`] and [`ecom_sink_pg`], which need none of this.
 
 pub mod format;
 mod health;

@@ -7,34 +7,45 @@ use ecom_stream::{Error, ErrorKind, Result};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use crate::progress::AroundTheLine;
+use crate::progress::LogAboveProgress;
 
-/// Writes the last lines of the log when it is dropped: to be held until the program ends.
+/// Writes the last lines of the log when it is dropped. Hold it until the program ends.
 #[derive(Debug)]
 #[must_use = "the log ends when it is dropped"]
 pub struct LogGuard(#[allow(dead_code, reason = "it works by being dropped")] WorkerGuard);
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Format {
-    /// Lines to read
+    /// Plain text
     Text,
-    /// An object a line
+    /// One JSON object per line
     Json,
 }
 
-/// Starts the log of the process, on standard error, at the level that `RUST_LOG` says, or `info`.
+/// Starts the log of the process on standard error, at the level in `RUST_LOG`, or `info`.
 ///
-/// Lines go above a [live line](crate::progress::LiveLine). A reader that stalls holds nothing up: lines are dropped instead.
+/// Lines appear above a [live line](crate::progress::LiveLine). If the reader of standard error
+/// stalls, lines are dropped: the log never blocks the ingest.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Configuration`] when the process has a log already.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::logging::{self, Format};
+///
+/// let _log = logging::start(Format::Text)?;
+/// assert!(logging::start(Format::Json).is_err(), "a process has one log");
+/// # Ok::<(), ecom_stream::Error>(())
+/// ```
 pub fn start(format: Format) -> Result<LogGuard> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,refinery_core=warn"));
     // A reader of the log that stalls must not stall the ingest: lines are dropped instead.
-    let (log, guard) = tracing_appender::non_blocking(AroundTheLine);
+    let (log, guard) = tracing_appender::non_blocking(LogAboveProgress);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log)
@@ -48,7 +59,7 @@ pub fn start(format: Format) -> Result<LogGuard> {
         Ok(()) => Ok(LogGuard(guard)),
         Err(err) => Err(Error::new(
             ErrorKind::Configuration,
-            format!("can't start the log: {err}"),
+            format!("cannot start the log: {err}"),
         )),
     }
 }

@@ -1,4 +1,6 @@
 //! Writes to standard output.
+//!
+//! A reader that closes the pipe early, such as `head`, is not an error.
 
 use std::io::{self, Write};
 
@@ -13,16 +15,17 @@ pub fn line(line: &str) -> Result<()> {
     text(&format!("{line}\n"))
 }
 
-/// Writes a text. A reader that has seen enough, such as `head`, is no error.
+/// Writes a text. A reader that has seen enough, such as `head`, is not an error.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Sink`] when standard output can't be written to, such as a file on a full disk.
+/// [`ErrorKind::Sink`] when standard output cannot be written to, for example because it is a
+/// file on a full disk.
 pub fn text(text: &str) -> Result<()> {
     show(text).map(|_| ())
 }
 
-/// Writes a text, and says whether anybody reads on.
+/// Writes a text, and returns whether anybody still reads.
 ///
 /// # Errors
 ///
@@ -32,6 +35,6 @@ pub fn show(text: &str) -> Result<bool> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(err) => Err(Error::new(ErrorKind::Sink, "can't write to standard output").caused_by(err)),
+        Err(err) => Err(Error::new(ErrorKind::Sink, "cannot write to standard output").caused_by(err)),
     }
 }

@@ -11,8 +11,10 @@ use crate::http::Page;
 use crate::progress::{Form, Total, show};
 use crate::systemd;
 
-/// Runs a pipeline into PostgreSQL as a service: beside it progress is shown, the [page](Page) served, systemd told, and the
-/// table looked after.
+/// Runs a pipeline into PostgreSQL as a service: shows its progress, serves its [page](Page),
+/// notifies systemd, and builds indexes beside it.
+///
+/// # Examples
 ///
 /// ```no_run
 /// use ecom_ingest::{Page, Service};
@@ -21,10 +23,10 @@ use crate::systemd;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ecom_stream::Result<()> {
 /// let sink = PgSink::from_env()?.pipeline("shop");
-/// let standing = sink.instance_state();
+/// let state = sink.instance_state();
 /// let pipeline = CsvDirSource::new("data").validate(Rules::default()).stamp().to(sink);
 /// let service = Service::new("shop", "data", "ecom.events").page(Page::open(([127, 0, 0, 1], 9187).into()).await?);
-/// let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
+/// let summary = service.run_until(pipeline, state, stop_signal()?).await?;
 /// println!("{} events stored", summary.counts.stored);
 /// # Ok(()) }
 /// ```
@@ -41,7 +43,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// For the pipeline of that name. `source` and `sink` describe its ends, in progress as JSON.
+    /// A service for the pipeline with that name. `source` and `sink` describe its ends in
+    /// progress as JSON.
     pub fn new(pipeline: impl Into<String>, source: impl Into<String>, sink: impl Into<String>) -> Self {
         Self {
             pipeline: pipeline.into(),
@@ -54,26 +57,29 @@ impl Service {
         }
     }
 
-    /// How progress is told, [`Form::Auto`], and of how much, [`Total::Endless`].
+    /// How progress is shown, [`Form::Auto`] by default, and how much there is to read,
+    /// [`Total::Endless`] by default.
     pub fn progress(mut self, form: Form, total: Total) -> Self {
         (self.progress, self.total) = (form, total);
         self
     }
 
-    /// Serves this page; without one nothing is served.
+    /// Serves this page. By default nothing is served.
     pub fn page(mut self, page: Page) -> Self {
         self.page = Some(page);
         self
     }
 
-    /// Builds the indexes that only reading needs, on partitions whose time ended so long ago; see
-    /// [`Maintenance::keep_settled`].
+    /// Builds the indexes that only reading needs, on partitions whose time ended at least
+    /// `rested` ago; see [`Maintenance::keep_settled`]. An error there is logged and does not end
+    /// the run.
     pub fn keep_settled(mut self, maintenance: Maintenance, rested: Duration) -> Self {
         self.settled = Some((maintenance, rested));
         self
     }
 
-    /// Runs the pipeline until its source is exhausted or `stop` completes. `standing` is that of its sink.
+    /// Runs the pipeline until its source is exhausted or `stop` completes. `state` is the state
+    /// of its sink.
     ///
     /// # Errors
     ///
@@ -81,26 +87,26 @@ impl Service {
     ///
     /// # Cancel safety
     ///
-    /// As [`Pipeline::run_until`].
+    /// As for [`Pipeline::run_until`].
     pub async fn run_until<S, K>(
         self,
         pipeline: Pipeline<S, K>,
-        standing: InstanceStateReceiver,
+        state: InstanceStateReceiver,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Summary>
     where
         S: Source + 'static,
         K: Sink<S::Item>,
     {
-        let told = || QueryProgress::new(&self.pipeline, &*self.source, &*self.sink);
+        let query_progress = || QueryProgress::new(&self.pipeline, &*self.source, &*self.sink);
         let progress = pipeline.subscribe();
-        let health = Health::new(standing, pipeline.activity());
+        let health = Health::new(state, pipeline.activity());
         let mut shown = JoinSet::new();
-        shown.spawn(show(self.progress, progress.clone(), told(), self.total));
+        shown.spawn(show(self.progress, progress.clone(), query_progress(), self.total));
         let mut beside = JoinSet::new();
         beside.spawn(systemd::notify(health.clone()));
         if let Some(page) = self.page {
-            beside.spawn(page.serve(health, progress, told()));
+            beside.spawn(page.serve(health, progress, query_progress()));
         }
         if let Some((maintenance, rested)) = self.settled {
             beside.spawn(keep_settled(maintenance, rested));
@@ -120,7 +126,8 @@ impl Service {
     }
 }
 
+/// Builds indexes until that fails for good.
 async fn keep_settled(maintenance: Maintenance, rested: Duration) {
     let err = maintenance.keep_settled(rested).await;
-    tracing::warn!("partitions are not settled any more: {}", err.report());
+    tracing::warn!("the indexes of old partitions are not built any more: {}", err.report());
 }

@@ -1,43 +1,49 @@
 //! Notifies systemd of readiness, status and shutdown, and feeds its watchdog.
+//!
+//! Without `NOTIFY_SOCKET` in the environment, that is, when systemd did not start the process,
+//! nothing is sent.
 
 use std::time::Duration;
 
 use ecom_sink_pg::InstanceState;
 use sd_notify::NotifyState;
 
-use crate::health::{Health, in_words};
+use crate::health::{Health, state_in_words};
 
-/// Tells the service manager, if one started this, until it is dropped. It is ready once it loads what comes, or stands by for
-/// the instance that does. The watchdog is fed as long as restarting would not help.
+/// Notifies the service manager, if one started this process, until the future is dropped. The
+/// service is ready once it loads files, or stands by for the instance that does. The watchdog is
+/// fed for as long as a restart would not help.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when the future is dropped: the service manager is told no more.
+/// Nothing is lost when the future is dropped: the service manager just gets no more
+/// notifications.
 pub async fn notify(health: Health) {
     let feeds = sd_notify::watchdog_enabled().map(|within| within / 3);
     let mut feed = tokio::time::interval(feeds.unwrap_or(Duration::from_secs(3_600)));
-    let mut standing = health.standing.clone();
+    let mut state = health.state.clone();
     let mut is_ready = false;
     let mut was_alive = true;
-    tell(&[NotifyState::Status(&in_words(&standing.now()))]);
+    notify_systemd(&[NotifyState::Status(&state_in_words(&state.now()))]);
     loop {
         tokio::select! {
-            next = standing.next() => {
+            next = state.next() => {
                 let Some(next) = next else { return };
-                tell(&[NotifyState::Status(&in_words(&next))]);
+                notify_systemd(&[NotifyState::Status(&state_in_words(&next))]);
                 if !is_ready && matches!(next, InstanceState::Leading | InstanceState::StandingBy { .. }) {
                     is_ready = true;
-                    tell(&[NotifyState::Ready]);
+                    notify_systemd(&[NotifyState::Ready]);
                 }
             }
             _ = feed.tick(), if feeds.is_some() => match health.is_alive() {
                 Ok(_) => {
                     was_alive = true;
-                    tell(&[NotifyState::Watchdog]);
+                    notify_systemd(&[NotifyState::Watchdog]);
                 }
                 Err(why) if was_alive => {
                     was_alive = false;
-                    tracing::error!("the watchdog of the service manager is not fed any more: {why}");
+                    tracing::error!("the watchdog of systemd is not notified any more, so that systemd restarts \
+                     this service: {why}");
                 }
                 Err(_) => {}
             },
@@ -45,13 +51,14 @@ pub async fn notify(health: Health) {
     }
 }
 
-/// Tells that the run ends: what is on its way is committed first.
+/// Notifies the service manager that the run is ending. What was read is committed first.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify_systemd(&[NotifyState::Stopping]);
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+/// Sends a notification. A failure is only logged.
+fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(err) = sd_notify::notify(state) {
-        tracing::debug!("the service manager can't be told: {err}");
+        tracing::debug!("cannot notify the service manager: {err}");
     }
 }

@@ -56,7 +56,7 @@ fn printed(text: &str, key: &str) -> (String, String) {
 }
 
 #[test]
-fn each_layer_overrules_those_below_it_and_print_tells_which_one_it_was() {
+fn each_layer_overrides_those_below_and_print_shows_the_source() {
     let file = config(FILE);
     let path = file.path().display();
     let text = print(&file, &[("ECOM_ARCHIVE", "/mnt/done"), ("ECOM_ONCE", "true")]);
@@ -73,7 +73,7 @@ fn each_layer_overrules_those_below_it_and_print_tells_which_one_it_was() {
 }
 
 #[test]
-fn what_is_printed_is_a_file_again() {
+fn config_print_prints_a_valid_file() {
     let text = print(&config(FILE), &[]);
     let without_secrets: String = text
         .lines()
@@ -87,25 +87,28 @@ fn what_is_printed_is_a_file_again() {
 }
 
 #[test]
-fn what_no_option_has_is_refused_with_its_line() {
+fn unknown_keys_and_values_are_refused_with_their_line() {
     for (text, expected) in [
         (
             "\narhive = 1",
-            "line 2: arhive is no option of any command (did you mean archive?)",
+            "line 2: arhive is not an option of any command (did you mean archive?)",
         ),
         (
             "database-url = ''",
-            "line 1: database-url is no option of any command (did you mean database_url?)",
+            "line 1: database-url is not an option of any command (did you mean database_url?)",
         ),
-        ("[rnu]\ninput = 'x'", "line 2: [rnu] is no command (did you mean run?)"),
-        ("[settle]\ninput = 'x'", "line 2: input is no option of settle"),
+        (
+            "[rnu]\ninput = 'x'",
+            "line 2: [rnu] is not a command (did you mean run?)",
+        ),
+        ("[settle]\ninput = 'x'", "line 2: input is not an option of settle"),
         (
             "wait = '3 parsecs'",
-            "line 1: wait can't be \"3 parsecs\": unknown time unit",
+            "line 1: wait cannot be \"3 parsecs\": unknown time unit",
         ),
         (
             "log_format = 'yaml'",
-            "line 1: log_format can't be \"yaml\" (it takes one of: text, json)",
+            "line 1: log_format cannot be \"yaml\" (it takes one of: text, json)",
         ),
         ("input = ['a']", "line 1: input takes one value"),
         ("input = ", "line 1: "),
@@ -114,10 +117,10 @@ fn what_no_option_has_is_refused_with_its_line() {
         // No part of it is quoted.
         (
             "database_url = 'postgresql://u:secret@@h/d'",
-            "line 1: database_url: the database URL can't be read",
+            "line 1: database_url: the database URL cannot be read",
         ),
         // It would ask for it at every start.
-        ("[run]\ntake_over = true", "line 2: take_over is no option of run"),
+        ("[run]\ntake_over = true", "line 2: take_over is not an option of run"),
     ] {
         let file = config(text);
         for command in [&["config", "check"][..], &["run", "--input", "/nonexistent"]] {
@@ -140,13 +143,13 @@ fn what_no_option_has_is_refused_with_its_line() {
         .unwrap();
     assert_eq!(missing.status.code(), Some(3));
     assert!(
-        said(&missing).contains("can't read the configuration /nonexistent"),
+        said(&missing).contains("cannot read the configuration /nonexistent"),
         "{missing:?}"
     );
 }
 
 #[test]
-fn what_the_file_names_must_be_there() {
+fn files_and_directories_named_in_the_file_must_exist() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().display();
     fs::write(dir.path().join("file"), "").unwrap();
@@ -155,11 +158,11 @@ fn what_the_file_names_must_be_there() {
         (format!("input = '{place}'\nmap = 'rees46'"), None),
         (
             format!("\ninput = '{place}/nowhere'"),
-            Some(format!("line 2: input: {place}/nowhere is not there")),
+            Some(format!("line 2: input: {place}/nowhere does not exist")),
         ),
         (
             format!("[run]\ninput = '{place}/file'"),
-            Some(format!("line 2: input: {place}/file is no directory")),
+            Some(format!("line 2: input: {place}/file is not a directory")),
         ),
         (format!("map = '{place}/no.toml'"), Some(format!("{place}/no.toml"))),
         (format!("map = '{place}/bad.toml'"), Some(format!("{place}/bad.toml"))),
@@ -199,7 +202,7 @@ fn a_password_that_others_may_read_is_warned_of() {
 }
 
 #[tokio::test]
-async fn the_file_alone_is_enough_to_run_and_a_flag_overrules_it() {
+async fn a_run_needs_only_the_file_and_a_flag_overrides_it() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let done = tempfile::tempdir().unwrap();
     drop_in(input.path(), "a.csv", 0..10);
@@ -237,7 +240,7 @@ fn the_version_is_that_of_the_program() {
 }
 
 #[test]
-fn what_may_stand_in_the_file_is_not_shown_as_if_it_had_to_be_a_flag() {
+fn usage_does_not_list_options_that_the_file_may_provide_as_required() {
     for args in [&["run"][..], &["run", "--help"], &["retain"], &["retain", "--help"]] {
         let output = program()
             .args(args)
@@ -296,7 +299,7 @@ fn guide() -> String {
 }
 
 #[test]
-fn the_guide_shows_what_there_is() {
+fn the_guide_lists_every_option_of_run() {
     let guide = guide();
     let toml = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     // The database need not be there.
@@ -339,7 +342,7 @@ fn the_guide_shows_what_there_is() {
 }
 
 #[test]
-fn odd_values_are_printed_as_they_can_be_read_again() {
+fn unusual_values_are_printed_so_that_they_parse_again() {
     let file = config("[run]\ninput = \"da\\u0301ta\\n\\\"x\\\"\"\npipeline = \"007\"\n");
     let text = print(&file, &[]);
     assert_eq!(printed(&text, "pipeline").0, "\"007\"");
@@ -347,7 +350,7 @@ fn odd_values_are_printed_as_they_can_be_read_again() {
 }
 
 #[test]
-fn an_empty_variable_is_none() {
+fn an_empty_environment_variable_counts_as_not_set() {
     let file = config(FILE);
     let empty = [("ECOM_INPUT", ""), ("ECOM_ONCE", ""), ("DATABASE_URL", "")];
     let text = print(&file, &empty);

@@ -344,7 +344,7 @@ async fn killed_while_the_server_commits(outcome: &str) {
 }
 
 #[tokio::test]
-async fn killed_after_commit_is_sent_it_goes_on_where_the_server_left_off() {
+async fn killed_after_sending_commit_it_continues_from_what_the_server_has() {
     killed_while_the_server_commits("SELECT pg_advisory_unlock(7)").await;
     killed_while_the_server_commits(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event_type = 'Lock';

@@ -28,7 +28,7 @@ price = "Price"
 "#;
 
 #[tokio::test]
-async fn a_mapping_loads_files_of_another_layout() {
+async fn a_mapping_loads_files_with_other_columns() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let map = tempfile::NamedTempFile::new().unwrap();
     fs::write(map.path(), MAP).unwrap();
@@ -52,7 +52,7 @@ async fn a_mapping_loads_files_of_another_layout() {
 }
 
 #[tokio::test]
-async fn ready_mappings_are_named() {
+async fn built_in_mappings_are_chosen_by_name() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let text = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n\
                 2019-10-01 00:00:00 UTC,cart,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde\n";
@@ -67,7 +67,7 @@ async fn ready_mappings_are_named() {
 }
 
 #[tokio::test]
-async fn a_mapping_that_can_not_be_is_refused_at_the_start() {
+async fn an_invalid_mapping_is_refused_at_the_start() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let map = tempfile::NamedTempFile::new().unwrap();
     fs::write(map.path(), MAP.replace("Customer", "Customer\"\ncolour = \"Colour")).unwrap();
@@ -98,7 +98,7 @@ event_time,event_type,product_id,category_id,category_code,brand,price,user_id,u
 ";
 
 #[test]
-fn check_tells_what_would_become_of_a_file_without_a_database() {
+fn check_shows_what_would_be_stored_without_a_database() {
     let (code, out, _) = told(
         "oct.csv",
         REES46,
@@ -107,8 +107,8 @@ fn check_tells_what_would_become_of_a_file_without_a_database() {
     assert_eq!(code, Some(7));
     let expected = "\
 event_id is made from the file and the record number: a row that is delivered again is stored again
-oct.csv: 2 to be stored, 1 refused
-  refused: 1 for price_negative
+oct.csv: 2 to be stored, 1 rejected
+  rejected: 1 for price_negative
     oct.csv:4: found \"-1\", in 2019-10-01 00:00:02 UTC,view,3900821,2053013552326770905,appliances,aqua,-1,554748717,9333dfbd
   columns that are not stored: category_id
   stored: oct.csv:2
@@ -130,7 +130,7 @@ oct.csv: 2 to be stored, 1 refused
     let (code, out, _) = told("oct.csv", REES46, &["check", "oct.csv"]);
     assert_eq!(code, Some(7));
     assert!(
-        out.contains("nothing of it can be used: column_missing: no column session_id"),
+        out.contains("nothing in it can be used: column_missing: no column session_id"),
         "{out}"
     );
     assert!(
@@ -157,7 +157,7 @@ fn infer_proposes_a_mapping_that_check_can_use() {
         &["check", "oct.csv", "--map", map.path().to_str().unwrap()],
     );
     assert_eq!(code, Some(7));
-    assert!(out.contains("oct.csv: 2 to be stored, 1 refused"), "{out}");
+    assert!(out.contains("oct.csv: 2 to be stored, 1 rejected"), "{out}");
 
     let lacking = REES46.replace("user_session", "colour");
     let (code, out, log) = told("oct.csv", &lacking, &["infer", "oct.csv"]);
@@ -166,17 +166,14 @@ fn infer_proposes_a_mapping_that_check_can_use() {
         out.contains("# TO BE FILLED IN: no column looks like session_id."),
         "{out}"
     );
-    assert!(
-        log.contains("to be filled in before it can be used: session_id"),
-        "{log}"
-    );
+    assert!(log.contains("fill in before you use it: session_id"), "{log}");
     let (code, _, log) = told("oct.csv", REES46, &["infer", "none.csv"]);
     assert_eq!(code, Some(1));
     assert!(log.contains("can't read none.csv: No such file or directory"), "{log}");
 }
 
 #[tokio::test]
-async fn compressed_files_and_sub_directories() {
+async fn compressed_files_and_subdirectories_are_loaded() {
     use std::process::Command;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let day = input.path().join("date=2019-10-01");

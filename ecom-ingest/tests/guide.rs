@@ -77,7 +77,7 @@ fn bash(home: &Path, url: &str, restored: &str) -> Command {
 }
 
 #[tokio::test]
-async fn the_guide_can_be_walked_through() {
+async fn the_commands_of_the_guide_print_what_it_shows() {
     let database = database().await;
     let restored = server().await.create_database("restored").await.unwrap();
     let home = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ async fn the_guide_can_be_walked_through() {
 }
 
 #[test]
-fn what_differs_may_differ_and_no_more() {
+fn an_ellipsis_matches_any_text_and_nothing_else_does() {
     assert!(
         ["a b c", "a … c", "… c", "a …", "… b …", "…"]
             .iter()

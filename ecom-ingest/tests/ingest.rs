@@ -121,7 +121,7 @@ async fn every_bad_record_is_a_dead_letter_and_its_neighbours_are_stored() {
 }
 
 #[tokio::test]
-async fn files_come_while_it_runs_and_sigterm_stops_it() {
+async fn new_files_are_loaded_while_it_runs_and_sigterm_stops_it() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let ingest = Ingest::start(&database, &input, &[]);
     drop_in(input.path(), "renamed.csv", 0..100);
@@ -216,7 +216,7 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn the_server_may_stop_and_start_in_the_middle() {
+async fn the_server_may_restart_during_a_run() {
     let server = start_server().await;
     let database = database_on(&server).await;
     let input = tempfile::tempdir().unwrap();
@@ -246,7 +246,7 @@ async fn the_server_may_stop_and_start_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_does_not_hold_it_up() {
+async fn a_log_that_nobody_reads_does_not_block_the_ingest() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecom-ingest"));
     command
@@ -293,7 +293,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn mistakes_are_told_with_their_own_exit_codes() {
+async fn each_kind_of_mistake_has_its_exit_code() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let failing = async |url: &str, input: &TempDir, more: &[&str]| {
         let (status, log) = Ingest::start_at(url, input, more).end().await;

@@ -130,7 +130,7 @@ async fn metrics_are_what_prometheus_wants_and_count_what_was_done() {
 }
 
 #[tokio::test]
-async fn clients_that_dawdle_hold_up_nobody_for_good() {
+async fn slow_clients_do_not_block_others() {
     let (database, input, port) = (database().await, tempfile::tempdir().unwrap(), port());
     let _ingest = Ingest::start(&database, &input, &["--listen", &port.to_string()]);
     eventually("it is ready", async || {
@@ -164,10 +164,13 @@ async fn health_has_a_reason_and_follows_the_server() {
     drop_in(input.path(), "a.csv", 0..10);
     let ingest = Ingest::start(&database, &input, &["--listen", &format!("127.0.0.1:{port}")]);
     eventually("it is ready", async || {
-        get(port, "/readyz") == Some((200, "loading what comes\n".into()))
+        get(port, "/readyz") == Some((200, "loading files as they arrive\n".into()))
     })
     .await;
-    assert_eq!(get(port, "/livez"), Some((200, "loading what comes\n".into())));
+    assert_eq!(
+        get(port, "/livez"),
+        Some((200, "loading files as they arrive\n".into()))
+    );
     assert_eq!(get(port, "/nothing").unwrap().0, 404);
     assert_eq!(ask(port, "POST", "/metrics").unwrap().0, 405);
     assert!(get(port, "/").unwrap().1.contains("/metrics"));
@@ -192,14 +195,14 @@ async fn health_has_a_reason_and_follows_the_server() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_before_anything_runs() {
+async fn a_port_in_use_is_reported_before_anything_runs() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let at = taken.local_addr().unwrap().to_string();
     let (status, log) = Ingest::start(&database, &input, &["--listen", &at]).end().await;
     assert_eq!(status.code(), Some(3));
     assert!(
-        log.contains(&format!("can't listen at {at}")) && log.contains("choose a free port"),
+        log.contains(&format!("cannot listen on {at}")) && log.contains("choose a free port"),
         "{log}"
     );
 }
@@ -290,7 +293,7 @@ impl Manager {
 }
 
 #[tokio::test]
-async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
+async fn systemd_is_notified_of_readiness_liveness_and_shutdown() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let run = tempfile::tempdir().unwrap();
     let start = |name: &str| {
@@ -305,7 +308,10 @@ async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
     };
     let (mut manager, first) = start("first");
     eventually("READY", async || manager.hears("READY=1")).await;
-    eventually("a status", async || manager.hears("STATUS=loading what comes")).await;
+    eventually("a status", async || {
+        manager.hears("STATUS=loading files as they arrive")
+    })
+    .await;
     manager.heard.clear();
     eventually("the watchdog is fed while nothing comes", async || {
         manager.hears("WATCHDOG=1")
@@ -322,7 +328,7 @@ async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
     eventually("STOPPING", async || manager.hears("STOPPING=1")).await;
     first.succeed().await;
     eventually("the other takes over", async || {
-        other.hears("STATUS=loading what comes")
+        other.hears("STATUS=loading files as they arrive")
     })
     .await;
 
@@ -338,7 +344,7 @@ async fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_ends() {
 }
 
 #[test]
-fn the_unit_is_sound() {
+fn the_systemd_unit_is_valid() {
     let unit = format!("{}/systemd/ecom-ingest.service", env!("CARGO_MANIFEST_DIR"));
     // It names a program and a user that a machine of tests need not have.
     let text = fs::read_to_string(&unit).unwrap();

@@ -41,7 +41,7 @@ async fn a_server_with_its_defaults_is_not_warned_of() {
 }
 
 #[tokio::test]
-async fn settings_that_weaken_the_promise_are_warned_of_once_each() {
+async fn settings_that_weaken_the_guarantees_are_each_warned_of_once() {
     let server = PrivateServer::builder()
         .temporary()
         .setting("fsync", "off")
@@ -112,7 +112,7 @@ async fn commits_wait_for_the_disk_whatever_is_set_for_the_role() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_do_too_much_is_told_of_the_rights_that_are_enough() {
+async fn a_role_with_too_many_privileges_is_warned_of() {
     for (attributes, told) in [
         ("", None),
         ("SUPERUSER", Some("(SUPERUSER)")),

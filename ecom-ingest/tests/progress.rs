@@ -52,7 +52,7 @@ async fn load(database: &Database, pipeline: &str) -> Arc<Progress> {
 }
 
 #[tokio::test]
-async fn each_stage_of_an_epoch_is_told() {
+async fn every_stage_of_an_epoch_is_reported() {
     let database = database().await;
     const READER: [&str; 3] = [
         StageDurations::INPUT,
@@ -74,7 +74,7 @@ async fn each_stage_of_an_epoch_is_told() {
 }
 
 #[tokio::test]
-async fn a_run_that_has_nothing_to_do_says_why() {
+async fn a_run_without_new_files_says_why() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let nothing = format!("there are no CSV files in {}", input.path().display());
     let log = once(&database, &input).await;
@@ -83,7 +83,7 @@ async fn a_run_that_has_nothing_to_do_says_why() {
     drop_in(input.path(), "a.csv", 0..10);
     drop_in_text(input.path(), "b.csv", format!("{HEADER}1,2\n"));
     let log = once(&database, &input).await;
-    assert!(log.contains("how to mend it: ecom-ingest rejects list"), "{log}");
+    assert!(log.contains("how to fix them: ecom-ingest rejects list"), "{log}");
     assert!(!log.contains("CSV files"), "{log}");
 
     let log = once(&database, &input).await;
@@ -92,7 +92,7 @@ async fn a_run_that_has_nothing_to_do_says_why() {
 }
 
 #[tokio::test]
-async fn the_program_says_how_fast_it_is_and_how_far_behind() {
+async fn the_log_shows_the_rate_and_the_lag() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     drop_in(input.path(), "a.csv", 0..1_000);
     let log = tempfile::NamedTempFile::new().unwrap();

@@ -61,11 +61,12 @@ async fn check_denied(client: &Client, statements: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_writer_that_owns_nothing_is_enough_when_current() {
+async fn a_writer_that_owns_nothing_is_enough_for_a_current_schema() {
     let admin = database().await;
     let mut writer = connect_as_new(&admin.url, "the writer").await;
     let message = refused(apply(&mut writer).await);
-    let expected = "there is no schema ecom in this database, and the role \"the writer\" may not make it: permission denied for database";
+    let expected = "there is no schema ecom in this database, and the role \"the writer\" may not create it: \
+     permission denied for database";
     assert!(message.starts_with(expected), "{message}");
 
     setup(&admin.url);
@@ -77,13 +78,13 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
         .await;
     let message = refused(apply(&mut writer).await);
     for expected in [
-        "the role \"the writer\" may not SELECT (event_id, event_time), INSERT on ecom.events; ",
+        "the role \"the writer\" lacks SELECT (event_id, event_time), INSERT on ecom.events; ",
         "GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO \"the writer\"",
     ] {
         assert!(message.contains(expected), "{message}");
     }
     // What the message says is enough.
-    let (_, mends) = message.split_once("(to mend it: ").unwrap();
+    let (_, mends) = message.split_once("(to fix it: ").unwrap();
     admin.execute(mends.strip_suffix(')').unwrap()).await;
     apply(&mut writer).await.unwrap();
     let made = ask(&writer, "SELECT ecom.ensure_partitions(ARRAY['2026-11-23']::date[])").await;
@@ -91,7 +92,7 @@ async fn a_writer_that_owns_nothing_is_enough_when_current() {
 }
 
 #[tokio::test]
-async fn ecom_writer_may_ingest_and_no_more() {
+async fn ecom_writer_may_only_ingest() {
     let (admin, mut writer, _) = database_with_roles().await;
     apply(&mut writer).await.unwrap();
     let input = tempfile::tempdir().unwrap();
@@ -151,7 +152,7 @@ async fn ecom_writer_may_ingest_and_no_more() {
 }
 
 #[tokio::test]
-async fn ecom_reader_may_look_and_no_more() {
+async fn ecom_reader_may_only_read() {
     let (admin, _, reader) = database_with_roles().await;
     let settings = "SELECT current_setting('statement_timeout'), current_setting('default_transaction_read_only'),
                            current_setting('idle_in_transaction_session_timeout')";
@@ -240,7 +241,7 @@ async fn an_owner_without_rights_on_the_database_is_enough() {
 }
 
 #[tokio::test]
-async fn a_writer_needs_no_more_for_tables_of_the_users_own_than_it_does_with_them() {
+async fn a_writer_needs_only_the_privileges_that_user_tables_use() {
     let (admin, _, _) = database_with_roles().await;
     let make = "
         CREATE TABLE added (word text);
@@ -258,12 +259,12 @@ async fn a_writer_needs_no_more_for_tables_of_the_users_own_than_it_does_with_th
     assert_eq!(run("added", table("added")).await.unwrap().counts.stored, 2);
     let err = run("secured", table("secured")).await.unwrap_err();
     assert!(
-        err.to_string().contains("row level security holds for this role"),
+        err.to_string().contains("row-level security applies to this role"),
         "{err}"
     );
     let err = run("replaced", table("replaced").key(["word"])).await.unwrap_err();
     let grant = "GRANT SELECT, UPDATE ON \"public\".\"replaced\" TO ecom_writer";
-    let lacking = format!("the role ecom_writer may not SELECT, UPDATE on \"public\".\"replaced\" ({grant})");
+    let lacking = format!("the role ecom_writer lacks SELECT, UPDATE on \"public\".\"replaced\" ({grant})");
     assert_eq!(err.to_string(), lacking);
     admin.execute(grant).await;
     let summary = run("replaced", table("replaced").key(["word"])).await.unwrap();

@@ -54,7 +54,7 @@ async fn says_nothing(command: &mut Command, code: i32) {
 }
 
 #[tokio::test]
-async fn the_program_says_nothing_of_it_while_all_is_well() {
+async fn the_password_is_not_logged_in_normal_operation() {
     let server = server().await;
     let input = tempfile::tempdir().unwrap();
     drop_in(input.path(), "a.csv", 0..100);
@@ -110,7 +110,7 @@ async fn the_program_says_nothing_of_it_while_all_is_well() {
 }
 
 #[tokio::test]
-async fn the_program_says_nothing_of_it_when_something_is_wrong() {
+async fn the_password_is_not_logged_when_something_fails() {
     let server = server().await;
     let input = tempfile::tempdir().unwrap();
     let address = &server.address;

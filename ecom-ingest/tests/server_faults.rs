@@ -61,7 +61,7 @@ const MOMENTS: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn sessions_end_at_every_moment() {
+async fn sessions_terminated_at_any_moment_lose_nothing() {
     for point in MOMENTS {
         let database = database().await;
         let (_input, ingest) = stopped_at(point, &database).await;
@@ -94,7 +94,7 @@ async fn connect_again(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn the_server_crashes_at_every_moment() {
+async fn server_crashes_at_any_moment_lose_nothing() {
     let server = start_server().await;
     for (at, point) in MOMENTS.into_iter().enumerate() {
         let database = database_on(&server).await;
@@ -129,7 +129,7 @@ async fn execute(client: &Client, sql: &str) {
 }
 
 #[tokio::test]
-async fn a_table_that_is_away_for_a_while_is_waited_for() {
+async fn a_missing_table_is_waited_for() {
     let database = database().await;
     let (input, ingest) = at_work(&database).await;
     execute(
@@ -145,7 +145,7 @@ async fn a_table_that_is_away_for_a_while_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_rule_that_the_ledger_breaks_is_waited_for_and_no_row_is_blamed() {
+async fn a_constraint_on_the_ledger_pauses_loading_and_rejects_no_row() {
     for table in ["ingest_split", "ingest_pipeline"] {
         let database = database().await;
         let (input, ingest) = at_work(&database).await;
@@ -177,7 +177,7 @@ async fn a_rule_that_the_ledger_breaks_is_waited_for_and_no_row_is_blamed() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_read_only_for_a_while_is_waited_for() {
+async fn a_read_only_server_is_waited_for() {
     let database = database().await;
     let (input, ingest) = at_work(&database).await;
     let name = database

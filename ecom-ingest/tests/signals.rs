@@ -27,7 +27,7 @@ async fn stopped_in_a_copy() -> (Database, TempDir, Ingest) {
 }
 
 #[tokio::test]
-async fn stopped_for_a_while_it_goes_on() {
+async fn a_stopped_process_continues_after_sigcont() {
     let (database, _input, ingest) = stopped_in_a_copy().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(database.rows().await, 0);
@@ -39,7 +39,7 @@ async fn stopped_for_a_while_it_goes_on() {
 }
 
 #[tokio::test]
-async fn sigterm_in_a_copy_lets_it_commit() {
+async fn sigterm_during_a_copy_lets_it_commit() {
     let (database, _input, ingest) = stopped_in_a_copy().await;
     ingest.signal(Signal::TERM);
     ingest.signal(Signal::CONT);
@@ -70,12 +70,12 @@ async fn run_by_shell(line: &str, files: u32) {
 }
 
 #[tokio::test]
-async fn few_descriptors_are_enough() {
+async fn forty_file_descriptors_are_enough() {
     run_by_shell(r#"ulimit -n 40 && exec "$@""#, 200).await;
 }
 
 #[tokio::test]
-async fn a_log_that_can_not_be_written_does_not_matter() {
+async fn a_log_that_cannot_be_written_does_not_stop_the_ingest() {
     run_by_shell(r#"exec "$@" 2>&-"#, 5).await;
     run_by_shell(r#"exec "$@" 2>/dev/full"#, 5).await;
 }

@@ -30,7 +30,7 @@ fn json(database: &Database) -> Value {
 }
 
 #[tokio::test]
-async fn files_records_rejects_and_what_to_do_next() {
+async fn status_shows_files_records_rejects_and_next_steps() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let output = program()
         .arg("status")
@@ -42,7 +42,7 @@ async fn files_records_rejects_and_what_to_do_next() {
         String::from_utf8_lossy(&output.stderr).contains("there is no schema ecom in this database"),
         "{output:?}"
     );
-    for (command, expected) in [("apply", "is up to date"), ("check", "is as it should be")] {
+    for (command, expected) in [("apply", "is up to date"), ("check", "fits this program")] {
         let output = program()
             .args(["schema", command])
             .env("DATABASE_URL", &database.url)
@@ -71,19 +71,20 @@ async fn files_records_rejects_and_what_to_do_next() {
         "records   1,003 read = 1,002 stored + 0 duplicates + 1 rejected + 0 filtered",
         "/s in the last minute",
         " from a file's last write to its commit",
-        "refused   field_count              1 waiting, the last ",
-        "damaged   b.csv behind record 3, byte ",
+        "rejected  field_count              1 waiting, the last ",
+        "damaged   b.csv after record 3, byte ",
         "set aside c.csv: column_missing",
         &format!(
-            "next      to load what comes: ecom-ingest run --input {} --pipeline events\n",
+            "next      to load new files: ecom-ingest run --input {} --pipeline events\n",
             place.display()
         ),
-        "next      to see what was refused and how to mend it: ecom-ingest rejects list",
+        "next      to see the rejected records and how to fix them: ecom-ingest rejects list",
         &format!(
-            "next      to load files of another layout: ecom-ingest infer {}/c.csv proposes a mapping, for run --map",
+            "next      to load files with other columns: ecom-ingest infer {}/c.csv proposes a mapping for run --map",
             place.display()
         ),
-        "next      to have a file read that could not be: put it, mended and whole, in its place;",
+        "next      to read a damaged or set-aside file: replace it with a complete, corrected one under the same \
+         name;",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
@@ -120,7 +121,7 @@ async fn files_records_rejects_and_what_to_do_next() {
 }
 
 #[tokio::test]
-async fn what_was_read_by_a_mapping_goes_on_by_one() {
+async fn status_shows_the_map_option_if_a_mapping_was_used() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     once(&database, &input).await;
     let text = status(&database, &[]);
@@ -139,7 +140,7 @@ async fn what_was_read_by_a_mapping_goes_on_by_one() {
 }
 
 #[tokio::test]
-async fn who_runs_it_is_told_while_it_runs() {
+async fn status_shows_the_running_instance() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     drop_in(input.path(), "a.csv", 0..10);
     let ingest = Ingest::start(&database, &input, &[]);
@@ -159,7 +160,7 @@ async fn who_runs_it_is_told_while_it_runs() {
 }
 
 #[tokio::test]
-async fn watching_shows_it_again_and_ends_when_nobody_reads_on() {
+async fn watch_repeats_the_status_and_ends_when_nobody_reads() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
@@ -185,7 +186,7 @@ async fn watching_shows_it_again_and_ends_when_nobody_reads_on() {
 }
 
 #[tokio::test]
-async fn watching_ends_well_by_a_signal() {
+async fn watch_ends_cleanly_on_a_signal() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
@@ -209,7 +210,7 @@ async fn watching_ends_well_by_a_signal() {
 
 /// Those who look need not be those who write.
 #[tokio::test]
-async fn the_role_of_dashboards_may_look() {
+async fn the_reader_role_may_run_status() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     drop_in(input.path(), "a.csv", 0..10);
     once(&database, &input).await;

@@ -71,7 +71,7 @@ async fn verify_full_takes_the_right_ca_and_name_alone() {
 }
 
 #[tokio::test]
-async fn verify_ca_asks_for_the_ca_alone_and_require_for_nothing() {
+async fn verify_ca_checks_only_the_ca_and_require_checks_nothing() {
     let server = server().await;
     run(&server.url_with("shop", "other.shop.test", "verify-ca", "ca.pem"))
         .await
@@ -164,7 +164,7 @@ async fn settings_that_contradict_each_other_are_refused() {
 
 /// As in front of many managed databases: TLS ends before the server, which is chosen by the name that the client tells.
 #[tokio::test]
-async fn without_negotiation_the_name_and_the_protocol_are_told() {
+async fn direct_tls_sends_the_server_name_and_the_protocol() {
     let server = server().await;
     let chain = CertificateDer::pem_file_iter(server.server.data_dir().join("chain.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(server.server.data_dir().join("chain.key")).unwrap();

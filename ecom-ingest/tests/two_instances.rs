@@ -81,7 +81,7 @@ async fn a_second_instance_stands_by_and_takes_over() {
 }
 
 #[tokio::test]
-async fn taking_over_ends_the_one_that_works() {
+async fn take_over_terminates_the_leading_instance() {
     const FILES: u32 = 200;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let first = Ingest::start(&database, &input, &[]);
@@ -100,7 +100,7 @@ async fn taking_over_ends_the_one_that_works() {
 }
 
 #[tokio::test]
-async fn one_that_has_nothing_to_do_ends_as_well() {
+async fn an_idle_instance_notices_a_takeover() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let first = Ingest::start(&database, &input, &[]);
     drop_files(&input, 0..1);
@@ -114,7 +114,7 @@ async fn one_that_has_nothing_to_do_ends_as_well() {
 
 /// As when the machine of the first is paused, with all that it had under way.
 #[tokio::test]
-async fn one_that_was_stopped_in_the_middle_comes_back_and_does_no_harm() {
+async fn a_stopped_instance_that_wakes_after_a_takeover_commits_nothing() {
     const FILES: u32 = 100;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     for round in 1..=4 {
@@ -138,7 +138,7 @@ async fn one_that_was_stopped_in_the_middle_comes_back_and_does_no_harm() {
 }
 
 #[tokio::test]
-async fn of_two_that_take_over_at_the_same_time_one_is_left() {
+async fn of_two_simultaneous_takeovers_one_instance_remains() {
     const FILES: u32 = 50;
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let first = Ingest::start(&database, &input, &[]);
@@ -166,7 +166,7 @@ async fn of_two_that_take_over_at_the_same_time_one_is_left() {
 }
 
 #[tokio::test]
-async fn without_the_right_to_end_it_nothing_is_done_to_it() {
+async fn a_takeover_without_the_privilege_to_terminate_changes_nothing() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let first = Ingest::start(&database, &input, &[]);
     drop_files(&input, 0..1);

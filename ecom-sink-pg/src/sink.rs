@@ -1,4 +1,4 @@
-//! The sink: its options, and its implementation of the contract.
+//! The sink: its options, and its implementation of the contract of [`Sink`].
 
 use std::num::NonZeroUsize;
 use std::pin::pin;
@@ -15,27 +15,60 @@ use tokio_postgres::Config;
 use crate::connect::{Connection, Connector, Hosts, of_process, preflight};
 use crate::epoch::EpochLimits;
 use crate::failure::{Deadline, Failure, delays};
-use crate::lead::{Claim, InstanceState, InstanceStateReceiver, InstanceStateSender, Leader, PgLedger, Terms, claim};
+use crate::lead::{
+    Claim, ClaimOptions, InstanceState, InstanceStateReceiver, InstanceStateSender, Leader, PgLedger, claim,
+};
 use crate::schema;
-use crate::tables::{Events, FoundTable, Tables, look};
+use crate::tables::{CheckedTable, Events, Tables, ensure_tables};
 use crate::write;
 
-/// Stores events in PostgreSQL, exactly once; or rows of any type, in [tables](Self::into_tables) of your own.
+/// Stores events in PostgreSQL, exactly once; or rows of any type, in [tables](Self::into_tables)
+/// of your own.
 ///
-/// Rows, dead letters, operator state and positions of an epoch are committed in one transaction, whose last statement
-/// proves that this instance still leads. Events that the table has already are counted as duplicates. A row that the
-/// server refuses becomes a dead letter. Whatever passes (a restart of the server, a broken connection, a lock) is
-/// waited for.
+/// The rows, dead letters, operator state and positions of an epoch are committed in one
+/// transaction. Its last statement proves that this instance still leads the pipeline. Events
+/// that are in the table already are counted as duplicates. A row that the server rejects becomes
+/// a dead letter. Temporary failures (a restart of the server, a broken connection, a lock) are
+/// retried until they are over.
 ///
-/// Epochs are copied in parallel, on some [connections](Self::connections), and committed in order, so that what is durable
-/// is always a prefix of the input.
+/// Epochs are copied in parallel, on several [connections](Self::connections), and committed in
+/// order, so that what is durable is always a prefix of the input.
 ///
-/// One instance of a pipeline works; others stand by in [`ledger`](Sink::ledger) until it ends.
+/// Only one instance of a pipeline works at a time. Others stand by in [`ledger`](Sink::ledger)
+/// until it ends.
 ///
-/// The [stages](ecom_stream::Commit::stages) of an epoch are `gather` (from its first batch until a connection is free),
-/// `retry` (tries that failed, with the pauses between; next to nothing otherwise), and of the last try `begin` (connecting
-/// and making partitions, where needed), `look_up` (only when duplicates come), `copy`, `turn` (waiting for the commits of
-/// older epochs) and `commit`, which writes the ledger too.
+/// # Stages
+///
+/// The [stages](ecom_stream::Commit::stages) of a commit are:
+///
+/// | stage | time spent |
+/// |---|---|
+/// | `gather` | from the first batch of the epoch until a connection is free |
+/// | `retry` | in tries that failed, and in the pauses between them |
+/// | `begin` | connecting and creating partitions, if needed |
+/// | `look_up` | looking up keys of duplicates; only if there are any |
+/// | `copy` | copying the rows |
+/// | `turn` | waiting for the commits of older epochs |
+/// | `commit` | writing the ledger, and COMMIT |
+///
+/// All but `gather` and `retry` are those of the last try.
+///
+/// # Examples
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use std::time::Duration;
+///
+/// use ecom_sink_pg::{EpochLimits, InstanceState, PgSink};
+///
+/// let sink = PgSink::from_url("postgresql://ingest@localhost/shop")?
+///     .pipeline("clicks")
+///     .connections(NonZeroUsize::new(4).unwrap())
+///     .epoch_limits(EpochLimits::default().max_rows(50_000))
+///     .deadline(Duration::from_secs(30));
+/// assert_eq!(sink.instance_state().now(), InstanceState::Connecting);
+/// # Ok::<(), ecom_stream::Error>(())
+/// ```
 #[must_use = "a sink does nothing until a pipeline into it runs"]
 #[derive(Debug)]
 pub struct PgSink<W = Events> {
@@ -48,29 +81,45 @@ pub struct PgSink<W = Events> {
     moved: bool,
     take_over: bool,
     claim: Option<Claim>,
-    teller: InstanceStateSender,
+    state_sender: InstanceStateSender,
     writes: W,
-    tables: Arc<[FoundTable]>,
+    tables: Arc<[CheckedTable]>,
 }
 
 impl PgSink {
-    /// A sink into the database of a URL such as `postgresql://user:password@host/database`, for the pipeline `events`.
+    /// A sink into the database of a URL such as `postgresql://user:password@host/database`, for
+    /// the pipeline `events`.
     ///
-    /// The URL, or libpq's form `host=… user=…`, means what it means to `psql`, and what it leaves open comes from the same
-    /// variables (`PGHOST`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE` …) and files (`~/.pgpass`, `~/.postgresql/`). Two things
-    /// are stricter than there: without `sslmode` a host other than this machine is connected to with `verify-full`, and
-    /// where no CA is named (`sslrootcert`, `~/.postgresql/root.crt`) that is checked against the system's. The files are
-    /// read now, once.
+    /// The URL, or libpq's form `host=… user=…`, means what it means to `psql`. Settings that it
+    /// leaves out are taken from the same environment variables (`PGHOST`, `PGUSER`,
+    /// `PGPASSWORD`, `PGSSLMODE` …) and files (`~/.pgpass`, `~/.postgresql/`). Two defaults are
+    /// stricter than those of libpq: without `sslmode`, a host other than this machine is
+    /// connected to with `verify-full`; and where no CA is given (`sslrootcert`,
+    /// `~/.postgresql/root.crt`), the certificate is checked against the CAs of the system. The
+    /// files are read now, once. Nothing is connected to yet.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the URL can't be read, names no host, or has a setting that is not supported, and
-    /// when a file with certificates can't be used. No error quotes the URL.
+    /// [`ErrorKind::Configuration`] when the URL cannot be read, names no host, or has a setting
+    /// that is not supported, and when a file with certificates cannot be used. No error quotes
+    /// the URL, since it may contain a password.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ecom_sink_pg::PgSink;
+    /// use ecom_stream::ErrorKind;
+    ///
+    /// assert!(PgSink::from_url("host=localhost user=ingest dbname=shop").is_ok());
+    /// let err = PgSink::from_url("postgresql://localhost?nonsense=1").unwrap_err();
+    /// assert_eq!(err.kind(), ErrorKind::Configuration);
+    /// ```
     pub fn from_url(url: &str) -> Result<Self> {
         Ok(Self::to(Hosts::of_url(url, &of_process)?))
     }
 
-    /// A sink into the database that the environment names (`PGHOST`, `PGDATABASE` …), for the pipeline `events`.
+    /// A sink into the database that the environment variables name (`PGHOST`, `PGDATABASE` …),
+    /// for the pipeline `events`.
     ///
     /// # Errors
     ///
@@ -79,17 +128,20 @@ impl PgSink {
         Self::from_url("")
     }
 
-    /// A sink into the database that `config` names, for the pipeline `events`, without regard to the environment.
+    /// A sink into the database that `config` names, for the pipeline `events`. The environment
+    /// is ignored.
     ///
-    /// `SslMode::Prefer`, its default, stands for `verify-full` with the system's CAs if a host is not this machine.
+    /// `SslMode::Prefer`, the default of [`Config`], means `verify-full` with the CAs of the
+    /// system unless all hosts are this machine.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the system has no CAs that could be asked.
+    /// [`ErrorKind::Configuration`] when the system has no trusted CAs.
     pub fn with_config(config: Config) -> Result<Self> {
         Ok(Self::to(Hosts::of_config(config)?))
     }
 
+    /// A sink with default options.
     fn to(hosts: Hosts) -> Self {
         Self {
             hosts,
@@ -101,7 +153,7 @@ impl PgSink {
             moved: false,
             take_over: false,
             claim: None,
-            teller: InstanceStateSender::new(),
+            state_sender: InstanceStateSender::new(),
             writes: Events,
             tables: Arc::default(),
         }
@@ -155,73 +207,86 @@ impl<W> PgSink<W> {
             moved: self.moved,
             take_over: self.take_over,
             claim: None,
-            teller: self.teller,
+            state_sender: self.state_sender,
             writes: tables,
             tables: Arc::default(),
         }
     }
 
-    /// The name of the pipeline, under which the ledger knows it. Pipelines of different names don't know of each other.
+    /// The name under which the ledger knows the pipeline, `events` by default. Pipelines with
+    /// different names are independent of each other. The name must stay the same from run to
+    /// run: it is how a run finds its positions.
     pub fn pipeline(mut self, name: impl Into<String>) -> Self {
         self.pipeline = name.into();
         self
     }
 
-    /// When an epoch is full. A quiet stream commits at once, whatever this is.
+    /// The size at which an epoch is full. A quiet stream commits at once, whatever the limits
+    /// are.
     pub fn epoch_limits(mut self, limits: EpochLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How many connections write at the same time, 2: epochs are copied in parallel and committed in order. One more leads
-    /// the pipeline.
+    /// The number of connections that write at the same time, 2 by default. Epochs are copied in
+    /// parallel and committed in order. One more connection leads the pipeline.
     ///
-    /// Each has an epoch of its own in memory, of at most the size that [`epoch_limits`](Self::epoch_limits) gives.
+    /// Each connection holds an epoch of its own in memory, at most as large as
+    /// [`epoch_limits`](Self::epoch_limits) allows.
     pub fn connections(mut self, connections: NonZeroUsize) -> Self {
         self.connections = connections.get();
         self
     }
 
-    /// How long the server may take to answer, 60 seconds. After that the connection is dropped and the epoch tried again
-    /// on another.
+    /// How long the server may take to answer a statement, 60 seconds by default. After that the
+    /// connection is dropped, and the epoch is tried again on another one.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// How long to wait at the start for a server that can't be reached, 30 seconds. Later it is waited for without end.
+    /// How long to wait at the start for a server that cannot be reached, 30 seconds by default.
+    /// Once the pipeline runs, it waits without limit.
     pub fn wait_for_server(mut self, wait: Duration) -> Self {
         self.wait_for_server = wait;
         self
     }
 
-    /// Lets the sources of the pipeline be in another place than in the runs before.
+    /// Permits that the sources of the pipeline read from another location than in earlier runs;
+    /// `false` by default. Without it such a run is refused, because positions of another
+    /// directory mean nothing here.
     pub fn moved(mut self, moved: bool) -> Self {
         self.moved = moved;
         self
     }
 
-    /// Ends the instance that works, in place of standing by until it ends; that one then fails with
-    /// [`ErrorKind::Fenced`]. Nothing that it committed is lost, and it commits nothing more.
+    /// Terminates the instance that runs the pipeline, instead of standing by until it ends;
+    /// `false` by default. The other instance then fails with [`ErrorKind::Fenced`]. Nothing that
+    /// it committed is lost, and it commits nothing more.
     ///
-    /// For one start by hand, such as when the machine of the other hangs: two instances that are always started so end each
-    /// other in turn. The role must be that of the other, or a member of it or of `pg_signal_backend`.
+    /// Use it for a single start by hand, for example when the machine of the other instance
+    /// hangs. Two instances that are always started with it terminate each other in turn. The
+    /// role must be that of the other instance, or a member of it or of `pg_signal_backend`.
     pub fn take_over(mut self, take_over: bool) -> Self {
         self.take_over = take_over;
         self
     }
 
-    /// Where this instance stands, for whoever asks whether it is ready.
+    /// A receiver of the state of this instance: whether it connects, stands by, leads or fails.
     #[must_use]
     pub fn instance_state(&self) -> InstanceStateReceiver {
-        self.teller.receiver()
+        self.state_sender.receiver()
     }
 
+    /// A connector whose sessions all have one `application_name`, which no other instance has:
+    /// `ecom`, a random number, and the pipeline.
     fn connector(&self) -> Connector {
         let name = format!("ecom {:08x} {}", rand::random::<u32>(), self.pipeline);
         Connector::new(self.hosts.clone(), name, Deadline(self.deadline))
     }
 
+    /// Prepares the database before the pipeline is claimed: applies migrations, creates and
+    /// checks the user's tables, and warns of settings that weaken the guarantees.
     async fn prepare<T>(&mut self, connection: &mut Connection, connector: &Connector) -> Result<()>
     where
         W: Tables<T>,
@@ -233,8 +298,8 @@ impl<W> PgSink<W> {
         schema::apply(&mut connection.client).await?;
         let mut specs = Vec::new();
         self.writes.specs(&mut specs);
-        let found = look(connection, &specs, connector.deadline).await?;
-        self.writes.found(&found);
+        let found = ensure_tables(connection, &specs, connector.deadline).await?;
+        self.writes.set_tables(&found);
         self.tables = found.into();
         preflight::warn(connection, connector).await
     }
@@ -243,7 +308,10 @@ impl<W> PgSink<W> {
 impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
     async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
         if self.pipeline.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, "the pipeline has no name").hint("give it one"));
+            return Err(
+                Error::new(ErrorKind::Configuration, "the name of the pipeline is empty")
+                    .hint("pass a name to PgSink::pipeline"),
+            );
         }
         let connector = self.connector();
         let give_up = Instant::now().checked_add(self.wait_for_server);
@@ -262,15 +330,15 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             tracing::warn!("trying again: {}", err.report());
             sleep(delay).await;
         }
-        let terms = Terms {
+        let options = ClaimOptions {
             pipeline: &self.pipeline,
             topology,
             moved: self.moved,
             take_over: self.take_over,
-            teller: &self.teller,
+            state_sender: &self.state_sender,
         };
-        let claim = claim(&connector, terms, self.wait_for_server).await?;
-        self.teller.stands(InstanceState::Leading);
+        let claim = claim(&connector, options, self.wait_for_server).await?;
+        self.state_sender.set_phase(InstanceState::Leading);
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
         self.claim = Some(claim);
@@ -280,30 +348,32 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
     fn commit(self, input: impl BatchStream<T> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         try_stream! {
             let Some(claim) = self.claim else {
-                Err(Error::new(ErrorKind::Configuration, "the sink was not asked for its ledger first"))?;
+                Err(Error::new(ErrorKind::Configuration, "commit() was called before ledger(), which claims the \
+                 pipeline: call ledger() first"))?;
                 return;
             };
             let leader = claim.leader.clone();
             let commits = write::commit(input, claim, self.writes, self.tables, self.limits, self.connections);
-            for await commit in unless_overtaken(commits, leader) {
+            for await commit in until_fenced(commits, leader) {
                 yield commit?;
             }
         }
     }
 }
 
-/// Ends the commits with an error when another instance has taken over, whatever they wait for.
-fn unless_overtaken(
+/// Yields the commits, and ends them with [`ErrorKind::Fenced`] as soon as another instance has
+/// taken over, whatever they are waiting for.
+fn until_fenced(
     commits: impl Stream<Item = Result<Commit>> + Send,
     leader: Arc<Leader>,
 ) -> impl Stream<Item = Result<Commit>> + Send {
     try_stream! {
         let mut commits = pin!(commits);
-        let mut overtaken = pin!(leader.overtaken());
+        let mut is_fenced = pin!(leader.wait_fenced());
         loop {
-            let next = match select(commits.next(), overtaken.as_mut()).await {
+            let next = match select(commits.next(), is_fenced.as_mut()).await {
                 Either::Left((next, _)) => next,
-                Either::Right(_) => Some(Err(leader.fenced())),
+                Either::Right(_) => Some(Err(leader.fenced_error())),
             };
             match next {
                 Some(commit) => yield commit?,

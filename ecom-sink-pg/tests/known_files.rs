@@ -85,7 +85,7 @@ async fn copies_and_renamed_files_are_found_in_the_ledger() {
 }
 
 #[tokio::test]
-async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
+async fn a_directory_that_one_pipeline_empties_is_refused_to_others() {
     let (database, dir) = (database().await, tempfile::tempdir().unwrap());
     let root = tempfile::tempdir().unwrap();
     let archive = AfterCommit::Archive(root.path().join("done"));
@@ -97,7 +97,7 @@ async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
     for taking in [emptying(), source().after_commit(AfterCommit::Delete)] {
         let err = load(&database, "owner", taking).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Configuration);
-        assert!(err.to_string().contains("pipeline \"reader\" reads"), "{err}");
+        assert!(err.to_string().contains("pipeline \"reader\" also reads"), "{err}");
     }
     assert!(dir.path().join("a.csv").exists());
 
@@ -107,7 +107,11 @@ async fn a_directory_that_one_pipeline_empties_is_read_by_no_other() {
     load(&database, "owner", emptying()).await.unwrap();
     assert!(!dir.path().join("a.csv").exists());
     let err = load(&database, "reader", source()).await.unwrap_err();
-    assert!(err.to_string().contains("pipeline \"owner\" takes files away"), "{err}");
+    assert!(
+        err.to_string()
+            .contains("pipeline \"owner\" archives or deletes the files"),
+        "{err}"
+    );
 
     // It gives the directory free when it leaves the files.
     load(&database, "owner", source()).await.unwrap();

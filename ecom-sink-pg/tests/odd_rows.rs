@@ -139,7 +139,7 @@ async fn a_check_of_the_user_holds_for_the_partition_of_a_new_day_too() {
 }
 
 #[tokio::test]
-async fn where_the_first_copy_is_refused_its_twin_is_stored() {
+async fn if_the_first_of_two_equal_keys_is_rejected_the_second_is_stored() {
     let database = database().await;
     store(&database, "before", vec![event(1, "user")]).await;
     execute(&database, "ALTER TABLE ecom.events ADD CHECK (user_id <> 'bad')").await;
@@ -229,7 +229,7 @@ async fn a_row_refused_beside_one_without_a_partition() {
 }
 
 #[tokio::test]
-async fn times_are_stored_in_microseconds_and_twins_told_by_them() {
+async fn times_are_stored_in_microseconds_which_decide_about_duplicates() {
     let database = database().await;
     let source = MemorySource::new("nanoseconds", vec![event(1, "100"), event(1, "999"), event(1, "1000")]);
     let mapped = source.map(|mut event: Event| {
@@ -281,7 +281,7 @@ async fn an_event_of_a_day_too_far_away_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn it_leads_again_after_its_session_was_ended_while_nothing_came() {
+async fn an_idle_leader_reconnects_after_its_session_is_terminated() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     drop_in(input.path(), "a.csv", 0..10);
     let running = start(&database, &input);

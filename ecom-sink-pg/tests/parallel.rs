@@ -228,7 +228,7 @@ async fn the_first_of_two_rows_with_one_key_is_stored_whatever_epochs_they_are_i
 }
 
 #[tokio::test]
-async fn where_the_server_refuses_a_row_one_of_a_younger_epoch_takes_its_place() {
+async fn a_row_of_a_younger_epoch_replaces_a_rejected_one_with_its_key() {
     let gates = Gates::closed(1).await;
     let few = "ALTER TABLE ecom.events ADD CONSTRAINT few CHECK (quantity < 1000)";
     gates.0.client.batch_execute(few).await.unwrap();
@@ -254,7 +254,7 @@ async fn where_the_server_refuses_a_row_one_of_a_younger_epoch_takes_its_place()
 }
 
 #[tokio::test]
-async fn in_whatever_order_copies_end_epochs_are_committed_in_theirs() {
+async fn epochs_are_committed_in_order_whichever_copy_ends_first() {
     const EPOCHS: usize = 12;
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..3 {

@@ -122,7 +122,7 @@ async fn partitions_of_days_whatever_the_session_says() {
 }
 
 #[tokio::test]
-async fn partitions_that_are_there_in_another_form() {
+async fn partitions_created_by_hand_are_used() {
     let db = database_with_schema().await;
     // A month, and all that is older, put together by hand.
     db.execute(

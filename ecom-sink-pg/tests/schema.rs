@@ -56,7 +56,7 @@ fn last_version() -> u32 {
 async fn applies_to_an_empty_database_and_again() {
     let mut db = database().await;
     let message = refused(check(&db.client).await);
-    let expected = "there is no schema ecom in this database (ecom-ingest schema apply makes it)";
+    let expected = "there is no schema ecom in this database (ecom-ingest schema apply creates it)";
     assert_eq!(message, expected);
     db.execute("CREATE SCHEMA ecom").await;
     let message = refused(check(&db.client).await);
@@ -97,7 +97,7 @@ async fn applies_from_several_connections_at_once() {
 }
 
 #[tokio::test]
-async fn finds_what_setup_made_current() {
+async fn a_schema_made_by_setup_sql_is_current() {
     let mut db = database().await;
     assert_eq!(setup(&db.url), current());
     check(&db.client).await.unwrap();
@@ -116,7 +116,7 @@ async fn finds_what_setup_made_current() {
 }
 
 #[tokio::test]
-async fn setup_finds_what_apply_made_current() {
+async fn setup_sql_accepts_a_schema_made_by_apply() {
     let db = database_with_schema().await;
     let before = (history(&db.client).await, catalogue(&db.client).await);
     assert_eq!(setup(&db.url), current());
@@ -160,18 +160,18 @@ async fn migrations_run_twice_change_nothing() {
 }
 
 #[tokio::test]
-async fn says_what_is_wrong_and_how_to_mend_it() {
+async fn schema_errors_say_what_is_wrong_and_how_to_fix_it() {
     let mut db = database_with_schema().await;
     let cases = [
         (
             "ALTER TABLE ecom.events DROP COLUMN brand",
             "ecom.events has no column brand (text)",
-            "add the column again as sql/migrations/V1__tables.sql has it",
+            "add the column again as sql/migrations/V1__tables.sql defines it",
         ),
         (
             "ALTER TABLE ecom.ingest_pipeline DROP COLUMN owns",
             "ecom.ingest_pipeline has no column owns (text[])",
-            "add the column again as sql/migrations/V2__ledger.sql has it",
+            "add the column again as sql/migrations/V2__ledger.sql defines it",
         ),
         (
             "ALTER TABLE ecom.events ALTER COLUMN price TYPE numeric(14, 3)",
@@ -180,7 +180,7 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
         ),
         (
             "ALTER TABLE ecom.events ADD COLUMN shop integer NOT NULL",
-            "ecom.events has a column \"shop\" that must be given, and this program doesn't know it",
+            "ecom.events has a NOT NULL column \"shop\" without a default, which this program does not fill",
             "ALTER TABLE ecom.events ALTER COLUMN \"shop\" DROP NOT NULL",
         ),
         (
@@ -209,11 +209,8 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
         db.execute(harm).await;
         let message = refused(check(&db.client).await);
         db.execute("ROLLBACK").await;
-        let (said, hint) = message.split_once(" (to mend it: ").unwrap();
-        assert_eq!(
-            said,
-            format!("the schema ecom is not as this program needs it: {problem}")
-        );
+        let (said, hint) = message.split_once(" (to fix it: ").unwrap();
+        assert_eq!(said, format!("the schema ecom does not fit this program: {problem}"));
         assert!(hint.contains(mend), "{message}");
     }
 
@@ -235,17 +232,20 @@ async fn says_what_is_wrong_and_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn says_when_the_schema_is_newer_or_another_one() {
+async fn a_newer_or_foreign_schema_is_reported() {
     let mut db = database_with_schema().await;
     let last = last_version();
     let cases: [(&str, &str); 4] = [
         (
             "INSERT INTO ecom.schema_history VALUES (99, 'shops', '2027-01-01T00:00:00Z', '1')",
-            &format!("the schema ecom is newer than this program: it has V99__shops, the program ends with V{last}"),
+            &format!(
+                "the schema ecom is newer than this program: it has V99__shops, but this program ends with V{last}"
+            ),
         ),
         (
             "UPDATE ecom.schema_history SET checksum = '1' WHERE version = 2",
-            "the schema ecom is another one: V2__ledger was applied with another text than V2__ledger has here",
+            "the schema ecom was created by another program: V2__ledger was applied with a text that differs from \
+             V2__ledger here",
         ),
         (
             &format!(

@@ -212,7 +212,7 @@ impl Transform<Event> for Numbering {
 }
 
 #[tokio::test]
-async fn operator_state_goes_on_where_it_was_committed() {
+async fn operator_state_continues_from_the_last_commit() {
     let database = database().await;
     for run in 0..3 {
         let events = (0..250).map(|n| event(run * 1_000 + n)).collect();
@@ -283,7 +283,7 @@ async fn a_partition_may_be_dropped_while_it_runs() {
 }
 
 #[tokio::test]
-async fn an_instance_that_was_overtaken_commits_nothing_more() {
+async fn a_superseded_instance_commits_nothing_more() {
     let database = database().await;
     let mut overtaken = small_epochs(&database);
     overtaken.ledger(&Topology::default()).await.unwrap();

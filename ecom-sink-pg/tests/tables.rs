@@ -314,7 +314,7 @@ async fn rows_that_fail_together_and_pass_apart_are_stored() {
 }
 
 #[tokio::test]
-async fn what_no_row_of_the_table_can_be_is_a_dead_letter() {
+async fn values_that_a_column_cannot_hold_are_dead_letters() {
     let database = database().await;
     let make = "
         CREATE TABLE texts (text text PRIMARY KEY, number int8) PARTITION BY RANGE (text);
@@ -340,7 +340,7 @@ async fn what_no_row_of_the_table_can_be_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_told_at_the_start() {
+async fn a_table_that_does_not_fit_is_reported_at_the_start() {
     let database = database().await;
     let make = "
         CREATE TABLE wrong_type (key text PRIMARY KEY, sum text);
@@ -366,15 +366,19 @@ async fn what_does_not_fit_is_told_at_the_start() {
         (
             table("wrong_type").key(["key"]),
             ErrorKind::Schema,
-            "\"sum\" is text, which takes no i64",
+            "\"sum\" has the type text, which cannot hold i64",
         ),
         (
             table("no_key").key(["key"]),
             ErrorKind::Schema,
-            "no primary key or unique index of just key",
+            "no primary key or unique index on exactly key",
         ),
-        (table("null_key").key(["key"]), ErrorKind::Schema, "\"key\" may be null"),
-        (table("more").key(["key"]), ErrorKind::Schema, "\"other\" must be given"),
+        (table("null_key").key(["key"]), ErrorKind::Schema, "\"key\" is nullable"),
+        (
+            table("more").key(["key"]),
+            ErrorKind::Schema,
+            "\"other\" is NOT NULL without a default",
+        ),
         (
             table("fewer").key(["key"]),
             ErrorKind::Schema,
@@ -383,7 +387,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
         (
             table("nowhere.made").key(["key"]).create_if_missing(true),
             ErrorKind::Schema,
-            "\"nowhere\".\"made\" can't be made",
+            "cannot create the table \"nowhere\".\"made\"",
         ),
         (table("computed").key(["key"]), ErrorKind::Schema, "\"sum\" is computed"),
         (
@@ -394,7 +398,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
             ErrorKind::Schema,
             "sum(boolean)",
         ),
-        (table("no_key"), ErrorKind::Configuration, "has no key"),
+        (table("no_key"), ErrorKind::Configuration, "to merge, but no key"),
         (
             table("no_key").key(["id"]),
             ErrorKind::Configuration,
@@ -403,7 +407,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
         (
             table("no_key").key(["key", "sum"]),
             ErrorKind::Configuration,
-            "merges \"sum\"",
+            "merges the column \"sum\"",
         ),
         (Table::new("no_key"), ErrorKind::Configuration, "has no columns"),
     ] {
@@ -419,7 +423,7 @@ async fn what_does_not_fit_is_told_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_table_is_not_made_over_one_that_is_there() {
+async fn an_existing_table_is_not_created_again() {
     let database = database().await;
     let make = "CREATE TABLE totals (key int8 PRIMARY KEY, sum numeric, least int8, greatest int8, last int8, more text DEFAULT 'x');
         ALTER TABLE totals ENABLE ROW LEVEL SECURITY";

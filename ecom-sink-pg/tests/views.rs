@@ -188,7 +188,7 @@ async fn views_of_the_ledger() {
 }
 
 #[tokio::test]
-async fn marks_of_any_kind_are_taken() {
+async fn views_accept_any_split_mark() {
     let db = database_with_schema().await;
     db.execute("SET timezone = 'UTC'").await;
     let marks = [
@@ -268,7 +268,7 @@ async fn progress_stays_on_its_page() {
 }
 
 #[tokio::test]
-async fn rejects_that_were_mended_are_told_from_those_that_wait() {
+async fn views_separate_corrected_rejects_from_waiting_ones() {
     let db = database_with_schema().await;
     db.execute(
         "SET timezone = 'UTC';

@@ -12,21 +12,21 @@ use time::format_description::well_known::Rfc3339;
 
 use super::help::AFTER_HELP;
 
-/// Some of what would be refused.
+/// The exit code when some records would be rejected.
 const REFUSED: u8 = 7;
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Check {
-    /// The files, compressed or not; no directories
+    /// The files to check, compressed or not; no directories
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// How to read files of another layout: a mapping in TOML, or a ready one, rees46 or retailrocket
+    /// The mapping for files with other columns: a file in TOML, or the name of a built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
-    /// How many events are shown of each file, and how many records of each reason to refuse them
+    /// How many events to show of each file, and how many records for each reason of rejection
     #[arg(long, value_name = "N", default_value = "3")]
     examples: usize,
 }
@@ -49,27 +49,24 @@ impl Check {
     }
 }
 
-/// What is to be told of a file.
+/// The report about one file.
 fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> String {
     let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
     let mut text = match checked.unread_lines {
-        0 => format!("{file}: {stored} to be stored, {refused} refused\n"),
+        0 => format!("{file}: {stored} to be stored, {refused} rejected\n"),
         1 => format!("{file}: nothing to be stored, 1 line not read\n"),
         lines => format!("{file}: nothing to be stored, {lines} lines not read\n"),
     };
     if let Some(refusal) = &checked.unusable {
         let part = match stored + refused {
-            0 => "nothing of it can be used",
-            _ => "what comes behind can't be used",
+            0 => "nothing in it can be used",
+            _ => "the rest of it cannot be used",
         };
         let _ = writeln!(text, "  {part}: {refusal}");
         let is_of_layout = [Reason::COLUMN_MISSING, Reason::WRONG_DELIMITER].contains(&refusal.reason);
         let _ = match checked.ready_mapping {
-            Some(name) => writeln!(
-                text,
-                "  it has the columns of a mapping that is ready: use --map {name}"
-            ),
+            Some(name) => writeln!(text, "  it has the columns of a built-in mapping: use --map {name}"),
             None if mapping.is_none() && is_of_layout => writeln!(
                 text,
                 "  ecom-ingest infer {file} proposes a mapping for it, to be used with --map"
@@ -80,11 +77,11 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     if !checked.is_read_by_name {
         let _ = writeln!(
             text,
-            "  a run passes it over: its name is hidden, or ends in none of .csv, .csv.gz, .csv.zst"
+            "  a run skips it: its name begins with a dot, or does not end in .csv, .csv.gz or .csv.zst"
         );
     }
     for (reason, found) in &checked.rejected {
-        let _ = writeln!(text, "  refused: {} for {reason}", found.count);
+        let _ = writeln!(text, "  rejected: {} for {reason}", found.count);
         for Example {
             line,
             value: (detail, raw),
@@ -112,6 +109,7 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     text
 }
 
+/// The fields of an event that have values.
 fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, String)> {
     let time = event
         .event_time
@@ -135,7 +133,8 @@ fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, St
     .filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// As it stands in the file, to be copied; only what would break the line, or the terminal, is escaped.
+/// The record as it is in the file, shortened; only characters that would break the line or the
+/// terminal are escaped.
 fn shortened(raw: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 400;
     let mut shown = String::new();

@@ -15,11 +15,11 @@ use super::{check, completions, config, infer, maintenance, rejects, run, schema
 #[derive(Debug, Parser)]
 #[command(name = "ecom-ingest", version, after_help = AFTER_HELP)]
 struct Cli {
-    /// A file with options, in TOML: `input = "/srv/shop"` at the top goes for every command, and below [run] for that one
+    /// The configuration file, in TOML: `input = "/srv/shop"` at the top applies to every command, below [run] only to that one
     #[arg(long, value_name = "FILE", env = "ECOM_CONFIG", global = true)]
     config: Option<PathBuf>,
 
-    /// How the log is written
+    /// The format of the log
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", global = true)]
     log_format: logging::Format,
 
@@ -29,31 +29,31 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Loads the files of a directory, on and on
+    /// Loads the files of a directory as they appear
     Run(run::Run),
-    /// Shows what of files would be stored and what refused, and why, without a database
+    /// Shows which records of files would be stored and which rejected, and why; needs no database
     Check(check::Check),
-    /// Proposes a mapping for files like one, as TOML on standard output
+    /// Proposes a mapping for files with other columns, as TOML on standard output
     Infer(infer::Infer),
-    /// Shows how it goes: files, lag, rates, what was refused, and what to do next
+    /// Shows the status: files, lag, rates, rejected records, and what to do next
     Status(status::Status),
-    /// Shows what was refused, exports it to be mended, and puts it in again
+    /// Lists rejected records, exports them to be corrected, and retries them
     Rejects(rejects::Rejects),
-    /// Makes the schema of the database, checks it, or prints it
+    /// Creates the schema of the database, checks it, or prints it
     Schema(schema::Schema),
     /// Builds the indexes that only reading needs, on partitions that receive no more rows
     Settle(maintenance::Settle),
-    /// Drops the partitions that are older than so many days, and dead letters too
+    /// Drops partitions and dead letters that are older than a number of days
     Retain(maintenance::Retain),
-    /// Shows how partitions are made, or changes it for those to come
+    /// Shows how partitions are created, or changes it for new ones
     Layout(maintenance::ChangeLayout),
     /// Checks the configuration, or prints it
     Config(config::Config),
-    /// Prints what completes this program's options in a shell
+    /// Prints completions of this program's options for a shell
     Completions(completions::Completions),
 }
 
-/// Runs the command that the arguments name, and says how it ended.
+/// Runs the command that the arguments name, and returns its exit code.
 pub(crate) async fn run_named(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match config::read(Cli::command(), args) {
         Ok(matches) => matches,
@@ -97,6 +97,7 @@ pub(crate) async fn run_named(args: impl IntoIterator<Item = OsString>) -> ExitC
     }
 }
 
+/// The exit code for an error; the help lists them.
 fn exit_code(err: &Error) -> ExitCode {
     ExitCode::from(match err.kind() {
         ErrorKind::Configuration => 3,

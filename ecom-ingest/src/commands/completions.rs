@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use ecom_ingest::output;
 use ecom_stream::Result;
 
-/// Prints what completes this program's options in a shell.
+/// Prints completions of this program's options for a shell.
 ///
 /// Bash: ecom-ingest completions bash > ~/.local/share/bash-completion/completions/ecom-ingest
 /// Zsh:  ecom-ingest completions zsh > a file _ecom-ingest in a directory of $fpath

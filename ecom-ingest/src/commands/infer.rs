@@ -9,7 +9,7 @@ use ecom_stream::infer::infer_mapping;
 
 #[derive(Debug, Args)]
 pub(crate) struct Infer {
-    /// A file like those to come, compressed or not; its first MiB is looked at
+    /// An example of the files to load, compressed or not; only its first MiB is read
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -19,7 +19,7 @@ impl Infer {
         let proposal = infer_mapping(&self.file).await?;
         output::text(&proposal.toml)?;
         if !proposal.missing.is_empty() {
-            tracing::warn!("to be filled in before it can be used: {}", proposal.missing.join(", "));
+            tracing::warn!("fill in before you use it: {}", proposal.missing.join(", "));
         }
         Ok(())
     }

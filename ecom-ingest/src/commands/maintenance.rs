@@ -12,7 +12,7 @@ use super::database::Database;
 
 #[derive(Debug, Args)]
 pub(crate) struct Settle {
-    /// Of partitions whose time ended at least so long ago
+    /// Only on partitions whose time ended at least this long ago
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     rested: Duration,
 
@@ -26,11 +26,11 @@ impl Settle {
             built, failed, is_busy, ..
         } = self.database.maintenance()?.settle(self.rested).await?;
         if !failed.is_empty() {
-            tracing::warn!("could not build {}; run it again", failed.join(", "));
+            tracing::warn!("could not build {}: run ecom-ingest settle again", failed.join(", "));
         }
         match (is_busy, built.len(), failed.len()) {
-            (true, ..) => output::line("another session is settling: nothing to do here"),
-            (_, 0, 0) => output::line("nothing to do: all partitions that rest are settled"),
+            (true, ..) => output::line("another session is building the indexes already: nothing to do"),
+            (_, 0, 0) => output::line("nothing to do: all partitions that receive no more rows have their indexes"),
             (_, 0, _) => Ok(()),
             _ => output::line(&format!("built {}", built.join(", "))),
         }
@@ -40,11 +40,11 @@ impl Settle {
 #[derive(Debug, Args)]
 #[command(override_usage = "ecom-ingest retain [OPTIONS]")]
 pub(crate) struct Retain {
-    /// How many days are kept, back from now; it must be said, here, in the environment or in the file
+    /// How many days to keep, counted back from now; required, here, in the environment or in the configuration file
     #[arg(long)]
     days: u16,
 
-    /// Only tell what would go
+    /// Only show what would be dropped
     #[arg(long)]
     dry_run: bool,
 
@@ -57,7 +57,7 @@ impl Retain {
         let retention = Retention::days(self.days).dry_run(self.dry_run);
         let retained = self.database.maintenance()?.retain(retention).await?;
         if retained.is_busy {
-            return output::line("another session is at it: nothing to do here");
+            return output::line("another session is dropping partitions already: nothing to do");
         }
         let partitions = match &*retained.partitions {
             [] => "no partitions".to_owned(),
@@ -74,11 +74,11 @@ impl Retain {
 
 #[derive(Debug, Args)]
 pub(crate) struct ChangeLayout {
-    /// How much time a partition holds: hour, day or month
+    /// How much time a new partition covers: hour, day or month
     #[arg(long, value_name = "WIDTH")]
     partition_width: Option<PartitionWidth>,
 
-    /// Which indexes a partition has: lean, until it is settled, or full, from the start, which makes loading slower
+    /// The indexes of a new partition: lean has few until the partition is settled; full has all, which makes loading slower
     #[arg(long, value_name = "PROFILE")]
     index_profile: Option<IndexProfile>,
 

@@ -1,4 +1,7 @@
 //! The commands of the program: each parses its arguments, calls the libraries and prints.
+//!
+//! A command holds no logic that a user of the libraries could not call. `cli` dispatches to the
+//! commands and maps errors to exit codes; `config` provides the layers below the command line.
 
 mod check;
 mod cli;

@@ -20,11 +20,11 @@ pub(crate) struct Rejects {
 
 #[derive(Debug, Subcommand)]
 enum RejectsCommand {
-    /// Shows the last ones, with how each is mended and put in again
+    /// Lists the last rejects, and how to fix and retry each
     List(List),
-    /// Writes them to CSV files, the record as it was behind why it was refused, to be mended
+    /// Writes rejects to CSV files, each record with the reason in front, so that they can be corrected
     Export(Export),
-    /// Puts the rows of an exported file in again, after it was mended; or, without a file, those that are chosen as they are
+    /// Stores the rows of an exported file that was corrected; or, without a file, retries the selected rejects unchanged
     Retry(Retry),
 }
 
@@ -32,24 +32,25 @@ enum RejectsCommand {
 #[derive(Debug, Args)]
 #[group(id = "choice", multiple = true)]
 struct Choice {
-    /// Rejected for this reason
+    /// Only those with this reason code
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
 
-    /// From this file, by its path below the input directory
+    /// Only those from this file, by its path in the input directory
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
 
-    /// With this number; can be given several times
+    /// Only the one with this number; can be given several times
     #[arg(long, value_name = "N")]
     id: Vec<i64>,
 
-    /// Of the pipeline of this name
+    /// Only those of the pipeline with this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
 
 impl Choice {
+    /// The filter that these options mean.
     fn filter(&self) -> DeadLetterFilter {
         let filter = DeadLetterFilter::waiting()
             .reason(self.reason.clone())
@@ -61,11 +62,11 @@ impl Choice {
         }
     }
 
-    /// What is to be said where nothing was found: the all-clear only where nothing waits at all.
+    /// The message if nothing was found. Only if nothing waits at all does it say so.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] where there is no such reason.
+    /// [`ErrorKind::Configuration`] if there is no such reason.
     async fn none_found(&self, console: &Console) -> Result<String> {
         let reasons = console.reasons().await?;
         if let Some(reason) = &self.reason {
@@ -76,13 +77,14 @@ impl Choice {
             }
         }
         Ok(match reasons.iter().map(|(_, waiting)| waiting).sum() {
-            0 => "nothing that was refused waits\n".to_owned(),
-            1 => "none of those; 1 other waits\n".to_owned(),
-            others => format!("none of those; {} others wait\n", count(others)),
+            0 => "no rejected records are waiting\n".to_owned(),
+            1 => "no rejected records match; 1 other is waiting\n".to_owned(),
+            others => format!("no rejected records match; {} others are waiting\n", count(others)),
         })
     }
 }
 
+/// The error for an unknown reason, with the nearest known one.
 fn no_such_reason(reason: &str, known: &[&str]) -> Error {
     let near = known
         .iter()
@@ -91,7 +93,7 @@ fn no_such_reason(reason: &str, known: &[&str]) -> Error {
         .filter(|(likeness, _)| *likeness > 0.6);
     let hint = match near {
         Some((_, near)) => format!("did you mean {near}?"),
-        None => "ecom-ingest status counts what was refused, by reason".to_owned(),
+        None => "ecom-ingest status lists the reasons and their counts".to_owned(),
     };
     Error::new(ErrorKind::Configuration, format!("no such reason: {reason}")).hint(hint)
 }
@@ -101,11 +103,11 @@ struct List {
     #[command(flatten)]
     choice: Choice,
 
-    /// How many to show
+    /// How many to show at most
     #[arg(long, value_name = "N", default_value = "20")]
     limit: u32,
 
-    /// Show those that were retried too
+    /// Also show those that were retried
     #[arg(long)]
     all: bool,
 
@@ -118,11 +120,11 @@ struct Export {
     #[command(flatten)]
     choice: Choice,
 
-    /// The directory for the files, which is made
+    /// The directory for the files; it is created
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// The header for records of files that the ledger doesn't have one of, such as event_id,event_time,event_type
+    /// The header for files whose header the ledger does not have, such as event_id,event_time,event_type
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Vec<String>,
 
@@ -132,18 +134,18 @@ struct Export {
 
 #[derive(Debug, Args)]
 struct Retry {
-    /// A file that `rejects export` wrote and somebody mended
+    /// A file that `rejects export` has written and that was corrected
     #[arg(value_name = "FILE", conflicts_with = "choice")]
     mended: Option<PathBuf>,
 
     #[command(flatten)]
     choice: Choice,
 
-    /// All that wait, or all of those that are chosen, as they are; after a rule has changed, say
+    /// Retry all waiting rejects, or all that are selected, unchanged; for example after a rule has changed
     #[arg(long, conflicts_with = "mended")]
     all: bool,
 
-    /// The mapping that their files were read by: one in TOML, or a ready one, rees46 or retailrocket
+    /// The mapping that their files were read with: a file in TOML, or the name of a built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
@@ -170,7 +172,9 @@ impl List {
             0 => self.choice.none_found(&console).await?,
             shown => {
                 let last = match shown as u32 == self.limit {
-                    true => format!("\nThe last {shown}; --limit shows more, ecom-ingest status counts them.\n"),
+                    true => {
+                        format!("\nThese are the last {shown}; --limit shows more, ecom-ingest status counts all.\n")
+                    }
                     false => "\n".to_owned(),
                 };
                 letters
@@ -184,14 +188,18 @@ impl List {
     }
 }
 
+/// How to correct and retry several rejects.
 fn how_to_retry(letters: &[DeadLetter]) -> String {
     let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
     format!(
-        "To mend several: ecom-ingest rejects export --to DIR (--reason CODE, --file PATH choose), edit DIR/rejects.csv, then\n\
-         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. A row that goes in counts once, however often the file is retried.\n"
+        "To correct several: ecom-ingest rejects export --to DIR (select with --reason CODE, --file PATH), edit \
+         DIR/rejects.csv, then\n\
+         ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. Each row is stored once, however often the file is \
+         retried.\n"
     )
 }
 
+/// A reject with its reason, its bytes, and how to fix and retry it.
 fn in_words(letter: &DeadLetter) -> String {
     let place = match (&letter.split, letter.record, letter.byte_offset) {
         (Some(split), Some(record), Some(byte)) => format!("{} record {record}, byte {byte}", split.path()),
@@ -209,21 +217,22 @@ fn in_words(letter: &DeadLetter) -> String {
         text.push_str(&format!("  row    {}\n", readable(raw)));
     }
     if letter.resolved_at.is_some() {
-        text.push_str("  done   retried, and in the table\n");
+        text.push_str("  done   retried and stored\n");
         return text;
     }
     if let Some(remedy) = remedy(&Reason::from(letter.reason.clone()), letter.is_mapped) {
-        text.push_str(&format!("  mend   {remedy}\n"));
+        text.push_str(&format!("  fix    {remedy}\n"));
     }
     let id = letter.id;
     text.push_str(&format!(
-        "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, mend it, \
-         ecom-ingest rejects retry reject-{id}/rejects.csv{}\n",
+        "  retry  ecom-ingest rejects export --id {id} --to reject-{id}, correct it, ecom-ingest rejects retry \
+         reject-{id}/rejects.csv{}\n",
         by_mapping(letter.is_mapped)
     ));
     text
 }
 
+/// How to fix records with this reason.
 fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
     match is_mapped {
         true => reason.remedy_by_mapping(),
@@ -231,16 +240,17 @@ fn remedy(reason: &Reason, is_mapped: bool) -> Option<&'static str> {
     }
 }
 
+/// The option that a retry needs if the file was read with a mapping.
 fn by_mapping(is_mapped: bool) -> &'static str {
     if is_mapped { " --map MAPPING" } else { "" }
 }
 
-/// The beginning, on one line.
+/// The beginning of a record, on one line.
 fn readable(raw: &[u8]) -> String {
-    const MOST_CHARS: usize = 160;
+    const MAX_CHARS: usize = 160;
     let text = String::from_utf8_lossy(raw);
-    let mut shown: String = on_one_line(&text.chars().take(MOST_CHARS).collect::<String>());
-    if text.chars().nth(MOST_CHARS).is_some() {
+    let mut shown: String = on_one_line(&text.chars().take(MAX_CHARS).collect::<String>());
+    if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }
     shown
@@ -264,7 +274,7 @@ impl Export {
                 _ => format!(" of {}", Vec::from_iter(file.pipelines.clone()).join(", ")),
             };
             text.push_str(&format!(
-                "mend the rows{of}, leave reject_id as it is, then: ecom-ingest rejects retry {}{}\n",
+                "correct the rows{of}, keep reject_id unchanged, then: ecom-ingest rejects retry {}{}\n",
                 file.path.display(),
                 by_mapping(file.is_mapped)
             ));
@@ -273,6 +283,7 @@ impl Export {
     }
 }
 
+/// A number of rejects in words.
 fn rejects(number: u64) -> String {
     match number {
         1 => "1 reject".to_owned(),
@@ -280,6 +291,7 @@ fn rejects(number: u64) -> String {
     }
 }
 
+/// Warns of rejects that cannot be exported.
 fn warn_of_left_out(exported: &Exported) {
     let ids = |ids: &[i64]| {
         let shown: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
@@ -289,14 +301,14 @@ fn warn_of_left_out(exported: &Exported) {
     };
     if !exported.headless.is_empty() {
         tracing::warn!(
-            "{}: the header of their file is not known; name it with --columns event_id,event_time,…",
+            "{}: the header of their file is unknown; give it with --columns event_id,event_time,…",
             ids(&exported.headless)
         );
     }
     if !exported.unprintable.is_empty() {
         tracing::warn!(
-            "{}: their bytes are cut off, or have quotes that would swallow the next row; mend them in their file, and put \
-             them as a new file into the input directory",
+            "{}: their bytes are truncated, or have quotes that would swallow the next row; correct them in the \
+             original file, and put them into the input directory as a new file",
             ids(&exported.unprintable)
         );
     }
@@ -308,9 +320,9 @@ impl Retry {
         let is_chosen =
             choice.reason.is_some() || choice.file.is_some() || choice.only.is_some() || !choice.id.is_empty();
         if self.mended.is_none() && !self.all && !is_chosen {
-            return Err(Error::new(ErrorKind::Configuration, "which rejects?").hint(
-                "name a file that ecom-ingest rejects export wrote, or choose those to be retried as they are: --reason CODE, \
-                 --file PATH, --id N or --all",
+            return Err(Error::new(ErrorKind::Configuration, "no rejects are selected").hint(
+                "name a file that ecom-ingest rejects export has written, or select rejects to retry unchanged: \
+                 --reason CODE, --file PATH, --id N or --all",
             ));
         }
         let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
@@ -320,39 +332,40 @@ impl Retry {
                 let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
                 (
                     retried,
-                    "mend them in the file and retry it: rows that went in are passed over",
+                    "correct them in the file and retry it: rows that are stored already are skipped",
                 )
             }
             None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
                 Some(retried) => (
                     retried,
-                    "ecom-ingest rejects export --to DIR writes them to files, to be mended and retried",
+                    "write them to files with ecom-ingest rejects export --to DIR, correct them, and retry the files",
                 ),
                 None => return output::text(&self.choice.none_found(&console).await?),
             },
         };
         tell(self.mended.as_deref(), &retried.refused, mapping.is_some());
         output::line(&format!(
-            "{} stored, {} duplicates, {} were retried before, {} can't be used yet",
+            "{} stored, {} duplicates, {} retried before, {} still rejected",
             count(retried.stored),
             count(retried.duplicates),
-            count(retried.settled_before),
+            count(retried.already_resolved),
             count(retried.refused.len() as u64),
         ))?;
         match retried.refused.len() {
             0 => Ok(()),
             left => {
                 let rows = if left == 1 { "row" } else { "rows" };
-                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still can't be used")).hint(how_to_mend))
+                Err(Error::new(ErrorKind::Source, format!("{left} {rows} still rejected")).hint(how_to_mend))
             }
         }
     }
 }
 
-/// Tells of each row that still can't be used: where it stands in the file that was mended, or else where it stood at first.
+/// Logs each row that is still rejected: where it is in the corrected file, or else where it was
+/// originally.
 fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
-    const MOST_TOLD: usize = 20;
-    for refused in refused.iter().take(MOST_TOLD) {
+    const MAX_TOLD: usize = 20;
+    for refused in refused.iter().take(MAX_TOLD) {
         let id = refused.id.map(|id| format!("reject_id {id}"));
         let place = match (mended, &refused.first) {
             (Some(file), _) => Some(format!("{} record {}", file.display(), refused.record)),
@@ -364,12 +377,13 @@ fn tell(mended: Option<&Path>, refused: &[StillRejected], is_mapped: bool) {
             remedy(&refused.refusal.reason, is_mapped).map_or_else(String::new, |remedy| format!(" ({remedy})"));
         tracing::warn!("{what}: {}{remedy}", refused.refusal);
     }
-    if refused.len() > MOST_TOLD {
-        tracing::warn!("and {} more", refused.len() - MOST_TOLD);
+    if refused.len() > MAX_TOLD {
+        tracing::warn!("and {} more", refused.len() - MAX_TOLD);
     }
 }
 
-/// Nothing where there are none of those.
+/// Exports the selected rejects to a private directory and retries them unchanged; `None` if
+/// there are none.
 async fn as_they_are(
     console: &Console,
     filter: &DeadLetterFilter,
@@ -382,7 +396,7 @@ async fn as_they_are(
         Err(_) => Ok(Retried::default()),
     };
     if let Err(err) = std::fs::remove_dir_all(&dir) {
-        tracing::warn!("can't remove {}: {err}", dir.display());
+        tracing::warn!("cannot remove {}: {err}", dir.display());
     }
     let exported = exported?;
     warn_of_left_out(&exported);
@@ -391,21 +405,23 @@ async fn as_they_are(
     Ok((!is_none).then_some(retried))
 }
 
-/// A new directory that nobody else can enter: others must neither read the rows nor change them on their way.
+/// A new directory that nobody else can enter, so that others can neither read the rows nor
+/// change them.
 fn private_directory() -> Result<PathBuf> {
     let dir = std::env::temp_dir().join(format!("ecom-ingest-retry-{:032x}", rand::random::<u128>()));
     let made = DirBuilder::new().mode(0o700).create(&dir);
-    made.map_err(|err| Error::new(ErrorKind::Sink, format!("can't make {}", dir.display())).caused_by(err))?;
+    made.map_err(|err| Error::new(ErrorKind::Sink, format!("cannot create {}", dir.display())).caused_by(err))?;
     Ok(dir)
 }
 
+/// Retries all exported files.
 async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {
         let retried = console.retry(&file.path, mapping, Rules::default()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
-        all.settled_before += retried.settled_before;
+        all.already_resolved += retried.already_resolved;
         all.refused.extend(retried.refused);
     }
     all.refused.sort_by_key(|refused| refused.id);

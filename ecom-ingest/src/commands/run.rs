@@ -17,47 +17,48 @@ use super::help::AFTER_HELP;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, override_usage = "ecom-ingest run [OPTIONS]")]
 pub(crate) struct Run {
-    /// The directory with the CSV files; it must be named, here, in the environment or in the file
+    /// The directory with the CSV files; required, here, in the environment or in the configuration file
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
 
-    /// How to read files of another layout: a mapping in TOML, or a ready one, rees46 or retailrocket; docs/files.md has the
-    /// keys, and ecom-ingest infer proposes one
+    /// The mapping for files with other columns: a file in TOML, or the name of a built-in one, rees46 or retailrocket;
+    /// docs/files.md lists the keys, and ecom-ingest infer proposes one
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
-    /// Load the files in sub-directories too, such as date=2026-11-01/hour=09/
+    /// Also load the files in subdirectories, such as date=2026-11-01/hour=09/
     #[arg(long)]
     recursive: bool,
 
     #[command(flatten)]
     database: Database,
 
-    /// Load what is there, then end; a file that is still written to is read as far as it is
+    /// Load the files that are there now, then exit; a file that is still being written is read as far as it goes
     #[arg(long)]
     once: bool,
 
-    /// Move each file to this directory once all of it is committed; no other program may read the files
+    /// Move each file to this directory once all of it is committed; no other program may need the files
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
 
-    /// Delete each file once all of it is committed; no other program may read the files
+    /// Delete each file once all of it is committed; no other program may need the files
     #[arg(long, conflicts_with = "archive")]
     delete: bool,
 
-    /// Read a file that has the same bytes as one read before under another name, instead of skipping it
+    /// Read a file even if it has the same bytes as one that was read before, instead of skipping it
     #[arg(long)]
     allow_copies: bool,
 
-    /// The name under which the database knows this pipeline; give each input directory its own
+    /// The name of this pipeline in the database; give each input directory its own
     #[arg(long, value_name = "NAME", default_value = "events")]
     pipeline: String,
 
-    /// The input directory has moved since the last run, with the same files
+    /// The input directory has moved since the last run, with the same files in it
     #[arg(long)]
     moved: bool,
 
-    /// End the instance that runs this pipeline, instead of standing by until it ends; for a start by hand, not for a service
+    /// Terminate the instance that runs this pipeline, instead of standing by until it ends; for a start by hand, not for a
+    /// service
     #[arg(long)]
     take_over: bool,
 
@@ -65,31 +66,32 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value = "2")]
     connections: NonZeroUsize,
 
-    /// How long a file must rest before it is taken as whole, unless it was renamed in or closed
+    /// How long a file must be unchanged before it counts as complete, unless it was renamed into place or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     settle: Duration,
 
-    /// Build the indexes that only reading needs, beside the loading, on partitions whose time ended so long ago and that
-    /// receive no rows; without this, ecom-ingest settle does it. The role must own the table
+    /// While loading, build the indexes that only reading needs, on partitions whose time ended this long ago and that
+    /// receive no rows; otherwise use ecom-ingest settle. The role must own the table
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     settle_partitions: Option<Duration>,
 
-    /// How progress is told
+    /// How progress is shown
     #[arg(long, value_name = "FORM", value_enum, default_value = "auto")]
     progress: Form,
 
-    /// Serve metrics for Prometheus, health and progress over HTTP at this address, such as 127.0.0.1:9187; it has no password
+    /// Serve metrics for Prometheus, health and progress over HTTP on this address, such as 127.0.0.1:9187; there is no
+    /// password
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
 }
 
-/// A port alone is one of this machine.
+/// An address, or a port of this machine.
 fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     let port: std::result::Result<u16, _> = text.parse();
     match (port, text.parse()) {
         (Ok(port), _) => Ok((Ipv4Addr::LOCALHOST, port).into()),
         (_, Ok(address)) => Ok(address),
-        _ => Err("an address looks like 127.0.0.1:9187, or is a port of this machine".to_owned()),
+        _ => Err("write an address such as 127.0.0.1:9187, or a port of this machine".to_owned()),
     }
 }
 
@@ -97,9 +99,9 @@ impl Run {
     pub(crate) async fn run(self) -> Result<()> {
         let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
         let until = if self.once {
-            "what is there"
+            "the files that are there now"
         } else {
-            "what comes, until Ctrl-C"
+            "files as they arrive, until Ctrl-C"
         };
         tracing::info!(
             "loading {} as pipeline {:?}: {until}",
@@ -145,15 +147,15 @@ impl Run {
             .moved(self.moved)
             .take_over(self.take_over)
             .connections(self.connections);
-        let standing = sink.instance_state();
+        let state = sink.instance_state();
         let pipeline = source.validate(rules).stamp().to(sink);
         let progress = pipeline.subscribe();
         let service = service.progress(self.progress, total);
-        let summary = service.run_until(pipeline, standing, stop_signal()?).await?;
+        let summary = service.run_until(pipeline, state, stop_signal()?).await?;
         let ended = if summary.stopped { "stopped" } else { "done" };
         tracing::info!("{ended}: {}", counts_in_words(&summary.counts));
         if summary.counts.rejected > 0 {
-            tracing::info!("what was refused, and how to mend it: ecom-ingest rejects list");
+            tracing::info!("to see the rejected records and how to fix them: ecom-ingest rejects list");
         }
         if self.once && !summary.stopped && progress.latest().is_none() {
             match count_csv_files(&self.input, self.recursive) {
@@ -165,9 +167,7 @@ impl Run {
         match splits.damaged + splits.set_aside {
             0 => {}
             files => {
-                tracing::warn!(
-                    "files that can't be used, wholly or from some place on: {files}; ecom-ingest status tells what to do"
-                );
+                tracing::warn!("files that cannot be read completely: {files}; ecom-ingest status shows what to do");
             }
         }
         Ok(())

@@ -15,11 +15,11 @@ pub(crate) struct Schema {
 
 #[derive(Debug, Subcommand)]
 enum SchemaCommand {
-    /// Brings the schema ecom up to date, or makes it; the role must own it
+    /// Creates the schema ecom, or brings it up to date; the role must own it
     Apply(Database),
-    /// Checks, changing nothing, that the schema is what this program writes to, and that the role may write
+    /// Checks that the schema fits this program and that the role may write to it; changes nothing
     Check(Database),
-    /// Prints the migrations as SQL, to read before they are applied
+    /// Prints the migrations as SQL, to review them before they are applied
     Print,
 }
 
@@ -32,7 +32,7 @@ impl Schema {
             }
             SchemaCommand::Check(database) => {
                 database.console()?.check_schema().await?;
-                output::line("the schema ecom is as it should be")
+                output::line("the schema ecom fits this program")
             }
             SchemaCommand::Print => {
                 texts().try_for_each(|(name, text)| output::text(&format!("-- {name}.sql\n\n{text}\n")))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use ecom_ingest::format::{bytes, count, duration, on_one_line, shell_quoted};
 use ecom_ingest::output;
-use ecom_sink_pg::{Console, Instance, PipelineStatus, Status as Found, UnusableFile};
+use ecom_sink_pg::{Console, PipelineRunner, PipelineStatus, Status as Found, UnusableFile};
 use ecom_stream::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -18,16 +18,16 @@ use super::database::Database;
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Only the pipeline of this name
+    /// Only the pipeline with this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Show it again and again, every two seconds or so often, until Ctrl-C
+    /// Refresh until Ctrl-C, every two seconds or at this interval
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s",
           value_parser = humantime::parse_duration)]
     watch: Option<Duration>,
 
-    /// Print it as JSON, an object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 
@@ -39,7 +39,7 @@ impl Status {
     pub(crate) async fn run(self) -> Result<()> {
         let console = self.database.console()?;
         let Some(every) = self.watch else {
-            return output::text(&self.look(&console).await?);
+            return output::text(&self.render(&console).await?);
         };
         let mut interrupt = listen(SignalKind::interrupt())?;
         let mut terminate = listen(SignalKind::terminate())?;
@@ -54,7 +54,7 @@ impl Status {
         let clears = !self.json && std::io::stdout().is_terminal();
         let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
         loop {
-            let text = self.look(console).await?;
+            let text = self.render(console).await?;
             if !output::show(&format!("{clear}{text}"))? {
                 return Ok(());
             }
@@ -62,7 +62,7 @@ impl Status {
         }
     }
 
-    async fn look(&self, console: &Console) -> Result<String> {
+    async fn render(&self, console: &Console) -> Result<String> {
         let status = console.status(self.only.as_deref()).await?;
         Ok(match self.json {
             true => format!("{}\n", in_json(&status)),
@@ -71,10 +71,12 @@ impl Status {
     }
 }
 
+/// A stream of a signal.
 fn listen(kind: SignalKind) -> Result<Signal> {
-    signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "can't listen for signals").caused_by(err))
+    signal(kind).map_err(|err| Error::new(ErrorKind::Configuration, "cannot listen for signals").caused_by(err))
 }
 
+/// The status as text.
 fn in_words(status: &Found, only: Option<&str>) -> String {
     let mut text = match (status.pipelines.is_empty(), only) {
         (false, _) => String::new(),
@@ -87,6 +89,7 @@ fn in_words(status: &Found, only: Option<&str>) -> String {
     text
 }
 
+/// Appends the status of one pipeline.
 fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime) -> std::fmt::Result {
     let PipelineStatus {
         name, files, counts, ..
@@ -94,9 +97,9 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     let ago = |time: OffsetDateTime| duration((now - time).try_into().unwrap_or_default());
     let places: Vec<&str> = pipeline.sources.iter().map(|(_, location)| location.as_str()).collect();
     writeln!(text, "pipeline {name}: {}", places.join(", "))?;
-    match &pipeline.instance {
-        Instance::Running { described, .. } => writeln!(text, "  runs      {described}")?,
-        Instance::NotRunning { last: Some(last) } => {
+    match &pipeline.runner {
+        PipelineRunner::Running { described, .. } => writeln!(text, "  runs      {described}")?,
+        PipelineRunner::NotRunning { last: Some(last) } => {
             writeln!(text, "  runs      not at the moment; the last was {last}")?
         }
         _ => writeln!(text, "  runs      not at the moment")?,
@@ -147,7 +150,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
         };
         writeln!(
             text,
-            "  refused   {:<24} {} waiting{resolved}, the last {} ago",
+            "  rejected  {:<24} {} waiting{resolved}, the last {} ago",
             refused.reason,
             count(refused.waiting),
             ago(refused.newest),
@@ -156,7 +159,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     for file in &pipeline.unusable {
         let place = match file.records {
             0 => String::new(),
-            records => format!(" behind record {}, byte {}", count(records), count(file.bytes)),
+            records => format!(" after record {}, byte {}", count(records), count(file.bytes)),
         };
         let state = file.state.replace('_', " ");
         writeln!(
@@ -173,20 +176,20 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     Ok(())
 }
 
-/// What is for the reader to do.
+/// What the reader should do next.
 fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     let mut steps = Vec::new();
-    if let Instance::NotRunning { .. } = pipeline.instance {
+    if let PipelineRunner::NotRunning { .. } = pipeline.runner {
         let input = pipeline.sources.first().map_or("DIR", |(_, location)| location);
         let map = if pipeline.is_mapped { " --map MAPPING" } else { "" };
         steps.push(format!(
-            "to load what comes: ecom-ingest run --input {} --pipeline {}{map}",
+            "to load new files: ecom-ingest run --input {} --pipeline {}{map}",
             shell_quoted(input),
             shell_quoted(&pipeline.name)
         ));
     }
     if pipeline.refused.iter().any(|refused| refused.waiting > 0) {
-        steps.push("to see what was refused and how to mend it: ecom-ingest rejects list".to_owned());
+        steps.push("to see the rejected records and how to fix them: ecom-ingest rejects list".to_owned());
     }
     let is_other_layout = |file: &&UnusableFile| ["column_missing", "wrong_delimiter"].contains(&&*file.reason);
     if let Some(file) = pipeline.unusable.iter().find(is_other_layout) {
@@ -196,25 +199,27 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
             None => file.path.clone(),
         };
         steps.push(format!(
-            "to load files of another layout: ecom-ingest infer {} proposes a mapping, for run --map",
+            "to load files with other columns: ecom-ingest infer {} proposes a mapping for run --map",
             shell_quoted(&path)
         ));
     }
     if pipeline.files.damaged + pipeline.files.set_aside > 0 {
         steps.push(
-            "to have a file read that could not be: put it, mended and whole, in its place; it is read on from where it \
-             was left"
+            "to read a damaged or set-aside file: replace it with a complete, corrected one under the same name; \
+             reading continues where it stopped"
                 .to_owned(),
         );
     }
     if pipeline.unusable.iter().any(|file| file.reason == "grew_mid_record") {
         steps.push(
-            "but of one that is damaged for grew_mid_record, the rest from that record on, under a new name".to_owned(),
+            "for a file that is damaged with grew_mid_record: put the rest of it, from that record on, into a new \
+             file"
+                .to_owned(),
         );
     }
     if !pipeline.counts.is_balanced() {
         steps.push(
-            "the counts do not add up, which is a bug unless a transform makes several records of one: see \
+            "the counts do not add up, which is a bug unless a transform makes several records from one: see \
              ecom.ingest_balance"
                 .to_owned(),
         );
@@ -222,12 +227,13 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
     steps
 }
 
+/// The status as JSON. Its keys are part of the program's interface.
 fn in_json(status: &Found) -> Value {
     let time = |time: OffsetDateTime| time.format(&Rfc3339).ok();
     let pipelines = status.pipelines.iter().map(|pipeline| {
-        let (is_running, instance) = match &pipeline.instance {
-            Instance::Running { described, .. } => (true, Some(described)),
-            Instance::NotRunning { last } => (false, last.as_ref()),
+        let (is_running, instance) = match &pipeline.runner {
+            PipelineRunner::Running { described, .. } => (true, Some(described)),
+            PipelineRunner::NotRunning { last } => (false, last.as_ref()),
             _ => (false, None),
         };
         let (files, counts) = (&pipeline.files, &pipeline.counts);

@@ -11,13 +11,14 @@ use super::total::Total;
 use super::words::speed_in_words;
 use crate::format::{count, duration};
 
-/// What is drawn on standard error.
+/// Everything that is drawn on standard error.
 static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 const WITH_TOTAL: &str = "{bar:30} {percent:>3} %  {msg}";
 const WITHOUT_TOTAL: &str = "{spinner} {msg}";
 
-/// A line on standard error that shows how a run goes: a bar where the total is known. Gone from the screen when it is dropped.
+/// A line on standard error that shows the progress of a run, with a bar if the total is known.
+/// It disappears from the screen when it is dropped.
 #[derive(Debug)]
 pub struct LiveLine {
     bar: ProgressBar,
@@ -25,7 +26,7 @@ pub struct LiveLine {
 }
 
 impl LiveLine {
-    /// Draws the line, and draws it again as time goes by.
+    /// Draws the line, and keeps it up to date as time passes.
     #[must_use]
     pub fn new(total: Total) -> Self {
         let bar = match total {
@@ -42,7 +43,7 @@ impl LiveLine {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when the future is dropped; the line is gone from the screen then.
+    /// Nothing is lost when the future is dropped; the line disappears from the screen.
     pub async fn show(self, mut progress: ProgressReceiver) {
         const AT_MOST_EVERY: Duration = Duration::from_millis(100);
         while let Some(progress) = progress.next().await {
@@ -52,6 +53,7 @@ impl LiveLine {
         }
     }
 
+    /// The text behind the bar.
     fn message(&self, progress: &Progress) -> String {
         let counts = &progress.counts;
         let mut message = format!("{} rows", count(counts.stored));
@@ -79,22 +81,23 @@ impl Drop for LiveLine {
     }
 }
 
-/// If it goes on as it went so far.
+/// The time left, if the rate stays what it was so far.
 fn time_left(progress: &Progress, bytes: u64) -> Option<Duration> {
     let left = bytes.checked_sub(progress.bytes)?;
     let time = progress.elapsed.as_secs_f64() * left as f64 / progress.bytes.max(1) as f64;
     Duration::try_from_secs_f64(time).ok()
 }
 
+/// The style of a template. A constant cannot fail; a test checks both.
 fn style(template: &str) -> ProgressStyle {
     // The templates are constants, and a test reads both.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Standard error, around the line that is drawn there.
-pub(crate) struct AroundTheLine;
+/// A writer to standard error that keeps the live line below what it writes.
+pub(crate) struct LogAboveProgress;
 
-impl Write for AroundTheLine {
+impl Write for LogAboveProgress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         SCREEN.suspend(|| io::stderr().write(bytes))
     }
@@ -109,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_sound() {
+    fn both_templates_are_valid() {
         for template in [WITH_TOTAL, WITHOUT_TOTAL] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

@@ -11,7 +11,7 @@ use super::total::Total;
 use super::words::{counts_in_words, speed_in_words};
 use crate::output;
 
-/// How progress is told.
+/// How progress is shown
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum Form {
@@ -20,28 +20,28 @@ pub enum Form {
     Auto,
     /// Plain lines in the log
     Plain,
-    /// An object a line on standard output, with the field names of Spark's StreamingQueryProgress
+    /// One object per line on standard output, with the field names of Spark's StreamingQueryProgress
     Json,
     /// Nothing
     None,
 }
 
-/// Tells of progress until the run ends. `told` names the pipeline in JSON, `total` is how much there is to read, for the live
-/// line.
+/// Shows progress until the run ends. `query_progress` names the pipeline in JSON; `total` is how
+/// much there is to read, for the live line.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when the future is dropped; a live line is gone from the screen then.
-pub async fn show(form: Form, progress: ProgressReceiver, told: QueryProgress, total: Total) {
+/// Nothing is lost when the future is dropped; a live line disappears from the screen.
+pub async fn show(form: Form, progress: ProgressReceiver, query_progress: QueryProgress, total: Total) {
     match form {
         Form::Auto if std::io::stderr().is_terminal() => LiveLine::new(total).show(progress).await,
         Form::Auto | Form::Plain => in_lines(progress).await,
-        Form::Json => in_json(progress, told).await,
+        Form::Json => in_json(progress, query_progress).await,
         Form::None => {}
     }
 }
 
-/// A line now and then, while rows come in.
+/// Logs a line every ten seconds, while rows come in.
 async fn in_lines(mut progress: ProgressReceiver) {
     const EVERY: Duration = Duration::from_secs(10);
     while let Some(progress) = progress.next().await {
@@ -50,14 +50,15 @@ async fn in_lines(mut progress: ProgressReceiver) {
     }
 }
 
-async fn in_json(mut progress: ProgressReceiver, mut told: QueryProgress) {
+/// Prints an object for each commit, at most ten a second.
+async fn in_json(mut progress: ProgressReceiver, mut query_progress: QueryProgress) {
     const AT_MOST_EVERY: Duration = Duration::from_millis(100);
     while let Some(progress) = progress.next().await {
-        match output::show(&format!("{}\n", told.of(&progress))) {
+        match output::show(&format!("{}\n", query_progress.of(&progress))) {
             Ok(true) => {}
             Ok(false) => return,
             Err(err) => {
-                tracing::warn!("no more progress: {}", err.report());
+                tracing::warn!("progress is no longer printed: {}", err.report());
                 return;
             }
         }

@@ -9,22 +9,23 @@ use ecom_sink_pg::Console;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Total {
-    /// It goes on and on.
+    /// There is no end: the run waits for new files.
     Endless,
-    /// Nobody can tell, as of compressed files: progress is counted in bytes of what is in them.
+    /// It is not known, because files are compressed: progress is counted in bytes of their
+    /// content.
     Unknown,
-    /// So many bytes.
+    /// This number of bytes.
     Bytes(u64),
 }
 
-/// The bytes of the CSV files of a directory, without those that the pipeline has read before.
+/// The size of the CSV files in a directory, without what the pipeline has read before.
 ///
 /// # Cancel safety
 ///
 /// Safe: it only reads.
 pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pipeline: &str) -> Total {
     let mut files = Files::default();
-    let Ok(()) = files.look(input, "", recursive) else {
+    let Ok(()) = files.walk(input, "", recursive) else {
         return Total::Unknown;
     };
     if files.compressed > 0 {
@@ -35,15 +36,16 @@ pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pip
     Total::Bytes(files.bytes.saturating_sub(read))
 }
 
-/// How many CSV files there are, compressed ones too.
+/// The number of CSV files in a directory, compressed ones included. What cannot be read is not
+/// counted.
 pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
     let mut files = Files::default();
-    // What can't be read was told by the run.
-    let _ = files.look(input, "", recursive);
+    // What cannot be read was told by the run.
+    let _ = files.walk(input, "", recursive);
     files.paths.len() + files.compressed
 }
 
-/// What the source will find, by the same names.
+/// The files that the source will find, with the names that it uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Files {
     paths: Vec<String>,
@@ -52,8 +54,9 @@ struct Files {
 }
 
 impl Files {
-    /// Looks into a directory whose path in the ledger begins with `prefix`. Links are passed over.
-    fn look(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
+    /// Adds the files of a directory whose path in the ledger begins with `prefix`. Symbolic
+    /// links are skipped.
+    fn walk(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
         for entry in std::fs::read_dir(dir)?.flatten() {
             let (Ok(file), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {
                 continue;
@@ -63,7 +66,7 @@ impl Files {
             }
             let path = format!("{prefix}{name}");
             if file.is_dir() && recursive {
-                self.look(&entry.path(), &format!("{path}/"), recursive)?;
+                self.walk(&entry.path(), &format!("{path}/"), recursive)?;
             }
             let name = name.to_ascii_lowercase();
             if file.is_file() && name.ends_with(".csv") {
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_be_read_is_found_as_the_source_does() {
+    fn files_to_read_are_found_as_the_source_finds_them() {
         let dir = tempfile::tempdir().unwrap();
         let put = |path: &str| {
             let path = dir.path().join(path);
@@ -107,7 +110,7 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("day=1"), dir.path().join("day=2")).unwrap();
         let found = |recursive| {
             let mut files = Files::default();
-            files.look(dir.path(), "", recursive).unwrap();
+            files.walk(dir.path(), "", recursive).unwrap();
             files.paths.sort();
             (files.paths.join(" "), files.bytes, files.compressed)
         };

@@ -4,7 +4,7 @@ use ecom_stream::{Counts, Progress};
 
 use crate::format::duration;
 
-/// How fast it goes, and how far it is behind.
+/// The rate, and the lag behind the files and the newest event.
 pub(super) fn speed_in_words(progress: &Progress) -> String {
     let lag = &progress.lag;
     let mut words = format!("{:.0}/s", progress.rows_per_s.recent);
@@ -14,12 +14,26 @@ pub(super) fn speed_in_words(progress: &Progress) -> String {
         }
     }
     if !lag.ahead.is_zero() {
-        words.push_str(&format!(", which is {} ahead of the clock here", duration(lag.ahead)));
+        words.push_str(&format!(
+            ", which is {} ahead of this machine's clock",
+            duration(lag.ahead)
+        ));
     }
     words
 }
 
-/// Counts in words: `3 records read: 2 stored, 1 duplicates, 0 rejected`.
+/// Counts in words.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::progress::counts_in_words;
+/// use ecom_stream::Counts;
+///
+/// let mut counts = Counts::default();
+/// (counts.read, counts.stored, counts.duplicates) = (3, 2, 1);
+/// assert_eq!(counts_in_words(&counts), "3 records read: 2 stored, 1 duplicates, 0 rejected");
+/// ```
 pub fn counts_in_words(counts: &Counts) -> String {
     let Counts {
         read,

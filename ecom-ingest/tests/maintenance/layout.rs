@@ -9,7 +9,7 @@ use crate::fixture::{database, drop_in};
 use crate::{HOUR, database_with_days, ingest, maintenance};
 
 #[tokio::test]
-async fn the_table_is_its_owners_to_change() {
+async fn only_the_owner_may_maintain_the_table() {
     let db = database_with_days().await;
     db.execute(
         "CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA ecom TO stranger;
@@ -40,7 +40,7 @@ async fn the_table_is_its_owners_to_change() {
 }
 
 #[tokio::test]
-async fn no_upkeep_makes_the_schema() {
+async fn maintenance_does_not_create_the_schema() {
     let db = database().await;
     for args in [
         &["settle"][..],
@@ -54,7 +54,7 @@ async fn no_upkeep_makes_the_schema() {
             .await;
         // As `status` ends.
         assert_eq!(status.code(), Some(4), "{args:?}: {log}");
-        let expected = "there is no schema ecom in this database (ecom-ingest schema apply makes it)";
+        let expected = "there is no schema ecom in this database (ecom-ingest schema apply creates it)";
         assert!(log.contains(expected), "{args:?}: {log}");
     }
     let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ecom'";
@@ -62,7 +62,7 @@ async fn no_upkeep_makes_the_schema() {
 }
 
 #[tokio::test]
-async fn the_layout_is_one_of_the_database() {
+async fn the_layout_is_stored_in_the_database() {
     let db = database_with_schema().await;
     let log = ingest(&db, &["layout", "--partition-width", "hour"]);
     assert!(
@@ -90,7 +90,7 @@ async fn the_layout_is_one_of_the_database() {
         .await;
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(
-        log.contains("\"week\" is no width of partitions (hour, day or month)"),
+        log.contains("\"week\" is not a partition width (use hour, day or month)"),
         "{log}"
     );
     // Without its row the defaults hold, and a look does not make it.

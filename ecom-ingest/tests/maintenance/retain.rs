@@ -10,7 +10,7 @@ use crate::fixture::{connect, database, drop_in, eventually};
 use crate::{database_with_days, ingest, maintenance};
 
 #[tokio::test]
-async fn what_is_older_goes_as_a_whole() {
+async fn partitions_older_than_the_cutoff_are_dropped() {
     let db = database_with_days().await;
     // A month that began long ago and goes on.
     db.execute(
@@ -65,7 +65,7 @@ async fn what_is_older_goes_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_month_with_younger_days_stays() {
+async fn a_monthly_partition_with_younger_days_is_kept() {
     let db = database_with_schema().await;
     db.execute(
         "SET timezone = 'UTC';
@@ -80,7 +80,7 @@ async fn a_month_with_younger_days_stays() {
 }
 
 #[tokio::test]
-async fn what_was_dropped_does_not_come_back_from_its_files() {
+async fn dropped_events_are_not_loaded_again_from_their_files() {
     let db = database().await;
     let input = tempfile::tempdir().unwrap();
     drop_in(input.path(), "a.csv", 0..100);
@@ -98,7 +98,7 @@ async fn what_was_dropped_does_not_come_back_from_its_files() {
 }
 
 #[tokio::test]
-async fn an_end_that_was_interrupted_is_finished_the_next_time() {
+async fn an_interrupted_drop_is_finished_by_the_next_call() {
     let db = database_with_days().await;
     // One that somebody detached in order to keep it.
     db.execute("ALTER TABLE ecom.events DETACH PARTITION ecom.events_y20261001")
@@ -130,7 +130,7 @@ async fn an_end_that_was_interrupted_is_finished_the_next_time() {
 }
 
 #[tokio::test]
-async fn an_end_holds_up_nobody() {
+async fn dropping_partitions_does_not_block_the_ingest() {
     let db = database_with_days().await;
     let insert = "INSERT INTO ecom.events
                   VALUES (now(), now(), 1, 1, gen_random_uuid(), 1, 'view', 'u', 's', 'p')";

@@ -21,7 +21,7 @@ const ALL_SETTLED: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn what_rests_is_settled_and_late_rows_still_go_in() {
+async fn old_partitions_are_settled_and_late_rows_are_still_stored() {
     let db = database_with_days().await;
     let settled = maintenance(&db).settle(HOUR).await.unwrap();
     assert_eq!(settled.built.len(), 9, "{settled:?}");
@@ -69,7 +69,7 @@ async fn what_rests_is_settled_and_late_rows_still_go_in() {
 }
 
 #[tokio::test]
-async fn what_an_interrupted_build_left_is_built_again() {
+async fn an_index_left_by_an_interrupted_build_is_built_again() {
     let db = database_with_days().await;
     for point in ["maintenance.build:1", "maintenance.build:5"] {
         let settle = Ingest::spawn(
@@ -94,7 +94,7 @@ async fn what_an_interrupted_build_left_is_built_again() {
 }
 
 #[tokio::test]
-async fn settling_holds_up_nobody() {
+async fn settling_does_not_block_the_ingest() {
     let db = database_with_days().await;
     let insert = "INSERT INTO ecom.events
                   VALUES ('2026-10-03 13:00+00', now(), 1, 1, gen_random_uuid(), 1, 'view', 'u', 's', 'p')";
@@ -123,7 +123,7 @@ async fn settling_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_partition_that_can_not_be_settled_is_left_for_later() {
+async fn a_partition_that_cannot_be_settled_is_skipped() {
     let db = database_with_days().await;
     // Something else has the name of an index.
     db.execute("CREATE TABLE ecom.events_y20261003_user ()").await;
@@ -140,7 +140,7 @@ async fn a_partition_that_can_not_be_settled_is_left_for_later() {
 }
 
 #[tokio::test]
-async fn partitions_are_settled_beside_the_loading() {
+async fn partitions_are_settled_while_files_are_loaded() {
     let db = database().await;
     let input = tempfile::tempdir().unwrap();
     drop_in(input.path(), "a.csv", 0..500);
@@ -154,6 +154,6 @@ async fn partitions_are_settled_beside_the_loading() {
     assert!(!running.has_ended());
     running.signal(rustix::process::Signal::TERM);
     let log = running.succeed().await;
-    assert!(log.contains("settled: built"), "{log}");
+    assert!(log.contains("built the indexes"), "{log}");
     db.check_balance().await;
 }

@@ -31,14 +31,14 @@ fn retry_by(database: &Database, file: &Path, map: &str) -> Said {
 }
 
 #[tokio::test]
-async fn they_are_checked_by_that_mapping_and_never_without_one() {
+async fn rejects_of_mapped_files_are_retried_only_with_the_mapping() {
     let (database, input) = loaded("oct.csv", REES46, "rees46").await;
     assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
     let said = ecom(&database, &["rejects", "list"]);
     for part in [
-        "mend   give the event that id\n",
-        "mend   write it as its mapping says\n",
-        "rejects retry DIR/rejects.csv --map MAPPING. A row",
+        "fix    give the event that id\n",
+        "fix    write it as its mapping says\n",
+        "rejects retry DIR/rejects.csv --map MAPPING. Each row",
         "rejects retry reject-1/rejects.csv --map MAPPING\n",
     ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);
@@ -56,7 +56,7 @@ async fn they_are_checked_by_that_mapping_and_never_without_one() {
 
     let said = ecom(&database, &["rejects", "retry", file.to_str().unwrap()]);
     assert_eq!(said.code, 1);
-    let refused = "reject_id 1: mapping_missing: its file was read by a mapping: retry it by that one, --map";
+    let refused = "reject_id 1: mapping_missing: its file was read with a mapping: retry it with that mapping, --map";
     assert!(said.log.contains(refused), "{}", said.log);
     let said = ecom(&database, &["rejects", "retry", "--all"]);
     assert!(said.log.contains(refused), "{}", said.log);
@@ -65,10 +65,7 @@ async fn they_are_checked_by_that_mapping_and_never_without_one() {
     let said = retry_by(&database, &file, "rees46");
     assert_eq!(
         (said.code, said.out.as_str()),
-        (
-            0,
-            "2 stored, 0 duplicates, 0 were retried before, 0 can't be used yet\n"
-        ),
+        (0, "2 stored, 0 duplicates, 0 retried before, 0 still rejected\n"),
         "{}",
         said.log
     );
@@ -105,7 +102,7 @@ price = \"Price\"
 ";
 
 #[tokio::test]
-async fn other_delimiters_are_exported_as_commas_and_what_is_made_of_a_whole_row_stays() {
+async fn other_delimiters_are_exported_as_commas_and_ids_of_whole_rows_stay_the_same() {
     let map = tempfile::NamedTempFile::new().unwrap();
     fs::write(map.path(), SHOP).unwrap();
     let map = map.path().to_str().unwrap();
@@ -129,7 +126,7 @@ async fn other_delimiters_are_exported_as_commas_and_what_is_made_of_a_whole_row
 }
 
 #[tokio::test]
-async fn those_of_files_without_one_are_not_checked_by_one() {
+async fn rejects_of_plain_files_refuse_a_mapping() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     drop_in_text(
         input.path(),
@@ -139,13 +136,13 @@ async fn those_of_files_without_one_are_not_checked_by_one() {
     once(&database, &input).await;
     let said = ecom(&database, &["rejects", "retry", "--all", "--map", "rees46"]);
     assert_eq!(said.code, 1);
-    let refused = "mapping_unknown: its file was read without a mapping: retry it without one";
+    let refused = "mapping_unknown: its file was read without a mapping: retry it without --map";
     assert!(said.log.contains(refused), "{}", said.log);
     assert_eq!(waiting(&database).await, 1);
 }
 
 #[tokio::test]
-async fn another_mapping_than_that_of_the_file_is_warned_of_once_a_file_and_stores() {
+async fn a_different_mapping_is_warned_of_once_per_file_and_rows_are_stored() {
     let (dir, reject) = (tempfile::tempdir().unwrap(), "01.07.2026 09:00;ada;lamp;dear;red\n");
     let map = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -167,7 +164,7 @@ async fn another_mapping_than_that_of_the_file_is_warned_of_once_a_file_and_stor
     let said = ecom(&database, &["rejects", "export", "--to", to.to_str().unwrap()]);
     for part in [
         "rejects.csv --map MAPPING\n",
-        "mend the rows of other, leave",
+        "correct the rows of other, keep",
         "rejects-2.csv --map MAPPING\n",
     ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);
@@ -180,20 +177,20 @@ async fn another_mapping_than_that_of_the_file_is_warned_of_once_a_file_and_stor
     };
     let said = retry_by(&database, &mend("rejects-2.csv"), &wrong);
     assert_eq!(
-        (said.code, said.log.contains("not the mapping")),
+        (said.code, said.log.contains("a different mapping")),
         (0, false),
         "{}",
         said.log
     );
     let said = retry_by(&database, &mend("rejects.csv"), &wrong);
     assert_eq!(said.code, 0, "{}", said.log);
-    let warning = "this is not the mapping that july.csv was read by";
+    let warning = "july.csv was read with a different mapping";
     assert_eq!(said.log.matches(warning).count(), 1, "{}", said.log);
     check_balance(&database).await;
 }
 
 #[tokio::test]
-async fn a_mapping_of_other_columns_is_refused_once() {
+async fn a_mapping_with_missing_columns_is_refused_once() {
     let (database, _input) = loaded("oct.csv", REES46, "rees46").await;
     let dir = tempfile::tempdir().unwrap();
     let file = export(&database, dir.path(), &[]);
@@ -204,7 +201,7 @@ async fn a_mapping_of_other_columns_is_refused_once() {
         assert_ne!(said.code, 0);
         let refused = "the mapping names columns that oct.csv does not have: timestamp, event, visitorid";
         assert_eq!(said.log.matches(refused).count(), 1, "{}", said.log);
-        assert!(said.log.contains("(wrong --map?"), "{}", said.log);
+        assert!(said.log.contains("(check --map;"), "{}", said.log);
         assert!(!said.log.contains("event_time_missing"), "{}", said.log);
     }
     assert_eq!((database.rows().await, waiting(&database).await), (1, 2));

@@ -29,17 +29,18 @@ async fn with_rejects() -> (Database, TempDir) {
 }
 
 #[tokio::test]
-async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
+async fn each_reject_is_listed_with_how_to_fix_and_retry_it() {
     let (database, _input) = with_rejects().await;
     let said = ecom(&database, &["rejects", "list"]);
     for part in [
         "a.csv record 2, byte ",
         "why    price_missing: absent or empty",
         "row    ,2026-11-01T12:00:00Z,purchase,u,s,p,\"Lamp, small\",c,b,,1",
-        "mend   give the purchase its price",
+        "fix    give the purchase its price",
         "why    event_type_unknown: found \"wish\"",
         "why    field_count: ",
-        "retry  ecom-ingest rejects export --id 3 --to reject-3, mend it, ecom-ingest rejects retry reject-3/rejects.csv",
+        "retry  ecom-ingest rejects export --id 3 --to reject-3, correct it, ecom-ingest rejects retry \
+         reject-3/rejects.csv",
     ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);
     }
@@ -48,7 +49,7 @@ async fn each_reject_is_listed_with_how_to_mend_it_and_how_to_retry_it() {
 }
 
 #[tokio::test]
-async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
+async fn a_filter_that_matches_nothing_still_reports_other_rejects() {
     let (database, _input) = with_rejects().await;
     let to = tempfile::tempdir().unwrap();
     let to = to.path().to_str().unwrap();
@@ -63,7 +64,7 @@ async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
             let said = ecom(&database, &[&["rejects"], command, &choice].concat());
             assert_eq!(
                 (said.code, said.out.as_str()),
-                (0, "none of those; 3 others wait\n"),
+                (0, "no rejected records match; 3 others are waiting\n"),
                 "{}",
                 said.log
             );
@@ -77,11 +78,11 @@ async fn it_is_no_all_clear_that_none_of_those_that_were_asked_for_wait() {
     let own = "UPDATE ecom.dead_letters SET reason = 'too_dear', resolved_at = now()";
     database.client.batch_execute(own).await.unwrap();
     let said = ecom(&database, &["rejects", "list", "--reason", "too_dear"]);
-    assert_eq!((said.code, said.out.as_str()), (0, "nothing that was refused waits\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "no rejected records are waiting\n"));
 }
 
 #[tokio::test]
-async fn what_was_mended_goes_in_once_and_the_balance_stays() {
+async fn corrected_rows_are_stored_once_and_counts_stay_balanced() {
     let (database, input) = with_rejects().await;
     let dir = tempfile::tempdir().unwrap();
     let file = export(&database, &dir.path().join("made"), &[]);
@@ -104,10 +105,7 @@ async fn what_was_mended_goes_in_once_and_the_balance_stays() {
     fs::write(&file, &mended).unwrap();
     let said = retry(&database, &file);
     assert_eq!(said.code, 1, "{}", said.log);
-    assert_eq!(
-        said.out,
-        "2 stored, 0 duplicates, 0 were retried before, 1 can't be used yet\n"
-    );
+    assert_eq!(said.out, "2 stored, 0 duplicates, 0 retried before, 1 still rejected\n");
     assert!(said.log.contains("rejects.csv record 1"), "{}", said.log);
     let line = "rejects.csv record 1, reject_id 1: field_count: 4 fields where the header has 11";
     assert!(said.log.contains(line), "{}", said.log);
@@ -116,19 +114,13 @@ async fn what_was_mended_goes_in_once_and_the_balance_stays() {
 
     // Again, and in a file of its own: nothing is stored twice.
     let said = retry(&database, &file);
-    assert_eq!(
-        said.out,
-        "0 stored, 0 duplicates, 2 were retried before, 1 can't be used yet\n"
-    );
+    assert_eq!(said.out, "0 stored, 0 duplicates, 2 retried before, 1 still rejected\n");
     let rest = mended.replace("2026-11-01T12:00:02Z,view,u", "2026-11-01T12:00:02Z,view,u,s,p,,,,,");
     fs::write(&file, &rest).unwrap();
     let said = retry(&database, &file);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (
-            0,
-            "1 stored, 0 duplicates, 2 were retried before, 0 can't be used yet\n"
-        )
+        (0, "1 stored, 0 duplicates, 2 retried before, 0 still rejected\n")
     );
     assert_eq!((database.rows().await, waiting(&database).await), (6, 0));
     check_balance(&database).await;
@@ -143,7 +135,7 @@ async fn what_was_mended_goes_in_once_and_the_balance_stays() {
     assert_eq!(ids[0], ids[1]);
 
     let said = ecom(&database, &["rejects", "list"]);
-    assert_eq!(said.out, "nothing that was refused waits\n");
+    assert_eq!(said.out, "no rejected records are waiting\n");
     let said = ecom(&database, &["rejects", "list", "--all"]);
     assert_eq!(said.out.matches("done   retried").count(), 3, "{}", said.out);
 
@@ -163,7 +155,7 @@ async fn database_of_mended(input: &TempDir) -> Database {
 }
 
 #[tokio::test]
-async fn those_that_are_retried_as_they_are_are_told_by_where_they_stood_in_the_order_of_their_numbers() {
+async fn rejects_retried_unchanged_are_reported_by_original_place_in_order() {
     let (database, input) = with_rejects().await;
     let other = HEADER.replace("brand,", "maker,brand,");
     drop_in_text(
@@ -179,7 +171,7 @@ async fn those_that_are_retried_as_they_are_are_told_by_where_they_stood_in_the_
         "a.csv record 2, reject_id 2: price_missing: absent or empty (give the purchase its price)",
         "a.csv record 4, reject_id 3: event_type_unknown: found \"wish\" (",
         "b.csv record 1, reject_id 4: event_type_unknown: found \"wish\" (",
-        "4 rows still can't be used (ecom-ingest rejects export --to DIR writes them",
+        "4 rows still rejected (write them to files with ecom-ingest rejects export --to DIR",
     ]
     .iter()
     .map(|part| said.log.find(part).unwrap_or_else(|| panic!("{part}\n{}", said.log)))
@@ -201,7 +193,7 @@ async fn an_event_that_the_table_has_counts_as_a_duplicate() {
     fs::write(&file, format!("{header}\n{prefix},{of_another}")).unwrap();
     let said = retry(&database, &file);
     assert_eq!(
-        said.out, "0 stored, 1 duplicates, 0 were retried before, 0 can't be used yet\n",
+        said.out, "0 stored, 1 duplicates, 0 retried before, 0 still rejected\n",
         "{}",
         said.log
     );
@@ -232,7 +224,7 @@ async fn a_crash_at_any_point_of_a_retry_stores_nothing_twice_and_loses_nothing(
 }
 
 #[tokio::test]
-async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
+async fn rows_rejected_by_the_server_can_be_retried_unchanged_once_the_constraint_is_gone() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     once(&database, &input).await;
     let rule = "ALTER TABLE ecom.events ADD CONSTRAINT no_lamps CHECK (user_id <> 'user-2') NOT VALID";
@@ -256,17 +248,14 @@ async fn what_the_server_refused_is_retried_as_it_is_once_its_rule_is_gone() {
     let said = ecom(&database, &["rejects", "retry", "--reason", "sqlstate_23514"]);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (
-            0,
-            "1 stored, 0 duplicates, 0 were retried before, 0 can't be used yet\n"
-        )
+        (0, "1 stored, 0 duplicates, 0 retried before, 0 still rejected\n")
     );
     assert_eq!((database.rows().await, waiting(&database).await), (5, 0));
     check_balance(&database).await;
 }
 
 #[tokio::test]
-async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
+async fn files_that_cannot_be_retried_are_reported_and_change_nothing() {
     let (database, _input) = with_rejects().await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("x.csv");
@@ -290,7 +279,7 @@ async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
         assert!(said.log.contains(expected), "{expected}\n{}", said.log);
     }
     let said = retry(&database, Path::new("/nonexistent.csv"));
-    assert!(said.log.contains("can't open /nonexistent.csv"), "{}", said.log);
+    assert!(said.log.contains("cannot open /nonexistent.csv"), "{}", said.log);
     assert_eq!((database.rows().await, waiting(&database).await), (3, 3));
 
     let to = dir.path().join("one").display().to_string();
@@ -302,7 +291,7 @@ async fn files_that_can_not_be_retried_are_told_and_change_nothing() {
     let said = ecom(&database, &["rejects", "export", "--to", dir.path().to_str().unwrap()]);
     assert_eq!(said.code, 1);
     assert!(
-        said.log.contains("is there already (name another directory"),
+        said.log.contains("already exists (choose another directory"),
         "{}",
         said.log
     );

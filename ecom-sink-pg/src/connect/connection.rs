@@ -12,17 +12,21 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use super::hosts::{Host, Hosts};
 use crate::failure::{Deadline, Failure, delays};
 
-/// A connection of our own. Dropping it closes the socket at once, whatever the server is doing.
+/// A connection with settings of our own. Dropping it closes the socket at once, whatever the
+/// server is doing.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) client: Client,
-    /// The process that serves it, to be ended from another connection if it hangs.
+    /// The server process of the session, so that another connection can terminate it if it
+    /// hangs.
     pub(crate) backend_pid: i32,
+    /// The task that reads from and writes to the socket.
     driver: JoinHandle<()>,
 }
 
 impl Connection {
-    /// Without a statement that is prepared, so that a pooler in between is found out by what is asked, not by an accident.
+    /// Asks for the server process. No statement is prepared, so that a pooler is detected by the
+    /// answer and not by a failed statement.
     pub(crate) async fn ask_backend_pid(&self, deadline: Deadline) -> Result<i32, Failure> {
         let asked = self.client.query_typed_one("SELECT pg_backend_pid()", &[]);
         Ok(deadline.of("connecting", asked).await?.get(0))
@@ -35,18 +39,20 @@ impl Drop for Connection {
     }
 }
 
-/// How connections are opened.
+/// How connections are opened: hosts, name, deadline. A clone opens connections of the same kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     hosts: Hosts,
     application_name: String,
     pub(crate) deadline: Deadline,
+    /// Whether the server must accept writes.
     writes: bool,
 }
 
-/// What holds for every session, whatever is set for the role or the database. Waiting for a lock of another session is given
-/// up so early because an older epoch that waits for a younger one's key would wait for ever, and the server sees no cycle.
-/// Statements here are short: compiling one takes longer than running it.
+/// The settings of every session, whatever is set for the role or the database. The lock timeout
+/// is short because an older epoch that waits for a key of a younger one would wait for ever: the
+/// younger one waits for its turn, and the server cannot see that cycle. JIT is off because these
+/// statements are short, and compiling one takes longer than running it.
 const SETTINGS: &str = "
     SET lock_timeout = '100ms'; SET statement_timeout = 0; SET jit = off;
     SELECT set_config(name, '0', false) FROM pg_settings
@@ -56,9 +62,10 @@ const SETTINGS: &str = "
     SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
-/// For sessions that ask by key: each is looked up in an index, whatever the statistics say. By itself the server hashes whole
-/// partitions, at a fifth of the speed; compares each key with each row, where the statistics are of a time when there were
-/// few; and reads the whole ledger for a size that no file has, where all others are of one size.
+/// Settings for sessions that query by key: each key is looked up in an index, whatever the
+/// statistics say. By itself, the server would hash whole partitions, at a fifth of the speed; or
+/// compare each key with each row, if its statistics are outdated; or read the whole ledger for a
+/// size that no file has.
 pub(crate) const BY_KEY: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off";
 
 impl Connector {
@@ -71,13 +78,17 @@ impl Connector {
         }
     }
 
-    /// Lets the server be one that takes no writes, and the role one that makes none.
+    /// Also accepts a server that is read-only, and a role that may only read.
     pub(crate) fn for_reading(mut self) -> Self {
         self.writes = false;
         self
     }
 
-    /// Opens a connection, trying for so long if the server can't be reached.
+    /// Opens a connection. A server that cannot be reached is tried again for `wait_for_server`.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when it cannot be reached for that long; other errors at once.
     pub(crate) async fn connect_within(&self, wait_for_server: Duration) -> Result<Connection> {
         let give_up = Instant::now().checked_add(wait_for_server);
         let mut delays = delays();
@@ -95,7 +106,7 @@ impl Connector {
         }
     }
 
-    /// Opens a connection to the first host that can be reached and lets us write.
+    /// Opens a connection to the first host that can be reached and accepts writes.
     pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
         let mut hosts: Vec<&Host> = self.hosts.list.iter().collect();
         if self.hosts.shuffled {
@@ -111,6 +122,7 @@ impl Connector {
         Err(failed)
     }
 
+    /// Tries the ways to encrypt that the host allows.
     async fn reach(&self, host: &Host) -> Result<Connection, Failure> {
         let mut failed = Failure::NoHost;
         for mode in host.modes {
@@ -123,6 +135,7 @@ impl Connector {
         Err(failed)
     }
 
+    /// Opens a connection and applies the settings.
     async fn open(&self, host: &Host, mode: SslMode) -> Result<Connection, Failure> {
         let mut config = host.config.clone();
         config.ssl_mode(mode).application_name(&self.application_name);

@@ -10,7 +10,8 @@ use super::hosts::Hosts;
 use super::params::of_process;
 use crate::failure::Deadline;
 
-/// The database that somebody works on beside the ingest, and how long a server is waited for that can't be reached.
+/// The database that the console or the maintenance works on, and how long to wait for a server
+/// that cannot be reached.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     hosts: Hosts,
@@ -33,14 +34,15 @@ impl Database {
         }
     }
 
-    /// What opens sessions of that name in the server's list.
+    /// A connector whose sessions have that name, besides a random number, in the server's list
+    /// of sessions.
     pub(crate) fn connector(&self, name: &str, deadline: Deadline) -> Connector {
         let name = format!("ecom {:08x} {name}", rand::random::<u32>());
         Connector::new(self.hosts.clone(), name, deadline)
     }
 }
 
-/// How a type with a `database` is made. It must have [`Database`] in scope.
+/// Implements the constructors of a type with a field `database`. [`Database`] must be in scope.
 macro_rules! made_of_database {
     ($made:ident) => {
         impl $made {
@@ -73,7 +75,7 @@ macro_rules! made_of_database {
                 Ok(Self { database })
             }
 
-            /// How long to wait for a server that can't be reached, 30 seconds.
+            /// How long to wait for a server that cannot be reached, 30 seconds.
             #[must_use]
             pub fn wait_for_server(mut self, wait: std::time::Duration) -> Self {
                 self.database.wait_for_server = wait;

@@ -1,4 +1,4 @@
-//! The hosts that a connection may lead to, in the order in which they are tried.
+//! The hosts that a connection may be opened to, in the order in which they are tried.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,40 +10,43 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host as At, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::mode::{Mode, encryption};
+use super::connection_string::malformed;
 use super::params::{Environment, Params};
-use super::text::malformed;
 use super::tls::{Roots, Tls};
+use super::tls_mode::{TlsMode, encryption};
 
-/// Where to connect to.
+/// The hosts to connect to.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts {
     pub(super) list: Arc<[Host]>,
-    /// Whether any of them is as good as the first.
+    /// Whether they are tried in random order (`load_balance_hosts=random`).
     pub(super) shuffled: bool,
 }
 
+/// One host, with everything that is needed to connect to it.
 #[derive(Clone)]
 pub(super) struct Host {
-    /// For messages.
+    /// Its name and port, for messages.
     pub(super) name: String,
     pub(super) config: Config,
     pub(super) tls: MakeRustlsConnect,
-    /// Tried one after the other.
+    /// The ways to encrypt, tried in this order.
     pub(super) modes: &'static [SslMode],
 }
 
 impl Hosts {
-    /// Those of a URL or of `keyword=value` pairs, completed from the environment.
+    /// The hosts of a URL or of `keyword=value` pairs, completed from the environment.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration` when something in them is malformed or not supported.
     pub(crate) fn of_url(url: &str, environment: Environment<'_>) -> Result<Self> {
         let params = Params::read(url, environment)?;
         let (names, addresses, ports) = (params.list("host"), params.list("hostaddr"), params.list("port"));
         let count = names.len().max(addresses.len());
         let fits = |list: &[&str]| list.is_empty() || list.len() == count;
         if !fits(&names) || !fits(&addresses) || !(fits(&ports) || ports.len() == 1) {
-            return Err(malformed(
-                "there are not as many hosts, addresses and ports as each other",
-            ));
+            return Err(malformed("the numbers of hosts, addresses and ports differ"));
         }
         let host = |at: usize| {
             let name = names.get(at).copied().unwrap_or_default();
@@ -58,8 +61,8 @@ impl Hosts {
         })
     }
 
-    /// Those of a configuration of the driver, which knows fewer ways to encrypt; what it calls `Prefer` is its default, and
-    /// stands for ours.
+    /// The hosts of a configuration of the driver, which knows fewer ways to encrypt. Its
+    /// default, `Prefer`, stands for our default.
     pub(crate) fn of_config(mut config: Config) -> Result<Self> {
         let hosts = config.get_hosts().iter();
         let is_local = config.get_hostaddrs().iter().all(IpAddr::is_loopback)
@@ -68,9 +71,9 @@ impl Hosts {
                 At::Unix(_) => true,
             });
         let mode = match config.get_ssl_mode() {
-            SslMode::Disable => Mode::Disable,
-            SslMode::Require => Mode::Require,
-            _ => Mode::default_for(is_local),
+            SslMode::Disable => TlsMode::Disable,
+            SslMode::Require => TlsMode::Require,
+            _ => TlsMode::default_for(is_local),
         };
         let tls = Tls {
             check: mode.check(false),
@@ -102,9 +105,10 @@ impl Hosts {
     }
 }
 
+/// How long connecting to one host may take, unless `connect_timeout` is given.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A link that died without a word is noticed by both ends.
+/// Makes both ends notice a link that died silently.
 fn set_liveness(config: &mut Config) {
     config.keepalives(true).keepalives_idle(Duration::from_secs(10));
     config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
@@ -133,7 +137,7 @@ impl Host {
             check_name(name)?;
             let address: IpAddr = address
                 .parse()
-                .map_err(|_| malformed("hostaddr is not the number of an address"))?;
+                .map_err(|_| malformed("hostaddr is not an IP address"))?;
             // The name is what its certificate is checked for.
             config.host(if name.is_empty() {
                 address.to_string()
@@ -170,15 +174,17 @@ impl Host {
     }
 }
 
-/// A part of a URL that was written wrong may be the password, and is not to be looked up or shown as a name.
+/// Refuses characters that no host name has: a part of a malformed URL may be the password, which
+/// must not be looked up or shown.
 fn check_name(name: &str) -> Result<()> {
     let fits = |c: char| c.is_alphanumeric() || "-._:%".contains(c);
     match name.chars().all(fits) {
         true => Ok(()),
-        false => Err(malformed("a host has characters that no host has")),
+        false => Err(malformed("a host name has characters that are not allowed in one")),
     }
 }
 
+/// Whether a host is this machine.
 fn is_loopback(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     match name.parse::<IpAddr>() {
@@ -187,6 +193,7 @@ fn is_loopback(name: &str) -> bool {
     }
 }
 
+/// Applies the settings that are the same for all hosts.
 fn set_session(config: &mut Config, params: &Params) -> Result<()> {
     config.user(params.get("user").unwrap_or_default());
     config.dbname(params.get("dbname").unwrap_or_default());
@@ -260,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn unencrypted_ways_off_the_machine_must_be_asked_for() {
+    fn unencrypted_remote_connections_must_be_requested() {
         use SslMode::{Disable, Prefer, Require};
         for (url, modes) in [
             ("postgresql://db.example.com", &[Require][..]),
@@ -280,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn each_host_has_its_port_and_its_way() {
+    fn each_host_has_its_port_and_its_tls_mode() {
         let hosts = hosts("postgresql:///d?host=/run/postgresql,db.example.com,localhost&port=1,,3");
         let names: Vec<&str> = hosts.list.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["/run/postgresql:1", "db.example.com:5432", "localhost:3"]);
@@ -289,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn liveness_is_ours_unless_it_is_given() {
+    fn keepalive_defaults_apply_unless_set() {
         let config = |url| hosts(url).list[0].config.clone();
         let ours = config("postgresql://localhost");
         assert_eq!(ours.get_keepalives_idle(), Duration::from_secs(10));

@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use ecom_stream::{Error, ErrorKind, Result};
 
+use super::connection_string::{malformed, pairs};
 use super::passfile;
-use super::text::{malformed, pairs};
 
-/// The keywords that are understood, each with the variable that stands in for it.
+/// The keywords that are supported, each with the environment variable that replaces it.
 const KEYWORDS: &[(&str, &str)] = &[
     ("application_name", ""),
     ("channel_binding", "PGCHANNELBINDING"),
@@ -41,8 +41,8 @@ const KEYWORDS: &[(&str, &str)] = &[
     ("user", "PGUSER"),
 ];
 
-/// Keywords of libpq that would mean something here, and that nothing here heeds. To pass over them in silence could make a
-/// connection less safe than was asked for.
+/// Keywords of libpq that are not supported here. Ignoring them could make a connection less safe
+/// than was asked for.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("require_auth", "PGREQUIREAUTH"),
     ("requirepeer", "PGREQUIREPEER"),
@@ -54,10 +54,10 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("sslpassword", ""),
 ];
 
-/// Where what the URL leaves open comes from.
+/// Where settings come from that the URL leaves out.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// That of the process; `HOME` is known even where the variable is not set.
+/// The environment of the process. `HOME` is known even if the variable is not set.
 pub(crate) fn of_process(variable: &str) -> Option<OsString> {
     match variable {
         "HOME" => std::env::home_dir().map(OsString::from),
@@ -73,8 +73,8 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// Reads a URL or `keyword=value` pairs; what they leave open is taken from the environment, and the password last of all
-    /// from the password file.
+    /// Reads a URL or `keyword=value` pairs. What they leave out is taken from the environment,
+    /// and the password last of all from the password file.
     pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Self> {
         let mut values = BTreeMap::new();
         for (given, value) in pairs(text)? {
@@ -89,7 +89,7 @@ impl Params {
             } else if let Some((keyword, _)) = UNSUPPORTED.iter().find(|(keyword, _)| *keyword == given) {
                 return Err(unsupported(keyword));
             } else {
-                return Err(malformed("it has an option that libpq doesn't know"));
+                return Err(malformed("it has an option that libpq does not know"));
             }
         }
         let names_host = values.contains_key("host");
@@ -122,7 +122,11 @@ impl Params {
         }
         if params.get("user").is_none() {
             let user = whoami::username().map_err(|err| {
-                Error::new(ErrorKind::Configuration, "no user is given, and this process has none").caused_by(err)
+                Error::new(
+                    ErrorKind::Configuration,
+                    "no database user is given, and the user of this process has no name",
+                )
+                .caused_by(err)
             })?;
             params.values.insert("user", user);
         }
@@ -136,7 +140,7 @@ impl Params {
         Ok(params)
     }
 
-    /// What was given; what was given as nothing was not given.
+    /// The value of a setting. An empty value counts as not given.
     pub(super) fn get(&self, keyword: &str) -> Option<&str> {
         self.values
             .get(keyword)
@@ -144,13 +148,13 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
-    /// The values of a list, with as many commas as were given.
+    /// The values of a comma-separated list.
     pub(super) fn list(&self, keyword: &str) -> Vec<&str> {
         self.get(keyword)
             .map_or_else(Vec::new, |list| list.split(',').collect())
     }
 
-    /// One of a few words; `default` where none was given.
+    /// One of a few words; `default` if none is given.
     pub(super) fn choice<T: Copy>(&self, keyword: &'static str, choices: &[(&str, T)], default: T) -> Result<T> {
         let Some(given) = self.get(keyword) else {
             return Ok(default);
@@ -168,6 +172,7 @@ impl Params {
         ))
     }
 
+    /// A number, if one is given.
     pub(super) fn number<T: FromStr>(&self, keyword: &'static str) -> Result<Option<T>> {
         let Some(given) = self.get(keyword) else {
             return Ok(None);
@@ -181,13 +186,13 @@ impl Params {
         }
     }
 
-    /// The file of that name in the user's directory for libpq, if there is one.
+    /// The file with that name in `~/.postgresql`, if it exists.
     pub(super) fn default_file(&self, name: &str) -> Option<PathBuf> {
         let file = self.home.as_ref()?.join(".postgresql").join(name);
         file.is_file().then_some(file)
     }
 
-    /// The password for a host, which may be in the password file.
+    /// The password for a host, given directly or in the password file.
     pub(super) fn password(&self, host: &str, port: u16) -> Result<Option<String>> {
         if let Some(password) = self.get("password") {
             return Ok(Some(password.to_owned()));
@@ -218,18 +223,20 @@ impl fmt::Debug for Params {
     }
 }
 
+/// The error for a setting that is not supported.
 fn unsupported(name: &str) -> Error {
     Error::new(
         ErrorKind::Configuration,
         format!("the connection setting {name} is not supported"),
     )
-    .hint("leave it out if the connection is as it should be without")
+    .hint("remove it, if the connection is safe without it")
 }
 
+/// The error when no host is given.
 fn no_host(service: bool) -> Error {
     Error::new(ErrorKind::Configuration, "no database host is given").hint(match service {
-        true => "name it in the database URL or with PGHOST; the service file that PGSERVICE is about is not read",
-        false => "name it in the database URL (postgresql://user@host:5432/database), or with PGHOST and its like",
+        true => "name it in the database URL or set PGHOST; service files and PGSERVICE are not supported",
+        false => "name it in the database URL (postgresql://user@host:5432/database), or set PGHOST",
     })
 }
 
@@ -280,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_heeded_is_refused() {
+    fn unsupported_settings_are_refused() {
         for (text, environment) in [
             ("", &[][..]),
             ("postgresql:///d", &[]),

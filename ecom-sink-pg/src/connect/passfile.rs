@@ -7,11 +7,11 @@ use std::path::Path;
 
 use ecom_stream::{Error, ErrorKind, Result};
 
-/// The password for a host, port, database and user; `None` without a file. As in libpq, a file that others can read is not
-/// used.
+/// The password for a host, port, database and user; `None` without a file or a matching line. As
+/// in libpq, a file that others can read is ignored, with a warning.
 pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
     let unreadable = |err: io::Error| {
-        let message = format!("can't read the password file {}", path.display());
+        let message = format!("cannot read the password file {}", path.display());
         Error::new(ErrorKind::Configuration, message).caused_by(err)
     };
     let meta = match fs::metadata(path) {
@@ -24,7 +24,7 @@ pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
     }
     if meta.permissions().mode() & 0o077 != 0 {
         tracing::warn!(
-            "the password file {} is not used, since others can get at it: chmod 0600",
+            "the password file {} is ignored, because other users can read it: run chmod 0600",
             path.display()
         );
         return Ok(None);
@@ -38,6 +38,7 @@ pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
     Ok(text.lines().find_map(|line| password_in(line, asked)))
 }
 
+/// The password in a line, if the line matches.
 fn password_in(line: &str, asked: [&str; 4]) -> Option<String> {
     if line.starts_with('#') {
         return None;
@@ -56,7 +57,7 @@ fn password_in(line: &str, asked: [&str; 4]) -> Option<String> {
     (!password.is_empty()).then_some(password)
 }
 
-/// The field at the beginning, without its backslashes, and what is behind its colon.
+/// The first field, without its backslashes, and what follows its colon.
 fn field(text: &str) -> (String, Option<&str>) {
     let mut field = String::new();
     let mut chars = text.char_indices();
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_by_each_field_or_its_star() {
+    fn a_line_matches_by_each_field_or_a_star() {
         assert_eq!(found(r"h\:1:5432:d:u:p\:a\\b").as_deref(), Some(r"p:a\b"));
         assert_eq!(found("*:*:*:*:p").as_deref(), Some("p"));
         for other in [

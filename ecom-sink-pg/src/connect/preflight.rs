@@ -1,4 +1,5 @@
-//! Checks at the start: that sessions last, and that no setting of the server weakens the guarantees.
+//! Checks at the start: that sessions last, and that no setting of the server weakens the
+//! guarantees.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::Row;
@@ -6,32 +7,39 @@ use tokio_postgres::Row;
 use super::connection::{Connection, Connector};
 use crate::failure::{Failure, POOLER};
 
-/// Checks that statements of one connection are answered by one session, which a pooler that works by transaction does not
-/// give: locks would be lost, settings would be those of others.
+/// Checks that all statements of a connection are executed by one session. A pooler that works by
+/// transaction does not guarantee that: locks would be lost, and settings would be those of other
+/// sessions.
+///
+/// # Errors
+///
+/// `Configuration` when there is such a pooler.
 pub(crate) async fn check_sessions(connection: &Connection, connector: &Connector) -> Result<()> {
-    let doing = "looking whether sessions last";
-    match sessions_last(connection, connector).await {
+    let doing = "checking that sessions last";
+    match keeps_one_session(connection, connector).await {
         Ok(true) => Ok(()),
         Ok(false) => {
-            let message = "a pooler stands before the server that doesn't keep to one session for a connection";
+            let message = "a pooler in front of the server does not keep one session per connection";
             Err(Error::new(ErrorKind::Configuration, message).hint(POOLER))
         }
         Err(failure) => Err(failure.into_error(doing)),
     }
 }
 
-async fn sessions_last(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {
+/// Whether a connection keeps its session while another one is in a transaction.
+async fn keeps_one_session(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {
     let deadline = connector.deadline;
     // Such a pooler gives the second connection what the first one had last, and keeps it there for the transaction.
     let other = connector.connect().await?;
     let begin = other.client.batch_execute("BEGIN");
-    deadline.of("beginning", begin).await?;
+    deadline.of("starting a transaction", begin).await?;
     if other.ask_backend_pid(deadline).await? == connection.backend_pid {
         return Ok(false);
     }
     Ok(connection.ask_backend_pid(deadline).await? == connection.backend_pid)
 }
 
+/// Settings and role attributes that a warning may be about.
 const FACTS: &str = "
     SELECT
         current_setting('fsync') = 'off' AS no_fsync,
@@ -48,17 +56,19 @@ const FACTS: &str = "
         ) AS attributes
     FROM pg_catalog.pg_roles r WHERE rolname = session_user";
 
-/// Warns of settings of the server with which the promise does not hold, and of a role that may do more than it need.
+/// Warns of server settings that weaken the guarantees, and of a role with more privileges than
+/// it needs.
 pub(crate) async fn warn(connection: &Connection, connector: &Connector) -> Result<()> {
     let facts = connection.client.query_typed_one(FACTS, &[]);
-    let facts = connector.deadline.of("looking at the server's settings", facts).await;
-    let facts = facts.map_err(|failure| failure.into_error("looking at the server's settings"))?;
+    let facts = connector.deadline.of("reading the server's settings", facts).await;
+    let facts = facts.map_err(|failure| failure.into_error("reading the server's settings"))?;
     for warning in warnings(&facts) {
         tracing::warn!("{warning}");
     }
     Ok(())
 }
 
+/// The warnings that follow from these facts.
 fn warnings(facts: &Row) -> Vec<String> {
     let weaknesses = [
         (
@@ -71,11 +81,11 @@ fn warnings(facts: &Row) -> Vec<String> {
         ),
         (
             "zeroes_damaged_pages",
-            "zero_damaged_pages is on at the server: rows in damaged pages vanish without a word",
+            "zero_damaged_pages is on at the server: rows in damaged pages are lost silently",
         ),
         (
             "ignores_checksums",
-            "ignore_checksum_failure is on at the server: damaged pages are used as if they were whole",
+            "ignore_checksum_failure is on at the server: damaged pages are used as if they were intact",
         ),
     ];
     let mut warnings: Vec<String> = weaknesses
@@ -86,7 +96,8 @@ fn warnings(facts: &Row) -> Vec<String> {
     let (role, attributes): (String, Vec<String>) = (facts.get("role"), facts.get("attributes"));
     if !attributes.is_empty() {
         warnings.push(format!(
-            "the role {role} may do more than ingest needs ({}): sql/roles.sql makes one that may ingest and no more",
+            "the role {role} has more privileges than the ingest needs ({}): sql/roles.sql creates a role with only \
+             those it needs",
             attributes.join(", ")
         ));
     }

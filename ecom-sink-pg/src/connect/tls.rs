@@ -18,11 +18,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// What is checked of the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
-    /// Nothing: safe from those who listen, not from those who stand in between.
+    /// Nothing. Protects from eavesdropping, but not from a man in the middle.
     Nothing,
     /// That a trusted CA has signed it.
     Chain,
-    /// That as well, and that it is for the host that was asked for.
+    /// That a trusted CA has signed it, and that it is for the host that was asked for.
     ChainAndName,
 }
 
@@ -38,19 +38,19 @@ pub(super) enum Roots {
 pub(super) struct Tls {
     pub(super) check: Check,
     pub(super) roots: Roots,
-    /// The files with our certificate and its key.
+    /// The files with the client's certificate and its key.
     pub(super) client: Option<(PathBuf, PathBuf)>,
-    /// Whether the host's name is told in clear, which servers behind a shared address need.
+    /// Whether the host name is sent in clear, which servers behind a shared address need.
     pub(super) sni: bool,
-    /// Without asking the server first whether it can.
+    /// Whether TLS starts at once, without asking the server first.
     pub(super) direct: bool,
 }
 
 impl Tls {
-    /// Reads the files.
+    /// Reads the files, and builds the connector of the driver.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect> {
         let unusable =
-            |err: rustls::Error| Error::new(ErrorKind::Configuration, "the TLS settings can't be used").caused_by(err);
+            |err: rustls::Error| Error::new(ErrorKind::Configuration, "the TLS settings cannot be used").caused_by(err);
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -70,6 +70,7 @@ impl Tls {
         Ok(MakeRustlsConnect::new(config))
     }
 
+    /// The verifier for the certificate of the server.
     fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
         let algorithms = provider.signature_verification_algorithms;
         Ok(match self.check {
@@ -85,7 +86,7 @@ impl Tls {
                 let roots = Arc::new(self.roots.read()?);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
                 verifier.map_err(|err| {
-                    Error::new(ErrorKind::Configuration, "the trusted CAs can't be used").caused_by(err)
+                    Error::new(ErrorKind::Configuration, "the trusted CAs cannot be used").caused_by(err)
                 })?
             }
         })
@@ -106,8 +107,8 @@ impl Roots {
                 if roots.is_empty() {
                     return Err(
                         Error::new(ErrorKind::Configuration, "this machine has no list of trusted CAs").hint(
-                            "install it (on Debian the package ca-certificates), or name a file with the CA of the \
-                             database with sslrootcert",
+                            "install one (on Debian the package ca-certificates), or set sslrootcert to a file with \
+                             the CA certificate of the database",
                         ),
                     );
                 }
@@ -117,37 +118,39 @@ impl Roots {
     }
 }
 
+/// The certificates in a PEM file; at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = read.map_err(|err| unreadable(path).caused_by(err))?;
     match certificates.is_empty() {
-        true => Err(unreadable(path).hint("it has no certificate in the form of PEM")),
+        true => Err(unreadable(path).hint("it contains no certificate in PEM format")),
         false => Ok(certificates),
     }
 }
 
+/// The key in a PEM file that others cannot read.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let meta = fs::metadata(path).map_err(|err| unreadable(path).caused_by(err))?;
     // As in libpq: of root's files a group may read.
     let forbidden = if meta.uid() == 0 { 0o037 } else { 0o077 };
     if meta.mode() & forbidden != 0 {
-        return Err(unreadable(path).hint("others can get at the private key: chmod 0600"));
+        return Err(unreadable(path).hint("other users can read the private key: run chmod 0600"));
     }
     PrivateKeyDer::from_pem_file(path).map_err(|err| {
         unreadable(path)
             .caused_by(err)
-            .hint("it must be a private key in the form of PEM, not encrypted")
+            .hint("it must be an unencrypted private key in PEM format")
     })
 }
 
 fn unreadable(path: &Path) -> Error {
     Error::new(
         ErrorKind::Configuration,
-        format!("the TLS file {} can't be used", path.display()),
+        format!("the TLS file {} cannot be used", path.display()),
     )
 }
 
-/// Checks the chain where there are roots, but not the name.
+/// Verifies the chain of certificates if there are roots, but not the name.
 #[derive(Debug)]
 struct WithoutName {
     roots: Option<RootCertStore>,

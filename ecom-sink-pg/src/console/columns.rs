@@ -1,6 +1,7 @@
-//! The columns that an export puts in front of those of the original file.
+//! The columns that an export puts in front of those of the original file. A retry recognizes
+//! rows by them.
 
-/// The column with the number of the letter.
+/// The column with the number of the dead letter.
 pub(super) const ID: &str = "reject_id";
 
 /// All of them, in their order.

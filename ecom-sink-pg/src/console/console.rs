@@ -8,12 +8,16 @@ use crate::connect::{Connection, Connector, Database, made_of_database};
 use crate::failure::Deadline;
 use crate::schema;
 
+/// How long the server may take to answer.
 pub(super) const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
 
-/// Looks at what the ingest did, and puts in again what was mended. Each method opens a session of its own.
+/// Reads the status of pipelines and their dead letters, and retries records that were corrected.
+/// Each method opens a session of its own.
 ///
-/// Looking needs no more rights than those of `ecom_reader` in `sql/roles.sql`; [`retry`](Self::retry) writes to the events,
-/// the ledger and the dead letters, and is for their owner.
+/// Reading needs only the privileges of `ecom_reader` in `sql/roles.sql`. [`retry`](Self::retry)
+/// writes to the events, the ledger and the dead letters, and needs the owner of the schema.
+///
+/// # Examples
 ///
 /// ```no_run
 /// # async fn look() -> ecom_stream::Result<()> {
@@ -50,10 +54,12 @@ impl Console {
         schema::check(&self.reading().await?.client).await
     }
 
+    /// A connector for sessions of the console.
     pub(super) fn connector(&self) -> Connector {
         self.database.connector("console", DEADLINE)
     }
 
+    /// A session that only reads, also on a standby server.
     async fn reading(&self) -> Result<Connection> {
         self.connector()
             .for_reading()
@@ -61,7 +67,7 @@ impl Console {
             .await
     }
 
-    /// A session to look from, once all migrations are there.
+    /// A session that only reads, after a check that all migrations are applied.
     pub(super) async fn session(&self) -> Result<Connection> {
         let connection = self.reading().await?;
         schema::check_migrations(&connection.client).await?;

@@ -1,4 +1,4 @@
-//! Reads dead letters: the records that were refused.
+//! Reads dead letters: the records that were rejected.
 
 use ecom_stream::{Result, Split};
 use postgres_types::ToSql;
@@ -8,42 +8,53 @@ use tokio_postgres::{Client, Row};
 use super::console::{Console, DEADLINE};
 use crate::failure::Failure;
 
-/// A record that was refused.
+/// A record that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
     /// Its number.
     pub id: i64,
-    /// The pipeline that refused it.
+    /// The pipeline that rejected it.
     pub pipeline: String,
-    /// The file that it came from; none for one that a transform made.
+    /// The file that it came from; `None` for a record that a transform created.
     pub split: Option<Split>,
     /// Its number in that file, from 1.
     pub record: Option<u64>,
-    /// Where it starts in that file, in bytes.
+    /// The byte offset in that file at which it starts.
     pub byte_offset: Option<u64>,
-    /// Why: the code.
+    /// The reason code, such as `price_missing`.
     pub reason: String,
-    /// Why, in words.
+    /// The reason in words, with what was found.
     pub detail: String,
-    /// When.
+    /// When it was rejected.
     pub rejected_at: OffsetDateTime,
-    /// When a mended form of it went in.
+    /// When a corrected form of it was stored.
     pub resolved_at: Option<OffsetDateTime>,
-    /// Its bytes as they stood in the file; the first 64 KiB of one that is longer.
+    /// Its bytes as they are in the file; only the first 64 KiB of a longer one.
     pub raw: Option<Vec<u8>>,
-    /// Whether its file was read by a mapping: then it must be retried by one.
+    /// Whether its file was read with a mapping. Then it must be retried with one.
     pub is_mapped: bool,
     /// The [fingerprint](ecom_stream::Mapping::fingerprint) of that mapping, where the ledger has it.
     pub mapping: Option<String>,
     pub(super) split_id: Option<i64>,
     /// The header of its file, where the ledger has it.
     pub(super) columns: Option<Vec<String>>,
-    /// How its file is written, as far as the ledger says: what parts fields, and what quotes them.
+    /// The delimiter and the quote of its file, as far as the ledger has them.
     pub(super) written: (u8, Option<u8>),
 }
 
-/// Which letters.
+/// Selects dead letters. Every condition that is set must hold.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::DeadLetterFilter;
+///
+/// let filter = DeadLetterFilter::waiting()
+///     .pipeline(Some("events".into()))
+///     .reason(Some("price_missing".into()));
+/// # let _ = filter;
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterFilter {
     pipeline: Option<String>,
@@ -54,40 +65,40 @@ pub struct DeadLetterFilter {
 }
 
 impl DeadLetterFilter {
-    /// All that wait to be mended.
+    /// All that wait to be corrected.
     pub fn waiting() -> Self {
         Self::default()
     }
 
-    /// Of this pipeline.
+    /// Only those of this pipeline.
     #[must_use]
     pub fn pipeline(mut self, pipeline: Option<String>) -> Self {
         self.pipeline = pipeline;
         self
     }
 
-    /// Rejected for this reason.
+    /// Only those with this reason code.
     #[must_use]
     pub fn reason(mut self, reason: Option<String>) -> Self {
         self.reason = reason;
         self
     }
 
-    /// Of the file with this path.
+    /// Only those of the file with this path.
     #[must_use]
     pub fn path(mut self, path: Option<String>) -> Self {
         self.path = path;
         self
     }
 
-    /// With these numbers.
+    /// Only those with these numbers.
     #[must_use]
     pub fn ids(mut self, ids: Vec<i64>) -> Self {
         self.ids = Some(ids);
         self
     }
 
-    /// Those that were mended and went in, too.
+    /// Whether to include those that were corrected and stored; `false` by default.
     #[must_use]
     pub fn with_resolved(mut self, with_resolved: bool) -> Self {
         self.with_resolved = with_resolved;
@@ -111,11 +122,12 @@ const REASONS: &str = "
     SELECT reason, count(*) FILTER (WHERE resolved_at IS NULL) FROM ecom.dead_letters GROUP BY reason ORDER BY reason";
 
 impl Console {
-    /// How many letters wait for each reason that there ever was, 0 where all were mended.
+    /// How many dead letters wait for each reason code that ever occurred; 0 if all were
+    /// corrected.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status).
+    /// Those of [`status`](Self::status).
     pub async fn reasons(&self) -> Result<Vec<(String, u64)>> {
         let connection = self.session().await?;
         let rows = DEADLINE
@@ -128,11 +140,11 @@ impl Console {
             .collect())
     }
 
-    /// The last letters, the newest first, at most `limit` of them.
+    /// The last dead letters, at most `limit`, the newest first.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status).
+    /// Those of [`status`](Self::status).
     pub async fn dead_letters(&self, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>> {
         let connection = self.session().await?;
         let found = newest(&connection.client, filter, limit).await;
@@ -140,23 +152,25 @@ impl Console {
     }
 }
 
+/// The newest dead letters first.
 async fn newest(client: &Client, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} ORDER BY d.id DESC LIMIT $6");
     query(client, &sql, filter, &i64::from(limit)).await
 }
 
-/// Some letters after the one of that number, in order.
+/// Up to 500 dead letters after the one with that number, in order.
 pub(super) async fn after(client: &Client, filter: &DeadLetterFilter, id: i64) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id LIMIT 500");
     query(client, &sql, filter, &id).await
 }
 
-/// All that the filter names by number.
+/// All dead letters that the filter selects, in order.
 pub(super) async fn among(client: &Client, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id");
     query(client, &sql, filter, &0).await
 }
 
+/// Runs one of these queries.
 async fn query(client: &Client, sql: &str, filter: &DeadLetterFilter, last: &i64) -> Result<Vec<DeadLetter>, Failure> {
     let DeadLetterFilter {
         pipeline,
@@ -172,6 +186,7 @@ async fn query(client: &Client, sql: &str, filter: &DeadLetterFilter, last: &i64
     Ok(rows.iter().map(letter).collect())
 }
 
+/// The dead letter in a row.
 fn letter(row: &Row) -> DeadLetter {
     let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number as u64);
     let source: Option<String> = row.get(2);

@@ -16,45 +16,50 @@ use super::dead_letters::{DeadLetter, DeadLetterFilter, after};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
-    /// The files, one for each header and mapping.
+    /// The files, one for each combination of header and mapping.
     pub files: Vec<ExportedFile>,
-    /// How many letters they hold.
+    /// How many dead letters they contain.
     pub letters: u64,
-    /// The numbers of letters that can't stand in a file: their bytes are cut off or would swallow the next line.
+    /// The numbers of dead letters that cannot be a line of a file: their bytes are truncated, or
+    /// would swallow the next line.
     pub unprintable: Vec<i64>,
-    /// The numbers of letters for which nobody knows the header of their file.
+    /// The numbers of dead letters whose file has an unknown header.
     pub headless: Vec<i64>,
 }
 
-/// A file of letters.
+/// A file of dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportedFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Whether its records come from files that were read by a mapping: then it must be retried by one.
+    /// Whether its records come from files that were read with a mapping. Then it must be retried
+    /// with one.
     pub is_mapped: bool,
     /// The pipelines whose records it has.
     pub pipelines: BTreeSet<String>,
 }
 
-/// What the letters in a file have in common.
+/// What all dead letters in one file have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Kind {
+struct FileKey {
     header: Vec<String>,
     read_by: ReadBy,
 }
 
+/// How their files were read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ReadBy {
+    /// By the names of their columns.
     TheirColumns,
-    /// Of that fingerprint.
+    /// With the mapping that has this fingerprint.
     Mapping(String),
-    /// The ledger has no fingerprint of it.
+    /// With a mapping of this pipeline whose fingerprint the ledger does not have.
     SomeMappingOf(String),
 }
 
 impl ReadBy {
+    /// How the file of this dead letter was read.
     fn of(letter: &DeadLetter) -> Self {
         match (&letter.mapping, letter.is_mapped) {
             (Some(fingerprint), true) => Self::Mapping(fingerprint.clone()),
@@ -64,35 +69,37 @@ impl ReadBy {
     }
 }
 
-/// A file that is written.
-struct Begun {
+/// A file that is being written.
+struct OpenExport {
     path: PathBuf,
     is_mapped: bool,
     file: AtomicFile,
     pipelines: BTreeSet<String>,
 }
 
-/// Raw bytes are kept up to here.
-const MOST_KEPT_BYTES: usize = 64 << 10;
+/// Raw bytes of dead letters are kept up to this size.
+const MAX_RAW_BYTES: usize = 64 << 10;
 
 impl Console {
-    /// Writes letters to files in the directory `to`, which is made: `rejects.csv`, and another for each further
-    /// header or mapping.
+    /// Writes dead letters to files in the directory `to`, which is created: `rejects.csv`, and
+    /// another file for each further header or mapping.
     ///
-    /// A line has the number of the letter, why it was refused and where it stood, then the record byte by byte as it was; one
-    /// of a file with other delimiters or quotes is written anew, field by field, so that all files have commas and double quotes.
-    /// `columns` is the header for letters of files whose own the ledger doesn't have. Files that are there are not touched.
+    /// Each line has the number of the dead letter, the reason, the file and the record number,
+    /// followed by the record byte by byte as it was. A record of a file with other delimiters or
+    /// quotes is written again field by field, so that all files have commas and double quotes.
+    /// `columns` is the header for files whose header the ledger does not have. Existing files
+    /// are not changed.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status), and [`ErrorKind::Sink`] when a file can't be written, or is
-    /// there already.
+    /// Those of [`status`](Self::status), and [`ErrorKind::Sink`] when a file cannot be written
+    /// or exists already.
     pub async fn export(&self, filter: &DeadLetterFilter, columns: Option<&[String]>, to: &Path) -> Result<Exported> {
         let connection = self.session().await?;
         fs::create_dir_all(to).map_err(|err| Error::io("make", to, err))?;
         let mut exported = Exported::default();
-        let mut files: Vec<Begun> = Vec::new();
-        let mut places: HashMap<Kind, usize> = HashMap::new();
+        let mut files: Vec<OpenExport> = Vec::new();
+        let mut places: HashMap<FileKey, usize> = HashMap::new();
         let mut last = 0;
         loop {
             let letters = after(&connection.client, filter, last).await;
@@ -108,16 +115,16 @@ impl Console {
                     exported.unprintable.push(letter.id);
                     continue;
                 };
-                let kind = Kind {
+                let key = FileKey {
                     header,
                     read_by: ReadBy::of(letter),
                 };
-                let place = match places.get(&kind) {
+                let place = match places.get(&key) {
                     Some(place) => *place,
                     None => {
                         let place = files.len();
-                        files.push(begun(to, place, &kind).await?);
-                        places.insert(kind, place);
+                        files.push(start_file(to, place, &key).await?);
+                        places.insert(key, place);
                         place
                     }
                 };
@@ -144,12 +151,14 @@ impl Console {
     }
 }
 
+/// The error for a file that exists already.
 fn there_already(name: &Path) -> Error {
-    let message = format!("{} is there already", name.display());
-    Error::new(ErrorKind::Sink, message).hint("name another directory, or move the file away")
+    let message = format!("{} already exists", name.display());
+    Error::new(ErrorKind::Sink, message).hint("choose another directory, or move the file away")
 }
 
-async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
+/// Creates a file and writes its header. It gets its name when it is complete.
+async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport> {
     let path = match place {
         0 => to.join("rejects.csv"),
         n => to.join(format!("rejects-{}.csv", n + 1)),
@@ -158,20 +167,20 @@ async fn begun(to: &Path, place: usize, kind: &Kind) -> Result<Begun> {
         return Err(there_already(&path));
     }
     let mut file = AtomicFile::create(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
-    let names = COLUMNS.into_iter().chain(kind.header.iter().map(String::as_str));
+    let names = COLUMNS.into_iter().chain(key.header.iter().map(String::as_str));
     let text = encoded(names.map(str::as_bytes)).await;
     file.write(&text)?;
-    Ok(Begun {
+    Ok(OpenExport {
         path,
-        is_mapped: kind.read_by != ReadBy::TheirColumns,
+        is_mapped: key.read_by != ReadBy::TheirColumns,
         file,
         pipelines: BTreeSet::new(),
     })
 }
 
-/// The line of a letter; nothing where its bytes are not one record.
+/// The line of a dead letter; `None` if its bytes are not one record.
 async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
-    let raw = letter.raw.as_deref().filter(|raw| raw.len() < MOST_KEPT_BYTES)?;
+    let raw = letter.raw.as_deref().filter(|raw| raw.len() < MAX_RAW_BYTES)?;
     let text = plain(raw, letter.written).await?;
     let (id, record) = (
         letter.id.to_string(),
@@ -187,7 +196,8 @@ async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// A record as it stands with commas and double quotes; nothing where its bytes don't leave the next line alone.
+/// A record as it is with commas and double quotes; `None` if its bytes would change the next
+/// line.
 async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
     const NEXT: &[u8] = b"next\n";
     let (delimiter, quote) = written;
@@ -216,6 +226,7 @@ async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
     }
 }
 
+/// The fields as a line of CSV.
 async fn encoded<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut text = Vec::new();
     let mut writer = AsyncWriter::from_writer(&mut text);
@@ -233,7 +244,7 @@ mod tests {
     const COMMON: (u8, Option<u8>) = (b',', Some(b'"'));
 
     #[tokio::test]
-    async fn what_would_swallow_the_next_line_is_found() {
+    async fn raw_bytes_that_would_swallow_the_next_line_are_found() {
         for (raw, is_one) in [
             ("1,2,3", true),
             ("\"a\nb\",2", true),

@@ -1,10 +1,16 @@
-//! What an operator needs besides the ingest: status, rejects, and retrying records that were corrected.
+//! What an operator needs beside the ingest: status, rejects, and retrying records that were
+//! corrected.
+//!
+//! ```text
+//! dead letters ──► export ──► rejects.csv ──► corrected by hand ──► retry ──► ecom.events
+//!                                                                     └─ still rejected: stays a dead letter
+//! ```
 
 mod columns;
 mod console;
+mod corrected_file;
 mod dead_letters;
 mod export;
-mod mended_file;
 mod retried;
 mod retry;
 mod status;
@@ -13,4 +19,4 @@ pub use console::Console;
 pub use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use export::{Exported, ExportedFile};
 pub use retried::{Retried, StillRejected};
-pub use status::{FileCounts, Instance, PipelineStatus, RejectCount, Status, UnusableFile};
+pub use status::{FileCounts, PipelineRunner, PipelineStatus, RejectCount, Status, UnusableFile};

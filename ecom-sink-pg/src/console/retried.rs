@@ -13,23 +13,24 @@ pub struct Retried {
     pub stored: u64,
     /// Rows that the table had already.
     pub duplicates: u64,
-    /// Rows whose letter had been settled before: nothing was done for them.
-    pub settled_before: u64,
-    /// Rows that still can't be used, in the order of the file.
+    /// Rows whose dead letter was resolved earlier. Nothing was done for them.
+    pub already_resolved: u64,
+    /// Rows that are still rejected, in the order of the file.
     pub refused: Vec<StillRejected>,
 }
 
-/// A row that still can't be used.
+/// A row that is still rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StillRejected {
-    /// The number of the record in the file of this retry.
+    /// The number of the record in the corrected file.
     pub record: u64,
-    /// The number of its letter, where the row has one.
+    /// The number of its dead letter, if the row has one.
     pub id: Option<i64>,
-    /// Where the record stood at first, where the ledger has it: the file, and its number there.
+    /// Where the record was originally, if the ledger has it: the file, and the record number
+    /// there.
     pub first: Option<(String, u64)>,
-    /// Why.
+    /// Why it is rejected.
     pub refusal: Refusal,
 }
 
@@ -46,13 +47,15 @@ impl StillRejected {
 }
 
 impl Retried {
+    /// Adds the counts of one transaction.
     pub(super) fn add(&mut self, other: Self) {
         self.stored += other.stored;
         self.duplicates += other.duplicates;
-        self.settled_before += other.settled_before;
+        self.already_resolved += other.already_resolved;
     }
 }
 
-pub(super) fn retrying(failure: Failure) -> Error {
+/// The error for the user.
+pub(super) fn retry_error(failure: Failure) -> Error {
     failure.into_error("retrying rejects")
 }

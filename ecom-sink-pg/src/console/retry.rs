@@ -1,7 +1,11 @@
 //! Retries records that were corrected, exactly once.
 //!
-//! A row, the letter that it settles and the counts of its file change in one transaction, and a letter that is settled is
-//! passed over: so a file can be retried as often as one likes, also after a crash or a lost answer.
+//! A row, its dead letter and the counts of its file change in one transaction, and a dead letter
+//! that is resolved is skipped. So a file can be retried any number of times, also after a crash
+//! or a lost answer.
+//!
+//! Each transaction stores up to 500 rows: it locks the dead letters that are open, inserts the
+//! events, adjusts the counts of their files, and marks the dead letters as resolved.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -21,27 +25,29 @@ use uuid::Uuid;
 
 use super::columns::{COLUMNS, ID};
 use super::console::{Console, DEADLINE};
+use super::corrected_file::{cant_open, header, unreadable};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
-use super::mended_file::{cant_open, header, unreadable};
-use super::retried::{Retried, StillRejected, retrying};
+use super::retried::{Retried, StillRejected, retry_error};
 use crate::connect::Connection;
 use crate::failure::{Action, Failure};
 use crate::schema;
 use crate::write::ENSURE_PARTITIONS;
 
-/// A row, and the letter that it is of.
-struct Mended {
+/// A row of the corrected file, and the dead letter that it belongs to.
+struct CorrectedRow {
     record: u64,
     letter: DeadLetter,
     event: Event,
 }
 
-/// So many rows a transaction.
+/// How many rows a transaction stores.
 const AT_ONCE: usize = 500;
 
+/// Locks the dead letters that are still open.
 const OPEN: &str = "
     SELECT id FROM ecom.dead_letters WHERE id = ANY ($1) AND resolved_at IS NULL ORDER BY id FOR UPDATE";
 
+/// Inserts events, and returns the keys of those that were new.
 const INSERT: &str = "
     INSERT INTO ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
                              session_id, product_id, product_name, category, brand, price, extra)
@@ -56,36 +62,45 @@ const INSERT: &str = "
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
 
-const SETTLE: &str = "
+/// Marks dead letters as resolved.
+const RESOLVE: &str = "
     UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = n.resolution
     FROM unnest($1::int8[], $2::text[]) AS n (id, resolution)
     WHERE d.id = n.id AND d.resolved_at IS NULL";
 
-/// The balance stays: what was rejected is stored, or a duplicate.
+/// Moves records from rejected to stored or duplicates, so that the counts stay balanced.
 const COUNT: &str = "
     UPDATE ecom.ingest_split s
     SET rejected = s.rejected - n.stored - n.duplicates, stored = s.stored + n.stored, duplicates = s.duplicates + n.duplicates
     FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (split_id, stored, duplicates)
     WHERE s.split_id = n.split_id";
 
-/// Other sessions may have the rows of the ledger, for as long as one epoch takes.
+/// An epoch may hold locks on the rows of the ledger, but not for long.
 const PATIENCE: &str = "SET lock_timeout = '10s'";
 
 impl Console {
-    /// Puts the rows of a file in again that [`export`](Self::export) wrote and somebody mended: each is checked by `mapping`
-    /// and `rules` as if it stood in its first file, and gets the same id where it has none. A row whose first file was read by
-    /// a mapping is refused without one, and the other way round; a warning says so where it was another mapping.
+    /// Stores the rows of a file that [`export`](Self::export) wrote and somebody corrected. Each
+    /// row is checked with `mapping` and `rules` as if it were in its original file, and gets the
+    /// same id if it has none. A row whose file was read with a mapping is rejected without one,
+    /// and the other way round; if it was another mapping, a warning is logged.
     ///
-    /// In the ledger a row that goes in counts as stored, or as a duplicate, and as rejected no more. One whose letter was
-    /// settled before, by this file or another, changes nothing.
+    /// In the ledger, a row that is stored now counts as stored or as a duplicate, and no longer
+    /// as rejected. A row whose dead letter was resolved earlier, by this file or another,
+    /// changes nothing.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names columns that the file doesn't have;
-    /// [`ErrorKind::Source`] when the file can't be read or lacks the column `reject_id`, and
-    /// [`ErrorKind::Schema`] when the role may not do it. What was done before stays, and can be told from what is not.
+    /// Those of [`status`](Self::status); [`ErrorKind::Configuration`] when the mapping names
+    /// columns that the file does not have; [`ErrorKind::Source`] when the file cannot be read or
+    /// has no column `reject_id`; [`ErrorKind::Schema`] when the role lacks a privilege. Rows
+    /// that were stored before the error stay stored.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, some rows may be stored already. Retry the file again: they
+    /// are skipped.
     pub async fn retry(&self, file: &Path, mapping: Option<&Mapping>, rules: Rules) -> Result<Retried> {
-        let mut judge = Judge {
+        let mut revalidator = Revalidator {
             columns: mapping.map(Mapping::columns),
             fingerprint: mapping.map(Mapping::fingerprint),
             warned_of: HashSet::new(),
@@ -106,30 +121,31 @@ impl Console {
                 .refused
                 .extend(unreadable(&connection, batch.rejects, &header).await?);
             for records in batch.records.chunks(AT_ONCE) {
-                let mended = mended(&connection, records, &mut judge, &mut retried).await?;
-                self.store(&mut connection, mended, &mut retried).await?;
+                let corrected = corrected_rows(&connection, records, &mut revalidator, &mut retried).await?;
+                self.store(&mut connection, corrected, &mut retried).await?;
             }
         }
         retried.refused.sort_by_key(|refused| refused.record);
         Ok(retried)
     }
 
+    /// A session that may write, after a check of the schema.
     async fn session_to_write(&self) -> Result<Connection> {
         let connection = self.connector().connect_within(self.database.wait_for_server).await?;
         schema::check(&connection.client).await?;
         let patient = DEADLINE
             .of("connecting", connection.client.batch_execute(PATIENCE))
             .await;
-        patient.map_err(retrying)?;
+        patient.map_err(retry_error)?;
         Ok(connection)
     }
 
-    /// Stores rows together; one by one where the server refuses one of them.
-    async fn store(&self, connection: &mut Connection, mended: Vec<Mended>, retried: &mut Retried) -> Result<()> {
-        if mended.is_empty() {
+    /// Stores rows in one transaction, or one by one if the server rejects one of them.
+    async fn store(&self, connection: &mut Connection, rows: Vec<CorrectedRow>, retried: &mut Retried) -> Result<()> {
+        if rows.is_empty() {
             return Ok(());
         }
-        let failure = match try_store(&connection.client, &mended).await {
+        let failure = match try_store(&connection.client, &rows).await {
             Ok(done) => {
                 retried.add(done);
                 return Ok(());
@@ -138,9 +154,9 @@ impl Console {
         };
         *connection = self.session_to_write().await?;
         if !matches!(failure.action(), Action::Bisect | Action::LookUpKeys) {
-            return Err(retrying(failure));
+            return Err(retry_error(failure));
         }
-        for one in mended {
+        for one in rows {
             let (record, letter) = (one.record, one.letter.clone());
             match try_store(&connection.client, &[one]).await {
                 Ok(done) => retried.add(done),
@@ -153,26 +169,27 @@ impl Console {
                     retried.refused.push(StillRejected::of(record, &letter, refusal));
                     *connection = self.session_to_write().await?;
                 }
-                Err(failure) => return Err(retrying(failure)),
+                Err(failure) => return Err(retry_error(failure)),
             }
         }
         Ok(())
     }
 }
 
-/// The events of records, with their letters.
-async fn mended(
+/// Finds the dead letter of each record, and makes an event of it. What is still rejected is
+/// added to `retried`.
+async fn corrected_rows(
     connection: &Connection,
     records: &[Record<CsvRecord>],
-    judge: &mut Judge,
+    revalidator: &mut Revalidator,
     retried: &mut Retried,
-) -> Result<Vec<Mended>> {
+) -> Result<Vec<CorrectedRow>> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
     let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
     let filter = DeadLetterFilter::waiting().ids(ids).with_resolved(true);
-    let letters = among(&connection.client, &filter).await.map_err(retrying)?;
+    let letters = among(&connection.client, &filter).await.map_err(retry_error)?;
     let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
-    let mut mended = Vec::new();
+    let mut rows = Vec::new();
     let mut seen = HashSet::new();
     for Record { value, origin, .. } in records {
         let record = origin.as_ref().map_or(0, |origin| origin.record);
@@ -200,38 +217,39 @@ async fn mended(
             continue;
         };
         if letter.resolved_at.is_some() {
-            retried.settled_before += 1;
+            retried.already_resolved += 1;
             continue;
         }
-        judge.check_columns(value.header(), &letter)?;
-        match judge.event(value, &letter) {
-            Ok(event) => mended.push(Mended { record, letter, event }),
+        revalidator.check_columns(value.header(), &letter)?;
+        match revalidator.event(value, &letter) {
+            Ok(event) => rows.push(CorrectedRow { record, letter, event }),
             Err(refusal) => retried.refused.push(StillRejected::of(record, &letter, refusal)),
         }
     }
-    Ok(mended)
+    Ok(rows)
 }
 
-/// What makes events of mended records.
-struct Judge {
+/// Makes events of corrected records.
+struct Revalidator {
     rules: Rules,
-    /// What the mapping needs.
+    /// The columns that the mapping needs.
     columns: Option<Columns>,
-    /// Of the mapping, where there is one.
+    /// The fingerprint of the mapping.
     fingerprint: Option<String>,
-    /// Files that were read by another mapping.
+    /// Files read with another mapping for which a warning was logged.
     warned_of: HashSet<String>,
 }
 
-impl Judge {
+impl Revalidator {
+    /// The event of a corrected row, or why it is still rejected.
     fn event(&mut self, row: &CsvRecord, letter: &DeadLetter) -> Result<Event, Refusal> {
         match (letter.is_mapped, self.fingerprint.is_some()) {
             (true, false) => {
-                let detail = "its file was read by a mapping: retry it by that one, --map";
+                let detail = "its file was read with a mapping: retry it with that mapping, --map";
                 return Err(Refusal::new("mapping_missing", detail));
             }
             (false, true) => {
-                let detail = "its file was read without a mapping: retry it without one";
+                let detail = "its file was read without a mapping: retry it without --map";
                 return Err(Refusal::new("mapping_unknown", detail));
             }
             (true, true) => self.warn_of_another_mapping(letter),
@@ -245,7 +263,8 @@ impl Judge {
         self.rules.event(&original(row), origin.as_ref(), &letter.pipeline)
     }
 
-    /// All rows of a file have its columns, so nothing of it was stored before.
+    /// Checks that the file has all columns of the mapping. All rows of a file have the same
+    /// columns, so nothing of it was stored before.
     fn check_columns(&self, header: &Header, letter: &DeadLetter) -> Result<()> {
         let of_mapped = self.columns.as_ref().filter(|_| letter.is_mapped);
         let missing = of_mapped.map(|columns| columns.missing_in(header)).unwrap_or_default();
@@ -257,11 +276,14 @@ impl Judge {
             "the mapping names columns that {path} does not have: {}",
             missing.join(", ")
         );
-        Err(Error::new(ErrorKind::Configuration, message)
-            .hint("wrong --map? of several shops, retry those of each by its own: --only NAME --map MAPPING"))
+        Err(Error::new(ErrorKind::Configuration, message).hint(
+            "check --map; if there are several shops, retry the rejects of each with its own mapping: --only \
+             NAME --map MAPPING",
+        ))
     }
 
-    /// It may be mended since, so it is not refused.
+    /// Warns if the file was read with another mapping. It may be the same one, corrected, so the
+    /// row is not rejected.
     fn warn_of_another_mapping(&mut self, letter: &DeadLetter) {
         if letter.mapping.is_none() || letter.mapping == self.fingerprint {
             return;
@@ -269,14 +291,16 @@ impl Judge {
         let path = letter.split.as_ref().map_or("", |split| split.path());
         if self.warned_of.insert(path.to_owned()) {
             tracing::warn!(
-                "this is not the mapping that {path} was read by: what is stored of it gets the zone, the words and the columns \
-                 of this one; right if the mapping was mended since, wrong if it is that of another shop"
+                "{path} was read with a different mapping: its corrected rows are stored with the time zone, the \
+                 values and the columns of this one, which is right if you have fixed the mapping since, and wrong \
+                 if it belongs to another shop"
             );
         }
     }
 }
 
-/// The record without what was put in front of it: a mapping may keep all columns, and make the id of all fields.
+/// The record without the columns that the export has added: a mapping may keep all columns, or
+/// derive the id from all fields.
 fn original(row: &CsvRecord) -> CsvRecord {
     let fields = row.header().names().iter().zip(row.fields());
     let (names, fields): (Vec<&String>, Vec<&str>) =
@@ -285,24 +309,27 @@ fn original(row: &CsvRecord) -> CsvRecord {
     CsvRecord::new(Arc::new(Header::new(names)), fields).unwrap_or_else(|_| row.clone())
 }
 
-async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failure> {
-    let days: BTreeSet<Date> = mended.iter().map(|one| one.event.event_time.date()).collect();
+/// Stores rows and resolves their dead letters, in one transaction.
+async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retried, Failure> {
+    let days: BTreeSet<Date> = corrected.iter().map(|one| one.event.event_time.date()).collect();
     for days in Vec::from_iter(days).chunks(8) {
         DEADLINE
-            .of("making partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
+            .of("creating partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
             .await?;
     }
-    DEADLINE.of("beginning", client.batch_execute("BEGIN")).await?;
-    let ids: Vec<i64> = mended.iter().map(|one| one.letter.id).collect();
+    DEADLINE
+        .of("starting a transaction", client.batch_execute("BEGIN"))
+        .await?;
+    let ids: Vec<i64> = corrected.iter().map(|one| one.letter.id).collect();
     let open = DEADLINE.of("locking dead letters", client.query(OPEN, &[&ids])).await?;
     let open: HashSet<i64> = open.iter().map(|row| row.get(0)).collect();
     crash_point!("retry.locked");
-    let rows: Vec<&Mended> = mended.iter().filter(|one| open.contains(&one.letter.id)).collect();
+    let rows: Vec<&CorrectedRow> = corrected.iter().filter(|one| open.contains(&one.letter.id)).collect();
     let mut new = insert(client, &rows).await?;
     crash_point!("retry.inserted");
 
     let mut done = Retried {
-        settled_before: (mended.len() - rows.len()) as u64,
+        already_resolved: (corrected.len() - rows.len()) as u64,
         ..Retried::default()
     };
     let mut resolutions = Vec::with_capacity(rows.len());
@@ -325,14 +352,14 @@ async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failur
     let params: [&(dyn ToSql + Sync); 3] = [&split_ids, &stored, &duplicates];
     DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
     let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
-    let settled = DEADLINE
-        .of("settling dead letters", client.execute(SETTLE, &[&ids, &resolutions]))
+    let resolved = DEADLINE
+        .of("resolving dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
         .await?;
     // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
-    if settled != ids.len() as u64 {
+    if resolved != ids.len() as u64 {
         return Err(Failure::Miscounted {
             sent: ids.len() as u64,
-            stored: settled,
+            stored: resolved,
         });
     }
     crash_point!("retry.settled");
@@ -341,9 +368,9 @@ async fn try_store(client: &Client, mended: &[Mended]) -> Result<Retried, Failur
     Ok(done)
 }
 
-/// Inserts what the table doesn't have, and says which that was.
-async fn insert(client: &Client, rows: &[&Mended]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
-    fn column<'a, T>(rows: &'a [&Mended], of: impl Fn(&'a Mended) -> T) -> Vec<T> {
+/// Inserts the events that the table does not have, and returns their keys.
+async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid, OffsetDateTime)>, Failure> {
+    fn column<'a, T>(rows: &'a [&CorrectedRow], of: impl Fn(&'a CorrectedRow) -> T) -> Vec<T> {
         rows.iter().map(|one| of(one)).collect()
     }
     let times = column(rows, |one| one.event.event_time);

@@ -1,4 +1,4 @@
-//! The status of pipelines: files, counts, rates, lag, and what was refused.
+//! The status of pipelines: files, counts, rates, lag, and rejected records.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::connect::Connection;
 use crate::failure::Failure;
 use crate::lead::holder;
 
-/// How it goes, at one moment.
+/// The status of pipelines at one moment.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
@@ -22,53 +22,54 @@ pub struct Status {
     pub pipelines: Vec<PipelineStatus>,
 }
 
-/// How one pipeline goes.
+/// The status of one pipeline.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PipelineStatus {
     /// Its name.
     pub name: String,
-    /// Where its sources read: name and location.
+    /// The name and the location of each source.
     pub sources: Vec<(String, String)>,
-    /// Who runs it.
-    pub instance: Instance,
+    /// Which instance runs it.
+    pub runner: PipelineRunner,
     /// The number of the last epoch.
     pub epoch: u64,
-    /// When that was committed.
+    /// When the last epoch was committed.
     pub committed_at: Option<OffsetDateTime>,
-    /// Its files.
+    /// How many files it has read, by state.
     pub files: FileCounts,
-    /// Whether the last file that was read was read by a mapping.
+    /// Whether the last file that it read was read with a mapping.
     pub is_mapped: bool,
-    /// What became of the records.
+    /// How many records were read, and what became of them.
     pub counts: Counts,
-    /// About how many records a second were read over the last 1, 5 and 15 minutes: of a file that was begun before, the part
-    /// that falls into them if it was read evenly.
+    /// About how many records a second were read in the last 1, 5 and 15 minutes. Of a file that
+    /// was begun before that, a part is counted, as if it had been read evenly.
     pub rows_per_s: [f64; 3],
-    /// From the last write to a file to the commit of its last records, half of the files of the last 15 minutes at most.
+    /// The median time from the last write to a file until the commit of its last records, over
+    /// the files of the last 15 minutes.
     pub lag_median: Option<Duration>,
-    /// The same of the slowest of them.
+    /// The longest such time.
     pub lag_max: Option<Duration>,
-    /// What was refused, the most frequent reason first.
+    /// Rejected records by reason, the most frequent reason first.
     pub refused: Vec<RejectCount>,
-    /// Files that can't be used, wholly or from some place on: the last ten.
+    /// The last ten files that could not be read completely.
     pub unusable: Vec<UnusableFile>,
 }
 
-/// Who runs a pipeline.
+/// Which instance runs a pipeline, according to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Instance {
-    /// This one, now: its name, process and address at the server.
+pub enum PipelineRunner {
+    /// This instance, now.
     Running {
-        /// In words.
+        /// Its name, process and address at the server, in words.
         described: String,
         /// Since when.
         since: Option<OffsetDateTime>,
     },
-    /// Nobody.
+    /// None.
     NotRunning {
-        /// The name of the last one that did.
+        /// The name of the last instance that ran it.
         last: Option<String>,
     },
 }
@@ -77,49 +78,49 @@ pub enum Instance {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileCounts {
-    /// There may be more to read.
+    /// Files that may have more to read.
     pub open: u64,
-    /// Read to their end.
+    /// Files that were read to their end.
     pub finished: u64,
-    /// Read up to damage.
+    /// Files that were read up to a damaged place.
     pub damaged: u64,
-    /// Not read, since nothing in them can be used.
+    /// Files that were not read, because nothing in them can be used.
     pub set_aside: u64,
-    /// Of the open ones, bytes that were there at the last look and are not committed.
+    /// Bytes of open files that were there at the last look and are not committed.
     pub bytes_left: u64,
 }
 
-/// Records that were refused for one reason.
+/// The number of records that were rejected for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RejectCount {
     /// The reason code.
     pub reason: String,
-    /// Those that wait to be mended.
+    /// Those that wait to be corrected.
     pub waiting: u64,
-    /// Those that were mended and went in.
+    /// Those that were corrected and stored.
     pub resolved: u64,
-    /// When the last one was refused.
+    /// When the last one was rejected.
     pub newest: OffsetDateTime,
 }
 
-/// A file that can't be used, wholly or from some place on.
+/// A file that could not be read completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnusableFile {
     /// The name of its source.
     pub source: String,
-    /// Its path below the directory of the source.
+    /// Its path in the directory of the source.
     pub path: String,
     /// `damaged` or `set_aside`.
     pub state: String,
     /// The reason code.
     pub reason: String,
-    /// In words.
+    /// The reason in words.
     pub detail: String,
-    /// How many records were read before it.
+    /// How many records were read before the damage.
     pub records: u64,
-    /// How many bytes those are.
+    /// How many bytes these are.
     pub bytes: u64,
 }
 
@@ -163,24 +164,25 @@ const UNUSABLE: &str = "
     FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY updated_at DESC LIMIT 10";
 
 impl Console {
-    /// How all pipelines go, or the one of that name.
+    /// The status of all pipelines, or of the one with that name.
     ///
-    /// Looks through the ledger, not the events: some 10 million files a few seconds.
+    /// It reads the ledger, not the events: about 10 million files take a few seconds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server can't be reached,
-    /// [`ErrorKind::Schema`](ecom_stream::ErrorKind::Schema) when the schema is not there, or not of this version.
+    /// [`ErrorKind::Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server cannot be
+    /// reached, [`ErrorKind::Schema`](ecom_stream::ErrorKind::Schema) when the schema is missing
+    /// or has another version.
     pub async fn status(&self, pipeline: Option<&str>) -> Result<Status> {
         let connection = self.session().await?;
-        status(&connection, pipeline).await.map_err(looking)
+        status(&connection, pipeline).await.map_err(status_error)
     }
 
-    /// How many bytes a pipeline has read of the files of these paths, together.
+    /// How many bytes a pipeline has read of the files with these paths, in total.
     ///
     /// # Errors
     ///
-    /// As [`status`](Self::status).
+    /// Those of [`status`](Self::status).
     pub async fn bytes_read(&self, pipeline: &str, paths: &[String]) -> Result<u64> {
         const BYTES: &str = "
             SELECT coalesce(sum(read_offset), 0)::int8 FROM (
@@ -190,46 +192,57 @@ impl Console {
         let connection = self.session().await?;
         let params: [&(dyn ToSql + Sync); 2] = [&pipeline, &paths];
         let read = DEADLINE
-            .of("looking", connection.client.query_one(BYTES, &params))
+            .of("reading the ledger", connection.client.query_one(BYTES, &params))
             .await;
-        Ok(read.map_err(looking)?.get::<_, i64>(0) as u64)
+        Ok(read.map_err(status_error)?.get::<_, i64>(0) as u64)
     }
 }
 
-fn looking(failure: Failure) -> Error {
-    failure.into_error("looking at the ledger")
+/// The error for the user.
+fn status_error(failure: Failure) -> Error {
+    failure.into_error("reading the ledger")
 }
 
 async fn status(connection: &Connection, pipeline: Option<&str>) -> Result<Status, Failure> {
     let client = &connection.client;
     let now = DEADLINE
-        .of("looking", client.query_one("SELECT now()", &[]))
+        .of("reading the ledger", client.query_one("SELECT now()", &[]))
         .await?
         .get(0);
     let mut status = Status {
         at: now,
         pipelines: Vec::new(),
     };
-    for row in DEADLINE.of("looking", client.query(PIPELINES, &[&pipeline])).await? {
-        status.pipelines.push(of_pipeline(connection, &row).await?);
+    for row in DEADLINE
+        .of("reading the ledger", client.query(PIPELINES, &[&pipeline]))
+        .await?
+    {
+        status.pipelines.push(pipeline_status(connection, &row).await?);
     }
     Ok(status)
 }
 
-async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatus, Failure> {
+/// The status of the pipeline in a row of the query above.
+async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineStatus, Failure> {
     let client = &connection.client;
     let name: String = row.get(0);
     let (names, locations): (Vec<String>, Vec<String>) = (row.get(7), row.get(8));
-    let instance = match holder(connection, row.get(1), DEADLINE).await? {
-        Some(holder) => Instance::Running {
+    let runner = match holder(connection, row.get(1), DEADLINE).await? {
+        Some(holder) => PipelineRunner::Running {
             described: holder.described,
             since: row.get(3),
         },
-        None => Instance::NotRunning { last: row.get(5) },
+        None => PipelineRunner::NotRunning { last: row.get(5) },
     };
-    let files = DEADLINE.of("looking", client.query_one(FILES, &[&name])).await?;
-    let refused = DEADLINE.of("looking", client.query(REFUSED, &[&name])).await?;
-    let unusable = DEADLINE.of("looking", client.query(UNUSABLE, &[&name])).await?;
+    let files = DEADLINE
+        .of("reading the ledger", client.query_one(FILES, &[&name]))
+        .await?;
+    let refused = DEADLINE
+        .of("reading the ledger", client.query(REFUSED, &[&name]))
+        .await?;
+    let unusable = DEADLINE
+        .of("reading the ledger", client.query(UNUSABLE, &[&name]))
+        .await?;
     let count = |column: usize| files.get::<_, i64>(column) as u64;
     let rates: Vec<f64> = files.get(10);
     let lag = |column: usize| {
@@ -238,7 +251,7 @@ async fn of_pipeline(connection: &Connection, row: &Row) -> Result<PipelineStatu
     };
     Ok(PipelineStatus {
         sources: names.into_iter().zip(locations).collect(),
-        instance,
+        runner,
         epoch: row.get::<_, i64>(2) as u64,
         committed_at: row.get(4),
         files: FileCounts {

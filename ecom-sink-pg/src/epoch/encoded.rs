@@ -1,4 +1,7 @@
 //! Rows encoded for COPY, kept in pieces that are large enough to be sent at once.
+//!
+//! Large pieces save system calls; splitting into pieces lets an epoch grow without copying what
+//! it has.
 
 use std::convert::Infallible;
 use std::iter;
@@ -9,46 +12,50 @@ use time::OffsetDateTime;
 
 use super::row::{self, RowOrigin, encode};
 
-/// About so large is a piece.
+/// The approximate size of a piece.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Rows encoded for COPY, one behind the other.
+/// Rows encoded for COPY, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Encoded {
+    /// Pieces that are full.
     pieces: Vec<Bytes>,
+    /// The piece that is being filled.
     open: Vec<u8>,
+    /// Whether any row has the column `extra`.
     has_extra: bool,
 }
 
-/// The piece that has a row, and where in it the row stands.
+/// Where the bytes of a row are: the piece, and the range in it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RowSpan {
     piece: u32,
     start: u32,
     end: u32,
 }
 
-impl Place {
-    /// How many bytes it has.
+impl RowSpan {
+    /// The number of bytes.
     pub(super) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
 }
 
 impl Encoded {
-    pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> Place {
+    /// Appends an event.
+    pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> RowSpan {
         self.has_extra |= event.extra.is_some();
         let encoded = self.push(|to| {
             encode(event, origin, now, to);
             Ok::<_, Infallible>(())
         });
         match encoded {
-            Ok(place) => place,
+            Ok(span) => span,
         }
     }
 
-    /// Adds what `encode` writes, or nothing if it fails.
-    pub(super) fn push<E>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Place, E> {
+    /// Appends what `encode` writes, or nothing if it fails.
+    pub(super) fn push<E>(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<RowSpan, E> {
         if self.open.capacity() == 0 && !self.pieces.is_empty() {
             // The one before was full, so this will be.
             self.open = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 8);
@@ -58,7 +65,7 @@ impl Encoded {
             self.open.truncate(start);
             return Err(err);
         }
-        let place = Place {
+        let span = RowSpan {
             piece: self.pieces.len() as u32,
             start: start as u32,
             end: self.open.len() as u32,
@@ -66,24 +73,26 @@ impl Encoded {
         if self.open.len() >= PIECE_BYTES {
             self.seal();
         }
-        Ok(place)
+        Ok(span)
     }
 
-    /// Whether a row has extra: then [`pieces`](Self::pieces) must be of some.
+    /// Whether any row has the column `extra`. Then [`pieces`](Self::pieces) must be called with
+    /// the rows, since rows without it are completed with a null on the way.
     pub(super) fn has_extra(&self) -> bool {
         self.has_extra
     }
 
-    /// Ends the piece that is being written.
+    /// Ends the piece that is being filled. Rows cannot be read before.
     pub(super) fn seal(&mut self) {
         if !self.open.is_empty() {
             self.pieces.push(std::mem::take(&mut self.open).into());
         }
     }
 
-    /// The data of a COPY, from header to trailer: of all rows as they stand, or of some; each piece of those is made when its
-    /// turn comes.
-    pub(super) fn pieces(&self, some: Option<Vec<Place>>) -> impl Iterator<Item = Bytes> {
+    /// The data of a COPY, from header to trailer: of all rows in the order in which they were
+    /// added, or of `some` in the given order. Pieces of selected rows are built one at a time,
+    /// when they are needed.
+    pub(super) fn pieces(&self, some: Option<Vec<RowSpan>>) -> impl Iterator<Item = Bytes> {
         let (all, some) = match some {
             None => (&self.pieces[..], Vec::new()),
             Some(rows) => (&[][..], rows),

@@ -1,12 +1,25 @@
 //! The limits at which an epoch is full.
 
-/// When an epoch is full. What it holds is kept until it is committed, so that it can be tried again.
+/// When an epoch is full. What it holds stays in memory until it is committed, so that it can be
+/// written again.
+///
+/// By default an epoch has at most 10,240 rows and 2.5 MiB. Larger epochs need fewer commits;
+/// smaller ones need less memory and commit sooner under load.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::EpochLimits;
+///
+/// let limits = EpochLimits::default().max_rows(50_000).max_bytes(16 << 20);
+/// assert_eq!((limits.max_rows, limits.max_bytes), (50_000, 16 << 20));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EpochLimits {
-    /// Rows and rejects.
+    /// Rows of all tables and rejects.
     pub max_rows: usize,
-    /// Bytes of encoded rows and of rejects.
+    /// Bytes of encoded rows, of rejects and of operator state.
     pub max_bytes: usize,
 }
 

@@ -1,21 +1,25 @@
 //! The result of an epoch: the counts of each split, and the dead letters.
+//!
+//! Both follow from what became of each row, so that read = stored + duplicates + rejected +
+//! filtered holds for every split.
 
 use ecom_stream::{Counts, Reject};
 
-use super::epoch::{Epoch, Fate, Letter, Progress};
+use super::epoch::{DeadLetterRow, Epoch, LeftOut, SplitDelta};
 
 impl Epoch {
-    /// The letters to write: the rejects of the batches, and the rows that the server refused.
-    pub(crate) fn letters(&self) -> Vec<Letter> {
-        let clone = |letter: &Letter| Letter {
+    /// The dead letters to write: the rejects of the batches, and the rows that the server
+    /// rejected.
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetterRow> {
+        let clone = |letter: &DeadLetterRow| DeadLetterRow {
             reject: letter.reject.clone(),
             split_id: letter.split_id,
         };
-        let mut letters: Vec<Letter> = self.rejects.iter().map(clone).collect();
-        for (&at, fate) in &self.fates {
-            if let Fate::Refused(refusal) = fate {
+        let mut letters: Vec<DeadLetterRow> = self.rejects.iter().map(clone).collect();
+        for (&at, why) in &self.left_out {
+            if let LeftOut::Refused(refusal) = why {
                 let row = &self.rows[at];
-                letters.push(Letter {
+                letters.push(DeadLetterRow {
                     reject: Reject::new(row.origin.clone(), refusal.clone()),
                     split_id: row.split.map(|split| self.splits[split].split_id),
                 });
@@ -24,7 +28,7 @@ impl Epoch {
         for table in &self.tables {
             for (&at, refusal) in &table.refused {
                 let row = &table.rows[at];
-                letters.push(Letter {
+                letters.push(DeadLetterRow {
                     reject: Reject::new(row.origin.clone(), refusal.clone()),
                     split_id: row.split.map(|split| self.splits[split].split_id),
                 });
@@ -33,12 +37,12 @@ impl Epoch {
         letters
     }
 
-    /// What the epoch does to each split, with the fates of the rows counted in.
-    pub(crate) fn progress(&self) -> Vec<Progress> {
-        let mut progress: Vec<Progress> = self
+    /// What the epoch does to each split, with the outcome of each row counted in.
+    pub(crate) fn split_deltas(&self) -> Vec<SplitDelta> {
+        let mut progress: Vec<SplitDelta> = self
             .splits
             .iter()
-            .map(|of| Progress {
+            .map(|of| SplitDelta {
                 split: of.split.clone(),
                 split_id: of.split_id,
                 position: of.position.clone(),
@@ -53,7 +57,7 @@ impl Epoch {
         progress
     }
 
-    /// What became of what is of no split, such as the rows of aggregates.
+    /// The counts of rows that belong to no split, such as the rows of aggregates.
     pub(crate) fn counts_of_no_split(&self) -> Counts {
         let rejected = self.rejects.iter().filter(|letter| letter.split_id.is_none());
         let mut counts = Counts::default().with_rejected(rejected.count() as u64);
@@ -63,16 +67,16 @@ impl Epoch {
         counts
     }
 
-    /// For each row its split, and which count it is in.
+    /// For each row its split, and the counter for what became of it.
     fn outcomes(&self) -> impl Iterator<Item = (Option<usize>, fn(&mut Counts) -> &mut u64)> {
         let stored: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.stored;
         let rejected: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.rejected;
         let duplicate: fn(&mut Counts) -> &mut u64 = |counts| &mut counts.duplicates;
         let events = self.rows.iter().enumerate().map(move |(at, row)| {
-            let outcome = match self.fates.get(&at) {
+            let outcome = match self.left_out.get(&at) {
                 None => stored,
-                Some(Fate::Duplicate | Fate::Twin) => duplicate,
-                Some(Fate::Refused(_)) => rejected,
+                Some(LeftOut::Duplicate | LeftOut::DuplicateInFlight) => duplicate,
+                Some(LeftOut::Refused(_)) => rejected,
             };
             (row.split, outcome)
         });

@@ -1,10 +1,15 @@
 //! Encodes events as rows of binary COPY.
+//!
+//! A row is the number of its columns as an `i16`, and for each column its length as an `i32`, or
+//! -1 for null, and its bytes. All numbers are big-endian. See "Binary Format" in the PostgreSQL
+//! documentation of COPY.
 
 use bytes::BufMut;
 use ecom_stream::{Event, Price};
 use time::OffsetDateTime;
 
-/// The columns of `ecom.events`, in the order in which [`encode`] writes them. Behind them comes `extra`, of an event that has any.
+/// The columns of `ecom.events`, in the order in which [`encode`] writes them. The column `extra`
+/// follows for events that have it.
 pub(crate) const COLUMNS: [&str; 14] = [
     "event_time",
     "processed_at",
@@ -22,19 +27,19 @@ pub(crate) const COLUMNS: [&str; 14] = [
     "price",
 ];
 
-/// What comes before the first row.
+/// The bytes before the first row: a signature, no flags, no extension.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// What comes after the last row.
+/// The bytes after the last row: a column count of -1.
 pub(crate) const TRAILER: &[u8] = b"\xff\xff";
 
-/// Where a row came from, as the table keeps it.
+/// Where a row comes from, as the table stores it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowOrigin {
     pub(crate) split_id: i64,
     pub(crate) record_no: i64,
 }
 
-/// Appends one row. An event without a stamp gets `now`.
+/// Appends one row. An event without a processing time gets `now`.
 pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime, to: &mut Vec<u8>) {
     to.put_i16(COLUMNS.len() as i16 + i16::from(event.extra.is_some()));
     put_fixed(to, &microseconds(event.event_time).to_be_bytes());
@@ -73,7 +78,8 @@ pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTi
     }
 }
 
-/// Appends a row that was encoded, with a null for the extra that it may not have: all rows of a COPY have as many columns.
+/// Appends an encoded row, with a null for `extra` if it has none: all rows of a COPY must have
+/// the same number of columns.
 pub(crate) fn append_with_extra(row: &[u8], to: &mut Vec<u8>) {
     let has_extra = !row.starts_with(&(COLUMNS.len() as i16).to_be_bytes());
     if has_extra {
@@ -84,23 +90,25 @@ pub(crate) fn append_with_extra(row: &[u8], to: &mut Vec<u8>) {
     put_null(to);
 }
 
-/// Microseconds since 2000, as `timestamptz` counts.
+/// Microseconds since 2000, which is how `timestamptz` is stored.
 pub(crate) fn microseconds(time: OffsetDateTime) -> i64 {
     const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
     // Years up to 9999 are far inside of what an i64 holds.
     time.unix_timestamp() * 1_000_000 + i64::from(time.microsecond()) - FROM_1970_TO_2000
 }
 
+/// Appends a value that is not null.
 fn put_fixed(to: &mut Vec<u8>, bytes: &[u8]) {
     to.put_i32(bytes.len() as i32);
     to.put_slice(bytes);
 }
 
+/// Appends a null.
 fn put_null(to: &mut Vec<u8>) {
     to.put_i32(-1);
 }
 
-/// `numeric`: groups of four decimal digits, the last of which holds the two decimals.
+/// Appends a `numeric`: groups of four decimal digits, the last of which holds the two decimals.
 fn put_price(to: &mut Vec<u8>, price: Price) {
     const BASE: i64 = 10_000;
     let units = price.cents() / 100;

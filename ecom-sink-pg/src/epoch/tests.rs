@@ -7,9 +7,9 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::epoch::*;
-use super::in_flight::{InFlight, Key};
 use super::limits::EpochLimits;
 use super::row;
+use super::uncommitted_keys::{EventKey, UncommittedKeys};
 use crate::tables::Events;
 
 fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) -> Batch<Event> {
@@ -32,7 +32,7 @@ fn batch(split: &Split, ids: impl IntoIterator<Item = u128>, days_apart: i64) ->
 
 fn total(epoch: &Epoch) -> Counts {
     let mut total = Counts::default();
-    for progress in epoch.progress() {
+    for progress in epoch.split_deltas() {
         total += progress.counts;
     }
     total
@@ -47,7 +47,7 @@ fn an_epoch_takes_a_batch_whatever_its_limits() {
         batch(&Split::new("csv", "a"), [1], 0),
         &mut Events,
         |_| 1,
-        &mut InFlight::default(),
+        &mut UncommittedKeys::default(),
         now,
     );
     assert!(epoch.is_full());
@@ -64,7 +64,7 @@ fn state_without_rows_fills_an_epoch_too() {
             state,
             &mut Events,
             |_| 1,
-            &mut InFlight::default(),
+            &mut UncommittedKeys::default(),
             OffsetDateTime::UNIX_EPOCH,
         );
     }
@@ -74,12 +74,12 @@ fn state_without_rows_fills_an_epoch_too() {
 fn every_row_is_accounted_for() {
     let (a, b) = (Split::new("csv", "a"), Split::new("csv", "b"));
     let mut epoch = Epoch::new(1, EpochLimits::default());
-    let (mut in_flight, now) = (InFlight::default(), OffsetDateTime::UNIX_EPOCH);
-    epoch.add(batch(&a, [1, 2, 2, 3], 0), &mut Events, |_| 1, &mut in_flight, now);
-    epoch.add(batch(&b, [3, 4], 0), &mut Events, |_| 2, &mut in_flight, now);
-    epoch.leave_out(0, Fate::Duplicate);
-    epoch.leave_out(3, Fate::Refused(Refusal::new("22003", "too much")));
-    let progress = epoch.progress();
+    let (mut uncommitted, now) = (UncommittedKeys::default(), OffsetDateTime::UNIX_EPOCH);
+    epoch.add(batch(&a, [1, 2, 2, 3], 0), &mut Events, |_| 1, &mut uncommitted, now);
+    epoch.add(batch(&b, [3, 4], 0), &mut Events, |_| 2, &mut uncommitted, now);
+    epoch.leave_out(0, LeftOut::Duplicate);
+    epoch.leave_out(3, LeftOut::Refused(Refusal::new("22003", "too much")));
+    let progress = epoch.split_deltas();
     let expected = Counts::default()
         .with_read(4)
         .with_stored(1)
@@ -90,24 +90,24 @@ fn every_row_is_accounted_for() {
     let expected = Counts::default().with_read(2).with_stored(2);
     assert_eq!(progress[1].counts, expected);
     assert!(total(&epoch).is_balanced());
-    let letters = epoch.letters();
+    let letters = epoch.dead_letters();
     assert_eq!((letters.len(), letters[0].split_id), (1, Some(1)));
-    assert_eq!(epoch.copied(0..epoch.len()), 3);
+    assert_eq!(epoch.rows_to_copy(0..epoch.len()), 3);
 }
 
 #[test]
-fn a_twin_takes_the_place_of_a_row_that_is_refused() {
+fn a_duplicate_is_copied_in_place_of_a_rejected_row() {
     let split = Split::new("csv", "a");
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(
         batch(&split, [7, 7, 7], 0),
         &mut Events,
         |_| 1,
-        &mut InFlight::default(),
+        &mut UncommittedKeys::default(),
         OffsetDateTime::UNIX_EPOCH,
     );
-    assert_eq!((epoch.copied(0..3), total(&epoch).duplicates), (1, 2));
-    epoch.leave_out(0, Fate::Refused(Refusal::new("23514", "no")));
+    assert_eq!((epoch.rows_to_copy(0..3), total(&epoch).duplicates), (1, 2));
+    epoch.leave_out(0, LeftOut::Refused(Refusal::new("23514", "no")));
     assert_eq!(epoch.open_keys().0, [1]);
     let counts = total(&epoch);
     assert_eq!((counts.stored, counts.duplicates, counts.rejected), (1, 1, 1));
@@ -115,45 +115,57 @@ fn a_twin_takes_the_place_of_a_row_that_is_refused() {
 }
 
 #[test]
-fn of_rows_with_one_key_the_first_counts_whatever_epoch_it_is_in() {
+fn of_rows_with_one_key_the_first_is_stored_across_epochs() {
     let split = Split::new("csv", "a");
-    let (mut in_flight, now) = (InFlight::default(), OffsetDateTime::UNIX_EPOCH);
+    let (mut uncommitted, now) = (UncommittedKeys::default(), OffsetDateTime::UNIX_EPOCH);
     let mut older = Epoch::new(1, EpochLimits::default());
     let mut younger = Epoch::new(2, EpochLimits::default());
-    older.add(batch(&split, [1, 2, 3], 0), &mut Events, |_| 1, &mut in_flight, now);
-    younger.add(batch(&split, [2, 2, 3, 4], 0), &mut Events, |_| 1, &mut in_flight, now);
+    older.add(batch(&split, [1, 2, 3], 0), &mut Events, |_| 1, &mut uncommitted, now);
+    younger.add(
+        batch(&split, [2, 2, 3, 4], 0),
+        &mut Events,
+        |_| 1,
+        &mut uncommitted,
+        now,
+    );
     assert_eq!((total(&older).stored, total(&younger).stored), (3, 1));
 
     // What the older one could not store, the younger one does: the first of two.
-    older.leave_out(1, Fate::Refused(Refusal::new("23514", "no")));
-    let refused: Vec<Key> = older.refused_keys().collect();
+    older.leave_out(1, LeftOut::Refused(Refusal::new("23514", "no")));
+    let refused: Vec<EventKey> = older.refused_keys().collect();
     assert_eq!(refused.len(), 1);
-    assert!(younger.take_place(&refused[0]));
+    assert!(younger.reinstate_duplicate(&refused[0]));
     assert_eq!(younger.open_keys().0, [0, 3]);
 
-    in_flight.leave(1);
+    uncommitted.remove_epoch(1);
     let mut youngest = Epoch::new(3, EpochLimits::default());
-    youngest.add(batch(&split, [1, 2, 3, 4], 0), &mut Events, |_| 1, &mut in_flight, now);
+    youngest.add(
+        batch(&split, [1, 2, 3, 4], 0),
+        &mut Events,
+        |_| 1,
+        &mut uncommitted,
+        now,
+    );
     // 4 is in an epoch that is open still; the table has the others, or can have them.
     assert_eq!(youngest.open_keys().0, [0, 1, 2]);
 }
 
 #[test]
-fn pieces_leave_out_what_has_a_fate() {
+fn pieces_omit_rows_that_are_left_out() {
     let split = Split::new("csv", "a");
     let mut epoch = Epoch::new(1, EpochLimits::default());
     epoch.add(
         batch(&split, 0..5_000, 0),
         &mut Events,
         |_| 1,
-        &mut InFlight::default(),
+        &mut UncommittedKeys::default(),
         OffsetDateTime::UNIX_EPOCH,
     );
     epoch.seal();
     let all: usize = epoch.pieces(0..5_000).map(|piece| piece.len()).sum();
     assert!(epoch.pieces(0..5_000).count() > 4);
     let rows = all - row::HEADER.len() - row::TRAILER.len();
-    epoch.leave_out(17, Fate::Duplicate);
+    epoch.leave_out(17, LeftOut::Duplicate);
     let rest: usize = epoch.pieces(0..5_000).map(|piece| piece.len()).sum();
     assert_eq!(all - rest, rows / 5_000);
     let none: usize = epoch.pieces(17..18).map(|piece| piece.len()).sum();
@@ -180,7 +192,7 @@ fn scattered_ids_are_copied_in_their_order_and_others_as_they_come() {
             batch(&split, ids.iter().copied(), 0),
             &mut Events,
             |_| 1,
-            &mut InFlight::default(),
+            &mut UncommittedKeys::default(),
             now,
         );
         epoch.seal();
@@ -201,7 +213,7 @@ fn an_epoch_over_many_days_is_full() {
         batch(&split, 0..600, 1),
         &mut Events,
         |_| 1,
-        &mut InFlight::default(),
+        &mut UncommittedKeys::default(),
         OffsetDateTime::UNIX_EPOCH,
     );
     assert!(epoch.is_full());

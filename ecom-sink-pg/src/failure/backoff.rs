@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-/// How long to wait for somebody to mend the database, besides the delay between tries.
+/// How long to wait, besides the delay between tries, while somebody has to change the database.
 pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 
-/// Delays between tries, with jitter, for ever.
+/// The delays between tries: from 50 ms up to 5 s, doubled each time, with jitter, without end.
 pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()
         .with_jitter()

@@ -1,6 +1,6 @@
 //! Classifies errors of connections that could not be opened, and says what to do about them.
 //!
-//! The driver tells what kind an error is by its text alone.
+//! The driver has no public error kinds, so its messages are matched by their text.
 
 use std::error::Error as StdError;
 use std::io;
@@ -10,13 +10,13 @@ use ecom_stream::ErrorKind;
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
-/// What kind of error it is and what to do about it, where that is not told by a SQLSTATE.
-pub(crate) fn verdict(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
+/// The kind of an error and a hint, if neither follows from its SQLSTATE; `None` otherwise.
+pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
     if let Some(state) = err.code() {
         return is_of_pooler(state, err).then_some((ErrorKind::Configuration, Some(POOLER)));
     }
     if let Some(tls) = tls_error(err) {
-        return Some((ErrorKind::Configuration, advice(tls)));
+        return Some((ErrorKind::Configuration, certificate_hint(tls)));
     }
     let text = err.to_string();
     if text.starts_with("error performing TLS handshake") {
@@ -25,45 +25,52 @@ pub(crate) fn verdict(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<
         return (!broke).then_some((ErrorKind::Configuration, Some(NO_TLS)));
     }
     let settings = text.starts_with("invalid configuration");
-    let advice = settings.then_some(PASSWORD);
-    (settings || text.starts_with("authentication error")).then_some((ErrorKind::Configuration, advice))
+    let hint = settings.then_some(PASSWORD);
+    (settings || text.starts_with("authentication error")).then_some((ErrorKind::Configuration, hint))
 }
 
-/// Whether the handshake failed, so that `sslmode=prefer` goes on without.
+/// Whether the TLS handshake failed, so that `sslmode=prefer` continues without encryption.
 pub(crate) fn is_of_tls(err: &tokio_postgres::Error) -> bool {
     tls_error(err).is_some() || err.to_string().starts_with("error performing TLS handshake")
 }
 
-pub(crate) const POOLER: &str = "connect to the server itself, or let the pooler work by session: locks and settings must last from one statement to \
-     the next";
-const NO_TLS: &str = "switch TLS on at the server (ssl = on), or, only where the network can be trusted, ask for no \
-                      encryption: sslmode=disable";
+/// The hint for a pooler that does not keep one session per connection.
+pub(crate) const POOLER: &str = "connect to the server directly, or set the pooler to session pooling: locks and \
+ settings must last from one statement to the next";
+/// The hint for a server without TLS.
+const NO_TLS: &str = "enable TLS on the server (ssl = on); or, only on a trusted network, connect without \
+ encryption: sslmode=disable";
+/// The hint for a missing password.
 const PASSWORD: &str = "give the password in the database URL, in PGPASSWORD or in ~/.pgpass";
 
-fn advice(err: &rustls::Error) -> Option<&'static str> {
+/// What to do about a certificate that was not accepted.
+fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     use CertificateError as Wrong;
     let rustls::Error::InvalidCertificate(wrong) = err else {
         return None;
     };
     match wrong {
         Wrong::UnknownIssuer => Some(
-            "name the file with the CA of the server with sslrootcert, which providers of databases publish; \
-             sslmode=require encrypts without asking who the server is",
+            "set sslrootcert to the file with the server's CA certificate, which database providers publish; \
+             sslmode=require encrypts without verifying the server",
         ),
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Some(
-            "connect by a name that the certificate is for, or check its CA alone: sslmode=verify-ca with sslrootcert",
+            "connect with a host name that the certificate contains, or verify only its CA: sslmode=verify-ca with \
+             sslrootcert",
         ),
         Wrong::Expired | Wrong::ExpiredContext { .. } | Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-            Some("renew the server's certificate, or set the clock")
+            Some("renew the server's certificate, or correct the clock of this machine")
         }
         Wrong::Other(_) => Some(
-            "the certificate is not one for a server: one that signs itself must not be marked as a CA and can't be \
-             trusted by sslrootcert; sslmode=require encrypts without asking who the server is",
+            "the certificate is not valid for a server: a self-signed one must not be marked as a CA, and \
+             sslrootcert cannot make it trusted; sslmode=require encrypts without verifying the server",
         ),
         _ => None,
     }
 }
 
+/// Whether the message is that of a pooler which refuses settings at the start: PgBouncer, or the
+/// proxy of RDS.
 fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
     let message = err.as_db_error().map_or("", |db| db.message());
     // PgBouncer, and the proxy of RDS.
@@ -71,6 +78,7 @@ fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
         || (*state == SqlState::FEATURE_NOT_SUPPORTED && message.contains("command-line options"))
 }
 
+/// The error of rustls behind an error of the driver.
 fn tls_error(err: &tokio_postgres::Error) -> Option<&rustls::Error> {
     causes(err).find_map(|cause| match cause.downcast_ref::<io::Error>() {
         Some(io) => io.get_ref()?.downcast_ref(),
@@ -78,6 +86,7 @@ fn tls_error(err: &tokio_postgres::Error) -> Option<&rustls::Error> {
     })
 }
 
+/// The causes of an error, from the nearest one.
 fn causes(err: &tokio_postgres::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     iter::successors(err.source(), |&cause| cause.source())
 }

@@ -7,43 +7,57 @@ use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
 use super::connection_error::{self, is_of_tls};
-use super::sqlstate::{Action, action, may_have_committed, verdict};
+use super::sqlstate::{Action, action, error_kind_and_hint, may_have_committed};
 
-/// Why one try failed.
+/// Why one attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// An error of the driver: from the server, or from the connection.
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
+    /// A connection to this host could not be opened.
     #[error("at {host}")]
-    Refused {
+    Connect {
         host: String,
         source: tokio_postgres::Error,
     },
-    /// Of a statement that writes the ledger, letters or state, not of the rows.
+    /// A statement failed that writes the ledger, dead letters or operator state, not rows.
     #[error("writing the ledger")]
     Ledger(#[source] tokio_postgres::Error),
+    /// No host is left to try.
     #[error("there is no host to connect to")]
     NoHost,
+    /// The server did not answer within the deadline. The connection must be dropped.
     #[error("no answer from the server within {} seconds while {doing}", after.as_secs())]
     Silence { doing: &'static str, after: Duration },
+    /// COPY stored another number of rows than were sent.
     #[error("the server stored {stored} of {sent} rows")]
     Miscounted { sent: u64, stored: u64 },
-    #[error("the ledger row was not as this instance left it")]
-    LedgerMoved,
-    #[error("rows that an older epoch was to store are to be copied after all")]
-    RowsCameBack,
-    #[error("the columns of {table} have other types than at the start: start anew")]
+    /// The row of the pipeline has another fence or epoch than this instance expects.
+    #[error(
+        "another instance has written the ledger of pipeline {pipeline:?} since this one read it: this one stops leading"
+    )]
+    LedgerRowChanged { pipeline: String },
+    /// Rows that were left out as duplicates must be copied after all. Nothing is wrong, but the
+    /// epoch has to be written again.
+    #[error(
+        "an older epoch could not store rows that this epoch counted as duplicates, so this epoch is written again"
+    )]
+    RowsReinstated,
+    /// A table of the user's has other column types than when it was checked.
+    #[error("the column types of {table} have changed since the start: restart the program")]
     TableChanged { table: String },
 }
 
-const MISCOUNTED: &str =
-    "a trigger of the table leaves rows out: take it away, or filter in the pipeline, where it is counted";
+const MISCOUNTED: &str = "a trigger on the table suppresses rows: drop it, and filter in the pipeline instead, where \
+    filtered records are counted";
 
-const LEDGER_REFUSES: &str = "a table of the ledger refuses it, not the one of the events: take away the rule that was added \
-    to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; loading goes on by itself then";
+const LEDGER_REFUSES: &str = "the error comes from a table of the ledger, not from the events: drop the constraint \
+    or trigger that was added to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; \
+    loading then continues by itself";
 
 impl Failure {
-    /// Says that it is of a statement of the ledger.
+    /// Marks the failure as one of a statement that writes the ledger.
     pub(crate) fn of_the_ledger(self) -> Self {
         match self {
             Self::Postgres(source) => Self::Ledger(source),
@@ -51,10 +65,10 @@ impl Failure {
         }
     }
 
-    /// Says at which host it happened.
+    /// Adds the host at which a connection could not be opened.
     pub(crate) fn at(self, host: &str) -> Self {
         match self {
-            Self::Postgres(source) => Self::Refused {
+            Self::Postgres(source) => Self::Connect {
                 host: host.to_owned(),
                 source,
             },
@@ -62,28 +76,32 @@ impl Failure {
         }
     }
 
+    /// The error of the driver, if it is one.
     fn postgres(&self) -> Option<&tokio_postgres::Error> {
         match self {
-            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => Some(err),
+            Self::Postgres(err) | Self::Ledger(err) | Self::Connect { source: err, .. } => Some(err),
             _ => None,
         }
     }
 
+    /// The SQLSTATE, if the server sent one.
     pub(crate) fn state(&self) -> Option<&SqlState> {
         self.postgres()?.code()
     }
 
-    /// Whether another session had what it needed for too long.
+    /// Whether a lock of another session was waited for too long.
     pub(crate) fn is_of_a_lock(&self) -> bool {
         self.state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
     }
 
-    /// Whether the server might let us in with encryption where we tried without, or the other way round.
+    /// Whether the server might accept a connection with encryption where this one had none, or
+    /// the other way round.
     pub(crate) fn is_of_encryption(&self) -> bool {
         self.postgres()
             .is_some_and(|err| err.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) || is_of_tls(err))
     }
 
+    /// What to do about it.
     pub(crate) fn action(&self) -> Action {
         match self {
             // A row without a partition is reported like a CHECK, but names none.
@@ -111,13 +129,13 @@ impl Failure {
                 Action::LookUpKeys | Action::MakePartitions | Action::Bisect => Action::Pause,
                 other => other,
             },
-            Self::RowsCameBack => Action::StartOver,
+            Self::RowsReinstated => Action::StartOver,
             Self::TableChanged { .. } => Action::Pause,
             _ => action(self.state()),
         }
     }
 
-    /// Whether the transaction may have been committed all the same.
+    /// Whether the transaction may have been committed although it failed.
     pub(crate) fn is_unknown_outcome(&self) -> bool {
         may_have_committed(self.state())
     }
@@ -131,7 +149,7 @@ impl Failure {
         }
     }
 
-    /// The same with the row, where the server quotes it: a row that was computed stands in no file.
+    /// The same with the row, if the server quotes it: a row that was computed is in no file.
     pub(crate) fn detail_with_row(&self) -> String {
         let db = self.postgres().and_then(|err| err.as_db_error());
         match db.and_then(|db| db.detail()) {
@@ -140,9 +158,10 @@ impl Failure {
         }
     }
 
-    /// The error for the user, with what to do about it.
+    /// The error for the user: `doing` failed, why, and what to do about it. A hint of the server
+    /// takes precedence, since it is about this error and not about a whole class.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
-        let (kind, advice) = match &self {
+        let (kind, hint) = match &self {
             Self::Ledger(err)
                 if err
                     .code()
@@ -150,12 +169,12 @@ impl Failure {
             {
                 (ErrorKind::Schema, Some(LEDGER_REFUSES))
             }
-            Self::Postgres(err) | Self::Ledger(err) | Self::Refused { source: err, .. } => {
-                connection_error::verdict(err).unwrap_or_else(|| verdict(err.code()))
+            Self::Postgres(err) | Self::Ledger(err) | Self::Connect { source: err, .. } => {
+                connection_error::classify(err).unwrap_or_else(|| error_kind_and_hint(err.code()))
             }
-            Self::Silence { .. } => verdict(None),
+            Self::Silence { .. } => error_kind_and_hint(None),
             Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
-            Self::LedgerMoved | Self::RowsCameBack => (ErrorKind::Sink, None),
+            Self::LedgerRowChanged { .. } | Self::RowsReinstated => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
@@ -164,9 +183,9 @@ impl Failure {
         let hint = db
             .and_then(|db| db.hint())
             .map(str::to_owned)
-            .or(advice.map(str::to_owned));
+            .or(hint.map(str::to_owned));
         let error = match (&self, db) {
-            (Self::Refused { host, .. }, Some(_)) => {
+            (Self::Connect { host, .. }, Some(_)) => {
                 Error::new(kind, format!("{doing} failed: at {host}: {}", self.detail()))
             }
             (_, Some(_)) => Error::new(kind, format!("{doing} failed: {}", self.detail())),
@@ -179,13 +198,18 @@ impl Failure {
     }
 }
 
-/// The longest wait for an answer of the server. TCP notices a dead link, but not a stalled server or proxy, which still
-/// acknowledges every packet.
+/// The longest time to wait for an answer of the server. TCP notices a dead link, but not a
+/// server or proxy that hangs and still acknowledges every packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(pub(crate) Duration);
 
 impl Deadline {
-    /// Waits for an answer. After a [`Failure::Silence`] the connection must be dropped.
+    /// Waits for an answer. `doing` is for the message.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Silence`] when the deadline has passed: then the connection must be dropped,
+    /// because its next answer would belong to this statement.
     pub(crate) async fn of<T>(
         self,
         doing: &'static str,

@@ -1,4 +1,13 @@
-//! Failed attempts: their causes, what to do about them, and how long to wait before the next one.
+//! Failed attempts: their causes, what to do about them, and how long to wait before the next
+//! one.
+//!
+//! ```text
+//! error of the driver ──► Failure ──► action()      what the program does: retry, pause, bisect …
+//!                                 └─► into_error()  what the user reads: kind, message, hint
+//! ```
+//!
+//! What an error means is decided in one place, by its SQLSTATE (`sqlstate`), except for
+//! connections that could not be opened, where the driver gives no code (`connection_error`).
 
 mod backoff;
 mod connection_error;
@@ -8,4 +17,4 @@ mod sqlstate;
 pub(crate) use backoff::{PAUSE, delays};
 pub(crate) use connection_error::POOLER;
 pub(crate) use failure::{Deadline, Failure};
-pub(crate) use sqlstate::{Action, verdict};
+pub(crate) use sqlstate::{Action, error_kind_and_hint};

@@ -1,4 +1,8 @@
-//! Classifies errors of the server by SQLSTATE: what to do, whether a commit may have happened, what to tell.
+//! Classifies errors of the server by SQLSTATE: what to do, whether a commit may have happened,
+//! and what to tell the user.
+//!
+//! See appendix A, "PostgreSQL Error Codes", of the PostgreSQL documentation. The first two
+//! characters are the class.
 
 use ecom_stream::ErrorKind;
 use tokio_postgres::error::SqlState;
@@ -6,21 +10,23 @@ use tokio_postgres::error::SqlState;
 /// What to do about an error of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// It passes: try again on a new connection after a while.
+    /// It is temporary: try again on a new connection after a delay.
     Retry,
-    /// Somebody has to change the database or the settings: try again slowly, and say so loudly.
+    /// Somebody has to change the database or its settings: report it as an error, and try again
+    /// slowly.
     Pause,
-    /// Nothing is wrong, but it must be done anew.
+    /// Nothing is wrong, but the epoch must be written again.
     StartOver,
-    /// Some rows are in the table already: find them by their keys.
+    /// Some rows are in the table already: look them up by their keys, and copy the rest.
     LookUpKeys,
-    /// The partition for a row is missing: make it.
+    /// The partition for a row is missing: create it.
     MakePartitions,
-    /// The server refuses a row: find it, put it among the dead letters, store its neighbours.
+    /// The server rejects a row: find it, make it a dead letter, and store the others.
     Bisect,
 }
 
-/// Decides by SQLSTATE; `None` is an error that didn't come from the server, such as a connection that broke.
+/// Decides by SQLSTATE. `None` stands for an error that does not come from the server, such as a
+/// broken connection.
 pub(crate) fn action(state: Option<&SqlState>) -> Action {
     let Some(state) = state else { return Action::Retry };
     match (state, state.code().get(..2).unwrap_or_default()) {
@@ -38,40 +44,47 @@ pub(crate) fn action(state: Option<&SqlState>) -> Action {
     }
 }
 
-/// Whether the transaction may have been committed in spite of the error. Only errors of a statement say for certain that
-/// it was not: a server that is shut down during COMMIT may have done it, and says so with an error too.
+/// Whether the transaction may have been committed in spite of the error. Only errors of a
+/// statement say for certain that it was not. A server that is shut down during COMMIT may have
+/// committed, and reports an error all the same.
 pub(crate) fn may_have_committed(state: Option<&SqlState>) -> bool {
     let class = state.and_then(|state| state.code().get(..2));
     !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "54" | "55"))
 }
 
-/// The kind of error that it is to the user, and what to do about it.
-pub(crate) fn verdict(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
+/// The kind of the error for the user, and what to do about it.
+pub(crate) fn error_kind_and_hint(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
     let code = state.map_or("08000", |state| state.code());
     match (code, code.get(..2).unwrap_or_default()) {
         ("3D000", _) => (
             ErrorKind::Configuration,
-            Some("create the database first, or name another in the URL"),
+            Some("create the database, or name another one in the database URL"),
         ),
         (_, "28") => (
             ErrorKind::Configuration,
-            Some("check user and password in the database URL"),
+            Some("check the user and the password in the database URL"),
         ),
         ("42501", _) => (
             ErrorKind::Schema,
-            Some("grant the role the rights that ecom_writer has in sql/roles.sql, or use another role"),
+            Some(
+                "grant the role the privileges that sql/roles.sql grants to ecom_writer, or connect as another \
+             role",
+            ),
         ),
         (_, "42" | "3F") => (
             ErrorKind::Schema,
-            Some("the schema is not as it should be: run sql/setup.sql with psql"),
+            Some(
+                "an object of the schema is missing or different: run psql -f sql/setup.sql as the owner of the \
+             schema",
+            ),
         ),
         ("53200", _) => (
             ErrorKind::Unavailable,
-            Some("if it is out of room for locks, raise max_locks_per_transaction"),
+            Some("if the server's lock table is full, raise max_locks_per_transaction"),
         ),
         (_, "08" | "40" | "53" | "55" | "57") | ("25006", _) => (
             ErrorKind::Unavailable,
-            Some("check that the server runs, lets connections in, and that the database URL is right"),
+            Some("check that the server is running and accepts connections, and that the database URL is right"),
         ),
         _ => (ErrorKind::Sink, None),
     }

@@ -1,4 +1,8 @@
 //! Claims a pipeline for an instance: stands by while another one leads, then raises the fence.
+//!
+//! The steps are: find the number of the pipeline, take the advisory lock, check the locations
+//! and the ownership of sources, and raise the fence in one transaction with the new list of
+//! sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,46 +18,62 @@ use super::ownership;
 use crate::connect::{Connection, Connector};
 use crate::failure::{Action, Deadline, Failure, delays};
 
-/// How often a pipeline that stands by looks whether it is its turn.
+/// How often an instance that stands by tries to take the lock.
 const STAND_BY_POLL: Duration = Duration::from_millis(500);
 
-/// Split ids are numbered by pipeline, so that pipelines need not ask each other.
+/// Each pipeline has a range of this many split ids, so that pipelines need not coordinate to
+/// assign them.
 const SPLIT_IDS_PER_PIPELINE: i64 = 1_000_000_000_000;
 
-/// What a leader takes over.
+/// What a new leader starts from.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pub(crate) leader: Arc<Leader>,
-    /// The last epoch that was committed.
+    /// The last epoch that was committed; the next one has this number plus one.
     pub(crate) epoch: i64,
-    /// The highest split id that was given out.
+    /// The highest split id that was assigned so far.
     pub(crate) last_split_id: i64,
 }
 
-/// What is claimed, and how.
+/// Which pipeline is claimed, and how.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct ClaimOptions<'a> {
     pub(crate) pipeline: &'a str,
     pub(crate) topology: &'a Topology,
-    /// Whether its sources may be elsewhere than before.
+    /// Whether its sources may read from other locations than before.
     pub(crate) moved: bool,
-    /// Whether an instance that leads is ended, in place of being waited for.
+    /// Whether a leading instance is terminated, instead of being waited for.
     pub(crate) take_over: bool,
-    pub(crate) teller: &'a InstanceStateSender,
+    pub(crate) state_sender: &'a InstanceStateSender,
 }
 
-/// Becomes the leader of a pipeline, as soon as no other instance is. A server that can't be reached is tried for as long as
-/// `wait_for_server`.
-pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_server: Duration) -> Result<Claim> {
+/// Makes this instance the leader of a pipeline, as soon as no other one is. A server that cannot
+/// be reached is tried for `wait_for_server`, each time the connection is lost.
+///
+/// # Errors
+///
+/// `Configuration` when the locations of sources differ from those in the ledger, when another
+/// pipeline owns one of them, or when the role may not terminate the other instance;
+/// `Unavailable` when the server cannot be reached for too long.
+///
+/// # Cancel safety
+///
+/// When the future is dropped, the connection is closed and the lock is free. The fence may have
+/// been raised already, which harms nobody: the next claim raises it again.
+pub(crate) async fn claim(
+    connector: &Connector,
+    options: ClaimOptions<'_>,
+    wait_for_server: Duration,
+) -> Result<Claim> {
     let mut delays = delays();
     loop {
         let connection = connector.connect_within(wait_for_server).await?;
-        match stand_by(connection, connector, terms).await {
+        match stand_by(connection, connector, options).await {
             Ok(claim) => return claim,
             // Most often the connection broke while standing by, or an old transaction still holds the row.
             Err(failure) if failure.action() == Action::Retry => {
                 tracing::warn!("trying again: {}", failure.into_error("claiming the pipeline").report());
-                terms.teller.stands(InstanceState::Connecting);
+                options.state_sender.set_phase(InstanceState::Connecting);
             }
             Err(failure) => return Err(failure.into_error("claiming the pipeline")),
         }
@@ -61,16 +81,24 @@ pub(crate) async fn claim(connector: &Connector, terms: Terms<'_>, wait_for_serv
     }
 }
 
-async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_>) -> Result<Result<Claim>, Failure> {
-    let (pipeline, deadline) = (terms.pipeline, connector.deadline);
+/// Takes the lock, waiting for it or terminating its holder, and then becomes the leader.
+///
+/// The outer result is about the connection, and may be tried again. The inner one is an error
+/// for the user.
+async fn stand_by(
+    connection: Connection,
+    connector: &Connector,
+    options: ClaimOptions<'_>,
+) -> Result<Result<Claim>, Failure> {
+    let (pipeline, deadline) = (options.pipeline, connector.deadline);
     let pipeline_id = pipeline_id(&connection, deadline, pipeline).await?;
     let mut waiting = false;
     let mut delays = delays();
     while !try_lock(&connection, pipeline_id, deadline).await? {
         let holder = holder(&connection, pipeline_id, deadline).await?;
-        if terms.take_over {
+        if options.take_over {
             if let Some(holder) = holder
-                && let Err(err) = overthrow(&connection, deadline, &holder, terms).await?
+                && let Err(err) = terminate_leader(&connection, deadline, &holder, options).await?
             {
                 return Ok(Err(err));
             }
@@ -80,8 +108,10 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
         if !waiting {
             waiting = true;
             let holder = holder.map_or_else(|| "another instance".into(), |holder| holder.described);
-            tracing::info!("standing by: pipeline {pipeline:?} is run by {holder}; taking over when that ends");
-            terms.teller.stands(InstanceState::StandingBy { holder });
+            tracing::info!(
+                "standing by: pipeline {pipeline:?} is run by {holder}; this instance takes over when that one ends"
+            );
+            options.state_sender.set_phase(InstanceState::StandingBy { holder });
         }
         tokio::time::sleep(STAND_BY_POLL).await;
     }
@@ -89,39 +119,41 @@ async fn stand_by(connection: Connection, connector: &Connector, terms: Terms<'_
     if waiting {
         tracing::info!("taking over pipeline {pipeline:?}");
     }
-    take_over(connection, connector, pipeline_id, terms).await
+    become_leader(connection, connector, pipeline_id, options).await
 }
 
-/// Ends the instance that holds the lock.
+/// Terminates the instance that holds the lock.
 ///
-/// The fence is raised first: from then on that instance can't commit, and finds so out wherever it looks, so that it does not
-/// come back for the lock. Of two that take over at the same time the later ends the earlier, which is over then as well.
-async fn overthrow(
+/// The fence is raised first. From then on that instance cannot commit, and finds out wherever it
+/// looks, so that it does not come back for the lock. Of two instances that take over at the same
+/// time, the later one terminates the earlier one, which then ends as well.
+async fn terminate_leader(
     connection: &Connection,
     deadline: Deadline,
     holder: &Holder,
-    terms: Terms<'_>,
+    options: ClaimOptions<'_>,
 ) -> Result<Result<()>, Failure> {
     const RAISE_FENCE: &str = "UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = $1";
     const END_SESSIONS: &str = "
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE pid = $1
             OR application_name = $2 AND application_name LIKE 'ecom %' AND usename = $3 AND datname = current_database()";
-    let (pipeline, described) = (terms.pipeline, &holder.described);
+    let (pipeline, described) = (options.pipeline, &holder.described);
     if !holder.may_be_ended {
         let role = &holder.role;
         let message = format!(
-            "pipeline {pipeline:?} is run by {described}, as the role {role:?}, whose sessions this role may not end"
+            "cannot take over pipeline {pipeline:?}: it is run by {described} as the role {role:?}, and this role \
+             may not terminate its sessions"
         );
-        let hint =
-            "connect as that role, or as a member of it or of pg_signal_backend; or end that instance where it runs";
+        let hint = "connect as that role, as a member of it, or as a member of pg_signal_backend; or stop that instance on \
+             its own machine";
         return Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)));
     }
     // Before any harm is done.
-    if let Err(err) = check_locations(connection, deadline, terms).await? {
+    if let Err(err) = check_locations(connection, deadline, options).await? {
         return Ok(Err(err));
     }
-    if let Err(err) = ownership::check(&connection.client, deadline, pipeline, terms.topology).await? {
+    if let Err(err) = ownership::check_ownership(&connection.client, deadline, pipeline, options.topology).await? {
         return Ok(Err(err));
     }
     tracing::warn!("ending the instance that runs pipeline {pipeline:?}: {described}");
@@ -143,28 +175,34 @@ async fn overthrow(
     Ok(Ok(()))
 }
 
-/// The number of the pipeline, which is made where it is new.
+/// The number of the pipeline. A new pipeline is added to the ledger.
 async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str) -> Result<i64, Failure> {
     const KNOWN: &str = "SELECT pipeline_id FROM ecom.ingest_pipeline WHERE pipeline = $1";
     const ADD: &str = "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ($1) ON CONFLICT (pipeline) DO NOTHING";
     let client = &connection.client;
     // Looking first: an insert uses up a number even where the pipeline is known.
-    if let Some(row) = deadline.of("claiming", client.query_opt(KNOWN, &[&pipeline])).await? {
+    if let Some(row) = deadline
+        .of("claiming the pipeline", client.query_opt(KNOWN, &[&pipeline]))
+        .await?
+    {
         return Ok(row.get(0));
     }
-    deadline.of("claiming", client.execute(ADD, &[&pipeline])).await?;
+    deadline
+        .of("claiming the pipeline", client.execute(ADD, &[&pipeline]))
+        .await?;
     Ok(deadline
-        .of("claiming", client.query_one(KNOWN, &[&pipeline]))
+        .of("claiming the pipeline", client.query_one(KNOWN, &[&pipeline]))
         .await?
         .get(0))
 }
 
-/// Raises the fence: from here on an instance that led before can't commit any more.
-async fn take_over(
+/// Raises the fence, which makes this instance the leader: an instance that led before cannot
+/// commit any more. Runs at every start, with the lock held.
+async fn become_leader(
     connection: Connection,
     connector: &Connector,
     pipeline_id: i64,
-    terms: Terms<'_>,
+    options: ClaimOptions<'_>,
 ) -> Result<Result<Claim>, Failure> {
     const RAISE_FENCE: &str = "
         UPDATE ecom.ingest_pipeline
@@ -175,12 +213,14 @@ async fn take_over(
         SELECT coalesce(max(split_id), $1) FROM ecom.ingest_split WHERE split_id >= $1 AND split_id < $2";
 
     let (client, deadline) = (&connection.client, connector.deadline);
-    if let Err(err) = check_locations(&connection, deadline, terms).await? {
+    if let Err(err) = check_locations(&connection, deadline, options).await? {
         return Ok(Err(err));
     }
-    let Terms { pipeline, topology, .. } = terms;
-    deadline.of("claiming", client.batch_execute("BEGIN")).await?;
-    if let Err(err) = ownership::check(client, deadline, pipeline, topology).await? {
+    let ClaimOptions { pipeline, topology, .. } = options;
+    deadline
+        .of("claiming the pipeline", client.batch_execute("BEGIN"))
+        .await?;
+    if let Err(err) = ownership::check_ownership(client, deadline, pipeline, topology).await? {
         // The connection is dropped, and with it the transaction.
         return Ok(Err(err));
     }
@@ -190,29 +230,31 @@ async fn take_over(
         .unzip();
     let raised = deadline
         .of(
-            "claiming",
+            "claiming the pipeline",
             client.query_one(
                 RAISE_FENCE,
-                &[&pipeline, &names, &locations, &ownership::owned(topology)],
+                &[&pipeline, &names, &locations, &ownership::owned_locations(topology)],
             ),
         )
         .await?;
-    deadline.of("claiming", client.batch_execute("COMMIT")).await?;
+    deadline
+        .of("claiming the pipeline", client.batch_execute("COMMIT"))
+        .await?;
     crash_point!("claim.fence_raised");
     let first = pipeline_id * SPLIT_IDS_PER_PIPELINE;
     let bounds: [&(dyn ToSql + Sync); 2] = [&first, &(first + SPLIT_IDS_PER_PIPELINE)];
     let last_split_id = deadline
-        .of("claiming", client.query_one(LAST_SPLIT_ID, &bounds))
+        .of("claiming the pipeline", client.query_one(LAST_SPLIT_ID, &bounds))
         .await?
         .get(0);
-    let teller = terms.teller.clone();
+    let state_sender = options.state_sender.clone();
     let leader = Leader::new(
         connector.clone(),
         connection,
         pipeline,
         pipeline_id,
         raised.get(0),
-        teller,
+        state_sender,
     );
     Ok(Ok(Claim {
         leader: Arc::new(leader),
@@ -221,33 +263,45 @@ async fn take_over(
     }))
 }
 
-async fn check_locations(connection: &Connection, deadline: Deadline, terms: Terms<'_>) -> Result<Result<()>, Failure> {
+/// Checks every source of this run against the location that the ledger has for it.
+async fn check_locations(
+    connection: &Connection,
+    deadline: Deadline,
+    options: ClaimOptions<'_>,
+) -> Result<Result<()>, Failure> {
     const SOURCES: &str = "
         SELECT key, value FROM ecom.ingest_pipeline, jsonb_each_text(sources) WHERE pipeline = $1";
     let client = &connection.client;
     for row in deadline
-        .of("claiming", client.query(SOURCES, &[&terms.pipeline]))
+        .of("claiming the pipeline", client.query(SOURCES, &[&options.pipeline]))
         .await?
     {
-        if let Err(err) = check_location(terms.pipeline, terms.topology, row.get(0), row.get(1), terms.moved) {
+        if let Err(err) = check_location(
+            options.pipeline,
+            options.topology,
+            row.get(0),
+            row.get(1),
+            options.moved,
+        ) {
             return Ok(Err(err));
         }
     }
     Ok(Ok(()))
 }
 
-/// The positions in the ledger mean nothing in another place.
+/// Checks the location of one source: positions in the ledger mean nothing in another place,
+/// unless its files have moved there.
 fn check_location(pipeline: &str, topology: &Topology, name: &str, known: &str, moved: bool) -> Result<()> {
     let now = topology.sources().iter().find(|source| source.name == name);
     match now {
         Some(source) if source.location != known && !moved => {
             let message = format!(
-                "pipeline {pipeline:?} reads {known} so far, but was started on {}",
+                "pipeline {pipeline:?} has read {known} so far, but this run reads {}",
                 source.location
             );
             Err(Error::new(ErrorKind::Configuration, message).hint(
-                "give a second pipeline a name of its own (--pipeline NAME); if the same files are in a new place now, \
-                 say so once (--moved)",
+                "if this is another input, give it a pipeline of its own (--pipeline NAME); if the same files are \
+                 in a new place, start once with --moved",
             ))
         }
         _ => Ok(()),

@@ -1,4 +1,14 @@
 //! The state of an instance: connecting, standing by, leading, failing or superseded.
+//!
+//! Health checks read it; see [`PgSink::instance_state`](crate::PgSink::instance_state). The
+//! sender is shared by everything that can change the state: the claim, the leading session and
+//! the writers.
+//!
+//! ```text
+//! Connecting ──► StandingBy ──► Leading ◄──► Failing
+//!      └────────────────────────►  │            │
+//!                                  └─► Superseded ◄─┘
+//! ```
 
 use std::sync::Arc;
 
@@ -7,39 +17,57 @@ use tokio::sync::watch;
 #[cfg(feature = "metrics")]
 use crate::metrics;
 
-/// Where an instance of a pipeline stands.
+/// The state of an instance of a pipeline.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::{InstanceState, PgSink};
+///
+/// fn is_ready(state: &InstanceState) -> bool {
+///     matches!(state, InstanceState::Leading | InstanceState::StandingBy { .. })
+/// }
+///
+/// let state = PgSink::from_url("postgresql://localhost/shop")?.instance_state();
+/// assert!(!is_ready(&state.now()), "it has not connected yet");
+/// # Ok::<(), ecom_stream::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InstanceState {
-    /// It is on the way to the server, and prepares the schema.
+    /// It is connecting to the server and preparing the schema.
     Connecting,
-    /// Another instance runs the pipeline, and it waits for that one's end.
+    /// Another instance runs the pipeline, and this one waits until that one ends.
     StandingBy {
-        /// Who runs it.
+        /// The instance that runs it: its name, process and address at the server, in words.
         holder: String,
     },
     /// It runs the pipeline.
     Leading,
-    /// It runs the pipeline, and what it tries fails: it goes on trying.
+    /// It runs the pipeline, but its last try failed; it keeps trying.
     Failing {
         /// What fails, and what to do about it.
         why: String,
     },
-    /// Another instance has taken over.
+    /// Another instance has taken over. This one commits nothing more.
     Superseded,
 }
 
-/// Tells where an instance stands; see [`PgSink::instance_state`](crate::PgSink::instance_state). A clone is a receiver of its own.
+/// Receives the state of an instance; see
+/// [`PgSink::instance_state`](crate::PgSink::instance_state). A clone is an independent receiver.
+///
+/// It holds only the latest state: a receiver that reads slowly skips states in between.
 #[derive(Debug, Clone)]
-pub struct InstanceStateReceiver(watch::Receiver<Known>);
+pub struct InstanceStateReceiver(watch::Receiver<StateInner>);
 
 impl InstanceStateReceiver {
-    /// Where it stands now.
+    /// The state now.
     pub fn now(&self) -> InstanceState {
         self.0.borrow().instance_state()
     }
 
-    /// Waits until it stands elsewhere than when this receiver looked last; `None` once the run has ended.
+    /// Waits until the state differs from the one that this receiver saw last; `None` once the
+    /// run has ended.
     ///
     /// # Cancel safety
     ///
@@ -50,61 +78,68 @@ impl InstanceStateReceiver {
     }
 }
 
+/// What the state is computed from. An error of the writers and an error of the leading session
+/// are kept apart, since each of the two clears only its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct StateInner {
+    /// Any state but `Failing`.
     phase: InstanceState,
-    /// Of those that write and of the one that leads: each mends its own.
-    writing: Option<String>,
-    leading: Option<String>,
+    /// Why the last try to write an epoch failed.
+    writing_error: Option<String>,
+    /// Why the ledger could not be read.
+    leading_error: Option<String>,
 }
 
-impl Known {
+impl StateInner {
     fn instance_state(&self) -> InstanceState {
-        match (&self.phase, self.writing.as_ref().or(self.leading.as_ref())) {
+        match (&self.phase, self.writing_error.as_ref().or(self.leading_error.as_ref())) {
             (InstanceState::Leading, Some(why)) => InstanceState::Failing { why: why.clone() },
             (phase, _) => phase.clone(),
         }
     }
 }
 
-/// The other end of the receivers.
+/// The sending half of [`InstanceStateReceiver`]. Clones share one state.
 #[derive(Debug, Clone)]
-pub(crate) struct InstanceStateSender(Arc<watch::Sender<Known>>);
+pub(crate) struct InstanceStateSender(Arc<watch::Sender<StateInner>>);
 
 impl InstanceStateSender {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Known {
+        Self(Arc::new(watch::Sender::new(StateInner {
             phase: InstanceState::Connecting,
-            writing: None,
-            leading: None,
+            writing_error: None,
+            leading_error: None,
         })))
     }
 
+    /// A new receiver of this state.
     pub(crate) fn receiver(&self) -> InstanceStateReceiver {
         InstanceStateReceiver(self.0.subscribe())
     }
 
-    pub(crate) fn stands(&self, phase: InstanceState) {
+    /// Sets the phase: any state but `Failing`, which follows from the errors.
+    pub(crate) fn set_phase(&self, phase: InstanceState) {
         #[cfg(feature = "metrics")]
         metrics::leads(phase == InstanceState::Leading);
-        self.change(|known| known.phase = phase);
+        self.change(|inner| inner.phase = phase);
     }
 
-    /// What the writing of epochs fails with; nothing once one is written.
+    /// Sets why writing epochs fails; `None` once one is written.
     pub(crate) fn writing_fails(&self, why: Option<String>) {
-        self.change(|known| known.writing = why);
+        self.change(|inner| inner.writing_error = why);
     }
 
-    /// What asking the ledger fails with; nothing once it answers.
+    /// Sets why reading the ledger fails; `None` once it is read.
     pub(crate) fn leading_fails(&self, why: Option<String>) {
-        self.change(|known| known.leading = why);
+        self.change(|inner| inner.leading_error = why);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
-        self.0.send_if_modified(|known| {
-            let before = known.clone();
-            change(known);
-            *known != before
+    /// Applies a change, and wakes receivers only if something changed.
+    fn change(&self, change: impl FnOnce(&mut StateInner)) {
+        self.0.send_if_modified(|inner| {
+            let before = inner.clone();
+            change(inner);
+            *inner != before
         });
     }
 }
@@ -114,22 +149,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_leads_fails_as_long_as_either_does() {
-        let teller = InstanceStateSender::new();
-        let receiver = teller.receiver();
+    fn a_leader_is_failing_while_either_error_is_set() {
+        let state_sender = InstanceStateSender::new();
+        let receiver = state_sender.receiver();
         assert_eq!(receiver.now(), InstanceState::Connecting);
-        teller.stands(InstanceState::Leading);
+        state_sender.set_phase(InstanceState::Leading);
         let fails = |why: &str| InstanceState::Failing { why: why.into() };
-        teller.leading_fails(Some("a".into()));
+        state_sender.leading_fails(Some("a".into()));
         assert_eq!(receiver.now(), fails("a"));
-        teller.writing_fails(Some("b".into()));
+        state_sender.writing_fails(Some("b".into()));
         assert_eq!(receiver.now(), fails("b"));
-        teller.leading_fails(None);
+        state_sender.leading_fails(None);
         assert_eq!(receiver.now(), fails("b"));
-        teller.writing_fails(None);
+        state_sender.writing_fails(None);
         assert_eq!(receiver.now(), InstanceState::Leading);
-        teller.writing_fails(Some("b".into()));
-        teller.stands(InstanceState::Superseded);
+        state_sender.writing_fails(Some("b".into()));
+        state_sender.set_phase(InstanceState::Superseded);
         assert_eq!(receiver.now(), InstanceState::Superseded);
     }
 }

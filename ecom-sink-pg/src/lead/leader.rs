@@ -1,4 +1,9 @@
-//! The session that leads a pipeline: it holds the advisory lock and the fence, and reads the ledger.
+//! The session that leads a pipeline: it holds the advisory lock and the fence, and reads the
+//! ledger.
+//!
+//! The session is opened again when it breaks. A new session first terminates the old one, since
+//! the server may not have noticed yet that it is dead, and then compares the fence: if another
+//! instance has raised it, this one stops leading.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +19,7 @@ use super::lock::try_lock;
 use crate::connect::{BY_KEY, Connection, Connector};
 use crate::failure::{Action, Failure, PAUSE, delays};
 
-/// How often a leader looks whether it still holds its lock.
+/// How often a leader checks that its fence still holds.
 const PING_EVERY: Duration = Duration::from_secs(1);
 
 /// The session that leads a pipeline. It is opened again when it breaks.
@@ -23,40 +28,46 @@ pub(crate) struct Leader {
     connector: Connector,
     pipeline: String,
     pipeline_id: i64,
+    /// The fence that this instance has raised. Commits check that it is still in the ledger.
     fence: i64,
     session: Mutex<Session>,
-    /// Whether it is known that another instance has taken over.
-    overtaken: watch::Sender<bool>,
-    teller: InstanceStateSender,
+    /// Whether this instance knows that another one has taken over.
+    is_fenced: watch::Sender<bool>,
+    state_sender: InstanceStateSender,
 }
 
+/// The current connection, if there is one, and what belongs to it.
 #[derive(Debug, Default)]
 struct Session {
     connection: Option<Connection>,
+    /// Prepared statements of this connection, by their text.
     statements: HashMap<&'static str, Statement>,
+    /// Whether this connection has the advisory lock. A new one may have to wait until the server
+    /// has ended the old session.
     holds_lock: bool,
-    /// Ours as well, but perhaps not known to be dead by the server.
+    /// The server process of the last connection. The server may not know yet that it is dead.
     last_backend_pid: Option<i32>,
 }
 
-/// What became of an epoch whose commit was not answered.
+/// What became of an epoch whose COMMIT was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum CommitOutcome {
     /// It is durable.
     Committed,
-    /// It is not, and never will be.
+    /// It is not durable, and never will be.
     Aborted,
 }
 
 impl Leader {
-    /// Leads a pipeline whose lock `connection` holds and whose fence was raised to `fence`.
+    /// A leader of a pipeline whose lock `connection` holds and whose fence was raised to
+    /// `fence`.
     pub(crate) fn new(
         connector: Connector,
         connection: Connection,
         pipeline: &str,
         pipeline_id: i64,
         fence: i64,
-        teller: InstanceStateSender,
+        state_sender: InstanceStateSender,
     ) -> Self {
         Self {
             connector,
@@ -69,30 +80,35 @@ impl Leader {
                 statements: HashMap::new(),
                 holds_lock: true,
             }),
-            overtaken: watch::Sender::new(false),
-            teller,
+            is_fenced: watch::Sender::new(false),
+            state_sender,
         }
     }
 
-    /// How its connections are opened: all sessions of an instance have one name, by which they find each other.
+    /// How its connections are opened. All sessions of an instance have one `application_name`,
+    /// by which they find each other.
     pub(crate) fn connector(&self) -> &Connector {
         &self.connector
     }
 
+    /// The name of the pipeline.
     pub(crate) fn pipeline(&self) -> &str {
         &self.pipeline
     }
 
-    pub(crate) fn teller(&self) -> &InstanceStateSender {
-        &self.teller
+    /// Where the writers report that they fail, or no longer do.
+    pub(crate) fn state_sender(&self) -> &InstanceStateSender {
+        &self.state_sender
     }
 
+    /// The fence that this instance has raised.
     pub(crate) fn fence(&self) -> i64 {
         self.fence
     }
 
-    /// Sees to it that the lock is held although nothing is asked: a session that broke is opened again. Ends with the
-    /// leader, or when another instance has taken over.
+    /// Spawns a task that reads the fence every second, so that a broken session is opened again,
+    /// and a takeover noticed, even while nothing is written. The task ends with the leader, or
+    /// once another instance has taken over.
     pub(crate) fn keep_leading(self: &Arc<Self>) {
         let leader = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -101,30 +117,36 @@ impl Leader {
                 let Some(leader) = leader.upgrade() else { return };
                 let mut session = leader.session.lock().await;
                 match leader.try_query(&mut session, FENCE, &[&leader.pipeline]).await {
-                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.teller.leading_fails(None),
-                    Ok(_) | Err(Failure::LedgerMoved) => {
-                        leader.teller.stands(InstanceState::Superseded);
-                        leader.overtaken.send_replace(true);
+                    Ok(rows) if leader.is_fence_of_ours(rows.first()) => leader.state_sender.leading_fails(None),
+                    Ok(_) | Err(Failure::LedgerRowChanged { .. }) => {
+                        leader.state_sender.set_phase(InstanceState::Superseded);
+                        leader.is_fenced.send_replace(true);
                         return;
                     }
                     Err(failure) => {
                         session.connection = None;
-                        let why = failure.into_error("asking the ledger").report();
-                        leader.teller.leading_fails(Some(why));
+                        let why = failure.into_error("reading the ledger").report();
+                        leader.state_sender.leading_fails(Some(why));
                     }
                 }
             }
         });
     }
 
-    /// Asks the ledger, again and again until it answers. Only for statements that may run twice.
+    /// Runs a query on the ledger, again and again until it succeeds. Only for statements that
+    /// may run twice.
+    ///
+    /// # Errors
+    ///
+    /// `Fenced` when another instance has taken over. All other failures are retried without
+    /// limit.
     pub(crate) async fn query(&self, statement: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let mut session = self.session.lock().await;
         let mut delays = delays();
         loop {
             let failure = match self.try_query(&mut session, statement, params).await {
                 Ok(rows) => return Ok(rows),
-                Err(Failure::LedgerMoved) => return Err(self.fenced()),
+                Err(Failure::LedgerRowChanged { .. }) => return Err(self.fenced_error()),
                 Err(failure) => failure,
             };
             session.connection = None;
@@ -139,6 +161,7 @@ impl Leader {
         }
     }
 
+    /// Runs a query once, on a new connection if the last one broke.
     async fn try_query(
         &self,
         session: &mut Session,
@@ -156,7 +179,7 @@ impl Leader {
             session.connection = Some(self.lead_again(session.last_backend_pid).await?);
         }
         let Some(connection) = &session.connection else {
-            return Err(Failure::LedgerMoved);
+            return Err(self.ledger_row_changed());
         };
         session.last_backend_pid = Some(connection.backend_pid);
         if !session.holds_lock {
@@ -171,10 +194,12 @@ impl Leader {
                     // These few questions come for each file, and planning them takes longer than answering.
                     let plan_once = format!("{BY_KEY}; SET plan_cache_mode = force_generic_plan");
                     deadline
-                        .of("preparing", connection.client.batch_execute(&plan_once))
+                        .of("preparing statements", connection.client.batch_execute(&plan_once))
                         .await?;
                 }
-                let prepared = deadline.of("preparing", connection.client.prepare(statement)).await?;
+                let prepared = deadline
+                    .of("preparing statements", connection.client.prepare(statement))
+                    .await?;
                 session.statements.insert(statement, prepared.clone());
                 prepared
             }
@@ -203,23 +228,41 @@ impl Leader {
             .await?;
         match self.is_fence_of_ours(fence.as_ref()) {
             true => Ok(connection),
-            false => Err(Failure::LedgerMoved),
+            false => Err(self.ledger_row_changed()),
         }
     }
 
+    /// The failure that says that another instance has raised the fence.
+    fn ledger_row_changed(&self) -> Failure {
+        Failure::LedgerRowChanged {
+            pipeline: self.pipeline.clone(),
+        }
+    }
+
+    /// Whether the row of the ledger has the fence that this instance has raised.
     fn is_fence_of_ours(&self, row: Option<&Row>) -> bool {
         row.is_some_and(|row| row.get::<_, i64>(0) == self.fence)
     }
 
-    /// Waits until another instance has taken over, which is noticed within seconds even where there is nothing to commit.
-    pub(crate) async fn overtaken(&self) {
+    /// Waits until another instance has taken over. This is noticed within seconds, even if there
+    /// is nothing to commit.
+    pub(crate) async fn wait_fenced(&self) {
         // The sender is ours, so that it is never gone.
-        let _ = self.overtaken.subscribe().wait_for(|overtaken| *overtaken).await;
+        let _ = self.is_fenced.subscribe().wait_for(|is_fenced| *is_fenced).await;
     }
 
-    /// Finds out what became of an epoch whose transaction ended without an answer. `writer_pid` is the server process
-    /// that had it.
-    pub(crate) async fn settle(&self, epoch: i64, writer_pid: Option<i32>) -> Result<Outcome> {
+    /// Finds out what became of an epoch whose transaction ended without an answer. `writer_pid`
+    /// is the server process that ran it; it is terminated first, because as long as it lives it
+    /// could still commit.
+    ///
+    /// The ledger decides: if its epoch is `epoch` or later, the epoch is durable; if it is the
+    /// one before, the epoch was rolled back.
+    ///
+    /// # Errors
+    ///
+    /// `Fenced` when another instance has taken over; `Sink` when the ledger is further behind,
+    /// that is, when the server has lost commits that it had acknowledged.
+    pub(crate) async fn resolve_unknown_commit(&self, epoch: i64, writer_pid: Option<i32>) -> Result<CommitOutcome> {
         if let Some(pid) = writer_pid {
             // As long as that process lives it could still commit.
             self.end_backend(pid).await?;
@@ -233,24 +276,26 @@ impl Leader {
         crash_point!("settle.known");
         match rows.first() {
             Some(row) if row.get::<_, i64>(0) == self.fence => match row.get::<_, i64>(1) {
-                committed if committed >= epoch => Ok(Outcome::Committed),
-                committed if committed == epoch - 1 => Ok(Outcome::Aborted),
+                committed if committed >= epoch => Ok(CommitOutcome::Committed),
+                committed if committed == epoch - 1 => Ok(CommitOutcome::Aborted),
                 committed => {
                     let message = format!(
-                        "the ledger is at epoch {committed}, though epoch {} was committed: the server has lost commits",
+                        "the ledger is at epoch {committed}, but the server had acknowledged epoch {}: it has lost \
+                         commits",
                         epoch - 1
                     );
                     Err(Error::new(ErrorKind::Sink, message).hint(
-                        "start again: files that are still there are read on from where the ledger is; put back what was \
-                         archived since then",
+                        "start again: files that are still in the input directory are read from the position in the \
+                         ledger; move back the files that were archived since then",
                     ))
                 }
             },
-            _ => Err(self.fenced()),
+            _ => Err(self.fenced_error()),
         }
     }
 
-    /// Ends a server process of ours, if it lives: its locks are free after that.
+    /// Terminates a server process of this instance, if it is alive, and waits until it is gone:
+    /// then its locks are free.
     pub(crate) async fn end_backend(&self, pid: i32) -> Result<()> {
         self.query(END_BACKEND, &[&pid]).await?;
         crash_point!("settle.ended_backend");
@@ -261,17 +306,23 @@ impl Leader {
         Ok(())
     }
 
-    pub(crate) fn fenced(&self) -> Error {
-        self.teller.stands(InstanceState::Superseded);
+    /// The error for the user when another instance has taken over. It also sets the state.
+    pub(crate) fn fenced_error(&self) -> Error {
+        self.state_sender.set_phase(InstanceState::Superseded);
         let message = format!("another instance has taken over pipeline {:?}", self.pipeline);
-        Error::new(ErrorKind::Fenced, message).hint("this one has written nothing since and must not go on")
+        Error::new(ErrorKind::Fenced, message).hint(
+            "this instance has committed nothing since then and stops; do not restart it while the other one runs",
+        )
     }
 }
 
+/// The fence of a pipeline.
 const FENCE: &str = "SELECT fence FROM ecom.ingest_pipeline WHERE pipeline = $1";
 
-/// Only our own: a pid may have been given to another process meanwhile.
+/// A process of this instance with that number. The number alone is not enough: the server may
+/// have given it to another process meanwhile.
 const BACKEND_OF: &str = "SELECT pid FROM pg_stat_activity WHERE pid = $1 AND usename = current_user \
                           AND application_name = current_setting('application_name')";
+/// Terminates it.
 const END_BACKEND: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 \
                            AND usename = current_user AND application_name = current_setting('application_name')";

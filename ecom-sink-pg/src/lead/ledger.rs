@@ -1,4 +1,9 @@
-//! The ledger of a pipeline as its source and its operators read it: positions, finished files and state.
+//! The ledger of a pipeline as its source and its operators read it: positions, finished files
+//! and state.
+//!
+//! It only reads. The ledger is written by the transactions of epochs, in `write/session.rs`.
+//! Nothing here loads the whole ledger: a source asks for the files that it sees, so that a
+//! ledger of millions of files costs no memory.
 
 use std::sync::Arc;
 
@@ -17,7 +22,7 @@ use super::leader::Leader;
 #[derive(Debug, Clone)]
 pub(crate) struct PgLedger(pub(crate) Arc<Leader>);
 
-/// The newest generation of each path.
+/// The newest generation of each path that is asked for.
 const POSITIONS: &str = "
     SELECT DISTINCT ON (s.source, s.path)
            s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
@@ -25,8 +30,9 @@ const POSITIONS: &str = "
     JOIN ecom.ingest_split s ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
     ORDER BY s.source, s.path, s.generation DESC";
 
-/// The unfinished, and in rows of their own the sizes that some finished split has: one look into the index for each,
-/// however many splits have it. One question, since a file that comes alone waits for the answer.
+/// The unfinished splits, and, in rows of their own, those of the given sizes that some finished
+/// split has. Each size takes one look into an index, however many splits have it. It is one
+/// query and not two, since a file that comes alone waits for the answer.
 const ALIKE: &str = "
     (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text,
             NULL::int8 AS finished_size
@@ -40,6 +46,8 @@ const ALIKE: &str = "
         WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size LIMIT 1
     ) found";
 
+/// Finished splits with one of the given sizes and digests. The hash of the digest is in the
+/// index, the digest itself is compared.
 const FINISHED: &str = "
     SELECT found.*
     FROM unnest($3::int8[], $4::text[]) AS asked (size, digest), LATERAL (
@@ -50,6 +58,7 @@ const FINISHED: &str = "
         ORDER BY s.split_id DESC LIMIT $5
     ) found";
 
+/// The saved state of one operator.
 const STATE: &str = "SELECT key, format::int4, value FROM ecom.operator_state WHERE pipeline = $1 AND operator = $2";
 
 impl Ledger for PgLedger {
@@ -124,6 +133,11 @@ impl Ledger for PgLedger {
     }
 }
 
+/// The position in a row of these queries.
+///
+/// # Errors
+///
+/// `Schema` when the row has a state that only a newer version knows.
 fn position(row: &Row) -> Result<Position> {
     let (source, path): (&str, &str) = (row.get(0), row.get(1));
     let generation: i32 = row.get(2);
@@ -139,8 +153,8 @@ fn position(row: &Row) -> Result<Position> {
         "damaged" => SplitState::Damaged(refusal()),
         "set_aside" => SplitState::SetAside(refusal()),
         other => {
-            let message = format!("the ledger has the state {other:?} for {split}, which this version doesn't know");
-            return Err(Error::new(ErrorKind::Schema, message).hint("it was written by a newer version: use that one"));
+            let message = format!("the ledger has the state {other:?} for {split}, which this version does not know");
+            return Err(Error::new(ErrorKind::Schema, message).hint("a newer version has written it: use that version"));
         }
     };
     let mark: Option<String> = row.get(8);

@@ -1,37 +1,45 @@
-//! The advisory lock that lets one instance of a pipeline work at a time.
+//! The advisory lock that lets only one instance of a pipeline work at a time.
+//!
+//! It belongs to the session: the server frees it when the connection ends, however it ends.
 
 use postgres_types::ToSql;
 
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};
 
-/// The first of the two numbers of our advisory locks ("ecom"); the second is the pipeline's.
+/// The first of the two numbers of our advisory locks ("ecom" in ASCII). The second one is the
+/// number of the pipeline.
 const LOCK_CLASS: i32 = 0x65_63_6f_6d;
 
-/// Tries to become the only instance, for as long as the connection lives.
+/// Tries to take the lock, which is then held for as long as the connection lives. Returns
+/// `false` if another session has it.
 pub(crate) async fn try_lock(connection: &Connection, pipeline_id: i64, deadline: Deadline) -> Result<bool, Failure> {
     const TRY_LOCK: &str = "SELECT pg_try_advisory_lock($1, $2)";
     let numbers: [&(dyn ToSql + Sync); 2] = [&LOCK_CLASS, &(pipeline_id as i32)];
     let row = deadline
-        .of("asking for the lock", connection.client.query_one(TRY_LOCK, &numbers))
+        .of(
+            "requesting the advisory lock",
+            connection.client.query_one(TRY_LOCK, &numbers),
+        )
         .await?;
     Ok(row.get(0))
 }
 
-/// Who holds the lock.
+/// The session that holds the lock.
 #[derive(Debug)]
 pub(crate) struct Holder {
     pub(crate) pid: i32,
+    /// The role that it is connected as.
     pub(crate) role: String,
-    /// That of all sessions of the instance, and of no other's.
+    /// The name that all sessions of its instance have, and no other session.
     pub(crate) application_name: String,
-    /// For messages.
+    /// Its name, process, address and start, in words, for messages.
     pub(crate) described: String,
-    /// Whether our role may end its sessions.
+    /// Whether the role of this session may terminate it.
     pub(crate) may_be_ended: bool,
 }
 
-/// Who holds the lock; nobody, if it was given back meanwhile.
+/// Finds the session that holds the lock; `None` if it was released meanwhile.
 pub(crate) async fn holder(
     connection: &Connection,
     pipeline_id: i64,
@@ -51,7 +59,10 @@ pub(crate) async fn holder(
         WHERE l.locktype = 'advisory' AND l.classid = $1::int8::oid AND l.objid = $2::int8::oid AND l.granted";
     let numbers: [&(dyn ToSql + Sync); 2] = [&i64::from(LOCK_CLASS), &pipeline_id];
     let row = deadline
-        .of("asking for the lock", connection.client.query_opt(HOLDER, &numbers))
+        .of(
+            "requesting the advisory lock",
+            connection.client.query_opt(HOLDER, &numbers),
+        )
         .await?;
     Ok(row.map(|row| Holder {
         pid: row.get(0),

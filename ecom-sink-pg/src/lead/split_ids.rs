@@ -1,4 +1,9 @@
 //! Assigns numbers to splits, in the memory of the leading instance.
+//!
+//! Rows and dead letters refer to a split by its number, and the ledger has it as the primary
+//! key. A split that the ledger knows keeps its number; a new one gets the next one of the
+//! pipeline's range. No sequence of the database is needed, since only the leader assigns
+//! numbers.
 
 use std::collections::HashMap;
 
@@ -6,24 +11,27 @@ use ecom_stream::{Batch, Result, Split, SplitState};
 
 use super::leader::Leader;
 
-/// The numbers of splits that were given out and may be asked for again.
+/// The numbers of splits that may be asked for again.
 #[derive(Debug)]
 pub(crate) struct SplitIds {
+    /// The highest number that was assigned.
     last: i64,
-    /// Those of splits that are being read.
-    open: HashMap<Split, Open>,
+    /// Splits that are being read, or whose last epoch may not be committed yet.
+    known: HashMap<Split, KnownSplit>,
 }
 
+/// A split that has a number.
 #[derive(Debug, PartialEq, Eq)]
-struct Open {
+struct KnownSplit {
     id: i64,
     /// The last epoch that changes the split.
     epoch: i64,
 }
 
-/// More than this are forgotten where possible.
-const MAX_OPEN: usize = 16_384;
+/// More splits than this are forgotten where possible.
+const MAX_KNOWN: usize = 16_384;
 
+/// The numbers that the ledger has for splits.
 const KNOWN: &str = "
     SELECT s.source, s.path, s.generation, s.split_id
     FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation)
@@ -31,11 +39,11 @@ const KNOWN: &str = "
       ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation";
 
 impl SplitIds {
-    /// Goes on after the last number that was given out.
+    /// Continues after the last number that was assigned.
     pub(crate) fn new(last: i64) -> Self {
         Self {
             last,
-            open: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -45,14 +53,14 @@ impl SplitIds {
         // Records come in runs of one split.
         let mut last = None;
         for split in batches.iter().flat_map(splits_of) {
-            if last.replace(split) != Some(split) && !self.open.contains_key(split) {
+            if last.replace(split) != Some(split) && !self.known.contains_key(split) {
                 unknown.push(split.clone());
             }
         }
         unknown
     }
 
-    /// Finds or gives out a number for each split that has none, so that [`get`](Self::get) has it.
+    /// Looks up or assigns a number for each of the splits, so that [`get`](Self::get) finds it.
     pub(crate) async fn prepare(&mut self, unknown: Vec<Split>, leader: &Leader) -> Result<()> {
         if unknown.is_empty() {
             return Ok(());
@@ -66,19 +74,19 @@ impl SplitIds {
         {
             let generation: i32 = row.get(2);
             let split = Split::with_generation(row.get::<_, &str>(0), row.get::<_, &str>(1), generation as u32);
-            self.open.insert(
+            self.known.insert(
                 split,
-                Open {
+                KnownSplit {
                     id: row.get(3),
                     epoch: 0,
                 },
             );
         }
         for split in unknown {
-            if !self.open.contains_key(&split) {
+            if !self.known.contains_key(&split) {
                 self.last += 1;
                 let id = self.last;
-                self.open.insert(split, Open { id, epoch: 0 });
+                self.known.insert(split, KnownSplit { id, epoch: 0 });
             }
         }
         Ok(())
@@ -86,40 +94,42 @@ impl SplitIds {
 
     /// The number of a split that was prepared, for an epoch that changes it.
     pub(crate) fn get(&mut self, split: &Split, epoch: i64) -> i64 {
-        match self.open.get_mut(split) {
-            Some(open) => {
-                open.epoch = epoch;
-                open.id
+        match self.known.get_mut(split) {
+            Some(known) => {
+                known.epoch = epoch;
+                known.id
             }
             None => {
                 debug_assert!(false, "{split} was not prepared");
                 self.last += 1;
-                self.open.insert(split.clone(), Open { id: self.last, epoch });
+                self.known.insert(split.clone(), KnownSplit { id: self.last, epoch });
                 self.last
             }
         }
     }
 
-    /// Forgets splits that are open for ever, such as files that vanished, when there are too many of them. Those whose
-    /// numbers may not be in the table yet are kept, the others are found there again.
+    /// Forgets splits that stay open for ever, such as files that vanished, when there are too
+    /// many. Those whose numbers may not be in the table yet are kept; the others are found there
+    /// again.
     pub(crate) fn shrink(&mut self, committed: i64) {
-        if self.open.len() > MAX_OPEN {
-            self.open.retain(|_, open| open.epoch > committed);
+        if self.known.len() > MAX_KNOWN {
+            self.known.retain(|_, known| known.epoch > committed);
         }
     }
 
-    /// Forgets the splits that a batch ends. To be called after the batch has its numbers, and only for splits whose
-    /// positions are on their way to the table: until they are there, a split that goes on would be given another.
+    /// Forgets a split that has ended. Call it once the commit has its position: before that, a
+    /// split that goes on would be given another number.
     pub(crate) fn forget(&mut self, split: &Split) {
-        self.open.remove(split);
+        self.known.remove(split);
     }
 }
 
-/// Whether a split is likely not to be heard of again.
-pub(crate) fn is_over(state: &SplitState) -> bool {
+/// Whether a split has ended, so that it is unlikely to appear again.
+pub(crate) fn is_ended(state: &SplitState) -> bool {
     *state != SplitState::Open
 }
 
+/// All splits that a batch mentions, some of them more than once.
 fn splits_of<T>(batch: &Batch<T>) -> impl Iterator<Item = &Split> {
     let of_counts = batch.counts.iter().map(|count| &count.split);
     let of_positions = batch.positions.iter().map(|position| &position.split);
@@ -139,16 +149,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_many_open_splits_are_forgotten_but_for_those_in_the_making() {
+    fn too_many_splits_are_forgotten_except_uncommitted_ones() {
         let split = |n: usize| Split::new("csv", n.to_string());
         let mut ids = SplitIds::new(0);
-        let open = |n: usize| Open { id: n as i64, epoch: 3 };
-        ids.open = (0..MAX_OPEN).map(|n| (split(n), open(n))).collect();
+        let known = |n: usize| KnownSplit { id: n as i64, epoch: 3 };
+        ids.known = (0..MAX_KNOWN).map(|n| (split(n), known(n))).collect();
         ids.shrink(3);
-        assert_eq!(ids.open.len(), MAX_OPEN);
-        ids.open.insert(split(MAX_OPEN), open(0));
+        assert_eq!(ids.known.len(), MAX_KNOWN);
+        ids.known.insert(split(MAX_KNOWN), known(0));
         assert_eq!(ids.get(&split(7), 4), 7);
         ids.shrink(3);
-        assert_eq!(ids.open, HashMap::from([(split(7), Open { id: 7, epoch: 4 })]));
+        assert_eq!(ids.known, HashMap::from([(split(7), KnownSplit { id: 7, epoch: 4 })]));
     }
 }

@@ -9,33 +9,52 @@ use tokio_postgres::Row;
 
 use super::maintenance::{DEADLINE, Maintenance};
 
-/// How much time a new partition of `ecom.events` holds, in UTC.
+/// How much time a new partition of `ecom.events` covers, in UTC.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::PartitionWidth;
+///
+/// assert_eq!("hour".parse::<PartitionWidth>().unwrap(), PartitionWidth::Hour);
+/// assert_eq!(PartitionWidth::Month.to_string(), "month");
+/// assert!("week".parse::<PartitionWidth>().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PartitionWidth {
     /// For millions of events an hour.
     Hour,
-    /// What it is unless it is changed.
+    /// The default.
     Day,
-    /// For few events, kept for years.
+    /// For few events that are kept for years.
     Month,
 }
 
 /// Which indexes a new partition of `ecom.events` has.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::IndexProfile;
+///
+/// assert_eq!("full".parse::<IndexProfile>().unwrap(), IndexProfile::Full);
+/// assert_eq!(IndexProfile::Lean.to_string(), "lean");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndexProfile {
-    /// What ingest needs, until it is [settled](Maintenance::settle).
+    /// Only those that the ingest needs, until the partition is [settled](Maintenance::settle).
     Lean,
-    /// All of them from the start.
+    /// All of them from the start, which makes loading slower.
     Full,
 }
 
-/// How new partitions are made. What is there already stays as it is.
+/// How new partitions are created. Existing partitions stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Layout {
-    /// How much time each holds.
+    /// How much time each one covers.
     pub partition_width: PartitionWidth,
     /// Which indexes each has.
     pub index_profile: IndexProfile,
@@ -46,12 +65,13 @@ pub struct Layout {
 }
 
 impl Maintenance {
-    /// How new partitions are made, and how many there are.
+    /// Reads how new partitions are created, and how many partitions there are.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
-    /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
+    /// [`ErrorKind::Unavailable`] when the server cannot be reached, [`ErrorKind::Schema`] when
+    /// the schema does not fit, [`ErrorKind::Configuration`] when the role does not own the
+    /// table.
     pub async fn layout(&self) -> Result<Layout> {
         // The row may have been deleted: then the defaults hold.
         const LOOK: &str = "
@@ -60,16 +80,19 @@ impl Maintenance {
             FROM (VALUES (1)) AS one LEFT JOIN ecom.settings s ON true";
         let connection = self.session().await?;
         let looked = DEADLINE
-            .of("looking at the layout", connection.client.query_one(LOOK, &[]))
+            .of(
+                "reading the layout of partitions",
+                connection.client.query_one(LOOK, &[]),
+            )
             .await;
-        read(&looked.map_err(|failure| failure.into_error("looking at the layout"))?)
+        read(&looked.map_err(|failure| failure.into_error("reading the layout of partitions"))?)
     }
 
-    /// Changes how partitions are made from now on; `None` leaves as it is. The setting is one of the database, so that all
-    /// who write there agree.
+    /// Changes how partitions are created from now on; `None` leaves a setting as it is. The
+    /// setting belongs to the database, so that all who write there agree.
     ///
-    /// New partitions never overlap with those that are there: what is free of a month or a day that is taken in part gets
-    /// partitions of days or hours.
+    /// New partitions never overlap with existing ones: where a part of a day or a month is
+    /// covered already, the rest of it gets partitions of hours or days.
     ///
     /// # Errors
     ///
@@ -87,12 +110,16 @@ impl Maintenance {
         let profile = profile.map(|profile| profile.to_string());
         let params: [&(dyn ToSql + Sync); 2] = [&width, &profile];
         let changed = DEADLINE
-            .of("changing the layout", connection.client.query_one(CHANGE, &params))
+            .of(
+                "changing the layout of partitions",
+                connection.client.query_one(CHANGE, &params),
+            )
             .await;
-        read(&changed.map_err(|failure| failure.into_error("changing the layout"))?)
+        read(&changed.map_err(|failure| failure.into_error("changing the layout of partitions"))?)
     }
 }
 
+/// The layout in a row of the queries above.
 fn read(row: &Row) -> Result<Layout> {
     Ok(Layout {
         partition_width: row.get::<_, &str>(0).parse()?,
@@ -120,8 +147,8 @@ impl FromStr for PartitionWidth {
             .into_iter()
             .find(|width| width.to_string() == text)
             .ok_or_else(|| {
-                Error::new(ErrorKind::Configuration, format!("{text:?} is no width of partitions"))
-                    .hint("hour, day or month")
+                Error::new(ErrorKind::Configuration, format!("{text:?} is not a partition width"))
+                    .hint("use hour, day or month")
             })
     }
 }
@@ -143,7 +170,8 @@ impl FromStr for IndexProfile {
             .into_iter()
             .find(|profile| profile.to_string() == text)
             .ok_or_else(|| {
-                Error::new(ErrorKind::Configuration, format!("{text:?} is no profile of indexes")).hint("lean or full")
+                Error::new(ErrorKind::Configuration, format!("{text:?} is not an index profile"))
+                    .hint("use lean or full")
             })
     }
 }

@@ -1,4 +1,4 @@
-//! The entry point of the maintenance, and how its sessions are opened.
+//! The entry point of maintenance, and how its sessions are opened.
 
 use std::time::Duration;
 
@@ -8,15 +8,22 @@ use crate::connect::{Connection, Database, made_of_database, preflight};
 use crate::failure::{Deadline, Failure};
 use crate::schema;
 
-/// For what is answered at once, and for what works through a whole partition.
+/// For statements that answer at once.
 pub(super) const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
+/// For statements that work through a whole partition.
 pub(super) const LONG_DEADLINE: Deadline = Deadline(Duration::from_secs(6 * 3_600));
 
-/// What waits here for a lock holds up nobody else, and an epoch is over in no time; a dump is not.
+/// How long a session waits for a lock. A long wait blocks nobody else here; an epoch is over in
+/// a moment, but a dump is not.
 pub(super) const PATIENCE: &str = "SET lock_timeout = '5min'";
 
-/// Looks after the table of the events: each method opens a session of its own, does its work and ends. The schema must be
-/// there and up to date, and the role must own the table.
+/// Maintains the table `ecom.events`: builds indexes, drops old partitions, and changes the
+/// layout of new ones.
+///
+/// Each method opens a session of its own, does its work and ends. The schema must be up to date,
+/// and the role must own the table.
+///
+/// # Examples
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -24,8 +31,8 @@ pub(super) const PATIENCE: &str = "SET lock_timeout = '5min'";
 /// # async fn upkeep() -> ecom_stream::Result<()> {
 /// let maintenance = Maintenance::from_url("postgresql://owner@localhost/shop")?;
 /// maintenance.settle(Duration::from_secs(3_600)).await?;
-/// let retained = maintenance.retain(Retention::days(90)).await?;
-/// println!("dropped {:?}", retained.partitions);
+/// let expired = maintenance.retain(Retention::days(90)).await?;
+/// println!("dropped {:?}", expired.partitions);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
@@ -36,20 +43,22 @@ pub struct Maintenance {
 made_of_database!(Maintenance);
 
 impl Maintenance {
-    /// A session as the owner of the table, whose schema is left as it is.
+    /// A session as the owner of the table. The schema is checked, and left as it is.
     pub(super) async fn session(&self) -> Result<Connection> {
         let connection = self.connect().await?;
         schema::check(&connection.client).await?;
         of_owner(connection).await
     }
 
-    /// The same beside a run, which may be about to bring the schema up to date.
+    /// A session beside a run, which may be about to bring the schema up to date; so this one
+    /// does it too.
     pub(super) async fn session_beside_run(&self) -> Result<Connection> {
         let mut connection = self.connect().await?;
         schema::apply(&mut connection.client).await?;
         of_owner(connection).await
     }
 
+    /// Connects, and refuses poolers that do not keep sessions.
     async fn connect(&self) -> Result<Connection> {
         let connector = self.database.connector("maintenance", DEADLINE);
         let connection = connector.connect_within(self.database.wait_for_server).await?;
@@ -62,27 +71,33 @@ impl Maintenance {
     }
 }
 
+/// The connection, if its role owns the table.
 async fn of_owner(connection: Connection) -> Result<Connection> {
     match owns_the_table(&connection).await {
         Ok(Ok(())) => Ok(connection),
         Ok(Err(err)) => Err(err),
-        Err(failure) => Err(failure.into_error("looking at the table")),
+        Err(failure) => Err(failure.into_error("checking the owner of ecom.events")),
     }
 }
 
+/// Checks that the role owns the table.
 async fn owns_the_table(connection: &Connection) -> Result<Result<()>, Failure> {
     const OWNER: &str = "
         SELECT current_user::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'USAGE')
         FROM pg_class WHERE oid = 'ecom.events'::regclass";
     let row = DEADLINE
-        .of("looking at the table", connection.client.query_one(OWNER, &[]))
+        .of(
+            "checking the owner of ecom.events",
+            connection.client.query_one(OWNER, &[]),
+        )
         .await?;
     let (role, owner, is_owner): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
     if is_owner {
         return Ok(Ok(()));
     }
-    let message =
-        format!("the role {role:?} does not own the table ecom.events, so it may not change how it is laid out");
-    let hint = format!("connect as {owner:?}, or as a member of it");
+    let message = format!(
+        "the role {role:?} does not own the table ecom.events, so it may not change its partitions and indexes"
+    );
+    let hint = format!("connect as the role {owner:?}, or as a member of that role");
     Ok(Err(Error::new(ErrorKind::Configuration, message).hint(hint)))
 }

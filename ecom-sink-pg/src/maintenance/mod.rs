@@ -1,4 +1,15 @@
-//! Maintenance of the events' table beside the ingest: settling, retention, and the layout of new partitions.
+//! Maintenance of `ecom.events` beside the ingest: index building, retention, and the layout of
+//! new partitions.
+//!
+//! A partition goes through these states:
+//!
+//! ```text
+//! created by the ingest ──► receives rows, with few indexes
+//!         └──► its time is over ──► settle: all indexes are built
+//!                                         └──► older than the retention ──► detached and dropped
+//! ```
+//!
+//! Nothing here blocks the ingest: indexes are built and partitions are detached `CONCURRENTLY`.
 
 mod layout;
 mod maintenance;

@@ -9,16 +9,18 @@ use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance, PATIENCE};
 use crate::connect::Connection;
 use crate::failure::Failure;
 
+/// Only one session drops partitions at a time.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended('ecom.retain', 0))";
 
 const CUTOFF: &str =
     "SELECT now() - make_interval(hours => 24 * $1), current_setting('server_version_num')::int >= 140000";
 
-/// What stands in the comment of a partition that is on its way out, so that it is known again after a crash, and told from
-/// what somebody detached in order to keep it.
-const MARK: &str = "On its way out: ecom-ingest retain drops it.";
+/// The comment on a partition that is being dropped. It is how one is recognized after a crash,
+/// and told apart from a partition that somebody detached in order to keep it. It is stored in
+/// databases: never change it.
+const RETIRING_COMMENT: &str = "On its way out: ecom-ingest retain drops it.";
 
-/// Only those that are older as a whole.
+/// Partitions whose whole time is before the cutoff.
 const OUTDATED: &str = "
     SELECT c.relname::text
     FROM ecom.partition_bounds() b
@@ -26,7 +28,7 @@ const OUTDATED: &str = "
     WHERE b.ends <= $1
     ORDER BY b.ends";
 
-/// What a crash left: detached in part, or as a whole.
+/// Partitions that a crash left half detached, or detached and not dropped.
 const LEFT_OVER: &str = "
     SELECT c.relname::text, i.inhrelid IS NOT NULL
     FROM pg_catalog.pg_class c
@@ -36,7 +38,16 @@ const LEFT_OVER: &str = "
       AND (i.inhrelid IS NULL OR coalesce(to_jsonb(i) ->> 'inhdetachpending', 'false') = 'true')
     ORDER BY 1";
 
-/// What is kept: see [`Maintenance::retain`].
+/// How long data is kept; see [`Maintenance::retain`].
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::Retention;
+///
+/// let ninety_days = Retention::days(90);
+/// assert_ne!(ninety_days, ninety_days.dry_run(true));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     days: u16,
@@ -44,7 +55,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// The last so many days, of 24 hours each, back from now.
+    /// Keeps the last `days` days, of 24 hours each, counted back from now.
     #[must_use]
     pub fn days(days: u16) -> Self {
         Self {
@@ -53,7 +64,7 @@ impl Retention {
         }
     }
 
-    /// Only tells what would go.
+    /// Whether to report what would be dropped without dropping it; `false` by default.
     #[must_use]
     pub fn dry_run(mut self, is_dry_run: bool) -> Self {
         self.is_dry_run = is_dry_run;
@@ -61,52 +72,59 @@ impl Retention {
     }
 }
 
-/// What went, or would go.
+/// What was dropped, or would be dropped in a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Expired {
-    /// What is older goes.
+    /// Data older than this expires.
     pub cutoff: OffsetDateTime,
-    /// Partitions that were dropped.
+    /// The names of the partitions that were dropped.
     pub partitions: Vec<String>,
     /// How many dead letters were deleted.
     pub dead_letters: u64,
-    /// Another session is at it, so nothing was done.
+    /// Another session is dropping partitions already, so nothing was done.
     pub is_busy: bool,
 }
 
 impl Maintenance {
-    /// Drops partitions whose time lies wholly before the days that are kept, and deletes dead letters that were entered
-    /// before them.
+    /// Drops partitions whose whole time is before the days that are kept, and deletes dead
+    /// letters that were entered before them.
     ///
-    /// Ingest does not wait: a partition is detached `CONCURRENTLY` (from PostgreSQL 14 on; 13 needs a moment in which nobody
-    /// uses the table) and then dropped. Events that come later for a time that is gone make their partition anew, until the
-    /// next time.
+    /// The ingest does not wait: a partition is detached `CONCURRENTLY` and then dropped.
+    /// (PostgreSQL 13 cannot do that: there it needs a moment in which nobody uses the table.)
+    /// Events that arrive later for a dropped time create their partition again, until the next
+    /// call.
     ///
-    /// The ledger is kept: it is what keeps a file that still lies in its directory, or is put back there, from being read
-    /// again, which would bring its events back.
+    /// The ledger is kept. It is what keeps a file that is still in its directory, or is put back
+    /// there, from being read again, which would bring its events back.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server can't be reached or the table is in use for
-    /// minutes, [`Schema`](ecom_stream::ErrorKind::Schema) when the schema is not as it should be,
-    /// [`Configuration`](ecom_stream::ErrorKind::Configuration) when the role does not own the table. What went before
-    /// stays gone; the next time goes on.
+    /// [`Unavailable`](ecom_stream::ErrorKind::Unavailable) when the server cannot be reached or
+    /// the table is in use for minutes, [`Schema`](ecom_stream::ErrorKind::Schema) when the
+    /// schema does not fit, [`Configuration`](ecom_stream::ErrorKind::Configuration) when the
+    /// role does not own the table. What was dropped before stays dropped; the next call
+    /// continues.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, a partition may be left detached. The next call drops it.
     pub async fn retain(&self, retention: Retention) -> Result<Expired> {
         let connection = self.session().await?;
         let retained = retain(&connection, retention).await;
-        retained.map_err(|failure| failure.into_error("dropping what is too old"))
+        retained.map_err(|failure| failure.into_error("dropping expired data"))
     }
 }
 
+/// Drops what is too old, with the lock held.
 async fn retain(connection: &Connection, retention: Retention) -> Result<Expired, Failure> {
     let client = &connection.client;
     let locked = DEADLINE
-        .of("asking for the lock", client.query_one(TRY_LOCK, &[]))
+        .of("requesting the advisory lock", client.query_one(TRY_LOCK, &[]))
         .await?;
     let row = DEADLINE
         .of(
-            "asking for the time",
+            "reading the server's time",
             client.query_one(CUTOFF, &[&i32::from(retention.days)]),
         )
         .await?;
@@ -123,14 +141,14 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
 
     let mut steps = Vec::new();
     for row in DEADLINE
-        .of("looking at partitions", client.query(LEFT_OVER, &[&MARK]))
+        .of("listing partitions", client.query(LEFT_OVER, &[&RETIRING_COMMENT]))
         .await?
     {
         let (partition, is_attached): (String, bool) = (row.get(0), row.get(1));
         steps.push((left_over(&partition, is_attached), partition));
     }
     for row in DEADLINE
-        .of("looking at partitions", client.query(OUTDATED, &[&cutoff]))
+        .of("listing partitions", client.query(OUTDATED, &[&cutoff]))
         .await?
     {
         let partition: String = row.get(0);
@@ -160,12 +178,12 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
     Ok(retained)
 }
 
-/// The statements that end a partition, each a transaction of its own.
+/// The statements that drop a partition, each a transaction of its own.
 fn outdated(partition: &str, detaches_concurrently: bool) -> Vec<String> {
     let table = format!("ecom.{}", quoted(partition));
     match detaches_concurrently {
         true => vec![
-            format!("COMMENT ON TABLE {table} IS '{MARK}'"),
+            format!("COMMENT ON TABLE {table} IS '{RETIRING_COMMENT}'"),
             format!("ALTER TABLE ecom.events DETACH PARTITION {table} CONCURRENTLY"),
             format!("DROP TABLE {table}"),
         ],
@@ -173,6 +191,7 @@ fn outdated(partition: &str, detaches_concurrently: bool) -> Vec<String> {
     }
 }
 
+/// The statements that finish what a crash interrupted.
 fn left_over(partition: &str, is_attached: bool) -> Vec<String> {
     let table = format!("ecom.{}", quoted(partition));
     let finalize = format!("ALTER TABLE ecom.events DETACH PARTITION {table} FINALIZE");
@@ -180,12 +199,14 @@ fn left_over(partition: &str, is_attached: bool) -> Vec<String> {
     is_attached.then_some(finalize).into_iter().chain([drop]).collect()
 }
 
+/// A quoted identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// While a DROP of what is still attached waits for its lock, everybody else waits behind it: so it waits for a moment only,
-/// and tries again. The others hold up nobody while they wait.
+/// Runs one of these statements. While a DROP of an attached partition waits for its lock,
+/// everybody else waits behind it: so it waits only for a moment, and is tried again. The other
+/// statements block nobody while they wait.
 async fn drop_step(connection: &Connection, statement: &str) -> Result<(), Failure> {
     const TRIES: u32 = 50;
     let client = &connection.client;

@@ -1,4 +1,5 @@
-//! Settles partitions: builds the indexes that only reading needs, once a partition receives no more rows.
+//! Settles partitions: builds the indexes that only reading needs, once a partition receives no
+//! more rows.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,10 +10,13 @@ use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance};
 use crate::connect::Connection;
 use crate::failure::Failure;
 
-/// One settles at a time. Only tried for: who waits for a lock holds a snapshot, which the build of an index waits for.
+/// Only one session builds indexes at a time. The lock is tried and never waited for: a session
+/// that waits for a lock holds a snapshot, and `CREATE INDEX CONCURRENTLY` waits for all
+/// snapshots.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended('ecom.settle', 0))";
 
-/// The newest first, which are asked about most.
+/// Indexes that are missing or invalid. Those of the newest partitions come first, since they are
+/// queried most.
 const TO_BUILD: &str = "
     SELECT x.partition::text, x.index, x.state = 'invalid', x.build, x.clear,
         coalesce(pg_stat_get_tuples_inserted(format('ecom.%I', x.partition)::regclass), 0)
@@ -20,7 +24,7 @@ const TO_BUILD: &str = "
     WHERE x.state IN ('missing', 'invalid') AND x.ends <= now() - make_interval(secs => $1)
     ORDER BY x.ends DESC, x.index";
 
-/// How often [`Maintenance::keep_settled`] looks.
+/// How often [`Maintenance::keep_settled`] looks for work, at most and at least.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 const LOOK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
@@ -28,11 +32,12 @@ const LOOK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settled {
-    /// The indexes that were built.
+    /// The names of the indexes that were built.
     pub built: Vec<String>,
-    /// Those that could not be, such as for a lock; the log says why. The next time tries again.
+    /// Indexes that could not be built, for example because of a lock; the log says why. The next
+    /// call tries again.
     pub failed: Vec<String>,
-    /// Another session is at it, so nothing was done.
+    /// Another session is building indexes already, so nothing was done.
     pub is_busy: bool,
 }
 
@@ -40,9 +45,13 @@ pub struct Settled {
 struct Lacking {
     partition: String,
     index: String,
+    /// Whether an interrupted build left an invalid index.
     is_left_over: bool,
+    /// The statement that builds it.
     build: String,
+    /// The statement that removes an invalid one.
     clear: String,
+    /// How many rows the partition has received so far.
     rows_inserted: i64,
 }
 
@@ -50,22 +59,29 @@ struct Lacking {
 type Inserted = HashMap<String, i64>;
 
 impl Maintenance {
-    /// Builds the indexes that only reading needs, on the partitions whose time ended at least so long ago.
+    /// Builds the indexes that only reading needs, on partitions whose time ended at least
+    /// `rested` ago.
     ///
-    /// Nobody has to wait: the indexes are built `CONCURRENTLY`, and rows that come late still go in. What an interrupted
-    /// build left over is cleared away first.
+    /// Nobody has to wait: the indexes are built `CONCURRENTLY`, and late rows are still stored.
+    /// What an interrupted build left behind is removed first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] when the server can't be reached, [`ErrorKind::Schema`] when the schema is not as it
-    /// should be, [`ErrorKind::Configuration`] when the role does not own the table.
+    /// [`ErrorKind::Unavailable`] when the server cannot be reached, [`ErrorKind::Schema`] when
+    /// the schema does not fit, [`ErrorKind::Configuration`] when the role does not own the
+    /// table.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, an invalid index may remain. The next call removes it.
     pub async fn settle(&self, rested: Duration) -> Result<Settled> {
         settle_those(self.session().await?, rested, |_| true).await
     }
 
-    /// Settles as [`settle`](Self::settle) does, again and again, for as long as it is polled, beside a run: so it
-    /// brings the schema up to date as that does. A partition that has received rows since the last look is left for later,
-    /// whatever its time. Ends with an error that does not pass.
+    /// Settles partitions as [`settle`](Self::settle) does, again and again, for as long as the
+    /// future is polled. It is meant to run beside a pipeline, so it brings the schema up to date
+    /// as a pipeline does. A partition that has received rows since the last look is left for
+    /// later, whatever its time is. Returns the error that ended it; temporary errors do not.
     pub async fn keep_settled(&self, rested: Duration) -> Error {
         let mut before = Inserted::new();
         loop {
@@ -79,9 +95,13 @@ impl Maintenance {
                 Err(err) => Err(err),
             };
             match settled {
-                Ok(Settled { built, .. }) if !built.is_empty() => tracing::info!("settled: built {}", built.join(", ")),
+                Ok(Settled { built, .. }) if !built.is_empty() => {
+                    tracing::info!("built the indexes {}", built.join(", "))
+                }
                 Ok(_) => {}
-                Err(err) if err.kind() == ErrorKind::Unavailable => tracing::warn!("settling: {}", err.report()),
+                Err(err) if err.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!("building indexes, trying again: {}", err.report())
+                }
                 Err(err) => return err,
             }
             before = now;
@@ -90,6 +110,7 @@ impl Maintenance {
     }
 }
 
+/// Builds the missing indexes that `which` selects.
 async fn settle_those(
     connection: Connection,
     rested: Duration,
@@ -98,7 +119,7 @@ async fn settle_those(
     let mut settled = Settled::default();
     let Some(lacking) = lacking(&connection, rested)
         .await
-        .map_err(|err| err.into_error("settling"))?
+        .map_err(|err| err.into_error("building indexes"))?
     else {
         settled.is_busy = true;
         return Ok(settled);
@@ -113,7 +134,7 @@ async fn settle_those(
             Err(failure) => {
                 tracing::warn!(
                     index,
-                    "left for later: {}",
+                    "this index was not built, it is tried again later: {}",
                     failure.into_error("building an index").report()
                 );
                 settled.failed.push(index);
@@ -123,17 +144,20 @@ async fn settle_those(
     Ok(settled)
 }
 
-/// What is to be built, with the lock held; nothing if another holds it.
+/// The missing indexes, with the lock held; `None` if another session holds it.
 async fn lacking(connection: &Connection, rested: Duration) -> Result<Option<Vec<Lacking>>, Failure> {
     let client = &connection.client;
     let locked = DEADLINE
-        .of("asking for the lock", client.query_one(TRY_LOCK, &[]))
+        .of("requesting the advisory lock", client.query_one(TRY_LOCK, &[]))
         .await?;
     if !locked.get::<_, bool>(0) {
         return Ok(None);
     }
     let rows = DEADLINE
-        .of("looking at indexes", client.query(TO_BUILD, &[&rested.as_secs_f64()]))
+        .of(
+            "reading the state of indexes",
+            client.query(TO_BUILD, &[&rested.as_secs_f64()]),
+        )
         .await?;
     let lacking = rows.iter().map(|row| Lacking {
         partition: row.get(0),
@@ -146,6 +170,7 @@ async fn lacking(connection: &Connection, rested: Duration) -> Result<Option<Vec
     Ok(Some(lacking.collect()))
 }
 
+/// Builds one index, after removing what an interrupted build left.
 async fn build(connection: &Connection, lacking: &Lacking) -> Result<(), Failure> {
     let client = &connection.client;
     let clear = || LONG_DEADLINE.of("clearing an index", client.batch_execute(&lacking.clear));

@@ -4,42 +4,48 @@ use ecom_stream::{Result, crash_point};
 use refinery::{Migration, Runner};
 use tokio_postgres::Client;
 
+use super::catalog::DatabaseSchema;
 use super::error::failed;
-use super::found::Found;
 use super::migrations::migrations;
 
-/// Where it is written down which of them were applied.
+/// The table that records which migrations were applied.
 const HISTORY: &str = "ecom.schema_history";
 
-/// Held while migrations run, so that instances that start together don't collide; `sql/setup.sql` takes the same one.
-/// For the session, since refinery opens and closes transactions of its own. The limit of the wait replaces that of the
-/// session, which may be meant for the lock of a row.
+/// Held while migrations run, so that instances that start together do not collide;
+/// `sql/setup.sql` takes the same lock. It belongs to the session, since refinery opens and
+/// closes transactions of its own. The session's lock timeout may be meant for row locks and is
+/// replaced.
 const LOCK: &str =
     "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_lock(hashtextextended('ecom.schema_history', 0))";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(hashtextextended('ecom.schema_history', 0))";
 
-/// Brings the schema `ecom` up to date and checks it, as [`check`] does.
+/// Brings the schema `ecom` up to date, and then checks it as [`check`] does.
 ///
-/// When it is current nothing is written and no right to change it is needed. Instances that start together wait for
-/// each other. If the future is dropped before it ends, drop the connection too: it may hold the lock.
+/// If it is up to date, nothing is written, and no privilege to change it is needed. Instances
+/// that start together wait for each other.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Schema`] when migrations are missing that the role may not apply, when others were applied than this
-/// program knows, and whatever [`check`] finds; [`ErrorKind::Unavailable`] when the server can't be reached or another
-/// session holds the lock for a minute.
+/// [`ErrorKind::Schema`] when migrations are missing that the role may not apply, when the
+/// database has migrations that this program does not know, and for whatever [`check`] finds;
+/// [`ErrorKind::Unavailable`] when the server cannot be reached, or another session holds the
+/// lock for a minute.
+///
+/// # Cancel safety
+///
+/// When the future is dropped, drop the client too: its session may hold the lock.
 ///
 /// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
 /// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
 pub async fn apply(client: &mut Client) -> Result<()> {
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     if found.pending()?.is_empty() {
-        return found.judge();
+        return found.check_tables();
     }
     client
         .batch_execute(LOCK)
         .await
-        .map_err(|err| failed("waiting for another instance to migrate", err))?;
+        .map_err(|err| failed("waiting for another instance that applies the migrations", err))?;
     crash_point!("migration.locked");
     let migrated = migrate(client).await;
     let unlocked = client.batch_execute(UNLOCK).await;
@@ -48,27 +54,27 @@ pub async fn apply(client: &mut Client) -> Result<()> {
     check(client).await
 }
 
-/// Checks that the schema `ecom` is what this program writes to, without changing anything.
+/// Checks that the schema `ecom` fits this program, without changing anything.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Schema`] that says all that is missing, newer or different, and how to mend it;
-/// [`ErrorKind::Unavailable`] when the server can't be reached.
+/// [`ErrorKind::Schema`] with everything that is missing, newer or different, and how to fix it;
+/// [`ErrorKind::Unavailable`] when the server cannot be reached.
 ///
 /// [`ErrorKind::Schema`]: ecom_stream::ErrorKind::Schema
 /// [`ErrorKind::Unavailable`]: ecom_stream::ErrorKind::Unavailable
 pub async fn check(client: &Client) -> Result<()> {
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;
     if !pending.is_empty() {
         return Err(found.not_current(&pending));
     }
-    found.judge()
+    found.check_tables()
 }
 
-/// Checks that all migrations were applied, for one who only reads.
+/// Checks that all migrations were applied, for a role that only reads.
 pub(crate) async fn check_migrations(client: &Client) -> Result<()> {
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;
     match pending.is_empty() {
         true => Ok(()),
@@ -76,10 +82,10 @@ pub(crate) async fn check_migrations(client: &Client) -> Result<()> {
     }
 }
 
-/// Applies what is missing, with the lock held.
+/// Applies the missing migrations. The lock must be held.
 async fn migrate(client: &mut Client) -> Result<()> {
     // The instance that held the lock before may have done it all.
-    let found = Found::look(client).await?;
+    let found = DatabaseSchema::read(client).await?;
     let pending = found.pending()?;
     if pending.is_empty() {
         return Ok(());

@@ -1,21 +1,26 @@
-//! Compares the tables in the database with those that the sink needs, and reports all differences at once.
+//! Compares the tables in the database with those that the sink needs.
+//!
+//! All differences are reported in one error, each with the SQL or the command that fixes it.
 
 use ecom_stream::{Error, ErrorKind, Result};
 
-use super::found::{Found, FoundTable};
+use super::catalog::{CatalogTable, DatabaseSchema};
 use super::tables::{TABLES, Table};
 
+/// How to create a missing object.
 const MAKE_TABLES: &str =
-    "run psql -v again=on -f sql/setup.sql as the owner of the schema, which makes what is missing";
-const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which makes it anew";
+    "run psql -v again=on -f sql/setup.sql as the owner of the schema, which creates what is missing";
+/// How to replace a table of the wrong kind.
+const REBUILD_TABLE: &str = "rename the table and run psql -v again=on -f sql/setup.sql, which creates it again";
 
-impl Found {
-    /// Compares the tables with what will be written, once all migrations are there.
-    pub(super) fn judge(&self) -> Result<()> {
+impl DatabaseSchema {
+    /// Compares tables, functions and privileges with what the sink needs. Call it when all
+    /// migrations are applied.
+    pub(super) fn check_tables(&self) -> Result<()> {
         let mut problems = Problems::default();
         if !self.may_use_schema {
             problems.add(
-                format!("the role {} may not use the schema", self.role),
+                format!("the role {} lacks USAGE on the schema ecom", self.role),
                 format!("GRANT USAGE ON SCHEMA ecom TO {}", self.role),
             );
         }
@@ -29,7 +34,7 @@ impl Found {
             problems.add("there is no function ecom.ensure_partitions(date[])", MAKE_TABLES);
         } else if !self.may_make_partitions {
             problems.add(
-                format!("the role {} may not EXECUTE ecom.ensure_partitions(date[])", self.role),
+                format!("the role {} lacks EXECUTE on ecom.ensure_partitions(date[])", self.role),
                 format!(
                     "GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]) TO {}",
                     self.role
@@ -41,7 +46,8 @@ impl Found {
 }
 
 impl Table {
-    fn compare(&self, found: &FoundTable, role: &str, problems: &mut Problems) {
+    /// Adds the differences between a table and what the sink needs.
+    fn compare(&self, found: &CatalogTable, role: &str, problems: &mut Problems) {
         let name = self.name;
         if found.kind != self.kind {
             problems.add(
@@ -57,7 +63,10 @@ impl Table {
             match found.columns.get(*column) {
                 None => problems.add(
                     format!("ecom.{name} has no column {column} ({sql_type})"),
-                    format!("add the column again as sql/migrations/{}.sql has it", self.migration),
+                    format!(
+                        "add the column again as sql/migrations/{}.sql defines it",
+                        self.migration
+                    ),
                 ),
                 Some(found) if found.sql_type != *sql_type => problems.add(
                     format!("ecom.{name}.{column} is {}, not {sql_type}", found.sql_type),
@@ -69,7 +78,10 @@ impl Table {
         for (column, found) in &found.columns {
             if found.must_be_given && !self.columns.iter().any(|(ours, _)| ours == column) {
                 problems.add(
-                    format!("ecom.{name} has a column {column:?} that must be given, and this program doesn't know it"),
+                    format!(
+                        "ecom.{name} has a NOT NULL column {column:?} without a default, which this program \
+                     does not fill"
+                    ),
                     format!("ALTER TABLE ecom.{name} ALTER COLUMN {column:?} DROP NOT NULL"),
                 );
             }
@@ -93,17 +105,18 @@ impl Table {
         if !lacking.is_empty() {
             let lacking = lacking.join(", ");
             problems.add(
-                format!("the role {role} may not {lacking} on ecom.{name}"),
+                format!("the role {role} lacks {lacking} on ecom.{name}"),
                 format!("GRANT {lacking} ON ecom.{name} TO {role}"),
             );
         }
     }
 }
 
-/// All that is wrong, so that it can be mended in one go.
+/// All that is wrong, so that it can be fixed in one go.
 #[derive(Default)]
 struct Problems {
     problems: Vec<String>,
+    /// How to fix it; each fix is listed once.
     mends: Vec<String>,
 }
 
@@ -116,14 +129,15 @@ impl Problems {
         }
     }
 
+    /// One error for all problems.
     fn into_result(self) -> Result<()> {
         if self.problems.is_empty() {
             return Ok(());
         }
         let message = format!(
-            "the schema ecom is not as this program needs it: {}",
+            "the schema ecom does not fit this program: {}",
             self.problems.join("; ")
         );
-        Err(Error::new(ErrorKind::Schema, message).hint(format!("to mend it: {}", self.mends.join("; "))))
+        Err(Error::new(ErrorKind::Schema, message).hint(format!("to fix it: {}", self.mends.join("; "))))
     }
 }

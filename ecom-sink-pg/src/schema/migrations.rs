@@ -33,18 +33,27 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Every migration, in order: its name and its text, which psql can run too.
+/// Every migration, in order: its name and its SQL, which psql can run too.
+///
+/// # Examples
+///
+/// ```
+/// let (name, sql) = ecom_sink_pg::schema::texts().next().unwrap();
+/// assert_eq!(name, "V1__tables");
+/// assert!(sql.contains("CREATE TABLE"));
+/// ```
 pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
     MIGRATIONS.iter().copied()
 }
 
+/// Every migration in the form that refinery applies.
 pub(super) fn migrations() -> Result<Vec<Migration>> {
     let migrations = MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql));
     migrations.collect::<Result<_, _>>().map_err(|err| {
         // Names are constants, and a test reads them all.
         Error::new(
             ErrorKind::Schema,
-            "a migration of this program has a name that refinery can't read",
+            "a migration of this program has a name that refinery cannot read",
         )
         .caused_by(err)
     })
@@ -58,6 +67,7 @@ mod tests {
     use super::super::tables::TABLES;
     use super::*;
 
+    /// The text of a file in `sql/`.
     fn sql(path: &str) -> String {
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql").join(path)).unwrap()
     }

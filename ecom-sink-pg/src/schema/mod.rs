@@ -1,9 +1,17 @@
-//! The schema of the database: brings it up to date, or says what is wrong with it.
+//! The schema of the database: brings it up to date, or reports what is wrong with it.
+//!
+//! ```text
+//! apply ──► read the catalogue ──► migrations missing? ──► lock, apply them ──► check tables
+//! check ──► read the catalogue ──► migrations missing? ──► error
+//! ```
+//!
+//! The migrations are plain SQL in `sql/migrations`, embedded in the program. They can also be
+//! applied with psql: `sql/setup.sql` records them in the same history.
 
 mod apply;
+mod catalog;
 mod compare;
 mod error;
-mod found;
 mod migrations;
 mod tables;
 

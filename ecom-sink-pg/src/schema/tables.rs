@@ -1,16 +1,19 @@
 //! The tables, columns and keys that the sink needs in the schema `ecom`.
 
-/// A table as the sink needs it.
+/// A table of the schema as the sink needs it.
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// The migration that creates it.
     pub(super) migration: &'static str,
+    /// Whether it is a table or a partitioned table.
     pub(super) kind: &'static str,
     /// Columns that are unique together, in alphabetical order.
     pub(super) keys: &'static [&'static str],
+    /// Privileges on the whole table that the role needs.
     pub(super) rights: &'static [&'static str],
-    /// Columns that must be readable where not the whole table need be.
+    /// Columns that must be readable, if not the whole table is.
     pub(super) reads: &'static [&'static str],
+    /// Its columns, with their types as `format_type` prints them.
     pub(super) columns: &'static [(&'static str, &'static str)],
 }
 

@@ -22,6 +22,7 @@ const VERSIONED: [(&str, &str); 7] = [
     ("/Applications/Postgres.app/Contents/Versions", ""),
 ];
 
+/// Directories with the programs of one version.
 const PLAIN: [&str; 2] = ["/usr/bin", "/usr/local/pgsql/bin"];
 
 /// The programs of one installed server.
@@ -32,6 +33,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
+    /// The path of one program.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
@@ -48,6 +50,7 @@ impl Binaries {
         &self.version[..end.map_or(self.version.len(), |(at, _)| at)]
     }
 
+    /// The programs in a directory, if they are there and can be executed.
     fn in_dir(dir: &Path) -> Option<Self> {
         if !dir.join("initdb").is_file() {
             return None;
@@ -118,6 +121,7 @@ impl Search {
         }
     }
 
+    /// The directories to look in, in order.
     fn dirs(&self) -> Vec<PathBuf> {
         if let Some(dir) = &self.only {
             return vec![dir.clone()];
@@ -142,6 +146,7 @@ impl Search {
     }
 }
 
+/// The versions that were found, for messages.
 fn listed(all: &[Binaries]) -> String {
     let all = all
         .iter()
@@ -149,12 +154,14 @@ fn listed(all: &[Binaries]) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
+/// What a program prints, if it succeeds.
 fn printed(program: &Path, option: &str) -> Option<String> {
     let output = Command::new(program).arg(option).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then_some(text)
 }
 
+/// The subdirectories `bin` of all versions, the newest first.
 fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else {
         return Vec::new();

@@ -10,10 +10,10 @@ use super::binaries::{Binaries, Search};
 use super::cleaner::Cleaner;
 use super::error::{Problem, ServerError};
 use super::log::Log;
-use super::place::{Cluster, Place};
+use super::paths::{ClusterState, ServerPaths};
 use super::private_server::PrivateServer;
 use super::shutdown::Shutdown;
-use super::watchdog::Surroundings;
+use super::watchdog::SpawnContext;
 use super::{cluster, connection};
 
 /// Says how a [`PrivateServer`] is to be: see [`PrivateServer::builder`].
@@ -95,15 +95,15 @@ impl Builder {
             Ok(found) => found?,
             Err(ended) => return Err(Problem::Interrupted { source: ended }.into()),
         };
-        let around = Surroundings {
+        let context = SpawnContext {
             user: place.user,
             log: Log::new(place.log.clone()),
             cleaner: Cleaner::spawn(&place.scratch)?,
         };
         place.make()?;
-        if let Cluster::Missing(fresh) = &place.cluster {
+        if let ClusterState::Missing(fresh) = &place.cluster {
             let within = self.start_timeout;
-            cluster::create(fresh, &place.data, &binaries, &around, persistent, within).await?;
+            cluster::create(fresh, &place.data, &binaries, &context, persistent, within).await?;
         }
         let at_end = if persistent {
             Shutdown::Fast
@@ -121,7 +121,7 @@ impl Builder {
             binaries,
             data: place.data,
             socket: place.socket,
-            around,
+            context,
             settings,
             at_end,
             start_timeout: self.start_timeout,
@@ -142,15 +142,15 @@ impl PrivateServer {
     }
 }
 
-fn found(home: Option<PathBuf>, only: Option<PathBuf>) -> Result<(Place, Binaries), ServerError> {
+fn found(home: Option<PathBuf>, only: Option<PathBuf>) -> Result<(ServerPaths, Binaries), ServerError> {
     let search = Search::new(only);
     let place = match home {
-        Some(home) => Place::persistent(&home)?,
-        None => Place::temporary()?,
+        Some(home) => ServerPaths::persistent(&home)?,
+        None => ServerPaths::temporary()?,
     };
     let binaries = search.find(match &place.cluster {
-        Cluster::Whole(major) => Some((&place.data, major)),
-        Cluster::Missing(_) => None,
+        ClusterState::Whole(major) => Some((&place.data, major)),
+        ClusterState::Missing(_) => None,
     })?;
     Ok((place, binaries))
 }

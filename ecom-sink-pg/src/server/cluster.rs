@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::binaries::Binaries;
 use super::connection::SUPERUSER;
 use super::error::{Problem, ServerError};
-use super::watchdog::{Signal, Surroundings, Watchdog};
+use super::watchdog::{Signal, SpawnContext, Watchdog};
 
 /// The major version of the cluster in `data`; `None` when there is none.
 pub(super) fn made_by(data: &Path) -> Result<Option<String>, ServerError> {
@@ -47,7 +47,7 @@ pub(super) async fn create(
     fresh: &Path,
     data: &Path,
     binaries: &Binaries,
-    around: &Surroundings,
+    context: &SpawnContext,
     durable: bool,
     within: Duration,
 ) -> Result<(), ServerError> {
@@ -65,17 +65,17 @@ pub(super) async fn create(
     if !durable {
         arguments.push("--no-sync".into());
     }
-    let start = around.log.end();
-    let mut running = Watchdog::spawn(&initdb, &arguments, Signal::Terminate, around)?;
+    let start = context.log.end();
+    let mut running = Watchdog::spawn(&initdb, &arguments, Signal::Terminate, context)?;
     let ended = running.wait(within).await;
-    let tail = || around.log.tail(start);
+    let tail = || context.log.tail(start);
     match ended.map_err(ServerError::process(&initdb))? {
         Some(status) if status.success() => {}
         Some(status) => {
             return Err(Problem::Ended {
                 what: "initdb",
                 status,
-                log: around.log.path().to_owned(),
+                log: context.log.path().to_owned(),
                 tail: tail(),
             }
             .into());
@@ -84,7 +84,7 @@ pub(super) async fn create(
             return Err(Problem::NotReady {
                 what: "initdb",
                 within,
-                log: around.log.path().to_owned(),
+                log: context.log.path().to_owned(),
                 tail: tail(),
             }
             .into());

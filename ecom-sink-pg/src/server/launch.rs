@@ -11,28 +11,30 @@ use super::error::{Problem, ServerError, ServerErrorKind};
 use super::private_server::PrivateServer;
 use super::watchdog::Watchdog;
 
-/// How long an earlier server on the same data may take to end.
-const HANDOVER: Duration = Duration::from_secs(20);
-const HANDOVER_POLL: Duration = Duration::from_secs(1);
+/// How long to wait for an earlier server on the same data to end.
+const EARLIER_SERVER_TIMEOUT: Duration = Duration::from_secs(20);
+const EARLIER_SERVER_POLL: Duration = Duration::from_secs(1);
 const READY_POLL: Duration = Duration::from_millis(50);
+/// How long one query may take while the server starts.
 const ONE_ANSWER: Duration = Duration::from_secs(10);
 
 impl PrivateServer {
     /// Starts a server process, as soon as an earlier one on the same data has
     /// ended.
     pub(super) async fn launch(&self) -> Result<Watchdog, ServerError> {
-        let give_up = Instant::now() + HANDOVER;
+        let give_up = Instant::now() + EARLIER_SERVER_TIMEOUT;
         loop {
             match self.attempt().await {
                 Err(error) if error.kind() == ServerErrorKind::InUse && Instant::now() < give_up => {
                     info!(%error, "waiting for it to end");
-                    sleep(HANDOVER_POLL).await;
+                    sleep(EARLIER_SERVER_POLL).await;
                 }
                 other => return other,
             }
         }
     }
 
+    /// The process id in `postmaster.pid`.
     pub(super) async fn pid_in_file(&self) -> Option<u32> {
         let file = self.data.join("postmaster.pid");
         let text = tokio::fs::read_to_string(file).await.ok()?;
@@ -46,10 +48,10 @@ impl PrivateServer {
         let mark = format!("t{}", mark.unwrap_or_default().as_nanos());
         let sql = "SELECT current_setting('private_server.start', true)";
 
-        let (log, start) = (&self.around.log, self.around.log.end());
+        let (log, start) = (&self.context.log, self.context.log.end());
         let postgres = self.postgres();
         let arguments = self.arguments(&mark);
-        let mut running = Watchdog::spawn(&postgres, &arguments, self.at_end.into(), &self.around)?;
+        let mut running = Watchdog::spawn(&postgres, &arguments, self.at_end.into(), &self.context)?;
         let give_up = Instant::now() + self.start_timeout;
         loop {
             let ended = running.ended().map_err(ServerError::process(&postgres))?;
@@ -82,6 +84,8 @@ impl PrivateServer {
         }
     }
 
+    /// The arguments of the server. Of a setting that is given twice the last value counts, so
+    /// the last ones cannot be overridden.
     fn arguments(&self, mark: &str) -> Vec<OsString> {
         let mut socket = OsString::from("unix_socket_directories=");
         socket.push(&self.socket);

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tail_is_of_this_run_alone_and_short() {
+    fn the_tail_is_short_and_only_of_this_run() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::new(dir.path().join("server.log"));
         assert_eq!(log.end(), 0);

@@ -29,7 +29,7 @@ mod connection;
 mod error;
 mod launch;
 mod log;
-mod place;
+mod paths;
 mod private_server;
 mod shutdown;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::binaries::Binaries;
 use super::connection;
 use super::error::{Problem, ServerError};
 use super::shutdown::Shutdown;
-use super::watchdog::{STOP_WITHIN, Surroundings, Watchdog};
+use super::watchdog::{STOP_WITHIN, SpawnContext, Watchdog};
 
 /// A running PostgreSQL server that ends with this value or its process.
 ///
@@ -26,7 +26,7 @@ pub struct PrivateServer {
     pub(super) binaries: Binaries,
     pub(super) data: PathBuf,
     pub(super) socket: PathBuf,
-    pub(super) around: Surroundings,
+    pub(super) context: SpawnContext,
     pub(super) settings: Vec<OsString>,
     /// What the server gets when it loses its owner.
     pub(super) at_end: Shutdown,
@@ -55,7 +55,7 @@ impl PrivateServer {
     /// The server's log.
     #[must_use]
     pub fn log_file(&self) -> &Path {
-        self.around.log.path()
+        self.context.log.path()
     }
 
     /// The server's version, such as `15.13`.

@@ -55,9 +55,9 @@ pub(super) const STOP_WITHIN: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(super) struct Watchdog(OwnedChild);
 
-/// What a program runs with.
+/// What a program is started with: its user, its log, and the process that cleans up.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct SpawnContext {
     pub(super) user: User,
     pub(super) log: Log,
     pub(super) cleaner: Cleaner,
@@ -69,16 +69,16 @@ impl Watchdog {
         program: &Path,
         arguments: &[OsString],
         at_end: Signal,
-        around: &Surroundings,
+        context: &SpawnContext,
     ) -> Result<Self, ServerError> {
-        let log = around.log.open().map_err(ServerError::directory(around.log.path()))?;
+        let log = context.log.open().map_err(ServerError::directory(context.log.path()))?;
         let start = || {
             let mut command = Command::new("/bin/sh");
             command
                 .args(["-c", SCRIPT, "private-server", at_end.name()])
                 .arg(program)
                 .args(arguments)
-                .stdout(around.cleaner.hold()?)
+                .stdout(context.cleaner.hold()?)
                 .stderr(log);
             // PGPORT and the like would change the server; messages are read
             // for what they say, so they are in English.
@@ -88,7 +88,7 @@ impl Watchdog {
                 }
             }
             command.env("LC_ALL", "C");
-            around.user.apply(&mut command);
+            context.user.apply(&mut command);
             OwnedChild::spawn(&mut command)
         };
         start().map(Self).map_err(ServerError::process(Path::new("/bin/sh")))

@@ -2,12 +2,14 @@
 
 use ecom_stream::{Event, Origin, Record, Refusal};
 
-/// Takes in rows, of `ecom.events` and of tables of the user's own.
+/// Takes in the rows of one batch. The epoch implements it, and tables call it.
 pub trait AddRows {
     /// Adds an event, for `ecom.events`.
     fn add_event(&mut self, record: Record<Event>);
 
-    /// Adds a row that `encode` appends, being told its number in the epoch, to the table of that number.
+    /// Adds a row to the user's table with that number. `encode` appends the bytes of the row; it
+    /// gets the index of the row in the epoch, which decides which of two rows with one key is
+    /// the later one. If it fails, the row becomes a dead letter with that reason.
     fn add_row(
         &mut self,
         table: usize,

@@ -9,12 +9,16 @@ use postgres_types::{IsNull, Type};
 use super::numeric;
 use super::to_column::{ToColumn, base};
 
-/// An exact decimal number for a `numeric` column, such as a sum of money: a whole number of which the last digits are
-/// decimals.
+/// An exact decimal number for a `numeric` column, such as an amount of money: an integer whose
+/// last digits are decimals.
+///
+/// # Examples
 ///
 /// ```
 /// use ecom_sink_pg::{Decimal, Table};
 /// use ecom_stream::operators::Windowed;
+///
+/// assert_eq!(Decimal::new(1_250, 2).to_string(), "12.50");
 ///
 /// // Revenue that was summed in cents.
 /// let revenue = Table::new("revenue")
@@ -28,12 +32,12 @@ pub struct Decimal {
     decimals: u8,
 }
 
-/// Nine groups of four digits, which a `u128` holds.
+/// Nine groups of four digits, which a `u128` can hold.
 const MAX_DECIMALS: u8 = 36;
 
 impl Decimal {
-    /// The number `digits`, of which the last `decimals` are decimals: `new(1_250, 2)` is 12.50. With more than 36 decimals
-    /// its row is refused.
+    /// The number with these digits, the last `decimals` of which are decimals: `new(1_250, 2)`
+    /// is 12.50. A row with more than 36 decimals is rejected.
     #[must_use]
     pub const fn new(digits: i128, decimals: u8) -> Self {
         Self { digits, decimals }
@@ -65,7 +69,7 @@ impl ToColumn for Decimal {
 
     fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
         if self.decimals > MAX_DECIMALS {
-            return Err(format!("{} decimals are more than {MAX_DECIMALS}", self.decimals).into());
+            return Err(format!("{} decimals are more than the limit of {MAX_DECIMALS}", self.decimals).into());
         }
         numeric::put(self.digits, self.decimals.into(), to);
         Ok(IsNull::No)
@@ -77,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_reads_as_one() {
+    fn a_decimal_is_displayed_as_a_number() {
         for (digits, decimals, text) in [(1_250, 2, "12.50"), (-7, 3, "-0.007"), (0, 1, "0.0"), (-30, 0, "-30")] {
             assert_eq!(Decimal::new(digits, decimals).to_string(), text);
         }

@@ -1,20 +1,35 @@
 //! How a column is merged when a row arrives whose key is already in the table.
 
-/// What becomes of a column when a row comes whose key the table has; see [`Table::merge`](super::Table::merge).
+/// How a column is merged when a row arrives whose key is in the table already; see
+/// [`Table::merge`](super::Table::merge).
+///
+/// A null changes nothing, on either side.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_sink_pg::{Merge, Table};
+///
+/// let stock = Table::new("stock")
+///     .column("sku", |change: &(String, i64)| change.0.clone())
+///     .merge("pieces", Merge::Add, |change| change.1)
+///     .key(["sku"]);
+/// # let _ = stock;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Merge {
-    /// The sum of both: `count = count + …`. A CHECK of the column must hold for what is added too, since the server looks at it
-    /// before it knows that there is a row.
+    /// The sum of both: `count = count + …`. A CHECK constraint on the column must hold for the
+    /// added value too, because the server evaluates it before it finds the existing row.
     Add,
-    /// The smaller of both.
+    /// The smaller one of both.
     Least,
-    /// The greater of both.
+    /// The greater one of both.
     Greatest,
 }
 
 impl Merge {
-    /// Of the values of rows that come together, by the window `same_key`.
+    /// The SQL expression for rows that arrive together, over the window `same_key`.
     pub(super) fn of_rows(self, column: &str) -> String {
         let function = match self {
             Self::Add => "sum",
@@ -24,7 +39,7 @@ impl Merge {
         format!("{function}({column}) OVER same_key")
     }
 
-    /// Of what the table has and what comes; a null changes nothing.
+    /// The SQL expression for the value in the table and the one that arrives.
     pub(super) fn of_both(self, column: &str) -> String {
         let (old, new) = (format!("t.{column}"), format!("excluded.{column}"));
         match self {

@@ -1,11 +1,14 @@
 //! The binary format of `numeric`: a sign and groups of four decimal digits.
+//!
+//! It is the number of groups, the weight of the first one (a power of 10,000), the sign, the
+//! number of decimals, and the groups, each an integer of 16 bits.
 
 use bytes::{BufMut, BytesMut};
 
 const BASE: u128 = 10_000;
 const DIGITS_PER_GROUP: u32 = 4;
 
-/// Appends a number of which the last `scale` digits are decimals.
+/// Appends the number `value / 10^scale` with `scale` decimals.
 pub(super) fn put(value: i128, scale: u16, to: &mut BytesMut) {
     let (units, decimals) = {
         let one = 10_u128.pow(scale.into());
@@ -45,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    /// What the server reads.
+    /// The number as the server reads it.
     fn read(bytes: &[u8]) -> String {
         let word = |at: usize| u16::from_be_bytes([bytes[2 * at], bytes[2 * at + 1]]);
         let (count, weight, scale) = (word(0) as i32, word(1) as i16 as i32, word(3) as usize);
@@ -79,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_is_read_as_it_was(value: i128, small in -100_000_i128..100_000, scale in 0_u16..=36) {
+        fn a_number_is_decoded_as_it_was_encoded(value: i128, small in -100_000_i128..100_000, scale in 0_u16..=36) {
             for value in [value, small] {
                 let mut to = BytesMut::new();
                 put(value, scale, &mut to);

@@ -2,45 +2,61 @@
 
 use tokio_postgres::Statement;
 
-use super::spec::FoundTable;
+use super::spec::CheckedTable;
 use crate::connect::Connection;
 use crate::failure::{Deadline, Failure};
 
-/// The statements for a table of the user's own.
+/// The statements of a session for one of the user's tables.
 #[derive(Debug)]
 pub(crate) struct PreparedTable {
+    /// The name with its schema, quoted.
     pub(crate) name: String,
+    /// Copies into the table, or into its staging table.
     pub(crate) copy: Statement,
-    /// For one whose rows are staged first.
+    /// Merges the staging table into the table; `None` for a table without a key.
     pub(crate) merge: Option<Statement>,
 }
 
-/// Prepares what writes tables of the user's own, if they are still as they were at the start.
-pub(crate) async fn prepare_tables(
+/// Creates the staging tables of a session and prepares its statements.
+///
+/// # Errors
+///
+/// [`Failure::TableChanged`] when a table has other column types than at the start: rows that are
+/// encoded already would be misread.
+pub(crate) async fn prepare_statements(
     connection: &Connection,
     deadline: Deadline,
-    tables: &[FoundTable],
+    tables: &[CheckedTable],
 ) -> Result<Vec<PreparedTable>, Failure> {
     let client = &connection.client;
     let mut prepared = Vec::new();
     for (number, table) in tables.iter().enumerate() {
         let name = table.spec.sql_name();
-        let described = deadline.of("preparing", client.prepare(&table.spec.describe())).await?;
+        let described = deadline
+            .of("preparing statements", client.prepare(&table.spec.describe()))
+            .await?;
         let types = table.columns.iter().map(|column| column.column_type.oid());
         if !described.columns().iter().map(|column| column.type_().oid()).eq(types) {
             return Err(Failure::TableChanged { table: name });
         }
         let mut merge = None;
         if table.spec.is_keyed() {
-            let stage = table.create_stage(number);
-            deadline.of("making a stage", client.batch_execute(&stage)).await?;
+            let stage = table.create_staging_table(number);
+            deadline
+                .of("creating a staging table", client.batch_execute(&stage))
+                .await?;
             merge = Some(
                 deadline
-                    .of("preparing", client.prepare(&table.merge_stage(number)))
+                    .of(
+                        "preparing statements",
+                        client.prepare(&table.merge_staging_table(number)),
+                    )
                     .await?,
             );
         }
-        let copy = deadline.of("preparing", client.prepare(&table.copy(number))).await?;
+        let copy = deadline
+            .of("preparing statements", client.prepare(&table.copy(number)))
+            .await?;
         prepared.push(PreparedTable { name, copy, merge });
     }
     Ok(prepared)

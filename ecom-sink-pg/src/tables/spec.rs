@@ -1,14 +1,19 @@
 //! The definition of a user's table without its row type, and the SQL that writes the table.
+//!
+//! An append-only table needs one statement, COPY. A table with a key needs a *staging table*, a
+//! temporary table of the session: rows are copied there in parallel with other epochs, and
+//! merged from there when it is the epoch's turn.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use postgres_types::Type;
 
 use super::merge::Merge;
 
-/// The number of a row in its epoch, in the stage: of rows with one key the last counts.
+/// The column of the staging table with the index of the row in its epoch: of rows with one key,
+/// the last one counts.
 const ROW: &str = "\"ecom row\"";
 
-/// A user's table without the type of its rows.
+/// The definition of a user's table, without the type of its rows.
 #[derive(Debug, Clone)]
 pub struct TableSpec {
     pub(super) schema: String,
@@ -18,55 +23,65 @@ pub struct TableSpec {
     pub(super) create_if_missing: bool,
 }
 
+/// The definition of one column.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnSpec {
     pub(super) name: String,
+    /// How it is merged; `None` if a later row replaces the value.
     pub(super) merge: Option<Merge>,
-    /// What the user's value is, for messages.
+    /// The Rust type of the value, for messages.
     pub(super) rust_type: &'static str,
+    /// The type that a created table gets.
     pub(super) sql_type: &'static str,
     pub(super) is_nullable: bool,
+    /// Whether a column of that type can hold the value.
     pub(super) accepts: fn(&Type) -> bool,
 }
 
-/// A table as it was found at the start.
+/// A definition together with the types that the table in the database has.
 #[derive(Debug, Clone)]
-pub struct FoundTable {
+pub struct CheckedTable {
     pub(crate) spec: TableSpec,
-    pub(crate) columns: Vec<FoundColumn>,
+    pub(crate) columns: Vec<CheckedColumn>,
 }
 
+/// What the database says about a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FoundColumn {
+pub(crate) struct CheckedColumn {
     pub(crate) column_type: Type,
     pub(crate) is_nullable: bool,
 }
 
 impl TableSpec {
+    /// Checks the definition in itself: columns, key and merges.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration`, with what is wrong and how to fix it.
     pub(super) fn check(&self) -> Result<()> {
         let names = || self.columns.iter().map(|column| column.name.as_str());
         let wrong = if self.columns.is_empty() {
-            Some(("has no columns".to_owned(), "name them with column()"))
+            Some(("has no columns".to_owned(), "add them with column()"))
         } else if let Some((_, twice)) = names()
             .enumerate()
             .find(|&(at, name)| names().take(at).any(|other| other == name))
         {
-            Some((format!("has the column {twice:?} twice"), "leave one out"))
+            Some((format!("has the column {twice:?} twice"), "remove one of them"))
         } else if let Some(key) = self.key.iter().find(|key| !names().any(|name| name == *key)) {
             Some((
-                format!("has no column {key:?}, which is in its key"),
-                "name it with column()",
+                format!("has no column {key:?}, which is part of its key"),
+                "add it with column()",
             ))
         } else if self.key.is_empty() && self.columns.iter().any(|column| column.merge.is_some()) {
-            let message = "merges rows, and has no key that says which".to_owned();
-            Some((message, "name the columns of the key with key()"))
+            let message = "has columns to merge, but no key".to_owned();
+            Some((message, "name the key columns with key()"))
         } else {
             let merged = |column: &&ColumnSpec| column.merge.is_some() && self.key.contains(&column.name);
             let merged = self.columns.iter().find(merged);
             merged.map(|column| {
                 (
-                    format!("merges {:?}, which is in its key", column.name),
-                    "take another column",
+                    format!("merges the column {:?}, which is part of its key", column.name),
+                    "merge another column",
                 )
             })
         };
@@ -78,8 +93,9 @@ impl TableSpec {
         }
     }
 
-    /// Whether a row may replace another, or be merged with it. Such rows are staged, and written when it is the turn of
-    /// their epoch: otherwise one epoch would wait for another's rows.
+    /// Whether the table has a key, so that a row may replace another one or be merged with it.
+    /// Such rows are staged, and written when it is the turn of their epoch: otherwise one epoch
+    /// could wait for the rows of another.
     pub(crate) fn is_keyed(&self) -> bool {
         !self.key.is_empty()
     }
@@ -89,19 +105,22 @@ impl TableSpec {
         format!("{}.{}", quoted(&self.schema), quoted(&self.name))
     }
 
+    /// The columns, quoted, for SQL.
     pub(super) fn column_list(&self) -> String {
         list(self.columns.iter().map(|column| quoted(&column.name)))
     }
 
+    /// The key columns, quoted, for SQL.
     fn key_list(&self) -> String {
         list(self.key.iter().map(|name| quoted(name)))
     }
 
-    /// Finds out what types its columns have.
+    /// A query whose description gives the types of the columns.
     pub(crate) fn describe(&self) -> String {
         format!("SELECT {} FROM {} LIMIT 0", self.column_list(), self.sql_name())
     }
 
+    /// The statement that creates the table.
     pub(super) fn create(&self) -> String {
         let column = |column: &ColumnSpec| {
             let must_be_given = !column.is_nullable || self.key.contains(&column.name);
@@ -117,36 +136,39 @@ impl TableSpec {
     }
 }
 
-impl FoundTable {
-    /// Makes the stage of the session, for the table with that number.
-    pub(crate) fn create_stage(&self, number: usize) -> String {
+impl CheckedTable {
+    /// The statement that creates the staging table of the session, for the table with that
+    /// number. It is emptied at each commit.
+    pub(crate) fn create_staging_table(&self, number: usize) -> String {
         format!(
             "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT 0::int8 AS {ROW}, {} FROM {} WITH NO DATA",
-            stage_name(number),
+            staging_table_name(number),
             self.spec.column_list(),
             self.spec.sql_name()
         )
     }
 
-    pub(crate) fn clear_stage(number: usize) -> String {
-        format!("DELETE FROM pg_temp.{}", stage_name(number))
+    /// The statement that empties it.
+    pub(crate) fn clear_staging_table(number: usize) -> String {
+        format!("DELETE FROM pg_temp.{}", staging_table_name(number))
     }
 
-    /// Copies rows into the table, or into its stage.
+    /// The statement that copies rows into the table, or into its staging table.
     pub(crate) fn copy(&self, number: usize) -> String {
         let columns = self.spec.column_list();
         match self.spec.is_keyed() {
             true => format!(
                 "COPY pg_temp.{} ({ROW}, {columns}) FROM STDIN (FORMAT binary)",
-                stage_name(number)
+                staging_table_name(number)
             ),
             false => format!("COPY {} ({columns}) FROM STDIN (FORMAT binary)", self.spec.sql_name()),
         }
     }
 
-    /// Writes what is staged into the table, each key once and in their order, as all who write there should: then none waits
-    /// for another in a circle.
-    pub(crate) fn merge_stage(&self, number: usize) -> String {
+    /// The statement that merges the staging table into the table, each key once and in order.
+    /// All writers of the table should use that order: then none of them waits for another in a
+    /// circle.
+    pub(crate) fn merge_staging_table(&self, number: usize) -> String {
         let spec = &self.spec;
         let (columns, keys) = (spec.column_list(), spec.key_list());
         let values = list(spec.columns.iter().zip(&self.columns).map(|(column, found)| {
@@ -176,12 +198,13 @@ impl FoundTable {
              ORDER BY {keys}, {ROW} DESC
              ON CONFLICT ({keys}) DO {conflict}",
             spec.sql_name(),
-            stage_name(number)
+            staging_table_name(number)
         )
     }
 }
 
-impl FoundColumn {
+impl CheckedColumn {
+    /// The type, quoted, with its schema.
     fn sql_type(&self) -> String {
         format!(
             "{}.{}",
@@ -191,14 +214,17 @@ impl FoundColumn {
     }
 }
 
-fn stage_name(number: usize) -> String {
+/// The name of the staging table for the table with that number.
+fn staging_table_name(number: usize) -> String {
     format!("ecom_stage_{number}")
 }
 
+/// A quoted identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The items, separated by commas.
 fn list(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }

@@ -11,21 +11,24 @@ use time::Date;
 
 use super::add_rows::AddRows;
 use super::merge::Merge;
-use super::spec::{ColumnSpec, FoundTable, TableSpec};
+use super::spec::{CheckedTable, ColumnSpec, TableSpec};
 use super::to_column::ToColumn;
 use super::writes::Tables;
 
-/// A table of the user's own, and which columns the rows of a type `T` have in it.
+/// A table of your own, and the values that its columns get from a row of type `T`.
 ///
-/// Rows are added. With a [key](Self::key) a row takes the place of the one that has its key, or is
-/// [merged](Self::merge) with it; in one epoch the last row of a key counts. All in the transaction of the epoch, so that
-/// a sum has each row once, whatever crashes.
+/// Without a key, rows are appended. With a [key](Self::key), a row replaces the one with the
+/// same key, or is [merged](Self::merge) with it; of several rows of one key in an epoch the last
+/// one counts. All of this happens in the transaction of the epoch, so that a sum contains each
+/// row once, whatever crashes.
+///
+/// # Examples
 ///
 /// ```
 /// use ecom_sink_pg::{Merge, Table};
 /// use ecom_stream::Event;
 ///
-/// // The table that `CREATE TABLE visitors (user_id text PRIMARY KEY, events bigint, last_seen timestamptz)` makes.
+/// // CREATE TABLE visitors (user_id text PRIMARY KEY, events bigint, last_seen timestamptz)
 /// let visitors = Table::new("visitors")
 ///     .column("user_id", |event: &Event| event.user_id.clone())
 ///     .merge("events", Merge::Add, |_| 1)
@@ -33,29 +36,45 @@ use super::writes::Tables;
 ///     .key(["user_id"]);
 /// ```
 ///
-/// Triggers and functions of the table run with `search_path = pg_catalog`: names in them need their schema. One that leaves rows
-/// out stops the loading.
+/// # Privileges
 ///
-/// A row that the server refuses (a constraint of the table, a number that is too large) becomes a dead letter. A null for a
-/// column that takes none does too.
+/// An append-only table needs only the INSERT privilege. A table with a key needs INSERT, SELECT
+/// and UPDATE, and the TEMPORARY privilege on the database.
+///
+/// # Rejected rows
+///
+/// A row that the server rejects (by a constraint of the table, or because a number is too large)
+/// becomes a dead letter. So does a null for a column that is NOT NULL.
+///
+/// # Triggers
+///
+/// Triggers and functions of the table run with `search_path = pg_catalog`: names in them need
+/// their schema. A trigger that suppresses rows stops the loading, since then the counts would be
+/// wrong.
 #[must_use = "a table is written by the sink that it is given to"]
 pub struct Table<T> {
     spec: TableSpec,
     encoders: Vec<Encoder<T>>,
-    /// The values in words.
+    /// Functions that show the values in messages.
     shown: Vec<Shown<T>>,
-    found: Option<FoundTable>,
+    /// The table in the database; `None` until the sink was asked for its ledger.
+    found: Option<CheckedTable>,
+    /// A buffer for one value.
     value: BytesMut,
 }
 
+/// Whether a value is null, or why it cannot be encoded.
 type Encoded = Result<IsNull, Box<dyn StdError + Send + Sync>>;
+/// Encodes the value of one column for a type of the database.
 type Encoder<T> = Box<dyn Fn(&T, &Type, &mut BytesMut) -> Encoded + Send>;
 
+/// Shows the value of one column.
 type Shown<T> = Box<dyn Fn(&T) -> String + Send>;
 
 impl<T: 'static> Table<T> {
-    /// The table of that name, `schema.table` or `table` in the schema `public`. Names are taken as they are written, case
-    /// and all; one with a dot in it needs its schema in front.
+    /// The table with that name: `schema.table`, or `table` in the schema `public`. Names are
+    /// case-sensitive, as if they were quoted in SQL. A table whose name contains a dot needs its
+    /// schema in front.
     pub fn new(name: &str) -> Self {
         let (schema, name) = name.split_once('.').unwrap_or(("public", name));
         Self {
@@ -73,31 +92,35 @@ impl<T: 'static> Table<T> {
         }
     }
 
-    /// The column of that name gets what `value` makes of a row. Columns that are not named get their defaults.
+    /// Sets the column with that name to what `value` returns for a row. Columns that are not
+    /// named get their defaults.
     pub fn column<V: ToColumn>(self, name: &str, value: impl Fn(&T) -> V + Send + Sync + 'static) -> Self {
         self.add(name, None, value)
     }
 
-    /// The column of that name is merged from what it has and what `value` makes of a row, when a row comes whose key the
-    /// table has. Needs a [key](Self::key).
+    /// Like [`column`](Self::column), but when a row arrives whose key is in the table already,
+    /// the column is merged from its old value and the new one. Needs a [key](Self::key).
     pub fn merge<V: ToColumn>(self, name: &str, merge: Merge, value: impl Fn(&T) -> V + Send + Sync + 'static) -> Self {
         self.add(name, Some(merge), value)
     }
 
-    /// The columns that tell rows apart: a later row replaces the one before it. The table needs a primary key or a unique
-    /// index of just these columns, none of which may be null.
+    /// The columns that identify a row: a later row with the same values replaces the one before
+    /// it. The table needs a primary key or a unique index on exactly these columns, none of
+    /// which may be nullable.
     pub fn key<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
         self.spec.key = columns.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Whether to create the table at the start if it does not exist, with columns of the types that go with the values, and
-    /// the key as its primary key; `false` unless it is set. A table that exists is never changed.
+    /// Whether to create the table at the start if it does not exist, with column types that fit
+    /// the values, and the key as its primary key; `false` by default. An existing table is never
+    /// changed.
     pub fn create_if_missing(mut self, create_if_missing: bool) -> Self {
         self.spec.create_if_missing = create_if_missing;
         self
     }
 
+    /// Adds a column with its encoder.
     fn add<V: ToColumn>(
         mut self,
         name: &str,
@@ -120,11 +143,14 @@ impl<T: 'static> Table<T> {
         self
     }
 
-    /// Appends a row of COPY, with its number in the epoch in front of it where it will be staged.
+    /// Appends a row of COPY, preceded by its index in the epoch if the table is staged.
     fn encode(&mut self, row: &T, number: usize, to: &mut Vec<u8>) -> Result<(), Refusal> {
         let Some(found) = &self.found else {
             debug_assert!(false, "rows come after the ledger was asked for");
-            return Err(Refusal::new(Reason::VALUE_REFUSED, "the table was not looked at"));
+            return Err(Refusal::new(
+                Reason::VALUE_REFUSED,
+                "the table was not checked before the first row",
+            ));
         };
         let is_staged = self.spec.is_keyed();
         to.put_i16(self.encoders.len() as i16 + i16::from(is_staged));
@@ -166,7 +192,7 @@ impl<T: Send + 'static> Tables<T> for Table<T> {
         to.push(&self.spec);
     }
 
-    fn found(&mut self, tables: &[FoundTable]) {
+    fn set_tables(&mut self, tables: &[CheckedTable]) {
         self.found = tables.first().cloned();
     }
 

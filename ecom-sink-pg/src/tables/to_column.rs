@@ -12,34 +12,75 @@ use uuid::Uuid;
 
 use super::numeric;
 
-/// A value that can stand in a column.
+/// A value that can be stored in a column.
 ///
-/// Integers of any size go into `smallint`, `integer`, `bigint` and `numeric` columns; one that the column can't hold is
-/// refused as a row, never cut. Texts go into text columns and enums. For a type of your own, hand over to one of these.
+/// | Rust | columns |
+/// |---|---|
+/// | integers of any size | `smallint`, `integer`, `bigint`, `numeric` |
+/// | `f32`, `f64`, `bool`, `Vec<u8>` | `real`, `double precision`, `boolean`, `bytea` |
+/// | [`Decimal`](super::Decimal), [`Price`] | `numeric` |
+/// | `String`, `&'static str`, [`EventType`] | text types, `citext`, enums |
+/// | `OffsetDateTime`, [`Timestamp`], `Date` | `timestamptz`, `timestamptz`, `date` |
+/// | `Uuid` | `uuid` |
+/// | `Vec<String>`, `Vec<i32>`, `Vec<i64>`, `Vec<f64>` | arrays |
+/// | `Option<V>` | as `V`, or null |
+///
+/// An integer that the column cannot hold is never truncated: its row is rejected.
+///
+/// # Examples
+///
+/// For a type of your own, delegate to one of these:
+///
+/// ```
+/// use std::error::Error;
+///
+/// use bytes::BytesMut;
+/// use ecom_sink_pg::ToColumn;
+/// use postgres_types::{IsNull, Type};
+///
+/// #[derive(Debug)]
+/// struct Sku(u32);
+///
+/// impl ToColumn for Sku {
+///     const SQL_TYPE: &'static str = "text";
+///
+///     fn accepts(column: &Type) -> bool {
+///         String::accepts(column)
+///     }
+///
+///     fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Send + Sync>> {
+///         format!("SKU-{:06}", self.0).encode(column, to)
+///     }
+/// }
+///
+/// let mut bytes = BytesMut::new();
+/// Sku(42).encode(&Type::TEXT, &mut bytes).unwrap();
+/// assert_eq!(&bytes[..], b"SKU-000042");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` can't be stored in a column",
     label = "not a `ToColumn`",
     note = "the closure of a column gives a number, text, `bool`, `Uuid`, a time, a `Price`, bytes, a list, or `Option` of one of these; `ToColumn` can be implemented for your own type"
 )]
 pub trait ToColumn: fmt::Debug {
-    /// The type of a column that is [made](super::Table::create_if_missing) for it.
+    /// The type of the column in a table that is [created](super::Table::create_if_missing).
     const SQL_TYPE: &'static str;
 
-    /// Whether it may be null.
+    /// Whether the value may be null.
     const IS_NULLABLE: bool = false;
 
-    /// Whether a column of that type takes it.
+    /// Whether a column of that type can hold the value.
     fn accepts(column: &Type) -> bool;
 
-    /// Appends it in the binary format of that type, or nothing if it is null.
+    /// Appends the value in the binary format of that type, or nothing if it is null.
     ///
     /// # Errors
     ///
-    /// When the column can't hold this value. Its row is refused.
+    /// When the column cannot hold this value. Its row is then rejected.
     fn encode(&self, column: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>>;
 }
 
-/// Types that `postgres-types` writes.
+/// Types that `postgres-types` encodes.
 macro_rules! by_to_sql {
     ($($rust:ty => $sql:literal),* $(,)?) => {$(
         impl ToColumn for $rust {
@@ -70,6 +111,7 @@ by_to_sql! {
     Vec<f64> => "double precision[]",
 }
 
+/// Integers, for each type of column that can hold numbers.
 macro_rules! integers {
     ($($rust:ty => $sql:literal),* $(,)?) => {$(
         impl ToColumn for $rust {
@@ -108,6 +150,7 @@ integers! {
     usize => "bigint",
 }
 
+/// Texts, for each type of column that is one.
 macro_rules! texts {
     ($($rust:ty => $as_str:ident),* $(,)?) => {$(
         impl ToColumn for $rust {
@@ -123,7 +166,7 @@ macro_rules! texts {
             fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
                 let text: &str = self.$as_str();
                 if text.contains('\0') {
-                    return Err("a text with a NUL can't be stored".into());
+                    return Err("PostgreSQL cannot store a text with a NUL character".into());
                 }
                 to.extend_from_slice(text.as_bytes());
                 Ok(IsNull::No)
@@ -149,10 +192,10 @@ impl ToColumn for Timestamp {
     fn encode(&self, _: &Type, to: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Send + Sync>> {
         const FROM_1970_TO_2000: i64 = 946_684_800_000_000;
         let micros = self.as_micros().checked_sub(FROM_1970_TO_2000);
-        let micros = micros.ok_or("the time is before all times that a column holds")?;
+        let micros = micros.ok_or("the time is before the first one that a timestamptz can hold")?;
         // The ends of what a timestamptz can be mean minus infinity and infinity.
         match micros {
-            i64::MIN | i64::MAX => Err("the time is not one that a column holds".into()),
+            i64::MIN | i64::MAX => Err("the time is out of the range of timestamptz".into()),
             _ => micros.to_sql(&Type::INT8, to),
         }
     }
@@ -171,7 +214,7 @@ impl ToColumn for Price {
     }
 }
 
-/// Null where there is none.
+/// Null for `None`.
 impl<V: ToColumn> ToColumn for Option<V> {
     const SQL_TYPE: &'static str = V::SQL_TYPE;
     const IS_NULLABLE: bool = true;
@@ -188,7 +231,7 @@ impl<V: ToColumn> ToColumn for Option<V> {
     }
 }
 
-/// The type below a domain: that is what is sent.
+/// The type below a domain, which is the one that is sent.
 pub(super) fn base(column: &Type) -> &Type {
     match column.kind() {
         Kind::Domain(of) => base(of),
@@ -206,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn values_that_a_column_cannot_hold_are_refused() {
         assert_eq!(encoded(40_000_u64, &Type::INT2), None);
         assert_eq!(encoded(-1_i64, &Type::INT2), Some((-1_i16).to_be_bytes().to_vec()));
         assert_eq!(encoded(u128::MAX, &Type::NUMERIC), None);
@@ -218,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_takes_what_is_like_it() {
+    fn a_column_accepts_values_of_compatible_types() {
         assert!(takes::<u64>(&Type::NUMERIC));
         assert!(!takes::<u64>(&Type::FLOAT8));
         assert!(!takes::<String>(&Type::INT4));

@@ -4,10 +4,12 @@ use ecom_stream::{Either, Event, Record};
 use time::{Date, UtcOffset};
 
 use super::add_rows::AddRows;
-use super::spec::{FoundTable, TableSpec};
+use super::spec::{CheckedTable, TableSpec};
 
-/// Where records of a type are written: [`Events`], a [`Table`](super::Table), or a pair of two such for records that are
-/// [`Either`] of two, which may be pairs themselves. No other type can be one.
+/// The tables that records of a type are written to: [`Events`], a [`Table`](super::Table), or a
+/// pair of these for records that are [`Either`] of two types. The parts of a pair may be pairs
+/// themselves. No other type
+/// can be one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not store records of type `{T}`",
     label = "there is no table for `{T}`",
@@ -15,29 +17,29 @@ use super::spec::{FoundTable, TableSpec};
     note = "a `Table` stores the type that its closures take; a pair of tables stores `Either` of their types"
 )]
 pub trait Tables<T>: Send + 'static {
-    /// How many tables of the user's own it writes.
+    /// How many of the user's tables it writes.
     #[doc(hidden)]
     const TABLES: usize;
 
-    /// Adds those.
+    /// Appends the definitions of these tables.
     #[doc(hidden)]
     fn specs<'a>(&'a self, to: &mut Vec<&'a TableSpec>);
 
-    /// Takes in how they were found, in the same order.
+    /// Sets the tables as they were checked, in the same order.
     #[doc(hidden)]
-    fn found(&mut self, tables: &[FoundTable]);
+    fn set_tables(&mut self, tables: &[CheckedTable]);
 
     /// The day whose partition a record needs.
     #[doc(hidden)]
     fn day(&self, value: &T) -> Option<Date>;
 
-    /// Adds a record; the first of its tables has that number.
+    /// Adds a record. `first_table` is the number of the first of these tables.
     #[doc(hidden)]
     fn add(&mut self, record: Record<T>, first_table: usize, to: &mut impl AddRows);
 }
 
-/// The table `ecom.events`, with its rules: identity is `(event_id, event_time)`, and an event that the table has already is
-/// counted as a duplicate.
+/// The table `ecom.events`. An event is identified by `(event_id, event_time)`; one that is in
+/// the table already is counted as a duplicate.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Events;
 
@@ -46,7 +48,7 @@ impl Tables<Event> for Events {
 
     fn specs<'a>(&'a self, _: &mut Vec<&'a TableSpec>) {}
 
-    fn found(&mut self, _: &[FoundTable]) {}
+    fn set_tables(&mut self, _: &[CheckedTable]) {}
 
     fn day(&self, event: &Event) -> Option<Date> {
         let in_utc = event.event_time.checked_to_offset(UtcOffset::UTC);
@@ -66,10 +68,10 @@ impl<L, R, A: Tables<L>, B: Tables<R>> Tables<Either<L, R>> for (A, B) {
         self.1.specs(to);
     }
 
-    fn found(&mut self, tables: &[FoundTable]) {
+    fn set_tables(&mut self, tables: &[CheckedTable]) {
         let (first, second) = tables.split_at(A::TABLES.min(tables.len()));
-        self.0.found(first);
-        self.1.found(second);
+        self.0.set_tables(first);
+        self.1.set_tables(second);
     }
 
     fn day(&self, value: &Either<L, R>) -> Option<Date> {

@@ -1,58 +1,70 @@
-//! Finds the rows that the server refuses, by copying halves.
+//! Finds the rows that the server rejects, by copying an epoch in ever smaller halves.
+//!
+//! Each range of rows is copied behind a savepoint. A range that fails is rolled back to its
+//! savepoint and split in two; a single row that fails is left out and becomes a dead letter. For
+//! one bad row in `n` this takes about `log2(n)` failed copies.
 
 use std::ops::Range;
 
 use ecom_stream::{Refusal, crash_point};
 
 use super::session::Session;
-use crate::epoch::{Epoch, Fate};
+use crate::epoch::{Epoch, LeftOut};
 use crate::failure::{Action, Failure};
 
-/// Writes the rows of an epoch in halves, finds those that the server refuses, and leaves them out. What was written stays in the
-/// transaction, to be committed as it is: rows may be refused together that would each be taken alone, and the other way
-/// round, so that another try, all at once, could fail where the halves did not.
+/// Writes the rows of an epoch in halves, finds those that the server rejects, and leaves them
+/// out. What was written stays in the transaction, to be committed as it is. Copying the
+/// remaining rows again in one go would be another test: rows may be rejected together that are
+/// each accepted alone, and the other way round.
 ///
-/// All tables one after the other, each merged at once. What is checked at the end of the transaction is of no row; where that
-/// failed it is checked `immediately`.
-pub(crate) async fn write_in_halves(session: &Session, epoch: &mut Epoch, how: Halves) -> Result<(), Failure> {
-    session.control("beginning", "BEGIN").await?;
-    if how.immediately {
-        session.control("beginning", "SET CONSTRAINTS ALL IMMEDIATE").await?;
+/// Tables are written one after the other, and each is merged at once. An error at the end of the
+/// transaction names no row, so constraints are checked immediately if one failed there.
+pub(crate) async fn write_bisecting(
+    session: &Session,
+    epoch: &mut Epoch,
+    options: BisectOptions,
+) -> Result<(), Failure> {
+    session.run("starting a transaction", "BEGIN").await?;
+    if options.immediate_constraints {
+        session
+            .run("starting a transaction", "SET CONSTRAINTS ALL IMMEDIATE")
+            .await?;
     }
     // What the table has already must not be taken for refused.
     session.look_up(epoch).await?;
     let tables: Vec<(usize, usize)> = epoch.tables().map(|(number, rows)| (number, rows.len())).collect();
     let events = (Rows::Events, epoch.len());
-    let tables = tables.into_iter().map(|(number, rows)| (Rows::Of(number), rows));
+    let tables = tables.into_iter().map(|(number, rows)| (Rows::Table(number), rows));
     for (of, rows) in std::iter::once(events).chain(tables) {
-        write_rows(session, epoch, of, rows, how.refused).await?;
+        write_rows(session, epoch, of, rows, options.cause).await?;
     }
     Ok(())
 }
 
 /// How an epoch is written in halves.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Halves {
-    /// What the refusal was that led to it.
-    pub(crate) refused: Action,
-    /// Whether constraints are checked at once that could wait for the end of the transaction.
-    pub(crate) immediately: bool,
+pub(crate) struct BisectOptions {
+    /// The action of the failure that led to it.
+    pub(crate) cause: Action,
+    /// Whether deferrable constraints are checked at once, and not at the end of the transaction.
+    pub(crate) immediate_constraints: bool,
 }
 
-impl Halves {
-    /// Whether another way could help after that.
-    pub(crate) fn may_change(self, refused: Action) -> bool {
-        !self.immediately || (refused == Action::LookUpKeys && self.refused != refused)
+impl BisectOptions {
+    /// Whether bisecting again, with other options, could succeed after it failed with `refused`.
+    pub(crate) fn may_differ(self, refused: Action) -> bool {
+        !self.immediate_constraints || (refused == Action::LookUpKeys && self.cause != refused)
     }
 }
 
-/// Rows of which table.
+/// The table whose rows are written: `ecom.events`, or the user's table with that number.
 #[derive(Debug, Clone, Copy)]
 enum Rows {
     Events,
-    Of(usize),
+    Table(usize),
 }
 
+/// Writes the rows of one table, and leaves out those that the server rejects.
 async fn write_rows(
     session: &Session,
     epoch: &mut Epoch,
@@ -62,14 +74,14 @@ async fn write_rows(
 ) -> Result<(), Failure> {
     let mut ranges = Vec::from([Range { start: 0, end: rows }]);
     while let Some(range) = ranges.pop() {
-        if copied(epoch, of, range.clone()) == 0 {
+        if rows_to_copy(epoch, of, range.clone()) == 0 {
             continue;
         }
-        session.control("probing", "SAVEPOINT probe").await?;
+        session.run("setting a savepoint", "SAVEPOINT probe").await?;
         let failure = match write(session, epoch, of, range.clone()).await {
             Ok(()) => {
                 // One that stays open is a level below the next, and each level takes a lock.
-                session.control("probing", "RELEASE probe").await?;
+                session.run("setting a savepoint", "RELEASE probe").await?;
                 continue;
             }
             Err(failure) => failure,
@@ -78,11 +90,13 @@ async fn write_rows(
         match failure.action() {
             Action::Bisect => {}
             // Of the events: another key than ours.
-            Action::LookUpKeys if refused == Action::LookUpKeys || matches!(of, Rows::Of(_)) => {}
+            Action::LookUpKeys if refused == Action::LookUpKeys || matches!(of, Rows::Table(_)) => {}
             _ => return Err(failure),
         }
         // A copy that fails at its data leaves the connection usable.
-        session.control("probing", "ROLLBACK TO probe; RELEASE probe").await?;
+        session
+            .run("setting a savepoint", "ROLLBACK TO probe; RELEASE probe")
+            .await?;
         if range.len() > 1 {
             let middle = range.start + range.len() / 2;
             ranges.push(middle..range.end);
@@ -93,9 +107,9 @@ async fn write_rows(
             match of {
                 Rows::Events => {
                     let refusal = Refusal::new(reason, failure.detail());
-                    epoch.leave_out(range.start, Fate::Refused(refusal));
+                    epoch.leave_out(range.start, LeftOut::Refused(refusal));
                 }
-                Rows::Of(table) => {
+                Rows::Table(table) => {
                     let detail = format!("{}: {}", session.table_name(table), failure.detail_with_row());
                     if let Some(rows) = epoch.table_mut(table) {
                         rows.refuse(range.start, Refusal::new(reason, detail));
@@ -108,21 +122,23 @@ async fn write_rows(
     Ok(())
 }
 
-fn copied(epoch: &Epoch, of: Rows, range: Range<usize>) -> u64 {
+/// How many rows of a range are not left out already.
+fn rows_to_copy(epoch: &Epoch, of: Rows, range: Range<usize>) -> u64 {
     match of {
-        Rows::Events => epoch.copied(range),
-        Rows::Of(table) => epoch.table(table).map_or(0, |rows| rows.copied(range)),
+        Rows::Events => epoch.rows_to_copy(range),
+        Rows::Table(table) => epoch.table(table).map_or(0, |rows| rows.rows_to_copy(range)),
     }
 }
 
+/// Copies a range of rows, and merges them if they are staged.
 async fn write(session: &Session, epoch: &Epoch, of: Rows, range: Range<usize>) -> Result<(), Failure> {
     match of {
         Rows::Events => session.copy(epoch, range).await,
-        Rows::Of(table) => {
+        Rows::Table(table) => {
             if let Some(rows) = epoch.table(table) {
                 session.copy_table(table, rows, range).await?;
-                session.merge_stage(table).await?;
-                session.clear_stage(table).await?;
+                session.merge_staging_table(table).await?;
+                session.clear_staging_table(table).await?;
             }
             Ok(())
         }

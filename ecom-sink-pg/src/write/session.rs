@@ -1,4 +1,7 @@
 //! A connection that writes epochs, and the steps of an epoch's transaction.
+//!
+//! Statements are pipelined: those that need no answer of each other are sent together, so that
+//! an epoch takes few round trips however far away the server is.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -20,19 +23,21 @@ use crate::connect::{BY_KEY, Connection, Connector};
 use crate::epoch::{Epoch, TableRows};
 use crate::failure::{Deadline, Failure};
 use crate::lead::Leader;
-use crate::tables::{FoundTable, PreparedTable, prepare_tables};
+use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
 
-/// Of how many days partitions are made in one transaction: a day may have 24, and each takes ten locks.
+/// For how many days partitions are created in one transaction. A day may have 24 of them, and
+/// each takes ten locks.
 const DAYS_AT_ONCE: usize = 8;
 
-/// So long may a session keep stages. The server can't clean up after old transactions in temporary tables, and refuses to write
-/// at last.
+/// The age after which a session with staging tables is replaced. The server cannot vacuum
+/// temporary tables behind the oldest transaction, and would refuse to write at last.
 const OLD_AFTER: Duration = Duration::from_hours(1);
 
 /// A connection that writes epochs, with its prepared statements.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Connection,
+    /// When it was opened.
     since: Instant,
     deadline: Deadline,
     ensure_partitions: Statement,
@@ -47,18 +52,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) async fn open(connector: &Connector, tables: &[FoundTable]) -> Result<Self, Failure> {
+    /// Connects, prepares all statements in one round trip, and creates the staging tables.
+    pub(crate) async fn open(connector: &Connector, tables: &[CheckedTable]) -> Result<Self, Failure> {
         let (connection, deadline) = (connector.connect().await?, connector.deadline);
-        let prepare = |statement| deadline.of("preparing", connection.client.prepare(statement));
+        let prepare = |statement| deadline.of("preparing statements", connection.client.prepare(statement));
         // All of them in one round trip.
-        let by_key = deadline.of("preparing", connection.client.batch_execute(BY_KEY));
+        let by_key = deadline.of("preparing statements", connection.client.batch_execute(BY_KEY));
         let prepared = futures::future::try_join3(
             by_key,
             try_join4(
                 prepare(statements::ENSURE_PARTITIONS),
                 prepare(statements::COPY),
                 prepare(statements::COPY_WITH_EXTRA),
-                prepare(statements::LETTERS),
+                prepare(statements::DEAD_LETTERS),
             ),
             try_join4(
                 prepare(statements::FORGET_STATE),
@@ -69,7 +75,7 @@ impl Session {
         );
         let ((), (ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
             prepared.await?;
-        let tables = prepare_tables(&connection, deadline, tables).await?;
+        let tables = prepare_statements(&connection, deadline, tables).await?;
         Ok(Self {
             connection,
             since: Instant::now(),
@@ -86,21 +92,23 @@ impl Session {
         })
     }
 
-    /// The process that serves it.
+    /// The server process of this session.
     pub(crate) fn backend_pid(&self) -> i32 {
         self.connection.backend_pid
     }
 
+    /// Whether the connection is known to be broken.
     pub(crate) fn is_closed(&self) -> bool {
         self.connection.client.is_closed()
     }
 
-    /// Whether another is to take its place.
+    /// Whether a new session should take its place.
     pub(crate) fn is_old(&self) -> bool {
         self.tables.iter().any(|table| table.merge.is_some()) && self.since.elapsed() > OLD_AFTER
     }
 
-    /// Makes partitions for days that have none. Not within a transaction.
+    /// Creates partitions for the days that have none. Not within a transaction. `known` collects
+    /// the days that are done.
     pub(crate) async fn make_partitions(
         &self,
         known: &mut BTreeSet<Date>,
@@ -111,35 +119,37 @@ impl Session {
         for days in missing.chunks(DAYS_AT_ONCE) {
             let days_made: [&(dyn ToSql + Sync); 1] = [&days];
             let made = self.connection.client.query(&self.ensure_partitions, &days_made);
-            self.deadline.of("making partitions", made).await?;
+            self.deadline.of("creating partitions", made).await?;
             known.extend(days);
             crash_point!("partitions.made");
         }
         Ok(())
     }
 
-    /// Runs a statement that begins or ends something.
-    pub(crate) async fn control(&self, doing: &'static str, sql: &'static str) -> Result<(), Failure> {
+    /// Runs a statement without parameters, such as `BEGIN`.
+    pub(crate) async fn run(&self, doing: &'static str, sql: &'static str) -> Result<(), Failure> {
         self.deadline.of(doing, self.connection.client.batch_execute(sql)).await
     }
 
-    /// Begins the transaction of an epoch, and leaves out of it what the table has already. Says how many rows that were.
+    /// Begins the transaction of an epoch, and leaves out of it the rows that the table has
+    /// already. Returns how many they are.
     pub(crate) async fn begin_looking_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
-        let (begun, found) = join(self.control("beginning", "BEGIN"), self.look_up(epoch)).await;
+        let (begun, found) = join(self.run("starting a transaction", "BEGIN"), self.look_up(epoch)).await;
         begun?;
         found
     }
 
+    /// Leaves out the rows that the table has already; see [`duplicates`].
     pub(crate) async fn look_up(&self, epoch: &mut Epoch) -> Result<u64, Failure> {
         duplicates::look_up(&self.connection.client, epoch, self.deadline).await
     }
 
-    /// Begins the transaction of an epoch and copies its rows.
+    /// Begins the transaction of an epoch and copies its events.
     pub(crate) async fn begin_and_copy(&self, epoch: &Epoch) -> Result<(), Failure> {
         self.copy_after(Some("BEGIN"), epoch, 0..epoch.len()).await
     }
 
-    /// Copies the rows of a range and checks that the server stored as many as were sent.
+    /// Copies the events of a range, and checks that the server stored as many as were sent.
     pub(crate) async fn copy(&self, epoch: &Epoch, range: Range<usize>) -> Result<(), Failure> {
         self.copy_after(None, epoch, range).await
     }
@@ -149,11 +159,11 @@ impl Session {
             true => &self.copy_with_extra,
             false => &self.copy,
         };
-        let sent = epoch.copied(range.clone());
+        let sent = epoch.rows_to_copy(range.clone());
         self.send_rows(begin, statement, sent, epoch.pieces(range)).await
     }
 
-    /// Copies the rows for tables of the user's own: into the tables, or into their stages.
+    /// Copies the rows of the user's tables: into the tables, or into their staging tables.
     pub(crate) async fn copy_tables(&self, epoch: &Epoch) -> Result<(), Failure> {
         for (number, rows) in epoch.tables() {
             self.copy_table(number, rows, 0..rows.len()).await?;
@@ -161,23 +171,24 @@ impl Session {
         Ok(())
     }
 
-    /// Copies some rows for the table of that number.
+    /// Copies a range of rows for the user's table with that number.
     pub(crate) async fn copy_table(&self, number: usize, rows: &TableRows, range: Range<usize>) -> Result<(), Failure> {
-        let sent = rows.copied(range.clone());
+        let sent = rows.rows_to_copy(range.clone());
         self.send_rows(None, &self.tables[number].copy, sent, rows.pieces(range))
             .await
     }
 
-    /// Writes what is staged into the tables. When all older epochs are committed: they may have the same keys.
-    pub(crate) async fn merge_stages(&self, epoch: &Epoch) -> Result<(), Failure> {
+    /// Merges the staging tables into the user's tables. Only when all older epochs are
+    /// committed, since they may have the same keys.
+    pub(crate) async fn merge_staging_tables(&self, epoch: &Epoch) -> Result<(), Failure> {
         for (number, _) in epoch.tables() {
-            self.merge_stage(number).await?;
+            self.merge_staging_table(number).await?;
         }
         Ok(())
     }
 
-    /// Writes what is staged for the table of that number, if its rows are.
-    pub(crate) async fn merge_stage(&self, number: usize) -> Result<(), Failure> {
+    /// Merges the staging table of the table with that number, if it has one.
+    pub(crate) async fn merge_staging_table(&self, number: usize) -> Result<(), Failure> {
         if let Some(merge) = &self.tables[number].merge {
             let merged = self.connection.client.execute(merge, &[]);
             self.deadline.of("merging rows", merged).await?;
@@ -185,21 +196,23 @@ impl Session {
         Ok(())
     }
 
-    /// Empties the stage of the table of that number, if there is one.
-    pub(crate) async fn clear_stage(&self, number: usize) -> Result<(), Failure> {
+    /// Empties the staging table of the table with that number, if it has one.
+    pub(crate) async fn clear_staging_table(&self, number: usize) -> Result<(), Failure> {
         if self.tables[number].merge.is_some() {
-            let clear = FoundTable::clear_stage(number);
+            let clear = CheckedTable::clear_staging_table(number);
             let cleared = self.connection.client.batch_execute(&clear);
-            self.deadline.of("clearing a stage", cleared).await?;
+            self.deadline.of("clearing a staging table", cleared).await?;
         }
         Ok(())
     }
 
-    /// The name of the table of that number.
+    /// The name of the table with that number, with its schema, quoted.
     pub(crate) fn table_name(&self, number: usize) -> &str {
         &self.tables[number].name
     }
 
+    /// Sends the data of a COPY, behind `BEGIN` if that is given, and checks the count. Nothing
+    /// is sent for no rows.
     async fn send_rows(
         &self,
         begin: Option<&'static str>,
@@ -207,7 +220,7 @@ impl Session {
         sent: u64,
         pieces: impl Iterator<Item = Bytes>,
     ) -> Result<(), Failure> {
-        let begin = OptionFuture::from(begin.map(|begin| self.control("beginning", begin)));
+        let begin = OptionFuture::from(begin.map(|begin| self.run("starting a transaction", begin)));
         if sent == 0 {
             return begin.await.unwrap_or(Ok(()));
         }
@@ -228,11 +241,11 @@ impl Session {
         }
     }
 
-    /// Writes the dead letters of an epoch.
-    pub(crate) async fn write_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
-        let letters = epoch.letters();
+    /// Inserts the dead letters of an epoch.
+    pub(crate) async fn write_dead_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
+        let letters = epoch.dead_letters();
         if !letters.is_empty() {
-            let columns = statements::Letters::new(&letters);
+            let columns = statements::DeadLetterColumns::new(&letters);
             self.execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
                 .await?;
             crash_point!("ledger.letters_written");
@@ -240,16 +253,18 @@ impl Session {
         Ok(())
     }
 
-    /// Writes state and progress, and commits, all in one round trip. The last statement proves that no other instance
-    /// leads, that all older epochs are committed, and that this transaction is alive: COMMIT alone reports success even if
-    /// the server rolls back. A statement that fails makes the COMMIT behind it a rollback, so that of these either all
-    /// become true or none.
+    /// Writes operator state and positions, and commits, all in one round trip.
+    ///
+    /// The last statement before COMMIT proves three things: no other instance leads, all older
+    /// epochs are committed, and this transaction is alive. COMMIT alone would not prove the last
+    /// one, since it reports success even if the server rolls back. A statement that fails turns
+    /// the COMMIT behind it into a rollback, so that either all of them take effect or none.
     pub(crate) async fn write_ledger_and_commit(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
         let (pipeline, fence, number) = (leader.pipeline(), leader.fence(), epoch.number());
-        let state = statements::State::new(epoch.state());
+        let state = statements::StateColumns::new(epoch.state());
         let (forget, keep) = (state.forget_params(&pipeline), state.keep_params(&pipeline, &number));
-        let progress = epoch.progress();
-        let splits = statements::Splits::new(&progress);
+        let progress = epoch.split_deltas();
+        let splits = statements::SplitColumns::new(&progress);
         let splits = splits.params(&pipeline);
         let expected = number - 1;
         let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
@@ -261,19 +276,25 @@ impl Session {
             when(!state.is_empty(), &self.keep_state, &keep[..]),
             when(!progress.is_empty(), &self.splits, &splits[..]),
             self.execute(&self.advance, &advance),
-            self.control("committing", "COMMIT"),
+            self.run("committing", "COMMIT"),
         )
         .await;
         for written in [forgotten, kept, written].into_iter().flatten() {
             written?;
         }
         match advanced {
-            Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => return Err(Failure::LedgerMoved),
+            Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => {
+                return Err(Failure::LedgerRowChanged {
+                    pipeline: pipeline.to_owned(),
+                });
+            }
             advanced => advanced?,
         };
         committed
     }
 
+    /// Executes a statement that writes the ledger. Its failures are marked as such, since no row
+    /// is to blame for them.
     async fn execute(&self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
         let executed = self.connection.client.execute(statement, params);
         let executed = self.deadline.of("writing the ledger", executed).await;

@@ -1,13 +1,17 @@
-//! The SQL statements of an epoch's transaction, and their parameters, column by column.
+//! The SQL statements of an epoch's transaction, and their parameters.
+//!
+//! Rows are passed as arrays, one for each column, and expanded by `unnest`: one statement for
+//! any number of rows, with one plan.
 
 use ecom_stream::StateChange;
 use postgres_types::ToSql;
 
-use crate::epoch::{Letter, Progress};
+use crate::epoch::{DeadLetterRow, SplitDelta};
 
+/// Creates the partitions of days that have none.
 pub(crate) const ENSURE_PARTITIONS: &str = "SELECT ecom.ensure_partitions($1::date[])";
 
-/// The columns are those of `COLUMNS` in `epoch/row.rs`.
+/// Copies events. The columns are those of `COLUMNS` in `epoch/row.rs`, in the same order.
 pub(crate) const COPY: &str = "
     COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
                       session_id, product_id, product_name, category, brand, price)
@@ -19,24 +23,28 @@ pub(crate) const COPY_WITH_EXTRA: &str = "
                       session_id, product_id, product_name, category, brand, price, extra)
     FROM STDIN (FORMAT binary)";
 
-pub(crate) const LETTERS: &str = "
+/// Inserts dead letters.
+pub(crate) const DEAD_LETTERS: &str = "
     INSERT INTO ecom.dead_letters
            (pipeline, epoch, split_id, path, record_no, byte_offset, reason, detail, raw, raw_text)
     SELECT $1, $2, l.*
     FROM unnest($3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[], $9::bytea[], $10::text[]) AS l";
 
+/// Deletes entries of operator state.
 pub(crate) const FORGET_STATE: &str = "
     DELETE FROM ecom.operator_state s
     USING unnest($2::text[], $3::bytea[]) AS gone (operator, key)
     WHERE s.pipeline = $1 AND s.operator = gone.operator AND s.key = gone.key";
 
+/// Inserts or replaces entries of operator state.
 pub(crate) const KEEP_STATE: &str = "
     INSERT INTO ecom.operator_state (pipeline, epoch, operator, key, format, value)
     SELECT $1, $2, k.* FROM unnest($3::text[], $4::bytea[], $5::int4[], $6::bytea[]) AS k
     ON CONFLICT (pipeline, operator, key)
     DO UPDATE SET format = excluded.format, value = excluded.value, epoch = excluded.epoch";
 
-/// Counts add up; the position stays where the epoch has none.
+/// Adds the counts of an epoch to those of its splits, and sets their positions. A position stays
+/// as it is if the epoch has none.
 pub(crate) const SPLITS: &str = "
     INSERT INTO ecom.ingest_split AS s
            (pipeline, split_id, source, path, generation, state, reason, detail, read_offset, record_no, mark,
@@ -58,8 +66,9 @@ pub(crate) const SPLITS: &str = "
            filtered = s.filtered + excluded.filtered,
            finished_at = excluded.finished_at, updated_at = now()";
 
-/// Touches one row, or else another instance has taken over, or this transaction is not what it seems. Then it divides by
-/// zero: the COMMIT that was sent with it must become a rollback.
+/// Advances the row of the pipeline. It must update exactly one row: otherwise another instance
+/// has taken over, or this transaction is not what it seems. In that case it divides by zero,
+/// which turns the COMMIT that was sent with it into a rollback.
 pub(crate) const ADVANCE: &str = "
     WITH advanced AS (
         UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()
@@ -67,11 +76,12 @@ pub(crate) const ADVANCE: &str = "
         RETURNING epoch)
     SELECT 1 / count(*) FROM advanced";
 
+/// The parameters of a statement.
 type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 
-/// The columns of dead letters.
+/// Dead letters, column by column.
 #[derive(Debug, Default)]
-pub(crate) struct Letters<'a> {
+pub(crate) struct DeadLetterColumns<'a> {
     split_ids: Vec<Option<i64>>,
     paths: Vec<Option<&'a str>>,
     record_nos: Vec<Option<i64>>,
@@ -82,10 +92,10 @@ pub(crate) struct Letters<'a> {
     raw_texts: Vec<Option<String>>,
 }
 
-impl<'a> Letters<'a> {
-    pub(crate) fn new(letters: &'a [Letter]) -> Self {
+impl<'a> DeadLetterColumns<'a> {
+    pub(crate) fn new(letters: &'a [DeadLetterRow]) -> Self {
         let mut columns = Self::default();
-        for Letter { reject, split_id } in letters {
+        for DeadLetterRow { reject, split_id } in letters {
             let origin = reject.origin.as_ref();
             columns.split_ids.push(*split_id);
             columns.paths.push(origin.map(|origin| origin.split.path()));
@@ -103,6 +113,7 @@ impl<'a> Letters<'a> {
         columns
     }
 
+    /// The parameters of [`DEAD_LETTERS`].
     pub(crate) fn params<'b>(&'b self, pipeline: &'b &str, epoch: &'b i64) -> Params<'b> {
         vec![
             pipeline,
@@ -119,14 +130,14 @@ impl<'a> Letters<'a> {
     }
 }
 
-/// The server's text has no NUL.
+/// A text that the server accepts: its texts cannot contain NUL.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// The columns of operator state.
+/// Changes of operator state, column by column: deleted entries, then entries that are set.
 #[derive(Debug, Default)]
-pub(crate) struct State<'a> {
+pub(crate) struct StateColumns<'a> {
     gone_operators: Vec<&'a str>,
     gone_keys: Vec<&'a [u8]>,
     operators: Vec<&'a str>,
@@ -135,7 +146,7 @@ pub(crate) struct State<'a> {
     values: Vec<&'a [u8]>,
 }
 
-impl<'a> State<'a> {
+impl<'a> StateColumns<'a> {
     pub(crate) fn new(changes: impl Iterator<Item = &'a StateChange>) -> Self {
         let mut columns = Self::default();
         for change in changes {
@@ -159,10 +170,12 @@ impl<'a> State<'a> {
         self.operators.is_empty() && self.gone_operators.is_empty()
     }
 
+    /// The parameters of [`FORGET_STATE`].
     pub(crate) fn forget_params<'b>(&'b self, pipeline: &'b &str) -> Params<'b> {
         vec![pipeline, &self.gone_operators, &self.gone_keys]
     }
 
+    /// The parameters of [`KEEP_STATE`].
     pub(crate) fn keep_params<'b>(&'b self, pipeline: &'b &str, epoch: &'b i64) -> Params<'b> {
         vec![
             pipeline,
@@ -175,9 +188,9 @@ impl<'a> State<'a> {
     }
 }
 
-/// The columns of the ledger.
+/// What an epoch does to splits, column by column.
 #[derive(Debug, Default)]
-pub(crate) struct Splits<'a> {
+pub(crate) struct SplitColumns<'a> {
     split_ids: Vec<i64>,
     sources: Vec<&'a str>,
     paths: Vec<&'a str>,
@@ -188,11 +201,12 @@ pub(crate) struct Splits<'a> {
     offsets: Vec<Option<i64>>,
     record_nos: Vec<Option<i64>>,
     marks: Vec<Option<&'a str>>,
+    /// Read, stored, duplicates, rejected and filtered.
     counts: [Vec<i64>; 5],
 }
 
-impl<'a> Splits<'a> {
-    pub(crate) fn new(progress: &'a [Progress]) -> Self {
+impl<'a> SplitColumns<'a> {
+    pub(crate) fn new(progress: &'a [SplitDelta]) -> Self {
         let mut columns = Self::default();
         for of in progress {
             let position = of.position.as_ref();
@@ -224,6 +238,7 @@ impl<'a> Splits<'a> {
         columns
     }
 
+    /// The parameters of [`SPLITS`].
     pub(crate) fn params<'b>(&'b self, pipeline: &'b &str) -> Params<'b> {
         let mut params: Params<'b> = vec![
             pipeline,
@@ -249,7 +264,7 @@ mod tests {
     use crate::epoch::COLUMNS;
 
     #[test]
-    fn rows_are_copied_into_the_columns_that_they_are_encoded_for() {
+    fn copy_lists_the_columns_in_the_order_of_the_encoding() {
         let listed = |copy: &'static str| -> Vec<&str> {
             let listed = copy.split(['(', ')']).nth(1).unwrap();
             listed.split(',').map(str::trim).collect()

@@ -1,4 +1,17 @@
 //! Writes epochs on one connection, and tries each until it is durable.
+//!
+//! After a failure the writer asks [`Failure::action`] what to do:
+//!
+//! | action | what the writer does |
+//! |---|---|
+//! | `Retry` | tries again on a new connection, after a growing delay |
+//! | `Pause` | reports an error, waits longer, and tries again |
+//! | `StartOver` | tries again at once |
+//! | `LookUpKeys` | looks up duplicates, and copies the rest |
+//! | `MakePartitions` | creates missing partitions, and tries again |
+//! | `Bisect` | writes in halves, to find the row that the server rejects |
+//!
+//! If the COMMIT may have happened although it failed, the ledger is asked before the next try.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -11,35 +24,36 @@ use time::Date;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::bisect::{Halves, write_in_halves};
-use super::order::Order;
+use super::bisect::{BisectOptions, write_bisecting};
+use super::commit_order::CommitOrder;
 use super::session::Session;
 use crate::epoch::Epoch;
 use crate::failure::{Action, Failure, PAUSE, delays};
-use crate::lead::{Leader, Outcome};
+use crate::lead::{CommitOutcome, Leader};
 #[cfg(feature = "metrics")]
 use crate::metrics;
-use crate::tables::FoundTable;
+use crate::tables::CheckedTable;
 
-/// What all writers of a pipeline know.
+/// Writes epochs, one after the other, on a connection of its own.
 #[derive(Debug)]
-pub(crate) struct Common {
+pub(crate) struct WriterShared {
     leader: Arc<Leader>,
-    tables: Arc<[FoundTable]>,
-    order: Order,
-    /// Days whose partitions are known to be there.
+    tables: Arc<[CheckedTable]>,
+    order: CommitOrder,
+    /// Days whose partitions are known to exist.
     partitions: Mutex<BTreeSet<Date>>,
-    /// Whether the last epoch had rows that the table had already: then the next one likely has too.
+    /// Whether the last epoch had rows that were in the table already: then the next one is
+    /// likely to have some too.
     looks_up: AtomicBool,
 }
 
-impl Common {
-    /// For writers that go on after the last epoch that was committed.
-    pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[FoundTable]>, connections: usize) -> Self {
+impl WriterShared {
+    /// For writers that continue after the last epoch that was committed.
+    pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[CheckedTable]>, connections: usize) -> Self {
         Self {
             leader,
             tables,
-            order: Order::new(committed, connections),
+            order: CommitOrder::new(committed, connections),
             partitions: Mutex::default(),
             looks_up: AtomicBool::new(false),
         }
@@ -49,95 +63,109 @@ impl Common {
 /// Writes epochs, one after the other, on a connection of its own.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    common: Arc<Common>,
+    shared: Arc<WriterShared>,
+    /// `None` before the first epoch and after a failure.
     session: Option<Session>,
 }
 
-/// After so many, a unique violation is not one of our key: the rows are found like any others that are refused.
+/// After this many look-ups that find nothing, a unique violation is not one of our key. The row
+/// is then found by bisecting, like any other that the server rejects.
 const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
 
-/// What is known about an epoch from tries that failed.
+/// What earlier tries have taught about an epoch.
 #[derive(Debug, Default)]
-struct Tried {
-    /// Look-ups in a row that found nothing, though the server had complained.
+struct RetryState {
+    /// Look-ups in a row that found nothing, although the server had reported a duplicate.
     fruitless: u32,
+    /// Whether any look-up found duplicates.
     found: bool,
+    /// Whether missing partitions were created for this epoch already.
     made_partitions: bool,
-    /// Whether it is to be written in halves now.
-    halves: Option<Halves>,
+    /// Whether the next try writes in halves, and how.
+    bisect: Option<BisectOptions>,
 }
 
 impl Writer {
-    pub(crate) fn new(common: Arc<Common>) -> Self {
-        Self { common, session: None }
+    pub(crate) fn new(shared: Arc<WriterShared>) -> Self {
+        Self { shared, session: None }
     }
 
-    /// Makes an epoch durable after the one before it, trying until it is.
+    /// Makes an epoch durable after the one before it, and tries until it is.
     ///
     /// # Errors
     ///
     /// Only when another instance has taken over, or the server has lost commits.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the epoch is rolled back, or may be committed if COMMIT had
+    /// been sent already. The ledger tells which, at the next start.
     pub(crate) async fn write(&mut self, epoch: &mut Epoch) -> Result<Commit> {
         epoch.seal();
-        let common = self.common.clone();
-        let (order, number) = (&common.order, epoch.number());
+        let shared = self.shared.clone();
+        let (order, number) = (&shared.order, epoch.number());
         let mut stages = StageDurations::default();
         stages.add("gather", epoch.age());
         let began = Instant::now();
         let mut last_try;
-        let mut tried = Tried::default();
+        let mut retry = RetryState::default();
         let mut delays = delays();
         loop {
             order.may_start(number).await;
             last_try = StageDurations::default();
-            let tried_or_recalled = {
-                let tries = self.try_write(epoch, &mut tried, &mut last_try);
-                match select(pin!(tries), pin!(order.recalled(number))).await {
+            let written_or_interrupted = {
+                let tries = self.try_write(epoch, &mut retry, &mut last_try);
+                match select(pin!(tries), pin!(order.older_failed(number))).await {
                     Either::Left((written, _)) => Some(written),
                     Either::Right(_) => None,
                 }
             };
-            let failure = match tried_or_recalled {
+            let failure = match written_or_interrupted {
                 Some(Ok(())) => break,
                 Some(Err(failure)) => failure,
                 None => {
-                    self.give_up().await?;
+                    self.roll_back().await?;
                     crash_point!("epoch.recalled");
                     continue;
                 }
             };
             // Whatever happened, its transaction ends: with its session, unless nothing is wrong with that.
             let backend_pid = match failure {
-                Failure::RowsCameBack => self.give_up().await.map(|()| None)?,
+                Failure::RowsReinstated => self.roll_back().await.map(|()| None)?,
                 _ => self.session.take().map(|session| session.backend_pid()),
             };
             order.failed(number);
             crash_point!("epoch.failed");
-            order.turn_of(number).await;
+            order.wait_turn(number).await;
             let action = failure.action();
             #[cfg(feature = "metrics")]
             metrics::failed(action);
             let unknown = failure.is_unknown_outcome();
             match action {
-                Action::LookUpKeys if tried.fruitless < MAX_FRUITLESS_LOOK_UPS => {
+                Action::LookUpKeys if retry.fruitless < MAX_FRUITLESS_LOOK_UPS => {
                     // In halves they were looked up already.
-                    tried.fruitless += u32::from(tried.halves.is_some());
+                    retry.fruitless += u32::from(retry.bisect.is_some());
                     tracing::debug!(epoch = number, "some rows are in the table already: looking them up");
-                    common.looks_up.store(true, Ordering::Relaxed);
+                    shared.looks_up.store(true, Ordering::Relaxed);
                     continue;
                 }
-                Action::MakePartitions if !tried.made_partitions => {
-                    common.partitions.lock().await.clear();
-                    tried.made_partitions = true;
+                Action::MakePartitions if !retry.made_partitions => {
+                    shared.partitions.lock().await.clear();
+                    retry.made_partitions = true;
                     continue;
                 }
                 // Of the unique violations, those of another key than ours.
-                Action::LookUpKeys | Action::Bisect if tried.halves.is_none_or(|halves| halves.may_change(action)) => {
+                Action::LookUpKeys | Action::Bisect
+                    if retry.bisect.is_none_or(|options| options.may_differ(action)) =>
+                {
                     let said = failure.detail();
-                    tracing::warn!(epoch = number, "the server refuses a row, looking for it: {said}");
-                    tried.halves = Some(Halves {
-                        refused: action,
-                        immediately: tried.halves.is_some(),
+                    tracing::warn!(
+                        epoch = number,
+                        "the server rejected a row, bisecting the epoch to find it: {said}"
+                    );
+                    retry.bisect = Some(BisectOptions {
+                        cause: action,
+                        immediate_constraints: retry.bisect.is_some(),
                     });
                     continue;
                 }
@@ -145,27 +173,30 @@ impl Writer {
                 Action::Pause => {
                     let why = failure.into_error("writing").report();
                     tracing::error!("paused: {why}");
-                    common.leader.teller().writing_fails(Some(why));
+                    shared.leader.state_sender().writing_fails(Some(why));
                     tokio::time::sleep(PAUSE).await;
                 }
                 _ => {
                     let why = failure.into_error("writing").report();
                     tracing::warn!(epoch = number, "trying again: {why}");
-                    common.leader.teller().writing_fails(Some(why));
+                    shared.leader.state_sender().writing_fails(Some(why));
                 }
             }
-            tried = Tried::default();
-            common.partitions.lock().await.clear();
+            retry = RetryState::default();
+            shared.partitions.lock().await.clear();
             tokio::time::sleep(delays.next().unwrap_or_default()).await;
-            if unknown && common.leader.settle(number, backend_pid).await? == Outcome::Committed {
-                tracing::info!(epoch = number, "it had been committed, though the answer was lost");
+            if unknown && shared.leader.resolve_unknown_commit(number, backend_pid).await? == CommitOutcome::Committed {
+                tracing::info!(
+                    epoch = number,
+                    "the epoch was committed, although the answer to COMMIT was lost"
+                );
                 break;
             }
         }
         order.committed(number, epoch.refused_keys());
-        common.leader.teller().writing_fails(None);
+        shared.leader.state_sender().writing_fails(None);
         #[cfg(feature = "metrics")]
-        metrics::refused(&epoch.letters());
+        metrics::refused(&epoch.dead_letters());
         stages.add("retry", began.elapsed().saturating_sub(last_try.sum()));
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);
@@ -173,10 +204,11 @@ impl Writer {
         Ok(commit(epoch, stages))
     }
 
+    /// Tries to write an epoch once, and records how long each stage took.
     async fn try_write(
         &mut self,
         epoch: &mut Epoch,
-        tried: &mut Tried,
+        retry: &mut RetryState,
         stages: &mut StageDurations,
     ) -> Result<(), Failure> {
         let mut clock = Instant::now();
@@ -184,13 +216,13 @@ impl Writer {
             let began = std::mem::replace(&mut clock, Instant::now());
             stages.add(stage, clock - began);
         };
-        let Common {
+        let WriterShared {
             leader,
             tables,
             order,
             partitions,
             looks_up,
-        } = &*self.common;
+        } = &*self.shared;
         let session = match &mut self.session {
             Some(session) if !session.is_closed() && !session.is_old() => session,
             session => session.insert(Session::open(leader.connector(), tables).await?),
@@ -200,16 +232,16 @@ impl Writer {
             session.make_partitions(&mut known, epoch.days()).await?;
         }
         ended("begin");
-        if let Some(halves) = tried.halves {
+        if let Some(options) = retry.bisect {
             // It is its turn, so what older epochs could not store is known.
-            order.take_refused(epoch.number(), |key| epoch.take_place(key));
-            write_in_halves(session, epoch, halves).await?;
+            order.take_refused(epoch.number(), |key| epoch.reinstate_duplicate(key));
+            write_bisecting(session, epoch, options).await?;
         } else if looks_up.load(Ordering::Relaxed) {
             let found = session.begin_looking_up(epoch).await?;
-            tried.fruitless = if found == 0 { tried.fruitless + 1 } else { 0 };
-            tried.found |= found > 0;
+            retry.fruitless = if found == 0 { retry.fruitless + 1 } else { 0 };
+            retry.found |= found > 0;
             // Without any in this epoch the next one tries the fast path again.
-            looks_up.store(tried.found, Ordering::Relaxed);
+            looks_up.store(retry.found, Ordering::Relaxed);
             ended("look_up");
             crash_point!("keys.looked_up");
             session.copy(epoch, 0..epoch.len()).await?;
@@ -219,15 +251,15 @@ impl Writer {
             session.copy_tables(epoch).await?;
         }
         crash_point!("copy.finished");
-        session.write_letters(epoch, leader.pipeline()).await?;
+        session.write_dead_letters(epoch, leader.pipeline()).await?;
         ended("copy");
-        order.turn_of(epoch.number()).await;
+        order.wait_turn(epoch.number()).await;
         crash_point!("turn.come");
-        if order.take_refused(epoch.number(), |key| epoch.take_place(key)) {
-            return Err(Failure::RowsCameBack);
+        if order.take_refused(epoch.number(), |key| epoch.reinstate_duplicate(key)) {
+            return Err(Failure::RowsReinstated);
         }
         ended("turn");
-        session.merge_stages(epoch).await?;
+        session.merge_staging_tables(epoch).await?;
         crash_point!("commit.begun");
         session.write_ledger_and_commit(epoch, leader).await?;
         ended("commit");
@@ -235,26 +267,29 @@ impl Writer {
         Ok(())
     }
 
-    /// Rolls back for an older epoch. Its locks are gone after that: the older one, or another try of this one, may want them.
-    async fn give_up(&mut self) -> Result<()> {
+    /// Rolls back, so that the locks of this transaction are free: an older epoch, or the next
+    /// try of this one, may need them. If the connection is broken, the server process is
+    /// terminated.
+    async fn roll_back(&mut self) -> Result<()> {
         let Some(session) = self.session.take() else {
             return Ok(());
         };
-        match session.control("rolling back", "ROLLBACK").await {
+        match session.run("rolling back", "ROLLBACK").await {
             Ok(()) => self.session = Some(session),
             Err(_) => {
                 let pid = session.backend_pid();
                 drop(session);
-                self.common.leader.end_backend(pid).await?;
+                self.shared.leader.end_backend(pid).await?;
             }
         }
         Ok(())
     }
 }
 
+/// The commit that is reported for a durable epoch.
 fn commit(epoch: &Epoch, stages: StageDurations) -> Commit {
     let mut commit = Commit::new(epoch.number() as u64);
-    for progress in epoch.progress() {
+    for progress in epoch.split_deltas() {
         commit.counts += progress.counts;
         commit.positions.extend(progress.position);
     }

@@ -7,7 +7,7 @@ use ecom_ingest::output;
 use ecom_stream::{Error, ErrorKind, Result};
 
 use super::file::ConfigFile;
-use super::layers::ask_environment;
+use super::layers::with_env_vars;
 use super::print::printed;
 
 #[derive(Debug, Args)]
@@ -18,27 +18,27 @@ pub(crate) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Checks the file: every key must be an option, every value one that it takes, and mapping and input must be there
+    /// Checks the file: every key must be an option with a valid value, and the mapping and the input directory must exist
     Check,
-    /// Prints every option with its value and where that comes from, as a file that can be used; secrets are hidden
+    /// Prints every option with its value and its source, as a configuration file; secrets are hidden
     Print,
 }
 
 impl Config {
     pub(crate) fn run(self, command: Command, path: Option<PathBuf>) -> Result<()> {
-        let command = ask_environment(command);
+        let command = with_env_vars(command);
         match self.command {
             ConfigCommand::Check => {
                 let Some(path) = path else {
-                    return Err(Error::new(ErrorKind::Configuration, "there is no file to check")
-                        .hint("name one: --config FILE, or ECOM_CONFIG in the environment"));
+                    return Err(Error::new(ErrorKind::Configuration, "no configuration file is given")
+                        .hint("name it with --config FILE, or with ECOM_CONFIG in the environment"));
                 };
                 let file = ConfigFile::read(&path)?;
                 file.check(&command)?;
                 file.check_places()?;
                 file.warn_of_readers();
                 output::line(&format!(
-                    "{}: {} options, all good",
+                    "{}: {} options, all valid",
                     path.display(),
                     file.settings.len()
                 ))

@@ -10,7 +10,7 @@ use ecom_stream::{Error, ErrorKind, Mapping, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::{is_setting, lenient};
+use super::options::{is_setting, without_required};
 
 const DATABASE_URL: &str = "database_url";
 
@@ -25,7 +25,7 @@ pub(super) struct ConfigFile {
 /// A key with its value.
 #[derive(Debug)]
 pub(super) struct Setting {
-    /// The command that it is for; empty for all that have such an option.
+    /// The command that it is for; empty for all commands that have such an option.
     pub(super) section: Vec<String>,
     pub(super) key: String,
     pub(super) value: String,
@@ -33,11 +33,16 @@ pub(super) struct Setting {
 }
 
 impl ConfigFile {
+    /// Reads and parses the file.
+    ///
+    /// # Errors
+    ///
+    /// `Configuration`, with the line.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|err| {
             Error::new(
                 ErrorKind::Configuration,
-                format!("can't read the configuration {}", path.display()),
+                format!("cannot read the configuration {}", path.display()),
             )
             .hint("--config, or ECOM_CONFIG in the environment, names it")
             .caused_by(err)
@@ -59,6 +64,7 @@ impl ConfigFile {
         Ok(file)
     }
 
+    /// Adds the settings of a table and of the tables in it.
     fn add(&mut self, text: &str, section: &mut Vec<String>, table: &DeTable<'_>) -> Result<()> {
         for (key, value) in table {
             let line = line_at(text, key.span().start);
@@ -69,7 +75,7 @@ impl ConfigFile {
                 section.pop();
                 continue;
             }
-            let Some(value) = plain(value) else {
+            let Some(value) = value_as_text(value) else {
                 let what = format!("{key} takes one value: a text, a number, true or false");
                 return Err(self.wrong(line, &what));
             };
@@ -83,7 +89,7 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Checks that every key is an option, and every value one that the option takes.
+    /// Checks that every key is an option, and that the option accepts the value.
     pub(super) fn check(&self, command: &Command) -> Result<()> {
         for setting in &self.settings {
             let of_section = self.find_section(command, setting)?;
@@ -91,12 +97,13 @@ impl ConfigFile {
                 return Err(self.unknown_key(of_section, setting));
             };
             self.check_value(owner, setting)?;
-            self.check_rivals(owner, setting)?;
+            self.check_conflicts(owner, setting)?;
         }
         Ok(())
     }
 
-    /// Checks that what it names is there. Not at a start, where a flag may name another.
+    /// Checks that mappings and directories exist. Not at a start, where a flag may name another
+    /// one.
     pub(super) fn check_places(&self) -> Result<()> {
         for setting in &self.settings {
             let checked = match &*setting.key {
@@ -109,13 +116,13 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Two options that exclude each other must not stand in one file; that a flag overrules one is fine.
-    fn check_rivals(&self, owner: &Command, setting: &Setting) -> Result<()> {
+    /// Refuses two options in one file that exclude each other. A flag may override one of them.
+    fn check_conflicts(&self, owner: &Command, setting: &Setting) -> Result<()> {
         let arg = owner.get_arguments().find(|arg| arg.get_id() == &setting.key);
-        let rivals = arg.map(|arg| owner.get_arg_conflicts_with(arg)).unwrap_or_default();
+        let conflicts = arg.map(|arg| owner.get_arg_conflicts_with(arg)).unwrap_or_default();
         let other = self.settings.iter().find(|other| {
             other.line != setting.line
-                && rivals.iter().any(|rival| rival.get_id() == &other.key)
+                && conflicts.iter().any(|conflict| conflict.get_id() == &other.key)
                 && other.value != "false"
         });
         match other {
@@ -124,13 +131,13 @@ impl ConfigFile {
                     "{} and {} (line {}) exclude each other",
                     setting.key, other.key, other.line
                 );
-                Err(self.wrong(setting.line, &what).hint("take one of them out"))
+                Err(self.wrong(setting.line, &what).hint("remove one of them"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Warns where others may read a password.
+    /// Warns if other users may read a password in the file.
     pub(super) fn warn_of_readers(&self) {
         use std::os::unix::fs::PermissionsExt;
         let has_password =
@@ -148,21 +155,23 @@ impl ConfigFile {
         }
     }
 
+    /// The command of a section.
     fn find_section<'a>(&self, command: &'a Command, setting: &Setting) -> Result<&'a Command> {
         setting.section.iter().try_fold(command, |at, name| {
             at.find_subcommand(name).ok_or_else(|| {
                 let commands = at.get_subcommands().map(|command| command.get_name());
-                let advice = advice(name, commands, "a section has the name of a command, such as [run]");
-                let what = format!("[{}] is no command", setting.section.join("."));
-                self.wrong(setting.line, &what).hint(advice)
+                let hint = hint_for(name, commands, "a section has the name of a command, such as [run]");
+                let what = format!("[{}] is not a command", setting.section.join("."));
+                self.wrong(setting.line, &what).hint(hint)
             })
         })
     }
 
+    /// The error for a key that is not an option, with the nearest one.
     fn unknown_key(&self, of_section: &Command, setting: &Setting) -> Error {
         let mut keys = Vec::new();
         collect_keys(of_section, &mut keys);
-        let advice = advice(
+        let hint = hint_for(
             &setting.key,
             keys.iter().map(String::as_str),
             "ecom-ingest config print lists all keys",
@@ -171,17 +180,20 @@ impl ConfigFile {
             true => "of any command".to_owned(),
             false => format!("of {}", setting.section.join(" ")),
         };
-        let what = format!("{} is no option {of}", setting.key);
-        self.wrong(setting.line, &what).hint(advice)
+        let what = format!("{} is not an option {of}", setting.key);
+        self.wrong(setting.line, &what).hint(hint)
     }
 
+    /// Checks a value with the parser of the command line.
     fn check_value(&self, owner: &Command, setting: &Setting) -> Result<()> {
         let flag = format!("--{}={}", setting.key.replace('_', "-"), setting.value);
-        let lenient = lenient(owner.clone()).subcommand_required(false).no_binary_name(true);
-        let Err(err) = lenient.try_get_matches_from([flag]) else {
+        let without_required = without_required(owner.clone())
+            .subcommand_required(false)
+            .no_binary_name(true);
+        let Err(err) = without_required.try_get_matches_from([flag]) else {
             return self.check_database(setting);
         };
-        let mut what = format!("{} can't be {:?}", setting.key, setting.value);
+        let mut what = format!("{} cannot be {:?}", setting.key, setting.value);
         if let Some(cause) = std::error::Error::source(&err) {
             what.push_str(&format!(": {cause}"));
         }
@@ -201,7 +213,7 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// The error for what stands in a line.
+    /// An error about a line of the file.
     pub(super) fn wrong(&self, line: usize, what: &str) -> Error {
         let message = format!("{}, line {line}: {what}", self.path.display());
         Error::new(ErrorKind::Configuration, message)
@@ -212,13 +224,14 @@ fn check_directory(path: &Path) -> Result<()> {
     let error = |what: &str| Error::new(ErrorKind::Configuration, format!("{} {what}", path.display()));
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(error("is no directory")),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Err(error("is not there").hint("mkdir makes it")),
-        Err(err) => Err(error("can't be looked at").caused_by(err)),
+        Ok(_) => Err(error("is not a directory")),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Err(error("does not exist").hint("create it with mkdir")),
+        Err(err) => Err(error("cannot be read").caused_by(err)),
     }
 }
 
-fn plain(value: &Spanned<DeValue<'_>>) -> Option<String> {
+/// A value of TOML as it would be given on the command line; `None` for lists and tables.
+fn value_as_text(value: &Spanned<DeValue<'_>>) -> Option<String> {
     match value.get_ref() {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => Some(number.to_string()),
@@ -229,11 +242,12 @@ fn plain(value: &Spanned<DeValue<'_>>) -> Option<String> {
     }
 }
 
+/// The number of the line that has this byte.
 fn line_at(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// The command, or the first below it, that has such an option.
+/// The command, or the first one below it, that has such an option.
 fn owner_of<'a>(command: &'a Command, key: &str) -> Option<&'a Command> {
     match command
         .get_arguments()
@@ -244,6 +258,7 @@ fn owner_of<'a>(command: &'a Command, key: &str) -> Option<&'a Command> {
     }
 }
 
+/// All options that may be in the file.
 fn collect_keys(command: &Command, keys: &mut Vec<String>) {
     let of_command = command.get_arguments().filter(|arg| is_setting(arg));
     keys.extend(of_command.map(|arg| arg.get_id().to_string()));
@@ -252,7 +267,8 @@ fn collect_keys(command: &Command, keys: &mut Vec<String>) {
     }
 }
 
-fn advice<'a>(word: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
+/// A hint with the nearest known word, or another hint.
+fn hint_for<'a>(word: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
     let word = word.replace('-', "_");
     let near = known
         .map(|known| (strsim::normalized_damerau_levenshtein(&word, known), known))

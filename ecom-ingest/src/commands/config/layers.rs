@@ -9,9 +9,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::file::{ConfigFile, Setting};
 use super::options::is_setting;
 
-/// Gives every option a variable of the environment, `ECOM_INPUT` for `--input`, and every switch a value, so that a flag can
-/// also switch off what the file switches on.
-pub(super) fn ask_environment(command: Command) -> Command {
+/// Gives every option an environment variable, such as `ECOM_INPUT` for `--input`. Every switch
+/// gets a value, so that a flag can also turn off what the file turns on.
+pub(super) fn with_env_vars(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let arg = match (arg.get_env(), is_setting(&arg)) {
             (Some(variable), _) if is_empty(variable) => arg.env(None),
@@ -26,19 +26,21 @@ pub(super) fn ask_environment(command: Command) -> Command {
             (None, false) => return arg,
         };
         match arg.get_action() {
-            ArgAction::SetTrue => as_choice(arg),
+            ArgAction::SetTrue => with_bool_value(arg),
             _ => arg,
         }
     });
-    command.mut_subcommands(ask_environment)
+    command.mut_subcommands(with_env_vars)
 }
 
-/// As scripts set what they leave open.
+/// Whether a variable is set to nothing, which scripts do for options that they leave open. It
+/// counts as not set.
 fn is_empty(variable: &OsStr) -> bool {
     std::env::var_os(variable).is_some_and(|value| value.is_empty())
 }
 
-fn as_choice(switch: Arg) -> Arg {
+/// Turns a switch into an option that takes true or false.
+fn with_bool_value(switch: Arg) -> Arg {
     switch
         .action(ArgAction::Set)
         .num_args(0..=1)
@@ -51,8 +53,8 @@ fn as_choice(switch: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// Makes what the file says the defaults of the command that was given.
-pub(super) fn put_under(command: Command, file: &ConfigFile, given: &ArgMatches) -> Command {
+/// Makes the values of the file the defaults of the command that was given.
+pub(super) fn with_file_defaults(command: Command, file: &ConfigFile, given: &ArgMatches) -> Command {
     let mut path = Vec::new();
     let mut last = given;
     while let Some((name, below)) = last.subcommand() {
@@ -60,10 +62,12 @@ pub(super) fn put_under(command: Command, file: &ConfigFile, given: &ArgMatches)
         last = below;
     }
     let is_given = |id: &str| is_explicit(last, id);
-    put_under_one(command, file, &path, 0, &is_given)
+    with_defaults_from(command, file, &path, 0, &is_given)
 }
 
-fn put_under_one(
+/// The same for one level of subcommands. An option that conflicts with one that was given is
+/// left out.
+fn with_defaults_from(
     command: Command,
     file: &ConfigFile,
     path: &[String],
@@ -75,8 +79,8 @@ fn put_under_one(
         let Some(setting) = setting_of(file, &path[..depth], path, arg.get_id().as_str()) else {
             continue;
         };
-        let rivals = command.get_arg_conflicts_with(arg);
-        if rivals.iter().any(|rival| is_given(rival.get_id().as_str())) {
+        let conflicts = command.get_arg_conflicts_with(arg);
+        if conflicts.iter().any(|conflict| is_given(conflict.get_id().as_str())) {
             continue;
         }
         let value = setting.value.clone();
@@ -88,13 +92,14 @@ fn put_under_one(
             let Some(below) = command.find_subcommand(name) else {
                 return with_defaults;
             };
-            let below = put_under_one(below.clone(), file, path, depth + 1, is_given);
+            let below = with_defaults_from(below.clone(), file, path, depth + 1, is_given);
             with_defaults.mut_subcommand(name, |_| below)
         }
     }
 }
 
-/// What the file says of an option: the section of the command before those above it.
+/// The value that the file has for an option. The section of the command takes precedence over
+/// those above it.
 pub(super) fn setting_of<'a>(
     file: &'a ConfigFile,
     command: &[String],
@@ -108,12 +113,13 @@ pub(super) fn setting_of<'a>(
         .max_by_key(|setting| setting.section.len())
 }
 
+/// Whether an option was given on the command line or in the environment.
 fn is_explicit(matches: &ArgMatches, id: &str) -> bool {
     use clap::parser::ValueSource::{CommandLine, EnvVariable};
     matches.try_contains_id(id).is_ok() && matches!(matches.value_source(id), Some(CommandLine | EnvVariable))
 }
 
-/// Where the value of an option comes from, in words; the value, if it has one.
+/// The value of an option, and where it comes from, in words.
 pub(super) fn source(
     matches: &ArgMatches,
     arg: &Arg,

@@ -2,11 +2,11 @@
 
 use clap::{Arg, Command};
 
-/// The option that names the file: the only one that can't stand in it.
+/// The option that names the file: the only one that cannot be in it.
 pub(super) const ID_OF_FILE: &str = "config";
 
-/// Options that say what one call is about: in the environment or a file they would surprise.
-const OF_ONE_CALL: &[&str] = &[
+/// Options that are about one call: in the environment or in a file they would surprise.
+const FLAGS_ONLY: &[&str] = &[
     "moved",
     "take_over",
     "dry_run",
@@ -22,19 +22,20 @@ const OF_ONE_CALL: &[&str] = &[
     "limit",
 ];
 
-fn is_of_one_call(arg: &Arg) -> bool {
-    OF_ONE_CALL.contains(&arg.get_id().as_str())
+/// Whether an option may only be given on the command line.
+fn is_flag_only(arg: &Arg) -> bool {
+    FLAGS_ONLY.contains(&arg.get_id().as_str())
 }
 
-/// What of the options can stand in a file.
+/// Whether an option may be in the file or in the environment.
 pub(super) fn is_setting(arg: &Arg) -> bool {
     arg.get_long()
         .is_some_and(|long| !["help", "version", ID_OF_FILE].contains(&long))
-        && !is_of_one_call(arg)
+        && !is_flag_only(arg)
 }
 
-/// The same options, with none of them required.
-pub(super) fn lenient(command: Command) -> Command {
+/// The same command, with none of its options required.
+pub(super) fn without_required(command: Command) -> Command {
     let command = command.mut_args(|arg| arg.required(false));
-    command.mut_subcommands(lenient)
+    command.mut_subcommands(without_required)
 }

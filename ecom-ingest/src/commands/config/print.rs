@@ -8,9 +8,10 @@ use ecom_sink_pg::without_password;
 use ecom_stream::Result;
 
 use super::file::ConfigFile;
-use super::layers::{put_under, setting_of, source};
-use super::options::{is_setting, lenient};
+use super::layers::{setting_of, source, with_file_defaults};
+use super::options::{is_setting, without_required};
 
+/// An option as it is printed.
 struct Printed {
     section: Vec<String>,
     key: String,
@@ -18,7 +19,8 @@ struct Printed {
     source: String,
 }
 
-/// The options of all commands: first those that several have with one value, then those of each command.
+/// The options of all commands as a file: first those that several commands have with one value,
+/// then those of each command.
 pub(super) fn printed(command: Command, file: Option<&ConfigFile>) -> Result<String> {
     if let Some(file) = file {
         file.check(&command)?;
@@ -56,6 +58,7 @@ pub(super) fn printed(command: Command, file: Option<&ConfigFile>) -> Result<Str
     Ok(text)
 }
 
+/// Appends an option with its source.
 fn line(text: &mut String, printed: &Printed) {
     let Printed { key, value, source, .. } = printed;
     let _ = match value {
@@ -70,6 +73,7 @@ fn line(text: &mut String, printed: &Printed) {
     };
 }
 
+/// Collects the options of a command and of those below it.
 fn collect(
     root: &Command,
     command: &Command,
@@ -82,12 +86,12 @@ fn collect(
         // The command as if it were called without a flag.
         let mut line = vec![root.get_name().to_owned()];
         line.extend(section.iter().cloned());
-        let without_required = lenient(root.clone())
+        let without_required = without_required(root.clone())
             .subcommand_required(false)
             .arg_required_else_help(false);
         let given = without_required.clone().try_get_matches_from(&line).unwrap_or_default();
         let with_file = match file {
-            Some(file) => put_under(without_required, file, &given),
+            Some(file) => with_file_defaults(without_required, file, &given),
             None => without_required,
         };
         let matches = with_file.try_get_matches_from(&line).unwrap_or_default();
@@ -114,7 +118,7 @@ fn collect(
     }
 }
 
-/// As it stands in a file; without passwords.
+/// A value as it is written in a file, without passwords.
 fn shown(arg: &Arg, value: &str) -> String {
     // Options whose values in the environment are not shown are secret.
     if arg.is_hide_env_values_set() {

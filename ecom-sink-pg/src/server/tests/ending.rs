@@ -147,7 +147,7 @@ async fn an_owner_killed_during_initdb_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn dropping_is_enough() {
+async fn dropping_the_value_stops_the_server() {
     let server = quick(PrivateServer::builder().temporary()).await;
     let group = group_of(server.postmaster_pid().await.unwrap());
     let home = server.data_dir().parent().unwrap().to_owned();
@@ -159,7 +159,7 @@ async fn dropping_is_enough() {
 }
 
 #[tokio::test]
-async fn a_stopped_temporary_server_leaves_no_directory_either() {
+async fn a_stopped_temporary_server_leaves_no_directory() {
     let server = quick(PrivateServer::builder()).await;
     let home = server.data_dir().parent().unwrap().to_owned();
     server.stop(Shutdown::Immediate).await.unwrap();

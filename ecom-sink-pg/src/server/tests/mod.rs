@@ -1,7 +1,7 @@
 //! Tests with real servers; nothing here depends on how fast they are.
 
 mod ending;
-mod places;
+mod paths;
 mod using;
 
 use std::fs::Permissions;

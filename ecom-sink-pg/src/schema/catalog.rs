@@ -1,4 +1,5 @@
-//! The state of the schema in a database: its migrations, tables, columns and privileges, read from the catalogue.
+//! The state of the schema in a database: its migrations, tables, columns and privileges, read
+//! from the catalogue of PostgreSQL.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -14,44 +15,55 @@ use tokio_postgres::{Client, Row};
 use super::error::{failed, server_error};
 use super::migrations::migrations;
 
+/// How to apply missing migrations.
 const HOW_TO_MIGRATE: &str =
     "run psql -f sql/setup.sql as the owner of the schema, or start this program once as that role";
-const HOW_TO_MAKE: &str = "ecom-ingest schema apply makes it";
-const ANOTHER_SCHEMA: &str = "use the program that it was made by, or another database";
+/// How to create the schema.
+const HOW_TO_MAKE: &str = "ecom-ingest schema apply creates it";
+/// What to do about a schema of another program.
+const ANOTHER_SCHEMA: &str = "use the program that created it, or connect to another database";
 
-/// What there is in the database.
-pub(super) struct Found {
+/// What a database has of the schema `ecom`.
+pub(super) struct DatabaseSchema {
     /// The role of the session, quoted for SQL.
     pub(super) role: String,
     pub(super) schema_exists: bool,
     pub(super) may_use_schema: bool,
+    /// Whether the role may read which migrations were applied.
     may_read_history: bool,
+    /// Whether the function exists that creates partitions.
     pub(super) partition_maker: bool,
     pub(super) may_make_partitions: bool,
-    /// By version.
+    /// Migrations that were applied, by version.
     applied: BTreeMap<i32, Applied>,
-    /// By name.
-    pub(super) tables: BTreeMap<String, FoundTable>,
+    /// Tables and views, by name.
+    pub(super) tables: BTreeMap<String, CatalogTable>,
 }
 
+/// A migration that was applied.
 struct Applied {
     name: String,
     checksum: Option<u64>,
     applied_on_is_valid: bool,
 }
 
-pub(super) struct FoundTable {
+/// A table or view in the database.
+pub(super) struct CatalogTable {
     pub(super) kind: String,
     pub(super) unlogged: bool,
+    /// The columns of each valid unique index, sorted and separated by commas.
     pub(super) keys: Vec<String>,
+    /// The privileges that the role has on the whole table.
     pub(super) rights: Vec<String>,
-    /// By name.
-    pub(super) columns: BTreeMap<String, FoundColumn>,
+    /// Its columns, by name.
+    pub(super) columns: BTreeMap<String, CatalogColumn>,
 }
 
-pub(super) struct FoundColumn {
+/// A column in the database.
+pub(super) struct CatalogColumn {
     pub(super) sql_type: String,
-    /// A row without a value for it is refused.
+    /// Whether it is NOT NULL without a default, so that a row without a value for it is
+    /// rejected.
     pub(super) must_be_given: bool,
     pub(super) may_be_read: bool,
 }
@@ -100,12 +112,12 @@ const COLUMNS: &str = "
 
 const APPLIED: &str = "SELECT version, name, checksum, applied_on FROM ecom.schema_history";
 
-impl Found {
-    /// Looks, in one round trip for the catalogue and one for the history. No statements are prepared, which would
-    /// double that.
-    pub(super) async fn look(client: &Client) -> Result<Self> {
+impl DatabaseSchema {
+    /// Reads the catalogue in one round trip, and the history of migrations in another. No
+    /// statement is prepared, which would double that.
+    pub(super) async fn read(client: &Client) -> Result<Self> {
         let catalogue = future::try_join(client.query_typed_one(FACTS, &[]), client.query_typed(COLUMNS, &[]));
-        let (facts, columns) = catalogue.await.map_err(|err| failed("looking at the schema", err))?;
+        let (facts, columns) = catalogue.await.map_err(|err| failed("reading the schema", err))?;
         let mut found = Self {
             role: facts.get("role"),
             schema_exists: facts.get("schema_exists"),
@@ -130,15 +142,19 @@ impl Found {
         Ok(found)
     }
 
+    /// Adds a column, and its table if that is new.
     fn add_column(&mut self, row: &Row) {
-        let table = self.tables.entry(row.get("table_name")).or_insert_with(|| FoundTable {
-            kind: row.get("kind"),
-            unlogged: row.get("unlogged"),
-            keys: row.get("keys"),
-            rights: row.get("rights"),
-            columns: BTreeMap::new(),
-        });
-        let column = FoundColumn {
+        let table = self
+            .tables
+            .entry(row.get("table_name"))
+            .or_insert_with(|| CatalogTable {
+                kind: row.get("kind"),
+                unlogged: row.get("unlogged"),
+                keys: row.get("keys"),
+                rights: row.get("rights"),
+                columns: BTreeMap::new(),
+            });
+        let column = CatalogColumn {
             sql_type: row.get("sql_type"),
             must_be_given: row.get("must_be_given"),
             may_be_read: row.get("may_be_read"),
@@ -146,6 +162,7 @@ impl Found {
         table.columns.insert(row.get("column_name"), column);
     }
 
+    /// Adds a migration that was applied.
     fn add_applied(&mut self, row: &Row) {
         let name: Option<String> = row.get("name");
         let checksum: Option<String> = row.get("checksum");
@@ -158,19 +175,24 @@ impl Found {
         self.applied.insert(row.get("version"), applied);
     }
 
+    /// The error when the role may not read the history.
     fn history_is_closed(&self) -> Error {
         let role = &self.role;
         Error::new(
             ErrorKind::Schema,
-            format!("the role {role} may not read ecom.schema_history, so it can't tell the schema's version"),
+            format!("the role {role} may not read ecom.schema_history, so the version of the schema is unknown"),
         )
         .hint(format!(
             "GRANT USAGE ON SCHEMA ecom TO {role}; GRANT SELECT ON ecom.schema_history TO {role}; \
-                 sql/roles.sql has all that a writer needs"
+                 sql/roles.sql has all grants that a writer needs"
         ))
     }
 
-    /// The migrations that are still to be applied. An error if the schema is newer than this program, or another one.
+    /// The migrations that are still to be applied.
+    ///
+    /// # Errors
+    ///
+    /// `Schema` when the schema is newer than this program, or was created by another one.
     pub(super) fn pending(&self) -> Result<Vec<Migration>> {
         let known = migrations()?;
         let newest = known.iter().map(Migration::version).max().unwrap_or_default();
@@ -179,18 +201,22 @@ impl Found {
             let Some(ours) = known.iter().find(|ours| ours.version() == *version) else {
                 return Err(if *version > newest {
                     let message = format!(
-                        "the schema ecom is newer than this program: it has {label}, the program ends with V{newest}"
+                        "the schema ecom is newer than this program: it has {label}, but this program ends with \
+                         V{newest}"
                     );
                     Error::new(ErrorKind::Schema, message).hint("use the newer program that applied it")
                 } else {
-                    let message =
-                        format!("the schema ecom is another one: {label} was applied, which this program doesn't know");
+                    let message = format!(
+                        "the schema ecom was created by another program: {label} was applied, which this \
+                         program does not know"
+                    );
                     Error::new(ErrorKind::Schema, message).hint(ANOTHER_SCHEMA)
                 });
             };
             if ours.name() != applied.name || Some(ours.checksum()) != applied.checksum {
                 let message = format!(
-                    "the schema ecom is another one: {label} was applied with another text than {ours} has here"
+                    "the schema ecom was created by another program: {label} was applied with a text that differs \
+                     from {ours} here"
                 );
                 return Err(Error::new(ErrorKind::Schema, message).hint(ANOTHER_SCHEMA));
             }
@@ -219,7 +245,7 @@ impl Found {
         Ok(pending)
     }
 
-    /// The error where nobody is to apply them.
+    /// The error when migrations are missing and are not to be applied now.
     pub(super) fn not_current(&self, pending: &[Migration]) -> Error {
         let hint = if self.schema_exists {
             HOW_TO_MIGRATE
@@ -229,6 +255,7 @@ impl Found {
         Error::new(ErrorKind::Schema, self.lacking(pending)).hint(hint)
     }
 
+    /// What is missing, in words.
     fn lacking(&self, pending: &[Migration]) -> String {
         if !self.schema_exists {
             return "there is no schema ecom in this database".to_owned();
@@ -237,11 +264,12 @@ impl Found {
         format!("the schema ecom lacks {}", pending.join(", "))
     }
 
+    /// The error when applying migrations failed.
     pub(super) fn not_migrated(&self, pending: &[Migration], err: impl StdError + Send + Sync + 'static) -> Error {
         match server_error(&err) {
             Some(db) if *db.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
                 let message = format!(
-                    "{}, and the role {} may not make it: {}",
+                    "{}, and the role {} may not create it: {}",
                     self.lacking(pending),
                     self.role,
                     db.message()

@@ -60,7 +60,7 @@ async fn odd_characters_in_the_path_are_kept() {
 }
 
 #[tokio::test]
-async fn a_directory_the_server_cannot_enter_gets_a_stand_in() {
+async fn a_directory_that_the_server_cannot_enter_is_replaced() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -77,7 +77,7 @@ async fn a_directory_the_server_cannot_enter_gets_a_stand_in() {
 }
 
 #[tokio::test]
-async fn a_half_made_cluster_is_not_taken_for_a_whole_one() {
+async fn an_incomplete_cluster_is_refused() {
     let dir = open_dir();
     let home = dir.path().join("home");
 

@@ -1,14 +1,16 @@
-//! Checks the user's tables at the start, and creates those that are missing where that was asked for.
+//! Creates missing tables of the user, if that is asked for, and checks all of them at the start.
+//!
+//! All problems of a table are reported in one message, so that they can be fixed in one go.
 
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio_postgres::error::SqlState;
 
-use super::prepare::prepare_tables;
-use super::spec::{FoundColumn, FoundTable, TableSpec};
+use super::prepare::prepare_statements;
+use super::spec::{CheckedColumn, CheckedTable, TableSpec};
 use crate::connect::Connection;
 use crate::failure::{Action, Deadline, Failure};
 
-/// One row for each column of the table, or none if there is no table.
+/// One row for each column of the table; none if there is no such table.
 const COLUMNS: &str = "
     SELECT a.attname::text AS name,
            a.attnotnull OR t.typnotnull AS not_null,
@@ -21,6 +23,7 @@ const COLUMNS: &str = "
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
 
+/// The columns of each unique index that `ON CONFLICT` can use.
 const KEYS: &str = "
     SELECT ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
                  WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])) AS columns
@@ -30,6 +33,7 @@ const KEYS: &str = "
     WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indisvalid AND i.indimmediate
       AND i.indpred IS NULL AND i.indexprs IS NULL";
 
+/// The privileges that the role lacks.
 const RIGHTS: &str = "
     SELECT quote_ident(current_user) AS role,
            ARRAY(SELECT r FROM unnest($3::text[]) r WHERE NOT has_table_privilege(c.oid, r)) AS lacking,
@@ -37,13 +41,19 @@ const RIGHTS: &str = "
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2";
 
-/// Makes tables that are missing where that was asked for, and compares each with what will be written.
+/// Creates missing tables, if that is asked for, and compares each table with what will be
+/// written to it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Configuration`] when one was put together wrongly; [`ErrorKind::Schema`] when one is not as it must be.
-pub(crate) async fn look(connection: &Connection, specs: &[&TableSpec], deadline: Deadline) -> Result<Vec<FoundTable>> {
-    let mut found: Vec<FoundTable> = Vec::new();
+/// [`ErrorKind::Configuration`] when the definition of a table is wrong in itself;
+/// [`ErrorKind::Schema`] when the table in the database does not fit it.
+pub(crate) async fn ensure_tables(
+    connection: &Connection,
+    specs: &[&TableSpec],
+    deadline: Deadline,
+) -> Result<Vec<CheckedTable>> {
+    let mut found: Vec<CheckedTable> = Vec::new();
     for (at, spec) in specs.iter().enumerate() {
         spec.check()?;
         if specs[..at].iter().any(|other| other.sql_name() == spec.sql_name()) {
@@ -52,17 +62,23 @@ pub(crate) async fn look(connection: &Connection, specs: &[&TableSpec], deadline
                 spec.sql_name()
             );
             return Err(Error::new(ErrorKind::Configuration, message)
-                .hint("make one row type of both, so that their order is known"));
+                .hint("use one row type for both, so that the order of their rows is defined"));
         }
-        let looked = look_at(connection, spec, deadline).await;
-        let looked = looked.map_err(|failure| failure.into_error("looking at the tables"))?;
+        let looked = ensure_table(connection, spec, deadline).await;
+        let looked = looked.map_err(|failure| failure.into_error("checking the tables"))?;
         found.push(looked?);
     }
     Ok(found)
 }
 
-async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) -> Result<Result<FoundTable>, Failure> {
-    const DOING: &str = "looking at the tables";
+/// Creates and checks one table. The outer result is about the connection, the inner one is an
+/// error for the user.
+async fn ensure_table(
+    connection: &Connection,
+    spec: &TableSpec,
+    deadline: Deadline,
+) -> Result<Result<CheckedTable>, Failure> {
+    const DOING: &str = "checking the tables";
     let client = &connection.client;
     let table = spec.sql_name();
     let names: [&(dyn postgres_types::ToSql + Sync); 2] = [&spec.schema, &spec.name];
@@ -70,7 +86,7 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
     let schema = |message: String, hint: String| Ok(Err(Error::new(ErrorKind::Schema, message).hint(hint)));
     if columns.is_empty() && spec.create_if_missing {
         match deadline.of(DOING, client.batch_execute(&spec.create())).await {
-            Ok(()) => tracing::info!("made the table {table}"),
+            Ok(()) => tracing::info!("created the table {table}"),
             // Another instance makes it at this moment.
             Err(failure)
                 if matches!(
@@ -78,8 +94,8 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
                     Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE)
                 ) => {}
             Err(failure) if failure.action() == Action::Pause => {
-                let message = format!("the table {table} can't be made: {}", failure.detail());
-                return schema(message, format!("make it as a role that may: {}", spec.create()));
+                let message = format!("cannot create the table {table}: {}", failure.detail());
+                return schema(message, format!("create it as a role that may: {}", spec.create()));
             }
             Err(failure) => return Err(failure),
         }
@@ -87,7 +103,7 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
     }
     if columns.is_empty() {
         let hint = format!(
-            "make it, or say create_if_missing(); a view will not do: {}",
+            "create it, or call create_if_missing(true); a view does not work: {}",
             spec.create()
         );
         return schema(format!("there is no table {table}"), hint);
@@ -97,7 +113,9 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
     for column in &columns {
         let name: &str = column.get("name");
         if column.get("must_be_given") && !spec.columns.iter().any(|ours| ours.name == name) {
-            problems.push(format!("its column {name:?} must be given, and has no value here"));
+            problems.push(format!(
+                "its column {name:?} is NOT NULL without a default, and nothing is written to it"
+            ));
         }
     }
     for column in &spec.columns {
@@ -112,11 +130,11 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         }
     }
     if columns.iter().any(|column| column.get("has_row_security")) {
-        problems.push("row level security holds for this role, and COPY doesn't work with that".to_owned());
+        problems.push("row-level security applies to this role, and COPY does not work with it".to_owned());
     }
     if !problems.is_empty() {
-        let hint = "change the table, or the columns that are named for it".to_owned();
-        return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
+        let hint = "change the table, or the columns that are written to it".to_owned();
+        return schema(format!("the table {table} does not fit: {}", problems.join("; ")), hint);
     }
 
     let rights: &[&str] = match spec.is_keyed() {
@@ -130,10 +148,10 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
     if !lacking.is_empty() {
         let lacking = lacking.join(", ");
         let hint = format!("GRANT {lacking} ON {table} TO {role}");
-        return schema(format!("the role {role} may not {lacking} on {table}"), hint);
+        return schema(format!("the role {role} lacks {lacking} on {table}"), hint);
     }
     if spec.is_keyed() && !row.get::<_, bool>("may_stage") {
-        let message = format!("the role {role} may not make temporary tables, in which rows with a key are staged");
+        let message = format!("the role {role} may not create temporary tables, which rows with a key need");
         return schema(message, format!("GRANT TEMPORARY ON DATABASE … TO {role}"));
     }
 
@@ -143,7 +161,7 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         let column_type = described.type_().clone();
         if !(column.accepts)(&column_type) {
             problems.push(format!(
-                "its column {:?} is {column_type}, which takes no {}; {} would do",
+                "its column {:?} has the type {column_type}, which cannot hold {}; use {}",
                 column.name, column.rust_type, column.sql_type
             ));
         }
@@ -152,11 +170,11 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
             .any(|found| found.get::<_, &str>("name") == column.name && !found.get::<_, bool>("not_null"));
         if is_nullable && spec.key.contains(&column.name) {
             problems.push(format!(
-                "its column {:?} may be null, though it is in the key",
+                "its column {:?} is nullable, but it is part of the key",
                 column.name
             ));
         }
-        found.push(FoundColumn {
+        found.push(CheckedColumn {
             column_type,
             is_nullable,
         });
@@ -172,27 +190,27 @@ async fn look_at(connection: &Connection, spec: &TableSpec, deadline: Deadline) 
         });
         if !is_key {
             problems.push(format!(
-                "it has no primary key or unique index of just {}",
+                "it has no primary key or unique index on exactly {}",
                 spec.key.join(", ")
             ));
         }
     }
     if !problems.is_empty() {
         let hint = "change the table, or what is written to it".to_owned();
-        return schema(format!("the table {table} doesn't fit: {}", problems.join("; ")), hint);
+        return schema(format!("the table {table} does not fit: {}", problems.join("; ")), hint);
     }
-    let found = FoundTable {
+    let found = CheckedTable {
         spec: spec.clone(),
         columns: found,
     };
-    // What can't be merged, such as the sum of texts, is told now.
+    // What cannot be merged, such as the sum of texts, is told now.
     deadline.of(DOING, client.batch_execute("BEGIN")).await?;
-    let prepared = prepare_tables(connection, deadline, std::slice::from_ref(&found)).await;
+    let prepared = prepare_statements(connection, deadline, std::slice::from_ref(&found)).await;
     deadline.of(DOING, client.batch_execute("ROLLBACK")).await?;
     match prepared {
         Ok(_) => Ok(Ok(found)),
         Err(failure) if failure.action() == Action::Pause => {
-            let message = format!("rows can't be written to the table {table}: {}", failure.detail());
+            let message = format!("cannot write rows to the table {table}: {}", failure.detail());
             schema(message, "change the table, or what is written to it".to_owned())
         }
         Err(failure) => Err(failure),

@@ -1,13 +1,14 @@
-//! Parses the two forms of connection settings that libpq accepts: a URL, and `keyword=value` pairs.
+//! Parses the two forms of connection settings that libpq accepts: a URL, and `keyword=value`
+//! pairs.
 //!
-//! What goes wrong is never quoted: any part of a text that was written wrong may be the password.
+//! No error quotes the text: any part of a malformed URL may be the password.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 use ecom_stream::{Error, ErrorKind, Result};
 
-/// The settings in the order in which they are written; a later one replaces an earlier.
+/// The settings in the order in which they are written. A later one replaces an earlier one.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     let url = ["postgresql://", "postgres://"]
         .into_iter()
@@ -18,9 +19,12 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// The settings of a URL, or of `keyword=value` pairs, as pairs to be shown: passwords are replaced by `***`.
+/// The settings of a URL, or of `keyword=value` pairs, for display: passwords are replaced by
+/// `***`.
 ///
-/// A text that can't be read is not shown at all, since any part of it may be the password.
+/// A text that cannot be parsed is not shown at all, since any part of it may be the password.
+///
+/// # Examples
 ///
 /// ```
 /// let shown = ecom_sink_pg::without_password("postgresql://shop:secret@db/events");
@@ -28,7 +32,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
 /// ```
 pub fn without_password(text: &str) -> String {
     let Ok(pairs) = pairs(text) else {
-        return "*** (it can't be read)".to_owned();
+        return "*** (it cannot be read)".to_owned();
     };
     let shown = pairs.into_iter().map(|(keyword, value)| match &*keyword {
         "password" | "sslpassword" => format!("{keyword}=***"),
@@ -37,17 +41,19 @@ pub fn without_password(text: &str) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
+/// The error for a text that cannot be parsed.
 pub(super) fn malformed(what: &'static str) -> Error {
     Error::new(
         ErrorKind::Configuration,
-        format!("the database URL can't be read: {what}"),
+        format!("the database URL cannot be read: {what}"),
     )
     .hint(
-        "it looks like postgresql://user:password@host:5432/database; in names and passwords write @ as %40, : as %3A, \
+        "write it as postgresql://user:password@host:5432/database; in names and passwords write @ as %40, : as %3A, \
          / as %2F, ? as %3F and % as %25",
     )
 }
 
+/// The settings of a URL, behind its scheme.
 fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     let mut add = |keyword: &str, value: String| pairs.push((keyword.to_owned(), value));
@@ -73,7 +79,7 @@ fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     let (hosts, database) = location.split_once('/').unwrap_or((location, ""));
     // One in the password would otherwise make a part of it a host or a database.
     if location.contains('@') {
-        return Err(malformed("there is an @ where none can be"));
+        return Err(malformed("there is an @ in the wrong place"));
     }
     let (names, ports) = hosts_and_ports(hosts)?;
     if names.iter().any(|name| !name.is_empty()) {
@@ -89,7 +95,7 @@ fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     for option in options.split('&').filter(|option| !option.is_empty()) {
         let (keyword, value) = option
             .split_once('=')
-            .ok_or_else(|| malformed("an option behind the ? has no value"))?;
+            .ok_or_else(|| malformed("an option after the ? has no value"))?;
         match (decoded(keyword)?, decoded(value)?) {
             // What drivers for Java write.
             (keyword, value) if keyword == "ssl" && value == "true" => add("sslmode", "require".into()),
@@ -99,6 +105,7 @@ fn of_url(rest: &str) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
+/// Separates hosts and ports; IPv6 addresses are in brackets.
 fn hosts_and_ports(hosts: &str) -> Result<(Vec<String>, Vec<String>)> {
     let mut both = (Vec::new(), Vec::new());
     for host in hosts.split(',') {
@@ -108,7 +115,7 @@ fn hosts_and_ports(hosts: &str) -> Result<(Vec<String>, Vec<String>)> {
                 Some((name, port)) => (
                     name,
                     port.strip_prefix(':')
-                        .ok_or_else(|| malformed("after a ] comes neither a colon nor the end"))?,
+                        .ok_or_else(|| malformed("a ] is followed by something else than a colon"))?,
                 ),
                 None => return Err(malformed("a [ is not closed")),
             },
@@ -120,6 +127,7 @@ fn hosts_and_ports(hosts: &str) -> Result<(Vec<String>, Vec<String>)> {
     Ok(both)
 }
 
+/// A text with its percent escapes decoded.
 fn decoded(text: &str) -> Result<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -135,9 +143,10 @@ fn decoded(text: &str) -> Result<String> {
             byte => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| malformed("what is written with % is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| malformed("the bytes written with % are not UTF-8"))
 }
 
+/// The settings of `keyword=value` pairs.
 fn of_keywords(text: &str) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     let mut rest = text.chars().peekable();
@@ -162,6 +171,7 @@ fn skip_space(rest: &mut Peekable<Chars<'_>>) {
     while rest.next_if(|c| c.is_whitespace()).is_some() {}
 }
 
+/// A value, which may be quoted.
 fn value(rest: &mut Peekable<Chars<'_>>) -> Result<String> {
     let quoted = rest.next_if_eq(&'\'').is_some();
     let mut value = String::new();
@@ -245,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_wrong_is_refused_and_not_quoted() {
+    fn malformed_settings_are_refused_and_not_quoted() {
         for text in [
             "postgresql://u:ca/nary@h/d",
             "postgresql://u:x@canary@h/d",

@@ -1,4 +1,8 @@
-//! The keys of all rows that are not committed yet: of two rows with one key, the second is a duplicate.
+//! The keys of all rows that are not committed yet: of two rows with one key, the second is a
+//! duplicate.
+//!
+//! The database cannot tell, as long as neither is committed: two transactions that copy the same
+//! key at the same time wait for each other.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -7,21 +11,22 @@ use foldhash::fast::RandomState;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// What makes an event the same as another.
+/// The identity of an event: its id and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct EventKey {
     pub(crate) id: Uuid,
-    /// Since 1970.
+    /// Since 1970, in UTC.
     microseconds: i64,
 }
 
-impl Key {
+impl EventKey {
+    /// The key of an event. `time` must be in whole microseconds, as the table keeps it.
     pub(crate) fn new(id: Uuid, time: OffsetDateTime) -> Self {
         let microseconds = time.unix_timestamp() * 1_000_000 + i64::from(time.microsecond());
         Self { id, microseconds }
     }
 
-    /// In UTC.
+    /// The time of the event, in UTC.
     pub(crate) fn time(&self) -> OffsetDateTime {
         let nanoseconds = i128::from(self.microseconds) * 1_000;
         // It was made of one.
@@ -29,25 +34,26 @@ impl Key {
     }
 }
 
-/// In two words, since it is done for each row.
-impl Hash for Key {
+/// In two words, since this runs for each row.
+impl Hash for EventKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.id.as_u128());
         state.write_i64(self.microseconds);
     }
 }
 
-/// The keys of all rows that are not committed yet, so that of two rows with one key the first is copied and the others are
-/// counted as duplicates, wherever the two are.
+/// The keys of all rows that are not committed yet, so that of two rows with one key the first is
+/// copied, and the others are counted as duplicates, whichever epochs they are in.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight {
-    /// For each epoch the keys whose first row it has.
-    epochs: VecDeque<(i64, HashSet<Key, RandomState>)>,
+pub(crate) struct UncommittedKeys {
+    /// For each epoch, the keys whose first row it has; the oldest epoch first.
+    epochs: VecDeque<(i64, HashSet<EventKey, RandomState>)>,
 }
 
-impl InFlight {
-    /// Enters a row of an epoch, which is the youngest. Whether it is the first with its key.
-    pub(crate) fn enter(&mut self, key: Key, epoch: i64) -> bool {
+impl UncommittedKeys {
+    /// Inserts the key of a row of the youngest epoch. Returns whether the row is the first with
+    /// that key.
+    pub(crate) fn insert(&mut self, key: EventKey, epoch: i64) -> bool {
         if self.epochs.back().is_none_or(|(youngest, _)| *youngest != epoch) {
             // As many as the last one had: growing takes longer than anything else here.
             let rows = self.epochs.back().map_or(0, |(_, keys)| keys.len());
@@ -61,8 +67,8 @@ impl InFlight {
         !epochs.any(|(_, keys)| keys.contains(&key)) && youngest.insert(key)
     }
 
-    /// Forgets the rows of an epoch that was committed: from here on they are found in the table.
-    pub(crate) fn leave(&mut self, epoch: i64) {
+    /// Forgets the keys of an epoch that was committed: from now on they are found in the table.
+    pub(crate) fn remove_epoch(&mut self, epoch: i64) {
         self.epochs.retain(|(of, _)| *of != epoch);
     }
 }
@@ -81,7 +87,7 @@ mod tests {
             datetime!(1969-12-31 23:59:59.999999 UTC),
             datetime!(9999-12-30 23:59:59.999999 UTC),
         ] {
-            assert_eq!(Key::new(Uuid::nil(), time).time(), time);
+            assert_eq!(EventKey::new(Uuid::nil(), time).time(), time);
         }
     }
 }

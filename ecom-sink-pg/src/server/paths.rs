@@ -19,32 +19,32 @@ use super::user::User;
 /// The shorter of the limits of Linux (107) and macOS (103), in bytes.
 const SOCKET_PATH_MAX: usize = 103;
 
-/// Where one server lives, and as whom.
+/// The directories of one server, and the user that it runs as.
 ///
-/// What is to be removed one day is only named at first, so that its remover
-/// can be there before it is made.
+/// A directory that is to be removed later is only named at first, so that the process that
+/// removes it can be started before the directory is created.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ServerPaths {
     pub(super) user: User,
     pub(super) data: PathBuf,
     pub(super) log: PathBuf,
     pub(super) socket: PathBuf,
     /// The major version of the cluster in `data`, or where to make one.
-    pub(super) cluster: Cluster,
+    pub(super) cluster: ClusterState,
     /// Directories to be removed after the server, outer ones first.
     pub(super) scratch: Vec<PathBuf>,
 }
 
 /// What is in a data directory.
 #[derive(Debug)]
-pub(super) enum Cluster {
+pub(super) enum ClusterState {
     /// A whole cluster of this major version.
     Whole(String),
     /// None yet: make it in this directory beside it.
     Missing(PathBuf),
 }
 
-impl Place {
+impl ServerPaths {
     /// A new directory that is removed afterwards.
     pub(super) fn temporary() -> Result<Self, ServerError> {
         let user = User::for_data(Path::new(""))?;
@@ -81,11 +81,11 @@ impl Place {
         let data = data_in(home);
         let mut scratch_dirs = Vec::new();
         let cluster = match cluster::made_by(&data)? {
-            Some(major) => Cluster::Whole(major),
+            Some(major) => ClusterState::Whole(major),
             None => {
                 let fresh = home.join(format!("data.new-{:016x}", random()));
                 scratch_dirs.push(fresh.clone());
-                Cluster::Missing(fresh)
+                ClusterState::Missing(fresh)
             }
         };
         let mut socket = home.join("socket");
@@ -114,6 +114,7 @@ impl Place {
     }
 }
 
+/// The data directory in a home directory.
 fn data_in(home: &Path) -> PathBuf {
     home.join("data")
 }
@@ -155,6 +156,7 @@ fn random() -> u64 {
     RandomState::new().hash_one(process::id())
 }
 
+/// Creates a directory that only the user can enter.
 fn make_private(dir: &Path, user: User) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -209,8 +211,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_named_first_and_made_later() {
-        let place = Place::temporary().unwrap();
+    fn directories_to_remove_are_named_before_they_are_created() {
+        let place = ServerPaths::temporary().unwrap();
         let home = place.scratch[0].clone();
         assert!(!home.exists());
         place.make().unwrap();
@@ -220,19 +222,19 @@ mod tests {
         }
         assert!(place.scratch.iter().all(|dir| dir.is_dir()));
         assert!(place.make().is_err(), "not ours to remove a second time");
-        assert_ne!(Place::temporary().unwrap().scratch[0], home);
+        assert_ne!(ServerPaths::temporary().unwrap().scratch[0], home);
         fs::remove_dir_all(home).unwrap();
     }
 
     #[test]
-    fn the_stand_in_of_a_path_never_changes() {
+    fn the_replacement_directory_of_a_path_is_stable() {
         assert_eq!(hash(Path::new("")), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash(Path::new("a")), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(hash(Path::new("foobar")), 0x8594_4171_f739_67e8);
     }
 
     #[test]
-    fn a_guessable_directory_of_others_is_refused() {
+    fn a_guessable_directory_of_another_user_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("guessed");
         make_own(&dir).unwrap();

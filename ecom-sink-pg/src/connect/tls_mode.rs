@@ -6,9 +6,9 @@ use tokio_postgres::config::SslMode;
 use super::params::Params;
 use super::tls::{Check, Roots, Tls};
 
-/// As `sslmode` names it.
+/// The modes of `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum TlsMode {
     Disable,
     Allow,
     Prefer,
@@ -17,21 +17,24 @@ pub(super) enum Mode {
     VerifyFull,
 }
 
-const MODES: &[(&str, Mode)] = &[
-    ("disable", Mode::Disable),
-    ("allow", Mode::Allow),
-    ("prefer", Mode::Prefer),
-    ("require", Mode::Require),
-    ("verify-ca", Mode::VerifyCa),
-    ("verify-full", Mode::VerifyFull),
+/// Their names.
+const MODES: &[(&str, TlsMode)] = &[
+    ("disable", TlsMode::Disable),
+    ("allow", TlsMode::Allow),
+    ("prefer", TlsMode::Prefer),
+    ("require", TlsMode::Require),
+    ("verify-ca", TlsMode::VerifyCa),
+    ("verify-full", TlsMode::VerifyFull),
 ];
 
-impl Mode {
-    /// Where nothing is said, a way that leaves the machine is encrypted to a server that has proved who it is.
+impl TlsMode {
+    /// The default: a connection that leaves the machine is encrypted, to a server that has
+    /// proved its identity.
     pub(super) fn default_for(is_local: bool) -> Self {
         if is_local { Self::Prefer } else { Self::VerifyFull }
     }
 
+    /// What is checked of the server's certificate.
     pub(super) fn check(self, has_roots: bool) -> Check {
         match self {
             Self::VerifyFull => Check::ChainAndName,
@@ -42,6 +45,7 @@ impl Mode {
         }
     }
 
+    /// The ways to connect, tried in this order.
     pub(super) fn tries(self, check: Check) -> &'static [SslMode] {
         match self {
             Self::Disable => &[SslMode::Disable],
@@ -54,24 +58,28 @@ impl Mode {
     }
 }
 
-/// The mode that is asked for, or the default, and what it takes. Nothing is read yet.
-pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(Mode, Tls)> {
+/// The mode that is asked for, or the default, and the TLS settings for it. No file is read yet.
+///
+/// # Errors
+///
+/// `Configuration` when settings contradict each other.
+pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direct: bool) -> Result<(TlsMode, Tls)> {
     let system = params.get("sslrootcert") == Some("system");
     let default = match system {
-        true => Mode::VerifyFull,
-        false => Mode::default_for(is_local),
+        true => TlsMode::VerifyFull,
+        false => TlsMode::default_for(is_local),
     };
     let asked = params.choice("sslmode", MODES, default)?;
     let weak = |with: &str, than: &str| {
         let message = format!("{with} needs {than}");
         Err(Error::new(ErrorKind::Configuration, message).hint("leave sslmode out, or set it to verify-full"))
     };
-    // Servers don't encrypt what goes through a socket of the machine.
+    // Servers do not encrypt what goes through a socket of the machine.
     let mode = match asked {
-        _ if is_socket => Mode::Disable,
-        Mode::VerifyFull => asked,
+        _ if is_socket => TlsMode::Disable,
+        TlsMode::VerifyFull => asked,
         _ if system => return weak("sslrootcert=system", "sslmode=verify-full"),
-        Mode::Disable | Mode::Allow | Mode::Prefer if direct => {
+        TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer if direct => {
             return weak("sslnegotiation=direct", "sslmode=require or more");
         }
         _ => asked,
@@ -80,12 +88,12 @@ pub(super) fn encryption(params: &Params, is_socket: bool, is_local: bool, direc
         let given = params.get(keyword).map(Into::into);
         given.or_else(|| params.default_file(default))
     };
-    let encrypted = mode != Mode::Disable;
+    let encrypted = mode != TlsMode::Disable;
     let root = file("sslrootcert", "root.crt").filter(|_| encrypted && !system);
     let client = match (file("sslcert", "postgresql.crt"), file("sslkey", "postgresql.key")) {
         (Some(certificate), Some(key)) if encrypted => Some((certificate, key)),
         (Some(_), None) | (None, Some(_)) if encrypted && params.get("sslcert").or(params.get("sslkey")).is_some() => {
-            let message = "of sslcert and sslkey one is given without the other";
+            let message = "only one of sslcert and sslkey is given, but both are needed";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
         _ => None,
