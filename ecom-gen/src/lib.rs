@@ -26,8 +26,7 @@
 //!
 //! - [`Shop`] is an iterator of events, and [`ShopSource`] is a source of them for a pipeline.
 //! - [`ShopFiles`] is a source of CSV files, and [`FilesSink`] writes them to a directory. [`Dirt`] adds faults to the
-//!   files,
-//!   and a [`Manifest`] lists every fault and what a correct ingest must store.
+//!   files, and a [`Manifest`] lists every fault and what a correct ingest must store.
 //! - [`ModelParameters`] sets how shoppers behave and what is sold.
 //! - [`profile`] measures any shop's events and compares them with what was published about real shops.
 //!

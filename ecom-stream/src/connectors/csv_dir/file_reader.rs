@@ -1,4 +1,4 @@
-//! FileReadConfig one file: from where it was left to where it ends.
+//! Reads one file: from where it was left to where it ends.
 
 use std::io;
 
