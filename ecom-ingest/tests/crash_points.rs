@@ -374,8 +374,8 @@ fn every_point_in_the_sources_is_enumerated() {
     for sources in ["../ecom-stream/src", "../ecom-sink-pg/src"] {
         named_in(&here.join(sources), &mut names);
     }
-    // Those of the directory as a sink are in the tests of ecom-gen, those of the upkeep in maintenance/, those of a retry in
-    // rejects.rs; the documentation names one as an example.
+    // The others are tested in ecom-stream/tests/csv_sink_crashes.rs, in maintenance/ and in rejects/retry.rs. The
+    // documentation has the last one as an example.
     names.retain(|name| {
         !["csv_sink.", "maintenance.", "retry."]
             .iter()

@@ -1,4 +1,4 @@
-//! The command `check`: shows what of files would be stored and what refused.
+//! The command `check`: shows what of files would be stored and what rejected.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -21,7 +21,8 @@ impl Completions {
     pub(crate) fn run(self, mut command: Command) -> Result<()> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut command, "ecom-ingest", &mut text);
-        // Of a name with a hyphen clap_complete makes one label for bash where it goes down to a command, another where it is there.
+        // For a program name with a hyphen, the bash script of clap_complete sets one label when it enters a command, and
+        // compares with another one afterwards.
         let text = String::from_utf8_lossy(&text).replace("ecom__subcmd__ingest", "ecom__ingest");
         output::text(&text)
     }

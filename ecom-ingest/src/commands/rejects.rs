@@ -1,4 +1,4 @@
-//! The command `rejects`: lists and exports records that were refused, and retries corrected ones.
+//! The command `rejects`: lists and exports rejected records, and retries corrected ones.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

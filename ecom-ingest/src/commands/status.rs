@@ -1,4 +1,4 @@
-//! The command `status`: shows files, lag, rates and what was refused.
+//! The command `status`: shows files, lag, rates and rejected records.
 
 use std::fmt::Write;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! What was refused: seen, mended and put in again, once.
+//! Rejected records: listed, exported, corrected and retried, each stored once.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Rows that are listed, mended and retried.
+//! Rejected rows are listed, corrected and retried.
 
 use std::fs;
 use std::path::Path;

@@ -86,7 +86,7 @@ fn every_row_is_accounted_for() {
         .with_duplicates(2)
         .with_rejected(1);
     assert_eq!(progress[0].counts, expected);
-    // The other 3 has taken the place of the one that was refused.
+    // The other 3 has taken the place of the one that was rejected.
     let expected = Counts::default().with_read(2).with_stored(2);
     assert_eq!(progress[1].counts, expected);
     assert!(total(&epoch).is_balanced());

@@ -30,7 +30,7 @@ pub(crate) async fn write_bisecting(
             .run("starting a transaction", "SET CONSTRAINTS ALL IMMEDIATE")
             .await?;
     }
-    // What the table has already must not be taken for refused.
+    // Rows that the table has already must not be taken for rejected ones.
     session.look_up(epoch).await?;
     let tables: Vec<(usize, usize)> = epoch.tables().map(|(number, rows)| (number, rows.len())).collect();
     let events = (Rows::Events, epoch.len());

@@ -89,7 +89,7 @@ impl CommitOrder {
     pub(crate) fn take_refused(&self, epoch: i64, mut is_wanted: impl FnMut(&EventKey) -> bool) -> bool {
         let mut taken = false;
         self.state.send_if_modified(|state| {
-            // Rows that were gathered later did not meet the refused one.
+            // Rows of later epochs were never left out as duplicates of the rejected one.
             state.refused.retain(|(of, _)| of + self.connections >= epoch);
             state.refused.retain(|(_, key)| {
                 let is_wanted = is_wanted(key);
