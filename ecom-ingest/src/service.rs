@@ -1,4 +1,4 @@
-//! Runs a pipeline as a service: with progress, an HTTP page, systemd and maintenance beside it.
+//! Runs a pipeline as a service: with progress, an HTTP page, systemd and maintenance.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::progress::{Form, Total, show};
 use crate::systemd;
 
 /// Runs a pipeline into PostgreSQL as a service: shows its progress, serves its [page](Page),
-/// notifies systemd, and builds indexes beside it.
+/// notifies systemd, and builds indexes meanwhile.
 ///
 /// # Examples
 ///

@@ -27,7 +27,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `console`, `maintenance` | what an operator does beside a running pipeline |
+//! | `console`, `maintenance` | administration while a pipeline runs: status, rejects, indexes, retention |
 //! | `sink` | the options of [`PgSink`], and its implementation of [`Sink`](ecom_stream::Sink) |
 //! | `write` | writes epochs, retries them, and keeps their order |
 //! | `lead` | leader election and the ledger |

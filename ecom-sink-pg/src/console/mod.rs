@@ -1,4 +1,4 @@
-//! What an operator needs beside the ingest: status, rejects, and retrying records that were
+//! Administration while a pipeline runs: its status, its rejects, and retrying records that were
 //! corrected.
 //!
 //! ```text

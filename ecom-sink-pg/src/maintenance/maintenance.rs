@@ -50,7 +50,7 @@ impl Maintenance {
         of_owner(connection).await
     }
 
-    /// A session beside a run, which may be about to bring the schema up to date; so this one
+    /// A session during a run, which may be about to bring the schema up to date; so this one
     /// does it too.
     pub(super) async fn session_beside_run(&self) -> Result<Connection> {
         let mut connection = self.connect().await?;

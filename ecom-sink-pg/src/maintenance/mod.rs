@@ -1,4 +1,4 @@
-//! Maintenance of `ecom.events` beside the ingest: index building, retention, and the layout of
+//! Maintenance of `ecom.events` while a pipeline runs: index building, retention, and the layout of
 //! new partitions.
 //!
 //! A partition goes through these states:

@@ -79,9 +79,10 @@ impl Maintenance {
     }
 
     /// Settles partitions as [`settle`](Self::settle) does, again and again, for as long as the
-    /// future is polled. It is meant to run beside a pipeline, so it brings the schema up to date
-    /// as a pipeline does. A partition that has received rows since the last look is left for
-    /// later, whatever its time is. Returns the error that ended it; temporary errors do not.
+    /// future is polled. It is meant to be polled while a pipeline runs, so it brings the schema
+    /// up to date as a pipeline does. A partition that has received rows since the last look is
+    /// left for later, whatever its time is. Returns the error that ended it; temporary errors do
+    /// not.
     pub async fn keep_settled(&self, rested: Duration) -> Error {
         let mut before = Inserted::new();
         loop {

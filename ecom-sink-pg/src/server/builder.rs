@@ -16,7 +16,7 @@ use super::shutdown::Shutdown;
 use super::watchdog::SpawnContext;
 use super::{cluster, connection};
 
-/// Says how a [`PrivateServer`] is to be: see [`PrivateServer::builder`].
+/// The options of a [`PrivateServer`]; see [`PrivateServer::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing before start()"]
 pub struct Builder {
@@ -36,7 +36,7 @@ impl Builder {
         }
     }
 
-    /// Throws the data away after the server's end. This is the default.
+    /// Deletes the data when the server has ended. This is the default.
     pub fn temporary(mut self) -> Self {
         self.home = None;
         self
@@ -75,7 +75,7 @@ impl Builder {
         self
     }
 
-    /// Makes the cluster where there is none, starts the server and waits
+    /// Creates the cluster if there is none, starts the server and waits
     /// until it answers a query.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Builder {
         let at_end = if persistent {
             Shutdown::Fast
         } else {
-            // Nobody will read the data: a last checkpoint is in vain.
+            // Nobody will read the data, so a last checkpoint is of no use.
             Shutdown::Immediate
         };
         let settings = self.settings.iter();

@@ -41,8 +41,8 @@ pub(super) fn made_by(data: &Path) -> Result<Option<String>, ServerError> {
     Err(Problem::NotACluster { data: data.to_owned() }.into())
 }
 
-/// Makes a cluster in the empty directory `fresh` and then renames it to
-/// `data`, so that what bears that name is whole.
+/// Creates a cluster in the empty directory `fresh` and then renames it to
+/// `data`, so that a directory of that name is complete.
 pub(super) async fn create(
     fresh: &Path,
     data: &Path,
@@ -91,7 +91,7 @@ pub(super) async fn create(
         }
     }
     match fs::rename(fresh, data) {
-        // Another owner was faster: its cluster is as good.
+        // Another process has just created the cluster, which can be used as well.
         Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => return Ok(()),
         Err(error) => return Err(ServerError::directory(data)(error)),
         Ok(()) => {}

@@ -1,9 +1,9 @@
 //! A private PostgreSQL server, started from installed programs.
 //!
-//! It is for try-outs, where the data stay, and for tests, where they are
-//! thrown away. Unless told otherwise it listens on a unix socket alone, in a
-//! directory that only its user (and root) can enter, and it ends with its
-//! owner, however that ends: `kill -9` included.
+//! It is for trying things out, where the data stay, and for tests, where they
+//! are deleted. By default it listens only on a unix socket, in a directory
+//! that only its user (and root) can enter. It ends with its owner, however
+//! that ends: `kill -9` included.
 //!
 //! ```no_run
 //! # use ecom_sink_pg::server::PrivateServer;

@@ -47,7 +47,7 @@ kill 0
 exit "$status"
 "#;
 
-/// Longer than the script takes to lose its patience.
+/// Longer than the script waits before it sends SIGKILL.
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(120);
 
 /// A program that runs for as long as this value, and no longer than its
@@ -104,7 +104,7 @@ impl Watchdog {
         self.0.wait(bound).await
     }
 
-    /// Ends the program; `false` when it still runs after all patience.
+    /// Ends the program; `false` if it still runs after [`STOP_WITHIN`].
     pub(super) async fn stop(&mut self, signal: Signal) -> io::Result<bool> {
         // An error means that nobody reads: the program has ended by itself.
         let _ = self.0.tell(signal.name());

@@ -115,7 +115,7 @@ impl Session {
         days: &BTreeSet<Date>,
     ) -> Result<(), Failure> {
         let missing: Vec<Date> = days.difference(known).copied().collect();
-        // Each making is a transaction, and takes several locks a day.
+        // Each call is a transaction, and takes several locks a day.
         for days in missing.chunks(DAYS_AT_ONCE) {
             let days_made: [&(dyn ToSql + Sync); 1] = [&days];
             let made = self.connection.client.query(&self.ensure_partitions, &days_made);
