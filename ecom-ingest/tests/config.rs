@@ -302,7 +302,7 @@ fn guide() -> String {
 fn the_guide_lists_every_option_of_run() {
     let guide = guide();
     let toml = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    // The database need not be there.
+    // The host of the database need not exist.
     let file = config(&toml.replace("db.example", "localhost"));
     let text = print(&file, &[]);
     assert_eq!(printed(&text, "days").0, "90");

@@ -1,4 +1,4 @@
-//! The program is killed at every crash point in turn, and started again: each row is there exactly once.
+//! The program is killed at every crash point in turn and started again: each row is stored exactly once.
 
 #![allow(
     clippy::unwrap_used,
@@ -76,7 +76,7 @@ const PANICS: &[&str] = &[
     "ack.done:2",
 ];
 
-/// So often it is looked whether the program has passed a point on its last step.
+/// How many times it is checked whether the program has passed a point in its last step.
 const LAST_STEP_POLLS: u32 = 200;
 const POLL: Duration = Duration::from_millis(50);
 
@@ -85,11 +85,11 @@ const AT_ONCE: usize = 8;
 
 const FILES: [&str; 4] = ["1.csv", "2.csv", "3.csv", "4.csv"];
 
-/// A record that is no event, and one that a constraint of the table refuses.
+/// A record that is no event, and one that a constraint of the table rejects.
 const UNUSABLE: &str = "1,2,3\n";
 const REFUSED_QUANTITY: u32 = 1_000;
 
-/// Faults of the server, so that every branch is taken: it refuses rows, and interrupts a commit now and then.
+/// Faults of the server, so that every branch is taken: it rejects rows, and interrupts a commit now and then.
 const FAULTS: &str = "
     ALTER TABLE ecom.events ADD CONSTRAINT few CHECK (quantity < 1000);
     CREATE SEQUENCE ecom.commits;
@@ -114,7 +114,7 @@ fn refused(n: u32) -> String {
     format!("{good},{REFUSED_QUANTITY}\n")
 }
 
-/// Several files, of several batches and pieces; rejects, duplicates, refused rows.
+/// Several files, of several batches and pieces; rejects, duplicates, rows that the server rejects.
 fn text(file: &str) -> String {
     let body = match file {
         "1.csv" => lines(0..60) + UNUSABLE,
@@ -203,7 +203,8 @@ impl Case {
         Ingest::start_to_crash(&self.database.url, &self.input, &args, plan)
     }
 
-    /// Feeds the program file by file, so that each is an epoch at least, until it ends. Unless it never came to the point.
+    /// Gives the program one file after the other, so that each is at least one epoch, until it ends. `None` if it never
+    /// passed the point.
     async fn run_into(&self, plan: &str) -> Option<(std::process::ExitStatus, String)> {
         let mut ingest = self.start(&[], plan);
         for file in FILES {
@@ -219,7 +220,7 @@ impl Case {
             })
             .await;
         }
-        // All may be done by now, and only the last step be on its way.
+        // All files may be archived by now, while the last step has not run yet.
         for _ in 0..LAST_STEP_POLLS {
             if ingest.has_ended() {
                 return Some(ingest.end().await);
@@ -229,7 +230,7 @@ impl Case {
         None
     }
 
-    /// Starts the program again without a crash, then checks that everything is in its place once.
+    /// Starts the program again without a crash, then checks that every record is where it belongs, once.
     async fn recovers(self, after: &str) {
         for file in FILES {
             let on_its_way_out = format!(".ecom-aside.0.{file}");
@@ -273,7 +274,8 @@ async fn killed_at(point: &str, pass: u32) {
     case.recovers(&plan).await;
 }
 
-/// Which epochs are in flight together is a matter of time: on a busy machine some points are passed less often.
+/// Tries several times: which epochs are in flight together depends on timing, and on a busy machine some points are
+/// passed less often.
 async fn run_into(plan: &str, has_faults: bool) -> (Case, std::process::ExitStatus, String) {
     for _ in 0..5 {
         let case = Case::new(has_faults).await;

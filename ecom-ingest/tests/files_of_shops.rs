@@ -1,4 +1,4 @@
-//! Files as shops have them, loaded by the program: other layouts, by a mapping.
+//! The program loads files with other layouts, by a mapping.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! `docs/operating.md`, walked through as its reader would: what is marked with ✓ runs, and prints what is shown.
+//! The commands in `docs/operating.md` that are marked with ✓ run, and print what the page shows.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The program seen from outside: metrics, health, progress, and what systemd is told.
+//! What the program reports to others: metrics, health and progress over HTTP, and notifications to systemd.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What is told at the start: settings of the server that weaken the promise, rights that nobody needs, poolers.
+//! The checks at the start: settings of the server that weaken the guarantees, roles with too many rights, poolers.
 
 #![allow(
     clippy::unwrap_used,

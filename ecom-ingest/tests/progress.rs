@@ -1,4 +1,4 @@
-//! What a run into PostgreSQL tells of itself.
+//! The progress, lag and stages that a run into PostgreSQL reports.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The password is in no log, no error and no `Debug`, whatever goes wrong, at the most talkative level there is.
+//! The password appears in no log, no error and no `Debug` output, whatever goes wrong, at the most detailed log level.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The server fails at chosen moments, or won't take anything for a while: nothing is lost, nothing is there twice.
+//! The server fails at chosen moments, or accepts nothing for a while: nothing is lost, and nothing is stored twice.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What may happen to the process, short of its end: signals in the middle of a COPY, few descriptors, no log.
+//! Faults that the process survives: signals in the middle of a COPY, few file descriptors, a log that cannot be written.
 
 #![allow(
     clippy::unwrap_used,

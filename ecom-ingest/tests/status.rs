@@ -1,4 +1,4 @@
-//! How it goes, as `ecom-ingest status` tells it.
+//! The output of `ecom-ingest status`.
 
 #![allow(
     clippy::unwrap_used,

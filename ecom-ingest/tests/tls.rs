@@ -1,4 +1,4 @@
-//! Encrypted connections: what `sslmode` promises, kept against a real server with a CA of its own.
+//! Encrypted connections: each `sslmode` does what it promises, with a real server that has a CA of its own.
 
 #![allow(
     clippy::unwrap_used,

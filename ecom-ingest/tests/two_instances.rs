@@ -1,4 +1,4 @@
-//! Two instances of one pipeline: one works, the other stands by or takes over; nothing is lost and nothing doubled.
+//! Two instances of one pipeline: one works, the other stands by or takes over; nothing is lost and nothing is stored twice.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ async fn rows(database: &Database) -> i64 {
     }
 }
 
-/// It ends because it was overtaken.
+/// The instance ends because another one has taken over.
 async fn is_fenced(ingest: Ingest) {
     let (status, log) = ingest.end().await;
     assert_eq!(status.code(), Some(6), "{log}");

@@ -1,4 +1,4 @@
-//! What the ledger knows of files: those that are others under another name, and who may take them away.
+//! The files in the ledger: renamed files and copies are recognized, and only one pipeline may remove files from a directory.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Rows that are odd, tables that somebody changed, and long histories: every event ends where it belongs, none is lost.
+//! Unusual rows, tables that somebody changed, and long histories: every event is stored or becomes a dead letter.
 
 #![allow(
     clippy::unwrap_used,

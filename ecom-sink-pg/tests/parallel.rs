@@ -233,7 +233,7 @@ async fn a_row_of_a_younger_epoch_replaces_a_rejected_one_with_its_key() {
     let few = "ALTER TABLE ecom.events ADD CONSTRAINT few CHECK (quantity < 1000)";
     gates.0.client.batch_execute(few).await.unwrap();
     let mut events = first_held_up(3);
-    // Of four rows with one key the server refuses the first two.
+    // Of four rows with one key the server rejects the first two.
     let mut refused = event(5);
     refused.quantity = 1_000;
     events[5] = refused.clone();

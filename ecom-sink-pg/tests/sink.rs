@@ -1,4 +1,4 @@
-//! The sink as a user of the library meets it: events from memory, a real server, and faults in between.
+//! The sink as users of the library use it: events from memory, a real server, and faults.
 
 #![allow(
     clippy::unwrap_used,
@@ -137,7 +137,7 @@ async fn a_row_that_the_server_refuses_is_a_dead_letter_and_its_neighbours_are_s
         .batch_execute("ALTER TABLE ecom.events ADD CONSTRAINT few CHECK (quantity < 1000)")
         .await
         .unwrap();
-    // Some refused, some duplicates, in one epoch.
+    // Some rejected, some duplicates, in one epoch.
     let events = (0..300).map(|n| {
         let mut event = event(n);
         event.quantity = if n % 97 == 60 { 1_000 } else { 1 };

@@ -220,7 +220,7 @@ async fn a_row_that_the_server_refuses_is_a_dead_letter_and_its_neighbours_stay(
     type Row = (String, Option<i64>, i64);
     let row = |n: i64| (format!("name {n}"), Some(n), n);
     let mut rows: Vec<Row> = (0..40).map(row).collect();
-    // Refused by a check, by the size of a column, for a null, and by a unique index.
+    // Rejected by a check, by the size of a column, for a null, and by a unique index.
     rows.extend([
         ("large".into(), Some(40_000), 50),
         ("null".into(), None, 51),

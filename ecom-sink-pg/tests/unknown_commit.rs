@@ -1,4 +1,4 @@
-//! A commit whose answer never comes: the ledger tells what became of it.
+//! A COMMIT whose answer never comes: the ledger shows whether it happened.
 
 #![allow(
     clippy::unwrap_used,

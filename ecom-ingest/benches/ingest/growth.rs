@@ -1,4 +1,4 @@
-//! Whether a directory with many finished files and a table with many rows make it slower.
+//! How much a directory with many finished files and a table with many rows slow the ingest down.
 
 use std::fs;
 use std::path::Path;

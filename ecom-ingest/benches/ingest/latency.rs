@@ -1,4 +1,4 @@
-//! How long from the rename of a file until its rows are committed.
+//! Latency: the time from the rename of a file until its rows are committed.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What loads files: the program ecom-ingest, and psql.
+//! The programs that load the files: ecom-ingest, and psql.
 
 use std::fs;
 use std::io::Write;

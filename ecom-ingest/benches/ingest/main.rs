@@ -1,4 +1,4 @@
-//! How fast the ingest is, beside `psql \copy` of the same files on the same server: PERFORMANCE.md has its table.
+//! How fast the ingest is, compared with `psql \copy` of the same files on the same server: PERFORMANCE.md has the table.
 //!
 //! ```sh
 //! cargo bench -p ecom-ingest --bench ingest                                  # all of it, some 15 minutes

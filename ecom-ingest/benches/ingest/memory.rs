@@ -1,4 +1,4 @@
-//! Memory, and how soon the first row is there.
+//! Memory, and the time from the start to the first row.
 
 use std::fs;
 use std::path::Path;

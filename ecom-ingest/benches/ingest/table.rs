@@ -1,13 +1,13 @@
-//! The table that is printed.
+//! The table of results.
 
 use std::fmt;
 
-/// Lines of figures, each beside what it is to reach.
+/// Lines of figures, each with what it is compared with, and the aim.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Vec<[String; 4]>);
 
 impl Table {
-    /// A figure with what it is compared with, and what it is to be.
+    /// Adds a figure, what it is compared with (`beside`), and its aim (`bar`).
     pub(crate) fn line(
         &mut self,
         what: impl Into<String>,
@@ -31,12 +31,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// The middle one.
+/// The median.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     percentile(&mut values, 50)
 }
 
-/// That below which so many of a hundred are; NaN of none.
+/// The value below which `percent` percent of the values are; NaN if there are none.
 pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = (values.len() * percent / 100).min(values.len().saturating_sub(1));

@@ -1,4 +1,4 @@
-//! Backlogs: how many rows a second.
+//! Throughput: how many rows per second of a backlog are loaded.
 
 use std::path::PathBuf;
 

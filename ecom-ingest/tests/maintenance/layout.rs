@@ -1,4 +1,4 @@
-//! How new partitions are made, and who may say so.
+//! `ecom-ingest layout`: how new partitions are created, and who may change it.
 
 use ecom_sink_pg::{IndexProfile, Maintenance, PartitionWidth, Retention};
 use ecom_stream::ErrorKind;

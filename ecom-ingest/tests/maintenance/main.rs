@@ -1,4 +1,4 @@
-//! The upkeep of the table: settling, the end of old partitions, the layout of new ones.
+//! The maintenance of the table: indexes of settled partitions, retention, and the layout of new partitions.
 
 #![allow(
     clippy::expect_used,

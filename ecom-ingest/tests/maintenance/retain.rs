@@ -1,4 +1,4 @@
-//! The end of old partitions.
+//! `ecom-ingest retain`: old partitions are dropped.
 
 use std::os::unix::process::ExitStatusExt;
 

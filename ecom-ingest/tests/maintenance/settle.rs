@@ -1,4 +1,4 @@
-//! The indexes of partitions that rest.
+//! `ecom-ingest settle`: the indexes of partitions that no longer receive rows.
 
 use std::os::unix::process::ExitStatusExt;
 

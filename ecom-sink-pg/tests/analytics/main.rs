@@ -1,4 +1,4 @@
-//! What the views and functions say of a simulated shop of some days and of odd rows besides, compared with values that are
+//! The results of the views and functions, for some days of a simulated shop and for unusual rows, compared with values that are
 //! computed from the same events here.
 
 #![allow(

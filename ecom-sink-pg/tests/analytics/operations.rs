@@ -1,4 +1,4 @@
-//! How well the events come in.
+//! The functions about operation: lag and data quality.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What holds of all of them: a span reads its partitions only, everything has a comment, and nothing goes untested.
+//! What holds for all functions and views: each reads only the partitions of its span, and has a comment and a test.
 
 use std::collections::BTreeSet;
 use std::fs;

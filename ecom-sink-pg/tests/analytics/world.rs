@@ -1,4 +1,4 @@
-//! The events that are asked about.
+//! The events of these tests, and the database that has them.
 
 use std::ops::Range;
 use std::time::Duration;
