@@ -62,7 +62,7 @@ pub(crate) async fn growth(stage: &Stage, scale: Scale, table: &mut Table) -> Ou
         format!("{what}: start → first row"),
         format!("**{:.0} ms**", full.start_s * 1_000.0),
         format!("empty {:.0} ms", empty.start_s * 1_000.0),
-        "beside",
+        "for comparison",
     );
     table.line(
         format!("{what}: backlog"),
@@ -72,13 +72,13 @@ pub(crate) async fn growth(stage: &Stage, scale: Scale, table: &mut Table) -> Ou
             full.run.seconds
         ),
         format!("empty {:.1} s", empty.run.seconds),
-        "beside",
+        "for comparison",
     );
     table.line(
         format!("{what}: peak memory"),
         format!("**{:.0} MiB**", full.run.peak_mib),
         format!("empty {:.0} MiB", empty.run.peak_mib),
-        "beside",
+        "for comparison",
     );
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) async fn latency(stage: &Stage, scale: Scale, table: &mut Table) -> O
             format!("{what}, p99"),
             format!("**{p99:.1} ms**"),
             format!("a bare one-row commit {bare_p99:.1} ms"),
-            "beside",
+            "for comparison",
         );
     }
     Ok(())

@@ -28,10 +28,10 @@ use table::Table;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures the ingest beside psql.
+/// Measures the ingest and compares it with psql.
 #[derive(Debug, Parser)]
 struct Args {
-    /// What is measured; all of it where nothing is named
+    /// What is measured; everything unless something is named
     cases: Vec<Case>,
 
     /// Rows of a backlog
@@ -46,7 +46,7 @@ struct Args {
     #[arg(long)]
     quick: bool,
 
-    /// Cargo says so
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }

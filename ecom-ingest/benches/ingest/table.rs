@@ -7,15 +7,15 @@ use std::fmt;
 pub(crate) struct Table(Vec<[String; 4]>);
 
 impl Table {
-    /// Adds a figure, what it is compared with (`beside`), and its aim (`bar`).
+    /// Adds a figure, what it is compared with (`compared_with`), and its aim (`aim`).
     pub(crate) fn line(
         &mut self,
         what: impl Into<String>,
         figure: impl Into<String>,
-        beside: impl Into<String>,
-        bar: impl Into<String>,
+        compared_with: impl Into<String>,
+        aim: impl Into<String>,
     ) {
-        let line = [what.into(), figure.into(), beside.into(), bar.into()];
+        let line = [what.into(), figure.into(), compared_with.into(), aim.into()];
         eprintln!("  {}: {} ({}; {})", line[0], line[1], line[2], line[3]);
         self.0.push(line);
     }
@@ -23,9 +23,9 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| what | figure | beside | bar |\n|---|---|---|---|")?;
-        for [what, figure, beside, bar] in &self.0 {
-            writeln!(f, "| {what} | {figure} | {beside} | {bar} |")?;
+        writeln!(f, "| what | figure | compared with | aim |\n|---|---|---|---|")?;
+        for [what, figure, compared_with, aim] in &self.0 {
+            writeln!(f, "| {what} | {figure} | {compared_with} | {aim} |")?;
         }
         Ok(())
     }

@@ -53,10 +53,10 @@ async fn bulk(
     let loaders = [Loader::Ours, Loader::Usual(processes), Loader::Same(processes)];
     let runs = interleaved(stage, scale, &loaders, &[dir, dir, dir]).await?;
     let bar = if ids == IdVersion::V4 { "≥ 3 ×" } else { "≥ 2.5 ×" };
-    for (at, beside, bar) in [(1, "usual table", bar), (2, "our table", "≥ 1 ×")] {
+    for (at, table_name, bar) in [(1, "usual table", bar), (2, "our table", "≥ 1 ×")] {
         let (ours, theirs) = (rate(scale.rows, &runs[0]), rate(scale.rows, &runs[at]));
         table.line(
-            format!("{what}, beside {processes} × psql into {beside}"),
+            format!("{what}, compared with {processes} × psql into {table_name}"),
             format!("**{:.2} ×**: {ours:.0} rows/s", ours / theirs),
             format!("{theirs:.0} rows/s; CPU s {}; ours {}", cpu(&runs[at]), cpu(&runs[0])),
             bar,
@@ -79,7 +79,7 @@ pub(crate) async fn small(stage: &Stage, scale: Scale, table: &mut Table) -> Out
     let runs = interleaved(stage, scale, &[Loader::Ours, Loader::Usual(1)], &[&dir, &dir]).await?;
     let (ours, theirs) = (rate(rows, &runs[0]), rate(rows, &runs[1]));
     table.line(
-        format!("{} files × 200 rows, beside psql with a commit a file", rows / 200),
+        format!("{} files × 200 rows, compared with psql with a commit per file", rows / 200),
         format!("**{:.2} ×**: {ours:.0} rows/s", ours / theirs),
         format!("{theirs:.0} rows/s; CPU s {}; ours {}", cpu(&runs[1]), cpu(&runs[0])),
         "≥ 5 ×, ≥ 100,000 rows/s",
@@ -95,7 +95,7 @@ pub(crate) async fn duplicates(stage: &Stage, scale: Scale, table: &mut Table) -
     let runs = interleaved(stage, scale, &[Loader::Ours, Loader::Ours], &[&without, &with]).await?;
     let (without, with) = (rate(scale.rows, &runs[0]), rate(scale.rows, &runs[1]));
     table.line(
-        "1 % duplicates, beside none",
+        "1 % duplicates, compared with none",
         format!("**{:.2} ×**: {with:.0} rows/s", with / without),
         format!("{without:.0} rows/s; CPU s {}; with {}", cpu(&runs[0]), cpu(&runs[1])),
         "≥ 0.5 ×",

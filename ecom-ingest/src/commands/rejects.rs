@@ -343,15 +343,15 @@ impl Retry {
                 None => return output::text(&self.choice.none_found(&console).await?),
             },
         };
-        tell(self.mended.as_deref(), &retried.refused, mapping.is_some());
+        tell(self.mended.as_deref(), &retried.rejected, mapping.is_some());
         output::line(&format!(
             "{} stored, {} duplicates, {} retried before, {} still rejected",
             count(retried.stored),
             count(retried.duplicates),
             count(retried.already_resolved),
-            count(retried.refused.len() as u64),
+            count(retried.rejected.len() as u64),
         ))?;
-        match retried.refused.len() {
+        match retried.rejected.len() {
             0 => Ok(()),
             left => {
                 let rows = if left == 1 { "row" } else { "rows" };
@@ -422,8 +422,8 @@ async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapp
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
         all.already_resolved += retried.already_resolved;
-        all.refused.extend(retried.refused);
+        all.rejected.extend(retried.rejected);
     }
-    all.refused.sort_by_key(|refused| refused.id);
+    all.rejected.sort_by_key(|refused| refused.id);
     Ok(all)
 }

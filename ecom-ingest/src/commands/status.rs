@@ -143,7 +143,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
         )?,
         _ => writeln!(text, "  lag       no file was read in the last 15 minutes")?,
     }
-    for refused in &pipeline.refused {
+    for refused in &pipeline.rejects {
         let resolved = match refused.resolved {
             0 => String::new(),
             resolved => format!(", {} retried", count(resolved)),
@@ -188,7 +188,7 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
             shell_quoted(&pipeline.name)
         ));
     }
-    if pipeline.refused.iter().any(|refused| refused.waiting > 0) {
+    if pipeline.rejects.iter().any(|refused| refused.waiting > 0) {
         steps.push("to see the rejected records and how to fix them: ecom-ingest rejects list".to_owned());
     }
     let is_other_layout = |file: &&UnusableFile| ["column_missing", "wrong_delimiter"].contains(&&*file.reason);
@@ -252,7 +252,7 @@ fn in_json(status: &Found) -> Value {
             "records_per_second": {"1m": pipeline.rows_per_s[0], "5m": pipeline.rows_per_s[1], "15m": pipeline.rows_per_s[2]},
             "lag_seconds": {"median": pipeline.lag_median.map(|lag| lag.as_secs_f64()),
                             "max": pipeline.lag_max.map(|lag| lag.as_secs_f64())},
-            "rejects": pipeline.refused.iter().map(|refused| json!({
+            "rejects": pipeline.rejects.iter().map(|refused| json!({
                 "reason": refused.reason, "waiting": refused.waiting, "retried": refused.resolved,
                 "newest_at": time(refused.newest)})).collect::<Vec<_>>(),
             "unusable_files": pipeline.unusable.iter().map(|file| json!({

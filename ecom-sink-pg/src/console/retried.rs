@@ -16,7 +16,7 @@ pub struct Retried {
     /// Rows whose dead letter was resolved earlier. Nothing was done for them.
     pub already_resolved: u64,
     /// Rows that are still rejected, in the order of the file.
-    pub refused: Vec<StillRejected>,
+    pub rejected: Vec<StillRejected>,
 }
 
 /// A row that is still rejected.

@@ -118,14 +118,14 @@ impl Console {
         while let Some(batch) = rows.next().await {
             let batch = batch?;
             retried
-                .refused
+                .rejected
                 .extend(unreadable(&connection, batch.rejects, &header).await?);
             for records in batch.records.chunks(AT_ONCE) {
                 let corrected = corrected_rows(&connection, records, &mut revalidator, &mut retried).await?;
                 self.store(&mut connection, corrected, &mut retried).await?;
             }
         }
-        retried.refused.sort_by_key(|refused| refused.record);
+        retried.rejected.sort_by_key(|refused| refused.record);
         Ok(retried)
     }
 
@@ -166,7 +166,7 @@ impl Console {
                         .map(|state| state.code().to_lowercase())
                         .unwrap_or_default();
                     let refusal = Refusal::new(format!("sqlstate_{code}"), failure.detail());
-                    retried.refused.push(StillRejected::of(record, &letter, refusal));
+                    retried.rejected.push(StillRejected::of(record, &letter, refusal));
                     *connection = self.session_to_write().await?;
                 }
                 Err(failure) => return Err(retry_error(failure)),
@@ -195,7 +195,7 @@ async fn corrected_rows(
         let record = origin.as_ref().map_or(0, |origin| origin.record);
         let id = id_of(value);
         let mut refuse = |refusal| {
-            retried.refused.push(StillRejected {
+            retried.rejected.push(StillRejected {
                 record,
                 id,
                 first: None,
@@ -223,7 +223,7 @@ async fn corrected_rows(
         revalidator.check_columns(value.header(), &letter)?;
         match revalidator.event(value, &letter) {
             Ok(event) => rows.push(CorrectedRow { record, letter, event }),
-            Err(refusal) => retried.refused.push(StillRejected::of(record, &letter, refusal)),
+            Err(refusal) => retried.rejected.push(StillRejected::of(record, &letter, refusal)),
         }
     }
     Ok(rows)

@@ -51,7 +51,7 @@ pub struct PipelineStatus {
     /// The longest such time.
     pub lag_max: Option<Duration>,
     /// Rejected records by reason, the most frequent reason first.
-    pub refused: Vec<RejectCount>,
+    pub rejects: Vec<RejectCount>,
     /// The last ten files that could not be read completely.
     pub unusable: Vec<UnusableFile>,
 }
@@ -271,7 +271,7 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
         lag_median: lag(11),
         lag_max: lag(12),
         is_mapped: files.get(13),
-        refused: refused
+        rejects: refused
             .iter()
             .map(|row| RejectCount {
                 reason: row.get(0),
