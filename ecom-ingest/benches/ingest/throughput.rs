@@ -79,7 +79,10 @@ pub(crate) async fn small(stage: &Stage, scale: Scale, table: &mut Table) -> Out
     let runs = interleaved(stage, scale, &[Loader::Ours, Loader::Usual(1)], &[&dir, &dir]).await?;
     let (ours, theirs) = (rate(rows, &runs[0]), rate(rows, &runs[1]));
     table.line(
-        format!("{} files × 200 rows, compared with psql with a commit per file", rows / 200),
+        format!(
+            "{} files × 200 rows, compared with psql with a commit per file",
+            rows / 200
+        ),
         format!("**{:.2} ×**: {ours:.0} rows/s", ours / theirs),
         format!("{theirs:.0} rows/s; CPU s {}; ours {}", cpu(&runs[1]), cpu(&runs[0])),
         "≥ 5 ×, ≥ 100,000 rows/s",

@@ -36,7 +36,7 @@ async fn rejects_of_mapped_files_are_retried_only_with_the_mapping() {
     assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
     let said = ecom(&database, &["rejects", "list"]);
     for part in [
-        "fix    give the event that id\n",
+        "fix    fill in the id\n",
         "fix    write it as its mapping says\n",
         "rejects retry DIR/rejects.csv --map MAPPING. Each row",
         "rejects retry reject-1/rejects.csv --map MAPPING\n",
