@@ -218,6 +218,11 @@ impl TimeFormat {
             "epoch_us" => Ok(Self::UnixMicros),
             #[cfg(feature = "mapping")]
             pattern if pattern.contains('%') => Self::strptime(pattern),
+            #[cfg(not(feature = "mapping"))]
+            pattern if pattern.contains('%') => Err(TimeFormatError::Malformed {
+                format: pattern.to_owned(),
+                cause: "patterns of strptime need the feature `mapping` of ecom-stream".into(),
+            }),
             description if description.contains('[') => Self::described(description),
             other => Err(TimeFormatError::Unknown(other.to_owned())),
         }
