@@ -118,8 +118,8 @@ impl Service {
         let summary = pipeline.run_until(stop).await;
         beside.shutdown().await;
         if self.progress == Form::Json {
-            // The last commit is told too.
-            let _ = tokio::time::timeout(Duration::from_secs(5), shown.join_next()).await;
+            // The last commit is told too, unless nobody reads.
+            let _ = tokio::time::timeout(Duration::from_secs(2), shown.join_next()).await;
         }
         shown.abort_all();
         summary

@@ -1,4 +1,5 @@
-//! Faults that the process survives: signals in the middle of a COPY, few file descriptors, a log that cannot be written.
+//! Faults that the process survives: signals in the middle of a COPY, few file descriptors, outputs that cannot be written or that
+//! nobody reads.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,11 +10,13 @@
 
 mod fixture;
 
+use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
 use std::process::Command;
 use std::time::Duration;
 
-use fixture::program::Ingest;
+use fixture::program::{Ingest, command, once, program};
 use fixture::{Database, database, drop_in, eventually};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -78,4 +81,61 @@ async fn forty_file_descriptors_are_enough() {
 async fn a_log_that_cannot_be_written_does_not_stop_the_ingest() {
     run_by_shell(r#"exec "$@" 2>&-"#, 5).await;
     run_by_shell(r#"exec "$@" 2>/dev/full"#, 5).await;
+}
+
+/// A pipe that takes no more, so that whoever writes to it waits.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    // Byte by byte at the end, since a part of a block may still fit.
+    for size in [4096, 1] {
+        let full = loop {
+            if let Err(err) = writer.write_all(&vec![b'x'; size]) {
+                break err;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    }
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
+}
+
+#[tokio::test]
+async fn progress_that_nobody_reads_does_not_keep_a_run_from_ending() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    let (_reader, writer) = full_pipe();
+    let mut command = command(&input, &["--progress", "json"]);
+    let ingest = Ingest::spawn(command.env("DATABASE_URL", &database.url).stdout(writer));
+    for file in 0..3 {
+        drop_in(input.path(), &format!("{file}.csv"), file * 10..(file + 1) * 10);
+        let rows = i64::from(file + 1) * 10;
+        eventually("every row", async || database.rows().await == rows).await;
+    }
+    ingest.signal(Signal::TERM);
+    let log = ingest.succeed().await;
+    assert!(log.contains("stopped: "), "{log}");
+    database.check_balance().await;
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_reads_ends_at_a_signal() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    once(&database, &input).await;
+    let (_reader, writer) = full_pipe();
+    let mut command = program();
+    command.args(["status", "--watch=1ms"]);
+    let watching = Ingest::spawn(command.env("DATABASE_URL", &database.url).stdout(writer));
+    // The thread that prints has its name.
+    let threads = format!("/proc/{}/task", watching.process.id());
+    eventually("it prints", async || {
+        std::fs::read_dir(&threads).unwrap().any(|thread| {
+            let name = std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default();
+            name.trim_end() == "stdout"
+        })
+    })
+    .await;
+    watching.signal(Signal::TERM);
+    watching.succeed().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ecom_ingest::format::{bytes, count, duration, on_one_line, shell_quoted};
-use ecom_ingest::output;
+use ecom_ingest::output::{self, BackgroundWriter};
 use ecom_sink_pg::{Console, PipelineRunner, PipelineStatus, Status as Found, UnusableFile};
 use ecom_stream::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
@@ -53,9 +53,11 @@ impl Status {
     async fn watch(&self, console: &Console, every: Duration) -> Result<()> {
         let clears = !self.json && std::io::stdout().is_terminal();
         let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
+        // A signal ends the command also while nobody reads what it prints.
+        let writer = BackgroundWriter::start()?;
         loop {
             let text = self.render(console).await?;
-            if !output::show(&format!("{clear}{text}"))? {
+            if !writer.show(format!("{clear}{text}")).await? {
                 return Ok(());
             }
             tokio::time::sleep(every).await;

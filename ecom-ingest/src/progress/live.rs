@@ -1,7 +1,8 @@
 //! A live line on a terminal; lines of the log appear above it.
 
 use std::io::{self, Write};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use ecom_stream::{Progress, ProgressReceiver};
@@ -19,24 +20,33 @@ const WITHOUT_TOTAL: &str = "{spinner} {msg}";
 
 /// A line on standard error that shows the progress of a run, with a bar if the total is known.
 /// It disappears from the screen when it is dropped.
+///
+/// A thread of its own draws it: if the terminal takes no more output, only that thread waits.
 #[derive(Debug)]
 pub struct LiveLine {
-    bar: ProgressBar,
-    total: Total,
+    /// `None` once the line is being dropped, which tells the thread to clear the line.
+    updates: Option<mpsc::SyncSender<Arc<Progress>>>,
+    cleared: mpsc::Receiver<()>,
 }
 
 impl LiveLine {
     /// Draws the line, and keeps it up to date as time passes.
     #[must_use]
     pub fn new(total: Total) -> Self {
-        let bar = match total {
-            Total::Bytes(bytes) => ProgressBar::new(bytes).with_style(style(WITH_TOTAL)),
-            Total::Unknown | Total::Endless => ProgressBar::new_spinner().with_style(style(WITHOUT_TOTAL)),
+        let (updates, received) = mpsc::sync_channel(1);
+        let (has_cleared, cleared) = mpsc::channel();
+        let draw = move || {
+            Drawn::new(total).update_until_end(&received);
+            // A line that was dropped waits for a limited time.
+            let _ = has_cleared.send(());
         };
-        let bar = SCREEN.add(bar);
-        bar.set_message("nothing read yet");
-        bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, total }
+        if let Err(err) = thread::Builder::new().name("progress line".to_owned()).spawn(draw) {
+            tracing::warn!("no progress line is shown, since no thread can be started: {err}");
+        }
+        Self {
+            updates: Some(updates),
+            cleared,
+        }
     }
 
     /// Shows progress until the run ends.
@@ -47,10 +57,47 @@ impl LiveLine {
     pub async fn show(self, mut progress: ProgressReceiver) {
         const AT_MOST_EVERY: Duration = Duration::from_millis(100);
         while let Some(progress) = progress.next().await {
-            self.bar.set_position(progress.bytes);
-            self.bar.set_message(self.message(&progress));
+            // While the terminal takes nothing, progress is passed over.
+            let _ = self.updates.as_ref().map(|updates| updates.try_send(progress));
             tokio::time::sleep(AT_MOST_EVERY).await;
         }
+    }
+}
+
+impl Drop for LiveLine {
+    fn drop(&mut self) {
+        const WAITS: Duration = Duration::from_secs(1);
+        self.updates = None;
+        // What is printed next shall not be mixed with the line.
+        let _ = self.cleared.recv_timeout(WAITS);
+    }
+}
+
+/// The line on the screen.
+struct Drawn {
+    bar: ProgressBar,
+    total: Total,
+}
+
+impl Drawn {
+    fn new(total: Total) -> Self {
+        let bar = match total {
+            Total::Bytes(bytes) => ProgressBar::new(bytes).with_style(style(WITH_TOTAL)),
+            Total::Unknown | Total::Endless => ProgressBar::new_spinner().with_style(style(WITHOUT_TOTAL)),
+        };
+        let bar = SCREEN.add(bar);
+        bar.set_message("nothing read yet");
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, total }
+    }
+
+    /// Draws each progress, and clears the line after the last one.
+    fn update_until_end(self, updates: &mpsc::Receiver<Arc<Progress>>) {
+        for progress in updates {
+            self.bar.set_position(progress.bytes);
+            self.bar.set_message(self.message(&progress));
+        }
+        self.bar.finish_and_clear();
     }
 
     /// The text behind the bar.
@@ -72,12 +119,6 @@ impl LiveLine {
             None => message.push_str(&format!("; {}", speed_in_words(progress))),
         }
         message
-    }
-}
-
-impl Drop for LiveLine {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use ecom_stream::{ProgressReceiver, QueryProgress};
+use ecom_stream::{Error, ProgressReceiver, QueryProgress};
 
 use super::live::LiveLine;
 use super::total::Total;
 use super::words::{counts_in_words, speed_in_words};
-use crate::output;
+use crate::output::BackgroundWriter;
 
 /// How progress is shown
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -50,17 +50,20 @@ async fn in_lines(mut progress: ProgressReceiver) {
     }
 }
 
-/// Prints an object for each commit, at most ten a second.
+/// Prints an object for each commit, at most ten a second. While the reader stalls, nothing is printed; the next object then
+/// counts all that came meanwhile.
 async fn in_json(mut progress: ProgressReceiver, mut query_progress: QueryProgress) {
     const AT_MOST_EVERY: Duration = Duration::from_millis(100);
+    let stops = |err: Error| tracing::warn!("progress is no longer printed: {}", err.report());
+    let writer = match BackgroundWriter::start() {
+        Ok(writer) => writer,
+        Err(err) => return stops(err),
+    };
     while let Some(progress) = progress.next().await {
-        match output::show(&format!("{}\n", query_progress.of(&progress))) {
+        match writer.show(format!("{}\n", query_progress.of(&progress))).await {
             Ok(true) => {}
             Ok(false) => return,
-            Err(err) => {
-                tracing::warn!("progress is no longer printed: {}", err.report());
-                return;
-            }
+            Err(err) => return stops(err),
         }
         tokio::time::sleep(AT_MOST_EVERY).await;
     }

@@ -47,16 +47,15 @@ pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
                 _ = terminate.recv() => {}
             }
             match stop.take() {
-                Some(stop) => {
-                    tracing::info!("stopping after what was read is committed; a second signal aborts at once");
-                    // This fails if the future was dropped, since the pipeline has ended by itself.
-                    let _ = stop.send(());
-                }
+                // This fails if the future was dropped, since the pipeline has ended by itself.
+                Some(stop) => drop(stop.send(())),
                 None => std::process::exit(ABORTED),
             }
         }
     });
     Ok(async move {
         let _ = stopped.await;
+        // Not in the task above: a log that nobody reads may block, and the second signal must still be heard.
+        tracing::info!("stopping after what was read is committed; a second signal aborts at once");
     })
 }

@@ -17,13 +17,28 @@ use ecom_gen::FilesSink;
 use ecom_stream::{ErrorKind, Result, SourceExt, Summary, stop_signal};
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use time::OffsetDateTime;
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 use self::args::{Args, Command, GenerateArgs};
 use self::run::Run;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(err) => {
+            print_status(format_args!("ecom-gen: cannot start its threads: {err}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run_named());
+    // A thread that waits for a reader of stderr does not keep the program.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs the command that the arguments name, and returns its exit code.
+async fn run_named() -> ExitCode {
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

@@ -1,8 +1,4 @@
-//! The HTTP page of a run: metrics, health and progress.
-//!
-//! It is for monitoring on a trusted network: it has no password and no TLS, and answers only GET
-//! and HEAD. Every connection serves one request and is closed after ten seconds at the latest,
-//! so that clients that send or read nothing cannot keep others out.
+//! The page itself: what is served under which path.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,15 +15,16 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::connections::Connections;
 use crate::health::Health;
 
-/// More connections than any monitoring opens. Others wait.
-const MAX_CONNECTIONS: usize = 32;
-/// How long a connection may take, so that those that wait get their turn.
-const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
+const LIMITS: Limits = Limits {
+    connections: 32,
+    head_within: Duration::from_secs(5),
+    connection_within: Duration::from_secs(10),
+};
 const MAX_HEADER_BYTES: usize = 16 << 10;
 /// How often samples of histograms are moved to their buckets, if nobody reads the metrics.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -39,6 +36,17 @@ const INDEX: &str = "\
 /readyz    200 if files are being loaded, else 503, with the reason
 /progress  the last progress as JSON, with the field names of Spark's StreamingQueryProgress
 ";
+
+/// What clients may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// More than any monitoring opens.
+    connections: usize,
+    /// How long the head of a request may take to arrive.
+    head_within: Duration,
+    /// How long a connection may take altogether.
+    connection_within: Duration,
+}
 
 /// What the page serves, shared by all connections.
 struct HttpState {
@@ -72,7 +80,7 @@ impl Page {
     /// [`ErrorKind::Configuration`] when the address is in use or does not belong to this
     /// machine, and when the process has a recorder of metrics already.
     pub async fn open(at: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(at).await.map_err(|err| {
+        let listener = listen(at).map_err(|err| {
             Error::new(ErrorKind::Configuration, format!("cannot listen on {at}"))
                 .hint("choose a free port with --listen 127.0.0.1:PORT")
                 .caused_by(err)
@@ -102,41 +110,66 @@ impl Page {
             progress,
             query_progress: Mutex::new(query_progress),
         });
-        let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
-        loop {
-            let accepted = tokio::select! {
-                _ = upkeep.tick() => {
-                    site.metrics.run_upkeep();
-                    continue;
-                }
-                accepted = accept(&listener, &room) => accepted,
-            };
-            let Ok((stream, permit)) = accepted else {
-                // Such as too many open files: it passes.
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        accept_all(&listener, &site, LIMITS).await;
+    }
+}
+
+/// Listens on an address. Clients beyond those that wait to be accepted would have to try again.
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    const WAITING: u32 = 1_024;
+    let socket = match at.is_ipv4() {
+        true => TcpSocket::new_v4()?,
+        false => TcpSocket::new_v6()?,
+    };
+    // As `TcpListener::bind` does: the address of a program that has just ended can be used again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(WAITING)
+}
+
+/// Accepts and serves connections until the future is dropped.
+async fn accept_all(listener: &TcpListener, site: &Arc<HttpState>, limits: Limits) {
+    let mut connections = Connections::at_most(limits.connections);
+    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        let accepted = tokio::select! {
+            _ = upkeep.tick() => {
+                site.metrics.run_upkeep();
                 continue;
-            };
-            let site = Arc::clone(&site);
-            tokio::spawn(async move {
-                let answer = service_fn(|request| {
-                    let site = Arc::clone(&site);
-                    async move { Ok::<_, Infallible>(site.answer(&request)) }
-                });
-                let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new())
-                    .header_read_timeout(CONNECTION_WITHIN)
-                    .max_buf_size(MAX_HEADER_BYTES)
-                    .keep_alive(false);
-                let served = http.serve_connection(TokioIo::new(stream), answer);
-                match tokio::time::timeout(CONNECTION_WITHIN, served).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(err)) => tracing::debug!("a request ended: {err}"),
-                    Err(_) => tracing::debug!("a request took too long"),
-                }
-                drop(permit);
-            });
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, from)) => {
+                let task = tokio::spawn(serve_one(stream, Arc::clone(site), limits));
+                connections.add(from.ip(), task.abort_handle());
+            }
+            // Such as too many open files, of which a connection has one.
+            Err(err) => {
+                tracing::debug!("cannot accept a connection: {err}");
+                connections.close_one();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
+    }
+}
+
+/// Serves one request.
+async fn serve_one(stream: TcpStream, site: Arc<HttpState>, limits: Limits) {
+    let answer = service_fn(|request| {
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(&request)) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head_within)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .keep_alive(false);
+    let served = http.serve_connection(TokioIo::new(stream), answer);
+    match tokio::time::timeout(limits.connection_within, served).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => tracing::debug!("a request ended: {err}"),
+        Err(_) => tracing::debug!("a request took too long"),
     }
 }
 
@@ -157,12 +190,6 @@ fn install_metrics() -> Result<PrometheusHandle> {
     metrics::describe_gauge!("ecom_build_info", "Always 1; the labels tell which program this is.");
     metrics::gauge!("ecom_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
-}
-
-/// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    Ok((listener.accept().await?.0, permit))
 }
 
 impl HttpState {
@@ -213,4 +240,67 @@ fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Fu
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use ecom_sink_pg::PgSink;
+    use ecom_stream::memory::MemorySource;
+    use ecom_stream::{Event, SourceExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A page that closes no connection for being slow.
+    const PATIENT: Limits = Limits {
+        connections: 4,
+        head_within: Duration::from_secs(86_400),
+        connection_within: Duration::from_secs(86_400),
+    };
+
+    /// Serves a page of a pipeline that does not run.
+    async fn served(limits: Limits) -> SocketAddr {
+        let sink = PgSink::from_url("postgresql://nobody@nowhere.invalid/none").unwrap();
+        let state = sink.instance_state();
+        let pipeline = MemorySource::<Event>::new("none", Vec::new()).to(sink);
+        let site = Arc::new(HttpState {
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            health: Health::new(state, pipeline.activity()),
+            progress: pipeline.subscribe(),
+            query_progress: Mutex::new(QueryProgress::new("none", "none", "none")),
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        tokio::spawn(async move { accept_all(&listener, &site, limits).await });
+        at
+    }
+
+    async fn get_livez(at: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        let request = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn slow_clients_keep_nobody_waiting() {
+        let at = served(PATIENT).await;
+        let mut slow = Vec::new();
+        for begun in 0..40 {
+            let mut stream = TcpStream::connect(at).await.unwrap();
+            // Some are silent, some have sent a part of a request, some read no answer.
+            for _ in 0..begun % 3 {
+                let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nX-Slow: ").await;
+            }
+            slow.push(stream);
+        }
+        // All of them are still there.
+        for _ in 0..10 {
+            assert!(get_livez(at).await.starts_with("HTTP/1.1 200 "));
+        }
+    }
 }
