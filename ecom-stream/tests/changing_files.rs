@@ -11,11 +11,12 @@ mod fixture;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use ecom_stream::memory::MemorySink;
-use ecom_stream::{AfterCommit, CsvDirSource, CsvLimits, Event, Position, Rules, SourceExt, SplitState, Summary};
+use ecom_stream::{AfterCommit, CsvDirSource, CsvLimits, Event, Position, Reason, Rules, SourceExt, SplitState, Summary};
 use fixture::{HEADER, Running, append, eventually, run_in_background};
 use tempfile::TempDir;
 
@@ -111,6 +112,53 @@ async fn damage_seen_while_a_file_is_rewritten_is_read_again() {
     eventually("its end", || position(&sink, "a.csv").state == SplitState::Finished).await;
     running.stop().await;
     assert_eq!(position(&sink, "a.csv").split.generation(), 1);
+}
+
+/// The text as a gzip file.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_with_more_behind_its_damage_is_read_once() {
+    let more = "x".repeat(1_000_000);
+    let quote_never_closed = format!("{},\"x\n{}", &row(1)[..20], file(2..20_000));
+    let cases = [
+        ("a quote that is never closed", quote_never_closed),
+        ("a long line", format!("{more}\n{}", file(2..9))),
+        ("only delimiters", ",".repeat(1_000_000)),
+        ("blank lines", "\n".repeat(1_000_000)),
+        ("a sparse file", "\0".repeat(1_000_000)),
+    ];
+    for (case, text) in cases {
+        for name in ["a.csv", "a.csv.gz"] {
+            let dir = tempfile::tempdir().unwrap();
+            let text = format!("{}{text}", file(0..1)).into_bytes();
+            put(&dir, name, if name.ends_with(".gz") { gzip(&text) } else { text });
+            let sink = MemorySink::new("test");
+            let limited = || source(&dir).limits(CsvLimits::default().max_record_bytes(10_000));
+            let run = async || {
+                let pipeline = limited().available_now(true).validate(Rules::default()).to(sink.clone());
+                let summary = tokio::time::timeout(HANGS, pipeline.run()).await;
+                summary.unwrap_or_else(|_| panic!("{case} in {name}: it does not end")).unwrap()
+            };
+            assert_eq!(run().await.counts.stored, 1, "{case} in {name}");
+            let damaged = position(&sink, name);
+            let refusal = damaged.state.refusal().unwrap();
+            assert_eq!(refusal.reason, Reason::RECORD_TOO_LARGE, "{case} in {name}");
+            let again = run().await;
+            assert_eq!((again.counts.read, again.epochs), (0, 0), "{case} in {name}");
+            // A continuous run reads other files meanwhile, and not this one again.
+            let running = start(limited(), &sink, || {});
+            put(&dir, "b.csv", file(100..101));
+            eventually("the other file", || users(&sink).contains(&100)).await;
+            tokio::time::sleep(SETTLE * 3).await;
+            assert_eq!(running.stop().await.epochs, 1, "{case} in {name}");
+            assert_eq!(position(&sink, name), damaged, "{case} in {name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -169,7 +169,8 @@ pub(super) fn read_file<D: Directory>(
             let is_compressed = reader.input().is_compressed();
             let truncated = !is_compressed && stat.size < read_until;
             // If the file was modified while it was read, parts of two contents may have been read. The next try compares digests.
-            let grew = !is_compressed && stat.size > read_until || stat != opened;
+            let changed = stat != opened;
+            let grew = !is_compressed && stat.size > read_until || changed;
             let state = match end {
                 End::Damaged(refusal) if refusal.reason == Reason::COMPRESSED_TRUNCATED && !ready.readiness.is_whole() => {
                     SplitState::Open
@@ -199,7 +200,8 @@ pub(super) fn read_file<D: Directory>(
                 }
             };
             // Its new content may be valid, or another generation: an equal `stat` must not keep it from being read.
-            template.changing = state.refusal().is_some() && (truncated || grew);
+            // What is behind the damage of a file that did not change was there before, and needs no other look.
+            template.changing = state.refusal().is_some() && (truncated || changed);
             template.stat = stat;
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %template.split, offset = reader.offset(), "damaged: {refusal}");
