@@ -11,9 +11,9 @@ mod fixture;
 
 use std::time::Duration;
 
-use ecom_sink_pg::{InstanceState, PgSink};
+use ecom_sink_pg::{Console, DeadLetterFilter, InstanceState, PgSink};
 use ecom_stream::memory::MemorySource;
-use ecom_stream::{Counts, CsvDirSource, Event, EventType, Result, Rules, SourceExt, Summary};
+use ecom_stream::{Counts, CsvDirSource, ErrorKind, Event, EventType, Result, Rules, SourceExt, Summary};
 use fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually};
 use tempfile::TempDir;
 use time::macros::{datetime, offset};
@@ -326,6 +326,73 @@ async fn an_event_trigger_that_refuses_partitions_pauses_with_its_reason() {
     for part in ["creating partitions failed", "no DDL today", "an event trigger", "ecom.ensure_partitions"] {
         assert!(reason.contains(part), "{reason}");
     }
+}
+
+/// A database with that encoding on the shared server.
+async fn database_in(encoding: &str) -> Database {
+    let admin = database().await;
+    let name = format!("in_{encoding}");
+    let create = format!("CREATE DATABASE \"{name}\" ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    execute(&admin, &create).await;
+    let (before, after) = admin.url.split_once("@/").unwrap();
+    let (_, parameters) = after.split_once('?').unwrap();
+    let url = format!("{before}@/{name}?{parameters}");
+    let client = fixture::connect(&url).await;
+    Database { url, client }
+}
+
+#[tokio::test]
+async fn a_database_of_any_encoding_stores_what_it_can_hold_and_names_every_file() {
+    // How many of the three names each of them lacks.
+    for (encoding, lacking) in [("LATIN1", 1), ("EUC_JP", 0), ("WIN1252", 1), ("KOI8R", 2), ("SQL_ASCII", 0), ("UTF8", 0)] {
+        let (database, input) = (database_in(encoding).await, tempfile::tempdir().unwrap());
+        let row = |n: u32, name: &str| {
+            format!("00000000-0000-7000-8000-{n:012x},2026-11-01T12:00:00Z,view,u,s,p,{name},c,b,1.00,1\n")
+        };
+        let rows = row(1, "plain") + &row(2, "\u{e9}") + &row(3, "\u{8336}");
+        let names = ["plain.csv", "M\u{e4}rz.csv", "\u{8336} %u{8336}.csv"];
+        drop_in_text(input.path(), names[0], format!("{HEADER}{rows}"));
+        // Each with a row that no database takes, and a column that is not ours.
+        for (n, name) in (10..).zip(&names[1..]) {
+            let header = HEADER.replace("quantity", "quantity,\u{5099}\u{8003}");
+            let bad = row(n + 20, "\u{8336}").replace("view", "\u{8336}");
+            let rows = row(n, "plain") + &bad;
+            let rows: String = rows.lines().map(|row| format!("{row},\u{8336}\n")).collect();
+            drop_in_text(input.path(), name, format!("{header}{rows}"));
+        }
+        let counts = load(&database, &input).await;
+        assert_eq!((counts.read, counts.stored, counts.rejected), (7, 5 - lacking, 2 + lacking), "{encoding}");
+        assert_eq!(letters(&database, "sqlstate_22p05").await, lacking as i64, "{encoding}");
+        let whole = "SELECT count(*) FROM ecom.dead_letters WHERE encode(raw, 'hex') LIKE '%e88cb6%'";
+        assert_eq!(database.number(whole).await, 2 + lacking.min(1) as i64, "{encoding}");
+        // They are known by their names.
+        assert_eq!(load(&database, &input).await.read, 0, "{encoding}");
+        for (n, name) in (50..).zip(&names[1..]) {
+            let more = row(n, "plain").replace('\n', ",\n");
+            let grown = std::fs::read_to_string(input.path().join(name)).unwrap() + &more;
+            std::fs::write(input.path().join(name), grown).unwrap();
+        }
+        assert_eq!(load(&database, &input).await.read, 2, "{encoding}");
+        let files = "SELECT count(*) FROM ecom.ingest_split WHERE state = 'finished' AND generation = 0";
+        assert_eq!(database.number(files).await, 3, "{encoding}");
+        let console = Console::from_url(&database.url).unwrap();
+        let of_file = DeadLetterFilter::waiting().path(Some(names[2].to_owned()));
+        let found = console.dead_letters(&of_file, 10).await.unwrap();
+        assert_eq!(found.len(), 1, "{encoding}");
+        assert_eq!(found[0].split.as_ref().unwrap().path(), names[2], "{encoding}");
+        assert!(found[0].detail.contains('\u{8336}'), "{encoding}: {}", found[0].detail);
+        database.check_balance().await;
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_the_database_cannot_hold_is_refused_at_the_start() {
+    let database = database_in("LATIN2").await;
+    let sink = sink(&database).pipeline("\u{8336}");
+    let run = MemorySource::new("events", vec![event(1, "user")]).to(sink).run();
+    let err = tokio::time::timeout(Duration::from_secs(60), run).await.unwrap().unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Configuration);
+    assert!(err.report().contains("ENCODING 'UTF8'"), "{}", err.report());
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ async fn corrected_rows(
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
     let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
     let filter = DeadLetterFilter::waiting().ids(ids).with_resolved(true);
-    let letters = among(&connection.client, &filter).await.map_err(retry_error)?;
+    let letters = among(connection, &filter).await.map_err(retry_error)?;
     let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
     let mut rows = Vec::new();
     let mut seen = HashSet::new();

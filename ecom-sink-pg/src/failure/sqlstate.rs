@@ -159,6 +159,14 @@ pub(crate) fn error_kind_and_hint(state: Option<&SqlState>) -> (ErrorKind, Optio
              role",
             ),
         ),
+        // A name, that of a file excepted: files are escaped, and rows are bisected.
+        ("22P05", _) => (
+            ErrorKind::Configuration,
+            Some(
+                "a name has a character that the encoding of the database lacks: use another name, or a database with \
+                 ENCODING 'UTF8'",
+            ),
+        ),
         (_, "42" | "3F") => (
             ErrorKind::Schema,
             Some(

@@ -250,7 +250,7 @@ impl Session {
     pub(crate) async fn write_dead_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
         let letters = epoch.dead_letters();
         if !letters.is_empty() {
-            let columns = statements::DeadLetterColumns::new(&letters);
+            let columns = statements::DeadLetterColumns::new(&letters, self.connection.encoding);
             self.execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
                 .await?;
             crash_point!("ledger.letters_written");
@@ -269,7 +269,7 @@ impl Session {
         let state = statements::StateColumns::new(epoch.state());
         let (forget, keep) = (state.forget_params(&pipeline), state.keep_params(&pipeline, &number));
         let progress = epoch.split_deltas();
-        let splits = statements::SplitColumns::new(&progress);
+        let splits = statements::SplitColumns::new(&progress, self.connection.encoding);
         let splits = splits.params(&pipeline);
         let expected = number - 1;
         let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
