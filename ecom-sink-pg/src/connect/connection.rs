@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ecom_stream::{ErrorKind, Result};
+use futures::future::try_join;
 use rand::seq::SliceRandom;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -10,6 +11,7 @@ use tokio_postgres::Client;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
 use super::hosts::{Host, Hosts};
+use super::text_encoding::TextEncoding;
 use crate::failure::{Deadline, Failure, delays};
 
 /// A connection with settings of our own. Dropping it closes the socket at once, whatever the
@@ -20,6 +22,8 @@ pub(crate) struct Connection {
     /// The server process of the session, so that another connection can terminate it if it
     /// hangs.
     pub(crate) backend_pid: i32,
+    /// What the texts of the ledger may contain.
+    pub(crate) encoding: TextEncoding,
     /// The task that reads from and writes to the socket.
     driver: JoinHandle<()>,
 }
@@ -153,12 +157,17 @@ impl Connector {
         let mut connection = Connection {
             client,
             backend_pid: 0,
+            encoding: TextEncoding::Unicode,
             driver,
         };
         // Here rather than in the options at the start, which poolers refuse or drop.
         let set = connection.client.batch_execute(SETTINGS);
         self.deadline.of("connecting", set).await?;
-        connection.backend_pid = connection.ask_backend_pid(self.deadline).await?;
+        let encoding = connection.client.query_typed_one("SELECT current_setting('server_encoding')", &[]);
+        let encoding = self.deadline.of("connecting", encoding);
+        let (pid, encoding) = try_join(connection.ask_backend_pid(self.deadline), encoding).await?;
+        connection.backend_pid = pid;
+        connection.encoding = TextEncoding::of_server(encoding.get(0));
         Ok(connection)
     }
 }

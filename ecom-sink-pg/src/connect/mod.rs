@@ -15,6 +15,7 @@ mod hosts;
 mod params;
 mod passfile;
 pub(crate) mod preflight;
+mod text_encoding;
 mod tls;
 mod tls_mode;
 
@@ -23,3 +24,4 @@ pub use connection_string::without_password;
 pub(crate) use database::{Database, made_of_database};
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
+pub(crate) use text_encoding::TextEncoding;

@@ -46,6 +46,7 @@ const FACTS: &str = "
         current_setting('full_page_writes') = 'off' AS no_full_page_writes,
         coalesce(current_setting('zero_damaged_pages', true), 'off') = 'on' AS zeroes_damaged_pages,
         coalesce(current_setting('ignore_checksum_failure', true), 'off') = 'on' AS ignores_checksums,
+        current_setting('server_encoding') AS encoding,
         quote_ident(rolname) AS role,
         ARRAY(
             SELECT name
@@ -93,6 +94,13 @@ fn warnings(facts: &Row) -> Vec<String> {
         .filter(|(fact, _)| facts.get(fact))
         .map(|(_, warning)| (*warning).to_owned())
         .collect();
+    let encoding: String = facts.get("encoding");
+    if !matches!(encoding.as_str(), "UTF8" | "SQL_ASCII") {
+        warnings.push(format!(
+            "the encoding of the database is {encoding}: rows with characters that it lacks become dead letters; a \
+             database with ENCODING 'UTF8' stores all"
+        ));
+    }
     let (role, attributes): (String, Vec<String>) = (facts.get("role"), facts.get("attributes"));
     if !attributes.is_empty() {
         warnings.push(format!(

@@ -58,7 +58,7 @@ pub(super) async fn unreadable(
         rows.push((record, id, without_added_columns(refusal, &fields, header)));
     }
     let filter = DeadLetterFilter::waiting().ids(rows.iter().filter_map(|(_, id, _)| *id).collect());
-    let letters = among(&connection.client, &filter.with_resolved(true))
+    let letters = among(connection, &filter.with_resolved(true))
         .await
         .map_err(retry_error)?;
     let letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();

@@ -3,9 +3,10 @@
 use ecom_stream::{Result, Split};
 use postgres_types::ToSql;
 use time::OffsetDateTime;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::console::{Console, DEADLINE};
+use crate::connect::{Connection, TextEncoding};
 use crate::failure::Failure;
 
 /// A record that was rejected.
@@ -136,7 +137,7 @@ impl Console {
         let rows = rows.map_err(|failure| failure.into_error("counting the dead letters"))?;
         Ok(rows
             .iter()
-            .map(|row| (row.get(0), row.get::<_, i64>(1) as u64))
+            .map(|row| (connection.encoding.load(row.get(0)), row.get::<_, i64>(1) as u64))
             .collect())
     }
 
@@ -147,31 +148,31 @@ impl Console {
     /// Those of [`status`](Self::status).
     pub async fn dead_letters(&self, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>> {
         let connection = self.session().await?;
-        let found = newest(&connection.client, filter, limit).await;
+        let found = newest(&connection, filter, limit).await;
         found.map_err(|failure| failure.into_error("reading the dead letters"))
     }
 }
 
 /// The newest dead letters first.
-async fn newest(client: &Client, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>, Failure> {
+async fn newest(connection: &Connection, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} ORDER BY d.id DESC LIMIT $6");
-    query(client, &sql, filter, &i64::from(limit)).await
+    query(connection, &sql, filter, &i64::from(limit)).await
 }
 
 /// Up to 500 dead letters after the one with that number, in order.
-pub(super) async fn after(client: &Client, filter: &DeadLetterFilter, id: i64) -> Result<Vec<DeadLetter>, Failure> {
+pub(super) async fn after(connection: &Connection, filter: &DeadLetterFilter, id: i64) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id LIMIT 500");
-    query(client, &sql, filter, &id).await
+    query(connection, &sql, filter, &id).await
 }
 
 /// All dead letters that the filter selects, in order.
-pub(super) async fn among(client: &Client, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Failure> {
+pub(super) async fn among(connection: &Connection, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id");
-    query(client, &sql, filter, &0).await
+    query(connection, &sql, filter, &0).await
 }
 
 /// Runs one of these queries.
-async fn query(client: &Client, sql: &str, filter: &DeadLetterFilter, last: &i64) -> Result<Vec<DeadLetter>, Failure> {
+async fn query(connection: &Connection, sql: &str, filter: &DeadLetterFilter, last: &i64) -> Result<Vec<DeadLetter>, Failure> {
     let DeadLetterFilter {
         pipeline,
         reason,
@@ -179,15 +180,18 @@ async fn query(client: &Client, sql: &str, filter: &DeadLetterFilter, last: &i64
         ids,
         with_resolved,
     } = filter;
-    let params: [&(dyn ToSql + Sync); 6] = [pipeline, reason, path, ids, with_resolved, last];
+    let encoding = connection.encoding;
+    let stored = |text: &Option<String>| text.as_deref().map(|text| encoding.store(text).into_owned());
+    let (reason, path) = (stored(reason), stored(path));
+    let params: [&(dyn ToSql + Sync); 6] = [pipeline, &reason, &path, ids, with_resolved, last];
     let rows = DEADLINE
-        .of("reading the dead letters", client.query(sql, &params))
+        .of("reading the dead letters", connection.client.query(sql, &params))
         .await?;
-    Ok(rows.iter().map(letter).collect())
+    Ok(rows.iter().map(|row| letter(row, encoding)).collect())
 }
 
 /// The dead letter in a row.
-fn letter(row: &Row) -> DeadLetter {
+fn letter(row: &Row, encoding: TextEncoding) -> DeadLetter {
     let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number as u64);
     let source: Option<String> = row.get(2);
     let split = match source {
@@ -195,30 +199,33 @@ fn letter(row: &Row) -> DeadLetter {
             let generation: i32 = row.get(4);
             Some(Split::with_generation(
                 source,
-                row.get::<_, String>(3),
+                encoding.load(row.get(3)),
                 generation as u32,
             ))
         }
-        None => row.get::<_, Option<String>>(13).map(|path| Split::new("", path)),
+        None => row
+            .get::<_, Option<String>>(13)
+            .map(|path| Split::new("", encoding.load(path))),
     };
     let byte = |column: usize| -> Option<u8> { row.get::<_, Option<&str>>(column)?.bytes().next() };
     let written = match byte(16) {
         Some(delimiter) => (delimiter, byte(17)),
         None => (b',', Some(b'"')),
     };
+    let columns: Option<Vec<String>> = row.get(14);
     DeadLetter {
         id: row.get(0),
         pipeline: row.get(1),
         split,
         record: number(5),
         byte_offset: number(6),
-        reason: row.get(7),
-        detail: row.get(8),
+        reason: encoding.load(row.get(7)),
+        detail: encoding.load(row.get(8)),
         rejected_at: row.get(9),
         resolved_at: row.get(10),
         raw: row.get(11),
         split_id: row.get(12),
-        columns: row.get(14),
+        columns: columns.map(|columns| columns.into_iter().map(|column| encoding.load(column)).collect()),
         is_mapped: row.get(15),
         mapping: row.get(18),
         written,

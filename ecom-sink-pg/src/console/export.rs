@@ -102,7 +102,7 @@ impl Console {
         let mut places: HashMap<FileKey, usize> = HashMap::new();
         let mut last = 0;
         loop {
-            let letters = after(&connection.client, filter, last).await;
+            let letters = after(&connection, filter, last).await;
             let letters = letters.map_err(|failure| failure.into_error("reading the dead letters"))?;
             let Some(newest) = letters.last() else { break };
             last = newest.id;

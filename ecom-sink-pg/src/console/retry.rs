@@ -29,7 +29,7 @@ use super::corrected_file::{cant_open, header, unreadable};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
 use super::retried::{Retried, StillRejected, retry_error};
 use crate::connect::Connection;
-use crate::failure::{Action, Failure};
+use crate::failure::{Action, Blame, Failure, Step};
 use crate::schema;
 use crate::write::ENSURE_PARTITIONS;
 
@@ -153,14 +153,14 @@ impl Console {
             Err(failure) => failure,
         };
         *connection = self.session_to_write().await?;
-        if !matches!(failure.action(), Action::Bisect | Action::LookUpKeys) {
+        if !is_of_a_row(&failure) {
             return Err(retry_error(failure));
         }
         for one in rows {
             let (record, letter) = (one.record, one.letter.clone());
             match try_store(&connection.client, &[one]).await {
                 Ok(done) => retried.add(done),
-                Err(failure) if matches!(failure.action(), Action::Bisect | Action::LookUpKeys) => {
+                Err(failure) if is_of_a_row(&failure) => {
                     let code = failure
                         .state()
                         .map(|state| state.code().to_lowercase())
@@ -176,6 +176,15 @@ impl Console {
     }
 }
 
+/// Whether a row is to blame, so that the others can be stored without it.
+fn is_of_a_row(failure: &Failure) -> bool {
+    // A day for which no partition can be made.
+    let is_of_its_time = failure.step() == Step::Partitions
+        && failure.state().is_some_and(|state| state.code().starts_with("22"));
+    let is_rejected = matches!(failure.action(), Action::Bisect | Action::LookUpKeys);
+    is_of_its_time || (is_rejected && failure.blame() != Blame::Database)
+}
+
 /// Finds the dead letter of each record, and makes an event of it. What is still rejected is
 /// added to `retried`.
 async fn corrected_rows(
@@ -187,7 +196,7 @@ async fn corrected_rows(
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
     let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
     let filter = DeadLetterFilter::waiting().ids(ids).with_resolved(true);
-    let letters = among(&connection.client, &filter).await.map_err(retry_error)?;
+    let letters = among(connection, &filter).await.map_err(retry_error)?;
     let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
     let mut rows = Vec::new();
     let mut seen = HashSet::new();
@@ -315,7 +324,8 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     for days in Vec::from_iter(days).chunks(8) {
         DEADLINE
             .of("creating partitions", client.execute(ENSURE_PARTITIONS, &[&days]))
-            .await?;
+            .await
+            .map_err(|failure| failure.at_step(Step::Partitions))?;
     }
     DEADLINE
         .of("starting a transaction", client.batch_execute("BEGIN"))
@@ -363,7 +373,8 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
         });
     }
     crash_point!("retry.settled");
-    DEADLINE.of("committing", client.batch_execute("COMMIT")).await?;
+    let committed = DEADLINE.of("committing", client.batch_execute("COMMIT")).await;
+    committed.map_err(|failure| failure.at_step(Step::Commit))?;
     crash_point!("retry.committed");
     Ok(done)
 }
@@ -403,6 +414,7 @@ async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid
         &prices,
         &extras,
     ];
-    let stored = DEADLINE.of("storing", client.query(INSERT, &params)).await?;
+    let stored = DEADLINE.of("storing", client.query(INSERT, &params)).await;
+    let stored = stored.map_err(|failure| failure.at_step(Step::Rows))?;
     Ok(stored.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

@@ -190,6 +190,7 @@ impl Console {
                 WHERE pipeline = $1 AND path = ANY ($2) ORDER BY path, generation DESC
             ) newest";
         let connection = self.session().await?;
+        let paths: Vec<_> = paths.iter().map(|path| connection.encoding.store(path)).collect();
         let params: [&(dyn ToSql + Sync); 2] = [&pipeline, &paths];
         let read = DEADLINE
             .of("reading the ledger", connection.client.query_one(BYTES, &params))
@@ -274,7 +275,7 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
         rejects: refused
             .iter()
             .map(|row| RejectCount {
-                reason: row.get(0),
+                reason: connection.encoding.load(row.get(0)),
                 waiting: row.get::<_, i64>(1) as u64,
                 resolved: row.get::<_, i64>(2) as u64,
                 newest: row.get(3),
@@ -283,10 +284,10 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
         unusable: unusable
             .iter()
             .map(|row| UnusableFile {
-                path: row.get(0),
+                path: connection.encoding.load(row.get(0)),
                 state: row.get(1),
-                reason: row.get(2),
-                detail: row.get(3),
+                reason: connection.encoding.load(row.get(2)),
+                detail: connection.encoding.load(row.get(3)),
                 records: row.get::<_, i64>(4) as u64,
                 bytes: row.get::<_, i64>(5) as u64,
                 source: row.get(6),

@@ -1,6 +1,6 @@
 //! An epoch: its rows, rejects, state and positions, until they are committed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,14 @@ pub(crate) enum LeftOut {
     DuplicateInFlight,
     /// The server rejects it.
     Refused(Refusal),
+}
+
+/// The rows of an epoch that are left out at some time.
+#[derive(Debug)]
+pub(crate) struct LeftOutRows {
+    events: HashMap<usize, LeftOut>,
+    refused: Vec<EventKey>,
+    tables: Vec<BTreeMap<usize, Refusal>>,
 }
 
 /// About how many bytes a change of state takes.
@@ -243,6 +251,24 @@ impl Epoch {
             if !self.reinstate_duplicate(&key) {
                 self.refused.push(key);
             }
+        }
+    }
+
+    /// Which rows are left out now, to be [restored](Self::restore).
+    pub(crate) fn left_out(&self) -> LeftOutRows {
+        LeftOutRows {
+            events: self.left_out.clone(),
+            refused: self.refused.clone(),
+            tables: self.tables.iter().map(TableRows::refused).collect(),
+        }
+    }
+
+    /// Leaves out the rows that were left out before, and no others.
+    pub(crate) fn restore(&mut self, before: LeftOutRows) {
+        self.left_out = before.events;
+        self.refused = before.refused;
+        for (table, refused) in self.tables.iter_mut().zip(before.tables) {
+            table.set_refused(refused);
         }
     }
 

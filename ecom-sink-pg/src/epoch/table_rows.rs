@@ -68,6 +68,16 @@ impl TableRows {
         self.encoded.pieces(Some(rows.map(|at| self.rows[at].span).collect()))
     }
 
+    /// The rows that the server rejects, by their index.
+    pub(super) fn refused(&self) -> BTreeMap<usize, Refusal> {
+        self.refused.clone()
+    }
+
+    /// Replaces the rows that the server rejects.
+    pub(super) fn set_refused(&mut self, refused: BTreeMap<usize, Refusal>) {
+        self.refused = refused;
+    }
+
     /// Leaves a row out of the copy, because the server rejects it.
     pub(crate) fn refuse(&mut self, row: usize, refusal: Refusal) {
         self.refused.insert(row, refusal);

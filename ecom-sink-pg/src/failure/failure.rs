@@ -4,10 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use ecom_stream::{Error, ErrorKind};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::connection_error::{self, is_of_tls};
-use super::sqlstate::{Action, action, error_kind_and_hint, may_have_committed};
+use super::sqlstate::{Action, Blame, Step, action, blame, error_kind_and_hint, may_have_committed};
 
 /// Why one attempt failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +21,15 @@ pub(crate) enum Failure {
         host: String,
         source: tokio_postgres::Error,
     },
-    /// A statement failed that writes the ledger, dead letters or operator state, not rows.
-    #[error("writing the ledger")]
-    Ledger(#[source] tokio_postgres::Error),
+    /// A statement of that step failed.
+    #[error("{step}")]
+    At {
+        step: Step,
+        source: tokio_postgres::Error,
+    },
+    /// The server rejects every row that was tried, so that no row is to blame.
+    #[error("the server rejects every row that was tried")]
+    EveryRowRejected(#[source] Box<Failure>),
     /// No host is left to try.
     #[error("there is no host to connect to")]
     NoHost,
@@ -52,16 +58,35 @@ pub(crate) enum Failure {
 const MISCOUNTED: &str = "a trigger on the table suppresses rows: drop it, and filter in the pipeline instead, where \
     filtered records are counted";
 
+const CODE_REJECTS: &str = "a trigger or function of the database rejects every row: change it, and loading continues by \
+    itself; if each row is to become a dead letter instead, let it name its rule (RAISE … USING CONSTRAINT = 'my_rule')";
+
+const DATABASE_REJECTS: &str = "no row was accepted, so the table or what its triggers use is not as it should be: mend it, \
+    and loading continues by itself";
+
+const PARTITIONS_REFUSED: &str = "the database refuses to create partitions of ecom.events, such as by an event trigger: let \
+    ecom.ensure_partitions(date[]) pass, or create the partitions of these days yourself; loading then continues by itself";
+
 const LEDGER_REFUSES: &str = "the error comes from a table of the ledger, not from the events: drop the constraint \
     or trigger that was added to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; \
     loading then continues by itself";
 
 impl Failure {
-    /// Marks the failure as one of a statement that writes the ledger.
-    pub(crate) fn of_the_ledger(self) -> Self {
+    /// Marks the failure as one of that step.
+    pub(crate) fn at_step(self, step: Step) -> Self {
         match self {
-            Self::Postgres(source) => Self::Ledger(source),
+            Self::Postgres(source) => Self::At { step, source },
             other => other,
+        }
+    }
+
+    /// The step in which it came.
+    pub(crate) fn step(&self) -> Step {
+        match self {
+            Self::At { step, .. } => *step,
+            Self::Connect { .. } => Step::Connect,
+            Self::EveryRowRejected(failure) => failure.step(),
+            _ => Step::Session,
         }
     }
 
@@ -79,7 +104,8 @@ impl Failure {
     /// The error of the driver, if it is one.
     fn postgres(&self) -> Option<&tokio_postgres::Error> {
         match self {
-            Self::Postgres(err) | Self::Ledger(err) | Self::Connect { source: err, .. } => Some(err),
+            Self::Postgres(err) | Self::At { source: err, .. } | Self::Connect { source: err, .. } => Some(err),
+            Self::EveryRowRejected(failure) => failure.postgres(),
             _ => None,
         }
     }
@@ -104,35 +130,58 @@ impl Failure {
     /// What to do about it.
     pub(crate) fn action(&self) -> Action {
         match self {
-            // A row without a partition is reported like a CHECK, but names none.
-            Self::Postgres(err)
-                if err.code() == Some(&SqlState::CHECK_VIOLATION)
-                    && err.as_db_error().is_some_and(|db| db.constraint().is_some()) =>
-            {
-                Action::Bisect
-            }
-            // We know neither the partitions nor the keys of tables of the user's own.
-            Self::Postgres(err)
-                if matches!(
-                    err.code(),
-                    Some(&SqlState::CHECK_VIOLATION | &SqlState::UNIQUE_VIOLATION)
-                ) && err
-                    .as_db_error()
-                    .and_then(|db| db.schema())
-                    .is_some_and(|schema| schema != "ecom") =>
-            {
-                Action::Bisect
-            }
-            Self::Miscounted { .. } => Action::Pause,
-            // No row is to blame, and none may be left out for it.
-            Self::Ledger(err) => match action(err.code()) {
-                Action::LookUpKeys | Action::MakePartitions | Action::Bisect => Action::Pause,
-                other => other,
-            },
+            Self::Miscounted { .. } | Self::TableChanged { .. } | Self::EveryRowRejected(_) => Action::Pause,
             Self::RowsReinstated => Action::StartOver,
-            Self::TableChanged { .. } => Action::Pause,
-            _ => action(self.state()),
+            Self::At {
+                step: step @ (Step::Rows | Step::Commit),
+                ..
+            } => self.action_on_rows(*step),
+            _ => action(self.step(), self.state()),
         }
+    }
+
+    /// What to do about an error while rows are on their way.
+    fn action_on_rows(&self, step: Step) -> Action {
+        let Some(db) = self.db_error() else {
+            return action(step, self.state());
+        };
+        // Whatever the code that it chose, a function rejects a row.
+        if is_raised(db) {
+            return Action::Bisect;
+        }
+        // We know neither the partitions nor the keys of tables of the user's own.
+        let is_of_ours = db.schema().is_none_or(|schema| schema == "ecom");
+        match *db.code() {
+            SqlState::CHECK_VIOLATION if is_of_ours && lacks_partition(db) => Action::MakePartitions,
+            SqlState::UNIQUE_VIOLATION if !is_of_ours => Action::Bisect,
+            _ => action(step, Some(db.code())),
+        }
+    }
+
+    /// Who is to blame if every row is rejected with it.
+    pub(crate) fn blame(&self) -> Blame {
+        match self.db_error() {
+            // A rule with a name is about rows.
+            Some(db) if db.constraint().is_some() => Blame::Rows,
+            Some(db) if is_raised(db) => Blame::Code,
+            db => match blame(self.state()) {
+                Blame::Rows if db.is_some_and(is_in_function) => Blame::Code,
+                blame => blame,
+            },
+        }
+    }
+
+    /// Whether a rule or a function of the database refused what was done.
+    fn is_refused(&self) -> bool {
+        let class = self.state().and_then(|state| state.code().get(..2));
+        let is_of_server = matches!(class, None | Some("53" | "58" | "F0"));
+        let is_refusal = class == Some("23") || self.blame() != Blame::Database;
+        self.action() == Action::Pause && is_refusal && !is_of_server
+    }
+
+    /// The error of the server, if it sent one.
+    fn db_error(&self) -> Option<&DbError> {
+        self.postgres()?.as_db_error()
     }
 
     /// Whether the transaction may have been committed although it failed.
@@ -142,17 +191,16 @@ impl Failure {
 
     /// What the server said about a row, for its dead letter.
     pub(crate) fn detail(&self) -> String {
-        match (self.postgres(), self.postgres().and_then(|err| err.as_db_error())) {
-            (_, Some(db)) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-            (Some(err), None) => err.to_string(),
+        match (self.db_error(), self.postgres()) {
+            (Some(db), _) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
+            (None, Some(err)) => err.to_string(),
             (None, None) => self.to_string(),
         }
     }
 
     /// The same with the row, if the server quotes it: a row that was computed is in no file.
     pub(crate) fn detail_with_row(&self) -> String {
-        let db = self.postgres().and_then(|err| err.as_db_error());
-        match db.and_then(|db| db.detail()) {
+        match self.db_error().and_then(|db| db.detail()) {
             Some(row) => format!("{}: {row}", self.detail()),
             None => self.detail(),
         }
@@ -162,14 +210,18 @@ impl Failure {
     /// takes precedence, since it is about this error and not about a whole class.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, hint) = match &self {
-            Self::Ledger(err)
-                if err
-                    .code()
-                    .is_some_and(|state| matches!(state.code().get(..2), Some("22" | "23"))) =>
-            {
-                (ErrorKind::Schema, Some(LEDGER_REFUSES))
-            }
-            Self::Postgres(err) | Self::Ledger(err) | Self::Connect { source: err, .. } => {
+            Self::At {
+                step: Step::Ledger, ..
+            } if self.is_refused() => (ErrorKind::Schema, Some(LEDGER_REFUSES)),
+            Self::At {
+                step: Step::Partitions,
+                ..
+            } if self.is_refused() => (ErrorKind::Schema, Some(PARTITIONS_REFUSED)),
+            Self::EveryRowRejected(failure) => match failure.blame() {
+                Blame::Database => (ErrorKind::Schema, Some(DATABASE_REJECTS)),
+                Blame::Rows | Blame::Code => (ErrorKind::Schema, Some(CODE_REJECTS)),
+            },
+            Self::Postgres(err) | Self::At { source: err, .. } | Self::Connect { source: err, .. } => {
                 connection_error::classify(err).unwrap_or_else(|| error_kind_and_hint(err.code()))
             }
             Self::Silence { .. } => error_kind_and_hint(None),
@@ -178,7 +230,7 @@ impl Failure {
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
-        let db = self.postgres().and_then(|err| err.as_db_error());
+        let db = self.db_error();
         // What the server advises fits better than what is said of a whole class of errors.
         let hint = db
             .and_then(|db| db.hint())
@@ -188,6 +240,16 @@ impl Failure {
             (Self::Connect { host, .. }, Some(_)) => {
                 Error::new(kind, format!("{doing} failed: at {host}: {}", self.detail()))
             }
+            (Self::EveryRowRejected(_), Some(_)) => {
+                Error::new(kind, format!("{doing} failed: {self}: {}", self.detail()))
+            }
+            (
+                Self::At {
+                    step: step @ Step::Partitions,
+                    ..
+                },
+                Some(_),
+            ) => Error::new(kind, format!("{step} failed: {}", self.detail())),
             (_, Some(_)) => Error::new(kind, format!("{doing} failed: {}", self.detail())),
             (_, None) => Error::new(kind, format!("{doing} failed")).caused_by(self),
         };
@@ -196,6 +258,24 @@ impl Failure {
             None => error,
         }
     }
+}
+
+/// Whether a function raised it on purpose: RAISE or ASSERT of PL/pgSQL. Unlike the message, the
+/// name of the server's own function is in no other language.
+fn is_raised(db: &DbError) -> bool {
+    matches!(db.routine(), Some("exec_stmt_raise" | "exec_stmt_assert"))
+}
+
+/// Whether it came in a function that the server called, such as a trigger.
+fn is_in_function(db: &DbError) -> bool {
+    // "PL/pgSQL function …", "SQL statement …": these words stay in translations.
+    db.where_()
+        .is_some_and(|context| context.contains("PL/") || context.contains("SQL"))
+}
+
+/// Whether there is no partition for a row. It is reported like a CHECK, but names none.
+fn lacks_partition(db: &DbError) -> bool {
+    db.constraint().is_none() && db.routine().is_none_or(|routine| routine == "ExecFindPartition")
 }
 
 /// The longest time to wait for an answer of the server. TCP notices a dead link, but not a

@@ -6,8 +6,8 @@
 //!                                 └─► into_error()  what the user reads: kind, message, hint
 //! ```
 //!
-//! What an error means is decided in one place, by its SQLSTATE (`sqlstate`), except for
-//! connections that could not be opened, where the driver gives no code (`connection_error`).
+//! What an error means is decided in one place, by its SQLSTATE and the step in which it came
+//! (`sqlstate`), except for connections that could not be opened, where the driver gives no code (`connection_error`).
 
 mod backoff;
 mod connection_error;
@@ -17,4 +17,4 @@ mod sqlstate;
 pub(crate) use backoff::{PAUSE, delays};
 pub(crate) use connection_error::POOLER;
 pub(crate) use failure::{Deadline, Failure};
-pub(crate) use sqlstate::{Action, error_kind_and_hint};
+pub(crate) use sqlstate::{Action, Blame, Step, error_kind_and_hint};

@@ -16,7 +16,7 @@ use tokio_postgres::{Row, Statement};
 
 use super::instance_state::{InstanceState, InstanceStateSender};
 use super::lock::try_lock;
-use crate::connect::{BY_KEY, Connection, Connector};
+use crate::connect::{BY_KEY, Connection, Connector, TextEncoding};
 use crate::failure::{Action, Failure, PAUSE, delays};
 
 /// How often a leader checks that its fence still holds.
@@ -30,6 +30,8 @@ pub(crate) struct Leader {
     pipeline_id: i64,
     /// The fence that this instance has raised. Commits check that it is still in the ledger.
     fence: i64,
+    /// What the texts of the ledger may contain.
+    encoding: TextEncoding,
     session: Mutex<Session>,
     /// Whether this instance knows that another one has taken over.
     is_fenced: watch::Sender<bool>,
@@ -74,6 +76,7 @@ impl Leader {
             pipeline: pipeline.to_owned(),
             pipeline_id,
             fence,
+            encoding: connection.encoding,
             session: Mutex::new(Session {
                 last_backend_pid: Some(connection.backend_pid),
                 connection: Some(connection),
@@ -94,6 +97,11 @@ impl Leader {
     /// The name of the pipeline.
     pub(crate) fn pipeline(&self) -> &str {
         &self.pipeline
+    }
+
+    /// How texts are kept in the ledger.
+    pub(crate) fn encoding(&self) -> TextEncoding {
+        self.encoding
     }
 
     /// Where the writers report that they fail, or no longer do.

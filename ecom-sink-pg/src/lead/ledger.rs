@@ -17,6 +17,7 @@ use futures::stream::{BoxStream, StreamExt};
 use tokio_postgres::Row;
 
 use super::leader::Leader;
+use crate::connect::TextEncoding;
 
 /// The ledger of one pipeline.
 #[derive(Debug, Clone)]
@@ -68,10 +69,13 @@ impl Ledger for PgLedger {
 
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async move {
-            let (sources, paths): (Vec<&str>, Vec<&str>) =
-                of.iter().map(|split| (split.source(), split.path())).unzip();
+            let encoding = self.0.encoding();
+            let (sources, paths): (Vec<&str>, Vec<_>) = of
+                .iter()
+                .map(|split| (split.source(), encoding.store(split.path())))
+                .unzip();
             let rows = self.0.query(POSITIONS, &[&self.0.pipeline(), &sources, &paths]).await?;
-            rows.iter().map(position).collect()
+            rows.iter().map(|row| position(row, encoding)).collect()
         }
         .boxed()
     }
@@ -84,7 +88,7 @@ impl Ledger for PgLedger {
             for row in self.0.query(ALIKE, &[&pipeline, &source, &sizes, &most]).await? {
                 match row.get::<_, Option<i64>>(9) {
                     Some(size) => alike.finished_sizes.push(size as u64),
-                    None => alike.unfinished.push(position(&row)?),
+                    None => alike.unfinished.push(position(&row, self.0.encoding())?),
                 }
             }
             Ok(alike)
@@ -116,7 +120,7 @@ impl Ledger for PgLedger {
                     ],
                 )
                 .await?;
-            rows.iter().map(position).collect()
+            rows.iter().map(|row| position(row, self.0.encoding())).collect()
         }
         .boxed()
     }
@@ -138,14 +142,17 @@ impl Ledger for PgLedger {
 /// # Errors
 ///
 /// `Schema` when the row has a state that only a newer version knows.
-fn position(row: &Row) -> Result<Position> {
-    let (source, path): (&str, &str) = (row.get(0), row.get(1));
+fn position(row: &Row, encoding: TextEncoding) -> Result<Position> {
+    let (source, path): (&str, String) = (row.get(0), encoding.load(row.get(1)));
     let generation: i32 = row.get(2);
     let split = Split::with_generation(source, path, generation as u32);
     let refusal = || {
         let reason: Option<String> = row.get(6);
         let detail: Option<String> = row.get(7);
-        Refusal::new(reason.unwrap_or_default(), detail.unwrap_or_default())
+        Refusal::new(
+            encoding.load(reason.unwrap_or_default()),
+            encoding.load(detail.unwrap_or_default()),
+        )
     };
     let state = match row.get(5) {
         "open" => SplitState::Open,
@@ -161,5 +168,5 @@ fn position(row: &Row) -> Result<Position> {
     let (offset, record) = (row.get::<_, i64>(3) as u64, row.get::<_, i64>(4) as u64);
     Ok(Position::new(split, offset, record)
         .with_state(state)
-        .with_mark(mark.map_or(Mark::NONE, Mark::new)))
+        .with_mark(mark.map_or(Mark::NONE, |mark| Mark::new(encoding.load(mark)))))
 }

@@ -66,14 +66,15 @@ impl SplitIds {
             return Ok(());
         }
         let sources: Vec<&str> = unknown.iter().map(|split| split.source()).collect();
-        let paths: Vec<&str> = unknown.iter().map(|split| split.path()).collect();
+        let encoding = leader.encoding();
+        let paths: Vec<_> = unknown.iter().map(|split| encoding.store(split.path())).collect();
         let generations: Vec<i32> = unknown.iter().map(|split| split.generation() as i32).collect();
         for row in leader
             .query(KNOWN, &[&leader.pipeline(), &sources, &paths, &generations])
             .await?
         {
             let generation: i32 = row.get(2);
-            let split = Split::with_generation(row.get::<_, &str>(0), row.get::<_, &str>(1), generation as u32);
+            let split = Split::with_generation(row.get::<_, &str>(0), encoding.load(row.get(1)), generation as u32);
             self.known.insert(
                 split,
                 KnownSplit {

@@ -3,14 +3,35 @@
 //! Each range of rows is copied behind a savepoint. A range that fails is rolled back to its
 //! savepoint and split in two; a single row that fails is left out and becomes a dead letter. For
 //! one bad row in `n` this takes about `log2(n)` failed copies.
+//!
+//! What the server rejects may have nothing to do with a row: a trigger whose table is missing, or
+//! one that is closed for today. So where no row was accepted yet, others are tried, each alone,
+//! before rows are given up; see [`Blame`].
 
 use std::ops::Range;
 
 use ecom_stream::{Refusal, crash_point};
 
+use rand::seq::index;
+
 use super::session::Session;
 use crate::epoch::{Epoch, LeftOut};
-use crate::failure::{Action, Failure};
+use crate::failure::{Action, Blame, Failure};
+
+/// After this many rows in a row were rejected by somebody's code, also in the epochs before, it is
+/// asked whether the code accepts any row.
+const MANY: usize = 10;
+/// How many other rows are tried then.
+const TRIED: usize = 20;
+
+/// What became of rows while an epoch was written in halves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Verdicts {
+    /// Whether the server accepted any row.
+    pub(crate) any_accepted: bool,
+    /// How many rows somebody's code rejected.
+    pub(crate) rejected_by_code: usize,
+}
 
 /// Writes the rows of an epoch in halves, finds those that the server rejects, and leaves them
 /// out. What was written stays in the transaction, to be committed as it is. Copying the
@@ -23,7 +44,7 @@ pub(crate) async fn write_bisecting(
     session: &Session,
     epoch: &mut Epoch,
     options: BisectOptions,
-) -> Result<(), Failure> {
+) -> Result<Verdicts, Failure> {
     session.run("starting a transaction", "BEGIN").await?;
     if options.immediate_constraints {
         session
@@ -35,10 +56,22 @@ pub(crate) async fn write_bisecting(
     let tables: Vec<(usize, usize)> = epoch.tables().map(|(number, rows)| (number, rows.len())).collect();
     let events = (Rows::Events, epoch.len());
     let tables = tables.into_iter().map(|(number, rows)| (Rows::Table(number), rows));
+    let mut verdicts = Verdicts {
+        any_accepted: false,
+        rejected_by_code: options.rejected_before,
+    };
+    let before = epoch.left_out();
     for (of, rows) in std::iter::once(events).chain(tables) {
-        write_rows(session, epoch, of, rows, options.cause).await?;
+        let written = write_rows(session, epoch, of, rows, options.cause, &mut verdicts).await;
+        if let Err(failure) = written {
+            if let Failure::EveryRowRejected(_) = failure {
+                // None of them is given up.
+                epoch.restore(before);
+            }
+            return Err(failure);
+        }
     }
-    Ok(())
+    Ok(verdicts)
 }
 
 /// How an epoch is written in halves.
@@ -48,6 +81,8 @@ pub(crate) struct BisectOptions {
     pub(crate) cause: Action,
     /// Whether deferrable constraints are checked at once, and not at the end of the transaction.
     pub(crate) immediate_constraints: bool,
+    /// How many rows somebody's code has rejected since it last accepted one.
+    pub(crate) rejected_before: usize,
 }
 
 impl BisectOptions {
@@ -71,7 +106,9 @@ async fn write_rows(
     of: Rows,
     rows: usize,
     refused: Action,
+    verdicts: &mut Verdicts,
 ) -> Result<(), Failure> {
+    let mut any_accepted = false;
     let mut ranges = Vec::from([Range { start: 0, end: rows }]);
     while let Some(range) = ranges.pop() {
         if rows_to_copy(epoch, of, range.clone()) == 0 {
@@ -82,16 +119,15 @@ async fn write_rows(
             Ok(()) => {
                 // One that stays open is a level below the next, and each level takes a lock.
                 session.run("setting a savepoint", "RELEASE probe").await?;
+                any_accepted = true;
+                verdicts.any_accepted = true;
                 continue;
             }
             Err(failure) => failure,
         };
         crash_point!("bisect.refused");
-        match failure.action() {
-            Action::Bisect => {}
-            // Of the events: another key than ours.
-            Action::LookUpKeys if refused == Action::LookUpKeys || matches!(of, Rows::Table(_)) => {}
-            _ => return Err(failure),
+        if !is_of_a_row(&failure, of, refused) {
+            return Err(failure);
         }
         // A copy that fails at its data leaves the connection usable.
         session
@@ -102,6 +138,20 @@ async fn write_rows(
             ranges.push(middle..range.end);
             ranges.push(range.start..middle);
         } else {
+            let may_be_of_all = match failure.blame() {
+                Blame::Rows => false,
+                Blame::Code => {
+                    verdicts.rejected_by_code += 1;
+                    verdicts.rejected_by_code >= MANY
+                }
+                Blame::Database => true,
+            };
+            if may_be_of_all && !any_accepted {
+                any_accepted = accepts_any(session, epoch, of, rows, refused).await?;
+                if !any_accepted {
+                    return Err(Failure::EveryRowRejected(Box::new(failure)));
+                }
+            }
             let code = failure.state().map(|state| state.code().to_owned()).unwrap_or_default();
             let reason = format!("sqlstate_{}", code.to_lowercase());
             match of {
@@ -120,6 +170,48 @@ async fn write_rows(
         }
     }
     Ok(())
+}
+
+/// Whether a row may be given up for this failure.
+fn is_of_a_row(failure: &Failure, of: Rows, refused: Action) -> bool {
+    match failure.action() {
+        Action::Bisect => true,
+        // Of the events: another key than ours.
+        Action::LookUpKeys => refused == Action::LookUpKeys || matches!(of, Rows::Table(_)),
+        _ => false,
+    }
+}
+
+/// Whether the server accepts any of some rows, each tried alone and taken back. They are others
+/// each time, so that a few good rows among many bad ones are found in the end.
+async fn accepts_any(
+    session: &Session,
+    epoch: &Epoch,
+    of: Rows,
+    rows: usize,
+    refused: Action,
+) -> Result<bool, Failure> {
+    let sample = index::sample(&mut rand::rng(), rows, TRIED.min(rows));
+    for row in sample {
+        let row = row..row + 1;
+        if rows_to_copy(epoch, of, row.clone()) == 0 {
+            continue;
+        }
+        session.run("setting a savepoint", "SAVEPOINT probe").await?;
+        let written = write(session, epoch, of, row).await;
+        if let Err(failure) = &written
+            && !is_of_a_row(failure, of, refused)
+        {
+            return written.map(|()| true);
+        }
+        session
+            .run("setting a savepoint", "ROLLBACK TO probe; RELEASE probe")
+            .await?;
+        if written.is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// How many rows of a range are not left out already.

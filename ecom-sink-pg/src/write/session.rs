@@ -21,7 +21,7 @@ use tokio_postgres::error::SqlState;
 use super::{duplicates, statements};
 use crate::connect::{BY_KEY, Connection, Connector};
 use crate::epoch::{Epoch, TableRows};
-use crate::failure::{Deadline, Failure};
+use crate::failure::{Deadline, Failure, Step};
 use crate::lead::Leader;
 use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
 
@@ -119,7 +119,8 @@ impl Session {
         for days in missing.chunks(DAYS_AT_ONCE) {
             let days_made: [&(dyn ToSql + Sync); 1] = [&days];
             let made = self.connection.client.query(&self.ensure_partitions, &days_made);
-            self.deadline.of("creating partitions", made).await?;
+            let made = self.deadline.of("creating partitions", made).await;
+            made.map_err(|failure| failure.at_step(Step::Partitions))?;
             known.extend(days);
             crash_point!("partitions.made");
         }
@@ -191,7 +192,8 @@ impl Session {
     pub(crate) async fn merge_staging_table(&self, number: usize) -> Result<(), Failure> {
         if let Some(merge) = &self.tables[number].merge {
             let merged = self.connection.client.execute(merge, &[]);
-            self.deadline.of("merging rows", merged).await?;
+            let merged = self.deadline.of("merging rows", merged).await;
+            merged.map_err(|failure| failure.at_step(Step::Rows))?;
         }
         Ok(())
     }
@@ -225,16 +227,19 @@ impl Session {
             return begin.await.unwrap_or(Ok(()));
         }
         let copy = self.connection.client.copy_in::<_, Bytes>(statement);
+        // What fails before the first row is no row's fault.
         // Sent together. Nothing is stored before both are answered: a copy that had begun without a transaction is dropped.
         let (begun, copy) = join(begin, self.deadline.of("starting to copy", copy)).await;
         begun.unwrap_or(Ok(()))?;
         let mut copy = pin!(copy?);
         crash_point!("copy.begun");
         for piece in pieces {
-            self.deadline.of("copying", send(&mut copy, piece)).await?;
+            let sent = self.deadline.of("copying", send(&mut copy, piece)).await;
+            sent.map_err(|failure| failure.at_step(Step::Rows))?;
             crash_point!("copy.piece_sent");
         }
-        let stored = self.deadline.of("copying", copy.as_mut().finish()).await?;
+        let stored = self.deadline.of("copying", copy.as_mut().finish()).await;
+        let stored = stored.map_err(|failure| failure.at_step(Step::Rows))?;
         match stored == sent {
             true => Ok(()),
             false => Err(Failure::Miscounted { sent, stored }),
@@ -245,7 +250,7 @@ impl Session {
     pub(crate) async fn write_dead_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
         let letters = epoch.dead_letters();
         if !letters.is_empty() {
-            let columns = statements::DeadLetterColumns::new(&letters);
+            let columns = statements::DeadLetterColumns::new(&letters, self.connection.encoding);
             self.execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
                 .await?;
             crash_point!("ledger.letters_written");
@@ -264,7 +269,7 @@ impl Session {
         let state = statements::StateColumns::new(epoch.state());
         let (forget, keep) = (state.forget_params(&pipeline), state.keep_params(&pipeline, &number));
         let progress = epoch.split_deltas();
-        let splits = statements::SplitColumns::new(&progress);
+        let splits = statements::SplitColumns::new(&progress, self.connection.encoding);
         let splits = splits.params(&pipeline);
         let expected = number - 1;
         let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
@@ -290,7 +295,7 @@ impl Session {
             }
             advanced => advanced?,
         };
-        committed
+        committed.map_err(|failure| failure.at_step(Step::Commit))
     }
 
     /// Executes a statement that writes the ledger. Its failures are marked as such, since no row
@@ -298,7 +303,7 @@ impl Session {
     async fn execute(&self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
         let executed = self.connection.client.execute(statement, params);
         let executed = self.deadline.of("writing the ledger", executed).await;
-        executed.map_err(Failure::of_the_ledger)
+        executed.map_err(|failure| failure.at_step(Step::Ledger))
     }
 }
 

@@ -3,9 +3,12 @@
 //! Rows are passed as arrays, one for each column, and expanded by `unnest`: one statement for
 //! any number of rows, with one plan.
 
+use std::borrow::Cow;
+
 use ecom_stream::StateChange;
 use postgres_types::ToSql;
 
+use crate::connect::TextEncoding;
 use crate::epoch::{DeadLetterRow, SplitDelta};
 
 /// Creates the partitions of days that have none.
@@ -83,32 +86,34 @@ type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetterColumns<'a> {
     split_ids: Vec<Option<i64>>,
-    paths: Vec<Option<&'a str>>,
+    paths: Vec<Option<Cow<'a, str>>>,
     record_nos: Vec<Option<i64>>,
     byte_offsets: Vec<Option<i64>>,
-    reasons: Vec<&'a str>,
+    reasons: Vec<Cow<'a, str>>,
     details: Vec<String>,
     raws: Vec<Option<&'a [u8]>>,
     raw_texts: Vec<Option<String>>,
 }
 
 impl<'a> DeadLetterColumns<'a> {
-    pub(crate) fn new(letters: &'a [DeadLetterRow]) -> Self {
+    pub(crate) fn new(letters: &'a [DeadLetterRow], encoding: TextEncoding) -> Self {
         let mut columns = Self::default();
         for DeadLetterRow { reject, split_id } in letters {
             let origin = reject.origin.as_ref();
             columns.split_ids.push(*split_id);
-            columns.paths.push(origin.map(|origin| origin.split.path()));
+            columns
+                .paths
+                .push(origin.map(|origin| encoding.store(origin.split.path())));
             columns.record_nos.push(origin.map(|origin| origin.record as i64));
             columns
                 .byte_offsets
                 .push(origin.map(|origin| origin.byte_offset as i64));
-            columns.reasons.push(reject.refusal.reason.as_str());
-            columns.details.push(storable(&reject.refusal.detail));
+            columns.reasons.push(encoding.store(reject.refusal.reason.as_str()));
+            columns.details.push(storable(&reject.refusal.detail, encoding));
             columns.raws.push(origin.map(|origin| &*origin.raw));
             columns
                 .raw_texts
-                .push(origin.map(|origin| storable(&String::from_utf8_lossy(&origin.raw))));
+                .push(origin.map(|origin| storable(&String::from_utf8_lossy(&origin.raw), encoding)));
         }
         columns
     }
@@ -130,9 +135,9 @@ impl<'a> DeadLetterColumns<'a> {
     }
 }
 
-/// A text that the server accepts: its texts cannot contain NUL.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+/// A text that the server accepts: its texts cannot contain NUL, nor what its encoding lacks.
+fn storable(text: &str, encoding: TextEncoding) -> String {
+    encoding.store(&text.replace('\0', "\u{fffd}")).into_owned()
 }
 
 /// Changes of operator state, column by column: deleted entries, then entries that are set.
@@ -193,36 +198,40 @@ impl<'a> StateColumns<'a> {
 pub(crate) struct SplitColumns<'a> {
     split_ids: Vec<i64>,
     sources: Vec<&'a str>,
-    paths: Vec<&'a str>,
+    paths: Vec<Cow<'a, str>>,
     generations: Vec<i32>,
     states: Vec<Option<&'a str>>,
-    reasons: Vec<Option<&'a str>>,
+    reasons: Vec<Option<Cow<'a, str>>>,
     details: Vec<Option<String>>,
     offsets: Vec<Option<i64>>,
     record_nos: Vec<Option<i64>>,
-    marks: Vec<Option<&'a str>>,
+    marks: Vec<Option<Cow<'a, str>>>,
     /// Read, stored, duplicates, rejected and filtered.
     counts: [Vec<i64>; 5],
 }
 
 impl<'a> SplitColumns<'a> {
-    pub(crate) fn new(progress: &'a [SplitDelta]) -> Self {
+    pub(crate) fn new(progress: &'a [SplitDelta], encoding: TextEncoding) -> Self {
         let mut columns = Self::default();
         for of in progress {
             let position = of.position.as_ref();
             let refusal = position.and_then(|position| position.state.refusal());
             columns.split_ids.push(of.split_id);
             columns.sources.push(of.split.source());
-            columns.paths.push(of.split.path());
+            columns.paths.push(encoding.store(of.split.path()));
             columns.generations.push(of.split.generation() as i32);
             columns.states.push(position.map(|position| position.state.as_str()));
-            columns.reasons.push(refusal.map(|refusal| refusal.reason.as_str()));
-            columns.details.push(refusal.map(|refusal| storable(&refusal.detail)));
+            columns
+                .reasons
+                .push(refusal.map(|refusal| encoding.store(refusal.reason.as_str())));
+            columns
+                .details
+                .push(refusal.map(|refusal| storable(&refusal.detail, encoding)));
             columns.offsets.push(position.map(|position| position.offset as i64));
             columns.record_nos.push(position.map(|position| position.record as i64));
             columns
                 .marks
-                .push(position.and_then(|position| position.mark.as_json()));
+                .push(position.and_then(|position| position.mark.as_json()).map(|mark| encoding.store(mark)));
             let counts = &of.counts;
             let counted = [
                 counts.read,

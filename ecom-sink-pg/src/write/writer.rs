@@ -16,7 +16,7 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ecom_stream::{Commit, Result, StageDurations, crash_point};
 use futures::future::{Either, select};
@@ -24,11 +24,11 @@ use time::Date;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::bisect::{BisectOptions, write_bisecting};
+use super::bisect::{BisectOptions, Verdicts, write_bisecting};
 use super::commit_order::CommitOrder;
 use super::session::Session;
 use crate::epoch::Epoch;
-use crate::failure::{Action, Failure, PAUSE, delays};
+use crate::failure::{Action, Failure, PAUSE, Step, delays};
 use crate::lead::{CommitOutcome, Leader};
 #[cfg(feature = "metrics")]
 use crate::metrics;
@@ -45,6 +45,8 @@ pub(crate) struct WriterShared {
     /// Whether the last epoch had rows that were in the table already: then the next one is
     /// likely to have some too.
     looks_up: AtomicBool,
+    /// How many rows somebody's code has rejected since it last accepted one.
+    rejected_in_a_row: AtomicUsize,
 }
 
 impl WriterShared {
@@ -56,6 +58,7 @@ impl WriterShared {
             order: CommitOrder::new(committed, connections),
             partitions: Mutex::default(),
             looks_up: AtomicBool::new(false),
+            rejected_in_a_row: AtomicUsize::new(0),
         }
     }
 }
@@ -83,6 +86,8 @@ struct RetryState {
     made_partitions: bool,
     /// Whether the next try writes in halves, and how.
     bisect: Option<BisectOptions>,
+    /// What the last try found that wrote in halves.
+    verdicts: Option<Verdicts>,
 }
 
 impl Writer {
@@ -137,7 +142,7 @@ impl Writer {
             order.failed(number);
             crash_point!("epoch.failed");
             order.wait_turn(number).await;
-            let action = failure.action();
+            let (action, step) = (failure.action(), failure.step());
             #[cfg(feature = "metrics")]
             metrics::failed(action);
             let unknown = failure.is_unknown_outcome();
@@ -165,21 +170,23 @@ impl Writer {
                     );
                     retry.bisect = Some(BisectOptions {
                         cause: action,
-                        immediate_constraints: retry.bisect.is_some(),
+                        immediate_constraints: retry.bisect.is_some() || step == Step::Commit,
+                        rejected_before: shared.rejected_in_a_row.load(Ordering::Relaxed),
                     });
                     continue;
                 }
                 Action::StartOver => continue,
-                Action::Pause => {
+                Action::Retry => {
+                    let why = failure.into_error("writing").report();
+                    tracing::warn!(epoch = number, "trying again: {why}");
+                    shared.leader.state_sender().writing_fails(Some(why));
+                }
+                // Also where bisecting and looking up have found nothing.
+                _ => {
                     let why = failure.into_error("writing").report();
                     tracing::error!("paused: {why}");
                     shared.leader.state_sender().writing_fails(Some(why));
                     tokio::time::sleep(PAUSE).await;
-                }
-                _ => {
-                    let why = failure.into_error("writing").report();
-                    tracing::warn!(epoch = number, "trying again: {why}");
-                    shared.leader.state_sender().writing_fails(Some(why));
                 }
             }
             retry = RetryState::default();
@@ -192,6 +199,13 @@ impl Writer {
                 );
                 break;
             }
+        }
+        match retry.verdicts {
+            Some(verdicts) if !verdicts.any_accepted => shared
+                .rejected_in_a_row
+                .store(verdicts.rejected_by_code, Ordering::Relaxed),
+            _ if epoch.all_rows() > 0 => shared.rejected_in_a_row.store(0, Ordering::Relaxed),
+            _ => {}
         }
         order.committed(number, epoch.refused_keys());
         shared.leader.state_sender().writing_fails(None);
@@ -222,6 +236,7 @@ impl Writer {
             order,
             partitions,
             looks_up,
+            ..
         } = &*self.shared;
         let session = match &mut self.session {
             Some(session) if !session.is_closed() && !session.is_old() => session,
@@ -235,7 +250,7 @@ impl Writer {
         if let Some(options) = retry.bisect {
             // It is its turn, so what older epochs could not store is known.
             order.take_refused(epoch.number(), |key| epoch.reinstate_duplicate(key));
-            write_bisecting(session, epoch, options).await?;
+            retry.verdicts = Some(write_bisecting(session, epoch, options).await?);
         } else if looks_up.load(Ordering::Relaxed) {
             let found = session.begin_looking_up(epoch).await?;
             retry.fruitless = if found == 0 { retry.fruitless + 1 } else { 0 };
