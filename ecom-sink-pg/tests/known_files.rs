@@ -145,3 +145,37 @@ async fn a_ledger_of_files_of_one_size_is_not_read_for_a_file_of_another() {
     let read = database.number(read).await;
     assert!(read < 20_000, "{read} rows of the ledger were read one after the other");
 }
+
+/// How much of the ledger's table and indexes a run reads that finds so many files of one record each: rows by an index, and
+/// blocks. The server has no statistics of the ledger, as when it grew within a minute.
+async fn reads_for(files: u32) -> (i64, i64) {
+    let mut database = database().await;
+    ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
+    let growing = "ALTER TABLE ecom.ingest_split SET (autovacuum_enabled = off)";
+    database.client.batch_execute(growing).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..files {
+        drop_in(dir.path(), &format!("{n}.csv"), n..n + 1);
+    }
+    assert_eq!(once(&database, &dir).await.counts.stored, u64::from(files));
+    eventually("what the sessions did", async || {
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ecom %'
+                        AND datname = current_database()";
+        database.number(sessions).await == 0
+    })
+    .await;
+    let sql = "SELECT sum(idx_tup_read)::int8 FROM pg_stat_user_indexes WHERE relname = 'ingest_split'";
+    let rows = database.number(sql).await;
+    let sql = "SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit
+               FROM pg_statio_user_tables WHERE relname = 'ingest_split'";
+    (rows, database.number(sql).await)
+}
+
+#[tokio::test]
+async fn each_file_costs_the_ledger_the_same_however_many_there_are() {
+    let (_, few) = reads_for(500).await;
+    let (rows, many) = reads_for(4_000).await;
+    assert!(rows <= 4 * 4_000, "{rows} rows of the ledger were read for 4,000 files");
+    // A larger index has a level more.
+    assert!(many <= 2 * 8 * few, "{few} blocks for 500 files, {many} for 4,000");
+}

@@ -23,13 +23,17 @@ use crate::connect::TextEncoding;
 #[derive(Debug, Clone)]
 pub(crate) struct PgLedger(pub(crate) Arc<Leader>);
 
-/// The newest generation of each path that is asked for.
+/// The newest generation of each path that is asked for. In this query and the next ones LIMIT
+/// keeps the server from turning the join around: a plan that was made when the ledger was small
+/// would read all of it for each query.
 const POSITIONS: &str = "
-    SELECT DISTINCT ON (s.source, s.path)
-           s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
-    FROM unnest($2::text[], $3::text[]) AS asked (source, path)
-    JOIN ecom.ingest_split s ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
-    ORDER BY s.source, s.path, s.generation DESC";
+    SELECT found.*
+    FROM unnest($2::text[], $3::text[]) AS asked (source, path), LATERAL (
+        SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+        FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
+        ORDER BY s.generation DESC LIMIT 1
+    ) found";
 
 /// The unfinished splits, and, in rows of their own, those of the given sizes that some finished
 /// split has. Each size takes one look into an index, however many splits have it. It is one

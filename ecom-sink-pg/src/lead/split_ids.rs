@@ -31,12 +31,15 @@ struct KnownSplit {
 /// More splits than this are forgotten where possible.
 const MAX_KNOWN: usize = 16_384;
 
-/// The numbers that the ledger has for splits.
+/// The numbers that the ledger has for splits. LIMIT makes the server look up one split after the
+/// other: by itself it would read the whole ledger if its statistics say that the ledger is small.
 const KNOWN: &str = "
-    SELECT s.source, s.path, s.generation, s.split_id
-    FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation)
-    JOIN ecom.ingest_split s
-      ON s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation";
+    SELECT asked.source, asked.path, asked.generation, found.split_id
+    FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation), LATERAL (
+        SELECT s.split_id FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation
+        LIMIT 1
+    ) found";
 
 impl SplitIds {
     /// Continues after the last number that was assigned.

@@ -33,11 +33,16 @@ pub(crate) const DEAD_LETTERS: &str = "
     SELECT $1, $2, l.*
     FROM unnest($3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[], $9::bytea[], $10::text[]) AS l";
 
-/// Deletes entries of operator state.
+/// Deletes entries of operator state. As in [`SPLITS`], LIMIT makes the server look up one entry
+/// after the other: by itself it would read all of them if its statistics say that there are few.
 pub(crate) const FORGET_STATE: &str = "
-    DELETE FROM ecom.operator_state s
-    USING unnest($2::text[], $3::bytea[]) AS gone (operator, key)
-    WHERE s.pipeline = $1 AND s.operator = gone.operator AND s.key = gone.key";
+    DELETE FROM ecom.operator_state WHERE ctid = ANY (ARRAY(
+        SELECT found.ctid
+        FROM unnest($2::text[], $3::bytea[]) AS gone (operator, key), LATERAL (
+            SELECT s.ctid FROM ecom.operator_state s
+            WHERE s.pipeline = $1 AND s.operator = gone.operator AND s.key = gone.key
+            LIMIT 1
+        ) found))";
 
 /// Inserts or replaces entries of operator state.
 pub(crate) const KEEP_STATE: &str = "
@@ -60,7 +65,9 @@ pub(crate) const SPLITS: &str = "
                 $10::int8[], $11::text[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[])
          AS n (split_id, source, path, generation, state, reason, detail, read_offset, record_no, mark,
                read, stored, duplicates, rejected, filtered)
-    LEFT JOIN ecom.ingest_split old ON old.split_id = n.split_id
+    LEFT JOIN LATERAL (
+        SELECT s.state, s.read_offset, s.record_no, s.mark FROM ecom.ingest_split s WHERE s.split_id = n.split_id LIMIT 1
+    ) old ON true
     ON CONFLICT (split_id) DO UPDATE SET
            state = excluded.state, reason = excluded.reason, detail = excluded.detail,
            read_offset = excluded.read_offset, record_no = excluded.record_no, mark = excluded.mark,
