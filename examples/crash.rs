@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use ecom_gen::{Delivery, Pace, Shop, ShopSource};
 use ecom_ingest::Service;
 use ecom_ingest::progress::{Form, Total};
+use ecom_ingest::terminal::has_colors;
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::{PrivateServer, Shutdown};
 use ecom_stream::uuid::Uuid;
@@ -76,7 +77,7 @@ async fn main() -> Outcome<ExitCode> {
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
+        .with_ansi(has_colors(&stderr()))
         .init();
     let args = Args::parse();
     match args.process {

@@ -19,6 +19,7 @@ use std::time::Duration;
 use clap::Parser;
 use ecom_gen::{ModelParameters, Rate, Shop, ShopSource};
 use ecom_ingest::progress::{LiveLine, Total};
+use ecom_ingest::terminal::has_colors;
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
 use ecom_stream::{CsvDirSink, CsvDirSource, Rules, SourceExt, Summary, stop_signal};
@@ -62,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
+        .with_ansi(has_colors(&stderr()))
         .init();
     let args = Args::parse();
     if args.fresh && args.dir.exists() {

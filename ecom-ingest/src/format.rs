@@ -1,5 +1,6 @@
 //! Formats numbers, times and texts for people.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use time::{OffsetDateTime, UtcOffset};
@@ -64,6 +65,32 @@ pub fn on_one_line(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A text without control characters but line breaks and tabs, so that it cannot control a terminal. Others are written as
+/// JSON and TOML write them in strings, so that a text in one of these stays what it means.
+///
+/// # Examples
+///
+/// ```
+/// use ecom_ingest::format::printable;
+///
+/// assert_eq!(printable("two\n\tlines"), "two\n\tlines");
+/// assert_eq!(printable("\u{1b}[2J"), r"\u001b[2J");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_printable = |char: char| !char.is_control() || char == '\n' || char == '\t';
+    if text.chars().all(is_printable) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match is_printable(char) {
+            true => shown.push(char),
+            false => shown.push_str(&format!("\\u{:04x}", u32::from(char))),
+        }
+    }
+    shown.into()
 }
 
 /// A text quoted for a shell, if it has to be.
@@ -154,6 +181,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(on_one_line("Mä\x1b[2J\nx"), "Mä\\u{1b}[2J\\nx");
+        assert_eq!(printable("Mä\x1b[2J\n\u{9b}2J\x7f"), "Mä\\u001b[2J\n\\u009b2J\\u007f");
     }
 
     #[test]

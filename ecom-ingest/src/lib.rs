@@ -10,7 +10,7 @@
 //! | [`Health`] | says whether a run is alive, and whether it is ready |
 //! | [`systemd`] | reports readiness and status, and feeds the watchdog |
 //! | [`logging`] | starts the log on standard error |
-//! | [`mod@format`], [`output`] | text for people, and standard output |
+//! | [`mod@format`], [`output`], [`terminal`] | text for people, standard output, and what a terminal can show |
 //!
 //! ```text
 //! Pipeline ──► subscribe() ──► progress ──► terminal, log, JSON
@@ -29,6 +29,7 @@ pub mod output;
 pub mod progress;
 mod service;
 pub mod systemd;
+pub mod terminal;
 
 pub use health::Health;
 pub use http::Page;

@@ -1,13 +1,12 @@
 //! The log of the program, on standard error.
 
-use std::io::IsTerminal;
-
 use clap::ValueEnum;
 use ecom_stream::{Error, ErrorKind, Result};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use crate::progress::LogAboveProgress;
+use crate::terminal::has_colors;
 
 /// Writes the last lines of the log when it is dropped. Hold it until the program ends.
 #[derive(Debug)]
@@ -26,7 +25,8 @@ pub enum Format {
 
 /// Starts the log of the process on standard error, at the level in `RUST_LOG`, or `info`.
 ///
-/// Lines appear above a [live line](crate::progress::LiveLine). If the reader of standard error
+/// It has colours on a terminal that [has them](has_colors). Lines appear above a
+/// [live line](crate::progress::LiveLine). If the reader of standard error
 /// stalls, lines are dropped: the log never blocks the ingest.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub fn start(format: Format) -> Result<LogGuard> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(log)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(has_colors(&std::io::stderr()))
         .with_target(false);
     let started = match format {
         Format::Text => log.try_init(),

@@ -10,6 +10,8 @@ use std::thread;
 use ecom_stream::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
+use crate::format::printable;
+
 /// Writes a line.
 ///
 /// # Errors
@@ -19,17 +21,18 @@ pub fn line(line: &str) -> Result<()> {
     text(&format!("{line}\n"))
 }
 
-/// Writes a text. A reader that has seen enough, such as `head`, is not an error.
+/// Writes a text, with its control characters [escaped](printable). A reader that has seen enough, such as `head`, is not an
+/// error.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Sink`] when standard output cannot be written to, for example because it is a
 /// file on a full disk.
 pub fn text(text: &str) -> Result<()> {
-    show(text).map(|_| ())
+    show(&printable(text)).map(|_| ())
 }
 
-/// Writes a text, and returns whether anybody still reads.
+/// Writes a text as it is, and returns whether anybody still reads.
 ///
 /// # Errors
 ///
@@ -91,7 +94,7 @@ impl BackgroundWriter {
         }
     }
 
-    /// Writes a text, waits until it is written, and returns whether anybody still reads.
+    /// Writes a text as it is, waits until it is written, and returns whether anybody still reads.
     ///
     /// Wait for one text before you send the next one, so that at most one is held in memory.
     ///

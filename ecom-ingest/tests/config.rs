@@ -350,6 +350,60 @@ fn unusual_values_are_printed_so_that_they_parse_again() {
 }
 
 #[test]
+fn passwords_are_hidden_however_they_are_written() {
+    for url in [
+        "postgresql://u:Canary@h/d",
+        "postgresql://h/d?pasword=Canary",
+        "jdbc:postgresql://h/d?user=u&password=Canary",
+        "PASSWORD=Canary host=h",
+        "postgresql://u:Canary",
+    ] {
+        for variable in ["DATABASE_URL", "ECOM_INPUT"] {
+            let printed = print(&config(FILE), &[(variable, url)]);
+            assert!(!printed.contains("anary"), "{printed}");
+        }
+        // In the file it may be refused.
+        let file = config(&format!("database_url = {url:?}\n"));
+        let output = program()
+            .args(["config", "print", "--config"])
+            .arg(file.path())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!printed.contains("anary") && !printed.is_empty(), "{printed}");
+    }
+}
+
+#[test]
+fn control_characters_of_names_and_values_are_printed_escaped() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "\u{1b}[31m\n\u{9b}.csv";
+    let text = format!(
+        "{}evil\u{1b}[2J\n1,2026-11-01T12:00:00Z,view,u\u{9b}2J,s,p,\nyes\u{7f},,,,,,\n",
+        "event_id,event_time,event_type,user_id,session_id,product_id,"
+    );
+    fs::write(dir.path().join(name), text).unwrap();
+    fs::write(dir.path().join("no-header\u{1b}.csv"), "a\u{1b},b\n").unwrap();
+    fs::write(
+        dir.path().join("\u{1b}.toml"),
+        "[run]\ninput = \"\\u001b\\u009b\\u007f\"\n",
+    )
+    .unwrap();
+    for args in [
+        &["check", name, "no-header\u{1b}.csv"][..],
+        &["infer", name],
+        &["config", "print", "--config", "\u{1b}.toml"],
+        &["config", "check", "--config", "\u{1b}.toml"],
+        &["check", "none\u{1b}[2J"],
+    ] {
+        let output = program().args(args).current_dir(dir.path()).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let raw: Vec<char> = said.chars().filter(|c| c.is_control() && *c != '\n').collect();
+        assert!(raw.is_empty() && !said.is_empty(), "{args:?}: {said:?}");
+    }
+}
+
+#[test]
 fn an_empty_environment_variable_counts_as_not_set() {
     let file = config(FILE);
     let empty = [("ECOM_INPUT", ""), ("ECOM_ONCE", ""), ("DATABASE_URL", "")];

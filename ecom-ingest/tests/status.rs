@@ -99,10 +99,6 @@ async fn status_shows_files_records_rejects_and_next_steps() {
         "{pipeline}"
     );
     assert_eq!(json(&database)["pipelines"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        status(&database, &["--only", "other"]),
-        "no pipeline of the name \"other\" has run on this database yet\n"
-    );
 
     // As it was told.
     drop_in_text(
@@ -118,6 +114,43 @@ async fn status_shows_files_records_rejects_and_next_steps() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+}
+
+#[tokio::test]
+async fn a_pipeline_that_does_not_exist_is_an_error() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "a.csv", 0..10);
+    once(&database, &input).await;
+    for args in [
+        &["status", "--only", "event"][..],
+        &["status", "--json", "--only", "event"],
+    ] {
+        let mut program = program();
+        let output = program.args(args).env("DATABASE_URL", &database.url).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
+        let expected = "no pipeline of the name \"event\" has run on this database yet (did you mean \"events\"?)";
+        assert!(said.contains(expected), "{args:?}: {said}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+    assert!(status(&database, &["--only", "events"]).starts_with("pipeline events: "));
+}
+
+#[tokio::test]
+async fn schema_print_is_a_script_that_does_what_apply_does() {
+    let printed = program().args(["schema", "print"]).output().unwrap();
+    assert!(printed.status.success(), "{printed:?}");
+    let script = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(script, ecom_sink_pg::schema::script());
+    let database = database().await;
+    fixture::schema::psql_script(&database.url, &script);
+    let mut check = program();
+    let output = check
+        .args(["schema", "check"])
+        .env("DATABASE_URL", &database.url)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@
 
 mod fixture;
 
-use ecom_sink_pg::schema::{apply, check};
-use fixture::schema::{ask, current, database_with_schema, migrations, psql, refused, said, setup};
+use ecom_sink_pg::schema::{apply, check, script};
+use fixture::schema::{ask, current, database_with_schema, dump, migrations, psql, psql_script, refused, said, setup};
 use fixture::{connect, database};
 use tokio_postgres::Client;
 
@@ -113,6 +113,23 @@ async fn a_schema_made_by_setup_sql_is_current() {
     apply(&mut db.client).await.unwrap();
     let names = "SELECT 'V' || version || '__' || name FROM ecom.schema_history ORDER BY version";
     assert_eq!(db.ask(names).await, migrations());
+}
+
+#[tokio::test]
+async fn the_script_leaves_what_apply_leaves() {
+    let mut db = database().await;
+    assert_eq!(psql_script(&db.url, &script()), current());
+    check(&db.client).await.unwrap();
+    let applied = database_with_schema().await;
+    assert_eq!(dump(&db.url), dump(&applied.url));
+    let migrations = "SELECT version, name, checksum FROM ecom.schema_history ORDER BY version";
+    assert_eq!(db.ask(migrations).await, applied.ask(migrations).await);
+
+    let before = (history(&db.client).await, catalogue(&db.client).await);
+    apply(&mut db.client).await.unwrap();
+    assert_eq!(psql_script(&db.url, &script()), current());
+    assert_eq!((history(&db.client).await, catalogue(&db.client).await), before);
+    assert_eq!(psql_script(&applied.url, &script()), current());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use ecom_ingest::format::{on_one_line, shell_quoted};
 use ecom_ingest::output;
 use ecom_stream::check::{CheckedFile, Example, check_file};
 use ecom_stream::{Event, Mapping, Reason, Result, Rules};
@@ -51,6 +52,7 @@ impl Check {
 
 /// The report about one file.
 fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> String {
+    let (file, quoted) = (on_one_line(file), shell_quoted(file));
     let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
     let mut text = match checked.unread_lines {
@@ -63,13 +65,13 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
             0 => "nothing in it can be used",
             _ => "the rest of it cannot be used",
         };
-        let _ = writeln!(text, "  {part}: {refusal}");
+        let _ = writeln!(text, "  {part}: {}", on_one_line(&refusal.to_string()));
         let is_of_layout = [Reason::COLUMN_MISSING, Reason::WRONG_DELIMITER].contains(&refusal.reason);
         let _ = match checked.ready_mapping {
             Some(name) => writeln!(text, "  it has the columns of a built-in mapping: use --map {name}"),
             None if mapping.is_none() && is_of_layout => writeln!(
                 text,
-                "  ecom-ingest infer {file} proposes a mapping for it, to be used with --map"
+                "  ecom-ingest infer {quoted} proposes a mapping for it, to be used with --map"
             ),
             None => Ok(()),
         };
@@ -88,14 +90,19 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
             ..
         } in &found.examples
         {
-            let _ = writeln!(text, "    {file}:{line}: {detail}, in {}", shortened(raw));
+            let _ = writeln!(
+                text,
+                "    {file}:{line}: {}, in {}",
+                on_one_line(detail),
+                shortened(raw)
+            );
         }
     }
     if !checked.ignored_columns.is_empty() {
         let _ = writeln!(
             text,
             "  columns that are not stored: {}",
-            checked.ignored_columns.join(", ")
+            on_one_line(&checked.ignored_columns.join(", "))
         );
     }
     for event in &checked.events {
@@ -103,7 +110,7 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
         // The id of a record that has none is made of the pipeline's name too.
         let has_id = mapping.is_none_or(Mapping::has_stable_ids);
         for (name, value) in fields(&event.value, has_id) {
-            let _ = writeln!(text, "    {name:<12} {value}");
+            let _ = writeln!(text, "    {name:<12} {}", on_one_line(&value));
         }
     }
     text
@@ -137,13 +144,7 @@ fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, St
 /// terminal are escaped.
 fn shortened(raw: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 400;
-    let mut shown = String::new();
-    for c in raw.chars().take(MAX_SHOWN_CHARS) {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
+    let mut shown = on_one_line(&raw.chars().take(MAX_SHOWN_CHARS).collect::<String>());
     if raw.chars().nth(MAX_SHOWN_CHARS).is_some() {
         shown.push('…');
     }

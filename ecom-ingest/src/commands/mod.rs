@@ -11,6 +11,7 @@ mod database;
 mod help;
 mod infer;
 mod maintenance;
+mod near;
 mod rejects;
 mod run;
 mod schema;

@@ -5,12 +5,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ecom_ingest::format::{count, duration, on_one_line};
+use ecom_ingest::format::{count, duration, on_one_line, shell_quoted};
 use ecom_ingest::output;
 use ecom_sink_pg::{Console, DeadLetter, DeadLetterFilter, Exported, Retried, StillRejected};
 use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use super::database::Database;
+use super::near::nearest;
 
 #[derive(Debug, Args)]
 pub(crate) struct Rejects {
@@ -86,13 +87,8 @@ impl Choice {
 
 /// The error for an unknown reason, with the nearest known one.
 fn no_such_reason(reason: &str, known: &[&str]) -> Error {
-    let near = known
-        .iter()
-        .map(|known| (strsim::normalized_damerau_levenshtein(reason, known), known))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.6);
-    let hint = match near {
-        Some((_, near)) => format!("did you mean {near}?"),
+    let hint = match nearest(reason, known) {
+        Some(near) => format!("did you mean {near}?"),
         None => "ecom-ingest status lists the reasons and their counts".to_owned(),
     };
     Error::new(ErrorKind::Configuration, format!("no such reason: {reason}")).hint(hint)
@@ -202,7 +198,9 @@ fn how_to_retry(letters: &[DeadLetter]) -> String {
 /// A reject with its reason, its bytes, and how to fix and retry it.
 fn in_words(letter: &DeadLetter) -> String {
     let place = match (&letter.split, letter.record, letter.byte_offset) {
-        (Some(split), Some(record), Some(byte)) => format!("{} record {record}, byte {byte}", split.path()),
+        (Some(split), Some(record), Some(byte)) => {
+            format!("{} record {record}, byte {byte}", on_one_line(split.path()))
+        }
         _ => "made by a transform".to_owned(),
     };
     let age = time::OffsetDateTime::now_utc() - letter.rejected_at;
@@ -266,16 +264,23 @@ impl Export {
         let mut text = match exported.letters {
             0 if left_out > 0 => "nothing was exported\n".to_owned(),
             0 => self.choice.none_found(&console).await?,
-            letters => format!("{} in {}\n", rejects(letters), self.to.display()),
+            letters => format!(
+                "{} in {}\n",
+                rejects(letters),
+                on_one_line(&self.to.display().to_string())
+            ),
         };
         for file in &exported.files {
             let of = match exported.files.len() {
                 1 => String::new(),
-                _ => format!(" of {}", Vec::from_iter(file.pipelines.clone()).join(", ")),
+                _ => format!(
+                    " of {}",
+                    on_one_line(&Vec::from_iter(file.pipelines.clone()).join(", "))
+                ),
             };
             text.push_str(&format!(
                 "correct the rows{of}, keep reject_id unchanged, then: ecom-ingest rejects retry {}{}\n",
-                file.path.display(),
+                shell_quoted(&file.path.display().to_string()),
                 by_mapping(file.is_mapped)
             ));
         }

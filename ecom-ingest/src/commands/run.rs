@@ -1,6 +1,5 @@
 //! The command `run`: loads the files of a directory.
 
-use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ecom_ingest::progress::{Form, Total, bytes_to_read, count_csv_files, counts_in_words};
+use ecom_ingest::terminal::can_redraw;
 use ecom_ingest::{Page, Service};
 use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, stop_signal};
 
@@ -135,7 +135,7 @@ impl Run {
         if let Some(at) = self.listen {
             service = service.page(Page::open(at).await?);
         }
-        let has_bar = self.progress == Form::Auto && std::io::stderr().is_terminal();
+        let has_bar = self.progress == Form::Auto && can_redraw(&std::io::stderr());
         let total = match self.once && has_bar {
             true => bytes_to_read(&self.input, self.recursive, &self.database.console()?, &self.pipeline).await,
             false => Total::Endless,

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use ecom_ingest::output;
-use ecom_sink_pg::schema::texts;
+use ecom_sink_pg::schema::script;
 use ecom_stream::Result;
 
 use super::database::Database;
@@ -19,7 +19,7 @@ enum SchemaCommand {
     Apply(Database),
     /// Checks that the schema fits this program and that the role may write to it; changes nothing
     Check(Database),
-    /// Prints the migrations as SQL, to review them before they are applied
+    /// Prints a script for psql, to review it before it is run; it does the same as apply
     Print,
 }
 
@@ -34,9 +34,7 @@ impl Schema {
                 database.console()?.check_schema().await?;
                 output::line("the schema ecom fits this program")
             }
-            SchemaCommand::Print => {
-                texts().try_for_each(|(name, text)| output::text(&format!("-- {name}.sql\n\n{text}\n")))
-            }
+            SchemaCommand::Print => output::text(&script()),
         }
     }
 }

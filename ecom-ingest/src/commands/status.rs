@@ -1,12 +1,12 @@
 //! The command `status`: shows files, lag, rates and rejected records.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use ecom_ingest::format::{bytes, count, duration, on_one_line, shell_quoted};
+use ecom_ingest::format::{bytes, count, duration, on_one_line, printable, shell_quoted};
 use ecom_ingest::output::{self, BackgroundWriter};
+use ecom_ingest::terminal::can_redraw;
 use ecom_sink_pg::{Console, PipelineRunner, PipelineStatus, Status as Found, UnusableFile};
 use ecom_stream::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::database::Database;
+use super::near::nearest;
 
 #[derive(Debug, Args)]
 pub(crate) struct Status {
@@ -39,7 +40,11 @@ impl Status {
     pub(crate) async fn run(self) -> Result<()> {
         let console = self.database.console()?;
         let Some(every) = self.watch else {
-            return output::text(&self.render(&console).await?);
+            let status = console.status(self.only.as_deref()).await?;
+            if let (true, Some(name)) = (status.pipelines.is_empty(), &self.only) {
+                return Err(no_such_pipeline(&console, name).await?);
+            }
+            return output::text(&self.in_form(&status));
         };
         let mut interrupt = listen(SignalKind::interrupt())?;
         let mut terminate = listen(SignalKind::terminate())?;
@@ -51,26 +56,44 @@ impl Status {
     }
 
     async fn watch(&self, console: &Console, every: Duration) -> Result<()> {
-        let clears = !self.json && std::io::stdout().is_terminal();
+        let clears = !self.json && can_redraw(&std::io::stdout());
         let clear = if clears { "\x1b[H\x1b[2J" } else { "" };
         // A signal ends the command also while nobody reads what it prints.
         let writer = BackgroundWriter::start()?;
         loop {
-            let text = self.render(console).await?;
-            if !writer.show(format!("{clear}{text}")).await? {
+            let status = console.status(self.only.as_deref()).await?;
+            let text = self.in_form(&status);
+            if !writer.show(format!("{clear}{}", printable(&text))).await? {
                 return Ok(());
             }
             tokio::time::sleep(every).await;
         }
     }
 
-    async fn render(&self, console: &Console) -> Result<String> {
-        let status = console.status(self.only.as_deref()).await?;
-        Ok(match self.json {
-            true => format!("{}\n", in_json(&status)),
-            false => in_words(&status, self.only.as_deref()),
-        })
+    /// The status in the form that was asked for.
+    fn in_form(&self, status: &Found) -> String {
+        match self.json {
+            true => format!("{}\n", in_json(status)),
+            false => in_words(status, self.only.as_deref()),
+        }
     }
+}
+
+/// The error for the name of a pipeline that has not run on this database, with the nearest one.
+///
+/// # Errors
+///
+/// Those of [`Console::status`].
+async fn no_such_pipeline(console: &Console, name: &str) -> Result<Error> {
+    let all = console.status(None).await?.pipelines;
+    let names: Vec<&str> = all.iter().map(|pipeline| pipeline.name.as_str()).collect();
+    let near = nearest(name, &names).map(|near| format!("did you mean {near:?}?"));
+    let hint = near.unwrap_or_else(|| match names.len() {
+        0 => "no pipeline has: ecom-ingest run --input DIR starts one".to_owned(),
+        _ => "ecom-ingest status lists all pipelines".to_owned(),
+    });
+    let what = format!("no pipeline of the name {name:?} has run on this database yet");
+    Ok(Error::new(ErrorKind::Configuration, what).hint(hint))
 }
 
 /// A stream of a signal.
@@ -98,12 +121,19 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
     } = pipeline;
     let ago = |time: OffsetDateTime| duration((now - time).try_into().unwrap_or_default());
     let places: Vec<&str> = pipeline.sources.iter().map(|(_, location)| location.as_str()).collect();
-    writeln!(text, "pipeline {name}: {}", places.join(", "))?;
+    writeln!(
+        text,
+        "pipeline {}: {}",
+        on_one_line(name),
+        on_one_line(&places.join(", "))
+    )?;
     match &pipeline.runner {
-        PipelineRunner::Running { described, .. } => writeln!(text, "  runs      {described}")?,
-        PipelineRunner::NotRunning { last: Some(last) } => {
-            writeln!(text, "  runs      not at the moment; the last was {last}")?
-        }
+        PipelineRunner::Running { described, .. } => writeln!(text, "  runs      {}", on_one_line(described))?,
+        PipelineRunner::NotRunning { last: Some(last) } => writeln!(
+            text,
+            "  runs      not at the moment; the last was {}",
+            on_one_line(last)
+        )?,
         _ => writeln!(text, "  runs      not at the moment")?,
     }
     match pipeline.committed_at {
@@ -167,7 +197,7 @@ fn of_pipeline(text: &mut String, pipeline: &PipelineStatus, now: OffsetDateTime
         writeln!(
             text,
             "  {state:<9} {}{place}: {}: {}",
-            file.path,
+            on_one_line(&file.path),
             file.reason,
             on_one_line(&file.detail)
         )?;

@@ -18,6 +18,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::connections::Connections;
+use crate::format::printable;
 use crate::health::Health;
 
 const LIMITS: Limits = Limits {
@@ -210,8 +211,8 @@ impl HttpState {
             "/progress" => match self.progress.latest() {
                 Some(progress) => {
                     let mut query_progress = self.query_progress.lock().unwrap_or_else(PoisonError::into_inner);
-                    let json = query_progress.of(&progress);
-                    response(StatusCode::OK, "application/json", format!("{json}\n"))
+                    let json = query_progress.of(&progress).to_string();
+                    response(StatusCode::OK, "application/json", format!("{}\n", printable(&json)))
                 }
                 None => response(StatusCode::OK, "application/json", "null\n".into()),
             },

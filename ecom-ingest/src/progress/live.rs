@@ -6,14 +6,20 @@ use std::thread;
 use std::time::Duration;
 
 use ecom_stream::{Progress, ProgressReceiver};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::total::Total;
 use super::words::speed_in_words;
 use crate::format::{count, duration};
+use crate::terminal::can_redraw;
 
 /// Everything that is drawn on standard error.
-static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+static SCREEN: LazyLock<MultiProgress> = LazyLock::new(|| {
+    MultiProgress::with_draw_target(match can_redraw(&io::stderr()) {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    })
+});
 
 const WITH_TOTAL: &str = "{bar:30} {percent:>3} %  {msg}";
 const WITHOUT_TOTAL: &str = "{spinner} {msg}";

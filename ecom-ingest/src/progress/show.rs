@@ -1,6 +1,5 @@
 //! Shows the progress of a run in the form that was chosen.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -9,7 +8,9 @@ use ecom_stream::{Error, ProgressReceiver, QueryProgress};
 use super::live::LiveLine;
 use super::total::Total;
 use super::words::{counts_in_words, speed_in_words};
+use crate::format::printable;
 use crate::output::BackgroundWriter;
+use crate::terminal::can_redraw;
 
 /// How progress is shown
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -34,7 +35,7 @@ pub enum Form {
 /// Nothing is lost when the future is dropped; a live line disappears from the screen.
 pub async fn show(form: Form, progress: ProgressReceiver, query_progress: QueryProgress, total: Total) {
     match form {
-        Form::Auto if std::io::stderr().is_terminal() => LiveLine::new(total).show(progress).await,
+        Form::Auto if can_redraw(&std::io::stderr()) => LiveLine::new(total).show(progress).await,
         Form::Auto | Form::Plain => in_lines(progress).await,
         Form::Json => in_json(progress, query_progress).await,
         Form::None => {}
@@ -60,7 +61,8 @@ async fn in_json(mut progress: ProgressReceiver, mut query_progress: QueryProgre
         Err(err) => return stops(err),
     };
     while let Some(progress) = progress.next().await {
-        match writer.show(format!("{}\n", query_progress.of(&progress))).await {
+        let object = query_progress.of(&progress).to_string();
+        match writer.show(format!("{}\n", printable(&object))).await {
             Ok(true) => {}
             Ok(false) => return,
             Err(err) => return stops(err),

@@ -1,6 +1,7 @@
 //! Rejected rows are listed, corrected and retried.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -86,6 +87,8 @@ async fn corrected_rows_are_stored_once_and_counts_stay_balanced() {
     let (database, input) = with_rejects().await;
     let dir = tempfile::tempdir().unwrap();
     let file = export(&database, &dir.path().join("made"), &[]);
+    // Rows may have personal data.
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let exported = fs::read_to_string(&file).unwrap();
     let mut lines = exported.lines();
     assert_eq!(

@@ -19,28 +19,6 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// The settings of a URL, or of `keyword=value` pairs, for display: passwords are replaced by
-/// `***`.
-///
-/// A text that cannot be parsed is not shown at all, since any part of it may be the password.
-///
-/// # Examples
-///
-/// ```
-/// let shown = ecom_sink_pg::without_password("postgresql://shop:secret@db/events");
-/// assert_eq!(shown, "user=shop password=*** host=db dbname=events");
-/// ```
-pub fn without_password(text: &str) -> String {
-    let Ok(pairs) = pairs(text) else {
-        return "*** (it cannot be read)".to_owned();
-    };
-    let shown = pairs.into_iter().map(|(keyword, value)| match &*keyword {
-        "password" | "sslpassword" => format!("{keyword}=***"),
-        _ => format!("{keyword}={value}"),
-    });
-    shown.collect::<Vec<_>>().join(" ")
-}
-
 /// The error for a text that cannot be parsed.
 pub(super) fn malformed(what: &'static str) -> Error {
     Error::new(

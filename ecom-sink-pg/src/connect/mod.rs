@@ -18,10 +18,11 @@ pub(crate) mod preflight;
 mod text_encoding;
 mod tls;
 mod tls_mode;
+mod without_password;
 
 pub(crate) use connection::{BY_KEY, Connection, Connector};
-pub use connection_string::without_password;
 pub(crate) use database::{Database, made_of_database};
 pub(crate) use hosts::Hosts;
 pub(crate) use params::of_process;
 pub(crate) use text_encoding::TextEncoding;
+pub use without_password::without_password;

@@ -41,6 +41,9 @@ const KEYWORDS: &[(&str, &str)] = &[
     ("user", "PGUSER"),
 ];
 
+/// The driver's own name for `keepalives_count`.
+const DRIVERS_NAME: &str = "keepalives_retries";
+
 /// Keywords of libpq that are not supported here. Ignoring them could make a connection less safe
 /// than was asked for.
 const UNSUPPORTED: &[(&str, &str)] = &[
@@ -53,6 +56,12 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("sslcrldir", "PGSSLCRLDIR"),
     ("sslpassword", ""),
 ];
+
+/// Whether libpq has such a keyword, written exactly so.
+pub(super) fn is_known(keyword: &str) -> bool {
+    let known = KEYWORDS.iter().chain(UNSUPPORTED);
+    keyword == DRIVERS_NAME || known.into_iter().any(|(known, _)| *known == keyword)
+}
 
 /// Where settings come from that the URL leaves out.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -78,8 +87,7 @@ impl Params {
     pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<Self> {
         let mut values = BTreeMap::new();
         for (given, value) in pairs(text)? {
-            // The driver's own name for it.
-            let given = if given == "keepalives_retries" {
+            let given = if given == DRIVERS_NAME {
                 "keepalives_count"
             } else {
                 &given

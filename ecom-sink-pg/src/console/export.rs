@@ -88,7 +88,7 @@ impl Console {
     /// followed by the record byte by byte as it was. A record of a file with other delimiters or
     /// quotes is written again field by field, so that all files have commas and double quotes.
     /// `columns` is the header for files whose header the ledger does not have. Existing files
-    /// are not changed.
+    /// are not changed. Only the user of this process may read the new ones.
     ///
     /// # Errors
     ///
@@ -157,7 +157,8 @@ fn there_already(name: &Path) -> Error {
     Error::new(ErrorKind::Sink, message).hint("choose another directory, or move the file away")
 }
 
-/// Creates a file and writes its header. It gets its name when it is complete.
+/// Creates a file that only its owner may read, since rows may have personal data, and writes its header. It gets its name
+/// when it is complete.
 async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport> {
     let path = match place {
         0 => to.join("rejects.csv"),
@@ -166,7 +167,7 @@ async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport
     if path.exists() {
         return Err(there_already(&path));
     }
-    let mut file = AtomicFile::create(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
+    let mut file = AtomicFile::create_private(path.with_extension("csv.tmp"))?.ok_or_else(|| there_already(&path))?;
     let names = COLUMNS.into_iter().chain(key.header.iter().map(String::as_str));
     let text = encoded(names.map(str::as_bytes)).await;
     file.write(&text)?;

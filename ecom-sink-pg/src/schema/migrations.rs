@@ -3,6 +3,9 @@
 use ecom_stream::{Error, ErrorKind, Result};
 use refinery::Migration;
 
+/// The script of psql that runs and records the migrations.
+const SETUP: &str = include_str!("../../sql/setup.sql");
+
 /// Every migration, in order: the name of its file and its text.
 const MIGRATIONS: &[(&str, &str)] = &[
     ("V1__tables", include_str!("../../sql/migrations/V1__tables.sql")),
@@ -44,6 +47,34 @@ const MIGRATIONS: &[(&str, &str)] = &[
 /// ```
 pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
     MIGRATIONS.iter().copied()
+}
+
+/// `sql/setup.sql` with every migration in it: one script for psql, which leaves the schema as [`apply`](super::apply) does,
+/// with its record of the migrations. Running it again changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// let script = ecom_sink_pg::schema::script();
+/// assert!(script.contains("CREATE TABLE IF NOT EXISTS ecom.events (") && !script.contains("\\ir "));
+/// ```
+pub fn script() -> String {
+    let mut script = String::new();
+    for line in SETUP.lines() {
+        let included = line.trim_start().strip_prefix("\\ir migrations/");
+        let name = included.and_then(|file| file.strip_suffix(".sql"));
+        match name.and_then(|name| MIGRATIONS.iter().find(|(known, _)| *known == name)) {
+            Some((name, text)) => {
+                script.push_str("-- ");
+                script.push_str(name);
+                script.push_str("\n\n");
+                script.push_str(text);
+            }
+            None => script.push_str(line),
+        }
+        script.push('\n');
+    }
+    script
 }
 
 /// Every migration in the form that refinery applies.
@@ -118,6 +149,9 @@ FROM ecom.schema_history WHERE version = {version} \\gset
             behind = at;
         }
         assert_eq!(setup.matches("\\ir ").count(), MIGRATIONS.len());
+        let script = script();
+        assert!(!script.contains("\\ir "));
+        assert!(MIGRATIONS.iter().all(|(_, text)| script.contains(text)));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The migrations are plain SQL in `sql/migrations`, embedded in the program. They can also be
-//! applied with psql: `sql/setup.sql` records them in the same history.
+//! applied with psql: `sql/setup.sql` records them in the same history, and [`script`] is all of it as
+//! one text.
 
 mod apply;
 mod catalog;
@@ -17,4 +18,4 @@ mod tables;
 
 pub(crate) use apply::check_migrations;
 pub use apply::{apply, check};
-pub use migrations::texts;
+pub use migrations::{script, texts};

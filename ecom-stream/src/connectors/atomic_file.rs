@@ -1,8 +1,8 @@
 //! Writing a file that has its name only once it is complete.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -46,8 +46,22 @@ impl AtomicFile {
     ///
     /// When the system refuses.
     pub fn create(temporary: impl Into<PathBuf>) -> Result<Option<Self>> {
-        let path = temporary.into();
-        let file = match File::options().write(true).create_new(true).open(&path) {
+        Self::create_with(File::options(), temporary.into())
+    }
+
+    /// As [`create`](Self::create), but no other user may read or write the file.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn create_private(temporary: impl Into<PathBuf>) -> Result<Option<Self>> {
+        let mut options = File::options();
+        options.mode(0o600);
+        Self::create_with(options, temporary.into())
+    }
+
+    fn create_with(mut options: OpenOptions, path: PathBuf) -> Result<Option<Self>> {
+        let file = match options.write(true).create_new(true).open(&path) {
             Ok(file) => file,
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
             Err(err) => return Err(Error::io("create", &path, err)),

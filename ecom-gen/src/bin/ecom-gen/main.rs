@@ -7,6 +7,7 @@ mod run;
 mod scenario_arg;
 mod units;
 
+use std::env;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ async fn run_named() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
+        .with_ansi(stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb())
         .with_target(false)
         .without_time()
         // An internal error means that stderr cannot be written to, so it cannot be reported there either.
@@ -95,8 +96,21 @@ fn print_status(what: impl Display) {
     let _ = writeln!(stderr(), "{what}");
 }
 
-/// A progress bar, which is visible only if stderr is a terminal.
+/// Whether a variable is set to anything but nothing.
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the terminal only appends characters, such as that of an editor.
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// A progress bar, which is visible only if stderr is a terminal that can redraw a line.
 fn progress_bar(events: Option<u64>) -> ProgressBar {
+    if is_dumb() {
+        return ProgressBar::hidden();
+    }
     let (bar, template) = match events {
         Some(events) => (
             ProgressBar::new(events),

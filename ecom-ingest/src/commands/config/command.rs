@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Command, Subcommand};
+use ecom_ingest::format::on_one_line;
 use ecom_ingest::output;
 use ecom_stream::{Error, ErrorKind, Result};
 
@@ -39,7 +40,7 @@ impl Config {
                 file.warn_of_readers();
                 output::line(&format!(
                     "{}: {} options, all valid",
-                    path.display(),
+                    on_one_line(&path.display().to_string()),
                     file.settings.len()
                 ))
             }

@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::options::{is_setting, without_required};
+use crate::commands::near::nearest;
 
 const DATABASE_URL: &str = "database_url";
 
@@ -140,8 +141,9 @@ impl ConfigFile {
     /// Warns if other users may read a password in the file.
     pub(super) fn warn_of_readers(&self) {
         use std::os::unix::fs::PermissionsExt;
+        // What is not shown is a password, or may be one.
         let has_password =
-            |setting: &Setting| setting.key == DATABASE_URL && without_password(&setting.value).contains("password=");
+            |setting: &Setting| setting.key == DATABASE_URL && without_password(&setting.value).contains("***");
         let Some(setting) = self.settings.iter().find(|setting| has_password(setting)) else {
             return;
         };
@@ -269,13 +271,8 @@ fn collect_keys(command: &Command, keys: &mut Vec<String>) {
 
 /// A hint with the nearest known word, or another hint.
 fn hint_for<'a>(word: &str, known: impl Iterator<Item = &'a str>, otherwise: &str) -> String {
-    let word = word.replace('-', "_");
-    let near = known
-        .map(|known| (strsim::normalized_damerau_levenshtein(&word, known), known))
-        .filter(|(likeness, _)| *likeness > 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, known)) => format!("did you mean {known}?"),
+    match nearest(&word.replace('-', "_"), &known.collect::<Vec<_>>()) {
+        Some(known) => format!("did you mean {known}?"),
         None => otherwise.to_owned(),
     }
 }

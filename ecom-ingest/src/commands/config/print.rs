@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clap::{Arg, Command};
+use ecom_ingest::format::on_one_line;
 use ecom_sink_pg::without_password;
 use ecom_stream::Result;
 
@@ -61,6 +62,7 @@ pub(super) fn printed(command: Command, file: Option<&ConfigFile>) -> Result<Str
 /// Appends an option with its source.
 fn line(text: &mut String, printed: &Printed) {
     let Printed { key, value, source, .. } = printed;
+    let source = on_one_line(source);
     let _ = match value {
         Some(value) => {
             let assigned = format!("{key} = {value}");
@@ -120,8 +122,10 @@ fn collect(
 
 /// A value as it is written in a file, without passwords.
 fn shown(arg: &Arg, value: &str) -> String {
-    // Options whose values in the environment are not shown are secret.
-    if arg.is_hide_env_values_set() {
+    // Options whose values in the environment are not shown are secret; so may be those of a database in the
+    // place of another value.
+    let names_database = value.contains("://") || value.to_ascii_lowercase().contains("password");
+    if arg.is_hide_env_values_set() || names_database {
         return text(&without_password(value));
     }
     let is_number = value.parse::<i64>().is_ok_and(|number| number.to_string() == value);
