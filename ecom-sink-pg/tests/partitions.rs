@@ -160,7 +160,7 @@ async fn partitions_created_by_hand_are_used() {
     // Something of the name that has nothing to do with it.
     db.execute("CREATE VIEW ecom.events_y20261205 AS SELECT 1 AS one").await;
     assert_eq!(denied(&db, &ensure("'2026-12-05'")).await.code().code(), "42P07");
-    // What is free of a day that is taken in part is made hour by hour; what is not free to the hour can't be.
+    // Where a part of a day is taken, a partition fills the gap.
     db.execute(
         "CREATE TABLE ecom.noon PARTITION OF ecom.events
              FOR VALUES FROM ('2026-12-06 12:00:00+00') TO ('2026-12-07 00:00:00+00');
@@ -168,10 +168,138 @@ async fn partitions_created_by_hand_are_used() {
              FOR VALUES FROM ('2026-12-07 12:30:00+00') TO ('2026-12-07 13:00:00+00')",
     )
     .await;
-    assert_eq!(db.ask(&ensure("'2026-12-06'")).await, ["12"]);
-    assert_eq!(db.ask(&ensure("'2026-12-06'")).await, ["0"]);
-    let err = denied(&db, &ensure("'2026-12-07'")).await;
-    assert!(err.message().contains("would overlap partition \"odd\""), "{err:?}");
+    assert_eq!(db.ask(&ensure("'2026-12-06', '2026-12-07'")).await, ["3"]);
+    assert_eq!(db.ask(&ensure("'2026-12-06', '2026-12-07'")).await, ["0"]);
+    db.execute("SET timezone = 'UTC'").await;
+    let gaps = "SELECT partition, starts, ends FROM ecom.partitions WHERE partition ~ '_to_' ORDER BY starts";
+    assert_eq!(
+        db.ask(gaps).await,
+        [
+            "events_y20261206_to_20261206120000000000|2026-12-06 00:00:00+00|2026-12-06 12:00:00+00",
+            "events_y20261207_to_20261207123000000000|2026-12-07 00:00:00+00|2026-12-07 12:30:00+00",
+            "events_y20261207130000000000_to_20261208|2026-12-07 13:00:00+00|2026-12-08 00:00:00+00",
+        ]
+    );
+}
+
+/// How many partitions there are, and the widths that the next ones of two days may have: of a day long ago, and of today.
+async fn partitions_and_widths(db: &Database) -> (i64, Vec<String>) {
+    let widths = "SELECT widths FROM ecom.partition_widths(ARRAY['2013-01-01', now()]::date[]) ORDER BY day";
+    let count = db.number("SELECT count(*) FROM ecom.partitions").await;
+    (count, db.ask(widths).await)
+}
+
+#[tokio::test]
+async fn thin_time_gets_months_and_years() {
+    const DAYS: &str = "SELECT '2004-01-01'::date + i FROM generate_series(0, 2999) i";
+    // In whatever order they come, one by one and many at once.
+    for (order, at_once) in [("", 1), ("DESC", 1), ("", 600), ("DESC", 32)] {
+        let db = database_with_schema().await;
+        db.execute(&format!(
+            "DO $$ DECLARE days date[] := ARRAY({DAYS} ORDER BY 1 {order}); BEGIN
+                 FOR i IN 0 .. 2999 / {at_once} LOOP
+                     PERFORM ecom.ensure_partitions(days[i * {at_once} + 1 : (i + 1) * {at_once}]);
+                 END LOOP;
+             END $$"
+        ))
+        .await;
+        let case = format!("{order} {at_once}");
+        let (count, widths) = partitions_and_widths(&db).await;
+        assert!(count < 75, "{case}: {count} partitions");
+        assert_eq!(widths[1], "{day}", "{case}: what is recent stays narrow");
+        let missing = format!(
+            "SELECT count(*) FROM ({DAYS}) AS d (day)
+             WHERE NOT EXISTS (SELECT FROM ecom.partition_bounds() WHERE starts <= day AND ends >= day + 1)"
+        );
+        assert_eq!(db.number(&missing).await, 0, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn bad_dates_make_a_bounded_number_of_partitions() {
+    let db = database_with_schema().await;
+    // Each falls into a month or year of which a part may be taken.
+    db.execute(
+        "DO $$ BEGIN
+             FOR i IN 0 .. 1999 LOOP
+                 PERFORM ecom.ensure_partitions(ARRAY['1970-01-01'::date + i * 7919 % 21900]);
+             END LOOP;
+         END $$",
+    )
+    .await;
+    let (count, _) = partitions_and_widths(&db).await;
+    assert!(count < 250, "{count} partitions, one day at a time");
+
+    let db = database_with_schema().await;
+    let days = "ARRAY(SELECT '1970-01-01'::date + i * 7919 % 21900 FROM generate_series(0, 999) i)";
+    db.execute(&format!("SELECT ecom.ensure_partitions({days})")).await;
+    let (count, widths) = partitions_and_widths(&db).await;
+    assert_eq!((count, widths[0].as_str()), (60, "{day}"), "a year each");
+    let days = "ARRAY(SELECT '0001-01-01'::date + i * 7919 % 3652000 FROM generate_series(0, 999) i)";
+    db.execute(&format!("SELECT ecom.ensure_partitions({days})")).await;
+    let (count, _) = partitions_and_widths(&db).await;
+    assert!(count < 170, "{count} partitions of all centuries");
+}
+
+#[tokio::test]
+async fn full_days_get_days_until_there_are_many() {
+    let db = database_with_schema().await;
+    // A megabyte each.
+    db.execute(
+        "SELECT ecom.ensure_partitions(ARRAY(SELECT '2012-01-01'::date + i FROM generate_series(0, 30) i));
+         INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id, product_id,
+                                  product_name)
+         SELECT '2012-01-01 00:00Z'::timestamptz + n * interval '1 day', now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p',
+             repeat('x', 1500)
+         FROM generate_series(0, 30) n, generate_series(0, 799)",
+    )
+    .await;
+    assert_eq!(
+        partitions_and_widths(&db).await,
+        (31, vec!["{day}".into(), "{day}".into()])
+    );
+    // As many small ones more.
+    db.execute("SELECT ecom.ensure_partitions(ARRAY(SELECT '2011-01-01'::date + i FROM generate_series(0, 30) i))")
+        .await;
+    assert_eq!(
+        partitions_and_widths(&db).await,
+        (62, vec!["{month}".into(), "{day}".into()])
+    );
+}
+
+#[tokio::test]
+async fn recent_hours_become_days_when_there_are_too_many() {
+    let db = database_with_schema().await;
+    db.execute("UPDATE ecom.settings SET partition_width = 'hour'").await;
+    let days = "SELECT ecom.ensure_partitions(ARRAY(SELECT now()::date - i FROM generate_series(-2, 15) i))";
+    assert_eq!(db.ask(days).await, ["200"], "so many at once");
+    assert_eq!(partitions_and_widths(&db).await.1[1], "{hour}");
+    assert_eq!(db.ask(days).await, ["200"]);
+    assert_eq!(partitions_and_widths(&db).await.1[1], "{day}");
+}
+
+/// An epoch takes several locks for each partition, and so does a query of all time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_a_day_for_eight_years_is_stored_in_few_partitions() {
+    let db = database_with_schema().await;
+    let events = (0..3_000).map(|n| {
+        let time = datetime!(2004-01-01 12:00 UTC) + Duration::from_secs(n * 86_400);
+        Event::new(Uuid::from_u128(n.into()), time, EventType::View, "u", "s", "p")
+    });
+    let source = MemorySource::new("memory", events.collect());
+    let counts = source
+        .to(PgSink::from_url(&db.url).unwrap())
+        .run()
+        .await
+        .unwrap()
+        .counts;
+    assert_eq!(counts.stored, 3_000);
+    let (count, _) = partitions_and_widths(&db).await;
+    assert!(count < 75, "{count} partitions");
+    let plan = db.ask("EXPLAIN SELECT count(*) FROM ecom.events").await;
+    let planned = plan.iter().filter(|line| line.contains(" on events_y")).count();
+    assert_eq!(planned as i64, count);
+    db.check_balance().await;
 }
 
 #[tokio::test]

@@ -16,7 +16,9 @@ use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use ecom_stream::memory::MemorySink;
-use ecom_stream::{AfterCommit, CsvDirSource, CsvLimits, Event, Position, Reason, Rules, SourceExt, SplitState, Summary};
+use ecom_stream::{
+    AfterCommit, CsvDirSource, CsvLimits, Event, Position, Reason, Rules, SourceExt, SplitState, Summary,
+};
 use fixture::{HEADER, Running, append, eventually, run_in_background};
 use tempfile::TempDir;
 
@@ -140,9 +142,14 @@ async fn a_file_with_more_behind_its_damage_is_read_once() {
             let sink = MemorySink::new("test");
             let limited = || source(&dir).limits(CsvLimits::default().max_record_bytes(10_000));
             let run = async || {
-                let pipeline = limited().available_now(true).validate(Rules::default()).to(sink.clone());
+                let pipeline = limited()
+                    .available_now(true)
+                    .validate(Rules::default())
+                    .to(sink.clone());
                 let summary = tokio::time::timeout(HANGS, pipeline.run()).await;
-                summary.unwrap_or_else(|_| panic!("{case} in {name}: it does not end")).unwrap()
+                summary
+                    .unwrap_or_else(|_| panic!("{case} in {name}: it does not end"))
+                    .unwrap()
             };
             assert_eq!(run().await.counts.stored, 1, "{case} in {name}");
             let damaged = position(&sink, name);

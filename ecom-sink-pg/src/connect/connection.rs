@@ -163,7 +163,9 @@ impl Connector {
         // Here rather than in the options at the start, which poolers refuse or drop.
         let set = connection.client.batch_execute(SETTINGS);
         self.deadline.of("connecting", set).await?;
-        let encoding = connection.client.query_typed_one("SELECT current_setting('server_encoding')", &[]);
+        let encoding = connection
+            .client
+            .query_typed_one("SELECT current_setting('server_encoding')", &[]);
         let encoding = self.deadline.of("connecting", encoding);
         let (pid, encoding) = try_join(connection.ask_backend_pid(self.deadline), encoding).await?;
         connection.backend_pid = pid;

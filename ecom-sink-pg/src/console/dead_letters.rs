@@ -160,7 +160,11 @@ async fn newest(connection: &Connection, filter: &DeadLetterFilter, limit: u32) 
 }
 
 /// Up to 500 dead letters after the one with that number, in order.
-pub(super) async fn after(connection: &Connection, filter: &DeadLetterFilter, id: i64) -> Result<Vec<DeadLetter>, Failure> {
+pub(super) async fn after(
+    connection: &Connection,
+    filter: &DeadLetterFilter,
+    id: i64,
+) -> Result<Vec<DeadLetter>, Failure> {
     let sql = format!("{LETTERS} AND d.id > $6 ORDER BY d.id LIMIT 500");
     query(connection, &sql, filter, &id).await
 }
@@ -172,7 +176,12 @@ pub(super) async fn among(connection: &Connection, filter: &DeadLetterFilter) ->
 }
 
 /// Runs one of these queries.
-async fn query(connection: &Connection, sql: &str, filter: &DeadLetterFilter, last: &i64) -> Result<Vec<DeadLetter>, Failure> {
+async fn query(
+    connection: &Connection,
+    sql: &str,
+    filter: &DeadLetterFilter,
+    last: &i64,
+) -> Result<Vec<DeadLetter>, Failure> {
     let DeadLetterFilter {
         pipeline,
         reason,

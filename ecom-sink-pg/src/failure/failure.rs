@@ -23,10 +23,7 @@ pub(crate) enum Failure {
     },
     /// A statement of that step failed.
     #[error("{step}")]
-    At {
-        step: Step,
-        source: tokio_postgres::Error,
-    },
+    At { step: Step, source: tokio_postgres::Error },
     /// The server rejects every row that was tried, so that no row is to blame.
     #[error("the server rejects every row that was tried")]
     EveryRowRejected(#[source] Box<Failure>),
@@ -210,12 +207,9 @@ impl Failure {
     /// takes precedence, since it is about this error and not about a whole class.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, hint) = match &self {
+            Self::At { step: Step::Ledger, .. } if self.is_refused() => (ErrorKind::Schema, Some(LEDGER_REFUSES)),
             Self::At {
-                step: Step::Ledger, ..
-            } if self.is_refused() => (ErrorKind::Schema, Some(LEDGER_REFUSES)),
-            Self::At {
-                step: Step::Partitions,
-                ..
+                step: Step::Partitions, ..
             } if self.is_refused() => (ErrorKind::Schema, Some(PARTITIONS_REFUSED)),
             Self::EveryRowRejected(failure) => match failure.blame() {
                 Blame::Database => (ErrorKind::Schema, Some(DATABASE_REJECTS)),

@@ -34,6 +34,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__views_quality",
         include_str!("../../sql/migrations/V8__views_quality.sql"),
     ),
+    (
+        "V9__partition_widths",
+        include_str!("../../sql/migrations/V9__partition_widths.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

@@ -25,9 +25,11 @@ use crate::failure::{Deadline, Failure, Step};
 use crate::lead::Leader;
 use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
 
-/// For how many days partitions are created in one transaction. A day may have 24 of them, and
-/// each takes ten locks.
-const DAYS_AT_ONCE: usize = 8;
+/// How many days `ecom.ensure_partitions` takes at once.
+const DAYS_AT_ONCE: usize = 1_000;
+
+/// How many partitions it creates at most in one transaction, since each takes ten locks.
+const PARTITIONS_AT_ONCE: i32 = 200;
 
 /// The age after which a session with staging tables is replaced. The server cannot vacuum
 /// temporary tables behind the oldest transaction, and would refuse to write at last.
@@ -115,14 +117,19 @@ impl Session {
         days: &BTreeSet<Date>,
     ) -> Result<(), Failure> {
         let missing: Vec<Date> = days.difference(known).copied().collect();
-        // Each call is a transaction, and takes several locks a day.
+        // All at once, since the server chooses wider partitions for many days.
         for days in missing.chunks(DAYS_AT_ONCE) {
-            let days_made: [&(dyn ToSql + Sync); 1] = [&days];
-            let made = self.connection.client.query(&self.ensure_partitions, &days_made);
-            let made = self.deadline.of("creating partitions", made).await;
-            made.map_err(|failure| failure.at_step(Step::Partitions))?;
+            let asked: [&(dyn ToSql + Sync); 1] = [&days];
+            loop {
+                let made = self.connection.client.query_one(&self.ensure_partitions, &asked);
+                let made = self.deadline.of("creating partitions", made).await;
+                let made = made.map_err(|failure| failure.at_step(Step::Partitions))?;
+                crash_point!("partitions.made");
+                if made.get::<_, i32>(0) < PARTITIONS_AT_ONCE {
+                    break;
+                }
+            }
             known.extend(days);
-            crash_point!("partitions.made");
         }
         Ok(())
     }
