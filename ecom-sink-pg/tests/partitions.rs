@@ -254,11 +254,17 @@ async fn full_days_get_days_until_there_are_many() {
          FROM generate_series(0, 30) n, generate_series(0, 799)",
     )
     .await;
-    assert_eq!(partitions_and_widths(&db).await, (31, vec!["{day}".into(), "{day}".into()]));
+    assert_eq!(
+        partitions_and_widths(&db).await,
+        (31, vec!["{day}".into(), "{day}".into()])
+    );
     // As many small ones more.
     db.execute("SELECT ecom.ensure_partitions(ARRAY(SELECT '2011-01-01'::date + i FROM generate_series(0, 30) i))")
         .await;
-    assert_eq!(partitions_and_widths(&db).await, (62, vec!["{month}".into(), "{day}".into()]));
+    assert_eq!(
+        partitions_and_widths(&db).await,
+        (62, vec!["{month}".into(), "{day}".into()])
+    );
 }
 
 #[tokio::test]
