@@ -135,6 +135,16 @@ FROM ecom.schema_history WHERE version = 9 \gset
     INSERT INTO ecom.schema_history VALUES (9, 'partition_widths', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 7232751333495076489
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 10 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V10__merged_partitions was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V10__merged_partitions.sql
+    INSERT INTO ecom.schema_history VALUES (10, 'merged_partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -76,7 +76,7 @@ pub use console::{
 };
 pub use epoch::EpochLimits;
 pub use lead::{InstanceState, InstanceStateReceiver};
-pub use maintenance::{Expired, IndexProfile, Layout, Maintenance, PartitionWidth, Retention, Settled};
+pub use maintenance::{Expired, IndexProfile, Layout, Maintenance, Merged, PartitionWidth, Retention, Settled};
 pub use sink::PgSink;
 pub use tables::{Decimal, Events, Merge, Table, Tables, ToColumn};
 

@@ -45,7 +45,7 @@ enum Command {
     Settle(maintenance::Settle),
     /// Drops partitions and dead letters that are older than a number of days
     Retain(maintenance::Retain),
-    /// Shows how partitions are created, or changes it for new ones
+    /// Merges old partitions into wider ones, and shows how new ones are created, or changes it
     Layout(maintenance::ChangeLayout),
     /// Checks the configuration, or prints it
     Config(config::Config),

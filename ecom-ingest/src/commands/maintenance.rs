@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use ecom_ingest::format::{count, to_the_minute};
 use ecom_ingest::output;
-use ecom_sink_pg::{IndexProfile, Layout, PartitionWidth, Retention, Settled};
+use ecom_sink_pg::{IndexProfile, Layout, Maintenance, Merged, PartitionWidth, Retention, Settled};
 use ecom_stream::Result;
 
 use super::database::Database;
@@ -74,13 +74,17 @@ impl Retain {
 
 #[derive(Debug, Args)]
 pub(crate) struct ChangeLayout {
-    /// How much time a new partition covers: hour, day or month
+    /// How much time a new partition of recent days covers: hour, day or month
     #[arg(long, value_name = "WIDTH")]
     partition_width: Option<PartitionWidth>,
 
     /// The indexes of a new partition: lean has few until the partition is settled; full has all, which makes loading slower
     #[arg(long, value_name = "PROFILE")]
     index_profile: Option<IndexProfile>,
+
+    /// Only show what would be merged
+    #[arg(long)]
+    dry_run: bool,
 
     #[command(flatten)]
     database: Database,
@@ -89,20 +93,55 @@ pub(crate) struct ChangeLayout {
 impl ChangeLayout {
     pub(crate) async fn run(self) -> Result<()> {
         let maintenance = self.database.maintenance()?;
-        let layout = match (self.partition_width, self.index_profile) {
-            (None, None) => maintenance.layout().await?,
-            (width, profile) => maintenance.change_layout(width, profile).await?,
-        };
+        if self.partition_width.is_some() || self.index_profile.is_some() {
+            maintenance
+                .change_layout(self.partition_width, self.index_profile)
+                .await?;
+        }
+        if !self.dry_run {
+            merge(&maintenance).await?;
+        }
         let Layout {
             partition_width,
             index_profile,
             partitions,
             settled_partitions,
+            mergeable_partitions,
             ..
-        } = layout;
+        } = maintenance.layout().await?;
+        if self.dry_run {
+            output::line(&format!(
+                "would merge {mergeable_partitions} partitions into wider ones"
+            ))?;
+        }
         output::line(&format!(
             "a new partition holds one {partition_width} and has {index_profile} indexes; there are {partitions}, of which \
              {settled_partitions} are settled"
         ))
+    }
+}
+
+/// Merges old partitions, and shows which.
+async fn merge(maintenance: &Maintenance) -> Result<()> {
+    let Merged {
+        partitions,
+        replaced,
+        failed,
+        is_busy,
+        ..
+    } = maintenance.merge().await?;
+    if is_busy {
+        return output::line("another session maintains the partitions already: none is merged");
+    }
+    if !failed.is_empty() {
+        tracing::warn!("could not merge {}: run ecom-ingest layout again", failed.join(", "));
+    }
+    match &*partitions {
+        [] => Ok(()),
+        partitions => output::line(&format!(
+            "merged {} partitions into {}",
+            count(replaced as u64),
+            partitions.join(", ")
+        )),
     }
 }

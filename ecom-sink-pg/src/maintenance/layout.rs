@@ -1,4 +1,7 @@
 //! The layout of new partitions: how much time each holds, and which indexes it has.
+//!
+//! The width is that of recent days, from 31 days ago to 7 days ahead. Old and thin time gets wider
+//! partitions, whatever it is: the SQL function `ecom.partition_widths` has the rule.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +12,7 @@ use tokio_postgres::Row;
 
 use super::maintenance::{DEADLINE, Maintenance};
 
-/// How much time a new partition of `ecom.events` covers, in UTC.
+/// How much time a new partition of `ecom.events` covers, in UTC, if its time is recent.
 ///
 /// # Examples
 ///
@@ -62,6 +65,8 @@ pub struct Layout {
     pub partitions: i64,
     /// How many of these have all indexes.
     pub settled_partitions: i64,
+    /// How many of these [`merge`](Maintenance::merge) would replace by wider ones.
+    pub mergeable_partitions: i64,
 }
 
 impl Maintenance {
@@ -76,7 +81,8 @@ impl Maintenance {
         // The row may have been deleted: then the defaults hold.
         const LOOK: &str = "
             SELECT coalesce(s.partition_width, 'day'), coalesce(s.index_profile, 'lean'),
-                (SELECT count(*) FROM ecom.partitions), (SELECT count(*) FROM ecom.partitions WHERE is_settled)
+                (SELECT count(*) FROM ecom.partitions), (SELECT count(*) FROM ecom.partitions WHERE is_settled),
+                (SELECT coalesce(sum(cardinality(partitions)), 0) FROM ecom.mergeable_partitions)::int8
             FROM (VALUES (1)) AS one LEFT JOIN ecom.settings s ON true";
         let connection = self.session().await?;
         let looked = DEADLINE
@@ -104,7 +110,8 @@ impl Maintenance {
             ON CONFLICT (only_row) DO UPDATE SET
                 partition_width = coalesce($1, s.partition_width), index_profile = coalesce($2, s.index_profile)
             RETURNING s.partition_width, s.index_profile, (SELECT count(*) FROM ecom.partitions),
-                (SELECT count(*) FROM ecom.partitions WHERE is_settled)";
+                (SELECT count(*) FROM ecom.partitions WHERE is_settled),
+                (SELECT coalesce(sum(cardinality(partitions)), 0) FROM ecom.mergeable_partitions)::int8";
         let connection = self.session().await?;
         let width = width.map(|width| width.to_string());
         let profile = profile.map(|profile| profile.to_string());
@@ -126,6 +133,7 @@ fn read(row: &Row) -> Result<Layout> {
         index_profile: row.get::<_, &str>(1).parse()?,
         partitions: row.get(2),
         settled_partitions: row.get(3),
+        mergeable_partitions: row.get(4),
     })
 }
 

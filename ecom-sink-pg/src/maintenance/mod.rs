@@ -1,11 +1,12 @@
-//! Maintenance of `ecom.events` while a pipeline runs: index building, retention, and the layout of
-//! new partitions.
+//! Maintenance of `ecom.events` while a pipeline runs: index building, retention, the layout of new
+//! partitions, and the merging of old ones.
 //!
 //! A partition goes through these states:
 //!
 //! ```text
 //! created by the ingest ──► receives rows, with few indexes
 //!         └──► its time is over ──► settle: all indexes are built
+//!                                         ├──► no longer recent ──► layout: merged into a wider one
 //!                                         └──► older than the retention ──► detached and dropped
 //! ```
 //!
@@ -13,10 +14,12 @@
 
 mod layout;
 mod maintenance;
+mod merge;
 mod retain;
 mod settle;
 
 pub use layout::{IndexProfile, Layout, PartitionWidth};
 pub use maintenance::Maintenance;
+pub use merge::Merged;
 pub use retain::{Expired, Retention};
 pub use settle::Settled;

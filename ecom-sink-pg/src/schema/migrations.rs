@@ -38,6 +38,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V9__partition_widths",
         include_str!("../../sql/migrations/V9__partition_widths.sql"),
     ),
+    (
+        "V10__merged_partitions",
+        include_str!("../../sql/migrations/V10__merged_partitions.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

@@ -7,13 +7,18 @@ use crate::fixture::calls::{CALLS, VIEWS, Values};
 use crate::fixture::schema::database_with_schema;
 
 /// Functions of the schema that are asked about no span.
-const OTHER_FUNCTIONS: [&str; 6] = [
+const OTHER_FUNCTIONS: [&str; 11] = [
+    "begin_copy",
+    "begin_merge",
     "buckets",
+    "copy_pages",
+    "copy_to_merged",
     "create_partition",
     "ensure_partitions",
     "partition_bounds",
     "partition_name",
     "partition_widths",
+    "replace_partitions",
 ];
 
 #[tokio::test]
