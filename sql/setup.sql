@@ -125,6 +125,16 @@ FROM ecom.schema_history WHERE version = 8 \gset
     INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 11801074829107570199
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 12 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V12__columns_and_sequences was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V12__columns_and_sequences.sql
+    INSERT INTO ecom.schema_history VALUES (12, 'columns_and_sequences', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

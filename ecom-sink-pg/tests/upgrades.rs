@@ -50,11 +50,11 @@ struct NextVersion {
 
 impl NextVersion {
     fn with(text: &str) -> Self {
-        let number = texts().count() + 1;
         let mut migrations: Vec<Migration> = texts()
             .map(|(name, text)| Migration::unapplied(name, text).unwrap())
             .collect();
         let last = migrations.last().unwrap().clone();
+        let number = last.version() + 1;
         let further = Migration::unapplied(&format!("V{number}__currency"), text).unwrap();
 
         let files = tempfile::tempdir().unwrap();

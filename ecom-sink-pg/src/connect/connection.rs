@@ -56,11 +56,16 @@ pub(crate) struct Connector {
 /// The settings of every session, whatever is set for the role or the database. The lock timeout
 /// is short because an older epoch that waits for a key of a younger one would wait for ever: the
 /// younger one waits for its turn, and the server cannot see that cycle. JIT is off because these
-/// statements are short, and compiling one takes longer than running it.
+/// statements are short, and compiling one takes longer than running it. The catalogue is read within
+/// memory, since the role may not be allowed temporary files. `pg_settings` is large, so it is not
+/// read at all.
 const SETTINGS: &str = "
     SET lock_timeout = '100ms'; SET statement_timeout = 0; SET jit = off;
-    SELECT set_config(name, '0', false) FROM pg_settings
-    WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
+    SELECT set_config(name, '0', false)
+    FROM unnest(ARRAY['idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) AS name
+    WHERE current_setting(name, true) IS NOT NULL;
+    SELECT set_config('work_mem', '4MB', false) WHERE pg_size_bytes(current_setting('work_mem')) < 4194304;
+    SET quote_all_identifiers = off;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog;
     SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';

@@ -69,12 +69,18 @@ fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     }
 }
 
-/// Whether the message is that of a pooler which refuses settings at the start: PgBouncer, or the
-/// proxy of RDS.
+/// Whether the message is that of a pooler which refuses settings at the start or transactions, or
+/// which mixes up the sessions of its clients.
 fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
     let message = err.as_db_error().map_or("", |db| db.message());
-    // PgBouncer, and the proxy of RDS.
-    (*state == SqlState::PROTOCOL_VIOLATION && message.contains("startup parameter"))
+    // PgBouncer, and the proxy of RDS. By statement, there are no transactions.
+    (*state == SqlState::PROTOCOL_VIOLATION
+        && (message.contains("startup parameter") || message.contains("statement pooling")))
+        // A prepared statement that is gone, or that another client has prepared under that name.
+        || matches!(
+            *state,
+            SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT
+        )
         || (*state == SqlState::FEATURE_NOT_SUPPORTED && message.contains("command-line options"))
 }
 

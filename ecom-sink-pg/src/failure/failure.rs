@@ -67,6 +67,9 @@ const DATABASE_REJECTS: &str = "no row was accepted, so the table or what its tr
 const PARTITIONS_REFUSED: &str = "the database refuses to create partitions of ecom.events, such as by an event trigger: let \
     ecom.ensure_partitions(date[]) pass, or create the partitions of these days yourself; loading then continues by itself";
 
+const SEQUENCE_BEHIND: &str = "the sequence of the table is behind its rows, as after the promotion of a logical replica: run \
+    SELECT ecom.catch_up_sequences() as the owner of the schema";
+
 const LEDGER_REFUSES: &str = "the error comes from a table of the ledger, not from the events: drop the constraint \
     or trigger that was added to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; \
     loading then continues by itself";
@@ -171,6 +174,14 @@ impl Failure {
         }
     }
 
+    /// Whether the number that a sequence of the ledger gave is taken.
+    fn is_of_a_sequence(&self) -> bool {
+        let numbers = ["dead_letters_pkey", "ingest_pipeline_pipeline_id_key"];
+        self.db_error().is_some_and(|db| {
+            *db.code() == SqlState::UNIQUE_VIOLATION && db.constraint().is_some_and(|name| numbers.contains(&name))
+        })
+    }
+
     /// Whether a rule or a function of the database refused what was done.
     fn is_refused(&self) -> bool {
         let class = self.state().and_then(|state| state.code().get(..2));
@@ -210,6 +221,7 @@ impl Failure {
     /// takes precedence, since it is about this error and not about a whole class.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, hint) = match &self {
+            _ if self.is_of_a_sequence() => (ErrorKind::Schema, Some(SEQUENCE_BEHIND)),
             Self::At {
                 step: Step::Ledger, ..
             } if self.is_refused() => (ErrorKind::Schema, Some(LEDGER_REFUSES)),

@@ -31,6 +31,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__views_quality",
         include_str!("../../sql/migrations/V8__views_quality.sql"),
     ),
+    (
+        "V12__columns_and_sequences",
+        include_str!("../../sql/migrations/V12__columns_and_sequences.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.
