@@ -242,7 +242,12 @@ async fn a_row_that_a_trigger_rejects_is_a_dead_letter_whatever_its_code() {
         assert_eq!(letters(&database, &reason).await, 2, "{code}");
     }
     // What a function does wrong for one row only is that row's too.
-    set_trigger(&database, "IF new.user_id = 'bad' THEN PERFORM FROM nowhere; END IF;", BEFORE).await;
+    set_trigger(
+        &database,
+        "IF new.user_id = 'bad' THEN PERFORM FROM nowhere; END IF;",
+        BEFORE,
+    )
+    .await;
     let counts = store(&database, "nowhere", vec![event(9_001, "good"), event(9_002, "bad")]).await;
     assert_eq!((counts.stored, counts.rejected), (1, 1));
     assert_eq!(letters(&database, "sqlstate_42p01").await, 1);
@@ -279,7 +284,13 @@ async fn what_every_row_is_rejected_for_pauses_with_the_reason_and_rejects_none(
         set_trigger(&database, "RAISE 'closed today';", timing).await;
         let events = (n..n + 300).map(|n| event(n, "user")).collect();
         let reason = paused_until(&database, timing, events, drop).await;
-        for part in ["every row", "closed today", "P0001", "a trigger or function", "USING CONSTRAINT"] {
+        for part in [
+            "every row",
+            "closed today",
+            "P0001",
+            "a trigger or function",
+            "USING CONSTRAINT",
+        ] {
             assert!(reason.contains(part), "{reason}");
         }
     }
@@ -289,7 +300,12 @@ async fn what_every_row_is_rejected_for_pauses_with_the_reason_and_rejects_none(
     assert!(reason.contains("\"public.nowhere\" does not exist"), "{reason}");
     let column = "ALTER TABLE ecom.events ADD COLUMN mine int CHECK (mine > 0); UPDATE ecom.events SET mine = 1";
     execute(&database, column).await;
-    set_trigger(&database, "IF new.mine IS NULL THEN RAISE not_null_violation; END IF;", BEFORE).await;
+    set_trigger(
+        &database,
+        "IF new.mine IS NULL THEN RAISE not_null_violation; END IF;",
+        BEFORE,
+    )
+    .await;
     let events = (4_000..4_050).map(|n| event(n, "user")).collect();
     paused_until(&database, "null", events, drop).await;
 }
@@ -306,7 +322,12 @@ async fn a_rule_with_a_name_may_reject_every_row_and_a_nameless_one_a_few() {
     let counts = store(&database, "few", (200..209).map(|n| event(n, "user")).collect()).await;
     assert_eq!((counts.stored, counts.rejected), (0, 9));
     // The good row is found, though the first ones are all bad.
-    set_trigger(&database, "IF new.user_id = 'bad' THEN RAISE 'too cheap'; END IF;", BEFORE).await;
+    set_trigger(
+        &database,
+        "IF new.user_id = 'bad' THEN RAISE 'too cheap'; END IF;",
+        BEFORE,
+    )
+    .await;
     let users = (300..330).map(|n| event(n, if n < 320 { "bad" } else { "good" }));
     let counts = store(&database, "sorted", users.collect()).await;
     assert_eq!((counts.stored, counts.rejected), (10, 20));
@@ -323,7 +344,12 @@ async fn an_event_trigger_that_refuses_partitions_pauses_with_its_reason() {
     execute(&database, refuse).await;
     let tomorrow = vec![event_at(NOON + Span::DAY, 2, "user")];
     let reason = paused_until(&database, "after", tomorrow, "DROP EVENT TRIGGER refuse").await;
-    for part in ["creating partitions failed", "no DDL today", "an event trigger", "ecom.ensure_partitions"] {
+    for part in [
+        "creating partitions failed",
+        "no DDL today",
+        "an event trigger",
+        "ecom.ensure_partitions",
+    ] {
         assert!(reason.contains(part), "{reason}");
     }
 }
@@ -332,7 +358,8 @@ async fn an_event_trigger_that_refuses_partitions_pauses_with_its_reason() {
 async fn database_in(encoding: &str) -> Database {
     let admin = database().await;
     let name = format!("in_{encoding}");
-    let create = format!("CREATE DATABASE \"{name}\" ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let create =
+        format!("CREATE DATABASE \"{name}\" ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
     execute(&admin, &create).await;
     let (before, after) = admin.url.split_once("@/").unwrap();
     let (_, parameters) = after.split_once('?').unwrap();
@@ -344,7 +371,14 @@ async fn database_in(encoding: &str) -> Database {
 #[tokio::test]
 async fn a_database_of_any_encoding_stores_what_it_can_hold_and_names_every_file() {
     // How many of the three names each of them lacks.
-    for (encoding, lacking) in [("LATIN1", 1), ("EUC_JP", 0), ("WIN1252", 1), ("KOI8R", 2), ("SQL_ASCII", 0), ("UTF8", 0)] {
+    for (encoding, lacking) in [
+        ("LATIN1", 1),
+        ("EUC_JP", 0),
+        ("WIN1252", 1),
+        ("KOI8R", 2),
+        ("SQL_ASCII", 0),
+        ("UTF8", 0),
+    ] {
         let (database, input) = (database_in(encoding).await, tempfile::tempdir().unwrap());
         let row = |n: u32, name: &str| {
             format!("00000000-0000-7000-8000-{n:012x},2026-11-01T12:00:00Z,view,u,s,p,{name},c,b,1.00,1\n")
@@ -361,7 +395,11 @@ async fn a_database_of_any_encoding_stores_what_it_can_hold_and_names_every_file
             drop_in_text(input.path(), name, format!("{header}{rows}"));
         }
         let counts = load(&database, &input).await;
-        assert_eq!((counts.read, counts.stored, counts.rejected), (7, 5 - lacking, 2 + lacking), "{encoding}");
+        assert_eq!(
+            (counts.read, counts.stored, counts.rejected),
+            (7, 5 - lacking, 2 + lacking),
+            "{encoding}"
+        );
         assert_eq!(letters(&database, "sqlstate_22p05").await, lacking as i64, "{encoding}");
         let whole = "SELECT count(*) FROM ecom.dead_letters WHERE encode(raw, 'hex') LIKE '%e88cb6%'";
         assert_eq!(database.number(whole).await, 2 + lacking.min(1) as i64, "{encoding}");
@@ -390,7 +428,10 @@ async fn a_name_that_the_database_cannot_hold_is_refused_at_the_start() {
     let database = database_in("LATIN2").await;
     let sink = sink(&database).pipeline("\u{8336}");
     let run = MemorySource::new("events", vec![event(1, "user")]).to(sink).run();
-    let err = tokio::time::timeout(Duration::from_secs(60), run).await.unwrap().unwrap_err();
+    let err = tokio::time::timeout(Duration::from_secs(60), run)
+        .await
+        .unwrap()
+        .unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Configuration);
     assert!(err.report().contains("ENCODING 'UTF8'"), "{}", err.report());
 }

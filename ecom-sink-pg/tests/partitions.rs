@@ -48,14 +48,18 @@ async fn a_new_partition_has_the_columns_of_the_table_as_its_owner_changed_them(
     .await;
     let version: i32 = db.ask("SHOW server_version_num").await[0].parse().unwrap();
     if version >= 140_000 {
-        db.execute("ALTER TABLE ecom.events ALTER COLUMN category SET COMPRESSION pglz").await;
+        db.execute("ALTER TABLE ecom.events ALTER COLUMN category SET COMPRESSION pglz")
+            .await;
     }
     let noon = datetime!(2026-11-24 12:00 UTC);
     let event = Event::new(Uuid::from_u128(1), noon, EventType::View, "ann", "s", "p");
     let sink = PgSink::from_url(&db.url).unwrap();
     let summary = MemorySource::new("events", vec![event]).to(sink).run().await.unwrap();
     assert_eq!(summary.counts.stored, 1);
-    assert_eq!(db.ask("SELECT shouted, source FROM ecom.events_y20261124").await, ["ANN|shop"]);
+    assert_eq!(
+        db.ask("SELECT shouted, source FROM ecom.events_y20261124").await,
+        ["ANN|shop"]
+    );
     // PostgreSQL 13 has no compression of columns, hence jsonb.
     let differing = "
         SELECT p.attname FROM pg_attribute p

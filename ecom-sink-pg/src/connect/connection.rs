@@ -125,6 +125,8 @@ impl Connector {
         for host in hosts {
             match self.reach(host).await {
                 Ok(connection) => return Ok(connection),
+                // It is the same role at all hosts.
+                Err(failure @ Failure::ReadOnlyRole { .. }) => return Err(failure),
                 Err(failure) => failed = failure,
             }
         }
@@ -135,8 +137,11 @@ impl Connector {
     async fn reach(&self, host: &Host) -> Result<Connection, Failure> {
         let mut failed = Failure::NoHost;
         for mode in host.modes {
-            failed = match self.open(host, *mode).await {
+            failed = match self.open(host, *mode, self.writes).await {
                 Ok(connection) => return Ok(connection),
+                Err(failure) if failure.is_of_read_only() => {
+                    return Err(self.why_read_only(host, *mode, failure).await);
+                }
                 Err(failure) if failure.is_of_encryption() => failure,
                 Err(failure) => return Err(failure),
             };
@@ -144,11 +149,33 @@ impl Connector {
         Err(failed)
     }
 
+    /// Finds out whether it is the role that may only read. Waiting for the server would not help.
+    async fn why_read_only(&self, host: &Host, mode: SslMode, failure: Failure) -> Failure {
+        const ROLE: &str = "
+            SELECT quote_ident(session_user) WHERE NOT pg_is_in_recovery() AND EXISTS (
+                SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+                WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+                  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                  AND setting LIKE 'default_transaction_read_only=%'
+            )";
+        let Ok(reader) = self.open(host, mode, false).await else {
+            return failure;
+        };
+        let asked = self
+            .deadline
+            .of("connecting", reader.client.query_typed(ROLE, &[]))
+            .await;
+        match asked.ok().and_then(|rows| Some(rows.first()?.get(0))) {
+            Some(role) => Failure::ReadOnlyRole { role },
+            None => failure,
+        }
+    }
+
     /// Opens a connection and applies the settings.
-    async fn open(&self, host: &Host, mode: SslMode) -> Result<Connection, Failure> {
+    async fn open(&self, host: &Host, mode: SslMode, writes: bool) -> Result<Connection, Failure> {
         let mut config = host.config.clone();
         config.ssl_mode(mode).application_name(&self.application_name);
-        if self.writes {
+        if writes {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         let opened = self.deadline.of("connecting", config.connect(host.tls.clone())).await;
@@ -168,7 +195,9 @@ impl Connector {
         // Here rather than in the options at the start, which poolers refuse or drop.
         let set = connection.client.batch_execute(SETTINGS);
         self.deadline.of("connecting", set).await?;
-        let encoding = connection.client.query_typed_one("SELECT current_setting('server_encoding')", &[]);
+        let encoding = connection
+            .client
+            .query_typed_one("SELECT current_setting('server_encoding')", &[]);
         let encoding = self.deadline.of("connecting", encoding);
         let (pid, encoding) = try_join(connection.ask_backend_pid(self.deadline), encoding).await?;
         connection.backend_pid = pid;

@@ -179,8 +179,8 @@ impl Console {
 /// Whether a row is to blame, so that the others can be stored without it.
 fn is_of_a_row(failure: &Failure) -> bool {
     // A day for which no partition can be made.
-    let is_of_its_time = failure.step() == Step::Partitions
-        && failure.state().is_some_and(|state| state.code().starts_with("22"));
+    let is_of_its_time =
+        failure.step() == Step::Partitions && failure.state().is_some_and(|state| state.code().starts_with("22"));
     let is_rejected = matches!(failure.action(), Action::Bisect | Action::LookUpKeys);
     is_of_its_time || (is_rejected && failure.blame() != Blame::Database)
 }

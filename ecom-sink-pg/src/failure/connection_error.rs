@@ -34,6 +34,11 @@ pub(crate) fn is_of_tls(err: &tokio_postgres::Error) -> bool {
     tls_error(err).is_some() || err.to_string().starts_with("error performing TLS handshake")
 }
 
+/// Whether the server accepts no writes.
+pub(crate) fn is_of_read_only(err: &tokio_postgres::Error) -> bool {
+    causes(err).any(|cause| cause.to_string() == "database does not allow writes")
+}
+
 /// The hint for a pooler that does not keep one session per connection.
 pub(crate) const POOLER: &str = "connect to the server directly, or set the pooler to session pooling: locks and \
  settings must last from one statement to the next";

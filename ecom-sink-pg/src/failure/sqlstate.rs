@@ -121,8 +121,8 @@ pub(crate) fn blame(state: Option<&SqlState>) -> Blame {
         // Objects and rights that functions miss; what must not be done in a transaction or function; internal errors.
         (
             _,
-            "0A" | "0B" | "0F" | "0L" | "0P" | "24" | "25" | "26" | "28" | "2B" | "2D" | "34" | "3B" | "3D" | "3F" | "42" | "55"
-            | "HV" | "XX",
+            "0A" | "0B" | "0F" | "0L" | "0P" | "24" | "25" | "26" | "28" | "2B" | "2D" | "34" | "3B" | "3D" | "3F"
+            | "42" | "55" | "HV" | "XX",
         ) => Blame::Database,
         _ => Blame::Code,
     }
@@ -310,7 +310,9 @@ mod tests {
         for code in ["22003", "22P05", "22021", "54000"] {
             assert_eq!(blamed(code), Blame::Rows, "{code}");
         }
-        for code in ["P0001", "P0002", "23514", "23000", "38000", "2F000", "44000", "45000", "ZZZZZ"] {
+        for code in [
+            "P0001", "P0002", "23514", "23000", "38000", "2F000", "44000", "45000", "ZZZZZ",
+        ] {
             assert_eq!(blamed(code), Blame::Code, "{code}");
         }
         for code in ["23502", "22P03", "42501", "42P01", "0A000", "3F000", "55000", "XX000"] {

@@ -229,9 +229,11 @@ impl<'a> SplitColumns<'a> {
                 .push(refusal.map(|refusal| storable(&refusal.detail, encoding)));
             columns.offsets.push(position.map(|position| position.offset as i64));
             columns.record_nos.push(position.map(|position| position.record as i64));
-            columns
-                .marks
-                .push(position.and_then(|position| position.mark.as_json()).map(|mark| encoding.store(mark)));
+            columns.marks.push(
+                position
+                    .and_then(|position| position.mark.as_json())
+                    .map(|mark| encoding.store(mark)),
+            );
             let counts = &of.counts;
             let counted = [
                 counts.read,
