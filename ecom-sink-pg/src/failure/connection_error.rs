@@ -10,9 +10,14 @@ use ecom_stream::ErrorKind;
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
+use super::sqlstate::MORE_CONNECTIONS;
+
 /// The kind of an error and a hint, if neither follows from its SQLSTATE; `None` otherwise.
 pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
     if let Some(state) = err.code() {
+        if is_of_full_pooler(state, err) {
+            return Some((ErrorKind::Unavailable, Some(MORE_CONNECTIONS)));
+        }
         return is_of_pooler(state, err).then_some((ErrorKind::Configuration, Some(POOLER)));
     }
     if let Some(tls) = tls_error(err) {
@@ -72,6 +77,13 @@ fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
         ),
         _ => None,
     }
+}
+
+/// Whether the message is that of a pooler whose connections are all in use, such as PgBouncer.
+fn is_of_full_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
+    let message = err.as_db_error().map_or("", |db| db.message());
+    let is_full = message.contains("no more connections") || message.contains("query_wait_timeout");
+    *state == SqlState::PROTOCOL_VIOLATION && is_full
 }
 
 /// Whether the message is that of a pooler which refuses settings at the start or transactions, or

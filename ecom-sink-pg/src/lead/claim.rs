@@ -183,7 +183,8 @@ async fn terminate_leader(
 /// Moves sequences that are behind their rows, as after the promotion of a logical replica: the next
 /// dead letter, or the next pipeline, would get a number that is taken.
 async fn catch_up_sequences(connection: &Connection, deadline: Deadline) -> Result<(), Failure> {
-    const MAY: &str = "SELECT coalesce(has_function_privilege(to_regprocedure('ecom.catch_up_sequences()'), 'EXECUTE'), false)";
+    const MAY: &str =
+        "SELECT coalesce(has_function_privilege(to_regprocedure('ecom.catch_up_sequences()'), 'EXECUTE'), false)";
     const CATCH_UP: &str = "SELECT ecom.catch_up_sequences()";
     const DOING: &str = "claiming the pipeline";
     let client = &connection.client;
