@@ -145,6 +145,16 @@ FROM ecom.schema_history WHERE version = 10 \gset
     INSERT INTO ecom.schema_history VALUES (10, 'merged_partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 2764508757462010961
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 11 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V11__columns_and_sequences was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V11__columns_and_sequences.sql
+    INSERT INTO ecom.schema_history VALUES (11, 'columns_and_sequences', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

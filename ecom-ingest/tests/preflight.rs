@@ -9,17 +9,19 @@
 
 mod fixture;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
-use ecom_stream::memory::MemorySource;
-use ecom_stream::{ErrorKind, Event, SourceExt};
-use fixture::program::once;
-use fixture::{database, database_on, drop_in};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use ecom_sink_pg::{EpochLimits, PgSink};
+use ecom_stream::{CsvDirSource, ErrorKind, Result, Rules, SourceExt, Summary};
+use fixture::program::{Ingest, once};
+use fixture::{Database, database, database_on, drop_in};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
@@ -79,7 +81,7 @@ async fn commits_wait_for_the_disk_whatever_is_set_for_the_role() {
         .batch_execute(&check.replace("NAME", &name))
         .await
         .unwrap();
-    let database = fixture::Database {
+    let database = Database {
         url: format!("{}&user=careless", database.url),
         client: database.client,
     };
@@ -112,6 +114,52 @@ async fn commits_wait_for_the_disk_whatever_is_set_for_the_role() {
 }
 
 #[tokio::test]
+async fn a_role_with_few_connections_loads_everything_on_those_that_it_has() {
+    for limit in [2, 3] {
+        let (admin, input) = (database().await, tempfile::tempdir().unwrap());
+        let name: String = admin.row("SELECT current_database()::text").await.get(0);
+        let role = format!("limit_{limit}_of_{name}");
+        let make =
+            format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT {limit}; GRANT CREATE ON DATABASE {name} TO {role}");
+        admin.client.batch_execute(&make).await.unwrap();
+        for file in 0..12 {
+            drop_in(
+                input.path(),
+                &format!("{file:02}.csv"),
+                file * 2_000..(file + 1) * 2_000,
+            );
+        }
+        let url = format!("{}&user={role}", admin.url);
+        let log = Ingest::start_at(&url, &input, &["--once", "--connections", "4"])
+            .succeed()
+            .await;
+        // How many it has then depends on when the server has noticed that earlier ones were closed.
+        let told = " of the 4 connections that were asked for";
+        assert_eq!(log.matches(told).count(), 1, "{log}");
+        assert!(log.contains("too many connections for role"), "{log}");
+        assert_eq!(admin.rows().await, 24_000);
+        admin.check_balance().await;
+    }
+}
+
+#[tokio::test]
+async fn unusual_settings_of_the_database_do_not_stop_it() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let name: String = database.row("SELECT current_database()::text").await.get(0);
+    for setting in ["quote_all_identifiers = on", "temp_file_limit = 0", "work_mem = '64kB'"] {
+        let set = format!("ALTER DATABASE {name} SET {setting}");
+        database.client.batch_execute(&set).await.unwrap();
+    }
+    drop_in(input.path(), "a.csv", 0..1_000);
+    once(&database, &input).await;
+    assert_eq!(database.rows().await, 1_000);
+    // A session of somebody else's, too, finds that the schema fits.
+    ecom_sink_pg::schema::check(&fixture::connect(&database.url).await)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_role_with_too_many_privileges_is_warned_of() {
     for (attributes, told) in [
         ("", None),
@@ -123,7 +171,7 @@ async fn a_role_with_too_many_privileges_is_warned_of() {
         let role = format!("role_of_{name}");
         let make = format!("CREATE ROLE {role} LOGIN {attributes}; GRANT CREATE ON DATABASE {name} TO {role}");
         admin.client.batch_execute(&make).await.unwrap();
-        let database = fixture::Database {
+        let database = Database {
             url: format!("{}&user={role}", admin.url),
             client: admin.client,
         };
@@ -139,50 +187,91 @@ async fn a_role_with_too_many_privileges_is_warned_of() {
     }
 }
 
-#[tokio::test]
-async fn a_pooler_that_works_by_transaction_is_refused() {
-    let (directory, database) = (tempfile::tempdir().unwrap(), database().await);
+/// Runs the sink through a pooler, with events that make that many epochs.
+async fn pooled(database: &Database, mode: Mode, size: usize, epochs: u32) -> Result<Summary> {
+    let directory = tempfile::tempdir().unwrap();
     let config: Config = database.url.parse().unwrap();
     let Host::Unix(socket) = &config.get_hosts()[0] else {
         panic!("a private server has a socket")
     };
-    let pooled = async |name: &str, by_session| {
-        let place = directory.path().join(name);
-        std::fs::create_dir(&place).unwrap();
-        let listener = UnixListener::bind(place.join(".s.PGSQL.5432")).unwrap();
-        let pool = Arc::new(Pool {
-            server: socket.join(".s.PGSQL.5432"),
-            by_session,
-            idle: Mutex::default(),
-        });
-        tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                let pool = pool.clone();
-                // It ends with the client.
-                tokio::spawn(async move { pool.serve(client).await });
-            }
-        });
-        let database = config.get_dbname().unwrap();
-        let url = format!("host={} user=postgres dbname={database}", place.display());
-        let source = MemorySource::<Event>::new("none", Vec::new());
-        source.to(PgSink::from_url(&url).unwrap()).run().await
-    };
-    let err = pooled("transaction", false).await.unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::Configuration, "{}", err.report());
-    assert!(err.report().contains("pooler"), "{}", err.report());
-    // Nothing was begun.
-    let schema = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ecom'";
-    assert_eq!(database.number(schema).await, 0);
-    pooled("session", true).await.unwrap();
-    assert_eq!(database.number(schema).await, 1);
+    let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
+    let pool = Arc::new(Pool {
+        server: socket.join(".s.PGSQL.5432"),
+        mode,
+        free: Semaphore::new(size),
+        idle: Mutex::default(),
+    });
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let pool = pool.clone();
+            // It ends with the client.
+            tokio::spawn(async move { pool.serve(client).await });
+        }
+    });
+    let name = config.get_dbname().unwrap();
+    let url = format!("host={} user=postgres dbname={name}", directory.path().display());
+    let input = tempfile::tempdir().unwrap();
+    for epoch in 0..epochs {
+        drop_in(input.path(), &format!("{epoch:03}.csv"), epoch * 100..(epoch + 1) * 100);
+    }
+    let source = CsvDirSource::new(input.path()).available_now(true);
+    let source = source.validate(Rules::default());
+    let sink = PgSink::from_url(&url)
+        .unwrap()
+        .connections(NonZeroUsize::new(4).unwrap());
+    let sink = sink.epoch_limits(EpochLimits::default().max_rows(100));
+    source.to(sink.wait_for_server(Duration::ZERO)).run().await
 }
 
-/// Lends a session of the server to a client for one transaction, as PgBouncer does with `pool_mode = transaction`, or for as
-/// long as the client stays.
+const HAS_SCHEMA: &str = "SELECT count(*) FROM pg_namespace WHERE nspname = 'ecom'";
+
+#[tokio::test]
+async fn a_pooler_that_works_by_transaction_or_by_statement_is_refused() {
+    let database = database().await;
+    for mode in [Mode::Transaction, Mode::Statement] {
+        let err = pooled(&database, mode, 10, 0).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Configuration, "{}", err.report());
+        assert!(err.report().contains("pooler to session pooling"), "{}", err.report());
+        // Nothing was begun.
+        assert_eq!(database.number(HAS_SCHEMA).await, 0);
+    }
+    pooled(&database, Mode::Session, 10, 0).await.unwrap();
+    assert_eq!(database.number(HAS_SCHEMA).await, 1);
+}
+
+#[tokio::test]
+async fn a_pool_that_is_smaller_than_wished_is_enough_and_one_of_a_single_session_is_told() {
+    for size in 2..4 {
+        let database = database().await;
+        let epochs = size as u32 * 10;
+        let counts = pooled(&database, Mode::Session, size, epochs).await.unwrap().counts;
+        assert_eq!(counts.read, u64::from(epochs * 100), "{size}");
+        database.check_balance().await;
+    }
+    let err = pooled(&database().await, Mode::Session, 1, 1).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Unavailable, "{}", err.report());
+    for part in ["no second connection", "size of the pool"] {
+        assert!(err.report().contains(part), "{}", err.report());
+    }
+}
+
+/// For how long a pooler lends a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// For as long as the client stays.
+    Session,
+    Transaction,
+    /// For a statement, so that there are no transactions.
+    Statement,
+}
+
+/// Lends sessions of the server to clients, as PgBouncer does.
 struct Pool {
     server: PathBuf,
-    by_session: bool,
+    mode: Mode,
+    /// How many sessions may be lent to further clients. Others wait.
+    free: Semaphore,
     /// The last one that was given back is the next one that is lent.
     idle: Mutex<Vec<UnixStream>>,
 }
@@ -198,11 +287,23 @@ impl Pool {
         client
             .write_all(b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x01\0\0\0\x01Z\0\0\0\x05I")
             .await?;
+        if self.mode == Mode::Session {
+            let Ok(_place) = self.free.acquire().await else {
+                return Ok(());
+            };
+            let mut session = self.lend(&startup).await?;
+            return copy_bidirectional(&mut client, &mut session).await.map(drop);
+        }
         let mut lent: Option<UnixStream> = None;
         loop {
             let (kind, message) = message_of(&mut client).await?;
             if kind == b'X' {
                 return Ok(());
+            }
+            if self.mode == Mode::Statement && message[5..].starts_with(b"BEGIN") {
+                let fields = "SFATAL\0C08P01\0Mtransaction blocks not allowed in statement pooling mode\0\0";
+                let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+                return client.write_all(&[b"E", &length[..], fields.as_bytes()].concat()).await;
             }
             let mut session = match lent.take() {
                 Some(session) => session,
@@ -218,7 +319,7 @@ impl Pool {
                 }
                 in_transaction = answer[5] != b'I';
             }
-            match in_transaction || self.by_session {
+            match in_transaction {
                 true => lent = Some(session),
                 false => self.idle.lock().unwrap().push(session),
             }

@@ -14,7 +14,7 @@ use ecom_sink_pg::{PgSink, Table};
 use ecom_stream::SourceExt;
 use ecom_stream::memory::MemorySource;
 use fixture::calls::{CALLS, VIEWS, Values};
-use fixture::program::once;
+use fixture::program::{Ingest, once, program};
 use fixture::schema::{ask, current, psql, refused, said, setup};
 use fixture::{Database, HEADER, connect, database, drop_in, drop_in_text, line};
 use tokio::sync::Mutex;
@@ -149,6 +149,109 @@ async fn ecom_writer_may_only_ingest() {
         let err = writer.batch_execute(&sql).await.unwrap_err();
         assert_eq!(err.code().unwrap().code(), "22023", "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn sequences_that_are_behind_their_rows_catch_up_at_the_start() {
+    let (admin, _, _) = database_with_roles().await;
+    let input = tempfile::tempdir().unwrap();
+    drop_in_text(input.path(), "a.csv", format!("{HEADER}not,an,event\n{}", line(1)));
+    let as_writer = Database {
+        url: as_role(&admin, "ecom_writer"),
+        client: connect(&admin.url).await,
+    };
+    once(&as_writer, &input).await;
+    // As a server is that got the rows by logical replication.
+    let behind = "SELECT setval(pg_get_serial_sequence('ecom.dead_letters', 'id'), 1, false),
+                         setval(pg_get_serial_sequence('ecom.ingest_pipeline', 'pipeline_id'), 1, false)";
+    admin.ask(behind).await;
+    drop_in_text(input.path(), "b.csv", format!("{HEADER}not,an,event\n{}", line(2)));
+    let other = tempfile::tempdir().unwrap();
+    drop_in_text(other.path(), "c.csv", format!("{HEADER}not,an,event\n{}", line(3)));
+    let log = once(&as_writer, &input).await;
+    assert!(log.contains("sequences of the ledger were behind"), "{log}");
+    let log = Ingest::start(&as_writer, &other, &["--once", "--pipeline", "other"])
+        .succeed()
+        .await;
+    assert!(!log.contains("sequences"), "{log}");
+    assert_eq!(admin.number("SELECT count(*) FROM ecom.dead_letters").await, 3);
+    admin.check_balance().await;
+
+    // A role that may not move them is told what to do.
+    admin
+        .execute("REVOKE EXECUTE ON FUNCTION ecom.catch_up_sequences() FROM ecom_writer")
+        .await;
+    admin.ask(behind).await;
+    let (status, log) = Ingest::start(&as_writer, &input, &["--once", "--pipeline", "third", "--moved"])
+        .end()
+        .await;
+    assert_eq!(status.code(), Some(4), "{log}");
+    assert!(log.contains("SELECT ecom.catch_up_sequences() as the owner"), "{log}");
+    admin.execute("SELECT ecom.catch_up_sequences()").await;
+    Ingest::start(&as_writer, &input, &["--once", "--pipeline", "third", "--allow-copies"])
+        .succeed()
+        .await;
+}
+
+/// Runs a command, and gives its exit code and what it wrote.
+fn run(url: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = program().env("DATABASE_URL", url).args(arguments).output().unwrap();
+    (output.status.code(), said(&output))
+}
+
+#[tokio::test]
+async fn a_command_as_the_wrong_role_says_at_once_which_role_it_needs() {
+    let (admin, _, _) = database_with_roles().await;
+    let input = tempfile::tempdir().unwrap();
+    drop_in_text(input.path(), "a.csv", format!("{HEADER}not,an,event\n{}", line(1)));
+    let (writer, reader) = (as_role(&admin, "ecom_writer"), as_role(&admin, "ecom_reader"));
+    let as_writer = Database {
+        url: writer.clone(),
+        client: connect(&admin.url).await,
+    };
+    once(&as_writer, &input).await;
+    let out = tempfile::tempdir().unwrap();
+    let to = out.path().to_str().unwrap();
+    let (code, text) = run(&reader, &["rejects", "export", "--to", to]);
+    assert_eq!(code, Some(0), "{text}");
+    let file = std::fs::read_dir(out.path()).unwrap().next().unwrap().unwrap().path();
+    let file = file.to_str().unwrap();
+    let directory = input.path().to_str().unwrap();
+
+    let reads = "connect as a role that may read, such as ecom_reader, or as the owner";
+    let writes = "the role ecom_reader may only read: default_transaction_read_only is on for it";
+    let owns = "does not own the table ecom.events";
+    for (url, arguments, expected, message) in [
+        (&writer, &["status"][..], 4, reads),
+        (&writer, &["rejects", "list"], 4, reads),
+        (&writer, &["rejects", "export", "--to", to], 4, reads),
+        (
+            &writer,
+            &["rejects", "retry", file],
+            4,
+            "connect as the owner of the schema",
+        ),
+        (&writer, &["settle"], 3, owns),
+        (&writer, &["retain", "--days", "9"], 3, owns),
+        (&writer, &["layout"], 3, owns),
+        (&reader, &["settle"], 3, writes),
+        (&reader, &["retain", "--days", "9"], 3, writes),
+        (&reader, &["layout"], 3, writes),
+        (&reader, &["rejects", "retry", file], 3, writes),
+        (&reader, &["schema", "apply"], 3, writes),
+        (&reader, &["run", "--once", "--input", directory], 3, writes),
+    ] {
+        // It does not wait for a server that is there.
+        let wait = ["--wait", "10m"];
+        let (code, text) = run(url, &[arguments, &wait].concat());
+        assert_eq!(code, Some(expected), "{arguments:?}: {text}");
+        assert!(
+            text.contains(message) && !text.contains("trying again"),
+            "{arguments:?}: {text}"
+        );
+    }
+    let (code, text) = run(&reader, &["status"]);
+    assert_eq!(code, Some(0), "{text}");
 }
 
 #[tokio::test]

@@ -177,6 +177,32 @@ async fn a_constraint_on_the_ledger_pauses_loading_and_rejects_no_row() {
 }
 
 #[tokio::test]
+async fn a_trigger_on_the_ledger_that_raises_pauses_loading_and_rejects_no_row() {
+    for trigger in [
+        "TRIGGER mine BEFORE INSERT ON ecom.ingest_split",
+        "CONSTRAINT TRIGGER mine AFTER INSERT ON ecom.ingest_split DEFERRABLE INITIALLY DEFERRED",
+    ] {
+        let database = database().await;
+        let (input, ingest) = at_work(&database).await;
+        let refuse = format!(
+            "SET lock_timeout = '20s';
+             CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'closed today'; END $$;
+             CREATE {trigger} FOR EACH ROW EXECUTE FUNCTION mine()"
+        );
+        execute(&database.client, &refuse).await;
+        drop_in(input.path(), "second.csv", 100..200);
+        eventually("the pause", async || {
+            let log = ingest.log();
+            log.contains("paused: writing failed: closed today") && log.contains("a table of the ledger")
+        })
+        .await;
+        execute(&database.client, "DROP TRIGGER mine ON ecom.ingest_split").await;
+        loads_the_second_file(&database, ingest).await;
+        assert_eq!(database.number("SELECT count(*) FROM ecom.dead_letters").await, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_read_only_server_is_waited_for() {
     let database = database().await;
     let (input, ingest) = at_work(&database).await;

@@ -229,7 +229,8 @@ impl<W> PgSink<W> {
     }
 
     /// The number of connections that write at the same time, 2 by default. Epochs are copied in
-    /// parallel and committed in order. One more connection leads the pipeline.
+    /// parallel and committed in order. One more connection leads the pipeline. If the server gives
+    /// fewer, but at least two in all, the writers take turns with those that there are.
     ///
     /// Each connection holds an epoch of its own in memory, at most as large as
     /// [`epoch_limits`](Self::epoch_limits) allows.

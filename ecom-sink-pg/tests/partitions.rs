@@ -35,6 +35,41 @@ fn ensure(days: &str) -> String {
     format!("SELECT ecom.ensure_partitions(ARRAY[{days}]::date[])")
 }
 
+#[tokio::test]
+async fn a_new_partition_has_the_columns_of_the_table_as_its_owner_changed_them() {
+    let db = database_with_schema().await;
+    db.execute(&ensure("'2026-11-23'")).await;
+    db.execute(
+        "ALTER TABLE ecom.events ADD COLUMN shouted text GENERATED ALWAYS AS (upper(user_id)) STORED;
+         ALTER TABLE ecom.events ADD COLUMN source text NOT NULL DEFAULT 'shop';
+         ALTER TABLE ecom.events ALTER COLUMN product_name SET STORAGE EXTERNAL;
+         ALTER TABLE ecom.events ALTER COLUMN brand SET STORAGE MAIN",
+    )
+    .await;
+    let version: i32 = db.ask("SHOW server_version_num").await[0].parse().unwrap();
+    if version >= 140_000 {
+        db.execute("ALTER TABLE ecom.events ALTER COLUMN category SET COMPRESSION pglz")
+            .await;
+    }
+    let noon = datetime!(2026-11-24 12:00 UTC);
+    let event = Event::new(Uuid::from_u128(1), noon, EventType::View, "ann", "s", "p");
+    let sink = PgSink::from_url(&db.url).unwrap();
+    let summary = MemorySource::new("events", vec![event]).to(sink).run().await.unwrap();
+    assert_eq!(summary.counts.stored, 1);
+    assert_eq!(
+        db.ask("SELECT shouted, source FROM ecom.events_y20261124").await,
+        ["ANN|shop"]
+    );
+    // PostgreSQL 13 has no compression of columns, hence jsonb.
+    let differing = "
+        SELECT p.attname FROM pg_attribute p
+        LEFT JOIN pg_attribute c ON c.attrelid = 'ecom.events_y20261124'::regclass AND c.attname = p.attname
+        WHERE p.attrelid = 'ecom.events'::regclass AND p.attnum > 0
+          AND (p.attnotnull, p.attgenerated, p.attstorage, to_jsonb(p) -> 'attcompression')
+              IS DISTINCT FROM (c.attnotnull, c.attgenerated, c.attstorage, to_jsonb(c) -> 'attcompression')";
+    assert_eq!(db.ask(differing).await, [""; 0]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn partitions_are_made_while_others_write() {
     let db = database_with_schema().await;

@@ -340,6 +340,34 @@ async fn values_that_a_column_cannot_hold_are_dead_letters() {
 }
 
 #[tokio::test]
+async fn a_row_that_a_trigger_of_a_table_rejects_is_a_dead_letter() {
+    let database = database().await;
+    let make = "
+        CREATE TABLE added (key int2, sum int8);
+        CREATE TABLE merged (key int2 PRIMARY KEY, sum int8);
+        CREATE FUNCTION no_sevens() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF new.key = 7 THEN RAISE 'no sevens' USING ERRCODE = TG_ARGV[0]; END IF; RETURN new; END $$;
+        CREATE TRIGGER t BEFORE INSERT ON added FOR EACH ROW EXECUTE FUNCTION no_sevens('P0001');
+        CREATE CONSTRAINT TRIGGER t AFTER INSERT ON merged DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION no_sevens('U7777')";
+    database.client.batch_execute(make).await.unwrap();
+    for name in ["added", "merged"] {
+        let table = Table::new(name)
+            .column("key", |entry: &Entry| entry.0)
+            .column("sum", |entry| entry.1);
+        let table = if name == "merged" { table.key(["key"]) } else { table };
+        let entries: Vec<Entry> = (0..40).map(|n| (n, i64::from(n), 0)).collect();
+        let source = MemorySource::new(name, entries);
+        let sink = sink(&database, table).pipeline(name);
+        let counts = source.to(sink).run().await.unwrap().counts;
+        assert_eq!((counts.stored, counts.rejected), (39, 1), "{name}");
+    }
+    let reasons = "SELECT string_agg(reason, ' ' ORDER BY reason) FROM ecom.dead_letters";
+    let reasons: String = database.row(reasons).await.get(0);
+    assert_eq!(reasons, "sqlstate_p0001 sqlstate_u7777");
+}
+
+#[tokio::test]
 async fn a_table_that_does_not_fit_is_reported_at_the_start() {
     let database = database().await;
     let make = "

@@ -102,11 +102,18 @@ async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<Ato
 }
 
 async fn nothing_is_lost_or_doubled(cut: Cut) {
+    nothing_is_lost_or_doubled_as(cut, "postgres", "").await;
+}
+
+/// As a role that `make` creates, with its privileges.
+async fn nothing_is_lost_or_doubled_as(cut: Cut, role: &str, make: &str) {
     // Of a connection that stalls only this is noticed.
     let deadline = Duration::from_secs(1);
     let mut database = database().await;
     ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
-    let (proxy, through) = proxy(&database.url, cut).await;
+    database.client.batch_execute(make).await.unwrap();
+    let (proxy, mut through) = proxy(&database.url, cut).await;
+    through.user(role);
     let noon = datetime!(2026-11-01 12:00 UTC);
     let events = (0..5_000).map(|n| Event::new(Uuid::from_u128(n), noon, EventType::View, "u", "s", "p"));
     let limits = EpochLimits::default().max_rows(500);
@@ -140,4 +147,14 @@ async fn a_commit_is_lost_before_the_server_gets_it() {
 #[tokio::test]
 async fn a_connection_stalls_and_nobody_ends_it() {
     nothing_is_lost_or_doubled(Cut::Stall).await;
+}
+
+#[tokio::test]
+async fn a_connection_stalls_whose_role_is_set_to_another_one() {
+    // The server shows the role that logged in, and the one that was set may not end its sessions.
+    let make = "
+        CREATE ROLE the_writer; CREATE ROLE the_login LOGIN; GRANT the_writer TO the_login;
+        ALTER ROLE the_login SET role = 'the_writer'; GRANT USAGE ON SCHEMA ecom TO the_writer;
+        GRANT ALL ON ALL TABLES IN SCHEMA ecom TO the_writer; GRANT ALL ON ALL FUNCTIONS IN SCHEMA ecom TO the_writer";
+    nothing_is_lost_or_doubled_as(Cut::Stall, "the_login", make).await;
 }

@@ -56,11 +56,16 @@ pub(crate) struct Connector {
 /// The settings of every session, whatever is set for the role or the database. The lock timeout
 /// is short because an older epoch that waits for a key of a younger one would wait for ever: the
 /// younger one waits for its turn, and the server cannot see that cycle. JIT is off because these
-/// statements are short, and compiling one takes longer than running it.
+/// statements are short, and compiling one takes longer than running it. The catalogue is read within
+/// memory, since the role may not be allowed temporary files. `pg_settings` is large, so it is not
+/// read at all.
 const SETTINGS: &str = "
     SET lock_timeout = '100ms'; SET statement_timeout = 0; SET jit = off;
-    SELECT set_config(name, '0', false) FROM pg_settings
-    WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
+    SELECT set_config(name, '0', false)
+    FROM unnest(ARRAY['idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) AS name
+    WHERE current_setting(name, true) IS NOT NULL;
+    SELECT set_config('work_mem', '4MB', false) WHERE pg_size_bytes(current_setting('work_mem')) < 4194304;
+    SET quote_all_identifiers = off;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SET default_transaction_isolation = 'read committed'; SET search_path = pg_catalog;
     SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
@@ -120,6 +125,8 @@ impl Connector {
         for host in hosts {
             match self.reach(host).await {
                 Ok(connection) => return Ok(connection),
+                // It is the same role at all hosts.
+                Err(failure @ Failure::ReadOnlyRole { .. }) => return Err(failure),
                 Err(failure) => failed = failure,
             }
         }
@@ -130,8 +137,11 @@ impl Connector {
     async fn reach(&self, host: &Host) -> Result<Connection, Failure> {
         let mut failed = Failure::NoHost;
         for mode in host.modes {
-            failed = match self.open(host, *mode).await {
+            failed = match self.open(host, *mode, self.writes).await {
                 Ok(connection) => return Ok(connection),
+                Err(failure) if failure.is_of_read_only() => {
+                    return Err(self.why_read_only(host, *mode, failure).await);
+                }
                 Err(failure) if failure.is_of_encryption() => failure,
                 Err(failure) => return Err(failure),
             };
@@ -139,11 +149,33 @@ impl Connector {
         Err(failed)
     }
 
+    /// Finds out whether it is the role that may only read. Waiting for the server would not help.
+    async fn why_read_only(&self, host: &Host, mode: SslMode, failure: Failure) -> Failure {
+        const ROLE: &str = "
+            SELECT quote_ident(session_user) WHERE NOT pg_is_in_recovery() AND EXISTS (
+                SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+                WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+                  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                  AND setting LIKE 'default_transaction_read_only=%'
+            )";
+        let Ok(reader) = self.open(host, mode, false).await else {
+            return failure;
+        };
+        let asked = self
+            .deadline
+            .of("connecting", reader.client.query_typed(ROLE, &[]))
+            .await;
+        match asked.ok().and_then(|rows| Some(rows.first()?.get(0))) {
+            Some(role) => Failure::ReadOnlyRole { role },
+            None => failure,
+        }
+    }
+
     /// Opens a connection and applies the settings.
-    async fn open(&self, host: &Host, mode: SslMode) -> Result<Connection, Failure> {
+    async fn open(&self, host: &Host, mode: SslMode, writes: bool) -> Result<Connection, Failure> {
         let mut config = host.config.clone();
         config.ssl_mode(mode).application_name(&self.application_name);
-        if self.writes {
+        if writes {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         let opened = self.deadline.of("connecting", config.connect(host.tls.clone())).await;

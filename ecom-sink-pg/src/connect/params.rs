@@ -219,7 +219,7 @@ impl Params {
             self.get("dbname").unwrap_or_default(),
             self.get("user").unwrap_or_default(),
         ];
-        passfile::look_up(&file, asked)
+        Ok(passfile::look_up(&file, asked))
     }
 }
 

@@ -1,41 +1,42 @@
 //! The password file `~/.pgpass`: lines of `host:port:database:user:password`, of which the first match counts.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-use ecom_stream::{Error, ErrorKind, Result};
+use std::{fs, io};
 
 /// The password for a host, port, database and user; `None` without a file or a matching line. As
-/// in libpq, a file that others can read is ignored, with a warning.
-pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Result<Option<String>> {
-    let unreadable = |err: io::Error| {
-        let message = format!("cannot read the password file {}", path.display());
-        Error::new(ErrorKind::Configuration, message).caused_by(err)
+/// in libpq, a file that others can read, or that cannot be read, is passed over; here with a
+/// warning.
+pub(super) fn look_up(path: &Path, asked: [&str; 4]) -> Option<String> {
+    let passed_over = |err: io::Error| {
+        tracing::warn!(
+            "the password file {} cannot be read, so it is passed over: {err}",
+            path.display()
+        );
+        None
     };
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
-        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
-        Err(err) => return Err(unreadable(err)),
+        Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return None,
+        Err(err) => return passed_over(err),
     };
     if !meta.is_file() {
-        return Ok(None);
+        return None;
     }
     if meta.permissions().mode() & 0o077 != 0 {
         tracing::warn!(
             "the password file {} is ignored, because other users can read it: run chmod 0600",
             path.display()
         );
-        return Ok(None);
+        return None;
     }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(err) => return passed_over(err),
+    };
     // A password is text here; a line that is not fits nothing.
     let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().find_map(|line| password_in(line, asked)))
+    text.lines().find_map(|line| password_in(line, asked))
 }
 
 /// The password in a line, if the line matches.
@@ -103,11 +104,13 @@ mod tests {
     fn a_file_that_others_can_read_is_not_used() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pgpass");
-        assert_eq!(look_up(&file, ASKED).unwrap(), None);
+        assert_eq!(look_up(&file, ASKED), None);
         fs::write(&file, "x:*:*:*:no\n*:*:*:*:yes\n*:*:*:*:late\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-        assert_eq!(look_up(&file, ASKED).unwrap(), None);
+        assert_eq!(look_up(&file, ASKED), None);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(look_up(&file, ASKED).unwrap().as_deref(), Some("yes"));
+        assert_eq!(look_up(&file, ASKED).as_deref(), Some("yes"));
+        // A name that no file system takes, for a user that may read everything.
+        assert_eq!(look_up(&dir.path().join("x".repeat(300)), ASKED), None);
     }
 }

@@ -1,11 +1,14 @@
 //! Checks at the start: that sessions last, and that no setting of the server weakens the
 //! guarantees.
 
+use std::time::Duration;
+
 use ecom_stream::{Error, ErrorKind, Result};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Connector};
-use crate::failure::{Failure, POOLER};
+use crate::failure::{Failure, MORE_CONNECTIONS, POOLER};
 
 /// Checks that all statements of a connection are executed by one session. A pooler that works by
 /// transaction does not guarantee that: locks would be lost, and settings would be those of other
@@ -16,7 +19,15 @@ use crate::failure::{Failure, POOLER};
 /// `Configuration` when there is such a pooler.
 pub(crate) async fn check_sessions(connection: &Connection, connector: &Connector) -> Result<()> {
     let doing = "checking that sessions last";
-    match keeps_one_session(connection, connector).await {
+    let checked = timeout(SECOND_CONNECTION_WITHIN, keeps_one_session(connection, connector)).await;
+    let Ok(checked) = checked else {
+        let message = format!(
+            "there is no second connection within {} seconds",
+            SECOND_CONNECTION_WITHIN.as_secs()
+        );
+        return Err(Error::new(ErrorKind::Unavailable, message).hint(MORE_CONNECTIONS));
+    };
+    match checked {
         Ok(true) => Ok(()),
         Ok(false) => {
             let message = "a pooler in front of the server does not keep one session per connection";
@@ -25,6 +36,10 @@ pub(crate) async fn check_sessions(connection: &Connection, connector: &Connecto
         Err(failure) => Err(failure.into_error(doing)),
     }
 }
+
+/// How long the second connection may take. A pooler whose sessions are all in use does not refuse
+/// it, but keeps it waiting.
+const SECOND_CONNECTION_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whether a connection keeps its session while another one is in a transaction.
 async fn keeps_one_session(connection: &Connection, connector: &Connector) -> Result<bool, Failure> {

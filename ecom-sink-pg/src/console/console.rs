@@ -2,14 +2,28 @@
 
 use std::time::Duration;
 
-use ecom_stream::Result;
+use ecom_stream::{Error, Result};
+use tokio_postgres::error::SqlState;
 
 use crate::connect::{Connection, Connector, Database, made_of_database};
-use crate::failure::Deadline;
+use crate::failure::{Deadline, Failure};
 use crate::schema;
 
 /// How long the server may take to answer.
 pub(super) const DEADLINE: Deadline = Deadline(Duration::from_secs(60));
+
+/// The error for the user when reading failed. The roles that load are not those that read.
+pub(super) fn read_error(failure: Failure, doing: &'static str) -> Error {
+    let is_denied = failure.state() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+    let err = failure.into_error(doing);
+    match is_denied {
+        true => err.hint(
+            "connect as a role that may read, such as ecom_reader, or as the owner of the schema; sql/roles.sql creates \
+             ecom_reader",
+        ),
+        false => err,
+    }
+}
 
 /// Reads the status of pipelines and their dead letters, and retries records that were corrected.
 /// Each method opens a session of its own.

@@ -5,7 +5,7 @@ use postgres_types::ToSql;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::console::{Console, DEADLINE};
+use super::console::{Console, DEADLINE, read_error};
 use crate::connect::{Connection, TextEncoding};
 use crate::failure::Failure;
 
@@ -134,7 +134,7 @@ impl Console {
         let rows = DEADLINE
             .of("counting the dead letters", connection.client.query(REASONS, &[]))
             .await;
-        let rows = rows.map_err(|failure| failure.into_error("counting the dead letters"))?;
+        let rows = rows.map_err(|failure| read_error(failure, "counting the dead letters"))?;
         Ok(rows
             .iter()
             .map(|row| (connection.encoding.load(row.get(0)), row.get::<_, i64>(1) as u64))
@@ -149,7 +149,7 @@ impl Console {
     pub async fn dead_letters(&self, filter: &DeadLetterFilter, limit: u32) -> Result<Vec<DeadLetter>> {
         let connection = self.session().await?;
         let found = newest(&connection, filter, limit).await;
-        found.map_err(|failure| failure.into_error("reading the dead letters"))
+        found.map_err(|failure| read_error(failure, "reading the dead letters"))
     }
 }
 

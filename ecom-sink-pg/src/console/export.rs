@@ -9,7 +9,7 @@ use ecom_stream::csv_async::{AsyncReaderBuilder, AsyncWriter, ByteRecord};
 use ecom_stream::{AtomicFile, Error, ErrorKind, Result};
 
 use super::columns::COLUMNS;
-use super::console::Console;
+use super::console::{Console, read_error};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, after};
 
 /// What was exported.
@@ -103,7 +103,7 @@ impl Console {
         let mut last = 0;
         loop {
             let letters = after(&connection, filter, last).await;
-            let letters = letters.map_err(|failure| failure.into_error("reading the dead letters"))?;
+            let letters = letters.map_err(|failure| read_error(failure, "reading the dead letters"))?;
             let Some(newest) = letters.last() else { break };
             last = newest.id;
             for letter in &letters {

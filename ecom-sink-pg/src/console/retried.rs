@@ -1,6 +1,7 @@
 //! The result of a retry.
 
 use ecom_stream::{Error, Refusal};
+use tokio_postgres::error::SqlState;
 
 use super::dead_letters::DeadLetter;
 use crate::failure::Failure;
@@ -57,5 +58,10 @@ impl Retried {
 
 /// The error for the user.
 pub(super) fn retry_error(failure: Failure) -> Error {
-    failure.into_error("retrying rejects")
+    let is_denied = failure.state() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+    let err = failure.into_error("retrying rejects");
+    match is_denied {
+        true => err.hint("connect as the owner of the schema: a retry changes events, the ledger and dead letters"),
+        false => err,
+    }
 }

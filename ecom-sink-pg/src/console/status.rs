@@ -7,7 +7,7 @@ use postgres_types::ToSql;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use super::console::{Console, DEADLINE};
+use super::console::{Console, DEADLINE, read_error};
 use crate::connect::Connection;
 use crate::failure::Failure;
 use crate::lead::holder;
@@ -201,7 +201,7 @@ impl Console {
 
 /// The error for the user.
 fn status_error(failure: Failure) -> Error {
-    failure.into_error("reading the ledger")
+    read_error(failure, "reading the ledger")
 }
 
 async fn status(connection: &Connection, pipeline: Option<&str>) -> Result<Status, Failure> {

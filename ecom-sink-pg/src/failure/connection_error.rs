@@ -10,9 +10,14 @@ use ecom_stream::ErrorKind;
 use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
+use super::sqlstate::MORE_CONNECTIONS;
+
 /// The kind of an error and a hint, if neither follows from its SQLSTATE; `None` otherwise.
 pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option<&'static str>)> {
     if let Some(state) = err.code() {
+        if is_of_full_pooler(state, err) {
+            return Some((ErrorKind::Unavailable, Some(MORE_CONNECTIONS)));
+        }
         return is_of_pooler(state, err).then_some((ErrorKind::Configuration, Some(POOLER)));
     }
     if let Some(tls) = tls_error(err) {
@@ -32,6 +37,11 @@ pub(crate) fn classify(err: &tokio_postgres::Error) -> Option<(ErrorKind, Option
 /// Whether the TLS handshake failed, so that `sslmode=prefer` continues without encryption.
 pub(crate) fn is_of_tls(err: &tokio_postgres::Error) -> bool {
     tls_error(err).is_some() || err.to_string().starts_with("error performing TLS handshake")
+}
+
+/// Whether the server accepts no writes.
+pub(crate) fn is_of_read_only(err: &tokio_postgres::Error) -> bool {
+    causes(err).any(|cause| cause.to_string() == "database does not allow writes")
 }
 
 /// The hint for a pooler that does not keep one session per connection.
@@ -69,12 +79,25 @@ fn certificate_hint(err: &rustls::Error) -> Option<&'static str> {
     }
 }
 
-/// Whether the message is that of a pooler which refuses settings at the start: PgBouncer, or the
-/// proxy of RDS.
+/// Whether the message is that of a pooler whose connections are all in use, such as PgBouncer.
+fn is_of_full_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
+    let message = err.as_db_error().map_or("", |db| db.message());
+    let is_full = message.contains("no more connections") || message.contains("query_wait_timeout");
+    *state == SqlState::PROTOCOL_VIOLATION && is_full
+}
+
+/// Whether the message is that of a pooler which refuses settings at the start or transactions, or
+/// which mixes up the sessions of its clients.
 fn is_of_pooler(state: &SqlState, err: &tokio_postgres::Error) -> bool {
     let message = err.as_db_error().map_or("", |db| db.message());
-    // PgBouncer, and the proxy of RDS.
-    (*state == SqlState::PROTOCOL_VIOLATION && message.contains("startup parameter"))
+    // PgBouncer, and the proxy of RDS. By statement, there are no transactions.
+    (*state == SqlState::PROTOCOL_VIOLATION
+        && (message.contains("startup parameter") || message.contains("statement pooling")))
+        // A prepared statement that is gone, or that another client has prepared under that name.
+        || matches!(
+            *state,
+            SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT
+        )
         || (*state == SqlState::FEATURE_NOT_SUPPORTED && message.contains("command-line options"))
 }
 

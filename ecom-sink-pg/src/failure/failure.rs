@@ -6,7 +6,7 @@ use std::time::Duration;
 use ecom_stream::{Error, ErrorKind};
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::connection_error::{self, is_of_tls};
+use super::connection_error::{self, is_of_read_only, is_of_tls};
 use super::sqlstate::{Action, Blame, Step, action, blame, error_kind_and_hint, may_have_committed};
 
 /// Why one attempt failed.
@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// The server rejects every row that was tried, so that no row is to blame.
     #[error("the server rejects every row that was tried")]
     EveryRowRejected(#[source] Box<Failure>),
+    /// The role is set to read only, on a server that would accept writes.
+    #[error("the role {role} may only read: default_transaction_read_only is on for it")]
+    ReadOnlyRole { role: String },
     /// No host is left to try.
     #[error("there is no host to connect to")]
     NoHost,
@@ -63,6 +66,12 @@ const DATABASE_REJECTS: &str = "no row was accepted, so the table or what its tr
 
 const PARTITIONS_REFUSED: &str = "the database refuses to create partitions of ecom.events, such as by an event trigger: let \
     ecom.ensure_partitions(date[]) pass, or create the partitions of these days yourself; loading then continues by itself";
+
+const READ_ONLY_ROLE: &str = "connect as a role that may write: loading needs the privileges of ecom_writer, and maintenance, \
+    retries and migrations need the owner of the schema; sql/roles.sql creates the roles";
+
+const SEQUENCE_BEHIND: &str = "the sequence of the table is behind its rows, as after the promotion of a logical replica: run \
+    SELECT ecom.catch_up_sequences() as the owner of the schema";
 
 const LEDGER_REFUSES: &str = "the error comes from a table of the ledger, not from the events: drop the constraint \
     or trigger that was added to ecom.dead_letters, ecom.ingest_split, ecom.ingest_pipeline or ecom.operator_state; \
@@ -124,10 +133,18 @@ impl Failure {
             .is_some_and(|err| err.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) || is_of_tls(err))
     }
 
+    /// Whether it was refused because the server accepts no writes.
+    pub(crate) fn is_of_read_only(&self) -> bool {
+        self.postgres().is_some_and(is_of_read_only)
+    }
+
     /// What to do about it.
     pub(crate) fn action(&self) -> Action {
         match self {
-            Self::Miscounted { .. } | Self::TableChanged { .. } | Self::EveryRowRejected(_) => Action::Pause,
+            Self::Miscounted { .. }
+            | Self::TableChanged { .. }
+            | Self::EveryRowRejected(_)
+            | Self::ReadOnlyRole { .. } => Action::Pause,
             Self::RowsReinstated => Action::StartOver,
             Self::At {
                 step: step @ (Step::Rows | Step::Commit),
@@ -166,6 +183,14 @@ impl Failure {
                 blame => blame,
             },
         }
+    }
+
+    /// Whether the number that a sequence of the ledger gave is taken.
+    fn is_of_a_sequence(&self) -> bool {
+        let numbers = ["dead_letters_pkey", "ingest_pipeline_pipeline_id_key"];
+        self.db_error().is_some_and(|db| {
+            *db.code() == SqlState::UNIQUE_VIOLATION && db.constraint().is_some_and(|name| numbers.contains(&name))
+        })
     }
 
     /// Whether a rule or a function of the database refused what was done.
@@ -207,6 +232,7 @@ impl Failure {
     /// takes precedence, since it is about this error and not about a whole class.
     pub(crate) fn into_error(self, doing: &'static str) -> Error {
         let (kind, hint) = match &self {
+            _ if self.is_of_a_sequence() => (ErrorKind::Schema, Some(SEQUENCE_BEHIND)),
             Self::At { step: Step::Ledger, .. } if self.is_refused() => (ErrorKind::Schema, Some(LEDGER_REFUSES)),
             Self::At {
                 step: Step::Partitions, ..
@@ -222,6 +248,7 @@ impl Failure {
             Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
             Self::LedgerRowChanged { .. } | Self::RowsReinstated => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
+            Self::ReadOnlyRole { .. } => (ErrorKind::Configuration, Some(READ_ONLY_ROLE)),
             Self::NoHost => (ErrorKind::Configuration, None),
         };
         let db = self.db_error();

@@ -140,6 +140,10 @@ pub(crate) fn may_have_committed(state: Option<&SqlState>) -> bool {
     !matches!(class, Some("22" | "23" | "25" | "40" | "42" | "54" | "55" | "P0"))
 }
 
+/// The hint when there are too few connections.
+pub(crate) const MORE_CONNECTIONS: &str = "at least two are needed, one that leads and one that writes, and one more than \
+    --connections for full speed: raise the size of the pool, CONNECTION LIMIT of the role or database, or max_connections";
+
 /// The kind of the error for the user, and what to do about it.
 pub(crate) fn error_kind_and_hint(state: Option<&SqlState>) -> (ErrorKind, Option<&'static str>) {
     let code = state.map_or("08000", |state| state.code());
@@ -174,6 +178,7 @@ pub(crate) fn error_kind_and_hint(state: Option<&SqlState>) -> (ErrorKind, Optio
              schema",
             ),
         ),
+        ("53300", _) => (ErrorKind::Unavailable, Some(MORE_CONNECTIONS)),
         ("53200", _) => (
             ErrorKind::Unavailable,
             Some("if the server's lock table is full, raise max_locks_per_transaction"),

@@ -91,6 +91,7 @@ async fn stand_by(
     options: ClaimOptions<'_>,
 ) -> Result<Result<Claim>, Failure> {
     let (pipeline, deadline) = (options.pipeline, connector.deadline);
+    catch_up_sequences(&connection, deadline).await?;
     let pipeline_id = pipeline_id(&connection, deadline, pipeline).await?;
     let mut waiting = false;
     let mut delays = delays();
@@ -135,7 +136,11 @@ async fn terminate_leader(
 ) -> Result<Result<()>, Failure> {
     const RAISE_FENCE: &str = "UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = $1";
     const END_SESSIONS: &str = "
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        -- As the role that logged in, if that one may: SET ROLE gives other rights.
+        SELECT set_config('role', CASE WHEN pg_has_role(session_user, usesysid, 'USAGE') THEN 'none'
+                                  ELSE current_setting('role') END, true),
+            pg_terminate_backend(pid)
+        FROM pg_stat_activity
         WHERE pid = $1
             OR application_name = $2 AND application_name LIKE 'ecom %' AND usename = $3 AND datname = current_database()";
     let (pipeline, described) = (options.pipeline, &holder.described);
@@ -173,6 +178,25 @@ async fn terminate_leader(
         .of("ending the other instance", client.execute(END_SESSIONS, &of_holder))
         .await?;
     Ok(Ok(()))
+}
+
+/// Moves sequences that are behind their rows, as after the promotion of a logical replica: the next
+/// dead letter, or the next pipeline, would get a number that is taken.
+async fn catch_up_sequences(connection: &Connection, deadline: Deadline) -> Result<(), Failure> {
+    const MAY: &str =
+        "SELECT coalesce(has_function_privilege(to_regprocedure('ecom.catch_up_sequences()'), 'EXECUTE'), false)";
+    const CATCH_UP: &str = "SELECT ecom.catch_up_sequences()";
+    const DOING: &str = "claiming the pipeline";
+    let client = &connection.client;
+    let may = deadline.of(DOING, client.query_one(MAY, &[])).await?;
+    // Without the privilege, an error tells what to do once a number is taken.
+    if may.get(0) {
+        let moved = deadline.of(DOING, client.query_one(CATCH_UP, &[])).await?;
+        if moved.get::<_, i32>(0) > 0 {
+            tracing::warn!("sequences of the ledger were behind their rows, as after a promotion: they have caught up");
+        }
+    }
+    Ok(())
 }
 
 /// The number of the pipeline. A new pipeline is added to the ledger.

@@ -329,8 +329,12 @@ const FENCE: &str = "SELECT fence FROM ecom.ingest_pipeline WHERE pipeline = $1"
 
 /// A process of this instance with that number. The number alone is not enough: the server may
 /// have given it to another process meanwhile.
-const BACKEND_OF: &str = "SELECT pid FROM pg_stat_activity WHERE pid = $1 AND usename = current_user \
+///
+/// The role is the one that logged in: SET ROLE, which may be a setting of that role, does not
+/// change what the server shows.
+const BACKEND_OF: &str = "SELECT pid FROM pg_stat_activity WHERE pid = $1 AND usename = session_user \
                           AND application_name = current_setting('application_name')";
-/// Terminates it.
-const END_BACKEND: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 \
-                           AND usename = current_user AND application_name = current_setting('application_name')";
+/// Terminates it, as the role that logged in: another one may not. The role is changed for this
+/// statement only, before the function is called.
+const END_BACKEND: &str = "SELECT set_config('role', 'none', true), pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE pid = $1 AND usename = session_user AND application_name = current_setting('application_name')";

@@ -49,7 +49,7 @@ pub(crate) async fn holder(
         SELECT a.pid, a.usename::text, a.application_name,
             a.application_name || ', process ' || a.pid || coalesce(' from ' || host(a.client_addr), '')
                 || coalesce(', since ' || to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS') || ' UTC', ''),
-            me.rolsuper
+            me.rolsuper OR pg_has_role(session_user, r.oid, 'USAGE')
                 OR NOT r.rolsuper AND (pg_has_role(r.oid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
         FROM pg_locks l
         JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()

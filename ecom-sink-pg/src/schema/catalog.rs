@@ -82,7 +82,7 @@ const FACTS: &str = "
     LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = 'ecom'
     LEFT JOIN pg_catalog.pg_class h ON h.relnamespace = n.oid AND h.relname = 'schema_history'
     LEFT JOIN pg_catalog.pg_proc p
-        ON p.pronamespace = n.oid AND p.proname = 'ensure_partitions' AND oidvectortypes(p.proargtypes) = 'date[]'";
+        ON p.pronamespace = n.oid AND p.proname = 'ensure_partitions' AND p.proargtypes[0] = 'date[]'::regtype AND p.pronargs = 1";
 
 const COLUMNS: &str = "
     SELECT
@@ -102,7 +102,8 @@ const COLUMNS: &str = "
             WHERE has_table_privilege(c.oid, needed)
         ) AS rights,
         a.attname::text AS column_name,
-        format_type(a.atttypid, a.atttypmod) AS sql_type,
+        -- With quote_all_identifiers, which a session of the user's may have, the names are quoted.
+        replace(format_type(a.atttypid, a.atttypmod), chr(34), '') AS sql_type,
         a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
         has_column_privilege(c.oid, a.attnum, 'SELECT') AS may_be_read
     FROM pg_catalog.pg_class c

@@ -42,6 +42,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V10__merged_partitions",
         include_str!("../../sql/migrations/V10__merged_partitions.sql"),
     ),
+    (
+        "V11__columns_and_sequences",
+        include_str!("../../sql/migrations/V11__columns_and_sequences.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

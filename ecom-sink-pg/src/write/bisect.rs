@@ -9,6 +9,7 @@
 //! before rows are given up; see [`Blame`].
 
 use std::ops::Range;
+use std::time::Duration;
 
 use ecom_stream::{Refusal, crash_point};
 
@@ -23,6 +24,11 @@ use crate::failure::{Action, Blame, Failure};
 const MANY: usize = 10;
 /// How many other rows are tried then.
 const TRIED: usize = 20;
+
+/// How long to wait before a row is tried once more that may have been rejected for another reason.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// For how many rows of an epoch. If there are more, it does not pass.
+const MOST_WAITS: usize = 10;
 
 /// What became of rows while an epoch was written in halves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -109,6 +115,7 @@ async fn write_rows(
     verdicts: &mut Verdicts,
 ) -> Result<(), Failure> {
     let mut any_accepted = false;
+    let (mut tried_again, mut waits) = (None, 0);
     let mut ranges = Vec::from([Range { start: 0, end: rows }]);
     while let Some(range) = ranges.pop() {
         if rows_to_copy(epoch, of, range.clone()) == 0 {
@@ -138,6 +145,14 @@ async fn write_rows(
             ranges.push(middle..range.end);
             ranges.push(range.start..middle);
         } else {
+            // It may have passed, such as a table that was changed at that moment.
+            if failure.blame() == Blame::Database && tried_again != Some(range.start) && waits < MOST_WAITS {
+                tried_again = Some(range.start);
+                waits += 1;
+                tokio::time::sleep(AGAIN_AFTER).await;
+                ranges.push(range);
+                continue;
+            }
             let may_be_of_all = match failure.blame() {
                 Blame::Rows => false,
                 Blame::Code => {

@@ -50,6 +50,11 @@ impl CommitOrder {
         }
     }
 
+    /// The last epoch that was committed.
+    pub(crate) fn last_committed(&self) -> i64 {
+        self.state.borrow().committed
+    }
+
     /// Waits until no older epoch has failed.
     pub(crate) async fn may_start(&self, epoch: i64) {
         self.wait(|state| !state.has_older_failure(epoch)).await;

@@ -6,6 +6,7 @@
 //! writer        tries the epoch until it is durable; decides what to do after each failure
 //!     ├── commit_order   whose turn it is, and which epochs must roll back
 //!     ├── bisect         finds rows that the server rejects
+//!     ├── sessions       the connections that there are, lent to epochs in their order
 //!     └── session        one connection: BEGIN, COPY, staging tables, ledger, COMMIT
 //!             ├── statements   the SQL, and its parameters
 //!             └── duplicates   looks up keys that are in the table already
@@ -28,6 +29,7 @@ mod commit_loop;
 mod commit_order;
 mod duplicates;
 mod session;
+mod sessions;
 mod statements;
 mod writer;
 

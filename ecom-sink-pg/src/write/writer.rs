@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use super::bisect::{BisectOptions, Verdicts, write_bisecting};
 use super::commit_order::CommitOrder;
 use super::session::Session;
+use super::sessions::Sessions;
 use crate::epoch::Epoch;
 use crate::failure::{Action, Failure, PAUSE, Step, delays};
 use crate::lead::{CommitOutcome, Leader};
@@ -38,7 +39,7 @@ use crate::tables::CheckedTable;
 #[derive(Debug)]
 pub(crate) struct WriterShared {
     leader: Arc<Leader>,
-    tables: Arc<[CheckedTable]>,
+    sessions: Arc<Sessions>,
     order: CommitOrder,
     /// Days whose partitions are known to exist.
     partitions: Mutex<BTreeSet<Date>>,
@@ -53,8 +54,8 @@ impl WriterShared {
     /// For writers that continue after the last epoch that was committed.
     pub(crate) fn new(leader: Arc<Leader>, committed: i64, tables: Arc<[CheckedTable]>, connections: usize) -> Self {
         Self {
+            sessions: Sessions::new(leader.connector().clone(), tables, connections),
             leader,
-            tables,
             order: CommitOrder::new(committed, connections),
             partitions: Mutex::default(),
             looks_up: AtomicBool::new(false),
@@ -67,7 +68,7 @@ impl WriterShared {
 #[derive(Debug)]
 pub(crate) struct Writer {
     shared: Arc<WriterShared>,
-    /// `None` before the first epoch and after a failure.
+    /// The one that is lent for the epoch; `None` between epochs and after a failure.
     session: Option<Session>,
 }
 
@@ -130,6 +131,8 @@ impl Writer {
                 Some(Err(failure)) => failure,
                 None => {
                     self.roll_back().await?;
+                    // The older one may need it.
+                    self.release(number);
                     crash_point!("epoch.recalled");
                     continue;
                 }
@@ -139,6 +142,9 @@ impl Writer {
                 Failure::RowsReinstated => self.roll_back().await.map(|()| None)?,
                 _ => self.session.take().map(|session| session.backend_pid()),
             };
+            if self.session.is_none() {
+                shared.sessions.ended(number);
+            }
             order.failed(number);
             crash_point!("epoch.failed");
             order.wait_turn(number).await;
@@ -208,6 +214,7 @@ impl Writer {
             _ => {}
         }
         order.committed(number, epoch.refused_keys());
+        self.release(number);
         shared.leader.state_sender().writing_fails(None);
         #[cfg(feature = "metrics")]
         metrics::refused(&epoch.dead_letters());
@@ -232,15 +239,15 @@ impl Writer {
         };
         let WriterShared {
             leader,
-            tables,
+            sessions,
             order,
             partitions,
             looks_up,
             ..
         } = &*self.shared;
         let session = match &mut self.session {
-            Some(session) if !session.is_closed() && !session.is_old() => session,
-            session => session.insert(Session::open(leader.connector(), tables).await?),
+            Some(session) => session,
+            session => session.insert(sessions.lend(epoch.number(), order).await?),
         };
         {
             let mut known = partitions.lock().await;
@@ -280,6 +287,14 @@ impl Writer {
         ended("commit");
         crash_point!("commit.acknowledged");
         Ok(())
+    }
+
+    /// Gives the session back, if there is one, for this epoch's next try or for another one.
+    fn release(&mut self, epoch: i64) {
+        match self.session.take() {
+            Some(session) => self.shared.sessions.give_back(epoch, session),
+            None => self.shared.sessions.ended(epoch),
+        }
     }
 
     /// Rolls back, so that the locks of this transaction are free: an older epoch, or the next
