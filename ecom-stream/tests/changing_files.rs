@@ -10,8 +10,10 @@
 mod fixture;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
@@ -98,6 +100,111 @@ async fn a_file_rewritten_while_it_is_read_becomes_a_new_generation() {
         assert!(position(&sink, "a.csv").split.generation() > 0, "{size}");
         assert_eq!(once(&dir, &sink).await.counts.read, 0, "{size}");
     }
+}
+
+/// Rows of one length. The session, the first and the last column tell the content of which a row is.
+fn rows_of(content: &str, count: u32) -> String {
+    let seconds = if content == "A" { 0 } else { 1 };
+    let rows = (100_000..100_000 + count)
+        .map(|user| format!("2026-11-01T12:00:0{seconds}Z,view,{user},s{content},p{content}\n"));
+    std::iter::once(HEADER.to_owned()).chain(rows).collect()
+}
+
+#[tokio::test]
+async fn rows_of_a_file_overwritten_in_place_are_stored_once_and_whole() {
+    const OLD: u32 = 20_000;
+    for compressed in [false, true] {
+        for (truncated, count) in [
+            (true, OLD),
+            (true, OLD + 5_000),
+            (false, OLD),
+            (false, OLD + 5_000),
+            (false, 100),
+        ] {
+            let case = format!("truncated {truncated}, to {count} rows, compressed {compressed}");
+            let dir = tempfile::tempdir().unwrap();
+            let name = if compressed { "a.csv.gz" } else { "a.csv" };
+            let bytes = move |text: String| {
+                if compressed {
+                    gzip(text.as_bytes())
+                } else {
+                    text.into_bytes()
+                }
+            };
+            put(&dir, name, bytes(rows_of("A", OLD)));
+            let sink = MemorySink::new("test");
+            let path = dir.path().join(name);
+            let running = start(source(&dir), &sink, move || {
+                let mut file = OpenOptions::new().write(true).truncate(truncated).open(&path).unwrap();
+                let new = bytes(rows_of("B", count));
+                file.write_all(&new).unwrap();
+                file.set_len(new.len() as u64).unwrap();
+            });
+            eventually("the end of the new content", || {
+                let is_read = |last: &Position| last.split.generation() == 1 && last.state == SplitState::Finished;
+                sink.positions().iter().any(is_read)
+            })
+            .await;
+            running.stop().await;
+            let events = sink.values();
+            let is_whole = |event: &Event| event.product_id[1..] == event.session_id[1..];
+            assert!(events.iter().all(is_whole), "{case}: a row is of two contents");
+            let of = |content: &str| -> Vec<u32> {
+                let of_it = events.iter().filter(|event| event.session_id == format!("s{content}"));
+                of_it.map(|event| event.user_id.parse().unwrap()).collect()
+            };
+            assert!(
+                of("B").into_iter().eq(100_000..100_000 + count),
+                "{case}: each new row once"
+            );
+            let old = of("A");
+            assert!((100..=OLD as usize).contains(&old.len()), "{case}: {}", old.len());
+            assert!(old.into_iter().zip(100_000..).all(|(user, n)| user == n), "{case}");
+            assert_eq!(once(&dir, &sink).await.epochs, 0, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn content_written_in_place_with_the_old_size_and_time_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a.csv", file(100..200));
+    let sink = MemorySink::new("test");
+    once(&dir, &sink).await;
+    let path = dir.path().join("a.csv");
+    let modified = path.metadata().unwrap().modified().unwrap();
+    // The clock of the file system has ticked since the file was renamed.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    fs::write(&path, file(200..300)).unwrap();
+    File::open(&path).unwrap().set_modified(modified).unwrap();
+    assert_eq!(once(&dir, &sink).await.counts.read, 100);
+    assert_eq!(position(&sink, "a.csv").split.generation(), 1);
+    assert!(users(&sink).into_iter().eq(100..300));
+}
+
+#[tokio::test]
+async fn a_changed_change_time_alone_is_noted_and_no_new_generation() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir, "a.csv", file(0..100));
+    let sink = MemorySink::new("test");
+    once(&dir, &sink).await;
+    let path = dir.path().join("a.csv");
+    let changes: [fn(&Path); 2] = [
+        |path| fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap(),
+        |path| fs::hard_link(path, path.with_extension("link")).unwrap(),
+    ];
+    for change in changes {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        change(&path);
+        let summary = once(&dir, &sink).await;
+        assert_eq!(
+            (summary.counts.read, summary.epochs),
+            (0, 1),
+            "it is compared, and the time noted"
+        );
+        assert_eq!(once(&dir, &sink).await.epochs, 0, "and not compared again");
+    }
+    assert_eq!(position(&sink, "a.csv").split.generation(), 0);
 }
 
 #[tokio::test]

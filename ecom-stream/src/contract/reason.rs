@@ -103,6 +103,8 @@ reasons! {
     RECORD_TOO_LARGE = "record_too_large";
     /// The split is now shorter than what was already read of it.
     TRUNCATED = "truncated";
+    /// The split got other content before all of it was read.
+    REPLACED = "replaced";
     /// The compressed data of the split end too early.
     COMPRESSED_TRUNCATED = "compressed_truncated";
     /// The compressed data of the split can't be decompressed.

@@ -131,6 +131,15 @@ impl<F: AsyncRead + Unpin> Decoder<F> {
         }
     }
 
+    /// The file below the decoder. It must be left at the place where it is.
+    fn file_mut(&mut self) -> &mut F {
+        match self {
+            Self::None(file) => file,
+            Self::Gzip(decoder) => &mut decoder.get_mut().get_mut().0,
+            Self::Zstd(decoder) => &mut decoder.get_mut().get_mut().0,
+        }
+    }
+
     /// The file below the decoder, which is dropped with what it had buffered.
     fn into_file(self) -> F {
         match self {
@@ -177,6 +186,11 @@ impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
     /// The file below, for its metadata.
     pub(crate) fn file(&self) -> io::Result<&F> {
         self.decoder.as_ref().map(Decoder::file).ok_or_else(lost)
+    }
+
+    /// The file below, to read parts of it again. It must be left at the place where it is.
+    pub(crate) fn file_mut(&mut self) -> io::Result<&mut F> {
+        self.decoder.as_mut().map(Decoder::file_mut).ok_or_else(lost)
     }
 
     /// Goes to `offset` in the content, or to its end if the content is shorter.

@@ -9,6 +9,7 @@
 //! - `reader` drives it: it reads the header (`header`), then a `step` of at most one batch at a time.
 //! - `tee` keeps the bytes behind the parser, so rejects have their original bytes and `quotes` can be checked again.
 //! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
+//! - `prefix_digest` tells what was read from other content: all of it, or a part near the place where reading is.
 //! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
 //! - `read_csv` is the short way for one text. `to_csv` is the other direction, for sinks that write files.
 
@@ -19,6 +20,7 @@ mod dialect;
 mod file_name;
 mod header;
 mod limits;
+mod prefix_digest;
 mod quotes;
 mod read_csv;
 mod reader;
@@ -38,6 +40,9 @@ pub(crate) use file_name::{is_csv, is_hidden, is_temporary, is_to_be_read};
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
+#[cfg(feature = "csv-dir")]
+pub(crate) use prefix_digest::BLOCK;
+pub(crate) use prefix_digest::{Checkpoint, PrefixDigest};
 pub use read_csv::read_csv;
 pub(crate) use reader::{CsvReader, HeaderStep, Resume, Unreadable};
 pub(crate) use record::CsvRows;

@@ -23,6 +23,7 @@ use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
 use memchr::memchr;
 use tokio::io::AsyncRead;
 
+use super::prefix_digest::PrefixDigest;
 use super::quotes::{self, Quotes};
 use super::step::{End, ParsedRecord, Step};
 use super::step_builder::{StepBuilder, name_of_field_at};
@@ -56,7 +57,7 @@ pub(crate) struct CsvReader<R> {
     /// How many blank lines were skipped.
     blank_lines: u64,
     /// The digest of everything before `offset`.
-    digest: blake3::Hasher,
+    digest: PrefixDigest,
 }
 
 /// An error of the input that is damage and will not pass: the compressed data can't be decompressed.
@@ -72,7 +73,7 @@ pub(crate) struct Resume {
     /// The number of the last record before.
     pub(crate) record: u64,
     /// The digest of everything before.
-    pub(crate) digest: blake3::Hasher,
+    pub(crate) digest: PrefixDigest,
     /// Whether a record terminator ends right before `offset`.
     pub(crate) behind_terminator: bool,
 }
@@ -105,7 +106,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         let resume = Resume {
             offset: 0,
             record: 0,
-            digest: blake3::Hasher::new(),
+            digest: PrefixDigest::default(),
             behind_terminator: false,
         };
         Self::resume(input, split, limits, dialect, Arc::new(Header::new([""; 0])), resume)
@@ -166,14 +167,24 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.blank_lines
     }
 
+    /// Where another reader goes on if it is to give out what follows. `behind_terminator` is as in [`Resume`].
+    pub(crate) fn resume_at(&self, behind_terminator: bool) -> Resume {
+        Resume {
+            offset: self.offset,
+            record: self.record,
+            digest: self.digest.clone(),
+            behind_terminator,
+        }
+    }
+
     /// How far the input was parsed. This may be further than [`offset`](Self::offset).
     pub(crate) fn read_until(&self) -> u64 {
         self.base + self.csv.position().byte()
     }
 
     /// The digest of everything before [`offset`](Self::offset).
-    pub(crate) fn digest(&self) -> blake3::Hash {
-        self.digest.finalize()
+    pub(crate) fn digest(&self) -> &PrefixDigest {
+        &self.digest
     }
 
     /// The header; empty until it was read.
@@ -184,6 +195,11 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// The input.
     pub(crate) fn input(&self) -> &R {
         self.csv.get_ref().inner()
+    }
+
+    /// The input, to look at what is below. It must be left at the place where it is.
+    pub(crate) fn input_mut(&mut self) -> &mut R {
+        self.csv.get_mut().inner_mut()
     }
 
     /// The input, at some place behind what was given out.

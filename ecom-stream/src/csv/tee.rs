@@ -62,6 +62,11 @@ impl<R> Tee<R> {
         &self.inner
     }
 
+    /// The reader below. What is read from it directly does not pass through the tee.
+    pub(super) fn inner_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     /// The reader below, without the window.
     pub(super) fn into_inner(self) -> R {
         self.inner

@@ -40,6 +40,9 @@ impl Reason {
             "unterminated_quote" | "record_too_large" | "truncated" => {
                 "replace the file with the whole, corrected file: reading goes on where it stopped"
             }
+            "replaced" => {
+                "if the rest of the old content is needed, write it under this name again: reading goes on where it stopped"
+            }
             "grew_mid_record" => "write the rest of the file, from the record that was cut, to a file with a new name",
             "compressed_truncated" => "write the whole file: reading goes on where it stopped",
             "compressed_damaged" => {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::disk::Disk;
-use super::removal::{Destination, Removal};
+use super::removal::{Destination, Removal, Restored};
 use super::uncommitted::Uncommitted;
 use crate::contract::{Commit, Committed, Error, ErrorKind, Result, SplitState};
 
@@ -78,7 +78,8 @@ impl AfterCommit {
             Self::Delete => Destination::Delete,
         };
         let dir = dir.clone();
-        Ok(Some(Removal { dir, to }))
+        let restored = Restored::default();
+        Ok(Some(Removal { dir, to, restored }))
     }
 }
 

@@ -12,7 +12,9 @@ use super::directory::Directory;
 use super::inbox::{Inbox, Readiness, Ready};
 use super::mark::{FileMark, FileStat};
 use super::notifications::Notification;
+use super::read_files::ReadFiles;
 use super::removal::Removal;
+use super::resolve::digest_prefix;
 use super::scan::{FoundFile, SkippedCounts, StatResult};
 use super::uncommitted::Uncommitted;
 use super::watch::Watch;
@@ -63,6 +65,13 @@ pub(super) struct FileEnumerator<D> {
     pub(super) skipped: SkippedCounts,
     /// How often reading a file has failed since it last succeeded.
     pub(super) failures: HashMap<OsString, u32>,
+    /// What this run remembers of the files.
+    pub(super) read_files: ReadFiles,
+    /// Files that changed so shortly before they were read that their metadata may not tell of another change: when they are
+    /// compared with what was read.
+    pub(super) comparisons: HashMap<OsString, Instant>,
+    /// Files with other content than was read, although their metadata are equal.
+    pub(super) rewritten: HashSet<OsString>,
     /// The names that the last scan could not examine.
     pub(super) unseen: HashSet<OsString>,
     /// The number of tries for each file with `available_now`; `None` for no limit.
@@ -150,6 +159,8 @@ impl<D: Directory> FileEnumerator<D> {
                 Ok(StatResult::Found(file)) => found.push((file, notification)),
                 Ok(StatResult::Skipped(_) | StatResult::Gone) => {
                     self.failures.remove(&name);
+                    self.comparisons.remove(&name);
+                    self.rewritten.remove(&name);
                     self.inbox.gone(&name);
                 }
                 Err(err) => {
@@ -194,15 +205,62 @@ impl<D: Directory> FileEnumerator<D> {
         let wall_ns = self.dir.wall_ns();
         for (file, notification) in found {
             let known = known.remove(&to_path(&file.name));
-            match known
-                .as_ref()
-                .filter(|position| is_unchanged(position, &file, &self.header_hash))
-            {
+            match known.as_ref().filter(|position| self.is_unchanged(position, &file)) {
+                Some(position) if self.comparisons.contains_key(&file.name) => {
+                    self.compare_again(file, position.clone()).await;
+                }
                 Some(position) => self.file_is_done(file, position.clone()).await,
-                None => self.inbox.offer(file, notification, known, Instant::now(), wall_ns),
+                None => {
+                    self.comparisons.remove(&file.name);
+                    self.inbox.offer(file, notification, known, Instant::now(), wall_ns);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing of the file is left to read, as far as its metadata tell.
+    fn is_unchanged(&self, position: &Position, file: &FoundFile) -> bool {
+        let is_same = |mark: FileMark| {
+            let header_may_fit = matches!(position.state, SplitState::SetAside(_))
+                && mark.header_hash.as_deref() != Some(&*self.header_hash);
+            // When it could not be removed, it got its name back, which changed its change time.
+            let was_restored = || {
+                self.removal
+                    .as_ref()
+                    .is_some_and(|removal| removal.restored.is(file, &mark.stat))
+            };
+            let is_same = mark.stat.is_same(&file.stat) || was_restored();
+            is_same && !mark.changing && mark.renamed_to.is_none() && !header_may_fit
+        };
+        position.state != SplitState::Open
+            && !self.rewritten.contains(&file.name)
+            && FileMark::of(position).is_some_and(is_same)
+    }
+
+    /// Compares a file with what was read of it, once its metadata tell of changes. It may have been changed in the same tick
+    /// of the file system's clock in which it was read.
+    async fn compare_again(&mut self, file: FoundFile, position: Position) {
+        if self
+            .comparisons
+            .get(&file.name)
+            .is_some_and(|due| Instant::now() < *due)
+        {
+            return;
+        }
+        self.comparisons.remove(&file.name);
+        let read = FileMark::of(&position).map(|mark| mark.digest);
+        match digest_prefix(&self.dir, &file.name, file.stat, position.offset).await {
+            Ok(Some(digest)) if read.as_deref() == Some(digest.to_hex().as_str()) => {
+                self.file_is_done(file, position).await;
+            }
+            Ok(Some(_)) => {
+                self.rewritten.insert(file.name.clone());
+                self.inbox.settle(file.name, file.stat, Instant::now());
+            }
+            // It changes again, or cannot be read now.
+            Ok(None) | Err(_) => self.inbox.settle(file.name, file.stat, Instant::now()),
+        }
     }
 
     /// Notes that nothing of a file is left to read. Removes the file if an earlier run ended before it could do so.
@@ -231,6 +289,7 @@ impl<D: Directory> FileEnumerator<D> {
         let Some(mut ready) = self.inbox.pop() else {
             return Ok(None);
         };
+        self.rewritten.remove(&ready.name);
         let mut opened = self.dir.open(&ready.name).await;
         // All empty files are alike. Files with a known name are compared too: the name, and even the inode, may be those of
         // another file by now.
@@ -271,7 +330,8 @@ impl<D: Directory> FileEnumerator<D> {
             ready.content_size = self.candidates.content_size(&ready.name);
             if self.allow_copies || !self.path_keys.is_empty() {
                 // A renamed file is the same file, and no copy.
-                let is_it = |position: &Position| FileMark::of(position).is_some_and(|mark| mark.stat == *stat);
+                let is_it =
+                    |position: &Position| FileMark::of(position).is_some_and(|mark| mark.stat.is_same_but_ctime(stat));
                 let values_in = |path: &str| -> Vec<Option<String>> {
                     self.path_keys.iter().map(|key| value_in_path(path, key)).collect()
                 };
@@ -301,6 +361,7 @@ impl<D: Directory> FileEnumerator<D> {
         failed: Option<io::Error>,
     ) {
         let mark = last.as_ref().and_then(FileMark::of);
+        let was_recent = self.read_files.remove_recent(&name);
         if let Some(err) = failed {
             let tries = self.failures.entry(name.clone()).or_default();
             *tries += 1;
@@ -331,6 +392,11 @@ impl<D: Directory> FileEnumerator<D> {
                 }
                 _ => self.inbox.settle(name, mark.stat, Instant::now()),
             },
+            (Some(position), Some(mark)) if was_recent && position.offset > 0 => {
+                let due = Instant::now() + mark.stat.tick();
+                self.comparisons.insert(name.clone(), due);
+                self.inbox.look_again(name, mark.stat, due);
+            }
             // A file that is to be removed must be found by scans until it is.
             (Some(_), Some(mark)) if self.removal.is_none() => self.inbox.done(&name, mark.stat),
             _ => {}
@@ -352,13 +418,3 @@ impl<D: Directory> FileEnumerator<D> {
 
 /// A file that was opened, and what it was like then; `None` if there is none of that name any more.
 type Opened<D> = io::Result<Option<(<D as Directory>::File, FileStat)>>;
-
-/// Whether nothing of the file is left to read, as far as its metadata tell.
-fn is_unchanged(position: &Position, file: &FoundFile, header_hash: &str) -> bool {
-    let is_same = |mark: FileMark| {
-        let header_may_fit =
-            matches!(position.state, SplitState::SetAside(_)) && mark.header_hash.as_deref() != Some(header_hash);
-        mark.stat == file.stat && !mark.changing && mark.renamed_to.is_none() && !header_may_fit
-    };
-    position.state != SplitState::Open && FileMark::of(position).is_some_and(is_same)
-}

@@ -7,10 +7,13 @@ use futures::Stream;
 use time::OffsetDateTime;
 use tokio::io::AsyncRead;
 
+use super::consistency::{Checked, ConsistencyCheck};
 use super::directory::Directory;
 use super::inbox::{Readiness, Ready};
 use super::mark::{FileMark, FileStat, MarkDialect};
-use super::resolve::{ResumeAt, resolve_split};
+use super::read_files::ReadFiles;
+use super::resolve::{ResumeAt, resolve_split, seek_to_resume};
+use super::traced_file::TracedFile;
 use crate::contract::{Batch, Position, Reason, Refusal, Split, SplitState};
 use crate::csv::{Columns, Compression, Content, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 
@@ -25,6 +28,8 @@ pub(super) struct FileReadConfig<D> {
     pub(super) dialect: Dialect,
     /// The fingerprint of the mapping.
     pub(super) mapping: Option<String>,
+    /// What this run remembers of the files.
+    pub(super) read_files: ReadFiles,
     /// Tells this way of reading headers from another: goes into the mark of a file that is set aside.
     pub(super) header_hash: String,
 }
@@ -58,11 +63,19 @@ pub(super) fn read_file<D: Directory>(
             0 => Compression::None,
             _ => Compression::of(&ready.name),
         };
+        let mut consistency = ConsistencyCheck::new(&config.dir, stat);
+        if !consistency.tells_changes() {
+            config.read_files.add_recent(&ready.name);
+        }
+        let mut file = TracedFile::new(file);
+        if !consistency.tells_changes() || ready.known.is_some() || ready.readiness == Readiness::Growing {
+            file.trace();
+        }
         let mut file = Content::new(file, compression);
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
         let mut ready = ready;
-        if resolved.renamed_from.is_some() && ready.readiness == Readiness::Renamed {
+        if resolved.was_renamed && ready.readiness == Readiness::Renamed {
             // It existed before it was renamed, and its writer may still have it open.
             ready.readiness = Readiness::Closed;
         }
@@ -73,7 +86,7 @@ pub(super) fn read_file<D: Directory>(
             blank_lines: resolved.blank_lines,
             changing: false,
             copy_of: resolved.copy_of,
-            renamed_from: resolved.renamed_from,
+            ended: resolved.ended,
             header_hash: config.header_hash.clone(),
             columns: Vec::new(),
             ignored_columns: Vec::new(),
@@ -107,7 +120,7 @@ pub(super) fn read_file<D: Directory>(
             // The rest of the header may not be written yet.
             HeaderStep::Found { check: Err(_), whole: false } if !ready.readiness.is_whole() => false,
             HeaderStep::Found { check: Err(refusal), .. } => {
-                if D::stat_open(reader.input().file()?).await? != stat {
+                if D::stat_open(reader.input().file()?.file()).await? != stat {
                     Err(io::Error::other("it was modified while its header was read"))?;
                 }
                 tracing::warn!(split = %template.split, "set aside: {refusal}");
@@ -128,7 +141,8 @@ pub(super) fn read_file<D: Directory>(
         if let Some(from) = resolved.from.filter(behind_header) {
             let header = reader.header().clone();
             let mut file = reader.into_input();
-            file.seek_to(from.resume.seek_to()).await?;
+            consistency.resume_behind(&from.resume, file.is_compressed());
+            seek_to_resume(&mut file, &from.resume).await?;
             let grew_mid_record = from.grew_mid_record;
             let dialect = config.dialect.clone();
             reader = CsvReader::resume(file, template.split.clone(), config.limits, dialect, header, from.resume);
@@ -153,7 +167,18 @@ pub(super) fn read_file<D: Directory>(
         let began_unterminated = template.unterminated;
         let goes_on_mid_record = |step: &Step| began_unterminated && step.first_offset() == Some(began_at);
         loop {
+            let behind_terminator = reader.offset() > began_at || !began_unterminated;
+            let (from, blank_lines) = (reader.resume_at(behind_terminator), reader.blank_lines());
             let mut step = reader.step().await?;
+            if consistency.check(&config.dir, reader.input_mut()).await? == Checked::Unknown {
+                let header = reader.header().clone();
+                let mut file = reader.into_input();
+                consistency.go_back(&mut file, &from).await?;
+                seek_to_resume(&mut file, &from).await?;
+                template.blank_lines += blank_lines;
+                reader = CsvReader::resume(file, template.split.clone(), config.limits, config.dialect.clone(), header, from);
+                continue;
+            }
             if goes_on_mid_record(&step) {
                 Err(io::Error::other("it grew while it was opened"))?;
             }
@@ -163,7 +188,7 @@ pub(super) fn read_file<D: Directory>(
                 yield template.batch(&reader, step, SplitState::Open);
                 continue;
             };
-            stat = D::stat_open(reader.input().file()?).await?;
+            stat = D::stat_open(reader.input().file()?.file()).await?;
             let read_until = reader.read_until().max(reader.offset());
             // Compressed data say themselves where they end, so the size is not compared.
             let is_compressed = reader.input().is_compressed();
@@ -206,6 +231,9 @@ pub(super) fn read_file<D: Directory>(
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %template.split, offset = reader.offset(), "damaged: {refusal}");
             }
+            if consistency.tells_changes() {
+                config.read_files.remove_recent(&ready.name);
+            }
             yield template.batch(&reader, step, state);
             return;
         }
@@ -227,8 +255,8 @@ struct PositionTemplate {
     blank_lines: u64,
     changing: bool,
     copy_of: Option<String>,
-    /// The end of the split of its former name. It leaves with the next batch, once.
-    renamed_from: Option<Position>,
+    /// The ends of other splits. They leave with the next batch, once.
+    ended: Vec<Position>,
     header_hash: String,
     columns: Vec<String>,
     ignored_columns: Vec<String>,
@@ -246,7 +274,7 @@ impl PositionTemplate {
     ) -> Batch<CsvRecord> {
         let mark = FileMark {
             stat: self.stat,
-            digest: reader.digest().to_hex().to_string(),
+            digest: reader.digest().hash().to_hex().to_string(),
             unterminated: self.unterminated,
             blank_lines: self.blank_lines + reader.blank_lines(),
             changing: self.changing,
@@ -268,7 +296,7 @@ impl PositionTemplate {
         };
         let mut batch = Batch {
             bytes: step.bytes,
-            positions: self.renamed_from.take().into_iter().chain([position]).collect(),
+            positions: self.ended.drain(..).chain([position]).collect(),
             ..Batch::default()
         };
         let read = step.records.len() + step.rejects.len();

@@ -256,6 +256,7 @@ mod tests {
                 size,
                 mtime_ns: WALL - age_ms * 1_000_000,
                 inode: 1,
+                ctime_ns: None,
             },
         }
     }

@@ -2,13 +2,14 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Mark, Position};
 use crate::csv::Dialect;
 
-/// Size, modification time and inode of a file. A file with the same values counts as unchanged and is not read again.
+/// Size, modification time, inode and change time of a file. A file with the same values counts as unchanged and is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct FileStat {
     /// In bytes, compressed if the file is.
@@ -16,7 +17,16 @@ pub(super) struct FileStat {
     /// In nanoseconds since 1970.
     pub(super) mtime_ns: i64,
     pub(super) inode: u64,
+    /// When content or metadata last changed, in nanoseconds since 1970. Unlike the modification time it cannot be set, so it also
+    /// tells of content that was written in place with the old size and time. `None` in the marks of earlier versions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) ctime_ns: Option<i64>,
 }
+
+/// File systems take their times from a clock that ticks this often, or more often.
+const TICK_NS: i64 = 20_000_000;
+/// The same for file systems that have only whole seconds, or even ones.
+const COARSE_TICK_NS: i64 = 2_000_000_000;
 
 /// What the source must know about a file in a later run: the [`Mark`] of its position, as JSON.
 ///
@@ -39,8 +49,8 @@ pub(super) struct FileMark {
     /// The number of blank lines before the offset.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) blank_lines: u64,
-    /// Whether the file changed while it was read, and ended in damage. Then an equal `stat` means nothing, and the next scan
-    /// reads the file again.
+    /// Whether the file changed while it was read, and ended in damage or in other content. Then an equal `stat` means nothing,
+    /// and the next scan reads the file again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) changing: bool,
     /// The path of the finished split with the same bytes, if this file is a copy.
@@ -96,14 +106,45 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 impl FileStat {
     /// Takes the values from the metadata of the system.
     pub(super) fn of(metadata: &Metadata) -> Self {
+        let ns = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Self {
             size: metadata.len(),
-            mtime_ns: metadata
-                .mtime()
-                .saturating_mul(1_000_000_000)
-                .saturating_add(metadata.mtime_nsec()),
+            mtime_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
             inode: metadata.ino(),
+            ctime_ns: Some(ns(metadata.ctime(), metadata.ctime_nsec())),
         }
+    }
+
+    /// Whether nothing tells that the content changed between `self` and `other`.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_but_ctime(other)
+            && (self.ctime_ns == other.ctime_ns || self.ctime_ns.is_none() || other.ctime_ns.is_none())
+    }
+
+    /// The same, but for the change time, which changes when a file is renamed or linked.
+    pub(super) fn is_same_but_ctime(&self, other: &Self) -> bool {
+        (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
+    }
+
+    /// For how long after its last change another one may leave these values as they are: one tick of the file system's clock.
+    pub(super) fn tick(&self) -> Duration {
+        Duration::from_nanos(self.tick_ns().unsigned_abs())
+    }
+
+    fn tick_ns(&self) -> i64 {
+        match self.changed_ns() % 1_000_000_000 {
+            0 => COARSE_TICK_NS,
+            _ => TICK_NS,
+        }
+    }
+
+    fn changed_ns(&self) -> i64 {
+        self.ctime_ns.unwrap_or(self.mtime_ns)
+    }
+
+    /// Whether a change after `wall_ns`, a time of the wall clock, would change these values.
+    pub(super) fn tells_changes_after(&self, wall_ns: i64) -> bool {
+        wall_ns.saturating_sub(self.changed_ns()).saturating_abs() > self.tick_ns()
     }
 }
 
@@ -126,12 +167,44 @@ mod tests {
     use crate::contract::{Split, SplitState};
 
     #[test]
+    fn a_mark_without_a_change_time_is_that_of_any() {
+        let mark: FileMark = serde_json::from_str(r#"{"size":172,"mtime_ns":5,"inode":13,"digest":"af"}"#).unwrap();
+        let now = FileStat {
+            ctime_ns: Some(7),
+            ..mark.stat
+        };
+        assert!(mark.stat.is_same(&now) && mark.stat != now);
+        let later = FileStat {
+            ctime_ns: Some(8),
+            ..now
+        };
+        assert!(!now.is_same(&later) && now.is_same_but_ctime(&later));
+    }
+
+    #[test]
+    fn a_change_is_told_once_the_clock_has_ticked() {
+        let changed = |ctime_ns| FileStat {
+            size: 0,
+            mtime_ns: 0,
+            inode: 1,
+            ctime_ns: Some(ctime_ns),
+        };
+        for (at, tick) in [(5_000_000_001, TICK_NS), (6_000_000_000, COARSE_TICK_NS)] {
+            let stat = changed(at);
+            assert!(!stat.tells_changes_after(at + tick) && stat.tells_changes_after(at + tick + 1));
+            // A clock that was set back does not reach it for a while.
+            assert!(stat.tells_changes_after(at - tick - 1));
+        }
+    }
+
+    #[test]
     fn a_mark_comes_back_equal_from_its_json() {
         let mark = FileMark {
             stat: FileStat {
                 size: u64::MAX >> 1,
                 mtime_ns: i64::MIN,
                 inode: u64::MAX,
+                ctime_ns: Some(i64::MAX),
             },
             digest: "ab".into(),
             unterminated: true,

@@ -25,7 +25,9 @@
 //! | `candidates` | asks the ledger which known splits a file may be |
 //! | `resolve` | compares digests: which split a file is, and where reading resumes |
 //! | `file_reader` | reads one file to its end, to damage, or to the point where its writer is |
+//! | `consistency`, `traced_file` | make sure that what is read of a file is of one content |
 //! | `mark` | the JSON by which a file is recognized later; stored with each position |
+//! | `read_files` | what a run remembers of the files that it has read |
 //! | `uncommitted` | the positions that the sink has received and not committed |
 //! | `after_commit`, `removal` | archive or delete a file once all of it is committed |
 //!
@@ -36,6 +38,7 @@
 
 mod after_commit;
 mod candidates;
+mod consistency;
 mod directory;
 mod disk;
 mod enumerator;
@@ -44,6 +47,7 @@ mod inbox;
 mod mark;
 mod notifications;
 mod open_file;
+mod read_files;
 mod removal;
 mod resolve;
 mod scan;
@@ -51,6 +55,7 @@ mod scan;
 mod simulation;
 mod sink;
 mod source;
+mod traced_file;
 mod uncommitted;
 mod watch;
 

@@ -1,12 +1,15 @@
 //! Archiving or deleting a file after all of it is committed.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::directory::Directory;
 use super::mark::{FileMark, FileStat};
+use super::scan::FoundFile;
 use crate::contract::{Error, ErrorKind, Position, Result};
 use crate::crash_point;
 use crate::csv::from_path;
@@ -25,6 +28,30 @@ use crate::csv::from_path;
 pub(super) struct Removal<D> {
     pub(super) dir: D,
     pub(super) to: Destination,
+    pub(super) restored: Restored,
+}
+
+/// The files that could not be removed and got their names back. Renaming changes the change time, so they would be taken for
+/// changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Restored(Arc<Mutex<HashMap<OsString, FileStat>>>);
+
+impl Restored {
+    /// Notes what a file is like now that it has its name back; `None` forgets it.
+    fn set(&self, name: &OsStr, stat: Option<FileStat>) {
+        // Every change is a single insert or remove, so the map is valid even if a holder of the lock panicked.
+        let mut restored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match stat {
+            Some(stat) => restored.insert(name.to_owned(), stat),
+            None => restored.remove(name),
+        };
+    }
+
+    /// Whether the file is one that got its name back, and is otherwise as it was read.
+    pub(super) fn is(&self, file: &FoundFile, read: &FileStat) -> bool {
+        let restored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.get(&file.name) == Some(&file.stat) && read.is_same_but_ctime(&file.stat)
+    }
 }
 
 /// What becomes of a finished file.
@@ -46,8 +73,8 @@ impl<D: Directory> Removal<D> {
     /// When the file system refuses. The file has its name again then, if that is possible.
     pub(super) async fn remove(self, position: Position) -> Result<()> {
         let split = position.split.clone();
-        // A renamed file is not finished: the rest of it is read under the new name.
-        let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none()) else {
+        // The rest of a renamed file is read under the new name, and a file that changed while it was read has other content.
+        let Some(mark) = FileMark::of(&position).filter(|mark| mark.renamed_to.is_none() && !mark.changing) else {
             return Ok(());
         };
         let dir = self.dir.clone();
@@ -64,13 +91,18 @@ impl<D: Directory> Removal<D> {
     /// Removes the file if it is as `stat` says, before and after it got the hidden name.
     fn remove_unchanged(&self, name: &OsStr, stat: FileStat) -> io::Result<()> {
         let from = self.dir.path().join(name);
-        match self.dir.stat_path(&from) {
-            // It has changed: the next scan finds it, and it is removed once the new part is committed.
-            Ok(now) if now != stat => return Ok(()),
-            Ok(_) => {}
+        let stat = match self.dir.stat_path(&from) {
+            Ok(now) => {
+                let name = name.to_owned();
+                match now.is_same(&stat) || self.restored.is(&FoundFile { name, stat: now }, &stat) {
+                    true => now,
+                    // It has changed: the next scan finds it, and it is removed once the new part is committed.
+                    false => return Ok(()),
+                }
+            }
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(err) => return Err(err),
-        }
+        };
         crash_point!("removal.before_aside");
         let moved = first_free(|number| {
             let hidden = self.dir.path().join(removing_name(number, name));
@@ -84,7 +116,7 @@ impl<D: Directory> Removal<D> {
         crash_point!("removal.aside");
         // It may have been modified or replaced just before it got the hidden name.
         let out = match self.dir.stat_path(&hidden) {
-            Ok(now) if now == stat => self.move_or_delete(&hidden, name),
+            Ok(now) if now.is_same_but_ctime(&stat) => self.move_or_delete(&hidden, name),
             Ok(_) => return restore(&self.dir, &hidden, name),
             Err(err) => Err(err),
         };
@@ -92,6 +124,12 @@ impl<D: Directory> Removal<D> {
         if out.is_err() {
             restore(&self.dir, &hidden, name)?;
         }
+        let now = self
+            .dir
+            .stat_path(&from)
+            .ok()
+            .filter(|now| out.is_err() && now.is_same_but_ctime(&stat));
+        self.restored.set(name, now);
         out
     }
 
@@ -215,7 +253,11 @@ mod tests {
             let dir = Disk::new(data);
             Self {
                 root,
-                removal: Removal { dir, to },
+                removal: Removal {
+                    dir,
+                    to,
+                    restored: Restored::default(),
+                },
             }
         }
 

@@ -11,8 +11,9 @@ use super::directory::Directory;
 use super::inbox::Ready;
 use super::mark::{FileMark, FileStat};
 use super::scan::StatResult;
-use crate::contract::{Position, Split, SplitState};
-use crate::csv::{Compression, Content, Resume, Unreadable, from_path, to_path};
+use super::traced_file::TracedFile;
+use crate::contract::{Position, Reason, Refusal, Split, SplitState};
+use crate::csv::{Compression, Content, PrefixDigest, Resume, Unreadable, from_path, to_path};
 
 /// The split that a file is, and where reading resumes.
 pub(super) struct ResolvedSplit {
@@ -26,8 +27,11 @@ pub(super) struct ResolvedSplit {
     pub(super) copy_of: Option<String>,
     /// Whether the file was read for the comparison, so that it is not at its start any more.
     pub(super) was_read: bool,
-    /// The position that ends the split of its former name, if it was renamed. It goes into the next batch.
-    pub(super) renamed_from: Option<Position>,
+    /// Whether it was read under another name before.
+    pub(super) was_renamed: bool,
+    /// The positions that end other splits: that of its former name, and that of the content that it replaces. They go into
+    /// the next batch.
+    pub(super) ended: Vec<Position>,
 }
 
 /// Where reading of a file resumes.
@@ -57,7 +61,7 @@ pub(super) async fn resolve_split<D: Directory>(
     dir: &D,
     source: &str,
     ready: &Ready,
-    file: &mut Content<D::File>,
+    file: &mut Content<TracedFile<D::File>>,
     stat: FileStat,
 ) -> io::Result<ResolvedSplit> {
     if was_renamed_back(dir, ready, stat) {
@@ -71,7 +75,7 @@ pub(super) async fn resolve_split<D: Directory>(
     let same = candidates.into_iter().filter_map(|(position, mark)| {
         let at = offsets.iter().position(|offset| *offset == position.offset)?;
         let digest = digests.get(at)?;
-        (digest.finalize().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
+        (digest.hash().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
     let known = ready.known.as_ref().map(|known| &known.split);
     // Among splits that were read equally far, the path's own is preferred, then a finished one of this size, then this inode.
@@ -97,11 +101,16 @@ pub(super) async fn resolve_split<D: Directory>(
             _ => known.split.next_generation(),
         },
     };
-    if split.generation() > 0 {
+    let mut ended = Vec::new();
+    if let Some(known) = ready.known.as_ref().filter(|known| known.split != split) {
         tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
+        ended.extend(replaced(known));
     }
     let Some((position, mark, digest)) = best else {
-        return Ok(ResolvedSplit::new(split, !offsets.is_empty()));
+        return Ok(ResolvedSplit {
+            ended,
+            ..ResolvedSplit::new(split, !offsets.is_empty())
+        });
     };
     let before = position.split.path().to_owned();
     if position.state == SplitState::Finished {
@@ -110,23 +119,44 @@ pub(super) async fn resolve_split<D: Directory>(
         let resolved = ResolvedSplit::resumed(split, &position, mark, digest, file).await?;
         return Ok(ResolvedSplit {
             copy_of: Some(copy_of),
+            ended,
             ..resolved
         });
     }
     tracing::info!(%split, "the file was renamed from {before}: reading goes on where it was");
-    let ended = FileMark {
+    let renamed = FileMark {
         renamed_to: Some(split.path().to_owned()),
         ..mark.clone()
     };
     let resolved = ResolvedSplit::resumed(split, &position, mark, digest, file).await?;
+    ended.push(Position {
+        state: SplitState::Finished,
+        mark: renamed.to_mark(),
+        ..position
+    });
     Ok(ResolvedSplit {
-        renamed_from: Some(Position {
-            state: SplitState::Finished,
-            mark: ended.to_mark(),
-            ..position
-        }),
+        was_renamed: true,
+        ended,
         ..resolved
     })
+}
+
+/// The last position of a split whose file has other content now; `None` if it had ended before.
+///
+/// If all bytes that it was known to have were read, it is finished. Otherwise the rest is lost, and the split says so.
+fn replaced(known: &Position) -> Option<Position> {
+    let mark = FileMark::of(known).filter(|_| known.state == SplitState::Open)?;
+    let (read, size) = (known.offset, mark.stat.size);
+    let state = match Compression::of(&from_path(known.split.path())) {
+        Compression::None if read >= size => SplitState::Finished,
+        _ => SplitState::Damaged(Refusal::new(
+            Reason::REPLACED,
+            format!("the file got other content when {read} bytes of it had been read; the rest is not loaded"),
+        )),
+    };
+    let ended = FileMark { changing: true, ..mark };
+    let position = known.clone().with_state(state);
+    Some(position.with_mark(ended.to_mark()))
 }
 
 /// The splits that the file may be, as far as this can be told without reading it.
@@ -146,7 +176,7 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Posi
             SplitState::Finished => Some(position.offset) == ready.content_size && mark.renamed_to.is_none(),
             SplitState::Open | SplitState::Damaged(_) => {
                 // If a half record was accepted as complete, another file with the same beginning would be reported as damaged.
-                let may_match = !mark.unterminated || mark.stat == stat;
+                let may_match = !mark.unterminated || mark.stat.is_same_but_ctime(&stat);
                 let path = position.split.path();
                 let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stat);
                 may_match && may_reach(position.offset) && was_renamed
@@ -189,7 +219,8 @@ impl ResolvedSplit {
             unterminated: false,
             blank_lines: 0,
             copy_of: None,
-            renamed_from: None,
+            was_renamed: false,
+            ended: Vec::new(),
         }
     }
 
@@ -198,7 +229,7 @@ impl ResolvedSplit {
         split: Split,
         at: &Position,
         mark: FileMark,
-        digest: blake3::Hasher,
+        digest: PrefixDigest,
         file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
     ) -> io::Result<Self> {
         let mut next = [0];
@@ -226,7 +257,8 @@ impl ResolvedSplit {
             blank_lines: mark.blank_lines,
             copy_of: mark.copy_of,
             was_read: true,
-            renamed_from: None,
+            was_renamed: false,
+            ended: Vec::new(),
         })
     }
 }
@@ -284,6 +316,56 @@ pub(super) async fn digest_content<D: Directory>(
     Ok(is_unchanged.then_some(ContentDigest::Sound { size, digest }))
 }
 
+/// The digest of the first `len` bytes of a file, decompressed; `None` if there are not as many, if there is no file of that name
+/// with the metadata `stat`, or if it changes meanwhile.
+pub(super) async fn digest_prefix<D: Directory>(
+    dir: &D,
+    name: &OsStr,
+    stat: FileStat,
+    len: u64,
+) -> io::Result<Option<blake3::Hash>> {
+    let Some((file, _)) = dir.open(name).await?.filter(|(_, now)| *now == stat) else {
+        return Ok(None);
+    };
+    let mut content = Content::new(file, Compression::of(name));
+    let digest = digests(&mut content, [len]).await?.pop();
+    let is_unchanged = D::stat_open(content.file()?).await? == stat;
+    Ok(digest.filter(|_| is_unchanged).map(|digest| digest.hash()))
+}
+
+/// Goes to where `from` resumes. A compressed file is read from its start for that.
+///
+/// # Errors
+///
+/// When the file cannot be read, or is compressed and has other content before that place.
+pub(super) async fn seek_to_resume(
+    file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
+    from: &Resume,
+) -> io::Result<()> {
+    if !file.is_compressed() {
+        return file.seek_to(from.seek_to()).await;
+    }
+    let read = digests(file, [from.seek_to()]).await?.pop();
+    let whole = from.digest.hash();
+    let is_same = read.is_some_and(|read| {
+        // The last byte, if it is still ahead, is that of a line end.
+        let rests: &[&[u8]] = if read.len() < from.offset {
+            &[b"\n", b"\r"]
+        } else {
+            &[b""]
+        };
+        rests.iter().any(|rest| {
+            let mut read = read.clone();
+            read.update(rest);
+            read.hash() == whole
+        })
+    });
+    match is_same {
+        true => Ok(()),
+        false => Err(io::Error::other("it was overwritten while it was opened")),
+    }
+}
+
 /// Whether an error says that the compressed data are damaged, and not that reading them failed.
 fn is_damage(err: &io::Error) -> bool {
     err.get_ref().is_some_and(|inner| inner.is::<Unreadable>())
@@ -293,12 +375,12 @@ const CHUNK_BYTES: u64 = 256 << 10;
 
 /// The digest of everything before each offset, as far as the file reaches. The offsets must ascend. Moves the position of the
 /// file, unless there are no offsets.
-async fn digests(
+pub(super) async fn digests(
     file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
     offsets: impl IntoIterator<Item = u64>,
-) -> io::Result<Vec<blake3::Hasher>> {
+) -> io::Result<Vec<PrefixDigest>> {
     let mut offsets = offsets.into_iter().peekable();
-    let (mut digest, mut at) = (blake3::Hasher::new(), 0);
+    let mut digest = PrefixDigest::default();
     let mut digests = Vec::new();
     if offsets.peek().is_none() {
         return Ok(digests);
@@ -306,8 +388,8 @@ async fn digests(
     let mut chunk = Vec::new();
     file.seek_to(0).await?;
     for offset in offsets {
-        while at < offset {
-            let want = (offset - at).min(CHUNK_BYTES) as usize;
+        while digest.len() < offset {
+            let want = (offset - digest.len()).min(CHUNK_BYTES) as usize;
             chunk.resize(chunk.len().max(want), 0);
             let read = match file.read(&mut chunk[..want]).await {
                 // The file is shorter, or became shorter meanwhile.
@@ -317,7 +399,6 @@ async fn digests(
                 Err(err) => return Err(err),
             };
             digest.update(&chunk[..read]);
-            at += read as u64;
         }
         digests.push(digest.clone());
     }

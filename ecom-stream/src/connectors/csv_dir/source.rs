@@ -17,6 +17,7 @@ use super::disk::Disk;
 use super::enumerator::{FileEnumerator, MAX_TRIES_AVAILABLE_NOW};
 use super::file_reader::{FileReadConfig, read_file};
 use super::inbox::{Inbox, MAX_LOOK_AHEAD};
+use super::read_files::ReadFiles;
 use super::removal::{Removal, restore_interrupted};
 use super::scan::SkippedCounts;
 use super::uncommitted::Uncommitted;
@@ -317,6 +318,7 @@ pub(super) fn batches<D: Directory>(
             limits: config.limits,
             dialect: config.dialect.clone(),
             mapping: config.mapping.clone(),
+            read_files: ReadFiles::default(),
         };
         let mut enumerator = FileEnumerator {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),
@@ -335,6 +337,9 @@ pub(super) fn batches<D: Directory>(
             watched: None,
             skipped: SkippedCounts::default(),
             failures: HashMap::new(),
+            read_files: file_config.read_files.clone(),
+            comparisons: HashMap::new(),
+            rewritten: HashSet::new(),
             unseen: HashSet::new(),
             max_tries: config.available_now.then_some(MAX_TRIES_AVAILABLE_NOW),
         };

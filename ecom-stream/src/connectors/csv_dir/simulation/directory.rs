@@ -264,8 +264,7 @@ impl SimDirectory {
         world.data.remove(name);
         let bytes = world.bytes(node).to_vec();
         let is_committed = world.finished.contains(blake3::hash(&bytes).to_hex().as_str());
-        let stat = world.stat(node);
-        if !world.is_ambiguous(stat) {
+        if !world.nodes[node].is_ambiguous {
             world.removed.push((bytes, is_committed));
         }
         Ok(())
@@ -300,13 +299,15 @@ impl AsyncRead for SimFile {
         if world.one_in(4) {
             world.fault(io::ErrorKind::Other, "read")?;
         }
-        let most = world.rng.usize(1..200).min(buf.remaining());
+        let most = world.max_read_bytes;
+        let most = world.rng.usize(1..most).min(buf.remaining());
         let compressed = file.is_compressed.then(|| world.compressed(file.node));
         let bytes = compressed.as_deref().unwrap_or_else(|| world.bytes(file.node));
         let rest = bytes.get(file.at as usize..).unwrap_or_default();
         let read = most.min(rest.len());
         buf.put_slice(&rest[..read]);
         file.at += read as u64;
+        world.bytes_read += read as u64;
         Poll::Ready(Ok(()))
     }
 }

@@ -12,6 +12,7 @@
 mod directory;
 mod model;
 mod run;
+mod scenarios;
 mod shop;
 mod sink;
 mod world;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 
 use super::super::after_commit::FileAck;
-use super::super::removal::{Destination, Removal};
+use super::super::removal::{Destination, Removal, Restored};
 use super::super::source::batches;
 use super::super::uncommitted::Uncommitted;
 use super::directory::SimDirectory;
@@ -25,11 +25,11 @@ use crate::run::Summary;
 
 /// What all runs of one history have in common.
 #[derive(Clone)]
-struct Settings {
-    config: CsvDirSource,
-    to: Option<Destination>,
-    world: Shared,
-    sink: SimSink,
+pub(super) struct Settings {
+    pub(super) config: CsvDirSource,
+    pub(super) to: Option<Destination>,
+    pub(super) world: Shared,
+    pub(super) sink: SimSink,
 }
 
 /// The source as it is in one process.
@@ -50,7 +50,11 @@ impl Source for SimSource {
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, Self::Ack) {
         let uncommitted = Uncommitted::default();
         let dir = self.dir.clone();
-        let removal = self.to.map(|to| Removal { dir, to });
+        let removal = self.to.map(|to| Removal {
+            dir,
+            to,
+            restored: Restored::default(),
+        });
         let ack = FileAck {
             source: "csv".into(),
             uncommitted: uncommitted.clone(),
@@ -239,7 +243,7 @@ async fn last_runs(mut settings: Settings, rng: &mut Rng) {
 }
 
 /// One run of the pipeline, as one process; `None` if it does not end in time.
-async fn run(settings: Settings, stop_after: Option<Duration>) -> Option<Result<Summary>> {
+pub(super) async fn run(settings: Settings, stop_after: Option<Duration>) -> Option<Result<Summary>> {
     const LONGEST: Duration = Duration::from_secs(1_200);
     let mut sink = settings.sink;
     sink.process = lock(&settings.world).process;

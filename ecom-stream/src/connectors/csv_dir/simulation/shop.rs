@@ -34,6 +34,7 @@ enum Habit {
     Truncate,
     Rewrite,
     RewriteSameSize,
+    RewriteUnseen,
     Rename,
     Rotate,
     Copy,
@@ -48,13 +49,14 @@ enum Habit {
     OddFiles,
 }
 
-const HABITS: [Habit; 18] = [
+const HABITS: [Habit; 19] = [
     Habit::DropIn,
     Habit::WriteInPlace,
     Habit::Append,
     Habit::Truncate,
     Habit::Rewrite,
     Habit::RewriteSameSize,
+    Habit::RewriteUnseen,
     Habit::Rename,
     Habit::Rotate,
     Habit::Copy,
@@ -130,7 +132,18 @@ impl Shop {
         let name = NAMES[world.rng.usize(..NAMES.len())];
         let odd = self.habits.contains(&Habit::OddFiles) && world.one_in(3);
         let visible = world.visible();
-        let some = (!visible.is_empty()).then(|| visible[world.rng.usize(..visible.len())].clone());
+        let mut some = (!visible.is_empty()).then(|| visible[world.rng.usize(..visible.len())].clone());
+        let rewrites = [
+            Habit::Truncate,
+            Habit::Rewrite,
+            Habit::RewriteSameSize,
+            Habit::RewriteUnseen,
+        ];
+        if rewrites.contains(&habit) && world.one_in(2) {
+            // Preferably a file that is being read.
+            let is_read = |name: &&String| world.nodes[world.data[*name]].readers > 0;
+            some = visible.iter().find(is_read).cloned().or(some);
+        }
         match (habit, some) {
             (Habit::DropIn, _) => {
                 let bytes = self.file(world, odd);
@@ -171,7 +184,7 @@ impl Shop {
                     }
                 }
             }
-            (Habit::RewriteSameSize, Some(some)) => {
+            (Habit::RewriteSameSize | Habit::RewriteUnseen, Some(some)) => {
                 let node = world.data[&some];
                 let mut bytes = world.bytes(node).to_vec();
                 // Replaces the last rows by others of the same length.
@@ -185,7 +198,12 @@ impl Shop {
                 }
                 // From now on the new rows count as written.
                 world.adopt(&bytes);
+                let mtime = world.nodes[node].mtime_ns;
                 world.rewrite(node, bytes);
+                if habit == Habit::RewriteUnseen {
+                    // Only the change time tells.
+                    world.set_mtime(node, mtime);
+                }
             }
             (Habit::Rename, Some(some)) => world.rename_unless_same(&some, name),
             (Habit::Rotate, _) => {

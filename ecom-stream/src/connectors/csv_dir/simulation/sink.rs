@@ -102,7 +102,8 @@ impl SimSink {
     fn record_batch(&self, batch: &Batch<CsvRecord>) {
         let mut world = lock(&self.world);
         let mut durable = self.durable.lock().unwrap();
-        let ended = batch.positions.iter().rev().skip(1).next_back();
+        let was_renamed = |position: &Position| FileMark::of(position).is_some_and(|mark| mark.renamed_to.is_some());
+        let ended = batch.positions.iter().find(|position| was_renamed(position));
         for position in &batch.positions {
             let (split, mark) = (&position.split, FileMark::of(position).unwrap());
             world.note(format!(
@@ -128,6 +129,13 @@ impl SimSink {
             });
             if newer {
                 world.broken(format!("{split} is read although there is a newer generation"));
+            }
+
+            let mut older = durable
+                .last
+                .range(Split::new(split.source(), split.path())..split.clone());
+            if older.any(|(_, known)| known.state == SplitState::Open) {
+                world.broken(format!("{split} is read and an older generation stays open"));
             }
 
             let numbers = batch.records.iter().filter_map(|record| record.origin.as_ref());
@@ -208,13 +216,7 @@ impl SimSink {
             .filter(|(name, stat)| name == path && stat.inode == mark.stat.inode);
         let is_one = opened.map(|(_, stat)| stat).all(|stat| *stat == mark.stat);
         let is_new = position.record > 0 && mark.copy_of.is_none() && mark.renamed_to.is_none();
-        if !self.allow_copies
-            && is_new
-            && is_whole
-            && first.finished.contains(&mark.digest)
-            && !world.is_mixed(path)
-            && is_one
-        {
+        if !self.allow_copies && is_new && is_whole && first.finished.contains(&mark.digest) && is_one {
             world.broken(format!("{} is a copy of a finished file and was read", position.split));
         }
     }

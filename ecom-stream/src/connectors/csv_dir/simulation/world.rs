@@ -1,7 +1,7 @@
 //! The simulated world: files, clock, notifications and faults.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
@@ -43,13 +43,14 @@ pub(super) struct Node {
     /// Its earlier contents.
     pub(super) past: Vec<usize>,
     pub(super) mtime_ns: i64,
+    pub(super) ctime_ns: i64,
     /// How many times the source has it open.
     pub(super) readers: usize,
     pub(super) is_linked: bool,
     /// Every name that it has had under which it can be read.
     pub(super) paths: BTreeSet<String>,
-    /// Whether it was rewritten while it was open: what was read may then be parts of two contents.
-    pub(super) is_mixed: bool,
+    /// Whether its content changed in one tick of the clock, and its metadata did not.
+    pub(super) is_ambiguous: bool,
 }
 
 /// What goes wrong, and how often: one in this many times; 0 for never.
@@ -104,7 +105,7 @@ pub(super) struct World {
     calls: u64,
     /// A hash of the content for each metadata value, to find values that two contents had.
     contents_by_stat: HashMap<FileStat, u64>,
-    pub(super) ambiguous: BTreeSet<(u64, u64, i64)>,
+    pub(super) ambiguous: HashSet<FileStat>,
     pub(super) looks_failed: bool,
     /// The files that the source opened.
     pub(super) opened: Vec<(String, FileStat)>,
@@ -114,6 +115,10 @@ pub(super) struct World {
     pub(super) finished: BTreeSet<String>,
     /// The contents that were archived or deleted, and whether all their bytes were committed by then.
     pub(super) removed: Vec<(Vec<u8>, bool)>,
+    /// A read gives fewer bytes than this.
+    pub(super) max_read_bytes: usize,
+    /// How many bytes of files the source has read.
+    pub(super) bytes_read: u64,
     pub(super) trace: Vec<String>,
     pub(super) broken_laws: Vec<String>,
 }
@@ -147,12 +152,14 @@ impl World {
             crashed: Arc::default(),
             calls: 0,
             contents_by_stat: HashMap::new(),
-            ambiguous: BTreeSet::new(),
+            ambiguous: HashSet::new(),
             looks_failed: false,
             opened: Vec::new(),
             compressed: HashMap::new(),
             finished: BTreeSet::new(),
             removed: Vec::new(),
+            max_read_bytes: 200,
+            bytes_read: 0,
             trace: Vec::new(),
             broken_laws: Vec::new(),
         }
@@ -242,6 +249,7 @@ impl World {
             size: self.contents[node.content].bytes.len() as u64,
             mtime_ns: node.mtime_ns,
             inode: node.inode,
+            ctime_ns: Some(node.ctime_ns),
         }
     }
 
@@ -269,13 +277,8 @@ impl World {
         compressed.clone()
     }
 
-    /// Whether parts of two contents may have been read under that name.
-    pub(super) fn is_mixed(&self, path: &str) -> bool {
-        self.nodes.iter().any(|node| node.is_mixed && node.paths.contains(path))
-    }
-
     pub(super) fn is_ambiguous(&self, stat: FileStat) -> bool {
-        self.ambiguous.contains(&(stat.inode, stat.size, stat.mtime_ns))
+        self.ambiguous.contains(&stat)
     }
 
     pub(super) fn listen(&mut self, notifications: &Arc<Notifications>) {
@@ -313,13 +316,24 @@ impl World {
     }
 
     fn touched(&mut self, node: usize) {
-        let wall = self.wall_ns();
-        self.nodes[node].mtime_ns = wall - wall.rem_euclid(self.mtime_step_ns);
-        self.remember_stat(node);
+        self.nodes[node].mtime_ns = self.file_system_ns();
+        self.nodes[node].is_ambiguous = false;
+        self.metadata_changed(node);
         let names: Vec<String> = self.names_of(node);
         for name in names {
             self.notify(&name, Notification::Written);
         }
+    }
+
+    /// The time that the file system gives to a change now.
+    fn file_system_ns(&self) -> i64 {
+        let wall = self.wall_ns();
+        wall - wall.rem_euclid(self.mtime_step_ns)
+    }
+
+    fn metadata_changed(&mut self, node: usize) {
+        self.nodes[node].ctime_ns = self.file_system_ns();
+        self.remember_stat(node);
     }
 
     fn remember_stat(&mut self, node: usize) {
@@ -327,7 +341,8 @@ impl World {
         self.bytes(node).hash(&mut hasher);
         let (stat, content) = (self.stat(node), hasher.finish());
         if *self.contents_by_stat.entry(stat).or_insert(content) != content {
-            self.ambiguous.insert((stat.inode, stat.size, stat.mtime_ns));
+            self.ambiguous.insert(stat);
+            self.nodes[node].is_ambiguous = true;
         }
     }
 
@@ -373,10 +388,11 @@ impl World {
             content,
             past: Vec::new(),
             mtime_ns: 0,
+            ctime_ns: 0,
             readers: 0,
             is_linked: true,
             paths: BTreeSet::new(),
-            is_mixed: false,
+            is_ambiguous: false,
         });
         let node = self.nodes.len() - 1;
         self.named(name, node);
@@ -398,11 +414,6 @@ impl World {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.note(format!("rewrite {} as {text:?}", self.label(node)));
         let content = self.new_content(bytes);
-        // The part that is being read may be read once more, as a new generation.
-        if self.nodes[node].readers > 0 {
-            self.nodes[node].is_mixed = true;
-            self.contents[content].excused += 1;
-        }
         let past = std::mem::replace(&mut self.nodes[node].content, content);
         self.nodes[node].past.push(past);
         self.touched(node);
@@ -419,8 +430,10 @@ impl World {
         self.note(format!("rename {from} to {to}"));
         if let Some(replaced) = self.data.remove(to) {
             self.nodes[replaced].is_linked = false;
+            self.metadata_changed(replaced);
         }
         self.named(to, node);
+        self.metadata_changed(node);
         self.notify(to, Notification::Renamed);
     }
 
@@ -428,13 +441,14 @@ impl World {
         if let Some(node) = self.data.remove(name) {
             self.note(format!("delete {name}"));
             self.nodes[node].is_linked = false;
+            self.metadata_changed(node);
         }
     }
 
     pub(super) fn set_mtime(&mut self, node: usize, mtime_ns: i64) {
         self.note(format!("touch {}", self.label(node)));
         self.nodes[node].mtime_ns = mtime_ns;
-        self.remember_stat(node);
+        self.metadata_changed(node);
     }
 
     /// The names of the files that can be read.
