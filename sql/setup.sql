@@ -125,6 +125,16 @@ FROM ecom.schema_history WHERE version = 8 \gset
     INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 13912202344621821045
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 9 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V9__leader was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V9__leader.sql
+    INSERT INTO ecom.schema_history VALUES (9, 'leader', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__views_quality",
         include_str!("../../sql/migrations/V8__views_quality.sql"),
     ),
+    ("V9__leader", include_str!("../../sql/migrations/V9__leader.sql")),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.
