@@ -111,6 +111,8 @@ async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<Ato
             break;
         }
     }
+    // The session ends with the connection of its client.
+    drop(to_server);
     let _ = answers.await;
 }
 
