@@ -105,12 +105,14 @@ fn create_empty(dir: &Path) -> Outcome<&Path> {
 async fn ingest(dir: &Path, url: &str) -> Outcome<ExitCode> {
     let sink = PgSink::from_url(url)?.pipeline("crash");
     let state = sink.instance_state();
-    let pipeline = CsvDirSource::new(dir.join("data"))
-        .settle_for(Duration::from_millis(100))
-        .after_commit(AfterCommit::Archive(dir.join("archive")))
-        .validate(Rules::default())
-        .stamp()
-        .to(sink);
+    let pipeline = || {
+        CsvDirSource::new(dir.join("data"))
+            .settle_for(Duration::from_millis(100))
+            .after_commit(AfterCommit::Archive(dir.join("archive")))
+            .validate(Rules::default())
+            .stamp()
+            .to(sink.clone())
+    };
     let service = Service::new("crash", "data", "ecom.events").progress(Form::None, Total::Unknown);
     service.run_until(pipeline, state, stop_signal()?).await?;
     Ok(ExitCode::SUCCESS)

@@ -155,6 +155,16 @@ FROM ecom.schema_history WHERE version = 11 \gset
     INSERT INTO ecom.schema_history VALUES (11, 'columns_and_sequences', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 4660681957482160264
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 12 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V12__leader was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V12__leader.sql
+    INSERT INTO ecom.schema_history VALUES (12, 'leader', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -6,6 +6,7 @@
 //! | standing by | yes | yes |
 //! | leading | unless nothing moves for five minutes | likewise |
 //! | failing | yes: a restart does not help | no |
+//! | incomplete | as leading | no |
 //! | superseded | no | no |
 
 use std::time::Duration;
@@ -55,10 +56,12 @@ impl Health {
     pub fn is_alive(&self) -> Result<String, String> {
         let state = self.state.now();
         match (&state, self.activity.stuck_for()) {
-            (InstanceState::Leading, Some(stuck)) if stuck > STUCK_AFTER => Err(format!(
-                "records wait to be committed, and nothing has moved for {}",
-                duration(stuck)
-            )),
+            (InstanceState::Leading | InstanceState::Incomplete { .. }, Some(stuck)) if stuck > STUCK_AFTER => {
+                Err(format!(
+                    "records wait to be committed, and nothing has moved for {}",
+                    duration(stuck)
+                ))
+            }
             (InstanceState::Superseded, _) => Err(state_in_words(&state)),
             _ => Ok(state_in_words(&state)),
         }
@@ -86,6 +89,7 @@ pub(crate) fn state_in_words(state: &InstanceState) -> String {
         InstanceState::StandingBy { holder } => format!("standing by: the pipeline is run by {holder}"),
         InstanceState::Leading => "loading files as they arrive".to_owned(),
         InstanceState::Failing { why } => format!("trying again: {why}"),
+        InstanceState::Incomplete { why } => why.clone(),
         InstanceState::Superseded => "another instance has taken over".to_owned(),
         _ => "unknown".to_owned(),
     }

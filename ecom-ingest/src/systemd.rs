@@ -30,7 +30,11 @@ pub async fn notify(health: Health) {
             next = state.next() => {
                 let Some(next) = next else { return };
                 notify_systemd(&[NotifyState::Status(&state_in_words(&next))]);
-                if !is_ready && matches!(next, InstanceState::Leading | InstanceState::StandingBy { .. }) {
+                let has_started = matches!(
+                    next,
+                    InstanceState::Leading | InstanceState::StandingBy { .. } | InstanceState::Incomplete { .. }
+                );
+                if !is_ready && has_started {
                     is_ready = true;
                     notify_systemd(&[NotifyState::Ready]);
                 }

@@ -10,7 +10,7 @@
 mod fixture;
 
 use ecom_sink_pg::server::{PrivateServer, Shutdown};
-use fixture::program::Ingest;
+use fixture::program::{Ingest, free_port, readiness};
 use fixture::{Database, database, database_on, drop_in, eventually, start_server};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -126,6 +126,67 @@ async fn loads_the_second_file(database: &Database, ingest: Ingest) {
 
 async fn execute(client: &Client, sql: &str) {
     client.batch_execute(sql).await.unwrap();
+}
+
+/// It is so too while the source asks the ledger for a new file.
+#[tokio::test]
+async fn it_is_not_ready_while_the_server_is_away_and_rows_wait() {
+    let server = start_server().await;
+    let mut database = database_on(&server).await;
+    let (input, port) = (tempfile::tempdir().unwrap(), free_port());
+    drop_in(input.path(), "first.csv", 0..100);
+    let ingest = Ingest::start(&database, &input, &["--settle", "0s", "--listen", &port.to_string()]);
+    eventually("the first file", async || rows(&database).await == 100).await;
+    eventually("it is ready", async || {
+        readiness(port).is_some_and(|(status, _)| status == 200)
+    })
+    .await;
+    server.stop(Shutdown::Immediate).await.unwrap();
+    drop_in(input.path(), "second.csv", 100..200);
+    let is_away = async || {
+        readiness(port)
+            .is_some_and(|(status, why)| status == 503 && why.starts_with("trying again: reading the ledger"))
+    };
+    eventually("it is not ready", is_away).await;
+    eventually("it has tried again", async || {
+        ingest.log().matches("trying again").count() >= 3
+    })
+    .await;
+    assert!(is_away().await, "{:?}", readiness(port));
+
+    server.start().await.unwrap();
+    database.client = connect_again(&database.url).await;
+    eventually("it is ready again", async || {
+        readiness(port).is_some_and(|(status, _)| status == 200)
+    })
+    .await;
+    loads_the_second_file(&database, ingest).await;
+}
+
+/// A server that is there but answers nothing is away too.
+#[tokio::test]
+async fn it_is_not_ready_while_the_server_does_not_answer() {
+    let server = start_server().await;
+    let database = database_on(&server).await;
+    let (input, port) = (tempfile::tempdir().unwrap(), free_port());
+    drop_in(input.path(), "first.csv", 0..100);
+    let ingest = Ingest::start(&database, &input, &["--settle", "0s", "--listen", &port.to_string()]);
+    eventually("the first file", async || rows(&database).await == 100).await;
+    let leads = "SELECT a.pid::int8 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                 WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()";
+    let leader = Pid::from_raw(database.number(leads).await as i32).unwrap();
+    kill_process(leader, Signal::STOP).unwrap();
+    eventually("it is not ready", async || {
+        readiness(port).is_some_and(|(status, why)| status == 503 && why.contains("no answer from the server"))
+    })
+    .await;
+    kill_process(leader, Signal::CONT).unwrap();
+    eventually("it is ready again", async || {
+        readiness(port).is_some_and(|(status, _)| status == 200)
+    })
+    .await;
+    drop_in(input.path(), "second.csv", 100..200);
+    loads_the_second_file(&database, ingest).await;
 }
 
 #[tokio::test]

@@ -80,6 +80,37 @@ async fn a_second_instance_stands_by_and_takes_over() {
     database.check_balance().await;
 }
 
+/// As after a fault of the network or a restart of the server, when the other one is faster.
+#[tokio::test]
+async fn an_instance_that_has_lost_the_lead_stands_by_again() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_files(&input, 0..1);
+    eventually("the first file", async || rows(&database).await > 0).await;
+    let second = Ingest::start(&database, &input, &[]);
+    eventually("the second standing by", async || second.log().contains("standing by")).await;
+    first.signal(Signal::STOP);
+    let leader = "FROM ecom.ingest_pipeline p JOIN pg_stat_activity a ON a.application_name = p.holder";
+    let before = format!("SELECT count(pg_terminate_backend(a.pid)) {leader}");
+    assert!(database.number(&before).await > 0);
+    eventually("the second leading", async || second.log().contains("taking over")).await;
+    drop_files(&input, 1..2);
+    eventually("the second file", async || {
+        database.rows().await == i64::from(2 * ROWS_PER_FILE)
+    })
+    .await;
+    first.signal(Signal::CONT);
+    eventually("the first standing by", async || first.log().contains("standing by")).await;
+    assert!(first.log().contains("has lost the lead"), "{}", first.log());
+    // It lost nothing.
+    assert!(!first.log().contains("lost commits"), "{}", first.log());
+    second.signal(Signal::KILL);
+    second.end().await;
+    drop_files(&input, 2..3);
+    check(&database, &input, 3).await;
+    stop(first).await;
+}
+
 #[tokio::test]
 async fn take_over_terminates_the_leading_instance() {
     const FILES: u32 = 200;

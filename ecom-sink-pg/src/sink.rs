@@ -37,6 +37,12 @@ use crate::write;
 /// Only one instance of a pipeline works at a time. Others stand by in [`ledger`](Sink::ledger)
 /// until it ends.
 ///
+/// A run ends with [`ErrorKind::Stale`] when the instance does not lead any more, for example because
+/// another one took the lead while this one was cut off from the server, or when the server has lost
+/// commits, as after a restore from a backup. Run the pipeline again then, with a clone of the sink:
+/// it stands by, or continues from what the ledger has, and reports what the server has lost. Clones
+/// are runs of one instance, and share its [state](Self::instance_state).
+///
 /// # Stages
 ///
 /// The [stages](ecom_stream::Commit::stages) of a commit are:
@@ -247,7 +253,7 @@ impl<W> PgSink<W> {
     }
 
     /// How long to wait at the start for a server that cannot be reached, 30 seconds by default.
-    /// Once the pipeline runs, it waits without limit.
+    /// Once the server was reached, it is waited for without limit.
     pub fn wait_for_server(mut self, wait: Duration) -> Self {
         self.wait_for_server = wait;
         self
@@ -263,7 +269,8 @@ impl<W> PgSink<W> {
 
     /// Terminates the instance that runs the pipeline, instead of standing by until it ends;
     /// `false` by default. The other instance then fails with [`ErrorKind::Fenced`]. Nothing that
-    /// it committed is lost, and it commits nothing more.
+    /// it committed is lost, and it commits nothing more. Another run of this instance does not take
+    /// over again: it stands by.
     ///
     /// Use it for a single start by hand, for example when the machine of the other instance
     /// hangs. Two instances that are always started with it terminate each other in turn. The
@@ -315,10 +322,16 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             );
         }
         let connector = self.connector();
-        let give_up = Instant::now().checked_add(self.wait_for_server);
+        self.state_sender.begin_run();
+        let has_led = self.state_sender.has_led();
+        let wait_for_server = match has_led {
+            true => Duration::MAX,
+            false => self.wait_for_server,
+        };
+        let give_up = Instant::now().checked_add(wait_for_server);
         let mut delays = delays();
         loop {
-            let mut connection = connector.connect_within(self.wait_for_server).await?;
+            let mut connection = connector.connect_within(wait_for_server).await?;
             let err = match self.prepare::<T>(&mut connection, &connector).await {
                 Ok(()) => break,
                 Err(err) => err,
@@ -335,10 +348,10 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             pipeline: &self.pipeline,
             topology,
             moved: self.moved,
-            take_over: self.take_over,
+            take_over: self.take_over && !has_led,
             state_sender: &self.state_sender,
         };
-        let claim = claim(&connector, options, self.wait_for_server).await?;
+        let claim = claim(&connector, options, wait_for_server).await?;
         self.state_sender.set_phase(InstanceState::Leading);
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());
@@ -355,31 +368,53 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             };
             let leader = claim.leader.clone();
             let commits = write::commit(input, claim, self.writes, self.tables, self.limits, self.connections);
-            for await commit in until_fenced(commits, leader) {
+            for await commit in until_step_down(commits, leader) {
                 yield commit?;
             }
         }
     }
 }
 
-/// Yields the commits, and ends them with [`ErrorKind::Fenced`] as soon as another instance has
-/// taken over, whatever they are waiting for.
-fn until_fenced(
+/// Yields the commits, and ends them with an error as soon as this instance does not lead any more,
+/// whatever they are waiting for.
+fn until_step_down(
     commits: impl Stream<Item = Result<Commit>> + Send,
     leader: Arc<Leader>,
 ) -> impl Stream<Item = Result<Commit>> + Send {
     try_stream! {
         let mut commits = pin!(commits);
-        let mut is_fenced = pin!(leader.wait_fenced());
+        let mut step_down = pin!(leader.wait_step_down());
         loop {
-            let next = match select(commits.next(), is_fenced.as_mut()).await {
-                Either::Left((next, _)) => next,
-                Either::Right(_) => Some(Err(leader.fenced_error())),
+            let next = match select(step_down.as_mut(), commits.next()).await {
+                Either::Left((err, _)) => Some(Err(err)),
+                Either::Right((next, _)) => next,
             };
             match next {
                 Some(commit) => yield commit?,
-                None => break,
+                None => {
+                    leader.check_at_end().await?;
+                    break;
+                }
             }
+        }
+    }
+}
+
+impl<W: Clone> Clone for PgSink<W> {
+    fn clone(&self) -> Self {
+        Self {
+            hosts: self.hosts.clone(),
+            pipeline: self.pipeline.clone(),
+            limits: self.limits,
+            connections: self.connections,
+            deadline: self.deadline,
+            wait_for_server: self.wait_for_server,
+            moved: self.moved,
+            take_over: self.take_over,
+            claim: None,
+            state_sender: self.state_sender.clone(),
+            writes: self.writes.clone(),
+            tables: self.tables.clone(),
         }
     }
 }

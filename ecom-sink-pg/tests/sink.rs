@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
-use ecom_sink_pg::{EpochLimits, PgSink};
+use ecom_sink_pg::{EpochLimits, InstanceState, PgSink};
 use ecom_stream::memory::MemorySource;
 use ecom_stream::{
-    BatchStream, Checkpoint, ErrorKind, Event, EventType, Price, Result, Sink, SourceExt, StateChange, Summary,
-    Topology, Transform,
+    Batch, BatchStream, Checkpoint, ErrorKind, Event, EventType, Position, Price, Refusal, Reject, Result, Sink,
+    SourceExt, Split, StateChange, Summary, Topology, Transform,
 };
 use fixture::{Database, database, eventually};
 use futures::{StreamExt, TryStreamExt};
@@ -282,19 +282,54 @@ async fn a_partition_may_be_dropped_while_it_runs() {
     assert!(rows(&database).await > 0, "the partition was made again");
 }
 
+/// Whatever differs in the row of the pipeline: none of it was written by this instance.
 #[tokio::test]
 async fn a_superseded_instance_commits_nothing_more() {
-    let database = database().await;
-    let mut overtaken = small_epochs(&database);
-    overtaken.ledger(&Topology::default()).await.unwrap();
-    let raise = "UPDATE ecom.ingest_pipeline SET fence = fence + 1";
-    database.client.batch_execute(raise).await.unwrap();
-    let batch = ecom_stream::Batch::new(vec![ecom_stream::Record::new(event(1), None)]);
-    let input = futures::stream::iter([Ok(batch)]);
-    let mut commits = Box::pin(overtaken.commit(input));
-    let err = commits.next().await.unwrap().unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::Fenced);
-    assert_eq!(database.rows().await, 0);
+    let changes = [
+        ("fence = fence + 1", ErrorKind::Stale),
+        ("holder_id = gen_random_uuid()", ErrorKind::Stale),
+        ("holder_id = NULL", ErrorKind::Stale),
+        ("epoch = epoch + 1", ErrorKind::Stale),
+        ("epoch = epoch + 50", ErrorKind::Stale),
+        ("taken_over = ARRAY[holder_id], fence = fence + 1", ErrorKind::Fenced),
+    ];
+    for (change, kind) in changes {
+        let database = database().await;
+        let mut overtaken = small_epochs(&database);
+        overtaken.ledger(&Topology::default()).await.unwrap();
+        let change = format!("UPDATE ecom.ingest_pipeline SET {change}");
+        database.client.batch_execute(&change).await.unwrap();
+        let batch = Batch::new(vec![ecom_stream::Record::new(event(1), None)]);
+        let input = futures::stream::iter([Ok(batch)]);
+        let mut commits = Box::pin(overtaken.commit(input));
+        let err = commits.next().await.unwrap().unwrap_err();
+        assert_eq!(err.kind(), kind, "{change}: {}", err.report());
+        assert_eq!(database.rows().await, 0, "{change}");
+    }
+}
+
+/// A ledger that was deleted or set back is behind what the server had acknowledged.
+#[tokio::test]
+async fn an_idle_instance_notices_that_the_ledger_is_behind() {
+    let behind = [
+        "UPDATE ecom.ingest_pipeline SET epoch = epoch - 1",
+        "DELETE FROM ecom.ingest_pipeline",
+    ];
+    for behind in behind {
+        let database = database().await;
+        let mut sink = small_epochs(&database);
+        sink.ledger(&Topology::default()).await.unwrap();
+        let state = sink.instance_state();
+        let batch = Batch::new(vec![ecom_stream::Record::new(event(1), None)]);
+        let input = futures::stream::iter([Ok(batch)]).chain(futures::stream::pending());
+        let mut commits = Box::pin(sink.commit(input));
+        assert_eq!(commits.next().await.unwrap().unwrap().epoch, 1);
+        database.client.batch_execute(behind).await.unwrap();
+        let err = commits.next().await.unwrap().unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Stale, "{behind}");
+        assert!(err.report().contains("lost commits"), "{}", err.report());
+        assert!(matches!(state.now(), InstanceState::Failing { .. }), "{behind}");
+    }
 }
 
 #[tokio::test]
@@ -314,4 +349,99 @@ async fn two_pipelines_into_one_table_store_each_event_once() {
     assert_eq!(first.stored + second.stored, 20_000);
     assert_eq!(first.duplicates + second.duplicates, 20_000);
     database.check_balance().await;
+}
+
+/// A batch with something for each table of the schema.
+fn batch_for_every_table(n: u128, state: Option<&[u8]>) -> Batch<Event> {
+    let split = Split::new("csv", "a.csv");
+    let mut batch = Batch::new(vec![ecom_stream::Record::new(event(n), None)]);
+    batch.rejects.push(Reject::new(None, Refusal::new("bad", "detail")));
+    batch.positions.push(Position::new(split.clone(), n as u64, n as u64));
+    let counts = batch.count_of(&split);
+    (counts.read, counts.filtered) = (1, 1);
+    let change = StateChange::new(Arc::from("operator"), b"key".to_vec(), 1, state.map(<[u8]>::to_vec));
+    batch.state.push(change);
+    batch
+}
+
+/// A trigger that returns null leaves out the row, and the server reports no error.
+async fn a_trigger_leaves_rows_out(table: &str, event: &str) {
+    let database = database().await;
+    let mut sink = sink(&database);
+    sink.ledger(&Topology::default()).await.unwrap();
+    let state = sink.instance_state();
+    let (send, batches) = futures::channel::mpsc::unbounded();
+    let mut commits = Box::pin(sink.commit(batches));
+    send.unbounded_send(Ok(batch_for_every_table(1, Some(b"one")))).unwrap();
+    assert_eq!(commits.next().await.unwrap().unwrap().epoch, 1);
+
+    let trigger = format!(
+        "CREATE FUNCTION public.drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+         CREATE TRIGGER drops BEFORE {event} ON ecom.{table} FOR EACH ROW EXECUTE FUNCTION public.drops()"
+    );
+    database.client.batch_execute(&trigger).await.unwrap();
+    let second = if event == "DELETE" { None } else { Some(&b"two"[..]) };
+    send.unbounded_send(Ok(batch_for_every_table(2, second))).unwrap();
+    let next = tokio::spawn(async move {
+        let next = commits.next().await;
+        (next, commits)
+    });
+    eventually("the pause", async || match state.now() {
+        InstanceState::Failing { why } => why.contains(&format!("ecom.{table}")) && why.contains("leaves rows out"),
+        _ => false,
+    })
+    .await;
+    assert_eq!(database.rows().await, 1, "{event} of {table}");
+
+    let drop = format!("SET lock_timeout = '20s'; DROP TRIGGER drops ON ecom.{table}");
+    database.client.batch_execute(&drop).await.unwrap();
+    let (next, _commits) = next.await.unwrap();
+    assert_eq!(next.unwrap().unwrap().epoch, 2, "{event} of {table}");
+    assert_eq!(state.now(), InstanceState::Leading);
+    let counts = "SELECT count(*) FROM ecom.dead_letters";
+    assert_eq!((database.rows().await, database.number(counts).await), (2, 2));
+    assert_eq!(database.number("SELECT record_no FROM ecom.ingest_split").await, 2);
+    let states = "SELECT count(*) FROM ecom.operator_state WHERE value = 'two'";
+    assert_eq!(database.number(states).await, i64::from(event != "DELETE"));
+    assert_eq!(
+        database.number("SELECT count(*) FROM ecom.operator_state").await,
+        i64::from(event != "DELETE")
+    );
+}
+
+#[tokio::test]
+async fn rows_that_a_trigger_leaves_out_pause_the_loading_in_whatever_table() {
+    let cases = [
+        ("ingest_split", "INSERT"),
+        ("ingest_split", "UPDATE"),
+        ("ingest_pipeline", "UPDATE"),
+        ("dead_letters", "INSERT"),
+        ("operator_state", "INSERT"),
+        ("operator_state", "UPDATE"),
+        ("operator_state", "DELETE"),
+    ];
+    let cases = cases.map(|(table, event)| a_trigger_leaves_rows_out(table, event));
+    futures::future::join_all(cases).await;
+}
+
+/// At the start too: a row of the pipeline that is not stored is no lead.
+#[tokio::test]
+async fn a_claim_that_a_trigger_leaves_out_is_an_error() {
+    for event in ["INSERT", "UPDATE"] {
+        let mut database = database().await;
+        ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
+        let trigger = format!(
+            "CREATE FUNCTION public.drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER drops BEFORE {event} ON ecom.ingest_pipeline FOR EACH ROW EXECUTE FUNCTION public.drops()"
+        );
+        database.client.batch_execute(&trigger).await.unwrap();
+        let err = sink(&database)
+            .ledger(&Topology::default())
+            .await
+            .map(drop)
+            .unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Schema);
+        assert!(err.report().contains("ecom.ingest_pipeline"), "{}", err.report());
+        assert!(err.report().contains("leaves rows out"), "{}", err.report());
+    }
 }

@@ -12,10 +12,10 @@ mod fixture;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use ecom_sink_pg::{Decimal, EpochLimits, Events, Merge, PgSink, Table, Tables};
+use ecom_sink_pg::{Decimal, EpochLimits, Events, InstanceState, Merge, PgSink, Table, Tables};
 use ecom_stream::memory::MemorySource;
 use ecom_stream::{Either, Error, ErrorKind, Event, EventType, Price, SourceExt, Summary, Timestamp};
-use fixture::{Database, database};
+use fixture::{Database, database, eventually};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
@@ -461,4 +461,53 @@ async fn an_existing_table_is_not_created_again() {
     let sql = "SELECT sum::int8, last, more FROM totals";
     let row = database.client.query_one(sql, &[]).await.unwrap();
     assert_eq!((row.get(0), row.get(1), row.get(2)), (7_i64, 4_i64, "x"));
+}
+
+/// A trigger that returns null leaves out the row, and the server reports no error.
+async fn a_trigger_leaves_rows_out(name: &str, table: Table<(String, i64)>, event: &str) {
+    let database = database().await;
+    let make = format!("CREATE TABLE public.{name} (word text, number bigint, PRIMARY KEY (word, number))");
+    let make = match name {
+        "merged" => "CREATE TABLE public.merged (word text PRIMARY KEY, number bigint)",
+        "added" => "CREATE TABLE public.added (word text, number bigint)",
+        _ => &make,
+    };
+    let drops = format!(
+        "CREATE FUNCTION public.drops() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN RETURN CASE WHEN new.word <> 'b' THEN new END; END $$;
+         CREATE TRIGGER drops BEFORE {event} ON public.{name} FOR EACH ROW EXECUTE FUNCTION public.drops()"
+    );
+    let known = format!("INSERT INTO public.{name} VALUES ('a', 1), ('b', 1)");
+    for sql in [make, &known, &drops] {
+        database.client.batch_execute(sql).await.unwrap();
+    }
+    let rows = [("a", 1), ("a", 2), ("b", 2), ("b", 3), ("c", 1)].map(|(word, number)| (word.to_owned(), number));
+    let sink = sink(&database, table);
+    let state = sink.instance_state();
+    let running = tokio::spawn(MemorySource::new("rows", rows.to_vec()).to(sink).run());
+    eventually("the pause", async || match state.now() {
+        InstanceState::Failing { why } => why.contains(&format!("\"{name}\"")) && why.contains("leaves rows out"),
+        _ => false,
+    })
+    .await;
+    let sum = format!("SELECT sum(number)::int8 FROM public.{name}");
+    assert_eq!(database.number(&sum).await, 2, "{name}");
+    let drop = format!("SET lock_timeout = '20s'; DROP TRIGGER drops ON public.{name}");
+    database.client.batch_execute(&drop).await.unwrap();
+    assert_eq!(running.await.unwrap().unwrap().counts.stored, 5, "{name}");
+    let expected = if name == "keys" { 10 } else { 11 };
+    assert_eq!(database.number(&sum).await, expected, "{name}");
+}
+
+#[tokio::test]
+async fn rows_that_a_trigger_leaves_out_pause_the_loading() {
+    let table = |name: &str| Table::new(name).column("word", |row: &(String, i64)| row.0.clone());
+    let merged = table("merged").merge("number", Merge::Add, |row| row.1).key(["word"]);
+    let keys = table("keys").column("number", |row| row.1).key(["word", "number"]);
+    let added = table("added").column("number", |row| row.1);
+    tokio::join!(
+        a_trigger_leaves_rows_out("merged", merged, "INSERT OR UPDATE"),
+        a_trigger_leaves_rows_out("keys", keys, "INSERT"),
+        a_trigger_leaves_rows_out("added", added, "INSERT"),
+    );
 }

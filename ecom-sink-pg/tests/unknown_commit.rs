@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use ecom_sink_pg::{EpochLimits, PgSink};
 use ecom_stream::memory::MemorySource;
-use ecom_stream::{Event, EventType, SourceExt};
-use fixture::database;
+use ecom_stream::{ErrorKind, Event, EventType, SourceExt};
+use fixture::{connect, database};
 use tempfile::TempDir;
 use time::macros::datetime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,6 +30,8 @@ enum Cut {
     Answer,
     /// COMMIT itself is lost.
     Commit,
+    /// COMMIT is lost, and then the epoch of the ledger is set forward.
+    CommitAndForward,
     /// COMMIT is lost, and both ends keep the connection, so that the transaction holds its rows until it is ended.
     Stall,
 }
@@ -41,6 +43,7 @@ struct Proxy {
 }
 
 async fn proxy(database_url: &str, cut: Cut) -> (Proxy, tokio_postgres::Config) {
+    let url: Arc<str> = database_url.into();
     let config: tokio_postgres::Config = database_url.parse().unwrap();
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let Host::Unix(socket) = &config.get_hosts()[0] else {
@@ -55,7 +58,7 @@ async fn proxy(database_url: &str, cut: Cut) -> (Proxy, tokio_postgres::Config) 
         loop {
             let (client, _) = listener.accept().await.unwrap();
             let server = UnixStream::connect(&server).await.unwrap();
-            tokio::spawn(forward(client, server, cut, counter.clone()));
+            tokio::spawn(forward(client, server, cut, counter.clone(), url.clone()));
         }
     });
     let mut through = tokio_postgres::Config::new();
@@ -67,10 +70,13 @@ async fn proxy(database_url: &str, cut: Cut) -> (Proxy, tokio_postgres::Config) 
     (Proxy { dir, cuts }, through)
 }
 
-async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<AtomicU32>) {
+async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<AtomicU32>, url: Arc<str>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let answers = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let answers = tokio::spawn(async move {
+        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+        to_client
+    });
     let mut buffer = vec![0; 64 << 10];
     let mut commits = 0;
     loop {
@@ -90,6 +96,13 @@ async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<Ato
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Cut::Commit => answers.abort(),
+                Cut::CommitAndForward => {
+                    // The server rolls back; the client hears of it when the ledger is ahead.
+                    to_server.shutdown().await.unwrap();
+                    let _to_client = answers.await;
+                    let forward = "UPDATE ecom.ingest_pipeline SET epoch = epoch + 50";
+                    connect(&url).await.batch_execute(forward).await.unwrap();
+                }
                 Cut::Stall => std::future::pending().await,
             }
             return;
@@ -98,6 +111,8 @@ async fn forward(client: UnixStream, server: UnixStream, cut: Cut, cuts: Arc<Ato
             break;
         }
     }
+    // The session ends with the connection of its client.
+    drop(to_server);
     let _ = answers.await;
 }
 
@@ -157,4 +172,30 @@ async fn a_connection_stalls_whose_role_is_set_to_another_one() {
         ALTER ROLE the_login SET role = 'the_writer'; GRANT USAGE ON SCHEMA ecom TO the_writer;
         GRANT ALL ON ALL TABLES IN SCHEMA ecom TO the_writer; GRANT ALL ON ALL FUNCTIONS IN SCHEMA ecom TO the_writer";
     nothing_is_lost_or_doubled_as(Cut::Stall, "the_login", make).await;
+}
+
+/// Epochs beyond its own are never taken for its own.
+#[tokio::test]
+async fn a_commit_is_lost_and_the_ledger_is_ahead() {
+    let mut database = database().await;
+    ecom_sink_pg::schema::apply(&mut database.client).await.unwrap();
+    let (proxy, through) = proxy(&database.url, Cut::CommitAndForward).await;
+    let sink = PgSink::with_config(through)
+        .unwrap()
+        .epoch_limits(EpochLimits::default().max_rows(500));
+    let noon = datetime!(2026-11-01 12:00 UTC);
+    let events = || (0..5_000).map(|n| Event::new(Uuid::from_u128(n), noon, EventType::View, "u", "s", "p"));
+    let source = || MemorySource::new("events", events().collect()).max_batch_rows(500);
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        match source().to(sink.clone()).run().await {
+            Ok(_) => break,
+            Err(err) => assert_eq!(err.kind(), ErrorKind::Stale, "{}", err.report()),
+        }
+    }
+    assert!(runs > 1, "no commit was cut");
+    assert_eq!(database.rows().await, 5_000);
+    database.check_balance().await;
+    drop(proxy.dir);
 }

@@ -12,6 +12,6 @@ Exit codes:
   3    the configuration is wrong
   4    the schema of the database does not fit this program
   5    the database cannot be reached
-  6    another instance has taken over the pipeline
+  6    another instance was started with --take-over, and has taken over the pipeline
   7    check: some records would be rejected, or a file cannot be used
   130  a second signal ended the program at once";

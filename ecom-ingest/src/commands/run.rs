@@ -9,7 +9,10 @@ use clap::Args;
 use ecom_ingest::progress::{Form, Total, bytes_to_read, count_csv_files, counts_in_words};
 use ecom_ingest::terminal::can_redraw;
 use ecom_ingest::{Page, Service};
-use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, stop_signal};
+use ecom_sink_pg::InstanceState;
+use ecom_stream::{
+    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, Rules, SourceExt, stop_signal,
+};
 
 use super::database::Database;
 use super::help::AFTER_HELP;
@@ -85,6 +88,28 @@ pub(crate) struct Run {
     listen: Option<SocketAddr>,
 }
 
+/// What the runs of one process have done: there is more than one after a fail-over, for example.
+#[derive(Default)]
+struct Runs {
+    have_committed: bool,
+    unreadable_files: u64,
+    last: Option<ProgressReceiver>,
+}
+
+impl Runs {
+    fn add(&mut self, run: ProgressReceiver) {
+        self.end_last();
+        self.last = Some(run);
+    }
+
+    fn end_last(&mut self) {
+        if let Some(progress) = self.last.take().and_then(|last| last.latest()) {
+            self.have_committed = true;
+            self.unreadable_files += progress.splits.damaged + progress.splits.set_aside;
+        }
+    }
+}
+
 /// An address, or a port of this machine.
 fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     let port: std::result::Result<u16, _> = text.parse();
@@ -148,23 +173,32 @@ impl Run {
             .take_over(self.take_over)
             .connections(self.connections);
         let state = sink.instance_state();
-        let pipeline = source.validate(rules).stamp().to(sink);
-        let progress = pipeline.subscribe();
+        let mut runs = Runs::default();
+        let pipeline = || {
+            let pipeline = source.clone().validate(rules.clone()).stamp().to(sink.clone());
+            runs.add(pipeline.subscribe());
+            pipeline
+        };
         let service = service.progress(self.progress, total);
-        let summary = service.run_until(pipeline, state, stop_signal()?).await?;
+        let summary = service.run_until(pipeline, state.clone(), stop_signal()?).await?;
+        runs.end_last();
         let ended = if summary.stopped { "stopped" } else { "done" };
         tracing::info!("{ended}: {}", counts_in_words(&summary.counts));
+        match state.now() {
+            InstanceState::Incomplete { why } if summary.stopped => tracing::warn!("{why}"),
+            InstanceState::Incomplete { why } => return Err(Error::new(ErrorKind::Sink, why)),
+            _ => {}
+        }
         if summary.counts.rejected > 0 {
             tracing::info!("to see the rejected records and how to fix them: ecom-ingest rejects list");
         }
-        if self.once && !summary.stopped && progress.latest().is_none() {
+        if self.once && !summary.stopped && !runs.have_committed {
             match count_csv_files(&self.input, self.recursive) {
                 0 => tracing::warn!("there are no CSV files in {}", self.input.display()),
                 files => tracing::info!("CSV files in {}: {files}, all read before", self.input.display()),
             }
         }
-        let splits = progress.latest().map(|last| last.splits).unwrap_or_default();
-        match splits.damaged + splits.set_aside {
+        match runs.unreadable_files {
             0 => {}
             files => {
                 tracing::warn!("files that cannot be read completely: {files}; ecom-ingest status shows what to do");

@@ -103,10 +103,10 @@ impl Page {
     /// # Cancel safety
     ///
     /// Connections that are open are still answered.
-    pub async fn serve(self, health: Health, progress: ProgressReceiver, query_progress: QueryProgress) {
+    pub async fn serve(&self, health: Health, progress: ProgressReceiver, query_progress: QueryProgress) {
         let Self { listener, metrics } = self;
         let site = Arc::new(HttpState {
-            metrics,
+            metrics: metrics.clone(),
             health,
             progress,
             query_progress: Mutex::new(query_progress),

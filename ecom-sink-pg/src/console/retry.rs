@@ -68,12 +68,22 @@ const RESOLVE: &str = "
     FROM unnest($1::int8[], $2::text[]) AS n (id, resolution)
     WHERE d.id = n.id AND d.resolved_at IS NULL";
 
-/// Moves records from rejected to stored or duplicates, so that the counts stay balanced.
+/// Counts the events of the given keys that the table has.
+const STORED: &str = "
+    SELECT count(*) FROM unnest($1::uuid[], $2::timestamptz[]) AS k (event_id, event_time)
+    WHERE EXISTS (SELECT FROM ecom.events e WHERE e.event_id = k.event_id AND e.event_time = k.event_time)";
+
+/// Moves records from rejected to stored or duplicates, so that the counts stay balanced. Returns
+/// how many rows of the ledger it has found, and how many of them it has changed.
 const COUNT: &str = "
-    UPDATE ecom.ingest_split s
-    SET rejected = s.rejected - n.stored - n.duplicates, stored = s.stored + n.stored, duplicates = s.duplicates + n.duplicates
-    FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (split_id, stored, duplicates)
-    WHERE s.split_id = n.split_id";
+    WITH counted AS (
+        UPDATE ecom.ingest_split s
+        SET rejected = s.rejected - n.stored - n.duplicates, stored = s.stored + n.stored,
+            duplicates = s.duplicates + n.duplicates
+        FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (split_id, stored, duplicates)
+        WHERE s.split_id = n.split_id
+        RETURNING 1)
+    SELECT (SELECT count(*) FROM ecom.ingest_split WHERE split_id = ANY ($1)), (SELECT count(*) FROM counted)";
 
 /// An epoch may hold locks on the rows of the ledger, but not for long.
 const PATIENCE: &str = "SET lock_timeout = '10s'";
@@ -360,23 +370,35 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     let split_ids: Vec<i64> = counts.keys().copied().collect();
     let (stored, duplicates): (Vec<i64>, Vec<i64>) = counts.values().copied().unzip();
     let params: [&(dyn ToSql + Sync); 3] = [&split_ids, &stored, &duplicates];
-    DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
+    let counted = DEADLINE.of("counting", client.query_one(COUNT, &params)).await?;
+    check_count(
+        "ecom.ingest_split",
+        counted.get::<_, i64>(0) as u64,
+        counted.get::<_, i64>(1) as u64,
+    )?;
     let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
     let resolved = DEADLINE
         .of("resolving dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
         .await?;
     // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
-    if resolved != ids.len() as u64 {
-        return Err(Failure::Miscounted {
-            sent: ids.len() as u64,
-            stored: resolved,
-        });
-    }
+    check_count("ecom.dead_letters", ids.len() as u64, resolved)?;
     crash_point!("retry.settled");
     let committed = DEADLINE.of("committing", client.batch_execute("COMMIT")).await;
     committed.map_err(|failure| failure.at_step(Step::Commit))?;
     crash_point!("retry.committed");
     Ok(done)
+}
+
+/// Checks that a table has stored every row that was sent to it.
+fn check_count(table: &str, sent: u64, stored: u64) -> Result<(), Failure> {
+    match sent == stored {
+        true => Ok(()),
+        false => Err(Failure::Miscounted {
+            table: table.to_owned(),
+            sent,
+            stored,
+        }),
+    }
 }
 
 /// Inserts the events that the table does not have, and returns their keys.
@@ -416,5 +438,13 @@ async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid
     ];
     let stored = DEADLINE.of("storing", client.query(INSERT, &params)).await;
     let stored = stored.map_err(|failure| failure.at_step(Step::Rows))?;
-    Ok(stored.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let stored: HashSet<(Uuid, OffsetDateTime)> = stored.iter().map(|row| (row.get(0), row.get(1))).collect();
+    // The others are duplicates, unless the server has left them out.
+    let known: [&(dyn ToSql + Sync); 2] = [&event_ids, &times];
+    let known = DEADLINE.of("storing", client.query_one(STORED, &known)).await?;
+    let sent: HashSet<(Uuid, OffsetDateTime)> = event_ids.iter().copied().zip(times.iter().copied()).collect();
+    let new = stored.intersection(&sent).count() as u64;
+    let duplicates = (known.get::<_, i64>(0) as u64).saturating_sub(new);
+    check_count("ecom.events", event_ids.len() as u64, stored.len() as u64 + duplicates)?;
+    Ok(stored)
 }

@@ -36,14 +36,16 @@ pub(crate) enum Failure {
     /// The server did not answer within the deadline. The connection must be dropped.
     #[error("no answer from the server within {} seconds while {doing}", after.as_secs())]
     Silence { doing: &'static str, after: Duration },
-    /// COPY stored another number of rows than were sent.
-    #[error("the server stored {stored} of {sent} rows")]
-    Miscounted { sent: u64, stored: u64 },
-    /// The row of the pipeline has another fence or epoch than this instance expects.
-    #[error(
-        "another instance has written the ledger of pipeline {pipeline:?} since this one read it: this one stops leading"
-    )]
-    LedgerRowChanged { pipeline: String },
+    /// Another number of rows was stored than were sent.
+    #[error("the server stored {stored} of {sent} rows of {table}")]
+    Miscounted { table: String, sent: u64, stored: u64 },
+    /// Not all rows that were sent were stored, and the statement was rolled back.
+    #[error("the server did not store every row of {table} that was sent")]
+    RowsDropped { table: String },
+    /// The row of the pipeline could not be advanced: it is not as this instance expects, or the
+    /// server has dropped the update.
+    #[error("the row of the pipeline in ecom.ingest_pipeline was not updated")]
+    NotAdvanced,
     /// Rows that were left out as duplicates must be copied after all. Nothing is wrong, but the
     /// epoch has to be written again.
     #[error(
@@ -55,8 +57,9 @@ pub(crate) enum Failure {
     TableChanged { table: String },
 }
 
-const MISCOUNTED: &str = "a trigger on the table suppresses rows: drop it, and filter in the pipeline instead, where \
-    filtered records are counted";
+/// What to do about a table that stores fewer rows than it is sent, without an error.
+pub(crate) const LEAVES_ROWS_OUT: &str = "a trigger, a rule or row security of that table leaves rows out: drop it or \
+    exempt this role; to leave events out, filter in the pipeline instead, where filtered records are counted";
 
 const CODE_REJECTS: &str = "a trigger or function of the database rejects every row: change it, and loading continues by \
     itself; if each row is to become a dead letter instead, let it name its rule (RAISE … USING CONSTRAINT = 'my_rule')";
@@ -142,6 +145,7 @@ impl Failure {
     pub(crate) fn action(&self) -> Action {
         match self {
             Self::Miscounted { .. }
+            | Self::RowsDropped { .. }
             | Self::TableChanged { .. }
             | Self::EveryRowRejected(_)
             | Self::ReadOnlyRole { .. } => Action::Pause,
@@ -208,7 +212,11 @@ impl Failure {
 
     /// Whether the transaction may have been committed although it failed.
     pub(crate) fn is_unknown_outcome(&self) -> bool {
-        may_have_committed(self.state())
+        match self {
+            // COMMIT was not sent, or came behind the error and rolled back.
+            Self::Miscounted { .. } | Self::RowsDropped { .. } | Self::NotAdvanced => false,
+            _ => may_have_committed(self.state()),
+        }
     }
 
     /// What the server said about a row, for its dead letter.
@@ -245,8 +253,8 @@ impl Failure {
                 connection_error::classify(err).unwrap_or_else(|| error_kind_and_hint(err.code()))
             }
             Self::Silence { .. } => error_kind_and_hint(None),
-            Self::Miscounted { .. } => (ErrorKind::Schema, Some(MISCOUNTED)),
-            Self::LedgerRowChanged { .. } | Self::RowsReinstated => (ErrorKind::Sink, None),
+            Self::Miscounted { .. } | Self::RowsDropped { .. } => (ErrorKind::Schema, Some(LEAVES_ROWS_OUT)),
+            Self::NotAdvanced | Self::RowsReinstated => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::ReadOnlyRole { .. } => (ErrorKind::Configuration, Some(READ_ONLY_ROLE)),
             Self::NoHost => (ErrorKind::Configuration, None),

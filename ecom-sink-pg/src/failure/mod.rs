@@ -16,5 +16,5 @@ mod sqlstate;
 
 pub(crate) use backoff::{PAUSE, delays};
 pub(crate) use connection_error::POOLER;
-pub(crate) use failure::{Deadline, Failure};
+pub(crate) use failure::{Deadline, Failure, LEAVES_ROWS_OUT};
 pub(crate) use sqlstate::{Action, Blame, MORE_CONNECTIONS, Step, error_kind_and_hint};

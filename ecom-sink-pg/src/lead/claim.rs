@@ -1,8 +1,9 @@
 //! Claims a pipeline for an instance: stands by while another one leads, then raises the fence.
 //!
 //! The steps are: find the number of the pipeline, take the advisory lock, check the locations
-//! and the ownership of sources, and raise the fence in one transaction with the new list of
-//! sources.
+//! and the ownership of sources, and write the fence, the holder and the new list of sources in
+//! one transaction. An instance that has led before also looks for commits that the server has
+//! lost since.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +11,27 @@ use std::time::Duration;
 use ecom_stream::{Error, ErrorKind, Result, Topology, crash_point};
 use postgres_types::ToSql;
 use tokio_postgres::error::SqlState;
+use uuid::Builder;
 
-use super::instance_state::{InstanceState, InstanceStateSender};
+use super::acknowledged::{in_words, lost_splits};
+use super::instance_state::{InstanceState, InstanceStateSender, PUT_BACK};
 use super::leader::Leader;
 use super::lock::{Holder, holder, try_lock};
 use super::ownership;
+use super::step_down::Token;
 use crate::connect::{Connection, Connector};
-use crate::failure::{Action, Deadline, Failure, delays};
+use crate::failure::{Action, Deadline, Failure, LEAVES_ROWS_OUT, delays};
 
 /// How often an instance that stands by tries to take the lock.
 const STAND_BY_POLL: Duration = Duration::from_millis(500);
+
+/// How many instances that `--take-over` has ended are remembered in the ledger.
+macro_rules! taken_over_and_holder {
+    () => {
+        "CASE WHEN holder_id IS NULL OR holder_id = ANY (taken_over) THEN taken_over \
+         ELSE (taken_over || holder_id)[greatest(1, cardinality(taken_over) - 30):] END"
+    };
+}
 
 /// Each pipeline has a range of this many split ids, so that pipelines need not coordinate to
 /// assign them.
@@ -48,7 +60,7 @@ pub(crate) struct ClaimOptions<'a> {
 }
 
 /// Makes this instance the leader of a pipeline, as soon as no other one is. A server that cannot
-/// be reached is tried for `wait_for_server`, each time the connection is lost.
+/// be reached is tried for `wait_for_server`; once it was reached, without limit.
 ///
 /// # Errors
 ///
@@ -66,8 +78,10 @@ pub(crate) async fn claim(
     wait_for_server: Duration,
 ) -> Result<Claim> {
     let mut delays = delays();
+    let mut wait = wait_for_server;
     loop {
-        let connection = connector.connect_within(wait_for_server).await?;
+        let connection = connector.connect_within(wait).await?;
+        wait = Duration::MAX;
         match stand_by(connection, connector, options).await {
             Ok(claim) => return claim,
             // Most often the connection broke while standing by, or an old transaction still holds the row.
@@ -92,7 +106,11 @@ async fn stand_by(
 ) -> Result<Result<Claim>, Failure> {
     let (pipeline, deadline) = (options.pipeline, connector.deadline);
     catch_up_sequences(&connection, deadline).await?;
-    let pipeline_id = pipeline_id(&connection, deadline, pipeline).await?;
+    let pipeline_id = match pipeline_id(&connection, deadline, pipeline).await? {
+        Ok(pipeline_id) => pipeline_id,
+        Err(err) => return Ok(Err(err)),
+    };
+    look_for_lost_commits(&connection, deadline, options).await?;
     let mut waiting = false;
     let mut delays = delays();
     while !try_lock(&connection, pipeline_id, deadline).await? {
@@ -123,10 +141,34 @@ async fn stand_by(
     become_leader(connection, connector, pipeline_id, options).await
 }
 
+/// Looks up in the ledger what earlier runs of this instance have committed, and reports what is
+/// missing there: the server has lost it.
+async fn look_for_lost_commits(
+    connection: &Connection,
+    deadline: Deadline,
+    options: ClaimOptions<'_>,
+) -> Result<(), Failure> {
+    let doubted = options.state_sender.doubted();
+    if doubted.is_empty() {
+        return Ok(());
+    }
+    let lost = lost_splits(&connection.client, deadline, options.pipeline, &doubted).await?;
+    if !lost.is_empty() {
+        tracing::error!(
+            "the server has lost commits of pipeline {:?}, as after a restore or a fail-over to a replica that lagged \
+             behind: missing from the tables are {}: {PUT_BACK}",
+            options.pipeline,
+            in_words(&lost)
+        );
+    }
+    options.state_sender.looked_up(lost);
+    Ok(())
+}
+
 /// Terminates the instance that holds the lock.
 ///
-/// The fence is raised first. From then on that instance cannot commit, and finds out wherever it
-/// looks, so that it does not come back for the lock. Of two instances that take over at the same
+/// The fence is raised first, and the holder noted as taken over. From then on that instance cannot
+/// commit, and finds out wherever it looks, so that it does not come back for the lock. Of two instances that take over at the same
 /// time, the later one terminates the earlier one, which then ends as well.
 async fn terminate_leader(
     connection: &Connection,
@@ -134,7 +176,11 @@ async fn terminate_leader(
     holder: &Holder,
     options: ClaimOptions<'_>,
 ) -> Result<Result<()>, Failure> {
-    const RAISE_FENCE: &str = "UPDATE ecom.ingest_pipeline SET fence = fence + 1 WHERE pipeline = $1";
+    const RAISE_FENCE: &str = concat!(
+        "UPDATE ecom.ingest_pipeline SET fence = fence + 1, taken_over = ",
+        taken_over_and_holder!(),
+        " WHERE pipeline = $1"
+    );
     const END_SESSIONS: &str = "
         -- As the role that logged in, if that one may: SET ROLE gives other rights.
         SELECT set_config('role', CASE WHEN pg_has_role(session_user, usesysid, 'USAGE') THEN 'none'
@@ -170,9 +216,12 @@ async fn terminate_leader(
         // A transaction of the other has the row: it ends now, and the next time finds the row free.
         Err(failure) if failure.state() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
         raised => {
-            raised?;
+            if raised? == 0 {
+                return Ok(Err(not_written(pipeline)));
+            }
         }
     }
+    crash_point!("take_over.fence_raised");
     let of_holder: [&(dyn ToSql + Sync); 3] = [&holder.pid, &holder.application_name, &holder.role];
     deadline
         .of("ending the other instance", client.execute(END_SESSIONS, &of_holder))
@@ -199,8 +248,15 @@ async fn catch_up_sequences(connection: &Connection, deadline: Deadline) -> Resu
     Ok(())
 }
 
+/// The error for a row of the pipeline that the server has not written, although it has reported no
+/// error.
+fn not_written(pipeline: &str) -> Error {
+    let message = format!("the server did not store the row of pipeline {pipeline:?} in ecom.ingest_pipeline");
+    Error::new(ErrorKind::Schema, message).hint(LEAVES_ROWS_OUT)
+}
+
 /// The number of the pipeline. A new pipeline is added to the ledger.
-async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str) -> Result<i64, Failure> {
+async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str) -> Result<Result<i64>, Failure> {
     const KNOWN: &str = "SELECT pipeline_id FROM ecom.ingest_pipeline WHERE pipeline = $1";
     const ADD: &str = "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ($1) ON CONFLICT (pipeline) DO NOTHING";
     let client = &connection.client;
@@ -209,30 +265,34 @@ async fn pipeline_id(connection: &Connection, deadline: Deadline, pipeline: &str
         .of("claiming the pipeline", client.query_opt(KNOWN, &[&pipeline]))
         .await?
     {
-        return Ok(row.get(0));
+        return Ok(Ok(row.get(0)));
     }
     deadline
         .of("claiming the pipeline", client.execute(ADD, &[&pipeline]))
         .await?;
-    Ok(deadline
-        .of("claiming the pipeline", client.query_one(KNOWN, &[&pipeline]))
-        .await?
-        .get(0))
+    let added = deadline
+        .of("claiming the pipeline", client.query_opt(KNOWN, &[&pipeline]))
+        .await?;
+    Ok(added.map(|row| row.get(0)).ok_or_else(|| not_written(pipeline)))
 }
 
-/// Raises the fence, which makes this instance the leader: an instance that led before cannot
-/// commit any more. Runs at every start, with the lock held.
+/// Raises the fence and writes a random holder, which makes this instance the leader: an instance
+/// that led before cannot commit any more. Runs at every start, with the lock held.
 async fn become_leader(
     connection: Connection,
     connector: &Connector,
     pipeline_id: i64,
     options: ClaimOptions<'_>,
 ) -> Result<Result<Claim>, Failure> {
-    const RAISE_FENCE: &str = "
-        UPDATE ecom.ingest_pipeline
-        SET fence = fence + 1, started_at = now(), holder = current_setting('application_name'),
-            sources = sources || jsonb_object($2::text[], $3::text[]), owns = $4
-        WHERE pipeline = $1 RETURNING fence, epoch";
+    const RAISE_FENCE: &str = concat!(
+        "UPDATE ecom.ingest_pipeline
+         SET fence = fence + 1, started_at = now(), holder = current_setting('application_name'), holder_id = $5,
+             sources = sources || jsonb_object($2::text[], $3::text[]), owns = $4,
+             taken_over = CASE WHEN $6 THEN ",
+        taken_over_and_holder!(),
+        " ELSE taken_over END
+         WHERE pipeline = $1 RETURNING fence, epoch"
+    );
     const LAST_SPLIT_ID: &str = "
         SELECT coalesce(max(split_id), $1) FROM ecom.ingest_split WHERE split_id >= $1 AND split_id < $2";
 
@@ -252,15 +312,15 @@ async fn become_leader(
     let (names, locations): (Vec<&str>, Vec<&str>) = sources
         .map(|source| (source.name.as_str(), source.location.as_str()))
         .unzip();
+    let holder = Builder::from_random_bytes(rand::random()).into_uuid();
+    let owned = ownership::owned_locations(topology);
+    let claimed: [&(dyn ToSql + Sync); 6] = [&pipeline, &names, &locations, &owned, &holder, &options.take_over];
     let raised = deadline
-        .of(
-            "claiming the pipeline",
-            client.query_one(
-                RAISE_FENCE,
-                &[&pipeline, &names, &locations, &ownership::owned_locations(topology)],
-            ),
-        )
+        .of("claiming the pipeline", client.query_opt(RAISE_FENCE, &claimed))
         .await?;
+    let Some(raised) = raised else {
+        return Ok(Err(not_written(pipeline)));
+    };
     deadline
         .of("claiming the pipeline", client.batch_execute("COMMIT"))
         .await?;
@@ -272,17 +332,19 @@ async fn become_leader(
         .await?
         .get(0);
     let state_sender = options.state_sender.clone();
+    let (fence, epoch) = (raised.get(0), raised.get(1));
     let leader = Leader::new(
         connector.clone(),
         connection,
         pipeline,
         pipeline_id,
-        raised.get(0),
+        Token { fence, holder },
+        epoch,
         state_sender,
     );
     Ok(Ok(Claim {
         leader: Arc::new(leader),
-        epoch: raised.get(1),
+        epoch,
         last_split_id,
     }))
 }

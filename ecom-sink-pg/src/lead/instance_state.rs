@@ -1,4 +1,4 @@
-//! The state of an instance: connecting, standing by, leading, failing or superseded.
+//! The state of an instance: connecting, standing by, leading, failing, incomplete or superseded.
 //!
 //! Health checks read it; see [`PgSink::instance_state`](crate::PgSink::instance_state). The
 //! sender is shared by everything that can change the state: the claim, the leading session and
@@ -6,14 +6,21 @@
 //!
 //! ```text
 //! Connecting ──► StandingBy ──► Leading ◄──► Failing
-//!      └────────────────────────►  │            │
-//!                                  └─► Superseded ◄─┘
+//!   ▲   └───────────────────────►  │            │
+//!   └─── lead lost, runs again ────┴────────────┤
+//!                                  Superseded ◄─┘  by --take-over
 //! ```
+//!
+//! `Incomplete` takes the place of `StandingBy` and `Leading` while commits are missing that the
+//! server has lost.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use ecom_stream::Split;
 use tokio::sync::watch;
 
+use super::acknowledged::{CommittedSplit, LostSplit, in_words};
 #[cfg(feature = "metrics")]
 use crate::metrics;
 
@@ -49,7 +56,14 @@ pub enum InstanceState {
         /// What fails, and what to do about it.
         why: String,
     },
-    /// Another instance has taken over. This one commits nothing more.
+    /// It runs the pipeline or stands by, but the server has lost commits that this instance had
+    /// made: it was restored, or a replica that lagged behind has taken its place. The state ends
+    /// once what is missing is loaded again.
+    Incomplete {
+        /// What is missing, and what to do about it.
+        why: String,
+    },
+    /// Another instance has taken over, as it was told to. This one commits nothing more.
     Superseded,
 }
 
@@ -82,18 +96,32 @@ impl InstanceStateReceiver {
 /// are kept apart, since each of the two clears only its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct StateInner {
-    /// Any state but `Failing`.
+    /// Any state but `Failing` and `Incomplete`.
     phase: InstanceState,
     /// Why the last try to write an epoch failed.
     writing_error: Option<String>,
     /// Why the ledger could not be read.
     leading_error: Option<String>,
+    /// Commits of earlier runs of this instance that must be looked up in the ledger.
+    doubted: Vec<CommittedSplit>,
+    /// Those that the server has lost.
+    lost: Vec<LostSplit>,
+    /// Whether an earlier run of this instance has led.
+    has_led: bool,
 }
+
+/// What to do about commits that the server has lost.
+pub(crate) const PUT_BACK: &str = "what is still in the input directory is loaded again; move files that were archived \
+    since then back from the archive under their old names, and provide those that were deleted again";
 
 impl StateInner {
     fn instance_state(&self) -> InstanceState {
         match (&self.phase, self.writing_error.as_ref().or(self.leading_error.as_ref())) {
             (InstanceState::Leading, Some(why)) => InstanceState::Failing { why: why.clone() },
+            (InstanceState::Leading | InstanceState::StandingBy { .. }, _) if !self.lost.is_empty() => {
+                let why = format!("the server has lost {}: {PUT_BACK}", in_words(&self.lost));
+                InstanceState::Incomplete { why }
+            }
             (phase, _) => phase.clone(),
         }
     }
@@ -109,7 +137,51 @@ impl InstanceStateSender {
             phase: InstanceState::Connecting,
             writing_error: None,
             leading_error: None,
+            doubted: Vec::new(),
+            lost: Vec::new(),
+            has_led: false,
         })))
+    }
+
+    /// Begins a run of this instance.
+    pub(crate) fn begin_run(&self) {
+        self.set_phase(InstanceState::Connecting);
+        self.change(|inner| (inner.writing_error, inner.leading_error) = (None, None));
+    }
+
+    /// Whether an earlier run of this instance has led.
+    pub(crate) fn has_led(&self) -> bool {
+        self.0.borrow().has_led
+    }
+
+    /// Adds commits that must be looked up in the ledger by the next run.
+    pub(crate) fn add_doubted(&self, doubted: Vec<CommittedSplit>) {
+        self.change(|inner| inner.doubted.extend(doubted));
+    }
+
+    /// The commits that must be looked up in the ledger: those that are doubted, and those that were
+    /// lost.
+    pub(crate) fn doubted(&self) -> Vec<CommittedSplit> {
+        let inner = self.0.borrow();
+        let of_splits: HashSet<&Split> = inner.doubted.iter().map(|doubted| &doubted.split).collect();
+        let lost = inner.lost.iter().map(|lost| &lost.committed);
+        let lost = lost.filter(|lost| !of_splits.contains(&lost.split));
+        inner.doubted.iter().chain(lost).cloned().collect()
+    }
+
+    /// The commits that the server has lost.
+    pub(crate) fn lost(&self) -> Vec<LostSplit> {
+        self.0.borrow().lost.clone()
+    }
+
+    /// Sets which commits the server has lost.
+    pub(crate) fn set_lost(&self, lost: Vec<LostSplit>) {
+        self.change(|inner| inner.lost = lost);
+    }
+
+    /// Sets which of the doubted commits the server has lost, and doubts the others no longer.
+    pub(crate) fn looked_up(&self, lost: Vec<LostSplit>) {
+        self.change(|inner| (inner.doubted, inner.lost) = (Vec::new(), lost));
     }
 
     /// A new receiver of this state.
@@ -117,11 +189,14 @@ impl InstanceStateSender {
         InstanceStateReceiver(self.0.subscribe())
     }
 
-    /// Sets the phase: any state but `Failing`, which follows from the errors.
+    /// Sets the phase: any state but `Failing` and `Incomplete`, which follow from the rest.
     pub(crate) fn set_phase(&self, phase: InstanceState) {
         #[cfg(feature = "metrics")]
         metrics::leads(phase == InstanceState::Leading);
-        self.change(|inner| inner.phase = phase);
+        self.change(|inner| {
+            inner.has_led |= phase == InstanceState::Leading;
+            inner.phase = phase;
+        });
     }
 
     /// Sets why writing epochs fails; `None` once one is written.

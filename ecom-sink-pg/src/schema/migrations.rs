@@ -46,6 +46,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V11__columns_and_sequences",
         include_str!("../../sql/migrations/V11__columns_and_sequences.sql"),
     ),
+    ("V12__leader", include_str!("../../sql/migrations/V12__leader.sql")),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

@@ -124,6 +124,8 @@ pub(super) const TABLES: &[Table] = &[
             ("committed_at", TIME),
             ("holder", "text"),
             ("owns", "text[]"),
+            ("holder_id", "uuid"),
+            ("taken_over", "uuid[]"),
         ],
     },
     Table {

@@ -32,7 +32,7 @@ mod writes;
 
 pub(crate) use add_rows::AddRows;
 pub(crate) use ensure::ensure_tables;
-pub(crate) use prepare::{PreparedTable, prepare_statements};
+pub(crate) use prepare::{PreparedMerge, PreparedTable, prepare_statements};
 pub(crate) use spec::CheckedTable;
 
 pub use decimal::Decimal;

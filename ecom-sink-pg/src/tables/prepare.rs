@@ -13,8 +13,17 @@ pub(crate) struct PreparedTable {
     pub(crate) name: String,
     /// Copies into the table, or into its staging table.
     pub(crate) copy: Statement,
-    /// Merges the staging table into the table; `None` for a table without a key.
-    pub(crate) merge: Option<Statement>,
+    /// `None` for a table without a key.
+    pub(crate) merge: Option<PreparedMerge>,
+}
+
+/// The statements that merge the staging table into the table.
+#[derive(Debug)]
+pub(crate) struct PreparedMerge {
+    /// Merges them.
+    pub(crate) merge: Statement,
+    /// Counts what the table may lack; see [`CheckedTable::count_left_out`].
+    pub(crate) left_out: Statement,
 }
 
 /// Creates the staging tables of a session and prepares its statements.
@@ -45,14 +54,11 @@ pub(crate) async fn prepare_statements(
             deadline
                 .of("creating a staging table", client.batch_execute(&stage))
                 .await?;
-            merge = Some(
-                deadline
-                    .of(
-                        "preparing statements",
-                        client.prepare(&table.merge_staging_table(number)),
-                    )
-                    .await?,
-            );
+            let prepare = async |sql: String| deadline.of("preparing statements", client.prepare(&sql)).await;
+            merge = Some(PreparedMerge {
+                merge: prepare(table.merge_staging_table(number)).await?,
+                left_out: prepare(table.count_left_out(number)).await?,
+            });
         }
         let copy = deadline
             .of("preparing statements", client.prepare(&table.copy(number)))

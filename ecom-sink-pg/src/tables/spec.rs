@@ -165,6 +165,26 @@ impl CheckedTable {
         }
     }
 
+    /// The statement that tells, after the merge, whether a trigger or a policy has left rows out. It
+    /// returns the number of keys that the merge must have written, and true; or, if the merge
+    /// writes only keys that are not in the table, the number of keys that the table lacks, and
+    /// false.
+    pub(crate) fn count_left_out(&self, number: usize) -> String {
+        let (keys, stage) = (self.spec.key_list(), staging_table_name(number));
+        let staged = format!("SELECT DISTINCT {keys} FROM pg_temp.{stage}");
+        if self.spec.key.len() < self.spec.columns.len() {
+            return format!("SELECT count(*), true FROM ({staged}) AS staged");
+        }
+        let of = |table: &str| list(self.spec.key.iter().map(|name| format!("{table}.{}", quoted(name))));
+        format!(
+            "SELECT count(*), false FROM ({staged}) AS staged
+             WHERE NOT EXISTS (SELECT FROM {} AS t WHERE ({}) = ({}))",
+            self.spec.sql_name(),
+            of("t"),
+            of("staged")
+        )
+    }
+
     /// The statement that merges the staging table into the table, each key once and in order.
     /// All writers of the table should use that order: then none of them waits for another in a
     /// circle.

@@ -22,8 +22,8 @@ use super::{duplicates, statements};
 use crate::connect::{BY_KEY, Connection, Connector};
 use crate::epoch::{Epoch, TableRows};
 use crate::failure::{Deadline, Failure, Step};
-use crate::lead::Leader;
-use crate::tables::{CheckedTable, PreparedTable, prepare_statements};
+use crate::lead::{Leader, Token};
+use crate::tables::{CheckedTable, PreparedMerge, PreparedTable, prepare_statements};
 
 /// How many days `ecom.ensure_partitions` takes at once.
 const DAYS_AT_ONCE: usize = 1_000;
@@ -168,7 +168,8 @@ impl Session {
             false => &self.copy,
         };
         let sent = epoch.rows_to_copy(range.clone());
-        self.send_rows(begin, statement, sent, epoch.pieces(range)).await
+        self.send_rows(begin, "ecom.events", statement, sent, epoch.pieces(range))
+            .await
     }
 
     /// Copies the rows of the user's tables: into the tables, or into their staging tables.
@@ -182,7 +183,8 @@ impl Session {
     /// Copies a range of rows for the user's table with that number.
     pub(crate) async fn copy_table(&self, number: usize, rows: &TableRows, range: Range<usize>) -> Result<(), Failure> {
         let sent = rows.rows_to_copy(range.clone());
-        self.send_rows(None, &self.tables[number].copy, sent, rows.pieces(range))
+        let table = &self.tables[number];
+        self.send_rows(None, &table.name, &table.copy, sent, rows.pieces(range))
             .await
     }
 
@@ -195,14 +197,34 @@ impl Session {
         Ok(())
     }
 
-    /// Merges the staging table of the table with that number, if it has one.
+    /// Merges the staging table of the table with that number, if it has one, and checks that the
+    /// table has every key then.
     pub(crate) async fn merge_staging_table(&self, number: usize) -> Result<(), Failure> {
-        if let Some(merge) = &self.tables[number].merge {
-            let merged = self.connection.client.execute(merge, &[]);
-            let merged = self.deadline.of("merging rows", merged).await;
-            merged.map_err(|failure| failure.at_step(Step::Rows))?;
+        let table = &self.tables[number];
+        let Some(PreparedMerge { merge, left_out }) = &table.merge else {
+            return Ok(());
+        };
+        let client = &self.connection.client;
+        let merged = self.deadline.of("merging rows", client.execute(merge, &[]));
+        let left_out = self.deadline.of("merging rows", client.query_one(left_out, &[]));
+        // Sent together.
+        let (merged, left_out) = join(merged, left_out).await;
+        let at_rows = |failure: Failure| failure.at_step(Step::Rows);
+        let (merged, left_out) = (merged.map_err(at_rows)?, left_out.map_err(at_rows)?);
+        let (keys, is_each_written): (i64, bool) = (left_out.get(0), left_out.get(1));
+        match (keys as u64, is_each_written) {
+            (keys, true) if keys != merged => Err(Failure::Miscounted {
+                table: table.name.clone(),
+                sent: keys,
+                stored: merged,
+            }),
+            (missing, false) if missing > 0 => Err(Failure::Miscounted {
+                table: table.name.clone(),
+                sent: merged + missing,
+                stored: merged,
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Empties the staging table of the table with that number, if it has one.
@@ -225,6 +247,7 @@ impl Session {
     async fn send_rows(
         &self,
         begin: Option<&'static str>,
+        table: &str,
         statement: &Statement,
         sent: u64,
         pieces: impl Iterator<Item = Bytes>,
@@ -249,7 +272,11 @@ impl Session {
         let stored = stored.map_err(|failure| failure.at_step(Step::Rows))?;
         match stored == sent {
             true => Ok(()),
-            false => Err(Failure::Miscounted { sent, stored }),
+            false => Err(Failure::Miscounted {
+                table: table.to_owned(),
+                sent,
+                stored,
+            }),
         }
     }
 
@@ -258,8 +285,14 @@ impl Session {
         let letters = epoch.dead_letters();
         if !letters.is_empty() {
             let columns = statements::DeadLetterColumns::new(&letters, self.connection.encoding);
-            self.execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
+            let stored = self
+                .execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
                 .await?;
+            let sent = letters.len() as u64;
+            if stored != sent {
+                let table = "ecom.dead_letters".to_owned();
+                return Err(Failure::Miscounted { table, sent, stored });
+            }
             crash_point!("ledger.letters_written");
         }
         Ok(())
@@ -272,14 +305,14 @@ impl Session {
     /// one, since it reports success even if the server rolls back. A statement that fails turns
     /// the COMMIT behind it into a rollback, so that either all of them take effect or none.
     pub(crate) async fn write_ledger_and_commit(&self, epoch: &Epoch, leader: &Leader) -> Result<(), Failure> {
-        let (pipeline, fence, number) = (leader.pipeline(), leader.fence(), epoch.number());
+        let (pipeline, Token { fence, holder }, number) = (leader.pipeline(), leader.token(), epoch.number());
         let state = statements::StateColumns::new(epoch.state());
         let (forget, keep) = (state.forget_params(&pipeline), state.keep_params(&pipeline, &number));
         let progress = epoch.split_deltas();
         let splits = statements::SplitColumns::new(&progress, self.connection.encoding);
         let splits = splits.params(&pipeline);
         let expected = number - 1;
-        let advance: [&(dyn ToSql + Sync); 4] = [&pipeline, &fence, &expected, &number];
+        let advance: [&(dyn ToSql + Sync); 5] = [&pipeline, &fence, &expected, &number, &holder];
 
         let when =
             |is_needed: bool, statement, params| OptionFuture::from(is_needed.then(|| self.execute(statement, params)));
@@ -291,15 +324,17 @@ impl Session {
             self.run("committing", "COMMIT"),
         )
         .await;
-        for written in [forgotten, kept, written].into_iter().flatten() {
-            written?;
-        }
-        match advanced {
-            Err(failure) if failure.state() == Some(&SqlState::DIVISION_BY_ZERO) => {
-                return Err(Failure::LedgerRowChanged {
-                    pipeline: pipeline.to_owned(),
+        let (operator_state, splits) = ("ecom.operator_state", "ecom.ingest_split");
+        for (written, table) in [(forgotten, operator_state), (kept, operator_state), (written, splits)] {
+            if let Some(Err(failure)) = written {
+                return Err(match is_checked(&failure) {
+                    true => Failure::RowsDropped { table: table.into() },
+                    false => failure,
                 });
             }
+        }
+        match advanced {
+            Err(failure) if is_checked(&failure) => return Err(Failure::NotAdvanced),
             advanced => advanced?,
         };
         committed.map_err(|failure| failure.at_step(Step::Commit))
@@ -312,6 +347,11 @@ impl Session {
         let executed = self.deadline.of("writing the ledger", executed).await;
         executed.map_err(|failure| failure.at_step(Step::Ledger))
     }
+}
+
+/// Whether a statement failed that divides by zero if it has not stored every row.
+fn is_checked(failure: &Failure) -> bool {
+    failure.state() == Some(&SqlState::DIVISION_BY_ZERO)
 }
 
 async fn send(

@@ -33,27 +33,37 @@ pub(crate) const DEAD_LETTERS: &str = "
     SELECT $1, $2, l.*
     FROM unnest($3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[], $9::bytea[], $10::text[]) AS l";
 
-/// Deletes entries of operator state. As in [`SPLITS`], LIMIT makes the server look up one entry
-/// after the other: by itself it would read all of them if its statistics say that there are few.
+/// Deletes entries of operator state. If one of them stays, it divides by zero.
+///
+/// As in [`SPLITS`], LIMIT makes the server look up one entry after the other: by itself it would
+/// read all of them if its statistics say that there are few.
 pub(crate) const FORGET_STATE: &str = "
-    DELETE FROM ecom.operator_state WHERE ctid = ANY (ARRAY(
+    WITH known AS MATERIALIZED (
         SELECT found.ctid
         FROM unnest($2::text[], $3::bytea[]) AS gone (operator, key), LATERAL (
             SELECT s.ctid FROM ecom.operator_state s
             WHERE s.pipeline = $1 AND s.operator = gone.operator AND s.key = gone.key
             LIMIT 1
-        ) found))";
+        ) found),
+    forgotten AS (
+        DELETE FROM ecom.operator_state WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM known k))
+        RETURNING 1)
+    SELECT 1 / ((SELECT count(*) FROM forgotten) = (SELECT count(*) FROM known))::int";
 
-/// Inserts or replaces entries of operator state.
+/// Inserts or replaces entries of operator state. If one of them is not stored, it divides by zero.
 pub(crate) const KEEP_STATE: &str = "
-    INSERT INTO ecom.operator_state (pipeline, epoch, operator, key, format, value)
-    SELECT $1, $2, k.* FROM unnest($3::text[], $4::bytea[], $5::int4[], $6::bytea[]) AS k
-    ON CONFLICT (pipeline, operator, key)
-    DO UPDATE SET format = excluded.format, value = excluded.value, epoch = excluded.epoch";
+    WITH kept AS (
+        INSERT INTO ecom.operator_state (pipeline, epoch, operator, key, format, value)
+        SELECT $1, $2, k.* FROM unnest($3::text[], $4::bytea[], $5::int4[], $6::bytea[]) AS k
+        ON CONFLICT (pipeline, operator, key)
+        DO UPDATE SET format = excluded.format, value = excluded.value, epoch = excluded.epoch
+        RETURNING 1)
+    SELECT 1 / (count(*) = cardinality($3))::int FROM kept";
 
 /// Adds the counts of an epoch to those of its splits, and sets their positions. A position stays
-/// as it is if the epoch has none.
+/// as it is if the epoch has none. If one of the rows is not stored, it divides by zero.
 pub(crate) const SPLITS: &str = "
+    WITH written AS (
     INSERT INTO ecom.ingest_split AS s
            (pipeline, split_id, source, path, generation, state, reason, detail, read_offset, record_no, mark,
             read, stored, duplicates, rejected, filtered, finished_at)
@@ -74,15 +84,17 @@ pub(crate) const SPLITS: &str = "
            read = s.read + excluded.read, stored = s.stored + excluded.stored,
            duplicates = s.duplicates + excluded.duplicates, rejected = s.rejected + excluded.rejected,
            filtered = s.filtered + excluded.filtered,
-           finished_at = excluded.finished_at, updated_at = now()";
+           finished_at = excluded.finished_at, updated_at = now()
+    RETURNING 1)
+    SELECT 1 / (count(*) = cardinality($2))::int FROM written";
 
 /// Advances the row of the pipeline. It must update exactly one row: otherwise another instance
-/// has taken over, or this transaction is not what it seems. In that case it divides by zero,
-/// which turns the COMMIT that was sent with it into a rollback.
+/// leads, or this transaction is not what it seems. In that case it divides by zero, which turns
+/// the COMMIT that was sent with it into a rollback. So do the statements above.
 pub(crate) const ADVANCE: &str = "
     WITH advanced AS (
         UPDATE ecom.ingest_pipeline SET epoch = $4, committed_at = now()
-        WHERE pipeline = $1 AND fence = $2 AND epoch = $3
+        WHERE pipeline = $1 AND fence = $2 AND epoch = $3 AND holder_id = $5
         RETURNING epoch)
     SELECT 1 / count(*) FROM advanced";
 

@@ -100,7 +100,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Only when another instance has taken over, or the server has lost commits.
+    /// Only when this instance does not lead any more, or the server has lost commits.
     ///
     /// # Cancel safety
     ///
@@ -148,6 +148,15 @@ impl Writer {
             order.failed(number);
             crash_point!("epoch.failed");
             order.wait_turn(number).await;
+            let failure = match failure {
+                Failure::NotAdvanced => {
+                    shared.leader.check_not_advanced(number).await?;
+                    // The row is as this instance left it, so the update itself was left out.
+                    let table = "ecom.ingest_pipeline".to_owned();
+                    Failure::RowsDropped { table }
+                }
+                failure => failure,
+            };
             let (action, step) = (failure.action(), failure.step());
             #[cfg(feature = "metrics")]
             metrics::failed(action);
@@ -213,6 +222,8 @@ impl Writer {
             _ if epoch.all_rows() > 0 => shared.rejected_in_a_row.store(0, Ordering::Relaxed),
             _ => {}
         }
+        let mut commit = commit(epoch);
+        shared.leader.committed(number, &commit.positions);
         order.committed(number, epoch.refused_keys());
         self.release(number);
         shared.leader.state_sender().writing_fails(None);
@@ -222,7 +233,8 @@ impl Writer {
         for (stage, time) in last_try.iter() {
             stages.add(stage, time);
         }
-        Ok(commit(epoch, stages))
+        commit.stages = stages;
+        Ok(commit)
     }
 
     /// Tries to write an epoch once, and records how long each stage took.
@@ -317,7 +329,7 @@ impl Writer {
 }
 
 /// The commit that is reported for a durable epoch.
-fn commit(epoch: &Epoch, stages: StageDurations) -> Commit {
+fn commit(epoch: &Epoch) -> Commit {
     let mut commit = Commit::new(epoch.number() as u64);
     for progress in epoch.split_deltas() {
         commit.counts += progress.counts;
@@ -326,6 +338,5 @@ fn commit(epoch: &Epoch, stages: StageDurations) -> Commit {
     commit.counts += epoch.counts_of_no_split();
     commit.bytes = epoch.input_bytes();
     commit.times = epoch.times();
-    commit.stages = stages;
     commit
 }

@@ -68,8 +68,12 @@ pub enum ErrorKind {
     Schema,
     /// The target of the sink can't be reached.
     Unavailable,
-    /// Another instance of the same pipeline has taken over; this one must not write any more.
+    /// Another instance of the same pipeline has taken over, as it was told to; this one must not write any more.
     Fenced,
+    /// What this run knows of its sink is out of date: another instance leads the pipeline by now, or the target of the sink has
+    /// lost commits that it had acknowledged. Nothing is wrong with the pipeline. Run it again, with a new source: it continues
+    /// from what the sink has then.
+    Stale,
     /// A part of the pipeline panicked: a closure that was passed to an operator, a source, or the sink.
     Panicked,
 }

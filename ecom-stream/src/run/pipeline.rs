@@ -236,6 +236,10 @@ where
             }
         };
         drop(acks);
+        if matches!(&outcome, Err(err) if err.kind() == ErrorKind::Stale) {
+            // The sink may have lost the commits that wait: no file may be removed for them.
+            acknowledging.0.abort();
+        }
         let stopped = stop.peek().is_some();
         // The sink is dropped, and its end of the queue with it: so the reader ends.
         let reader = (&mut reader.0).await;

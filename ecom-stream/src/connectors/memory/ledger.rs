@@ -36,6 +36,7 @@ pub struct MemoryLedger {
 
 /// What is durable.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 struct LedgerState {
     /// By source and path, then by generation.
     positions: BTreeMap<(String, String), BTreeMap<u32, Position>>,
@@ -80,6 +81,23 @@ impl MemoryLedger {
     fn locked<R>(&self, f: impl FnOnce(&mut LedgerState) -> R) -> R {
         // Every change is complete or not made, so the state is valid even if a holder of the lock panicked.
         f(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+impl MemoryLedger {
+    /// A copy that further commits do not change.
+    pub(crate) fn backup(&self) -> Self {
+        Self {
+            pipeline: self.pipeline.clone(),
+            ledger: Arc::new(Mutex::new(self.locked(|ledger| ledger.clone()))),
+        }
+    }
+
+    /// Goes back to the state of the backup.
+    pub(crate) fn restore(&self, backup: &Self) {
+        let then = backup.locked(|ledger| ledger.clone());
+        self.locked(|ledger| *ledger = then);
     }
 }
 

@@ -154,6 +154,7 @@ pub struct MemorySink<T> {
 
 /// Everything that is committed, but for the ledger.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Durable<T> {
     epoch: u64,
     records: Vec<Record<T>>,
@@ -235,6 +236,24 @@ impl<T> MemorySink<T> {
     /// The position of the newest generation of each split, ordered by split.
     pub fn positions(&self) -> Vec<Position> {
         self.ledger.all_positions()
+    }
+}
+
+#[cfg(test)]
+impl<T: Clone> MemorySink<T> {
+    /// A copy of what is committed, which further commits do not change.
+    pub(crate) fn backup(&self) -> Self {
+        Self {
+            ledger: self.ledger.backup(),
+            durable: Arc::new(Mutex::new(self.durable(|durable| durable.clone()))),
+        }
+    }
+
+    /// Goes back to what was committed when the backup was taken.
+    pub(crate) fn restore(&self, backup: &Self) {
+        self.ledger.restore(&backup.ledger);
+        let then = backup.durable(|durable| durable.clone());
+        self.durable(|durable| *durable = then);
     }
 }
 

@@ -263,8 +263,11 @@ impl SimDirectory {
         how(&mut world, node)?;
         world.data.remove(name);
         let bytes = world.bytes(node).to_vec();
-        let is_committed = world.finished.contains(blake3::hash(&bytes).to_hex().as_str());
-        if !world.nodes[node].is_ambiguous {
+        let digest = blake3::hash(&bytes).to_hex();
+        let is_committed = world.finished.contains(digest.as_str());
+        // A run that has not noticed yet that the server went back removes a file whose commit it has seen.
+        let is_lost = !is_committed && world.lost.contains(digest.as_str());
+        if !world.nodes[node].is_ambiguous && !is_lost {
             world.removed.push((bytes, is_committed));
         }
         Ok(())

@@ -99,10 +99,16 @@ async fn history(seed: u64) -> Outcome {
             }
         }
     });
+    let server = rng
+        .bool()
+        .then(|| tokio::spawn(server(settings.sink.clone(), rng.fork())));
     while !lock(&world).is_done() {
         some_run(&settings, &mut rng).await;
     }
     let _ = shop.await;
+    if let Some(server) = server {
+        let _ = server.await;
+    }
     for _ in 0..rng.u32(..2) {
         some_run(&settings, &mut rng).await;
     }
@@ -112,6 +118,26 @@ async fn history(seed: u64) -> Outcome {
     Outcome {
         broken_laws: std::mem::take(&mut world.broken_laws),
         trace: std::mem::take(&mut world.trace),
+    }
+}
+
+/// The server is backed up and goes back to a backup, now and then.
+async fn server(sink: SimSink, mut rng: Rng) {
+    let mut backups = vec![sink.back_up()];
+    let pace = [500, 5_000, 50_000][rng.usize(..3)];
+    loop {
+        sleep(Duration::from_millis(rng.u64(1..pace))).await;
+        if lock(&sink.world).is_done() {
+            return;
+        }
+        match rng.u32(..3) {
+            0 => {
+                // What was backed up after that is of a past that is gone.
+                backups.truncate(rng.usize(..backups.len()) + 1);
+                sink.go_back(&backups[backups.len() - 1]);
+            }
+            _ => backups.push(sink.back_up()),
+        }
     }
 }
 
@@ -157,6 +183,7 @@ fn settings(rng: &mut Rng) -> Settings {
         fails: one_in(rng, &[0, 20]),
         epoch_batches: rng.usize(1..5),
         allow_copies,
+        went_back: 0,
     };
     Settings {
         config,

@@ -49,6 +49,7 @@ impl Scenario {
             fails: 0,
             epoch_batches: 1,
             allow_copies: false,
+            went_back: 0,
         };
         let config = CsvDirSource::new(DATA).columns(model::columns());
         let settings = Settings {

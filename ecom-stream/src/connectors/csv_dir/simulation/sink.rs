@@ -31,17 +31,26 @@ pub(super) struct SimSink {
     /// The largest number of batches in a commit.
     pub(super) epoch_batches: usize,
     pub(super) allow_copies: bool,
+    /// How often the server had gone back when this run began.
+    pub(super) went_back: u64,
+}
+
+/// What is committed at a moment, to go back to.
+pub(super) struct Backup {
+    store: MemorySink<CsvRecord>,
+    durable: DurablePositions,
+    finished: BTreeSet<String>,
 }
 
 /// The durable positions of each split, that is of each generation of a path.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct DurablePositions {
     pub(super) last: BTreeMap<Split, Position>,
     first: HashMap<Split, First>,
 }
 
 /// What was true when the first position of a split was committed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct First {
     mark: FileMark,
     /// The digests of files that were finished then.
@@ -71,6 +80,52 @@ struct SimLedger {
 }
 
 impl SimSink {
+    /// A copy of what is committed now.
+    pub(super) fn back_up(&self) -> Backup {
+        Backup {
+            store: self.store.backup(),
+            durable: self.durable.lock().unwrap().clone(),
+            finished: lock(&self.world).finished.clone(),
+        }
+    }
+
+    /// The server goes back in time. Files that were removed since, for commits that are lost now, are lost with them.
+    pub(super) fn go_back(&self, backup: &Backup) {
+        let mut world = lock(&self.world);
+        world.note("-- the server goes back in time");
+        self.store.restore(&backup.store);
+        *self.durable.lock().unwrap() = backup.durable.clone();
+        let finished = std::mem::replace(&mut world.finished, backup.finished.clone());
+        let lost: BTreeSet<String> = finished.difference(&backup.finished).cloned().collect();
+        world
+            .removed
+            .retain(|(bytes, _)| !lost.contains(blake3::hash(bytes).to_hex().as_str()));
+        world.lost.extend(lost);
+        world.went_back += 1;
+    }
+
+    /// Fails if the server has gone back since this run began: then no commit of it succeeds, as the holder in the ledger is
+    /// another one.
+    fn check_lead(&self) -> Result<()> {
+        let mut world = lock(&self.world);
+        if world.went_back == self.went_back {
+            return Ok(());
+        }
+        // No file may be removed from now on for a commit that is lost.
+        world.lost.clear();
+        Err(Error::new(ErrorKind::Stale, "the server has lost commits"))
+    }
+
+    /// Waits until the server has gone back, as the sink finds out every second.
+    async fn lead_lost(&self) -> Error {
+        loop {
+            match self.check_lead() {
+                Ok(()) => sleep(Duration::from_secs(1)).await,
+                Err(err) => return err,
+            }
+        }
+    }
+
     async fn pause(&self, most_ms: u64) {
         let ms = {
             let mut world = lock(&self.world);
@@ -230,6 +285,7 @@ impl Ledger for SimLedger {
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async {
             self.sink.pause(20).await;
+            self.sink.check_lead()?;
             let positions = self.inner.positions(of).await;
             self.sink.pause(20).await;
             positions
@@ -240,6 +296,7 @@ impl Ledger for SimLedger {
     fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async {
             self.sink.pause(20).await;
+            self.sink.check_lead()?;
             let candidates = self.inner.candidates(source, sizes).await;
             self.sink.pause(20).await;
             candidates
@@ -254,6 +311,7 @@ impl Ledger for SimLedger {
     ) -> BoxFuture<'a, Result<Vec<Position>>> {
         async {
             self.sink.pause(20).await;
+            self.sink.check_lead()?;
             let positions = self.inner.finished_by_digest(source, of).await;
             self.sink.pause(20).await;
             positions
@@ -268,6 +326,11 @@ impl Ledger for SimLedger {
 
 impl Sink<CsvRecord> for SimSink {
     async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
+        {
+            let mut world = lock(&self.world);
+            self.went_back = world.went_back;
+            world.lost.clear();
+        }
         let inner = self.store.ledger(topology).await?;
         let sink = self.clone();
         Ok(Arc::new(SimLedger { sink, inner }))
@@ -276,11 +339,18 @@ impl Sink<CsvRecord> for SimSink {
     fn commit(self, input: impl BatchStream<CsvRecord> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
         try_stream! {
             let mut input = Box::pin(input).ready_chunks(self.epoch_batches);
-            while let Some(batches) = input.next().await {
+            loop {
+                let next = tokio::select! {
+                    biased;
+                    err = self.lead_lost() => Err(err),
+                    next = input.next() => Ok(next),
+                };
+                let Some(batches) = next? else { break };
                 let batches: Vec<_> = batches.into_iter().collect::<Result<_>>()?;
                 self.fault("before")?;
                 self.pause(400).await;
                 self.fault("in")?;
+                self.check_lead()?;
                 // From here on there is no await that can be dropped: either all of it becomes durable, or nothing.
                 let (mut epoch, mut counts) = (0, Counts::default());
                 let mut positions: Vec<Position> = Vec::new();

@@ -113,6 +113,10 @@ pub(super) struct World {
     compressed: HashMap<(usize, usize), Arc<[u8]>>,
     /// The BLAKE3 digest of everything that is committed as finished.
     pub(super) finished: BTreeSet<String>,
+    /// How often the server has gone back in time.
+    pub(super) went_back: u64,
+    /// The digests of what was committed as finished and then lost, until the run notices.
+    pub(super) lost: BTreeSet<String>,
     /// The contents that were archived or deleted, and whether all their bytes were committed by then.
     pub(super) removed: Vec<(Vec<u8>, bool)>,
     /// A read gives fewer bytes than this.
@@ -157,6 +161,8 @@ impl World {
             opened: Vec::new(),
             compressed: HashMap::new(),
             finished: BTreeSet::new(),
+            went_back: 0,
+            lost: BTreeSet::new(),
             removed: Vec::new(),
             max_read_bytes: 200,
             bytes_read: 0,
