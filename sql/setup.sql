@@ -125,7 +125,7 @@ FROM ecom.schema_history WHERE version = 8 \gset
     INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 14430679641622892530
+\set checksum 6747401546235659473
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 9 \gset
 \if :differs
@@ -135,7 +135,7 @@ FROM ecom.schema_history WHERE version = 9 \gset
     INSERT INTO ecom.schema_history VALUES (9, 'partition_widths', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 7232751333495076489
+\set checksum 14386944441338262576
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 10 \gset
 \if :differs

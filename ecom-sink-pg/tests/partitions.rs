@@ -10,6 +10,7 @@
 mod fixture;
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -311,6 +312,39 @@ async fn recent_hours_become_days_when_there_are_too_many() {
     assert_eq!(partitions_and_widths(&db).await.1[1], "{hour}");
     assert_eq!(db.ask(days).await, ["200"]);
     assert_eq!(partitions_and_widths(&db).await.1[1], "{day}");
+}
+
+/// The server takes the size of a table from its files: one for each gigabyte.
+#[tokio::test]
+async fn in_a_flood_days_are_made_in_hours() {
+    let db = database_with_schema().await;
+    let today = db.ask("SET timezone = 'UTC'; SELECT current_date").await.remove(0);
+    let widths =
+        format!("SELECT widths FROM ecom.partition_widths(ARRAY['2013-01-01', '{today}'::date + 1]) ORDER BY day");
+    assert_eq!(db.ask(&ensure(&format!("'{today}'"))).await, ["1"]);
+    let name = db.ask("SELECT partition FROM ecom.partitions").await.remove(0);
+    let file = format!("SELECT current_setting('data_directory') || '/' || pg_relation_filepath('ecom.{name}')");
+    let file = db.ask(&file).await.remove(0);
+    let extend = |size: u64, parts: std::ops::Range<u32>| {
+        for part in parts {
+            let name = format!("{file}.{part}");
+            let file = OpenOptions::new().create(true).append(true).open(name).unwrap();
+            file.set_len(size).unwrap();
+        }
+    };
+    extend(1 << 30, 1..16);
+    extend((1 << 30) - 8_192, 16..17);
+    assert_eq!(db.ask(&widths).await, ["{day}", "{day}"]);
+    extend(1 << 30, 16..17);
+    assert_eq!(
+        db.ask(&widths).await,
+        ["{day}", "{hour,day}"],
+        "hours are for what is recent"
+    );
+    let next = format!("'{today}'::date + 1");
+    assert_eq!(db.ask(&ensure(&next)).await, ["24"]);
+    // When the flood is over, a day is one again.
+    assert_eq!(db.ask(&ensure(&format!("'{today}'::date + 3"))).await, ["1"]);
 }
 
 /// An epoch takes several locks for each partition, and so does a query of all time.

@@ -152,6 +152,10 @@ BEGIN
             USING ERRCODE = 'feature_not_supported';
     END IF;
     PERFORM ecom.create_partition(filling, starts, ends);
+    IF EXISTS (SELECT FROM pg_publication_tables p WHERE p.schemaname = 'ecom' AND p.tablename = filling) THEN
+        RAISE EXCEPTION 'a publication has all tables, and would send the copies of the rows to its subscribers'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Publish ecom.events by name.';
+    END IF;
     -- This text is stored in databases, and recognized after a crash: never change it.
     EXECUTE format('COMMENT ON TABLE ecom.%I IS %L', filling, 'Being filled: ecom-ingest layout attaches it, or drops it.');
     -- So that attaching need not read the table.

@@ -7,8 +7,9 @@
 --
 -- The rule:
 --
---  1. Recent days, from 31 days ago to 7 days ahead, get the width of ecom.settings: a day unless somebody changed it.
---     While the table has too many partitions, they get the next wider one.
+--  1. Recent days, from 31 days ago to 7 days ahead, get the width of ecom.settings: a day unless somebody changed it. In a
+--     flood, after a day with 16 GB, days are made in hours. While the table has too many partitions, they get the next wider
+--     one.
 --  2. Other days get it too, as long as they are few or full. Once there are 31 days outside the recent ones with less than
 --     1 MB each, counting those that are asked for at once, further days get a month, after 24 such months a year, and after
 --     80 such years a century. There are also at most 93 days and 96 months of any size.
@@ -35,9 +36,13 @@ AS $$
                 WHEN b.ends < b.starts + interval '99 years' THEN 'year'
                 ELSE 'century'
             END AS unit,
+            b.starts,
+            b.ends,
             b.ends > current_date - 31 AND b.starts < current_date + 8 AS is_recent,
-            coalesce(pg_relation_size(b.partition), 0) < 1024 * 1024 AS is_small
+            z.bytes,
+            z.bytes < 1024 * 1024 AS is_small
         FROM ecom.partition_bounds() b
+        CROSS JOIN LATERAL (SELECT coalesce(pg_relation_size(b.partition), 0) AS bytes) z
     ),
     asked AS (
         SELECT DISTINCT d.day, d.day BETWEEN current_date - 31 AND current_date + 7 AS is_recent
@@ -79,9 +84,21 @@ AS $$
             ORDER BY p.rank DESC
         )
     FROM asked a
-    -- Without its row the settings are the default ones.
     CROSS JOIN LATERAL (
-        SELECT coalesce((SELECT r.rank FROM ecom.settings s JOIN rules r ON r.unit = s.partition_width), 2) AS rank
+        SELECT CASE WHEN a.is_recent AND w.rank = 2 AND f.is_flood THEN 1 ELSE w.rank END AS rank
+        FROM (
+            -- Without its row the settings are the default ones.
+            SELECT coalesce((SELECT r.rank FROM ecom.settings s JOIN rules r ON r.unit = s.partition_width), 2) AS rank
+        ) w
+        CROSS JOIN (
+            SELECT EXISTS (
+                SELECT
+                FROM (VALUES (1), (2)) AS n (ago)
+                JOIN stored s ON s.starts >= a.day - n.ago AND s.ends <= a.day - n.ago + 1
+                GROUP BY n.ago
+                HAVING sum(s.bytes) >= 16::bigint << 30
+            ) AS is_flood
+        ) f
     ) c
     CROSS JOIN LATERAL (
         SELECT min(p.rank) AS rank

@@ -75,6 +75,18 @@ async fn old_days_become_months_and_small_years() {
     let recent = partitions(&db).await.split_off(14 + 45 + 24);
     let before = rows(&db).await;
 
+    // Those of January 2005 are as many as a month has.
+    let mergeable = "SELECT merged, cardinality(partitions), starts, ends FROM ecom.mergeable_partitions";
+    db.execute("SET timezone = 'UTC'").await;
+    assert_eq!(
+        db.ask(mergeable).await,
+        [
+            "events_y2004|14|2004-01-01 00:00:00+00|2005-01-01 00:00:00+00",
+            "events_y200501|31|2005-01-01 00:00:00+00|2005-02-01 00:00:00+00",
+            "events_y200502|14|2005-02-01 00:00:00+00|2005-03-01 00:00:00+00",
+            "events_y2011|24|2011-01-01 00:00:00+00|2012-01-01 00:00:00+00",
+        ]
+    );
     let log = ingest(&db, &["layout", "--dry-run"]);
     assert!(log.starts_with("would merge 83 partitions into wider ones\n"), "{log}");
     assert_eq!(partitions(&db).await.len(), 83 + recent.len());
@@ -357,8 +369,13 @@ async fn what_cannot_be_merged_stays_as_it_is() {
     )
     .await;
     assert_eq!(maintenance(&db).merge().await.unwrap().failed, ["events_y2004"]);
+    // Its subscribers would get the copies, and have no such table.
+    db.execute("DROP TABLE ecom.notes; CREATE PUBLICATION everything FOR ALL TABLES")
+        .await;
+    assert_eq!(maintenance(&db).merge().await.unwrap().failed, ["events_y2004"]);
     assert_eq!(rows(&db).await, before);
-    db.execute("DROP TABLE ecom.notes").await;
+    db.execute("DROP PUBLICATION everything; CREATE PUBLICATION events_only FOR TABLE ecom.events")
+        .await;
     assert_eq!(maintenance(&db).merge().await.unwrap().replaced, 14);
     assert_eq!(rows(&db).await, before);
 }

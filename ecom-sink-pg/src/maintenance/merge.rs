@@ -83,8 +83,10 @@ const LEFT_OVER: &str = "
 const TRY_FOR: Duration = Duration::from_secs(60);
 /// The pause between two tries, in which others go on.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long a step may hold its locks.
-const MOST_MS: u32 = 100;
+/// How long a step waits for a lock, in milliseconds. Whoever comes later waits behind it.
+const WAIT_MS: u32 = 50;
+/// How long a step may hold its locks, in milliseconds.
+const HOLD_MS: u32 = 100;
 /// For how long older transactions are waited for.
 const WAIT_FOR_OLDER: Duration = Duration::from_secs(10 * 60);
 /// How often the partitions of a group may change while they are merged.
@@ -375,12 +377,12 @@ async fn step(connection: &Connection, lock: &str, statement: &str) -> Result<()
     }
 }
 
-/// One transaction: it waits for a lock for up to 100 ms, and then works for up to 100 ms. All of
+/// One transaction: it waits for a lock for up to 50 ms, and then works for up to 100 ms. All of
 /// it is one message, so that the server never waits for this program while it holds a lock.
 async fn try_step(connection: &Connection, lock: &str, statement: &str) -> Result<(), Failure> {
     let client = &connection.client;
     let transaction = format!(
-        "BEGIN; SET LOCAL lock_timeout = {MOST_MS}; {lock}; SET LOCAL statement_timeout = {MOST_MS}; {statement}; COMMIT"
+        "BEGIN; SET LOCAL lock_timeout = {WAIT_MS}; {lock}; SET LOCAL statement_timeout = {HOLD_MS}; {statement}; COMMIT"
     );
     let done = DEADLINE
         .of("merging partitions", client.batch_execute(&transaction))
