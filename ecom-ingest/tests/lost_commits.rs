@@ -145,7 +145,7 @@ async fn an_idle_instance_notices_and_loads_again_what_the_server_has_lost() {
     assert!(ingest.log().contains(missing), "{}", ingest.log());
     assert!(ingest.log().contains("has lost commits"), "{}", ingest.log());
     eventually("it is ready again", async || is_ready(port)).await;
-    assert!(ingest.log().contains("is in the table again"), "{}", ingest.log());
+    assert!(ingest.log().contains("is in the tables again"), "{}", ingest.log());
     end(&database, 1_010, [ingest]).await;
 }
 
@@ -202,4 +202,37 @@ async fn killed_after_it_has_noticed_it_loses_nothing() {
     assert!(!status.success(), "{log}");
     once(&database, &input).await;
     end(&database, 1_010, []).await;
+}
+
+/// The instance that led ends with the server. The one that stood by has seen how far the ledger was.
+#[tokio::test]
+async fn an_instance_that_stands_by_notices_too() {
+    let server = Server::start().await;
+    let (mut database, input) = (database_on(&server.server).await, tempfile::tempdir().unwrap());
+    drop_in(input.path(), "before.csv", 0..10);
+    once(&database, &input).await;
+    server.back_up(&mut database).await;
+    let first = Ingest::start(&database, &input, &["--settle", "0s"]);
+    leads(&first, &database).await;
+    let second = Ingest::start(&database, &input, &["--settle", "0s"]);
+    eventually("the second standing by", async || second.log().contains("standing by")).await;
+    drop_in(input.path(), "lost.csv", 10..20);
+    eventually("the second file", async || database.rows().await == 20).await;
+    database
+        .client
+        .batch_execute("CREATE TABLE public.loaded AS SELECT clock_timestamp() AS at")
+        .await
+        .unwrap();
+    eventually("a look of the second at the ledger", async || {
+        let looked = "SELECT count(*) FROM pg_stat_activity, public.loaded
+                      WHERE query LIKE 'SELECT epoch FROM ecom.ingest_pipeline%' AND query_start > at AND state = 'idle'";
+        database.number(looked).await > 0
+    })
+    .await;
+    first.signal(Signal::KILL);
+    first.end().await;
+    server.restore(&mut database).await;
+    eventually("it leads", async || second.log().contains("taking over")).await;
+    eventually("the error", async || second.log().contains("its ledger was at epoch")).await;
+    end(&database, 20, [second]).await;
 }

@@ -143,6 +143,21 @@ async fn an_idle_instance_notices_a_takeover() {
     stop(second).await;
 }
 
+#[tokio::test]
+async fn a_takeover_that_is_killed_halfway_loses_nothing() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let first = Ingest::start(&database, &input, &[]);
+    drop_files(&input, 0..1);
+    eventually("the first file", async || rows(&database).await > 0).await;
+    let killed = Ingest::start_to_crash(&database.url, &input, &["--take-over"], "take_over.fence_raised");
+    let (status, log) = killed.end().await;
+    assert!(!status.success(), "{log}");
+    is_fenced(first).await;
+    drop_files(&input, 1..2);
+    once(&database, &input).await;
+    check(&database, &input, 2).await;
+}
+
 /// As when the machine of the first is paused, with all that it had under way.
 #[tokio::test]
 async fn a_stopped_instance_that_wakes_after_a_takeover_commits_nothing() {

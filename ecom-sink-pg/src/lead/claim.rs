@@ -13,10 +13,10 @@ use postgres_types::ToSql;
 use tokio_postgres::error::SqlState;
 use uuid::Builder;
 
-use super::acknowledged::{in_words, lost_splits};
-use super::instance_state::{InstanceState, InstanceStateSender, PUT_BACK};
+use super::instance_state::{InstanceState, InstanceStateSender};
 use super::leader::Leader;
 use super::lock::{Holder, holder, try_lock};
+use super::lost_commits::{self, SeenEpoch};
 use super::ownership;
 use super::step_down::Token;
 use crate::connect::{Connection, Connector};
@@ -79,10 +79,11 @@ pub(crate) async fn claim(
 ) -> Result<Claim> {
     let mut delays = delays();
     let mut wait = wait_for_server;
+    let mut seen = SeenEpoch::default();
     loop {
         let connection = connector.connect_within(wait).await?;
         wait = Duration::MAX;
-        match stand_by(connection, connector, options).await {
+        match stand_by(connection, connector, options, &mut seen).await {
             Ok(claim) => return claim,
             // Most often the connection broke while standing by, or an old transaction still holds the row.
             Err(failure) if failure.action() == Action::Retry => {
@@ -103,14 +104,16 @@ async fn stand_by(
     connection: Connection,
     connector: &Connector,
     options: ClaimOptions<'_>,
+    seen: &mut SeenEpoch,
 ) -> Result<Result<Claim>, Failure> {
+    const EPOCH: &str = "SELECT epoch FROM ecom.ingest_pipeline WHERE pipeline = $1";
     let (pipeline, deadline) = (options.pipeline, connector.deadline);
     catch_up_sequences(&connection, deadline).await?;
     let pipeline_id = match pipeline_id(&connection, deadline, pipeline).await? {
         Ok(pipeline_id) => pipeline_id,
         Err(err) => return Ok(Err(err)),
     };
-    look_for_lost_commits(&connection, deadline, options).await?;
+    lost_commits::find(&connection.client, deadline, pipeline, options.state_sender).await?;
     let mut waiting = false;
     let mut delays = delays();
     while !try_lock(&connection, pipeline_id, deadline).await? {
@@ -132,37 +135,22 @@ async fn stand_by(
             );
             options.state_sender.set_phase(InstanceState::StandingBy { holder });
         }
+        lost_commits::check_again(&connection.client, deadline, pipeline, options.state_sender).await?;
+        let named: [&(dyn ToSql + Sync); 1] = [&pipeline];
+        let epoch = connection.client.query_opt(EPOCH, &named);
+        let epoch = deadline.of("reading the ledger", epoch).await?;
+        seen.see(pipeline, epoch.map_or(0, |row| row.get(0)));
         tokio::time::sleep(STAND_BY_POLL).await;
     }
     crash_point!("claim.locked");
     if waiting {
         tracing::info!("taking over pipeline {pipeline:?}");
     }
-    become_leader(connection, connector, pipeline_id, options).await
-}
-
-/// Looks up in the ledger what earlier runs of this instance have committed, and reports what is
-/// missing there: the server has lost it.
-async fn look_for_lost_commits(
-    connection: &Connection,
-    deadline: Deadline,
-    options: ClaimOptions<'_>,
-) -> Result<(), Failure> {
-    let doubted = options.state_sender.doubted();
-    if doubted.is_empty() {
-        return Ok(());
+    let claim = become_leader(connection, connector, pipeline_id, options).await?;
+    if let Ok(claim) = &claim {
+        seen.see(pipeline, claim.epoch);
     }
-    let lost = lost_splits(&connection.client, deadline, options.pipeline, &doubted).await?;
-    if !lost.is_empty() {
-        tracing::error!(
-            "the server has lost commits of pipeline {:?}, as after a restore or a fail-over to a replica that lagged \
-             behind: missing from the tables are {}: {PUT_BACK}",
-            options.pipeline,
-            in_words(&lost)
-        );
-    }
-    options.state_sender.looked_up(lost);
-    Ok(())
+    Ok(claim)
 }
 
 /// Terminates the instance that holds the lock.

@@ -15,9 +15,10 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_postgres::{Row, Statement};
 
-use super::acknowledged::{Acknowledged, in_words, lost_splits};
+use super::acknowledged::Acknowledged;
 use super::instance_state::{InstanceState, InstanceStateSender};
 use super::lock::try_lock;
+use super::lost_commits;
 use super::step_down::{LOCKED_PIPELINE_ROW, PIPELINE_ROW, PipelineRow, StepDown, Token};
 use crate::connect::{BY_KEY, Connection, Connector, TextEncoding};
 use crate::failure::{Action, Failure, PAUSE, delays};
@@ -194,18 +195,9 @@ impl Leader {
         let params: [&(dyn ToSql + Sync); 2] = [&self.pipeline, &self.token.holder];
         let rows = self.try_query(session, PIPELINE_ROW, &params).await?;
         self.epoch_of(&rows, acknowledged)?;
-        let lost = self.state_sender.lost();
-        if !lost.is_empty()
-            && let Some(connection) = &session.connection
-        {
+        if let Some(connection) = &session.connection {
             let deadline = self.connector.deadline;
-            let lost: Vec<_> = lost.into_iter().map(|lost| lost.committed).collect();
-            let lost = lost_splits(&connection.client, deadline, &self.pipeline, &lost).await?;
-            match lost.is_empty() {
-                true => tracing::info!("what the server had lost is in the table again"),
-                false => tracing::debug!("still missing from the table: {}", in_words(&lost)),
-            }
-            self.state_sender.set_lost(lost);
+            lost_commits::check_again(&connection.client, deadline, &self.pipeline, &self.state_sender).await?;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@
 //! | `leader` | the session that leads, and what became of an unanswered COMMIT |
 //! | `step_down` | why an instance stops leading, by the row of the pipeline |
 //! | `acknowledged` | the commits that were seen, to notice when the server loses them |
+//! | `lost_commits` | finds those that the server has lost, and reports them |
 //! | `ledger` | the [`Ledger`](ecom_stream::Ledger) that sources and operators read |
 //! | `split_ids` | assigns numbers to splits |
 //! | `ownership` | refuses directories that another pipeline empties |
@@ -39,6 +40,7 @@ mod instance_state;
 mod leader;
 mod ledger;
 mod lock;
+mod lost_commits;
 mod ownership;
 mod split_ids;
 mod step_down;
