@@ -125,6 +125,16 @@ FROM ecom.schema_history WHERE version = 8 \gset
     INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 6362962993294904103
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 10 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V10__ledger_totals was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V10__ledger_totals.sql
+    INSERT INTO ecom.schema_history VALUES (10, 'ledger_totals', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -10,6 +10,7 @@
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod layout;
+mod prune;
 mod retain;
 mod settle;
 

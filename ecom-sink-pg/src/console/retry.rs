@@ -350,18 +350,19 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     let split_ids: Vec<i64> = counts.keys().copied().collect();
     let (stored, duplicates): (Vec<i64>, Vec<i64>) = counts.values().copied().unzip();
     let params: [&(dyn ToSql + Sync); 3] = [&split_ids, &stored, &duplicates];
-    DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
     let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
     let resolved = DEADLINE
         .of("resolving dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
         .await?;
-    // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
+    // This proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
     if resolved != ids.len() as u64 {
         return Err(Failure::Miscounted {
             sent: ids.len() as u64,
             stored: resolved,
         });
     }
+    // From here on the ingest waits, because both change the sums of the pipeline.
+    DEADLINE.of("counting", client.execute(COUNT, &params)).await?;
     crash_point!("retry.settled");
     DEADLINE.of("committing", client.batch_execute("COMMIT")).await?;
     crash_point!("retry.committed");

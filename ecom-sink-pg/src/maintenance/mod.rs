@@ -13,6 +13,7 @@
 
 mod layout;
 mod maintenance;
+mod prune;
 mod retain;
 mod settle;
 

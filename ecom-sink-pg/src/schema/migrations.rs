@@ -31,6 +31,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V8__views_quality",
         include_str!("../../sql/migrations/V8__views_quality.sql"),
     ),
+    (
+        "V10__ledger_totals",
+        include_str!("../../sql/migrations/V10__ledger_totals.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.
