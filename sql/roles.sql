@@ -38,6 +38,7 @@ GRANT SELECT ON ecom.schema_history TO ecom_writer;
 GRANT SELECT (event_id, event_time), INSERT ON ecom.events TO ecom_writer;
 GRANT INSERT ON ecom.dead_letters TO ecom_writer;
 GRANT SELECT, INSERT, UPDATE ON ecom.ingest_pipeline, ecom.ingest_split TO ecom_writer;
+GRANT SELECT ON ecom.ingest_pruned TO ecom_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ecom.operator_state TO ecom_writer;
 GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]), ecom.catch_up_sequences() TO ecom_writer;
 

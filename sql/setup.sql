@@ -165,6 +165,16 @@ FROM ecom.schema_history WHERE version = 12 \gset
     INSERT INTO ecom.schema_history VALUES (12, 'leader', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 377149841775950610
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 13 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V13__ledger_totals was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V13__ledger_totals.sql
+    INSERT INTO ecom.schema_history VALUES (13, 'ledger_totals', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -10,7 +10,7 @@
 mod fixture;
 
 use fixture::schema::database_with_schema;
-use fixture::{connect, eventually};
+use fixture::{Database, connect, eventually};
 
 const EVENTS: &str = "
     INSERT INTO ecom.events
@@ -294,4 +294,82 @@ async fn views_separate_corrected_rejects_from_waiting_ones() {
     let reasons = "SELECT rejected, reasons FROM ecom.quality_by_file";
     assert_eq!(db.ask(reasons).await, ["3|{\"late\": 3}"]);
     assert_eq!(db.ask("SELECT rejected_last_hour FROM ecom.pulse").await, ["0"]);
+}
+
+#[tokio::test]
+async fn the_sums_of_the_ledger_follow_every_change() {
+    let db = database_with_schema().await;
+    let insert = "INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, state, read_offset, read, stored, rejected, mark)
+                  SELECT n, 'p' || n % 3, 's', n || '.csv', (ARRAY['open', 'finished', 'damaged', 'set_aside'])[1 + n % 4],
+                         n, 2 * n, n, n, json_build_object('size', 2 * n)
+                  FROM generate_series(1, 40) n";
+    let changes = [
+        insert,
+        // Of a statement that inserts and updates, each row counts once.
+        "INSERT INTO ecom.ingest_split AS s (split_id, pipeline, source, path, read, stored)
+         SELECT n, 'p1', 's', 'later-' || n, 1, 1 FROM generate_series(31, 50) n
+         ON CONFLICT (split_id) DO UPDATE SET read = s.read + 1, stored = s.stored + 1, state = 'finished'",
+        "UPDATE ecom.ingest_split SET rejected = rejected - 1, duplicates = 1 WHERE split_id % 5 = 0",
+        "UPDATE ecom.ingest_split SET filtered = 1 WHERE split_id = 7",
+        "UPDATE ecom.ingest_split SET state = 'open', read_offset = 0, pipeline = 'p9' WHERE split_id % 7 = 0",
+        "UPDATE ecom.ingest_split SET updated_at = now()",
+        "UPDATE ecom.ingest_split SET read = 0 WHERE false",
+        "BEGIN; DELETE FROM ecom.ingest_split WHERE split_id < 20; ROLLBACK",
+        "DELETE FROM ecom.ingest_split WHERE split_id % 3 = 0",
+        "TRUNCATE ecom.ingest_split",
+        insert,
+    ];
+    for change in changes {
+        db.execute(change).await;
+        db.check_totals().await;
+    }
+    db.execute("INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ('p0'), ('p1'), ('none')")
+        .await;
+    let balance =
+        "SELECT pipeline, files, files_open, files_finished, files_damaged, files_set_aside, read, stored, balance_ok
+                   FROM ecom.ingest_balance ORDER BY pipeline";
+    let counted = "SELECT p.pipeline, count(s.split_id), count(*) FILTER (WHERE s.state = 'open'),
+                       count(*) FILTER (WHERE s.state = 'finished'), count(*) FILTER (WHERE s.state = 'damaged'),
+                       count(*) FILTER (WHERE s.state = 'set_aside'), coalesce(sum(s.read), 0), coalesce(sum(s.stored), 0),
+                       coalesce(bool_and(s.read = s.stored + s.duplicates + s.rejected + s.filtered), true)
+                   FROM ecom.ingest_pipeline p LEFT JOIN ecom.ingest_split s USING (pipeline) GROUP BY 1 ORDER BY 1";
+    assert_eq!(db.ask(balance).await, db.ask(counted).await);
+
+    // A ledger that was there before its sums were kept.
+    let (_, migration) = ecom_sink_pg::schema::texts()
+        .find(|(name, _)| *name == "V13__ledger_totals")
+        .unwrap();
+    db.execute(&format!("DELETE FROM ecom.ingest_total; {migration}")).await;
+    db.check_totals().await;
+    assert_eq!(db.ask(balance).await, db.ask(counted).await);
+}
+
+/// Blocks that a query touches, as EXPLAIN counts them.
+async fn blocks(db: &Database, sql: &str) -> u64 {
+    let plan = db.ask(&format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {sql}")).await;
+    let touched = plan.iter().find(|line| line.contains("Buffers: shared")).unwrap();
+    let number = |kind| {
+        touched
+            .split(kind)
+            .nth(1)
+            .map_or(0, |rest| rest.split(' ').next().unwrap().parse().unwrap())
+    };
+    number("hit=") + number(" read=")
+}
+
+#[tokio::test]
+async fn totals_are_read_without_the_ledger() {
+    let db = database_with_schema().await;
+    db.execute(
+        "INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ('p');
+         INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, state, finished_at, read, stored)
+         SELECT n, 'p', 's', n || '.csv', 'finished', now(), 1, 1 FROM generate_series(1, 20000) n",
+    )
+    .await;
+    assert_eq!(
+        db.ask("SELECT files, read, balance_ok FROM ecom.ingest_balance").await,
+        ["20000|20000|t"]
+    );
+    let read = blocks(&db, "SELECT * FROM ecom.ingest_balance").await;
+    assert!(read < 10, "{read} blocks");
 }

@@ -44,6 +44,11 @@ pub(crate) struct Retain {
     #[arg(long)]
     days: u16,
 
+    /// Also take files out of the ledger that were finished more than so many days ago and were archived or deleted; one that
+    /// comes back is still recognized
+    #[arg(long, value_name = "DAYS")]
+    ledger_days: Option<u16>,
+
     /// Only show what would be dropped
     #[arg(long)]
     dry_run: bool,
@@ -54,7 +59,10 @@ pub(crate) struct Retain {
 
 impl Retain {
     pub(crate) async fn run(self) -> Result<()> {
-        let retention = Retention::days(self.days).dry_run(self.dry_run);
+        let mut retention = Retention::days(self.days).dry_run(self.dry_run);
+        if let Some(days) = self.ledger_days {
+            retention = retention.ledger_days(days);
+        }
         let retained = self.database.maintenance()?.retain(retention).await?;
         if retained.is_busy {
             return output::line("another session is dropping partitions already: nothing to do");
@@ -68,7 +76,18 @@ impl Retain {
             "older than {}: {done} {partitions}, and {} dead letters",
             to_the_minute(retained.cutoff),
             count(retained.dead_letters)
-        ))
+        ))?;
+        match self.ledger_days {
+            Some(days) => {
+                let taken = if self.dry_run { "would take" } else { "took" };
+                output::line(&format!(
+                    "{taken} {} files out of the ledger that were finished more than {days} days ago and removed from \
+                     their directory",
+                    count(retained.files)
+                ))
+            }
+            None => Ok(()),
+        }
     }
 }
 

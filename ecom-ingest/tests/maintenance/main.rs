@@ -11,6 +11,7 @@
 mod fixture;
 mod layout;
 mod merge;
+mod prune;
 mod retain;
 mod settle;
 

@@ -370,18 +370,19 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     let split_ids: Vec<i64> = counts.keys().copied().collect();
     let (stored, duplicates): (Vec<i64>, Vec<i64>) = counts.values().copied().unzip();
     let params: [&(dyn ToSql + Sync); 3] = [&split_ids, &stored, &duplicates];
+    let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
+    let resolved = DEADLINE
+        .of("resolving dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
+        .await?;
+    // This proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
+    check_count("ecom.dead_letters", ids.len() as u64, resolved)?;
+    // From here on the ingest waits, because both change the sums of the pipeline.
     let counted = DEADLINE.of("counting", client.query_one(COUNT, &params)).await?;
     check_count(
         "ecom.ingest_split",
         counted.get::<_, i64>(0) as u64,
         counted.get::<_, i64>(1) as u64,
     )?;
-    let ids: Vec<i64> = rows.iter().map(|one| one.letter.id).collect();
-    let resolved = DEADLINE
-        .of("resolving dead letters", client.execute(RESOLVE, &[&ids, &resolutions]))
-        .await?;
-    // The last statement proves that the transaction lives: COMMIT alone reports success even if the server rolls back.
-    check_count("ecom.dead_letters", ids.len() as u64, resolved)?;
     crash_point!("retry.settled");
     let committed = DEADLINE.of("committing", client.batch_execute("COMMIT")).await;
     committed.map_err(|failure| failure.at_step(Step::Commit))?;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::console::{Console, DEADLINE, read_error};
-use crate::connect::Connection;
+use crate::connect::{BY_KEY, Connection};
 use crate::failure::Failure;
 use crate::lead::holder;
 
@@ -43,10 +43,11 @@ pub struct PipelineStatus {
     /// How many records were read, and what became of them.
     pub counts: Counts,
     /// About how many records a second were read in the last 1, 5 and 15 minutes. Of a file that
-    /// was begun before that, a part is counted, as if it had been read evenly.
+    /// was begun before that, a part is counted, as if it had been read evenly. If more than 10,000
+    /// files ended meanwhile, it is the rate of the last 10,000.
     pub rows_per_s: [f64; 3],
     /// The median time from the last write to a file until the commit of its last records, over
-    /// the files of the last 15 minutes.
+    /// the files of the last 15 minutes, at most the last 10,000.
     pub lag_median: Option<Duration>,
     /// The longest such time.
     pub lag_max: Option<Duration>,
@@ -130,30 +131,59 @@ const PIPELINES: &str = "
         ARRAY(SELECT value FROM jsonb_each_text(p.sources) ORDER BY key)
     FROM ecom.ingest_pipeline p WHERE $1::text IS NULL OR p.pipeline = $1 ORDER BY 1";
 
-const FILES: &str = "
+/// The sums of the ledger.
+const TOTALS: &str = "
     SELECT
-        count(*) FILTER (WHERE s.state = 'open'), count(*) FILTER (WHERE s.state = 'finished'),
-        count(*) FILTER (WHERE s.state = 'damaged'), count(*) FILTER (WHERE s.state = 'set_aside'),
-        coalesce(sum(greatest(s.size - s.read_offset, 0)) FILTER (WHERE s.state = 'open'), 0)::int8,
-        coalesce(sum(s.read), 0)::int8, coalesce(sum(s.stored), 0)::int8, coalesce(sum(s.duplicates), 0)::int8,
-        coalesce(sum(s.rejected), 0)::int8, coalesce(sum(s.filtered), 0)::int8,
+        coalesce(sum(files_open), 0)::int8, coalesce(sum(files_finished), 0)::int8,
+        coalesce(sum(files_damaged), 0)::int8, coalesce(sum(files_set_aside), 0)::int8,
+        least(coalesce(sum(bytes_left), 0), 9223372036854775807)::int8, coalesce(sum(read), 0)::int8, coalesce(sum(stored), 0)::int8,
+        coalesce(sum(duplicates), 0)::int8, coalesce(sum(rejected), 0)::int8, coalesce(sum(filtered), 0)::int8
+    FROM ecom.ingest_total WHERE pipeline = $1";
+
+/// Rates, lag and mapping, from at most $2 files that ended last and as many open ones. If more
+/// than that ended within the span of a rate, the rate is that of the time since the oldest of
+/// them.
+const RECENT: &str = "
+    WITH ended AS MATERIALIZED (
+        SELECT s.split_id, s.read, s.first_seen_at, s.updated_at, s.mtime, s.state
+        FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.finished_at IS NOT NULL
+        ORDER BY s.finished_at DESC, s.split_id DESC LIMIT $2
+    ), open AS MATERIALIZED (
+        SELECT s.split_id, s.read, s.first_seen_at, s.updated_at, s.mtime, s.state
+        FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.state IN ('open', 'damaged') AND s.state = 'open' LIMIT $2
+    ), seen AS MATERIALIZED (
+        SELECT * FROM ended UNION ALL SELECT * FROM open
+    ), known AS (
+        -- Before that, some of the files may be missing.
+        SELECT CASE WHEN count(*) = $2 THEN min(updated_at) END AS since FROM ended
+    ), spans AS (
+        SELECT w.n, least(w.span, greatest(now() - k.since, interval '1 s')) AS span
+        FROM unnest(ARRAY[interval '1 min', interval '5 min', interval '15 min']) WITH ORDINALITY AS w (span, n), known k
+    )
+    SELECT
         ARRAY(
             SELECT coalesce(sum(
                 r.read * CASE WHEN r.updated_at > r.first_seen_at THEN
-                    extract(epoch FROM r.updated_at - greatest(r.first_seen_at, now() - span))
+                    extract(epoch FROM r.updated_at - greatest(r.first_seen_at, now() - w.span))
                         / extract(epoch FROM r.updated_at - r.first_seen_at)
-                ELSE 1 END), 0)::float8 / extract(epoch FROM span)::float8
-            FROM unnest(ARRAY[interval '1 min', interval '5 min', interval '15 min']) WITH ORDINALITY AS w (span, n)
-            LEFT JOIN ecom.ingest_split r ON r.pipeline = $1 AND r.updated_at > now() - span
-            GROUP BY n, span ORDER BY n
+                ELSE 1 END), 0)::float8 / extract(epoch FROM w.span)::float8
+            FROM spans w LEFT JOIN seen r ON r.updated_at > now() - w.span
+            GROUP BY w.n, w.span ORDER BY w.n
         ),
         percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM greatest(s.updated_at - s.mtime, interval '0'))::float8)
             FILTER (WHERE s.updated_at > now() - interval '15 min' AND s.mtime IS NOT NULL),
         max(extract(epoch FROM greatest(s.updated_at - s.mtime, interval '0'))::float8)
             FILTER (WHERE s.updated_at > now() - interval '15 min'),
-        coalesce((SELECT m.mark ->> 'mapped' = 'true' FROM ecom.ingest_split m
-                  WHERE m.pipeline = $1 AND m.state <> 'set_aside' ORDER BY m.updated_at DESC LIMIT 1), false)
-    FROM ecom.ingest_split s WHERE s.pipeline = $1";
+        coalesce((
+            SELECT m.mark ->> 'mapped' = 'true' FROM ecom.ingest_split m WHERE m.split_id = (
+                SELECT l.split_id FROM seen l WHERE l.state <> 'set_aside' ORDER BY l.updated_at DESC LIMIT 1
+            )), false)
+    FROM seen s";
+
+/// At most so many files are looked at for the rates and the lag.
+const MAX_RECENT: i64 = 10_000;
 
 const REFUSED: &str = "
     SELECT reason, count(*) FILTER (WHERE resolved_at IS NULL), count(resolved_at), max(rejected_at)
@@ -161,12 +191,13 @@ const REFUSED: &str = "
 
 const UNUSABLE: &str = "
     SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset, source
-    FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY updated_at DESC LIMIT 10";
+    FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY finished_at DESC LIMIT 10";
 
 impl Console {
     /// The status of all pipelines, or of the one with that name.
     ///
-    /// It reads the ledger, not the events: about 10 million files take a few seconds.
+    /// It reads sums and the files that ended last, so that it takes the same time however many
+    /// files there are.
     ///
     /// # Errors
     ///
@@ -206,6 +237,8 @@ fn status_error(failure: Failure) -> Error {
 
 async fn status(connection: &Connection, pipeline: Option<&str>) -> Result<Status, Failure> {
     let client = &connection.client;
+    // Whatever the statistics say, the files that ended last are found by an index.
+    DEADLINE.of("reading the ledger", client.batch_execute(BY_KEY)).await?;
     let now = DEADLINE
         .of("reading the ledger", client.query_one("SELECT now()", &[]))
         .await?
@@ -236,7 +269,10 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
         None => PipelineRunner::NotRunning { last: row.get(5) },
     };
     let files = DEADLINE
-        .of("reading the ledger", client.query_one(FILES, &[&name]))
+        .of("reading the ledger", client.query_one(TOTALS, &[&name]))
+        .await?;
+    let recent = DEADLINE
+        .of("reading the ledger", client.query_one(RECENT, &[&name, &MAX_RECENT]))
         .await?;
     let refused = DEADLINE
         .of("reading the ledger", client.query(REFUSED, &[&name]))
@@ -245,9 +281,9 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
         .of("reading the ledger", client.query(UNUSABLE, &[&name]))
         .await?;
     let count = |column: usize| files.get::<_, i64>(column) as u64;
-    let rates: Vec<f64> = files.get(10);
+    let rates: Vec<f64> = recent.get(0);
     let lag = |column: usize| {
-        let seconds: Option<f64> = files.get(column);
+        let seconds: Option<f64> = recent.get(column);
         seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     };
     Ok(PipelineStatus {
@@ -269,9 +305,9 @@ async fn pipeline_status(connection: &Connection, row: &Row) -> Result<PipelineS
             .with_rejected(count(8))
             .with_filtered(count(9)),
         rows_per_s: std::array::from_fn(|at| rates.get(at).copied().unwrap_or_default()),
-        lag_median: lag(11),
-        lag_max: lag(12),
-        is_mapped: files.get(13),
+        lag_median: lag(1),
+        lag_max: lag(2),
+        is_mapped: recent.get(3),
         rejects: refused
             .iter()
             .map(|row| RejectCount {

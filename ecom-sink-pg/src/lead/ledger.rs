@@ -3,7 +3,8 @@
 //!
 //! It only reads. The ledger is written by the transactions of epochs, in `write/session.rs`.
 //! Nothing here loads the whole ledger: a source asks for the files that it sees, so that a
-//! ledger of millions of files costs no memory.
+//! ledger of millions of files costs no memory. A finished file that `retain` took out of the
+//! ledger is known by its row in `ecom.ingest_pruned`, and has a position all the same.
 
 use std::sync::Arc;
 
@@ -23,16 +24,28 @@ use crate::connect::TextEncoding;
 #[derive(Debug, Clone)]
 pub(crate) struct PgLedger(pub(crate) Arc<Leader>);
 
-/// The newest generation of each path that is asked for. In this query and the next ones LIMIT
-/// keeps the server from turning the join around: a plan that was made when the ledger was small
-/// would read all of it for each query.
+// In these queries LIMIT keeps the server from turning the join around: a plan that was made when
+// the ledger was small would read all of it for each query.
+
+/// The newest generation of each path that is asked for. A file that has left the ledger has a
+/// mark with what is kept of it.
 const POSITIONS: &str = "
     SELECT found.*
     FROM unnest($2::text[], $3::text[]) AS asked (source, path), LATERAL (
-        SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
-        FROM ecom.ingest_split s
-        WHERE s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
-        ORDER BY s.generation DESC LIMIT 1
+        (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text,
+                false AS pruned
+         FROM ecom.ingest_split s
+         WHERE s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path
+         ORDER BY s.generation DESC LIMIT 1)
+        UNION ALL
+        (SELECT p.source, asked.path, p.generation, p.size, p.record_no, 'finished', NULL, NULL,
+                json_build_object('size', p.size, 'mtime_ns', 0, 'inode', 0, 'unterminated', p.unterminated,
+                                  'digest', encode(p.digest, 'hex'))::text,
+                true
+         FROM ecom.ingest_pruned p
+         WHERE p.path_hash = hashtextextended(asked.path COLLATE \"C\", 0) AND p.pipeline = $1 AND p.source = asked.source
+         ORDER BY p.generation DESC LIMIT 1)
+        ORDER BY generation DESC, pruned LIMIT 1
     ) found";
 
 /// The unfinished splits, and, in rows of their own, those of the given sizes that some finished
@@ -47,20 +60,34 @@ const ALIKE: &str = "
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, asked.size
     FROM unnest($3::int8[]) AS asked (size), LATERAL (
-        SELECT FROM ecom.ingest_split s
-        WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size LIMIT 1
+        (SELECT true FROM ecom.ingest_split s
+         WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size LIMIT 1)
+        UNION ALL
+        (SELECT true FROM ecom.ingest_pruned p
+         WHERE p.size = asked.size AND p.pipeline = $1 AND p.source = $2 LIMIT 1)
+        LIMIT 1
     ) found";
 
 /// Finished splits with one of the given sizes and digests. The hash of the digest is in the
-/// index, the digest itself is compared.
+/// index, the digest itself is compared. Of a file that has left the ledger the path is not known:
+/// the digest takes its place.
 const FINISHED: &str = "
     SELECT found.*
     FROM unnest($3::int8[], $4::text[]) AS asked (size, digest), LATERAL (
-        SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
-        FROM ecom.ingest_split s
-        WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size
-          AND s.finished_digest_hash = hashtextextended(asked.digest COLLATE \"C\", 0) AND s.digest = asked.digest
-        ORDER BY s.split_id DESC LIMIT $5
+        (SELECT s.source, s.path, s.generation, s.read_offset, s.record_no, s.state, s.reason, s.detail, s.mark::text
+         FROM ecom.ingest_split s
+         WHERE s.pipeline = $1 AND s.source = $2 AND s.finished_size = asked.size
+           AND s.finished_digest_hash = hashtextextended(asked.digest COLLATE \"C\", 0) AND s.digest = asked.digest
+         ORDER BY s.split_id DESC LIMIT $5)
+        UNION ALL
+        (SELECT p.source, 'pruned:' || left(asked.digest, 16), 0, p.size, p.record_no, 'finished', NULL, NULL,
+                json_build_object('size', p.size, 'mtime_ns', 0, 'inode', 0, 'unterminated', p.unterminated,
+                                  'digest', asked.digest, 'copy_of', 'pruned:' || left(asked.digest, 16))::text
+         FROM ecom.ingest_pruned p
+         WHERE p.size = asked.size AND p.pipeline = $1 AND p.source = $2
+           AND hashtextextended(encode(p.digest, 'hex') COLLATE \"C\", 0) = hashtextextended(asked.digest COLLATE \"C\", 0)
+           AND encode(p.digest, 'hex') = asked.digest
+         LIMIT 1)
     ) found";
 
 /// The saved state of one operator.

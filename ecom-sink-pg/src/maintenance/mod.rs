@@ -15,6 +15,7 @@
 mod layout;
 mod maintenance;
 mod merge;
+mod prune;
 mod retain;
 mod settle;
 

@@ -1,4 +1,5 @@
-//! Retention: drops partitions and dead letters that are older than a number of days.
+//! Retention: drops partitions and dead letters that are older than a number of days, and prunes
+//! the ledger.
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use ecom_stream::{Result, crash_point};
 use time::OffsetDateTime;
 
 use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance, PATIENCE};
+use super::prune::prune;
 use crate::connect::Connection;
 use crate::failure::Failure;
 
@@ -51,6 +53,8 @@ const LEFT_OVER: &str = "
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     days: u16,
+    /// `None` to leave the ledger as it is.
+    ledger_days: Option<u16>,
     is_dry_run: bool,
 }
 
@@ -60,8 +64,18 @@ impl Retention {
     pub fn days(days: u16) -> Self {
         Self {
             days,
+            ledger_days: None,
             is_dry_run: false,
         }
+    }
+
+    /// Also takes files out of the ledger that were finished more than `days` days ago and were
+    /// archived or deleted; by default the ledger is kept. A number that is too small does no
+    /// harm: a file that comes back is recognized all the same.
+    #[must_use]
+    pub fn ledger_days(mut self, days: u16) -> Self {
+        self.ledger_days = Some(days);
+        self
     }
 
     /// Whether to report what would be dropped without dropping it; `false` by default.
@@ -82,6 +96,8 @@ pub struct Expired {
     pub partitions: Vec<String>,
     /// How many dead letters were deleted.
     pub dead_letters: u64,
+    /// How many files were taken out of the ledger.
+    pub files: u64,
     /// Another session is dropping partitions already, so nothing was done.
     pub is_busy: bool,
 }
@@ -95,8 +111,14 @@ impl Maintenance {
     /// Events that arrive later for a dropped time create their partition again, until the next
     /// call.
     ///
-    /// The ledger is kept. It is what keeps a file that is still in its directory, or is put back
-    /// there, from being read again, which would bring its events back.
+    /// The ledger is kept: it keeps a file that is still in its directory, or is put back there,
+    /// from being read again, which would bring its events back. With
+    /// [`ledger_days`](Retention::ledger_days), files that were archived or deleted leave it. Of
+    /// such a file a digest, the size and a hash of its path are kept, in 180 bytes instead of 900.
+    /// So if it comes back, under its own name or another, it is still recognized as known. Its
+    /// records stay in the sums of the pipeline. Files with rejects that wait to be corrected stay
+    /// in the ledger. A step moves a few hundred files, and the ingest waits some milliseconds for
+    /// it at most.
     ///
     /// # Errors
     ///
@@ -133,6 +155,7 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
         cutoff,
         partitions: Vec::new(),
         dead_letters: 0,
+        files: 0,
         is_busy: !locked.get::<_, bool>(0),
     };
     if retained.is_busy {
@@ -175,6 +198,16 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
         ),
     };
     retained.dead_letters = LONG_DEADLINE.of(doing, client.execute(asked, &[&cutoff])).await?;
+    if let Some(days) = retention.ledger_days {
+        let cutoff = DEADLINE
+            .of(
+                "reading the server's time",
+                client.query_one(CUTOFF, &[&i32::from(days)]),
+            )
+            .await?
+            .get(0);
+        retained.files = prune(connection, cutoff, retention.is_dry_run).await?;
+    }
     Ok(retained)
 }
 

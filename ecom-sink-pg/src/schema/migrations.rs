@@ -47,6 +47,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../sql/migrations/V11__columns_and_sequences.sql"),
     ),
     ("V12__leader", include_str!("../../sql/migrations/V12__leader.sql")),
+    (
+        "V13__ledger_totals",
+        include_str!("../../sql/migrations/V13__ledger_totals.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.
