@@ -78,6 +78,9 @@ fn bash(home: &Path, url: &str, restored: &str) -> Command {
 
 #[tokio::test]
 async fn the_commands_of_the_guide_print_what_it_shows() {
+    if !fixture::schema::has_psql() {
+        return;
+    }
     let database = database().await;
     let restored = server().await.create_database("restored").await.unwrap();
     let home = tempfile::tempdir().unwrap();

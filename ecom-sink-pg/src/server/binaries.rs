@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::error::{Problem, ServerError};
 
 /// Names the directory of `postgres` and `initdb`, before any other.
-const OVERRIDE: &str = "PGBIN";
+const OVERRIDE: &str = "ECOM_PG_BIN";
 
 /// Directories with one subdirectory per version, and how its name begins.
 const VERSIONED: [(&str, &str); 7] = [
@@ -38,6 +38,12 @@ impl Binaries {
         self.dir.join(name)
     }
 
+    /// The directory of the programs.
+    #[cfg(feature = "download")]
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The version in full, such as `15.13`.
     pub(super) fn version(&self) -> &str {
         &self.version
@@ -51,7 +57,7 @@ impl Binaries {
     }
 
     /// The programs in a directory, if they are there and can be executed.
-    fn in_dir(dir: &Path) -> Option<Self> {
+    pub(super) fn in_dir(dir: &Path) -> Option<Self> {
         if !dir.join("initdb").is_file() {
             return None;
         }
@@ -88,6 +94,12 @@ impl Search {
                 .chain(PLAIN.iter().map(PathBuf::from))
                 .collect(),
         }
+    }
+
+    /// Whether one directory is named, so that no other programs may be used.
+    #[cfg(feature = "download")]
+    pub(super) fn is_limited(&self) -> bool {
+        self.only.is_some()
     }
 
     /// The first programs found, or those for `data` made by version `major`.
@@ -162,7 +174,7 @@ fn printed(program: &Path, option: &str) -> Option<String> {
 }
 
 /// The subdirectories `bin` of all versions, the newest first.
-fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
+pub(super) fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else {
         return Vec::new();
     };

@@ -8,6 +8,10 @@ use tokio::sync::Mutex;
 
 use super::binaries::{Binaries, Search};
 use super::cleaner::Cleaner;
+#[cfg(feature = "download")]
+use super::download::Source;
+#[cfg(feature = "download")]
+use super::error::ServerErrorKind;
 use super::error::{Problem, ServerError};
 use super::log::Log;
 use super::paths::{ClusterState, ServerPaths};
@@ -24,6 +28,9 @@ pub struct Builder {
     binaries: Option<PathBuf>,
     settings: Vec<(String, String)>,
     start_timeout: Duration,
+    /// Programs to be fetched in place of installed ones, for tests.
+    #[cfg(all(test, feature = "download"))]
+    source: Option<Source>,
 }
 
 impl Builder {
@@ -31,6 +38,8 @@ impl Builder {
         Self {
             home: None,
             binaries: None,
+            #[cfg(all(test, feature = "download"))]
+            source: None,
             settings: Vec::new(),
             start_timeout: Duration::from_secs(60),
         }
@@ -89,11 +98,18 @@ impl Builder {
     /// is removed.
     pub async fn start(self) -> Result<PrivateServer, ServerError> {
         let persistent = self.home.is_some();
-        let (home, only) = (self.home, self.binaries);
-        let found = tokio::task::spawn_blocking(move || found(home, only));
+        let (home, search) = (self.home.clone(), self.search());
+        let found = tokio::task::spawn_blocking(move || found(home, &search));
         let (place, binaries) = match found.await {
             Ok(found) => found?,
             Err(ended) => return Err(Problem::Interrupted { source: ended }.into()),
+        };
+        let binaries = match binaries {
+            Ok(binaries) => binaries,
+            #[cfg(feature = "download")]
+            Err(err) => self.fetch(&place, err).await?,
+            #[cfg(not(feature = "download"))]
+            Err(err) => return Err(err),
         };
         let context = SpawnContext {
             user: place.user,
@@ -129,21 +145,72 @@ impl Builder {
         server.start().await?;
         Ok(server)
     }
+
+    /// Where to look for programs.
+    fn search(&self) -> Search {
+        #[cfg(all(test, feature = "download"))]
+        if self.source.is_some() {
+            return Search::default();
+        }
+        Search::new(self.binaries.clone())
+    }
+
+    /// Where to fetch programs from.
+    #[cfg(feature = "download")]
+    fn source(&self, place: &ServerPaths) -> Source {
+        #[cfg(test)]
+        if let Some(source) = &self.source {
+            return source.clone();
+        }
+        Source::published(place.user)
+    }
+
+    /// As on a machine without installed programs, with these to be fetched.
+    #[cfg(all(test, feature = "download"))]
+    pub(super) fn fetching_from(mut self, source: Source) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Fetches programs where none that fit are installed, which `err` says, unless a directory is
+    /// named.
+    #[cfg(feature = "download")]
+    async fn fetch(&self, place: &ServerPaths, err: ServerError) -> Result<Binaries, ServerError> {
+        if self.search().is_limited() {
+            return Err(err);
+        }
+        let major = match &place.cluster {
+            ClusterState::Whole(major) => Some(&**major),
+            ClusterState::Missing(_) => None,
+        };
+        let fetched = self.source(place).programs(major).await;
+        fetched.map_err(|not_fetched| match err.kind() {
+            // It names what is installed.
+            ServerErrorKind::VersionMismatch => err,
+            _ => not_fetched,
+        })
+    }
 }
 
 impl PrivateServer {
     /// A temporary server with the default settings, unless told otherwise.
     ///
     /// Its programs are those in the directory that the environment variable
-    /// `PGBIN` names, or else the first found on `PATH`, by `pg_config` or in
+    /// `ECOM_PG_BIN` names, or else the first found on `PATH`, by `pg_config` or in
     /// a usual directory; for existing data, the first of the right version.
+    ///
+    /// With the feature `download`, programs that are not installed are fetched
+    /// once, about 15 MB, into the user's cache (for root, into `/var/cache`),
+    /// and verified by their checksum. A line on standard error says so.
     pub fn builder() -> Builder {
         Builder::new()
     }
 }
 
-fn found(home: Option<PathBuf>, only: Option<PathBuf>) -> Result<(ServerPaths, Binaries), ServerError> {
-    let search = Search::new(only);
+/// The directories of the server, and its programs or why there are none.
+type Found = (ServerPaths, Result<Binaries, ServerError>);
+
+fn found(home: Option<PathBuf>, search: &Search) -> Result<Found, ServerError> {
     let place = match home {
         Some(home) => ServerPaths::persistent(&home)?,
         None => ServerPaths::temporary()?,
@@ -151,6 +218,6 @@ fn found(home: Option<PathBuf>, only: Option<PathBuf>) -> Result<(ServerPaths, B
     let binaries = search.find(match &place.cluster {
         ClusterState::Whole(major) => Some((&place.data, major)),
         ClusterState::Missing(_) => None,
-    })?;
+    });
     Ok((place, binaries))
 }

@@ -55,6 +55,8 @@ impl ServerError {
     pub fn kind(&self) -> ServerErrorKind {
         match *self.0 {
             Problem::NotInstalled | Problem::NotBinaries { .. } => ServerErrorKind::NotInstalled,
+            #[cfg(feature = "download")]
+            Problem::NotFetched { .. } => ServerErrorKind::NotInstalled,
             Problem::Version { .. } => ServerErrorKind::VersionMismatch,
             Problem::Directory { .. }
             | Problem::Foreign { .. }
@@ -87,33 +89,41 @@ impl From<Problem> for ServerError {
     }
 }
 
+/// What to do where there are no programs of a server.
+const NOT_INSTALLED: &str = "no PostgreSQL server is installed here (looked in ECOM_PG_BIN, PATH, `pg_config --bindir` and \
+     the usual directories).\n\
+     Install one:\n  \
+       Debian, Ubuntu:  apt-get install postgresql\n  \
+       Fedora, RHEL:    dnf install postgresql-server\n  \
+       macOS:           brew install postgresql@17\n\
+     or run one in a container:\n  \
+       docker run --rm -d -p 127.0.0.1:5432:5432 -e POSTGRES_PASSWORD=postgres postgres:17\n  \
+       export DATABASE_URL=postgresql://postgres:postgres@localhost:5432/postgres\n\
+     A server installed elsewhere is found with ECOM_PG_BIN=<the directory of `postgres` and \
+     `initdb`>.";
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
-    #[error(
-        "no PostgreSQL server is installed here (looked in PGBIN, PATH, `pg_config --bindir` and \
-         the usual directories).\n\
-         Install one:\n  \
-           Debian, Ubuntu:  apt-get install postgresql\n  \
-           Fedora, RHEL:    dnf install postgresql-server\n  \
-           macOS:           brew install postgresql@17\n\
-         or run one in a container:\n  \
-           docker run --rm -d -p 127.0.0.1:5432:5432 -e POSTGRES_PASSWORD=postgres postgres:17\n  \
-           export DATABASE_URL=postgresql://postgres:postgres@localhost:5432/postgres\n\
-         A server installed elsewhere is found with PGBIN=<the directory of `postgres` and \
-         `initdb`>."
-    )]
+    #[error("{NOT_INSTALLED}")]
     NotInstalled,
+
+    /// The same to whoever has no network; the cause says why.
+    #[cfg(feature = "download")]
+    #[error("{NOT_INSTALLED}")]
+    NotFetched {
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 
     #[error(
         "{} does not hold the PostgreSQL programs `postgres` and `initdb`: name their directory, \
-         or name none (unset PGBIN) to have it found", .dir.display()
+         or name none (unset ECOM_PG_BIN) to have it found", .dir.display()
     )]
     NotBinaries { dir: PathBuf },
 
     #[error(
         "the data directory {} was made by PostgreSQL {wanted}, but only {found} was found: \
          install PostgreSQL {wanted} (Debian: apt-get install postgresql-{wanted}), name its \
-         programs with PGBIN=<directory>, or remove {} to begin with an empty one",
+         programs with ECOM_PG_BIN=<directory>, or remove {} to begin with an empty one",
         .data.display(), .data.display()
     )]
     Version {

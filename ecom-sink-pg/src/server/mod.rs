@@ -1,4 +1,5 @@
-//! A private PostgreSQL server, started from installed programs.
+//! A private PostgreSQL server, started from installed programs, or with the feature `download`
+//! from programs that are fetched once.
 //!
 //! It is for trying things out, where the data stay, and for tests, where they
 //! are deleted. By default it listens only on a unix socket, in a directory
@@ -26,6 +27,8 @@ mod child;
 mod cleaner;
 mod cluster;
 mod connection;
+#[cfg(feature = "download")]
+mod download;
 mod error;
 mod launch;
 mod log;
@@ -38,6 +41,8 @@ mod user;
 mod watchdog;
 
 pub use builder::Builder;
+#[cfg(feature = "download")]
+pub use download::download;
 pub use error::{ServerError, ServerErrorKind};
 pub use private_server::PrivateServer;
 pub use shutdown::Shutdown;

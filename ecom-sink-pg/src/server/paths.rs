@@ -152,7 +152,7 @@ fn scratch(user: User, suits: impl Fn(&Path) -> bool) -> Result<PathBuf, ServerE
 }
 
 /// The keys of a hash map are random, and all that is needed here.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     RandomState::new().hash_one(process::id())
 }
 
@@ -171,7 +171,7 @@ fn make_private(dir: &Path, user: User) -> io::Result<()> {
 
 /// Makes `dir`, whose name others can guess, in a directory that all may
 /// write to: so one that is there already must be ours.
-fn make_own(dir: &Path) -> io::Result<()> {
+pub(super) fn make_own(dir: &Path) -> io::Result<()> {
     match DirBuilder::new().create(dir) {
         Ok(()) => fs::set_permissions(dir, Permissions::from_mode(0o755)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

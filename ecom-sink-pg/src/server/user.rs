@@ -54,6 +54,15 @@ impl User {
         }
     }
 
+    /// Whether this user can enter the directory `path`, or will once it is created below one that
+    /// exists.
+    #[cfg(feature = "download")]
+    pub(super) fn reaches_future(self, path: &Path) -> bool {
+        path.ancestors()
+            .find(|dir| dir.exists())
+            .is_some_and(|dir| self.reaches(dir))
+    }
+
     /// Whether this user can enter the directory `path`.
     pub(super) fn reaches(self, path: &Path) -> bool {
         if self == Self::Same {

@@ -1,5 +1,7 @@
 //! Tests with real servers; nothing here depends on how fast they are.
 
+#[cfg(feature = "download")]
+mod downloads;
 mod ending;
 mod paths;
 mod using;
