@@ -43,7 +43,7 @@ enum Command {
     Schema(schema::Schema),
     /// Builds the indexes that only reading needs, on partitions that receive no more rows
     Settle(maintenance::Settle),
-    /// Drops partitions and dead letters that are older than a number of days
+    /// Drops partitions, events and dead letters that are older than a number of days
     Retain(maintenance::Retain),
     /// Merges old partitions into wider ones, and shows how new ones are created, or changes it
     Layout(maintenance::ChangeLayout),

@@ -72,8 +72,12 @@ impl Retain {
             partitions => format!("the partitions {}", partitions.join(", ")),
         };
         let done = if self.dry_run { "would drop" } else { "dropped" };
+        let events = match retained.events {
+            0 => String::new(),
+            events => format!(" {} events of wider partitions,", count(events)),
+        };
         output::line(&format!(
-            "older than {}: {done} {partitions}, and {} dead letters",
+            "older than {}: {done} {partitions},{events} and {} dead letters",
             to_the_minute(retained.cutoff),
             count(retained.dead_letters)
         ))?;

@@ -65,6 +65,28 @@ async fn partitions_older_than_the_cutoff_are_dropped() {
 }
 
 #[tokio::test]
+async fn of_a_year_the_events_that_are_too_old_are_deleted() {
+    let db = database_with_schema().await;
+    db.execute(
+        "SET timezone = 'UTC';
+         CREATE TABLE ecom.events_wide PARTITION OF ecom.events FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+         INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id, product_id)
+         SELECT now() - make_interval(days => n, hours => 1), now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p'
+         FROM generate_series(0, 364) n",
+    )
+    .await;
+    let log = ingest(&db, &["retain", "--days", "90", "--dry-run"]);
+    assert!(
+        log.contains("would drop no partitions, 275 events of wider partitions, and 0 dead letters"),
+        "{log}"
+    );
+    assert_eq!(db.rows().await, 365);
+    assert_eq!(maintenance(&db).retain(Retention::days(90)).await.unwrap().events, 275);
+    assert_eq!(db.rows().await, 90);
+    assert_eq!(maintenance(&db).retain(Retention::days(90)).await.unwrap().events, 0);
+}
+
+#[tokio::test]
 async fn a_monthly_partition_with_younger_days_is_kept() {
     let db = database_with_schema().await;
     db.execute(

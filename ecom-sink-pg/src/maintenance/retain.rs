@@ -1,5 +1,5 @@
-//! Retention: drops partitions and dead letters that are older than a number of days, and prunes
-//! the ledger.
+//! Retention: drops partitions, events and dead letters that are older than a number of days, and
+//! prunes the ledger.
 
 use std::time::Duration;
 
@@ -28,6 +28,14 @@ const OUTDATED: &str = "
     FROM ecom.partition_bounds() b
     JOIN pg_catalog.pg_class c ON c.oid = b.partition
     WHERE b.ends <= $1
+    ORDER BY b.ends";
+
+/// Partitions that are wider than a day and in whose time the cutoff is.
+const PARTLY_OUTDATED: &str = "
+    SELECT c.relname::text
+    FROM ecom.partition_bounds() b
+    JOIN pg_catalog.pg_class c ON c.oid = b.partition
+    WHERE b.starts < $1 AND b.ends > $1 AND b.ends > b.starts + interval '1 day'
     ORDER BY b.ends";
 
 /// Partitions that a crash left half detached, or detached and not dropped.
@@ -94,6 +102,8 @@ pub struct Expired {
     pub cutoff: OffsetDateTime,
     /// The names of the partitions that were dropped.
     pub partitions: Vec<String>,
+    /// How many events were deleted from partitions that are kept, since they have younger ones too.
+    pub events: u64,
     /// How many dead letters were deleted.
     pub dead_letters: u64,
     /// How many files were taken out of the ledger.
@@ -104,7 +114,8 @@ pub struct Expired {
 
 impl Maintenance {
     /// Drops partitions whose whole time is before the days that are kept, and deletes dead
-    /// letters that were entered before them.
+    /// letters that were entered before them. Of a partition that is wider than a day, such as a
+    /// month, it deletes the events that are too old.
     ///
     /// The ingest does not wait: a partition is detached `CONCURRENTLY` and then dropped.
     /// (PostgreSQL 13 cannot do that: there it needs a moment in which nobody uses the table.)
@@ -154,6 +165,7 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
     let mut retained = Expired {
         cutoff,
         partitions: Vec::new(),
+        events: 0,
         dead_letters: 0,
         files: 0,
         is_busy: !locked.get::<_, bool>(0),
@@ -187,6 +199,13 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
         retained.partitions.push(partition);
     }
 
+    for row in DEADLINE
+        .of("listing partitions", client.query(PARTLY_OUTDATED, &[&cutoff]))
+        .await?
+    {
+        retained.events += delete_events(connection, row.get(0), cutoff, retention.is_dry_run).await?;
+    }
+
     let (asked, doing) = match retention.is_dry_run {
         true => (
             "SELECT FROM ecom.dead_letters WHERE rejected_at < $1",
@@ -209,6 +228,40 @@ async fn retain(connection: &Connection, retention: Retention) -> Result<Expired
         retained.files = prune(connection, cutoff, retention.is_dry_run).await?;
     }
     Ok(retained)
+}
+
+/// Deletes the events of a partition that are older than the cutoff, or counts them.
+async fn delete_events(
+    connection: &Connection,
+    partition: &str,
+    cutoff: OffsetDateTime,
+    is_dry_run: bool,
+) -> Result<u64, Failure> {
+    /// So many at once, so that no transaction is long.
+    const ROWS_AT_ONCE: u64 = 100_000;
+    let client = &connection.client;
+    let table = format!("ecom.{}", quoted(partition));
+    if is_dry_run {
+        let count = format!("SELECT FROM ONLY {table} WHERE event_time < $1");
+        return LONG_DEADLINE
+            .of("counting expired events", client.execute(&count, &[&cutoff]))
+            .await;
+    }
+    let delete = format!(
+        "DELETE FROM ONLY {table} WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM ONLY {table} WHERE event_time < $1 LIMIT {ROWS_AT_ONCE}))"
+    );
+    let mut deleted = 0;
+    loop {
+        let rows = LONG_DEADLINE
+            .of("deleting expired events", client.execute(&delete, &[&cutoff]))
+            .await?;
+        deleted += rows;
+        if rows < ROWS_AT_ONCE {
+            return Ok(deleted);
+        }
+        crash_point!("maintenance.delete");
+    }
 }
 
 /// The statements that drop a partition, each a transaction of its own.
