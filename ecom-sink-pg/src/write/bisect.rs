@@ -167,24 +167,29 @@ async fn write_rows(
                     return Err(Failure::EveryRowRejected(Box::new(failure)));
                 }
             }
-            let code = failure.state().map(|state| state.code().to_owned()).unwrap_or_default();
-            let reason = format!("sqlstate_{}", code.to_lowercase());
-            match of {
-                Rows::Events => {
-                    let refusal = Refusal::new(reason, failure.detail());
-                    epoch.leave_out(range.start, LeftOut::Refused(refusal));
-                }
-                Rows::Table(table) => {
-                    let detail = format!("{}: {}", session.table_name(table), failure.detail_with_row());
-                    if let Some(rows) = epoch.table_mut(table) {
-                        rows.refuse(range.start, Refusal::new(reason, detail));
-                    }
-                }
-            }
+            leave_out(session, epoch, of, range.start, &failure);
             crash_point!("bisect.found");
         }
     }
     Ok(())
+}
+
+/// Leaves a row out that the server rejects, so that it becomes a dead letter.
+fn leave_out(session: &Session, epoch: &mut Epoch, of: Rows, row: usize, failure: &Failure) {
+    let code = failure.state().map(|state| state.code()).unwrap_or_default();
+    let reason = format!("sqlstate_{}", code.to_lowercase());
+    match of {
+        Rows::Events => {
+            let refusal = Refusal::new(reason, failure.detail());
+            epoch.leave_out(row, LeftOut::Refused(refusal));
+        }
+        Rows::Table(table) => {
+            let detail = format!("{}: {}", session.table_name(table), failure.detail_with_row());
+            if let Some(rows) = epoch.table_mut(table) {
+                rows.refuse(row, Refusal::new(reason, detail));
+            }
+        }
+    }
 }
 
 /// Whether a row may be given up for this failure.

@@ -191,3 +191,22 @@ impl Sessions {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_gets_a_session_after_all_older_ones_that_are_not_committed() {
+        let mut state = State::default();
+        assert!(state.is_turn_of(4, 3));
+        assert!(!state.is_turn_of(5, 3), "it would keep the last one from epoch 4");
+        state.lent.insert(4);
+        assert!(state.is_turn_of(5, 3) && !state.is_turn_of(6, 3));
+        // Its connection broke.
+        state.lent.extend([5, 6]);
+        state.lent.remove(&4);
+        assert!(!state.is_turn_of(7, 3));
+        assert!(state.is_turn_of(7, 4));
+    }
+}
