@@ -209,6 +209,13 @@ impl InstanceStateSender {
         self.change(|inner| inner.leading_error = why);
     }
 
+    /// Sets that the ledger gives no answer, unless it is known why.
+    pub(crate) fn leading_is_silent(&self, why: String) {
+        self.change(|inner| {
+            inner.leading_error.get_or_insert(why);
+        });
+    }
+
     /// Applies a change, and wakes receivers only if something changed.
     fn change(&self, change: impl FnOnce(&mut StateInner)) {
         self.0.send_if_modified(|inner| {

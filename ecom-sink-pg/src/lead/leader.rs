@@ -163,7 +163,7 @@ impl Leader {
                     Ok(answered) => answered,
                     Err(_) => {
                         let why = format!("no answer from the server for {} seconds", SILENT_AFTER.as_secs());
-                        leader.state_sender.leading_fails(Some(why));
+                        leader.state_sender.leading_is_silent(why);
                         ping.await
                     }
                 };

@@ -1,4 +1,5 @@
-//! The source in a simulated world: a directory, a clock, a shop that writes files, and a sink that fails.
+//! The source in a simulated world: a directory, a clock, a shop that writes files, and a sink that fails and whose server goes
+//! back in time.
 //!
 //! ```text
 //!   shop ──► world: files, clock, notifications, faults ◄── directory ◄── the source ──► sink: commits, crashes
