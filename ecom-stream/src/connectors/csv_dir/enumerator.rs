@@ -14,7 +14,7 @@ use super::mark::{FileMark, FileStat};
 use super::notifications::Notification;
 use super::read_files::ReadFiles;
 use super::removal::Removal;
-use super::resolve::digest_prefix;
+use super::resolve::has_what_was_read;
 use super::scan::{FoundFile, SkippedCounts, StatResult};
 use super::uncommitted::Uncommitted;
 use super::watch::Watch;
@@ -249,12 +249,10 @@ impl<D: Directory> FileEnumerator<D> {
             return;
         }
         self.comparisons.remove(&file.name);
-        let read = FileMark::of(&position).map(|mark| mark.digest);
-        match digest_prefix(&self.dir, &file.name, file.stat, position.offset).await {
-            Ok(Some(digest)) if read.as_deref() == Some(digest.to_hex().as_str()) => {
-                self.file_is_done(file, position).await;
-            }
-            Ok(Some(_)) => {
+        let prefix = self.read_files.unchanged(&file.name, &position, file.stat);
+        match has_what_was_read(&self.dir, &file.name, file.stat, &position, prefix).await {
+            Ok(Some(true)) => self.file_is_done(file, position).await,
+            Ok(Some(false)) => {
                 self.rewritten.insert(file.name.clone());
                 self.inbox.settle(file.name, file.stat, Instant::now());
             }
@@ -291,10 +289,14 @@ impl<D: Directory> FileEnumerator<D> {
         };
         self.rewritten.remove(&ready.name);
         let mut opened = self.dir.open(&ready.name).await;
+        if let Ok(Some((_, stat))) = &opened {
+            ready.grown_from = self.read_files.take_grown(&ready.name, ready.known.as_ref(), *stat);
+        }
         // All empty files are alike. Files with a known name are compared too: the name, and even the inode, may be those of
         // another file by now.
         if let Ok(Some((_, stat))) = &opened
             && stat.size > 0
+            && ready.grown_from.is_none()
         {
             if !self.candidates.contains(&ready.name, *stat) {
                 let this = [(ready.name.clone(), *stat)];

@@ -11,7 +11,7 @@ use super::consistency::{Checked, ConsistencyCheck};
 use super::directory::Directory;
 use super::inbox::{Readiness, Ready};
 use super::mark::{FileMark, FileStat, MarkDialect};
-use super::read_files::ReadFiles;
+use super::read_files::{ReadFiles, ReadPrefix};
 use super::resolve::{ResumeAt, resolve_split, seek_to_resume};
 use super::traced_file::TracedFile;
 use crate::contract::{Batch, Position, Reason, Refusal, Split, SplitState};
@@ -233,6 +233,12 @@ pub(super) fn read_file<D: Directory>(
             }
             if consistency.tells_changes() {
                 config.read_files.remove_recent(&ready.name);
+            }
+            if state.refusal().is_none() && !is_compressed {
+                let digest = reader.digest().clone();
+                let compared = ready.grown_from.as_ref().map_or(digest.len(), |grown| grown.compared);
+                let split = template.split.clone();
+                config.read_files.add_prefix(&ready.name, ReadPrefix { split, stat, digest, compared });
             }
             yield template.batch(&reader, step, state);
             return;

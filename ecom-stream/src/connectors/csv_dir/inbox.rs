@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::mark::FileStat;
 use super::notifications::Notification;
+use super::read_files::ReadPrefix;
 use super::scan::FoundFile;
 use crate::contract::Position;
 
@@ -60,6 +61,8 @@ pub(super) struct Ready {
     pub(super) candidates: Vec<Position>,
     /// Its size in bytes, decompressed; `None` if that is not known.
     pub(super) content_size: Option<u64>,
+    /// What was read of it in this run, if it has only grown since.
+    pub(super) grown_from: Option<ReadPrefix>,
 }
 
 /// Why a file may be read. This decides what its end means: whether a last record without a line end is complete.
@@ -157,6 +160,7 @@ impl Inbox {
                     known,
                     candidates: Vec::new(),
                     content_size: None,
+                    grown_from: None,
                 };
                 self.make_ready(stat, ready);
             }

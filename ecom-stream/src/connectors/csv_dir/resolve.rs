@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek};
 use super::directory::Directory;
 use super::inbox::Ready;
 use super::mark::{FileMark, FileStat};
+use super::read_files::ReadPrefix;
 use super::scan::StatResult;
-use super::traced_file::TracedFile;
+use super::traced_file::{TracedFile, has_ends_of};
 use crate::contract::{Position, Reason, Refusal, Split, SplitState};
 use crate::csv::{Compression, Content, PrefixDigest, Resume, Unreadable, from_path, to_path};
 
@@ -52,7 +53,8 @@ pub(super) struct ResumeAt {
 /// | something else | its path is new | a new split |
 ///
 /// If several match, the split that was read furthest counts. Bytes are compared by the digest up to the offset of the
-/// split; the file is read once, whatever the number of candidates.
+/// split; the file is read once, whatever the number of candidates. Of a file that has only grown since this run read it, just the
+/// ends of what was read are compared.
 ///
 /// # Errors
 ///
@@ -64,6 +66,16 @@ pub(super) async fn resolve_split<D: Directory>(
     file: &mut Content<TracedFile<D::File>>,
     stat: FileStat,
 ) -> io::Result<ResolvedSplit> {
+    if let (Some(grown), Some(known)) = (&ready.grown_from, &ready.known)
+        && let Some(mark) = FileMark::of(known)
+    {
+        let raw = file.file_mut()?;
+        return match has_ends_of(raw, 0, &grown.digest, grown.digest.near()).await? {
+            true => ResolvedSplit::resumed(known.split.clone(), known, mark, grown.digest.clone(), file).await,
+            // The next try compares all of it.
+            false => Err(io::Error::other("it was overwritten since it was read")),
+        };
+    }
     if was_renamed_back(dir, ready, stat) {
         return Err(io::Error::other(
             "it was renamed back to its former name while it was opened",
@@ -316,21 +328,29 @@ pub(super) async fn digest_content<D: Directory>(
     Ok(is_unchanged.then_some(ContentDigest::Sound { size, digest }))
 }
 
-/// The digest of the first `len` bytes of a file, decompressed; `None` if there are not as many, if there is no file of that name
-/// with the metadata `stat`, or if it changes meanwhile.
-pub(super) async fn digest_prefix<D: Directory>(
+/// Whether a file still has what was read up to a position; `None` if there is no file of that name with the metadata `stat`, or
+/// if it changes meanwhile. If `prefix` is given, only the ends of that are compared.
+pub(super) async fn has_what_was_read<D: Directory>(
     dir: &D,
     name: &OsStr,
     stat: FileStat,
-    len: u64,
-) -> io::Result<Option<blake3::Hash>> {
+    position: &Position,
+    prefix: Option<ReadPrefix>,
+) -> io::Result<Option<bool>> {
     let Some((file, _)) = dir.open(name).await?.filter(|(_, now)| *now == stat) else {
         return Ok(None);
     };
     let mut content = Content::new(file, Compression::of(name));
-    let digest = digests(&mut content, [len]).await?.pop();
+    let has_it = match prefix {
+        Some(ReadPrefix { digest, .. }) => has_ends_of(content.file_mut()?, 0, &digest, digest.near()).await?,
+        None => {
+            let now = digests(&mut content, [position.offset]).await?.pop();
+            let read = FileMark::of(position).map(|mark| mark.digest);
+            now.map(|digest| digest.hash().to_hex().to_string()) == read
+        }
+    };
     let is_unchanged = D::stat_open(content.file()?).await? == stat;
-    Ok(digest.filter(|_| is_unchanged).map(|digest| digest.hash()))
+    Ok(is_unchanged.then_some(has_it))
 }
 
 /// Goes to where `from` resumes. A compressed file is read from its start for that.

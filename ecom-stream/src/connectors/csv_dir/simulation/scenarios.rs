@@ -128,3 +128,92 @@ async fn content_written_in_the_tick_in_which_the_file_was_read_is_read() {
     running.abort();
     assert_eq!(lock(&scenario.world).broken_laws, [""; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_appended_line_costs_the_line_and_not_the_file() {
+    const BEFORE: u32 = 10_000;
+    const APPENDED: u32 = 18;
+    let scenario = Scenario::new(Duration::from_millis(4));
+    lock(&scenario.world).max_read_bytes = 100_000;
+    // Two files that grow in step have equal sizes, as copies have.
+    let nodes = [
+        scenario.put("a.csv", &file(0, BEFORE)),
+        scenario.put("c.csv", &file(BEFORE, 2 * BEFORE)),
+    ];
+    let running = scenario.start();
+    for name in ["a.csv", "c.csv"] {
+        scenario.finished(name, u64::from(BEFORE)).await;
+    }
+    let size = lock(&scenario.world).bytes(nodes[0]).len() as u64;
+    let before = lock(&scenario.world).bytes_read;
+    for n in (0..APPENDED).step_by(2) {
+        // One row, and another one: after the file was closed, or in one go, or when the file was about to settle.
+        for at in [BEFORE + n, BEFORE + n + 1] {
+            for node in nodes {
+                let mut world = lock(&scenario.world);
+                world.append(node, rows(at, at + 1).as_bytes());
+                if n % 3 == 0 {
+                    world.closed(node);
+                }
+            }
+            if n % 3 != 1 {
+                sleep(SETTLE * 2 / 3).await;
+            }
+        }
+        for name in ["a.csv", "c.csv"] {
+            scenario.finished(name, u64::from(BEFORE + n + 2)).await;
+        }
+    }
+    let each = (lock(&scenario.world).bytes_read - before) / u64::from(2 * APPENDED);
+    assert!(each < size / 2, "{each} bytes were read for a line of a file of {size}");
+    running.abort();
+    assert_eq!(lock(&scenario.world).broken_laws, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_grows_to_many_times_its_size_is_compared_whole_a_few_times() {
+    let scenario = Scenario::new(Duration::from_millis(4));
+    lock(&scenario.world).max_read_bytes = 100_000;
+    let node = scenario.put("a.csv", &file(0, 1_500));
+    let running = scenario.start();
+    scenario.finished("a.csv", 1_500).await;
+    let mut rows_in_it = 1_500;
+    while rows_in_it < 24_000 {
+        lock(&scenario.world).append(node, rows(rows_in_it, rows_in_it + 500).as_bytes());
+        rows_in_it += 500;
+        scenario.finished("a.csv", u64::from(rows_in_it)).await;
+    }
+    let world = lock(&scenario.world);
+    let (size, read) = (world.bytes(node).len() as u64, world.bytes_read);
+    // It is read once, all of it is compared at each doubling, and its ends and the header are read at each of 45 growths.
+    // Comparing all of it at each growth takes 24 times the size.
+    assert!(read < 9 * size, "{read} bytes were read of {size}");
+    assert_eq!(world.broken_laws, [""; 0]);
+    drop(world);
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_content_is_told_from_growth() {
+    // Where the new content differs from the old one, and whether it is told at once. If not, it is when the file has doubled.
+    for (row, at_once) in [(0, true), (2_999, true), (1_000, false)] {
+        let scenario = Scenario::new(Duration::from_millis(4));
+        lock(&scenario.world).max_read_bytes = 100_000;
+        let node = scenario.put("a.csv", &file(0, 3_000));
+        let running = scenario.start();
+        scenario.finished("a.csv", 3_000).await;
+        sleep(SETTLE).await;
+        let mut text = file(0, 3_001);
+        let at = text.find(&rows(row, row + 1)).unwrap();
+        text.replace_range(at..at + 7, "r900000");
+        lock(&scenario.world).rewrite(node, text.clone().into_bytes());
+        let told = scenario.finished("a.csv", 3_001).await;
+        assert_eq!(told.split.generation(), u32::from(at_once), "row {row}");
+        lock(&scenario.world).append(node, rows(3_001, 6_500).as_bytes());
+        scenario.finished("a.csv", 6_500).await;
+        lock(&scenario.world).append(node, rows(6_500, 6_501).as_bytes());
+        let told = scenario.finished("a.csv", 6_501).await;
+        assert_eq!(told.split.generation(), 1, "row {row}");
+        running.abort();
+    }
+}
