@@ -125,7 +125,7 @@ FROM ecom.schema_history WHERE version = 8 \gset
     INSERT INTO ecom.schema_history VALUES (8, 'views_quality', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 6747401546235659473
+\set checksum 8553574471004759077
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 9 \gset
 \if :differs
@@ -145,14 +145,14 @@ FROM ecom.schema_history WHERE version = 10 \gset
     INSERT INTO ecom.schema_history VALUES (10, 'merged_partitions', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 2764508757462010961
+\set checksum 6496859309082532549
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 11 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V11__columns_and_sequences was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V11__sequences was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V11__columns_and_sequences.sql
-    INSERT INTO ecom.schema_history VALUES (11, 'columns_and_sequences', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V11__sequences.sql
+    INSERT INTO ecom.schema_history VALUES (11, 'sequences', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
 \set checksum 4660681957482160264

@@ -2,6 +2,7 @@
 --
 --     partition_widths     which widths a new partition may have, for each day
 --     partition_name       the name of a partition
+--     partition_like       which properties of ecom.events a new partition has
 --     create_partition     creates the table of a partition
 --     ensure_partitions    creates the partitions of given days; replaces the function of V3
 --
@@ -140,14 +141,28 @@ COMMENT ON FUNCTION ecom.partition_name(timestamptz, timestamptz) IS
     'start and end.';
 
 
+-- An identity column is not among them: a row that comes through ecom.events gets its value there, and since PostgreSQL 17
+-- a partition takes it over when it is attached.
+CREATE OR REPLACE FUNCTION ecom.partition_like() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'LIKE ecom.events INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE'
+        || CASE WHEN current_setting('server_version_num')::integer >= 140000 THEN ' INCLUDING COMPRESSION' ELSE '' END
+$$;
+
+COMMENT ON FUNCTION ecom.partition_like() IS
+    'Which properties of ecom.events a new partition has, as a part of CREATE TABLE: among others generated columns, '
+    'which a partition must have too, storage and compression.';
+
+
 CREATE OR REPLACE FUNCTION ecom.create_partition(name text, starts timestamptz, ends timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 BEGIN
-    EXECUTE format(
-        'CREATE TABLE ecom.%I (LIKE ecom.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)', name);
+    EXECUTE format('CREATE TABLE ecom.%I (' || ecom.partition_like() || ')', name);
     EXECUTE format(
         'COMMENT ON TABLE ecom.%I IS %L', name, to_char(starts, '"Events from "YYYY-MM-DD HH24:MI')
             || to_char(ends, '" to "YYYY-MM-DD HH24:MI, "UTC."'));

@@ -43,8 +43,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../sql/migrations/V10__merged_partitions.sql"),
     ),
     (
-        "V11__columns_and_sequences",
-        include_str!("../../sql/migrations/V11__columns_and_sequences.sql"),
+        "V11__sequences",
+        include_str!("../../sql/migrations/V11__sequences.sql"),
     ),
     ("V12__leader", include_str!("../../sql/migrations/V12__leader.sql")),
     (
