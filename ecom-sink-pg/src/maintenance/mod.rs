@@ -17,6 +17,7 @@ mod maintenance;
 mod merge;
 mod retain;
 mod settle;
+mod short_step;
 
 pub use layout::{IndexProfile, Layout, PartitionWidth};
 pub use maintenance::Maintenance;
