@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 
 use super::maintenance::{DEADLINE, LONG_DEADLINE, Maintenance};
+use super::short_step::{PAUSE, is_temporary, step, try_step};
 use crate::connect::Connection;
 use crate::failure::Failure;
 
@@ -79,14 +80,6 @@ const LEFT_OVER: &str = "
     ) AS steps
     ORDER BY step, statement";
 
-/// For how long a step is tried while others need what it needs.
-const TRY_FOR: Duration = Duration::from_secs(60);
-/// The pause between two tries, in which others go on.
-const PAUSE: Duration = Duration::from_millis(200);
-/// How long a step waits for a lock, in milliseconds. Whoever comes later waits behind it.
-const WAIT_MS: u32 = 50;
-/// How long a step may hold its locks, in milliseconds.
-const HOLD_MS: u32 = 100;
 /// For how long older transactions are waited for.
 const WAIT_FOR_OLDER: Duration = Duration::from_secs(10 * 60);
 /// How often the partitions of a group may change while they are merged.
@@ -364,43 +357,6 @@ async fn replace(connection: &Connection, wider: &Wider, partitions: &[String]) 
         &replace,
     )
     .await
-}
-
-/// Tries a step until nobody else needs what it needs.
-async fn step(connection: &Connection, lock: &str, statement: &str) -> Result<(), Failure> {
-    let began = Instant::now();
-    loop {
-        match try_step(connection, lock, statement).await {
-            Err(failure) if is_temporary(&failure) && began.elapsed() < TRY_FOR => sleep(PAUSE).await,
-            done => return done,
-        }
-    }
-}
-
-/// One transaction: it waits for a lock for up to 50 ms, and then works for up to 100 ms. All of
-/// it is one message, so that the server never waits for this program while it holds a lock.
-async fn try_step(connection: &Connection, lock: &str, statement: &str) -> Result<(), Failure> {
-    let client = &connection.client;
-    let transaction = format!(
-        "BEGIN; SET LOCAL lock_timeout = {WAIT_MS}; {lock}; SET LOCAL statement_timeout = {HOLD_MS}; {statement}; COMMIT"
-    );
-    let done = DEADLINE
-        .of("merging partitions", client.batch_execute(&transaction))
-        .await;
-    if done.is_err() && !client.is_closed() {
-        DEADLINE.of("rolling back", client.batch_execute("ROLLBACK")).await?;
-    }
-    done
-}
-
-/// Whether the failure may be gone at the next try: a lock, or more work than 100 ms allow.
-fn is_temporary(failure: &Failure) -> bool {
-    let temporary = [
-        SqlState::LOCK_NOT_AVAILABLE,
-        SqlState::QUERY_CANCELED,
-        SqlState::T_R_DEADLOCK_DETECTED,
-    ];
-    failure.state().is_some_and(|state| temporary.contains(state))
 }
 
 /// Whether other partitions are there than those that were to be replaced.

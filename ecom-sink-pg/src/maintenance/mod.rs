@@ -18,6 +18,7 @@ mod merge;
 mod prune;
 mod retain;
 mod settle;
+mod short_step;
 
 pub use layout::{IndexProfile, Layout, PartitionWidth};
 pub use maintenance::Maintenance;
