@@ -163,8 +163,8 @@ impl Failure {
         let Some(db) = self.db_error() else {
             return action(step, self.state());
         };
-        // Whatever the code that it chose, a function rejects a row.
-        if is_raised(db) {
+        // A function rejects a row, whatever code it chose, unless it asks for another try.
+        if is_raised(db) && action(step, Some(db.code())) != Action::Retry {
             return Action::Bisect;
         }
         // We know neither the partitions nor the keys of tables of the user's own.
@@ -174,6 +174,11 @@ impl Failure {
             SqlState::UNIQUE_VIOLATION if !is_of_ours => Action::Bisect,
             _ => action(step, Some(db.code())),
         }
+    }
+
+    /// Whether a function raised it on purpose.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.db_error().is_some_and(is_raised)
     }
 
     /// Who is to blame if every row is rejected with it.

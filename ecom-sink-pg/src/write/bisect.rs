@@ -68,7 +68,7 @@ pub(crate) async fn write_bisecting(
     };
     let before = epoch.left_out();
     for (of, rows) in std::iter::once(events).chain(tables) {
-        let written = write_rows(session, epoch, of, rows, options.cause, &mut verdicts).await;
+        let written = write_rows(session, epoch, of, rows, options, &mut verdicts).await;
         if let Err(failure) = written {
             if let Failure::EveryRowRejected(_) = failure {
                 // None of them is given up.
@@ -87,6 +87,8 @@ pub(crate) struct BisectOptions {
     pub(crate) cause: Action,
     /// Whether deferrable constraints are checked at once, and not at the end of the transaction.
     pub(crate) immediate_constraints: bool,
+    /// Whether an error that a function raised as something temporary counts as a rejection.
+    pub(crate) raised_too: bool,
     /// How many rows somebody's code has rejected since it last accepted one.
     pub(crate) rejected_before: usize,
 }
@@ -111,7 +113,7 @@ async fn write_rows(
     epoch: &mut Epoch,
     of: Rows,
     rows: usize,
-    refused: Action,
+    options: BisectOptions,
     verdicts: &mut Verdicts,
 ) -> Result<(), Failure> {
     let mut any_accepted = false;
@@ -133,7 +135,7 @@ async fn write_rows(
             Err(failure) => failure,
         };
         crash_point!("bisect.refused");
-        if !is_of_a_row(&failure, of, refused) {
+        if !is_of_a_row(&failure, of, options) {
             return Err(failure);
         }
         // A copy that fails at its data leaves the connection usable.
@@ -162,7 +164,7 @@ async fn write_rows(
                 Blame::Database => true,
             };
             if may_be_of_all && !any_accepted {
-                any_accepted = accepts_any(session, epoch, of, rows, refused).await?;
+                any_accepted = accepts_any(session, epoch, of, rows, options).await?;
                 if !any_accepted {
                     return Err(Failure::EveryRowRejected(Box::new(failure)));
                 }
@@ -193,11 +195,12 @@ fn leave_out(session: &Session, epoch: &mut Epoch, of: Rows, row: usize, failure
 }
 
 /// Whether a row may be given up for this failure.
-fn is_of_a_row(failure: &Failure, of: Rows, refused: Action) -> bool {
+fn is_of_a_row(failure: &Failure, of: Rows, options: BisectOptions) -> bool {
     match failure.action() {
         Action::Bisect => true,
         // Of the events: another key than ours.
-        Action::LookUpKeys => refused == Action::LookUpKeys || matches!(of, Rows::Table(_)),
+        Action::LookUpKeys => options.cause == Action::LookUpKeys || matches!(of, Rows::Table(_)),
+        Action::Retry => options.raised_too && failure.is_raised(),
         _ => false,
     }
 }
@@ -209,7 +212,7 @@ async fn accepts_any(
     epoch: &Epoch,
     of: Rows,
     rows: usize,
-    refused: Action,
+    options: BisectOptions,
 ) -> Result<bool, Failure> {
     let sample = index::sample(&mut rand::rng(), rows, TRIED.min(rows));
     for row in sample {
@@ -220,7 +223,7 @@ async fn accepts_any(
         session.run("setting a savepoint", "SAVEPOINT probe").await?;
         let written = write(session, epoch, of, row).await;
         if let Err(failure) = &written
-            && !is_of_a_row(failure, of, refused)
+            && !is_of_a_row(failure, of, options)
         {
             return written.map(|()| true);
         }

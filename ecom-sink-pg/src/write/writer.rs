@@ -76,6 +76,10 @@ pub(crate) struct Writer {
 /// is then found by bisecting, like any other that the server rejects.
 const MAX_FRUITLESS_LOOK_UPS: u32 = 3;
 
+/// A function of the database may raise an error that stands for something temporary, such as a
+/// serialization failure. After this many tries of an epoch it is taken as a rejection.
+const MAX_RAISED_RETRIES: u32 = 3;
+
 /// What earlier tries have taught about an epoch.
 #[derive(Debug, Default)]
 struct RetryState {
@@ -115,6 +119,7 @@ impl Writer {
         let began = Instant::now();
         let mut last_try;
         let mut retry = RetryState::default();
+        let mut raised = 0;
         let mut delays = delays();
         loop {
             order.may_start(number).await;
@@ -157,7 +162,18 @@ impl Writer {
                 }
                 failure => failure,
             };
-            let (action, step) = (failure.action(), failure.step());
+            let step = failure.step();
+            let action = match failure.action() {
+                Action::Retry if failure.is_raised() => {
+                    raised += 1;
+                    match step {
+                        _ if raised <= MAX_RAISED_RETRIES => Action::Retry,
+                        Step::Rows | Step::Commit => Action::Bisect,
+                        _ => Action::Pause,
+                    }
+                }
+                action => action,
+            };
             #[cfg(feature = "metrics")]
             metrics::failed(action);
             let unknown = failure.is_unknown_outcome();
@@ -186,6 +202,7 @@ impl Writer {
                     retry.bisect = Some(BisectOptions {
                         cause: action,
                         immediate_constraints: retry.bisect.is_some() || step == Step::Commit,
+                        raised_too: raised > MAX_RAISED_RETRIES,
                         rejected_before: shared.rejected_in_a_row.load(Ordering::Relaxed),
                     });
                     continue;
