@@ -146,6 +146,18 @@ async fn a_ledger_of_files_of_one_size_is_not_read_for_a_file_of_another() {
     assert!(read < 20_000, "{read} rows of the ledger were read one after the other");
 }
 
+/// How many rows of the ledger's table were read by one of its indexes. Sessions tell when they end.
+async fn rows_read_by_index(database: &Database) -> i64 {
+    eventually("what the sessions did", async || {
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ecom %'
+                        AND datname = current_database()";
+        database.number(sessions).await == 0
+    })
+    .await;
+    let sql = "SELECT sum(idx_tup_read)::int8 FROM pg_stat_user_indexes WHERE relname = 'ingest_split'";
+    database.number(sql).await
+}
+
 /// How much of the ledger's table and indexes a run reads that finds so many files of one record each: rows by an index, and
 /// blocks. The server has no statistics of the ledger, as when it grew within a minute.
 async fn reads_for(files: u32) -> (i64, i64) {
@@ -158,14 +170,7 @@ async fn reads_for(files: u32) -> (i64, i64) {
         drop_in(dir.path(), &format!("{n}.csv"), n..n + 1);
     }
     assert_eq!(once(&database, &dir).await.counts.stored, u64::from(files));
-    eventually("what the sessions did", async || {
-        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ecom %'
-                        AND datname = current_database()";
-        database.number(sessions).await == 0
-    })
-    .await;
-    let sql = "SELECT sum(idx_tup_read)::int8 FROM pg_stat_user_indexes WHERE relname = 'ingest_split'";
-    let rows = database.number(sql).await;
+    let rows = rows_read_by_index(&database).await;
     let sql = "SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit
                FROM pg_statio_user_tables WHERE relname = 'ingest_split'";
     (rows, database.number(sql).await)
@@ -178,4 +183,22 @@ async fn each_file_costs_the_ledger_the_same_however_many_there_are() {
     assert!(rows <= 4 * 4_000, "{rows} rows of the ledger were read for 4,000 files");
     // A larger index has a level more.
     assert!(many <= 2 * 8 * few, "{few} blocks for 500 files, {many} for 4,000");
+}
+
+#[tokio::test]
+async fn a_copy_is_recognized_without_reading_all_earlier_ones() {
+    let (database, dir) = (database().await, tempfile::tempdir().unwrap());
+    drop_in(dir.path(), "a.csv", 0..10);
+    once(&database, &dir).await;
+    let copies = "
+        INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, state, read_offset, record_no, finished_at, mark)
+        SELECT split_id + n, pipeline, source, n || '.csv', state, read_offset, record_no, now(), mark
+        FROM ecom.ingest_split, generate_series(1, 20000) n";
+    database.client.batch_execute(copies).await.unwrap();
+    for n in 0..20 {
+        drop_in(dir.path(), &format!("new-{n}.csv"), 0..10);
+    }
+    assert_eq!(once(&database, &dir).await.counts.read, 0);
+    let rows = rows_read_by_index(&database).await;
+    assert!(rows < 20_000, "{rows} rows of the ledger were read");
 }

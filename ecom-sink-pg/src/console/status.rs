@@ -147,7 +147,7 @@ const RECENT: &str = "
     WITH ended AS MATERIALIZED (
         SELECT s.split_id, s.read, s.first_seen_at, s.updated_at, s.mtime, s.state
         FROM ecom.ingest_split s
-        WHERE s.pipeline = $1 AND s.finished_at IS NOT NULL
+        WHERE s.pipeline = $1 AND s.finished_at > now() - interval '15 min'
         ORDER BY s.finished_at DESC, s.split_id DESC LIMIT $2
     ), open AS MATERIALIZED (
         SELECT s.split_id, s.read, s.first_seen_at, s.updated_at, s.mtime, s.state
@@ -155,6 +155,13 @@ const RECENT: &str = "
         WHERE s.pipeline = $1 AND s.state IN ('open', 'damaged') AND s.state = 'open' LIMIT $2
     ), seen AS MATERIALIZED (
         SELECT * FROM ended UNION ALL SELECT * FROM open
+    ), newest AS (
+        SELECT o.split_id, o.updated_at, o.state FROM open o
+        UNION ALL
+        (SELECT s.split_id, s.updated_at, s.state
+         FROM ecom.ingest_split s
+         WHERE s.pipeline = $1 AND s.finished_at IS NOT NULL
+         ORDER BY s.finished_at DESC, s.split_id DESC LIMIT 100)
     ), known AS (
         -- Before that, some of the files may be missing.
         SELECT CASE WHEN count(*) = $2 THEN min(updated_at) END AS since FROM ended
@@ -178,7 +185,7 @@ const RECENT: &str = "
             FILTER (WHERE s.updated_at > now() - interval '15 min'),
         coalesce((
             SELECT m.mark ->> 'mapped' = 'true' FROM ecom.ingest_split m WHERE m.split_id = (
-                SELECT l.split_id FROM seen l WHERE l.state <> 'set_aside' ORDER BY l.updated_at DESC LIMIT 1
+                SELECT l.split_id FROM newest l WHERE l.state <> 'set_aside' ORDER BY l.updated_at DESC LIMIT 1
             )), false)
     FROM seen s";
 
