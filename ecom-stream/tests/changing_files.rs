@@ -386,7 +386,11 @@ async fn a_file_that_cannot_be_archived_does_not_hold_up_the_others() {
         put(&dir, &format!("{n}.csv"), file(n..n + 1));
         eventually("the next in the archive", || done.join(format!("{n}.csv")).exists()).await;
     }
-    running.stop().await;
+    assert_eq!(
+        running.stop().await.epochs,
+        4,
+        "what could not be archived is not read again"
+    );
     assert_eq!(users(&sink), [0, 1, 2, 3]);
     assert!(dir.path().join(&long).exists(), "it stays where it was");
     assert_eq!(fs::read(done.join(&long)).unwrap(), b"", "and replaces nothing");

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn it_is_the_digest_of_all_bytes_however_they_come() {
-        let bytes: Vec<u8> = (0..5 * BLOCK + 77).map(|n| (n * n >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..5 * BLOCK + 77).map(|n| ((n * n) >> 7) as u8).collect();
         for piece in [1_000, BLOCK as usize, 3 * BLOCK as usize + 1] {
             let mut digest = PrefixDigest::default();
             let mut len = 0;

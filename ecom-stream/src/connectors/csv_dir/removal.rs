@@ -121,15 +121,13 @@ impl<D: Directory> Removal<D> {
             Err(err) => Err(err),
         };
         crash_point!("removal.out");
-        if out.is_err() {
-            restore(&self.dir, &hidden, name)?;
+        if out.is_ok() {
+            self.restored.set(name, None);
+            return out;
         }
-        let now = self
-            .dir
-            .stat_path(&from)
-            .ok()
-            .filter(|now| out.is_err() && now.is_same_but_ctime(&stat));
-        self.restored.set(name, now);
+        restore(&self.dir, &hidden, name)?;
+        let now = self.dir.stat_path(&from).ok();
+        self.restored.set(name, now.filter(|now| now.is_same_but_ctime(&stat)));
         out
     }
 
@@ -343,8 +341,15 @@ mod tests {
         let fixture = Fixture::new(true);
         fs::remove_dir(fixture.root.path().join("done")).unwrap();
         let position = fixture.put("a.csv", "one");
+        let read = FileMark::of(&position).unwrap().stat;
         let err = fixture.removal.clone().remove(position).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Source);
+        let path = fixture.root.path().join("data/a.csv");
+        let found = FoundFile {
+            name: "a.csv".into(),
+            stat: FileStat::of(&path.metadata().unwrap()),
+        };
+        assert!(fixture.removal.restored.is(&found, &read), "it needs no other look");
         assert_eq!(fixture.names("data"), ["a.csv"]);
     }
 }
