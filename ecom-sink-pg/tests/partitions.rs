@@ -172,7 +172,13 @@ async fn partitions_created_by_hand_are_used() {
     let days = "'1999-01-01', '2025-12-31', '2026-10-01', '2026-10-31', '2026-11-01', '2026-11-02'";
     assert_eq!(db.ask(&ensure(days)).await, ["1"]);
 
-    for detach in ["events_y20261101", "events_y20261102 CONCURRENTLY"] {
+    // PostgreSQL 13 always detaches at once.
+    let can_detach_slowly = db.major().await >= 14;
+    let other = match can_detach_slowly {
+        true => "events_y20261102 CONCURRENTLY",
+        false => "events_y20261102",
+    };
+    for detach in ["events_y20261101", other] {
         db.execute(&format!("ALTER TABLE ecom.events DETACH PARTITION ecom.{detach}"))
             .await;
     }
@@ -187,11 +193,13 @@ async fn partitions_created_by_hand_are_used() {
     assert_eq!(db.ask(&first).await, ["0"]);
 
     // A partition that is half detached takes no rows, so it doesn't count.
-    db.execute("BEGIN").await;
-    db.execute("UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'ecom.events_y20261101'::regclass")
-        .await;
-    assert_eq!(denied(&db, &first).await.code().code(), "42P07");
-    db.execute("ROLLBACK").await;
+    if can_detach_slowly {
+        db.execute("BEGIN").await;
+        db.execute("UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'ecom.events_y20261101'::regclass")
+            .await;
+        assert_eq!(denied(&db, &first).await.code().code(), "42P07");
+        db.execute("ROLLBACK").await;
+    }
 
     // Something of the name that has nothing to do with it.
     db.execute("CREATE VIEW ecom.events_y20261205 AS SELECT 1 AS one").await;

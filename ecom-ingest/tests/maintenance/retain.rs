@@ -125,7 +125,13 @@ async fn an_interrupted_drop_is_finished_by_the_next_call() {
     // One that somebody detached in order to keep it.
     db.execute("ALTER TABLE ecom.events DETACH PARTITION ecom.events_y20261001")
         .await;
-    for point in ["maintenance.drop:1", "maintenance.drop:2", "maintenance.drop:3"] {
+    // PostgreSQL 13 drops a partition in one statement, later versions in three.
+    let detaches_first = db.major().await >= 14;
+    let points = match detaches_first {
+        true => &["maintenance.drop:1", "maintenance.drop:2", "maintenance.drop:3"][..],
+        false => &["maintenance.drop:1"],
+    };
+    for point in points {
         let retain = Ingest::spawn(
             program()
                 .args(["retain", "--days", "1"])
@@ -136,12 +142,14 @@ async fn an_interrupted_drop_is_finished_by_the_next_call() {
         assert!(status.signal().is_some(), "{point}: {status}: {log}");
     }
     // And one in the middle of detaching.
-    db.execute(
-        "SELECT ecom.ensure_partitions(ARRAY['2026-10-02']::date[]);
-         COMMENT ON TABLE ecom.events_y20261002 IS 'On its way out: ecom-ingest retain drops it.';
-         UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'ecom.events_y20261002'::regclass",
-    )
-    .await;
+    if detaches_first {
+        db.execute(
+            "SELECT ecom.ensure_partitions(ARRAY['2026-10-02']::date[]);
+             COMMENT ON TABLE ecom.events_y20261002 IS 'On its way out: ecom-ingest retain drops it.';
+             UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'ecom.events_y20261002'::regclass",
+        )
+        .await;
+    }
     eventually("the lock", async || {
         !maintenance(&db).retain(Retention::days(1)).await.unwrap().is_busy
     })
@@ -154,6 +162,10 @@ async fn an_interrupted_drop_is_finished_by_the_next_call() {
 #[tokio::test]
 async fn dropping_partitions_does_not_block_the_ingest() {
     let db = database_with_days().await;
+    // PostgreSQL 13 needs a moment in which nobody uses the table, as the documentation of `retain` says.
+    if db.major().await < 14 {
+        return;
+    }
     let insert = "INSERT INTO ecom.events
                   VALUES (now(), now(), 1, 1, gen_random_uuid(), 1, 'view', 'u', 's', 'p')";
     let (slow, quick) = (connect(&db.url).await, connect(&db.url).await);

@@ -159,7 +159,7 @@ impl Search {
 }
 
 /// The versions that were found, for messages.
-fn listed(all: &[Binaries]) -> String {
+pub(super) fn listed(all: &[Binaries]) -> String {
     let all = all
         .iter()
         .map(|one| format!("{} in {}", one.version, one.dir.display()));
@@ -209,7 +209,11 @@ mod tests {
 
     #[test]
     fn the_installed_server_is_found() {
-        let found = Search::new(None).find(None).unwrap();
+        let found = match Search::new(None).find(None) {
+            Ok(found) => found,
+            // The tests work with programs that are fetched, too.
+            Err(err) => return assert_eq!(err.kind(), ServerErrorKind::NotInstalled),
+        };
         assert!(found.program("postgres").is_file());
         assert!(found.program("initdb").is_file());
         assert!(found.version().starts_with(found.major()));

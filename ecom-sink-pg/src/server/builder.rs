@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+#[cfg(feature = "download")]
+use super::binaries::listed;
 use super::binaries::{Binaries, Search};
 use super::cleaner::Cleaner;
 #[cfg(feature = "download")]
@@ -183,10 +185,17 @@ impl Builder {
             ClusterState::Whole(major) => Some(&**major),
             ClusterState::Missing(_) => None,
         };
-        let fetched = self.source(place).programs(major).await;
-        fetched.map_err(|not_fetched| match err.kind() {
+        let source = self.source(place);
+        let fetched = source.programs(major).await;
+        fetched.map_err(|not_fetched| match (major, source.cache.find(None)) {
             // It names what is installed.
-            ServerErrorKind::VersionMismatch => err,
+            _ if err.kind() == ServerErrorKind::VersionMismatch => err,
+            (Some(major), Some(other)) => Problem::Version {
+                data: place.data.clone(),
+                wanted: major.to_owned(),
+                found: listed(&[other]),
+            }
+            .into(),
             _ => not_fetched,
         })
     }

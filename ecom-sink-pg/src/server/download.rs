@@ -175,7 +175,7 @@ impl Cache {
     }
 
     /// The newest complete programs of this major version, or of any.
-    fn find(&self, major: Option<&str>) -> Option<Binaries> {
+    pub(super) fn find(&self, major: Option<&str>) -> Option<Binaries> {
         let dirs = newest_first(&self.dir, "");
         let mut found = dirs.iter().filter_map(|dir| Binaries::in_dir(dir));
         found.find(|found| major.is_none_or(|major| found.major() == major))

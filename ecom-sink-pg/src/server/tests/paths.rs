@@ -84,8 +84,7 @@ async fn an_incomplete_cluster_is_refused() {
     // An initdb that leaves things lying about and fails.
     let programs = dir.path().join("bin");
     fs::create_dir(&programs).unwrap();
-    let postgres = binaries::Search::new(None).find(None).unwrap();
-    let postgres = postgres.program("postgres");
+    let postgres = shared().await.binaries.program("postgres");
     std::os::unix::fs::symlink(postgres, programs.join("postgres")).unwrap();
     let script = "#!/bin/sh\nfor last; do :; done\n\
         echo 15 >\"$last/PG_VERSION\"; echo half-made >&2; exit 3\n";
