@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ecom_ingest::progress::{Form, Total, bytes_to_read, count_csv_files, counts_in_words};
 use ecom_ingest::{Page, Service};
-use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, stop_signal};
+use ecom_stream::{AfterCommit, CsvDirSource, Mapping, Result, Rules, SourceExt, UnterminatedRecord, stop_signal};
 
 use super::database::Database;
 use super::help::AFTER_HELP;
@@ -33,7 +33,8 @@ pub(crate) struct Run {
     #[command(flatten)]
     database: Database,
 
-    /// Load the files that are there now, then exit; a file that is still being written is read as far as it goes
+    /// Load the files that are there now, then exit; a file that is still being written is read as far as it goes, and the
+    /// exit code is 1 if a last record waits for its line end
     #[arg(long)]
     once: bool,
 
@@ -66,9 +67,13 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value = "2")]
     connections: NonZeroUsize,
 
-    /// How long a file must be unchanged before it counts as complete, unless it was renamed into place or closed
+    /// How long a file must be unchanged before it is read, unless it was renamed into place or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     settle: Duration,
+
+    /// What to do with the last record of a file while no line end follows it; its upload may have broken off inside it
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "wait")]
+    unterminated_record: Unterminated,
 
     /// While loading, build the indexes that only reading needs, on partitions whose time ended this long ago and that
     /// receive no rows; otherwise use ecom-ingest settle. The role must own the table
@@ -83,6 +88,15 @@ pub(crate) struct Run {
     /// password
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
+}
+
+/// What to do with a last record without a line end.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Unterminated {
+    /// Wait until the file goes on, comes again, or is renamed into place
+    Wait,
+    /// Store it once the file is unchanged for the settle time: for files that are always complete
+    Store,
 }
 
 /// An address, or a port of this machine.
@@ -112,6 +126,9 @@ impl Run {
         if let Some(mapping) = mapping {
             source = source.mapping(&mapping);
             rules = rules.mapping(mapping);
+        }
+        if let Unterminated::Store = self.unterminated_record {
+            source = source.unterminated_record(UnterminatedRecord::Store);
         }
         if self.recursive {
             source = source.recursive(true);

@@ -52,7 +52,7 @@ pub struct PipelineStatus {
     pub lag_max: Option<Duration>,
     /// Rejected records by reason, the most frequent reason first.
     pub rejects: Vec<RejectCount>,
-    /// The last ten files that could not be read completely.
+    /// The last ten files that could not be read completely, or that wait for the line end of their last record.
     pub unusable: Vec<UnusableFile>,
 }
 
@@ -112,9 +112,9 @@ pub struct UnusableFile {
     pub source: String,
     /// Its path in the directory of the source.
     pub path: String,
-    /// `damaged` or `set_aside`.
+    /// `damaged`, `set_aside`, or `open` for a file that waits.
     pub state: String,
-    /// The reason code.
+    /// The reason code; `no_line_end` for a file that waits.
     pub reason: String,
     /// The reason in words.
     pub detail: String,
@@ -160,8 +160,12 @@ const REFUSED: &str = "
     FROM ecom.dead_letters WHERE pipeline = $1 GROUP BY 1 ORDER BY 2 DESC, 1";
 
 const UNUSABLE: &str = "
-    SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset, source
-    FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY updated_at DESC LIMIT 10";
+    SELECT path, state, coalesce(reason, CASE WHEN state = 'open' THEN 'no_line_end' ELSE '' END),
+        coalesce(detail, CASE WHEN state = 'open' THEN 'the rest waits until the file goes on' ELSE '' END),
+        record_no, read_offset, source
+    FROM ecom.ingest_split
+    WHERE pipeline = $1 AND (state IN ('damaged', 'set_aside') OR state = 'open' AND mark ->> 'waits_for_line_end' = 'true')
+    ORDER BY updated_at DESC LIMIT 10";
 
 impl Console {
     /// The status of all pipelines, or of the one with that name.

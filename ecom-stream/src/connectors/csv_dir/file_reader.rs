@@ -4,6 +4,7 @@ use std::io;
 
 use async_stream::try_stream;
 use futures::Stream;
+use memchr::memchr;
 use time::OffsetDateTime;
 use tokio::io::AsyncRead;
 
@@ -11,7 +12,8 @@ use super::directory::Directory;
 use super::inbox::{Readiness, Ready};
 use super::mark::{FileMark, FileStat, MarkDialect};
 use super::resolve::{ResumeAt, resolve_split};
-use crate::contract::{Batch, Position, Reason, Refusal, Split, SplitState};
+use super::unterminated_record::UnterminatedRecord;
+use crate::contract::{Batch, Position, Reason, Refusal, Reject, Split, SplitState};
 use crate::csv::{Columns, Compression, Content, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 
 /// The settings for reading a file, the same for all files of a source.
@@ -25,6 +27,7 @@ pub(super) struct FileReadConfig<D> {
     pub(super) dialect: Dialect,
     /// The fingerprint of the mapping.
     pub(super) mapping: Option<String>,
+    pub(super) unterminated_record: UnterminatedRecord,
     /// Tells this way of reading headers from another: goes into the mark of a file that is set aside.
     pub(super) header_hash: String,
 }
@@ -35,7 +38,7 @@ pub(super) struct FileReadConfig<D> {
 ///
 /// | state | meaning |
 /// |---|---|
-/// | `Open` | all complete records were read; the file may grow |
+/// | `Open` | all complete records were read; the file may grow, or its last record waits for a line end |
 /// | `Finished` | everything was read |
 /// | `Damaged` | everything before the damage was read |
 /// | `SetAside` | nothing was read, since the header does not fit |
@@ -62,14 +65,15 @@ pub(super) fn read_file<D: Directory>(
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
         let mut ready = ready;
-        if resolved.renamed_from.is_some() && ready.readiness == Readiness::Renamed {
-            // It existed before it was renamed, and its writer may still have it open.
+        if (resolved.renamed_from.is_some() || ready.stat != stat) && ready.readiness == Readiness::Renamed {
+            // It existed before it was renamed, or it changed since, and its writer may still have it open.
             ready.readiness = Readiness::Closed;
         }
         let mut template = PositionTemplate {
             split: resolved.split,
             stat,
             unterminated: resolved.unterminated,
+            waits_for_line_end: false,
             blank_lines: resolved.blank_lines,
             changing: false,
             copy_of: resolved.copy_of,
@@ -106,6 +110,7 @@ pub(super) fn read_file<D: Directory>(
             }
             // The rest of the header may not be written yet.
             HeaderStep::Found { check: Err(_), whole: false } if !ready.readiness.is_whole() => false,
+            HeaderStep::Found { check: Err(_), .. } if reader.ends_in_zeros() => false,
             HeaderStep::Found { check: Err(refusal), .. } => {
                 if D::stat_open(reader.input().file()?).await? != stat {
                     Err(io::Error::other("it was modified while its header was read"))?;
@@ -116,10 +121,11 @@ pub(super) fn read_file<D: Directory>(
             }
         };
         if !whole {
-            let state = match ready.readiness.is_whole() {
+            let state = match config.end_counts(ready.readiness) && !reader.ends_in_zeros() {
                 true => SplitState::Finished,
                 false => SplitState::Open,
             };
+            template.waits_for_line_end = state == SplitState::Open && ready.readiness == Readiness::Settled;
             yield template.batch(&reader, Step::default(), state);
             return;
         }
@@ -135,11 +141,10 @@ pub(super) fn read_file<D: Directory>(
             if grew_mid_record {
                 let refusal = Refusal::new(
                     Reason::GREW_MID_RECORD,
-                    "after the last record had been accepted without a line end, more was appended to its line",
+                    "the record before was stored as it was then, without a line end: this is the rest of its line",
                 );
-                tracing::warn!(split = %template.split, "damaged: {refusal}");
-                yield template.batch(&reader, Step::default(), SplitState::Damaged(refusal));
-                return;
+                tracing::warn!(split = %template.split, offset = reader.offset(), "a record has grown: {refusal}");
+                reader.refuse_next(refusal);
             }
         } else if !ready.readiness.is_whole() && stat.size == 0 {
             // Its writer has created it and not written yet.
@@ -149,11 +154,20 @@ pub(super) fn read_file<D: Directory>(
 
         crate::crash_point!("file.header_read");
         let (opened, began_at) = (stat, reader.offset());
+        let is_renamed = ready.readiness == Readiness::Renamed;
+        let waits = config.unterminated_record == UnterminatedRecord::Wait;
         // A last record that was accepted without a line end may have been continued since the file was resolved.
-        let began_unterminated = template.unterminated;
+        let began_unterminated = template.unterminated && !reader.refuses_next();
         let goes_on_mid_record = |step: &Step| began_unterminated && step.first_offset() == Some(began_at);
         loop {
             let mut step = reader.step().await?;
+            // Zeros of a file whose space was allocated first may have been read just before its writer replaced them.
+            if step.rejects.iter().any(has_zeros) {
+                let now = D::stat_open(reader.input().file()?).await?;
+                if now != opened && now.size == opened.size {
+                    Err(io::Error::other("it was modified while it was read"))?;
+                }
+            }
             if goes_on_mid_record(&step) {
                 Err(io::Error::other("it grew while it was opened"))?;
             }
@@ -170,7 +184,13 @@ pub(super) fn read_file<D: Directory>(
             let truncated = !is_compressed && stat.size < read_until;
             // If the file was modified while it was read, parts of two contents may have been read. The next try compares digests.
             let grew = !is_compressed && stat.size > read_until || stat != opened;
+            // Space that was allocated and not written yet is no content, however much it is.
+            let is_allocated = reader.ends_in_zeros();
             let state = match end {
+                End::Damaged(refusal) if refusal.reason == Reason::RECORD_TOO_LARGE && is_allocated => {
+                    template.waits_for_line_end = ready.readiness != Readiness::Growing && stat == opened;
+                    SplitState::Open
+                }
                 End::Damaged(refusal) if refusal.reason == Reason::COMPRESSED_TRUNCATED && !ready.readiness.is_whole() => {
                     SplitState::Open
                 }
@@ -182,6 +202,11 @@ pub(super) fn read_file<D: Directory>(
                 End::Clean | End::Tail if grew => SplitState::Open,
                 End::Clean if ready.readiness == Readiness::Growing => SplitState::Open,
                 End::Clean => SplitState::Finished,
+                End::Tail if ready.readiness == Readiness::Growing => SplitState::Open,
+                End::Tail if is_allocated || waits && !is_renamed && !reader.tail_is_quoted() => {
+                    template.waits_for_line_end = true;
+                    SplitState::Open
+                }
                 End::Tail if !ready.readiness.is_whole() => SplitState::Open,
                 End::Tail => {
                     yield template.batch(&reader, step, SplitState::Open);
@@ -204,17 +229,40 @@ pub(super) fn read_file<D: Directory>(
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %template.split, offset = reader.offset(), "damaged: {refusal}");
             }
+            if template.waits_for_line_end {
+                let what = match is_allocated {
+                    true => "the file ends in zeros",
+                    false => "the last record has no line end",
+                };
+                tracing::warn!(split = %template.split, offset = reader.offset(), "{what}: what is behind this offset waits until the file goes on");
+            }
             yield template.batch(&reader, step, state);
             return;
         }
     }
 }
 
+impl<D> FileReadConfig<D> {
+    /// Whether the end of the file is the end of its last line.
+    fn end_counts(&self, readiness: Readiness) -> bool {
+        let is_stored = self.unterminated_record == UnterminatedRecord::Store;
+        readiness == Readiness::Renamed || readiness == Readiness::Settled && is_stored
+    }
+}
+
 impl Readiness {
-    /// Whether the file counts as complete, so that its end is the end of its last record.
+    /// Whether the file is not being written at the moment.
     fn is_whole(self) -> bool {
         matches!(self, Self::Renamed | Self::Settled)
     }
+}
+
+/// Whether the original bytes of a reject have a NUL.
+fn has_zeros(reject: &Reject) -> bool {
+    reject
+        .origin
+        .as_ref()
+        .is_some_and(|origin| memchr(0, &origin.raw).is_some())
 }
 
 /// What every position of a file has in common.
@@ -222,6 +270,7 @@ struct PositionTemplate {
     split: Split,
     stat: FileStat,
     unterminated: bool,
+    waits_for_line_end: bool,
     blank_lines: u64,
     changing: bool,
     copy_of: Option<String>,
@@ -246,6 +295,7 @@ impl PositionTemplate {
             stat: self.stat,
             digest: reader.digest().to_hex().to_string(),
             unterminated: self.unterminated,
+            waits_for_line_end: self.waits_for_line_end,
             blank_lines: self.blank_lines + reader.blank_lines(),
             changing: self.changing,
             copy_of: self.copy_of.clone(),

@@ -27,6 +27,7 @@
 //! | `file_reader` | reads one file to its end, to damage, or to the point where its writer is |
 //! | `mark` | the JSON by which a file is recognized later; stored with each position |
 //! | `uncommitted` | the positions that the sink has received and not committed |
+//! | `unterminated_record` | what becomes of a last record without a line end |
 //! | `after_commit`, `removal` | archive or delete a file once all of it is committed |
 //!
 //! # The sink
@@ -52,8 +53,10 @@ mod simulation;
 mod sink;
 mod source;
 mod uncommitted;
+mod unterminated_record;
 mod watch;
 
 pub use after_commit::{AfterCommit, CsvDirAck};
 pub use sink::CsvDirSink;
 pub use source::CsvDirSource;
+pub use unterminated_record::UnterminatedRecord;

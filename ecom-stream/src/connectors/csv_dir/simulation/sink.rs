@@ -275,7 +275,10 @@ impl Sink<CsvRecord> for SimSink {
         try_stream! {
             let mut input = Box::pin(input).ready_chunks(self.epoch_batches);
             while let Some(batches) = input.next().await {
-                let batches: Vec<_> = batches.into_iter().collect::<Result<_>>()?;
+                // What came before an error is committed.
+                let mut failed = None;
+                let whole = batches.into_iter().map_while(|batch| batch.map_err(|err| failed = Some(err)).ok());
+                let batches: Vec<_> = whole.collect();
                 self.fault("before")?;
                 self.pause(400).await;
                 self.fault("in")?;
@@ -301,6 +304,9 @@ impl Sink<CsvRecord> for SimSink {
                     commit.positions = positions;
                     commit.counts = counts;
                     yield commit;
+                }
+                if let Some(err) = failed {
+                    Err(err)?;
                 }
             }
         }

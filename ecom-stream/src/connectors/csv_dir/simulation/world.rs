@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::super::mark::FileStat;
-use super::super::notifications::{Notification, Notifications};
+use super::super::notifications::{Notification, Notifications, was_known};
 use crate::csv::is_to_be_read;
 
 /// The path of the simulated directory.
@@ -33,6 +33,10 @@ pub(super) struct Content {
     pub(super) lengths: BTreeSet<usize>,
     /// How often it may be read besides the first time.
     pub(super) excused: usize,
+    /// The length that it had when it was first renamed in, which says that it is complete.
+    pub(super) renamed_at: Option<usize>,
+    /// Whether it was the beginning of an upload that came again: its rows are those of the later content.
+    pub(super) is_superseded: bool,
 }
 
 /// A file, independent of its name. It lives on without a name while a process has it open.
@@ -295,7 +299,9 @@ impl World {
             }
             return;
         }
-        if self.one_in(self.faults.late_notifications) {
+        // The system reports in order what happens to a name.
+        let is_behind_another = self.late.iter().any(|(of, _)| of == name);
+        if self.one_in(self.faults.late_notifications) || is_behind_another {
             self.late.push((name.to_owned(), notification));
         } else {
             self.deliver(name, notification);
@@ -347,7 +353,7 @@ impl World {
         self.contents.push(Content {
             lengths: [bytes.len()].into(),
             bytes,
-            excused: 0,
+            ..Content::default()
         });
         self.contents.len() - 1
     }
@@ -393,6 +399,15 @@ impl World {
         self.touched(node);
     }
 
+    /// Writes over bytes of a file whose space was allocated first.
+    pub(super) fn fill(&mut self, node: usize, at: usize, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.note(format!("fill {} at {at} with {text:?}", self.label(node)));
+        let content = &mut self.contents[self.nodes[node].content];
+        content.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self.touched(node);
+    }
+
     /// Replaces the content of a file in place.
     pub(super) fn rewrite(&mut self, node: usize, bytes: Vec<u8>) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -404,6 +419,8 @@ impl World {
             self.contents[content].excused += 1;
         }
         let past = std::mem::replace(&mut self.nodes[node].content, content);
+        // The notification of this may be lost while that of the rename is not.
+        self.contents[content].renamed_at = self.contents[past].renamed_at.map(|_| 0);
         self.nodes[node].past.push(past);
         self.touched(node);
     }
@@ -421,7 +438,13 @@ impl World {
             self.nodes[replaced].is_linked = false;
         }
         self.named(to, node);
-        self.notify(to, Notification::Renamed);
+        if was_known(from.as_ref()) {
+            self.notify(to, Notification::Closed);
+        } else {
+            let content = &mut self.contents[self.nodes[node].content];
+            content.renamed_at.get_or_insert(content.bytes.len());
+            self.notify(to, Notification::Renamed);
+        }
     }
 
     pub(super) fn unlink(&mut self, name: &str) {
