@@ -256,7 +256,8 @@ async fn zeros_at_the_end_of_a_file_are_no_content() {
             for unterminated in [UnterminatedRecord::Wait, UnterminatedRecord::Store] {
                 let source = source(&dir).limits(limits).unterminated_record(unterminated);
                 let waits = run_once(source, &sink).await;
-                assert!(waits.is_err() || to == 0, "{to} of {rows} rows");
+                // Without a whole header the file is set aside, until it changes.
+                assert!(waits.is_err() || to <= 10, "{to} of {rows} rows");
                 assert!(
                     users(&sink).into_iter().eq(0..read),
                     "{to}: {:?}",

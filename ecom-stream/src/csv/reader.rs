@@ -194,9 +194,13 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.refuse_next.is_some()
     }
 
-    /// Whether what was read and not given out ends in a NUL, as space does that was allocated for a file and not written yet.
+    /// Whether what was read and not given out ends in NULs, as space does that was allocated for a file and not written yet.
     pub(crate) fn ends_in_zeros(&self) -> bool {
-        self.csv.get_ref().peek(self.offset, u64::MAX).last() == Some(&0)
+        // A text in UTF-16 or UTF-32 ends in up to three.
+        const NO_TEXT: usize = 4;
+        let rest = self.csv.get_ref().peek(self.offset, u64::MAX);
+        let end = &rest[rest.len().saturating_sub(NO_TEXT)..];
+        !end.is_empty() && end.iter().all(|byte| *byte == 0)
     }
 
     /// The input.

@@ -110,7 +110,6 @@ pub(super) fn read_file<D: Directory>(
             }
             // The rest of the header may not be written yet.
             HeaderStep::Found { check: Err(_), whole: false } if !ready.readiness.is_whole() => false,
-            HeaderStep::Found { check: Err(_), .. } if reader.ends_in_zeros() => false,
             HeaderStep::Found { check: Err(refusal), .. } => {
                 if D::stat_open(reader.input().file()?).await? != stat {
                     Err(io::Error::other("it was modified while its header was read"))?;

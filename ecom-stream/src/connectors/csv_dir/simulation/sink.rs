@@ -92,6 +92,7 @@ impl SimSink {
         match world.one_in(self.fails) {
             true => {
                 world.note(format!("  the sink fails {when} a commit"));
+                world.is_interrupted = true;
                 Err(Error::new(ErrorKind::Sink, format!("failed {when} a commit")))
             }
             false => Ok(()),

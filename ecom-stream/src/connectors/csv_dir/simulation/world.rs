@@ -110,6 +110,8 @@ pub(super) struct World {
     contents_by_stat: HashMap<FileStat, u64>,
     pub(super) ambiguous: BTreeSet<(u64, u64, i64)>,
     pub(super) looks_failed: bool,
+    /// Whether a run was ended by a crash or a failure: what was read last may not be committed then.
+    pub(super) is_interrupted: bool,
     /// The files that the source opened.
     pub(super) opened: Vec<(String, FileStat)>,
     /// Compressed contents, for names that end in .gz, by index and length.
@@ -153,6 +155,7 @@ impl World {
             contents_by_stat: HashMap::new(),
             ambiguous: BTreeSet::new(),
             looks_failed: false,
+            is_interrupted: false,
             opened: Vec::new(),
             compressed: HashMap::new(),
             finished: BTreeSet::new(),
@@ -214,6 +217,7 @@ impl World {
 
     pub(super) fn crash(&mut self) {
         self.process += 1;
+        self.is_interrupted = true;
         self.crash_after_calls = None;
         self.listeners.clear();
         self.note("-- the process dies");
