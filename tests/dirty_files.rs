@@ -19,7 +19,7 @@ use ecom_gen::{
 };
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::server::PrivateServer;
-use ecom_stream::{CsvDirSource, EventType, Rules, SourceExt};
+use ecom_stream::{CsvDirSource, EventType, Rules, SourceExt, UnterminatedRecord};
 use time::macros::datetime;
 use tokio_postgres::{Client, NoTls};
 
@@ -145,6 +145,7 @@ async fn an_ingest_stores_and_rejects_what_the_manifest_expects() {
     let (manifest, total) = manifest(dir.path());
     let (server, client) = server().await;
     let ingest = CsvDirSource::new(dir.path())
+        .unterminated_record(UnterminatedRecord::Store)
         .available_now(true)
         .validate(Rules::default())
         .stamp()
@@ -236,6 +237,7 @@ async fn an_ingest_that_runs_while_files_are_written_has_the_same_result() {
     let (server, client) = server().await;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let ingest = CsvDirSource::new(dir.path())
+        .unterminated_record(UnterminatedRecord::Store)
         .validate(Rules::default())
         .stamp()
         .to(PgSink::from_url(server.url()).unwrap());

@@ -30,6 +30,37 @@ fn json(database: &Database) -> Value {
 }
 
 #[tokio::test]
+async fn half_an_upload_is_shown_and_loaded_when_it_is_whole() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let whole: String = std::iter::once(HEADER.to_owned()).chain((0..5).map(line)).collect();
+    // The upload breaks off inside the third row, in a value or behind all of its values.
+    let third = HEADER.len() + line(0).len() + line(1).len();
+    for (name, at) in [("a.csv", third + line(2).len() - 1), ("b.csv", third + 20)] {
+        drop_in_text(input.path(), name, &whole[..at]);
+    }
+    for _ in 0..2 {
+        let (ended, log) = Ingest::start(&database, &input, &["--once"]).end().await;
+        assert_eq!(ended.code(), Some(1), "{log}");
+        assert!(
+            log.contains("a.csv") && log.contains("--unterminated-record store"),
+            "{log}"
+        );
+        assert_eq!(database.rows().await, 2);
+        let shown = status(&database, &[]);
+        assert!(shown.contains("2 open") && shown.contains("no_line_end"), "{shown}");
+        assert_eq!(json(&database)["pipelines"][0]["unusable_files"][0]["state"], "open");
+    }
+    // One goes on; the other comes again, and is complete although its last line has no end.
+    drop_in_text(input.path(), "a.csv", &whole);
+    drop_in_text(input.path(), "b.csv", format!("{whole}{}", line(5).trim_end()));
+    let more = ["--once", "--unterminated-record", "store"];
+    Ingest::start(&database, &input, &more).succeed().await;
+    assert_eq!(database.rows().await, 6);
+    assert!(!status(&database, &[]).contains("no_line_end"));
+    database.check_balance().await;
+}
+
+#[tokio::test]
 async fn status_shows_files_records_rejects_and_next_steps() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let output = program()

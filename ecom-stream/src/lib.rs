@@ -117,7 +117,7 @@ pub mod tutorial;
 pub use {bytes, csv_async, futures, time, uuid};
 
 #[cfg(feature = "csv-dir")]
-pub use connectors::csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource};
+pub use connectors::csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, UnterminatedRecord};
 pub use connectors::memory;
 pub use connectors::{AtomicFile, FileNames};
 pub use contract::{

@@ -12,14 +12,15 @@ mod fixture;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use ecom_stream::memory::MemorySink;
 use ecom_stream::{
-    AfterCommit, CsvDirSource, CsvLimits, Event, Position, Reason, Rules, SourceExt, SplitState, Summary,
+    AfterCommit, CsvDirSource, CsvLimits, Event, Position, Reason, Result, Rules, SourceExt, SplitState, Summary,
+    UnterminatedRecord,
 };
 use fixture::{HEADER, Running, append, eventually, run_in_background};
 use tempfile::TempDir;
@@ -51,12 +52,13 @@ fn source(dir: &TempDir) -> CsvDirSource {
 }
 
 async fn once(dir: &TempDir, sink: &MemorySink<Event>) -> Summary {
-    let pipeline = source(dir)
-        .available_now(true)
-        .validate(Rules::default())
-        .to(sink.clone());
+    run_once(source(dir), sink).await.unwrap()
+}
+
+async fn run_once(source: CsvDirSource, sink: &MemorySink<Event>) -> Result<Summary> {
+    let pipeline = source.available_now(true).validate(Rules::default()).to(sink.clone());
     let summary = tokio::time::timeout(HANGS, pipeline.run()).await;
-    summary.expect("it does not end").unwrap()
+    summary.expect("it does not end")
 }
 
 /// Starts a run that calls `at_first` after its first batch.
@@ -302,17 +304,150 @@ async fn a_file_that_grows_while_it_is_read_is_read_to_its_end() {
     assert_eq!(position(&sink, "a.csv").split.generation(), 0);
 }
 
+/// How an upload that broke off gets whole.
+#[derive(Debug, Clone, Copy)]
+enum Again {
+    /// The rest is appended.
+    GoesOn,
+    /// The file is written again from its start, in place.
+    InPlace,
+    /// The same, and for a while it is shorter than what was read of it.
+    InPlaceSlowly,
+    /// It is deleted and created anew.
+    Anew,
+    /// The whole file is renamed over it.
+    Renamed,
+}
+
+#[tokio::test]
+async fn half_a_record_waits_until_its_file_goes_on_or_comes_again() {
+    use Again::*;
+    let whole = file(0..50);
+    // In the header, behind it, in a row, between a row and its line end, and behind that.
+    let in_row = whole.find(",30,").unwrap() + 2;
+    let cuts = [
+        20,
+        HEADER.len(),
+        in_row,
+        whole.find("\n").unwrap() * 20,
+        whole.len() - 1,
+    ];
+    for (again, at) in [GoesOn, InPlace, InPlaceSlowly, Anew, Renamed]
+        .into_iter()
+        .flat_map(|again| cuts.map(|at| (again, at)))
+    {
+        let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
+        let path = dir.path().join("a.csv");
+        put(&dir, "a.csv", &whole[..at]);
+        let whole_rows = || whole[..at].lines().count().saturating_sub(2) as u32;
+        for _ in 0..2 {
+            let waits = run_once(source(&dir), &sink).await;
+            // A header that does not fit yet is set aside.
+            if at > HEADER.len() {
+                let err = waits.unwrap_err().report();
+                assert!(err.contains("a.csv") && err.contains("line end"), "{err}");
+                assert_eq!(position(&sink, "a.csv").state, SplitState::Open);
+            }
+            assert!(users(&sink).into_iter().eq(0..whole_rows()), "{again:?} at {at}");
+        }
+        match again {
+            GoesOn => append(&path, &whole[at..]),
+            InPlace => fs::write(&path, &whole).unwrap(),
+            InPlaceSlowly => {
+                let shorter = HEADER.len() + 10;
+                fs::write(&path, &whole[..shorter]).unwrap();
+                let _ = run_once(source(&dir), &sink).await;
+                append(&path, &whole[shorter..]);
+            }
+            Anew => {
+                fs::remove_file(&path).unwrap();
+                fs::write(&path, &whole).unwrap();
+            }
+            Renamed => put(&dir, "a.csv", &whole),
+        }
+        let summary = once(&dir, &sink).await;
+        assert!(
+            users(&sink).into_iter().eq(0..50),
+            "{again:?} at {at}: {:?}",
+            users(&sink)
+        );
+        let position = position(&sink, "a.csv");
+        assert_eq!(position.state, SplitState::Finished, "{again:?} at {at}");
+        assert_eq!(
+            (position.split.generation(), summary.counts.rejected),
+            (0, 0),
+            "{again:?} at {at}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_waits_for_a_line_end_is_not_archived() {
+    let (dir, sink, root) = (
+        tempfile::tempdir().unwrap(),
+        MemorySink::new("test"),
+        tempfile::tempdir().unwrap(),
+    );
+    let done = root.path().join("done");
+    put(&dir, "a.csv", file(0..3).trim_end());
+    let archiving = || source(&dir).after_commit(AfterCommit::Archive(done.clone()));
+    for _ in 0..2 {
+        assert!(run_once(archiving(), &sink).await.is_err());
+        assert!(dir.path().join("a.csv").exists());
+    }
+    append(&dir.path().join("a.csv"), "\n");
+    run_once(archiving(), &sink).await.unwrap();
+    assert!(users(&sink).into_iter().eq(0..3) && done.join("a.csv").exists());
+}
+
+#[tokio::test]
+async fn zeros_at_the_end_of_a_file_are_no_content() {
+    // More zeros than a record may be long, too.
+    for rows in [10, 1_000] {
+        let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("test"));
+        let path = dir.path().join("a.csv");
+        let whole = file(0..rows).into_bytes();
+        let limits = CsvLimits::default().max_batch_rows(100).max_record_bytes(10_000);
+        let allocated = File::create(&path).unwrap();
+        allocated.set_len(whole.len() as u64).unwrap();
+        for (to, read) in [(0, 0), (10, 0), (HEADER.len() + 50, 1), (HEADER.len() + 72, 2)] {
+            allocated.write_all_at(&whole[..to], 0).unwrap();
+            for unterminated in [UnterminatedRecord::Wait, UnterminatedRecord::Store] {
+                let source = source(&dir).limits(limits).unterminated_record(unterminated);
+                let waits = run_once(source, &sink).await;
+                // Without a whole header the file is set aside, until it changes.
+                assert!(waits.is_err() || to <= 10, "{to} of {rows} rows");
+                assert!(
+                    users(&sink).into_iter().eq(0..read),
+                    "{to}: {:?}",
+                    position(&sink, "a.csv")
+                );
+            }
+        }
+        allocated.write_all_at(&whole, 0).unwrap();
+        let summary = once(&dir, &sink).await;
+        assert_eq!(summary.counts.rejected, 0);
+        assert!(users(&sink).into_iter().eq(0..rows));
+        assert_eq!(position(&sink, "a.csv").state, SplitState::Finished);
+        assert_eq!(position(&sink, "a.csv").split.generation(), 0);
+    }
+}
+
 #[tokio::test]
 async fn lines_after_an_unterminated_record_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.csv");
     put(&dir, "a.csv", file(0..1).trim_end());
     let sink = MemorySink::new("test");
-    once(&dir, &sink).await;
+    let once = async || {
+        let source = source(&dir).unterminated_record(UnterminatedRecord::Store);
+        run_once(source, &sink).await.unwrap();
+    };
+    once().await;
     for n in 1..4 {
         // The first addition ends the record; each of the others is a new one.
         append(&path, if n == 1 { format!("\n{}", row(n)) } else { row(n) });
-        once(&dir, &sink).await;
+        once().await;
         assert!(
             users(&sink).into_iter().eq(0..=n),
             "{:?}",
@@ -322,11 +457,11 @@ async fn lines_after_an_unterminated_record_are_read() {
 
     // Another unterminated record, whose line end comes alone.
     append(&path, row(4).trim_end());
-    once(&dir, &sink).await;
+    once().await;
     append(&path, "\n");
-    once(&dir, &sink).await;
+    once().await;
     append(&path, row(5));
-    once(&dir, &sink).await;
+    once().await;
     assert!(users(&sink).into_iter().eq(0..6));
     assert_eq!(position(&sink, "a.csv").state, SplitState::Finished);
 }
@@ -374,12 +509,14 @@ async fn a_file_that_cannot_be_archived_does_not_hold_up_the_others() {
     let (dir, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let done = root.path().join("done");
     fs::create_dir(&done).unwrap();
-    // Its name is taken in the archive, and with a number it would be too long.
-    let long = format!("{}.csv", "x".repeat(250));
-    fs::write(done.join(&long), "").unwrap();
-    put(&dir, &long, file(0..1));
+    // The name of its directory is taken in the archive.
+    fs::write(done.join("day"), "").unwrap();
+    fs::create_dir(dir.path().join("day")).unwrap();
+    put(&dir, "day/a.csv", file(0..1));
     let sink = MemorySink::new("test");
-    let archiving = source(&dir).after_commit(AfterCommit::Archive(done.clone()));
+    let archiving = source(&dir)
+        .recursive(true)
+        .after_commit(AfterCommit::Archive(done.clone()));
     let running = start(archiving, &sink, || {});
     eventually("the first", || users(&sink).len() == 1).await;
     for n in 1..4 {
@@ -392,6 +529,6 @@ async fn a_file_that_cannot_be_archived_does_not_hold_up_the_others() {
         "what could not be archived is not read again"
     );
     assert_eq!(users(&sink), [0, 1, 2, 3]);
-    assert!(dir.path().join(&long).exists(), "it stays where it was");
-    assert_eq!(fs::read(done.join(&long)).unwrap(), b"", "and replaces nothing");
+    assert!(dir.path().join("day/a.csv").exists(), "it stays where it was");
+    assert_eq!(fs::read(done.join("day")).unwrap(), b"", "and replaces nothing");
 }

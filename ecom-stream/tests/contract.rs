@@ -23,6 +23,7 @@ use ecom_stream::testing::{self, Store};
 use ecom_stream::{
     AfterCommit, Batch, BatchStream, Checkpoint, CsvDirSink, CsvDirSource, CsvLimits, CsvRecord, Either, Event,
     EventType, Header, Refusal, Rules, Source, SourceExt, StateChange, Timed, Timestamp, Topology, Transform,
+    UnterminatedRecord,
 };
 use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
@@ -250,7 +251,10 @@ impl Inbox {
 
     fn source(&self) -> CsvDirSource {
         let limits = CsvLimits::default().max_batch_rows(4);
-        CsvDirSource::new(self.data()).limits(limits)
+        // One of the files has no line end at its end.
+        CsvDirSource::new(self.data())
+            .limits(limits)
+            .unterminated_record(UnterminatedRecord::Store)
     }
 
     /// Moves the archived files back.

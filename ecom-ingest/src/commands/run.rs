@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ecom_ingest::progress::{Form, Total, bytes_to_read, count_csv_files, counts_in_words};
 use ecom_ingest::terminal::can_redraw;
 use ecom_ingest::{Page, Service};
 use ecom_sink_pg::InstanceState;
 use ecom_stream::{
-    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, Rules, SourceExt, stop_signal,
+    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, Rules, SourceExt, UnterminatedRecord,
+    stop_signal,
 };
 
 use super::database::Database;
@@ -36,7 +37,8 @@ pub(crate) struct Run {
     #[command(flatten)]
     database: Database,
 
-    /// Load the files that are there now, then exit; a file that is still being written is read as far as it goes
+    /// Load the files that are there now, then exit; a file that is still being written is read as far as it goes, and the
+    /// exit code is 1 if a last record waits for its line end
     #[arg(long)]
     once: bool,
 
@@ -69,9 +71,13 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value = "2")]
     connections: NonZeroUsize,
 
-    /// How long a file must be unchanged before it counts as complete, unless it was renamed into place or closed
+    /// How long a file must be unchanged before it is read, unless it was renamed into place or closed
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     settle: Duration,
+
+    /// What to do with the last record of a file while no line end follows it; its upload may have broken off inside it
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "wait")]
+    unterminated_record: Unterminated,
 
     /// While loading, build the indexes that only reading needs, on partitions whose time ended this long ago and that
     /// receive no rows; otherwise use ecom-ingest settle. The role must own the table
@@ -110,6 +116,15 @@ impl Runs {
     }
 }
 
+/// What to do with a last record without a line end.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Unterminated {
+    /// Wait until the file goes on, comes again, or is renamed into place
+    Wait,
+    /// Store it once the file is unchanged for the settle time: for files that are always complete
+    Store,
+}
+
 /// An address, or a port of this machine.
 fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     let port: std::result::Result<u16, _> = text.parse();
@@ -137,6 +152,9 @@ impl Run {
         if let Some(mapping) = mapping {
             source = source.mapping(&mapping);
             rules = rules.mapping(mapping);
+        }
+        if let Unterminated::Store = self.unterminated_record {
+            source = source.unterminated_record(UnterminatedRecord::Store);
         }
         if self.recursive {
             source = source.recursive(true);

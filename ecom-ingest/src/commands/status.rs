@@ -242,10 +242,10 @@ fn next_steps(pipeline: &PipelineStatus) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if pipeline.unusable.iter().any(|file| file.reason == "grew_mid_record") {
+    if pipeline.unusable.iter().any(|file| file.reason == "no_line_end") {
         steps.push(
-            "for a file that is damaged with grew_mid_record: put the rest of it, from that record on, into a new \
-             file"
+            "for a file that waits for a line end: finish its upload under the same name; if it is complete, append a \
+             line end, or run with --unterminated-record store"
                 .to_owned(),
         );
     }

@@ -53,7 +53,7 @@ pub struct PipelineStatus {
     pub lag_max: Option<Duration>,
     /// Rejected records by reason, the most frequent reason first.
     pub rejects: Vec<RejectCount>,
-    /// The last ten files that could not be read completely.
+    /// The last ten files that could not be read completely, or that wait for the line end of their last record.
     pub unusable: Vec<UnusableFile>,
 }
 
@@ -113,9 +113,9 @@ pub struct UnusableFile {
     pub source: String,
     /// Its path in the directory of the source.
     pub path: String,
-    /// `damaged` or `set_aside`.
+    /// `damaged`, `set_aside`, or `open` for a file that waits.
     pub state: String,
-    /// The reason code.
+    /// The reason code; `no_line_end` for a file that waits.
     pub reason: String,
     /// The reason in words.
     pub detail: String,
@@ -196,9 +196,17 @@ const REFUSED: &str = "
     SELECT reason, count(*) FILTER (WHERE resolved_at IS NULL), count(resolved_at), max(rejected_at)
     FROM ecom.dead_letters WHERE pipeline = $1 GROUP BY 1 ORDER BY 2 DESC, 1";
 
+/// Files that wait for a line end, and those that cannot be used. Each part has an index of few files.
 const UNUSABLE: &str = "
-    SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset, source
-    FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside') ORDER BY finished_at DESC LIMIT 10";
+    (SELECT path, state, 'no_line_end', 'the rest waits until the file goes on', record_no, read_offset, source
+     FROM ecom.ingest_split
+     WHERE pipeline = $1 AND state = 'open' AND mark ->> 'waits_for_line_end' = 'true'
+     ORDER BY updated_at DESC LIMIT 10)
+    UNION ALL
+    (SELECT path, state, coalesce(reason, ''), coalesce(detail, ''), record_no, read_offset, source
+     FROM ecom.ingest_split WHERE pipeline = $1 AND state IN ('damaged', 'set_aside')
+     ORDER BY finished_at DESC LIMIT 10)
+    LIMIT 10";
 
 impl Console {
     /// The status of all pipelines, or of the one with that name.

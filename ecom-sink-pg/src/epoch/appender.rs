@@ -5,7 +5,7 @@ use time::macros::date;
 use time::{Date, OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
 
-use super::epoch::{DeadLetterRow, Epoch, LeftOut, Row, SplitDelta, state_bytes};
+use super::epoch::{DeadLetterRow, Epoch, LeftOut, Row, SplitDelta, kept_bytes, state_bytes};
 use super::row::RowOrigin;
 use super::table_rows::TableRows;
 use super::uncommitted_keys::{EventKey, UncommittedKeys};
@@ -28,6 +28,7 @@ impl Epoch {
     ) {
         self.since.get_or_insert_with(Instant::now);
         self.input_bytes += batch.bytes as u64;
+        self.kept_bytes += kept_bytes(&batch);
         self.times.merge(&batch.times);
         self.tables.resize_with(W::TABLES, TableRows::default);
         for count in &batch.counts {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ecom_stream::{Counts, Origin, Position, Refusal, Reject, Split, StateChange, Times};
+use ecom_stream::{Batch, Counts, Origin, Position, Refusal, Reject, Split, StateChange, Times};
 use time::Date;
 use tokio::time::Instant;
 
@@ -46,6 +46,8 @@ pub(crate) struct Epoch {
     pub(super) days: BTreeSet<Date>,
     /// The size that counts against the limit.
     pub(super) bytes: usize,
+    /// The bytes of input that its records and rejects keep in memory.
+    pub(super) kept_bytes: usize,
     /// When its first batch arrived.
     pub(super) since: Option<Instant>,
     pub(super) input_bytes: u64,
@@ -87,6 +89,18 @@ pub(crate) fn state_bytes(change: &StateChange) -> usize {
     WITHOUT_CONTENT + change.key.len() + change.value.as_ref().map_or(0, Vec::len)
 }
 
+/// How many bytes of input a batch keeps in memory. The bytes of its records and rejects are slices of what was read at once: one
+/// of them keeps all of that.
+pub(crate) fn kept_bytes<T>(batch: &Batch<T>) -> usize {
+    let records = batch.records.iter().filter_map(|record| record.origin.as_ref());
+    let rejects = batch.rejects.iter().filter_map(|reject| reject.origin.as_ref());
+    let mut kept = records.chain(rejects).map(|origin| origin.raw.len()).peekable();
+    match kept.peek() {
+        None => 0,
+        Some(_) => batch.bytes.max(kept.sum()),
+    }
+}
+
 /// A reject, and the number of the split that it counts for.
 #[derive(Debug)]
 pub(crate) struct DeadLetterRow {
@@ -122,6 +136,7 @@ impl Epoch {
             by_split: HashMap::new(),
             days: BTreeSet::new(),
             bytes: 0,
+            kept_bytes: 0,
             since: None,
             input_bytes: 0,
             times: Times::default(),
@@ -156,12 +171,18 @@ impl Epoch {
         self.bytes
     }
 
+    /// How much of [`EpochLimits::max_kept_bytes`] is used.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
     /// Whether the next batch belongs to the next epoch. An empty epoch is never full, whatever
     /// the limits: each takes at least one batch.
     pub(crate) fn is_full(&self) -> bool {
         let is_full = self.rows.len() + self.table_rows + self.rejects.len() >= self.limits.max_rows
             || self.splits.len() >= self.limits.max_rows
             || self.bytes >= self.limits.max_bytes
+            || self.kept_bytes >= self.limits.max_kept_bytes()
             || self.days.len() >= MAX_DAYS;
         // Whatever the limits, an epoch takes a batch.
         is_full && !self.is_empty()

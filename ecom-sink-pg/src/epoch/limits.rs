@@ -3,8 +3,9 @@
 /// When an epoch is full. What it holds stays in memory until it is committed, so that it can be
 /// written again.
 ///
-/// By default an epoch has at most 10,240 rows and 2.5 MiB. Larger epochs need fewer commits;
-/// smaller ones need less memory and commit sooner under load.
+/// By default an epoch has at most 10,240 rows and 2.5 MiB, and keeps at most 5 MiB of the input
+/// that its rows come from. Larger epochs need fewer commits; smaller ones need less memory and
+/// commit sooner under load.
 ///
 /// # Examples
 ///
@@ -19,7 +20,8 @@
 pub struct EpochLimits {
     /// Rows of all tables and rejects.
     pub max_rows: usize,
-    /// Bytes of encoded rows, of rejects and of operator state.
+    /// Bytes of encoded rows, of rejects and of operator state. Twice as many bytes of input are
+    /// kept, for the dead letters of rows that the server rejects.
     pub max_bytes: usize,
 }
 
@@ -33,6 +35,11 @@ impl Default for EpochLimits {
 }
 
 impl EpochLimits {
+    /// The limit on the bytes of input that an epoch keeps in memory.
+    pub(crate) fn max_kept_bytes(self) -> usize {
+        self.max_bytes.saturating_mul(2)
+    }
+
     /// The same limits with another [`max_rows`](field@Self::max_rows).
     #[must_use]
     pub fn max_rows(mut self, rows: usize) -> Self {

@@ -35,7 +35,7 @@ mod table_rows;
 mod tests;
 mod uncommitted_keys;
 
-pub(crate) use epoch::{DeadLetterRow, Epoch, LeftOut, MAX_DAYS, SplitDelta, state_bytes};
+pub(crate) use epoch::{DeadLetterRow, Epoch, LeftOut, MAX_DAYS, SplitDelta, kept_bytes, state_bytes};
 pub use limits::EpochLimits;
 #[cfg(test)]
 pub(crate) use row::COLUMNS;

@@ -1,7 +1,9 @@
 //! Unit tests of epochs.
 
 use bytes::Bytes;
-use ecom_stream::{Batch, Counts, Event, EventType, Origin, Position, Record, Refusal, Split, SplitState, StateChange};
+use ecom_stream::{
+    Batch, Counts, Event, EventType, Origin, Position, Record, Refusal, Reject, Split, SplitState, StateChange,
+};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -68,6 +70,47 @@ fn state_without_rows_fills_an_epoch_too() {
             OffsetDateTime::UNIX_EPOCH,
         );
     }
+}
+
+#[test]
+fn the_input_that_rows_and_rejects_keep_in_memory_fills_an_epoch() {
+    let split = Split::new("csv", "a");
+    let limits = EpochLimits::default().max_bytes(100_000);
+    let add = |epoch: &mut Epoch, batch| {
+        epoch.add(
+            batch,
+            &mut Events,
+            |_| 1,
+            &mut UncommittedKeys::default(),
+            OffsetDateTime::UNIX_EPOCH,
+        );
+    };
+    let long = |n: u64| Origin::new(split.clone(), n, 0, Bytes::from(vec![b'x'; 60_000]));
+    // Small rows whose records are long, small slices of what was read at once, and long rejects.
+    let rows = |n: u64| {
+        let mut batch = batch(&split, [n.into()], 0);
+        batch.records[0].origin = Some(long(n));
+        batch
+    };
+    let slices = |n: u64| batch(&split, [n.into()], 0).with_bytes(60_000);
+    let rejects = |n: u64| {
+        let refusal = Refusal::new("product_name_too_long", "");
+        Batch::new(Vec::new()).with_rejects(vec![Reject::new(long(n), refusal)])
+    };
+    type Kind<'a> = (&'a dyn Fn(u64) -> Batch<Event>, u64);
+    let kinds: [Kind<'_>; 3] = [(&rows, 4), (&slices, 4), (&rejects, 2)];
+    for (kind, fills) in kinds {
+        let mut epoch = Epoch::new(1, limits);
+        for n in 0..fills {
+            assert!(!epoch.is_full(), "{n} of {fills}");
+            let batch = kind(n);
+            assert_eq!(kept_bytes(&batch), 60_000);
+            add(&mut epoch, batch);
+        }
+        assert!(epoch.is_full());
+    }
+    // Nothing is kept of a batch without records, however much input it stands for.
+    assert_eq!(kept_bytes(&Batch::<Event>::default().with_bytes(60_000)), 0);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use time::{Date, OffsetDateTime};
 use tokio::task::JoinHandle;
 
 use super::writer::{Writer, WriterShared};
-use crate::epoch::{Epoch, EpochLimits, MAX_DAYS, UncommittedKeys, state_bytes};
+use crate::epoch::{Epoch, EpochLimits, MAX_DAYS, UncommittedKeys, kept_bytes, state_bytes};
 use crate::lead::{Claim, Leader, SplitIds, is_ended};
 use crate::tables::{CheckedTable, Tables};
 
@@ -133,6 +133,8 @@ struct EpochBuilder<T, W> {
     queued_rows: usize,
     /// The size of their state changes.
     queued_bytes: usize,
+    /// The bytes of input that they keep in memory.
+    queued_kept_bytes: usize,
     /// The days of the rows of the epoch and of the queued batches.
     days: BTreeSet<Date>,
     ids: SplitIds,
@@ -149,6 +151,7 @@ impl<T, W: Tables<T>> EpochBuilder<T, W> {
             queued: Vec::new(),
             queued_rows: 0,
             queued_bytes: 0,
+            queued_kept_bytes: 0,
             days: BTreeSet::new(),
             ids: SplitIds::new(claim.last_split_id),
             uncommitted: UncommittedKeys::default(),
@@ -161,7 +164,13 @@ impl<T, W: Tables<T>> EpochBuilder<T, W> {
     fn has_room(&self) -> bool {
         let most = MAX_QUEUED_ROWS.min(self.limits.max_rows.saturating_sub(self.epoch.all_rows()).max(1));
         let most_bytes = self.limits.max_bytes.saturating_sub(self.epoch.bytes()).max(1);
+        let most_kept = self
+            .limits
+            .max_kept_bytes()
+            .saturating_sub(self.epoch.kept_bytes())
+            .max(1);
         !self.epoch.is_full()
+            && self.queued_kept_bytes < most_kept
             && self.queued_rows < most
             && self.queued_bytes < most_bytes
             && self.queued.len() < MAX_QUEUED_ROWS
@@ -174,6 +183,7 @@ impl<T, W: Tables<T>> EpochBuilder<T, W> {
         self.days.extend(days);
         self.queued_rows += batch.records.len() + batch.rejects.len();
         self.queued_bytes += batch.state.iter().map(state_bytes).sum::<usize>();
+        self.queued_kept_bytes += kept_bytes(&batch);
         self.queued.push(batch);
     }
 
@@ -192,7 +202,7 @@ impl<T, W: Tables<T>> EpochBuilder<T, W> {
                 .add(batch, &mut self.writes, split_id, &mut self.uncommitted, now);
             crash_point!("gather.added");
         }
-        (self.queued_rows, self.queued_bytes) = (0, 0);
+        (self.queued_rows, self.queued_bytes, self.queued_kept_bytes) = (0, 0, 0);
         Ok(())
     }
 

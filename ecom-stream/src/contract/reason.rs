@@ -109,7 +109,7 @@ reasons! {
     COMPRESSED_TRUNCATED = "compressed_truncated";
     /// The compressed data of the split can't be decompressed.
     COMPRESSED_DAMAGED = "compressed_damaged";
-    /// The split grew after its last record, which had no terminator, had already been read as complete.
+    /// The rest of a line whose beginning had been read as a complete record, before its terminator was there.
     GREW_MID_RECORD = "grew_mid_record";
 }
 

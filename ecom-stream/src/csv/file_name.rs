@@ -37,6 +37,24 @@ pub(crate) fn is_csv(name: &OsStr) -> bool {
     ENDINGS.iter().any(|ending| ends_with(name, ending))
 }
 
+/// The length of the ending that makes the name that of a CSV file; 0 if there is none.
+pub(crate) fn csv_ending_len(name: &OsStr) -> usize {
+    let ending = ENDINGS.iter().find(|ending| ends_with(name, ending));
+    ending.map_or(0, |ending| ending.len())
+}
+
+/// Whether the name is that of a CSV file with a number behind it, such as `a.csv.1`. Earlier versions gave such names to files in
+/// the archive, and programs that rotate files do.
+pub(crate) fn is_numbered_csv(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = &name[..name.len() - digits];
+    digits > 0
+        && rest
+            .strip_suffix(b".")
+            .is_some_and(|rest| is_csv(OsStr::from_bytes(rest)))
+}
+
 /// Whether `name` ends with `ending`; upper and lower case are the same.
 pub(crate) fn ends_with(name: &OsStr, ending: &str) -> bool {
     let name = name.as_bytes();

@@ -36,7 +36,7 @@ mod typed;
 pub(crate) use compression::{Compression, Content};
 pub use dialect::Dialect;
 #[cfg(feature = "csv-dir")]
-pub(crate) use file_name::{is_csv, is_hidden, is_temporary, is_to_be_read};
+pub(crate) use file_name::{csv_ending_len, is_csv, is_hidden, is_numbered_csv, is_temporary, is_to_be_read};
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;

@@ -58,6 +58,8 @@ pub(crate) struct CsvReader<R> {
     blank_lines: u64,
     /// The digest of everything before `offset`.
     digest: PrefixDigest,
+    /// Why the next record is refused, whatever it is.
+    refuse_next: Option<Refusal>,
 }
 
 /// An error of the input that is damage and will not pass: the compressed data can't be decompressed.
@@ -149,6 +151,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             record: from.record,
             blank_lines: 0,
             digest: from.digest,
+            refuse_next: None,
         }
     }
 
@@ -190,6 +193,25 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// The header; empty until it was read.
     pub(crate) fn header(&self) -> &Arc<Header> {
         &self.header
+    }
+
+    /// Has the next record refused for this reason, whatever it is.
+    pub(crate) fn refuse_next(&mut self, refusal: Refusal) {
+        self.refuse_next = Some(refusal);
+    }
+
+    /// Why the next record is refused whatever it is; `None` if it is not.
+    pub(crate) fn next_refusal(&self) -> Option<&Refusal> {
+        self.refuse_next.as_ref()
+    }
+
+    /// Whether what was read and not given out ends in NULs, as space does that was allocated for a file and not written yet.
+    pub(crate) fn ends_in_zeros(&self) -> bool {
+        // A text in UTF-16 or UTF-32 ends in up to three.
+        const NO_TEXT: usize = 4;
+        let rest = self.csv.get_ref().peek(self.offset, u64::MAX);
+        let end = &rest[rest.len().saturating_sub(NO_TEXT)..];
+        !end.is_empty() && end.iter().all(|byte| *byte == 0)
     }
 
     /// The input.
@@ -286,7 +308,8 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             end = found.end;
             self.record += 1;
             self.blank_lines += found.blank_lines;
-            batch.add(&self.scratch, self.validate(quotes), self.record, &found);
+            let checked = self.refuse_next.take().map_or_else(|| self.validate(quotes), Err);
+            batch.add(&self.scratch, checked, self.record, &found);
         };
         Ok(self.give_out(batch, end, ended))
     }
@@ -296,17 +319,8 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// The caller decides when to do this: when the file has not changed for some time, its writer is probably done. If the file grows
     /// afterwards, the record was cut in two, and the source must say so ([`Reason::GREW_MID_RECORD`]).
     pub(crate) fn take_tail(&mut self) -> Step {
-        let end = self.read_until();
-        let raw = self.csv.get_ref().peek(self.offset, end);
-        let blank = leading_terminators(raw, self.csv.get_ref().byte_before(self.offset));
-        let found = ParsedRecord {
-            start: self.offset + blank.bytes,
-            blank_lines: blank.lines,
-            end,
-            text_end: end,
-            terminated: false,
-        };
-        let quotes = self.quotes_of(without_bom(&raw[blank.bytes as usize..], found.start));
+        let (found, quotes) = self.tail();
+        let end = found.end;
         if quotes == Quotes::Open {
             let detail = format!(
                 "the file ends inside a quoted field of the record at byte {}",
@@ -319,7 +333,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             };
         }
         let mut batch = StepBuilder::new(self.header.clone());
-        let mut checked = self.validate(quotes);
+        let mut checked = self.refuse_next.take().map_or_else(|| self.validate(quotes), Err);
         if let Err(refusal) = &mut checked {
             refusal
                 .detail
@@ -329,6 +343,27 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         self.blank_lines += found.blank_lines;
         batch.add(&self.scratch, checked, self.record, &found);
         self.give_out(batch, end, Some(End::Clean))
+    }
+
+    /// After [`End::Tail`]: whether a quote is open at the end, so that the last record may be many lines.
+    pub(crate) fn tail_is_quoted(&self) -> bool {
+        self.tail().1 == Quotes::Open
+    }
+
+    /// After [`End::Tail`]: where the last record is, and its quotes.
+    fn tail(&self) -> (ParsedRecord, Quotes) {
+        let end = self.read_until();
+        let raw = self.csv.get_ref().peek(self.offset, end);
+        let blank = leading_terminators(raw, self.csv.get_ref().byte_before(self.offset));
+        let found = ParsedRecord {
+            start: self.offset + blank.bytes,
+            blank_lines: blank.lines,
+            end,
+            text_end: end,
+            terminated: false,
+        };
+        let quotes = self.quotes_of(without_bom(&raw[blank.bytes as usize..], found.start));
+        (found, quotes)
     }
 
     /// Parses the next record into `scratch` and finds its bytes; `None` at the end of the input.

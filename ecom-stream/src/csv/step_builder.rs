@@ -87,11 +87,16 @@ impl StepBuilder {
         let origin = |span: &RecordSpan, max_bytes: usize| {
             let start = (span.start - first) as usize;
             let end = (span.end - first) as usize;
+            let len = end - start;
             Origin {
                 split: split.clone(),
                 record: span.record,
                 byte_offset: span.start,
-                raw: bytes.slice(start..end.min(start.saturating_add(max_bytes))),
+                raw: match len > max_bytes {
+                    // A slice would keep all of it in memory.
+                    true => Bytes::copy_from_slice(&bytes[start..start + max_bytes]),
+                    false => bytes.slice(start..end),
+                },
             }
         };
         let records = self.rows.into_records().zip(&self.spans).map(|(value, span)| Record {

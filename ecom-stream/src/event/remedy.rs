@@ -43,7 +43,7 @@ impl Reason {
             "replaced" => {
                 "if the rest of the old content is needed, write it under this name again: reading goes on where it stopped"
             }
-            "grew_mid_record" => "write the rest of the file, from the record that was cut, to a file with a new name",
+            "grew_mid_record" => "correct the record before it in the table: this is the rest of its line",
             "compressed_truncated" => "write the whole file: reading goes on where it stopped",
             "compressed_damaged" => {
                 "replace the file with one that is compressed again: reading goes on where it stopped"

@@ -39,7 +39,8 @@ pub enum AfterCommit {
     #[default]
     Keep,
     /// The file is moved to this directory, which is created if it is missing. It must be on the same file system as the
-    /// files, and outside the directory that is read. No file in it is replaced: if a name is taken, the file gets a number.
+    /// files, and outside the directory that is read. No file in it is replaced: if a name is taken, the file gets a
+    /// number before its ending, and is read under that name too when it is put back.
     Archive(PathBuf),
     /// The file is deleted.
     Delete,

@@ -1,6 +1,6 @@
 //! The enumerator: finds the files of the directory that have something new, and hands them out one by one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
@@ -17,8 +17,9 @@ use super::removal::Removal;
 use super::resolve::has_what_was_read;
 use super::scan::{FoundFile, SkippedCounts, StatResult};
 use super::uncommitted::Uncommitted;
+use super::unterminated_record::UnterminatedRecord;
 use super::watch::Watch;
-use crate::contract::{Checkpoint, Error, ErrorKind, Position, Result, Split, SplitState};
+use crate::contract::{Checkpoint, Error, ErrorKind, Position, Reason, Result, Split, SplitState};
 use crate::csv::{Compression, to_path};
 use crate::event::mapping::value_in_path;
 
@@ -27,6 +28,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// For this time no finished file of an earlier run is removed, after the removal of one has failed.
 const REMOVAL_PAUSE: Duration = Duration::from_secs(5);
 const MAX_DOUBLINGS: u32 = 6;
+/// A file whose upload broke off and that is shorter now is left alone until it has not changed for this time. Then it counts as
+/// new content.
+const BEGINS_AGAIN_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How often a run with `available_now` tries to read a file.
 pub(super) const MAX_TRIES_AVAILABLE_NOW: u32 = 3;
 
@@ -74,6 +78,9 @@ pub(super) struct FileEnumerator<D> {
     pub(super) rewritten: HashSet<OsString>,
     /// The names that the last scan could not examine.
     pub(super) unseen: HashSet<OsString>,
+    pub(super) unterminated_record: UnterminatedRecord,
+    /// The files of which the last record waits for its line end, or that are being written again from their start.
+    pub(super) waiting: BTreeSet<OsString>,
     /// The number of tries for each file with `available_now`; `None` for no limit.
     pub(super) max_tries: Option<u32>,
 }
@@ -135,6 +142,14 @@ impl<D: Directory> FileEnumerator<D> {
         }
         self.inbox.end_scan(true);
         self.unseen = unseen;
+        if skipped.numbered() > self.skipped.numbered() {
+            tracing::warn!(
+                "{} files in {} have a number behind .csv and are not read: if they were archived by an earlier version, put the \
+                 number in front (a.1.csv instead of a.csv.1)",
+                skipped.numbered(),
+                self.dir.path().display()
+            );
+        }
         if skipped.lasting() != self.skipped.lasting() {
             tracing::info!("skipped in {}: {skipped}", self.dir.path().display());
         } else if skipped != self.skipped {
@@ -161,6 +176,7 @@ impl<D: Directory> FileEnumerator<D> {
                     self.failures.remove(&name);
                     self.comparisons.remove(&name);
                     self.rewritten.remove(&name);
+                    self.waiting.remove(&name);
                     self.inbox.gone(&name);
                 }
                 Err(err) => {
@@ -180,7 +196,8 @@ impl<D: Directory> FileEnumerator<D> {
 
     /// Puts the files into the inbox of which the ledger does not have everything.
     async fn enqueue(&mut self, mut found: Vec<(FoundFile, Option<Notification>)>) -> Result<()> {
-        found.retain(|(file, _)| !self.inbox.is_done(file));
+        // A file that waits for a line end is complete once it is renamed in.
+        found.retain(|(file, notification)| *notification == Some(Notification::Renamed) || !self.inbox.is_done(file));
         let splits: Vec<Split> = found
             .iter()
             .map(|(file, _)| Split::new(self.source.as_str(), to_path(&file.name)))
@@ -205,37 +222,21 @@ impl<D: Directory> FileEnumerator<D> {
         let wall_ns = self.dir.wall_ns();
         for (file, notification) in found {
             let known = known.remove(&to_path(&file.name));
-            match known.as_ref().filter(|position| self.is_unchanged(position, &file)) {
-                Some(position) if self.comparisons.contains_key(&file.name) => {
-                    self.compare_again(file, position.clone()).await;
+            match known {
+                Some(position) if self.is_unchanged(&position, &file, notification) => {
+                    match self.comparisons.contains_key(&file.name) {
+                        true => self.compare_again(file, position).await,
+                        false => self.file_is_done(file, position).await,
+                    }
                 }
-                Some(position) => self.file_is_done(file, position.clone()).await,
-                None => {
+                Some(position) if begins_again(&position, &file, notification, wall_ns) => self.hold(file),
+                known => {
                     self.comparisons.remove(&file.name);
                     self.inbox.offer(file, notification, known, Instant::now(), wall_ns);
                 }
             }
         }
         Ok(())
-    }
-
-    /// Whether nothing of the file is left to read, as far as its metadata tell.
-    fn is_unchanged(&self, position: &Position, file: &FoundFile) -> bool {
-        let is_same = |mark: FileMark| {
-            let header_may_fit = matches!(position.state, SplitState::SetAside(_))
-                && mark.header_hash.as_deref() != Some(&*self.header_hash);
-            // When it could not be removed, it got its name back, which changed its change time.
-            let was_restored = || {
-                self.removal
-                    .as_ref()
-                    .is_some_and(|removal| removal.restored.is(file, &mark.stat))
-            };
-            let is_same = mark.stat.is_same(&file.stat) || was_restored();
-            is_same && !mark.changing && mark.renamed_to.is_none() && !header_may_fit
-        };
-        position.state != SplitState::Open
-            && !self.rewritten.contains(&file.name)
-            && FileMark::of(position).is_some_and(is_same)
     }
 
     /// Compares a file with what was read of it, once its metadata tell of changes. It may have been changed in the same tick
@@ -263,6 +264,9 @@ impl<D: Directory> FileEnumerator<D> {
 
     /// Notes that nothing of a file is left to read. Removes the file if an earlier run ended before it could do so.
     async fn file_is_done(&mut self, file: FoundFile, position: Position) {
+        if position.state == SplitState::Open {
+            self.waiting.insert(file.name.clone());
+        }
         if self.no_removal_before.is_some_and(|at| Instant::now() < at) {
             return;
         }
@@ -276,6 +280,44 @@ impl<D: Directory> FileEnumerator<D> {
             return;
         }
         self.inbox.done(&file.name, file.stat);
+    }
+
+    /// Whether nothing of the file can be read, as far as its metadata tell.
+    fn is_unchanged(&self, position: &Position, file: &FoundFile, notification: Option<Notification>) -> bool {
+        let Some(mark) = FileMark::of(position) else {
+            return false;
+        };
+        let is_read = match &position.state {
+            SplitState::Open => {
+                let counts = notification == Some(Notification::Renamed)
+                    || self.unterminated_record == UnterminatedRecord::Store;
+                mark.waits_for_line_end && !counts
+            }
+            // Its header may fit now.
+            SplitState::SetAside(_) => mark.header_hash.as_deref() == Some(&self.header_hash),
+            SplitState::Finished | SplitState::Damaged(_) => true,
+        };
+        // When it could not be removed, it got its name back, which changed its change time.
+        let was_restored = || {
+            self.removal
+                .as_ref()
+                .is_some_and(|removal| removal.restored.is(file, &mark.stat))
+        };
+        let is_same = mark.stat.is_same(&file.stat) || was_restored();
+        is_read && is_same && !self.rewritten.contains(&file.name) && !mark.changing && mark.renamed_to.is_none()
+    }
+
+    /// Leaves a file that is being written again from its start, until it reaches the place up to which it was read.
+    fn hold(&mut self, file: FoundFile) {
+        tracing::debug!(
+            "{:?} is shorter than what was read of it: it may be coming again",
+            file.name
+        );
+        self.waiting.insert(file.name.clone());
+        self.inbox.gone(&file.name);
+        if self.max_tries.is_none() {
+            self.inbox.settle(file.name, file.stat, Instant::now());
+        }
     }
 
     /// Opens the oldest file that is ready, and finds the splits that it may be; `None` if no file is ready.
@@ -385,8 +427,13 @@ impl<D: Directory> FileEnumerator<D> {
             return;
         }
         self.failures.remove(&name);
+        self.waiting.remove(&name);
         let is_open = |position: &Position, mark: &FileMark| position.state == SplitState::Open || mark.changing;
         match (last, mark) {
+            (Some(_), Some(mark)) if mark.waits_for_line_end => {
+                self.inbox.done(&name, mark.stat);
+                self.waiting.insert(name);
+            }
             (Some(position), Some(mark)) if is_open(&position, &mark) => match (readiness, self.max_tries) {
                 // This run has waited for one settle time already.
                 (Readiness::Growing, Some(_)) => {
@@ -405,10 +452,10 @@ impl<D: Directory> FileEnumerator<D> {
         }
     }
 
-    /// Fails if some files could not be read in this run with `available_now`.
+    /// Fails if some files could not be read in this run with `available_now`, or not to their end.
     pub(super) fn check_all_read(&self) -> Result<()> {
         match self.failures.len() {
-            0 => Ok(()),
+            0 => self.check_none_waits(),
             n => Err(Error::new(
                 ErrorKind::Source,
                 format!("{n} files could not be read; the log names them"),
@@ -416,7 +463,62 @@ impl<D: Directory> FileEnumerator<D> {
             .hint("everything else is committed: make the files readable, and run again")),
         }
     }
+
+    fn check_none_waits(&self) -> Result<()> {
+        const NAMED: usize = 5;
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = self
+            .waiting
+            .iter()
+            .take(NAMED)
+            .map(|name| format!("{name:?}"))
+            .collect();
+        let more = match self.waiting.len() {
+            n if n > NAMED => ", …",
+            _ => "",
+        };
+        Err(Error::new(
+            ErrorKind::Source,
+            format!(
+                "{} files are not read to their end: their last record has no line end, or they are being written again: {}{more}",
+                self.waiting.len(),
+                names.join(", ")
+            ),
+        )
+        .hint(
+            "everything else is committed. The rest is loaded once the file goes on or comes again under its name. If it is complete, \
+             append a line end to it, or have such records stored: --unterminated-record store",
+        ))
+    }
 }
 
 /// A file that was opened, and what it was like then; `None` if there is none of that name any more.
 type Opened<D> = io::Result<Option<(<D as Directory>::File, FileStat)>>;
+
+/// Whether the file may be coming again: its upload broke off, and it is shorter now than what was read of it. As long as it
+/// is, it cannot be compared with what was read, and would be read as new content, each record twice.
+fn begins_again(position: &Position, file: &FoundFile, notification: Option<Notification>, wall_ns: i64) -> bool {
+    let Some(mark) = FileMark::of(position) else {
+        return false;
+    };
+    let broke_off = match &position.state {
+        SplitState::Open => mark.waits_for_line_end,
+        SplitState::Damaged(refusal) => {
+            [Reason::COMPRESSED_TRUNCATED, Reason::UNTERMINATED_QUOTE].contains(&refusal.reason)
+        }
+        // Half a record may have been stored.
+        SplitState::Finished => mark.unterminated,
+        SplitState::SetAside(_) => false,
+    };
+    let read = match Compression::of(&file.name) {
+        Compression::None => position.offset,
+        // The size of its content is not known without reading it.
+        _ => mark.stat.size,
+    };
+    let age = i128::from(wall_ns) - i128::from(file.stat.mtime_ns);
+    // The clock may have been set back since.
+    let is_young = age.abs() < BEGINS_AGAIN_WITHIN.as_nanos() as i128;
+    broke_off && position.record > 0 && file.stat.size < read && notification != Some(Notification::Renamed) && is_young
+}

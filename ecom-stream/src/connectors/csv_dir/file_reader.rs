@@ -14,6 +14,7 @@ use super::mark::{FileMark, FileStat, MarkDialect};
 use super::read_files::{ReadFiles, ReadPrefix};
 use super::resolve::{ResumeAt, resolve_split, seek_to_resume};
 use super::traced_file::TracedFile;
+use super::unterminated_record::UnterminatedRecord;
 use crate::contract::{Batch, Position, Reason, Refusal, Split, SplitState};
 use crate::csv::{Columns, Compression, Content, CsvLimits, CsvReader, CsvRecord, Dialect, End, HeaderStep, Step};
 
@@ -30,6 +31,7 @@ pub(super) struct FileReadConfig<D> {
     pub(super) mapping: Option<String>,
     /// What this run remembers of the files.
     pub(super) read_files: ReadFiles,
+    pub(super) unterminated_record: UnterminatedRecord,
     /// Tells this way of reading headers from another: goes into the mark of a file that is set aside.
     pub(super) header_hash: String,
 }
@@ -40,7 +42,7 @@ pub(super) struct FileReadConfig<D> {
 ///
 /// | state | meaning |
 /// |---|---|
-/// | `Open` | all complete records were read; the file may grow |
+/// | `Open` | all complete records were read; the file may grow, or its last record waits for a line end |
 /// | `Finished` | everything was read |
 /// | `Damaged` | everything before the damage was read |
 /// | `SetAside` | nothing was read, since the header does not fit |
@@ -75,14 +77,15 @@ pub(super) fn read_file<D: Directory>(
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
         let mut ready = ready;
-        if resolved.was_renamed && ready.readiness == Readiness::Renamed {
-            // It existed before it was renamed, and its writer may still have it open.
+        if (resolved.was_renamed || ready.stat != stat) && ready.readiness == Readiness::Renamed {
+            // It existed before it was renamed, or it changed since, and its writer may still have it open.
             ready.readiness = Readiness::Closed;
         }
         let mut template = PositionTemplate {
             split: resolved.split,
             stat,
             unterminated: resolved.unterminated,
+            waits_for_line_end: false,
             blank_lines: resolved.blank_lines,
             changing: false,
             copy_of: resolved.copy_of,
@@ -129,10 +132,11 @@ pub(super) fn read_file<D: Directory>(
             }
         };
         if !whole {
-            let state = match ready.readiness.is_whole() {
+            let state = match config.end_counts(ready.readiness) && !reader.ends_in_zeros() {
                 true => SplitState::Finished,
                 false => SplitState::Open,
             };
+            template.waits_for_line_end = state == SplitState::Open && ready.readiness == Readiness::Settled;
             yield template.batch(&reader, Step::default(), state);
             return;
         }
@@ -149,11 +153,10 @@ pub(super) fn read_file<D: Directory>(
             if grew_mid_record {
                 let refusal = Refusal::new(
                     Reason::GREW_MID_RECORD,
-                    "after the last record had been accepted without a line end, more was appended to its line",
+                    "the record before was stored as it was then, without a line end: this is the rest of its line",
                 );
-                tracing::warn!(split = %template.split, "damaged: {refusal}");
-                yield template.batch(&reader, Step::default(), SplitState::Damaged(refusal));
-                return;
+                tracing::warn!(split = %template.split, offset = reader.offset(), "a record has grown: {refusal}");
+                reader.refuse_next(refusal);
             }
         } else if !ready.readiness.is_whole() && stat.size == 0 {
             // Its writer has created it and not written yet.
@@ -163,12 +166,16 @@ pub(super) fn read_file<D: Directory>(
 
         crate::crash_point!("file.header_read");
         let (opened, began_at) = (stat, reader.offset());
+        let is_renamed = ready.readiness == Readiness::Renamed;
+        let waits = config.unterminated_record == UnterminatedRecord::Wait;
         // A last record that was accepted without a line end may have been continued since the file was resolved.
-        let began_unterminated = template.unterminated;
+        let began_mid_line = template.unterminated;
+        let began_unterminated = began_mid_line && reader.next_refusal().is_none();
         let goes_on_mid_record = |step: &Step| began_unterminated && step.first_offset() == Some(began_at);
         loop {
-            let behind_terminator = reader.offset() > began_at || !began_unterminated;
+            let behind_terminator = reader.offset() > began_at || !began_mid_line;
             let (from, blank_lines) = (reader.resume_at(behind_terminator), reader.blank_lines());
+            let refuses_next = reader.next_refusal().cloned();
             let mut step = reader.step().await?;
             if consistency.check(&config.dir, reader.input_mut()).await? == Checked::Unknown {
                 let header = reader.header().clone();
@@ -177,6 +184,9 @@ pub(super) fn read_file<D: Directory>(
                 seek_to_resume(&mut file, &from).await?;
                 template.blank_lines += blank_lines;
                 reader = CsvReader::resume(file, template.split.clone(), config.limits, config.dialect.clone(), header, from);
+                if let Some(refusal) = refuses_next {
+                    reader.refuse_next(refusal);
+                }
                 continue;
             }
             if goes_on_mid_record(&step) {
@@ -196,7 +206,13 @@ pub(super) fn read_file<D: Directory>(
             // If the file was modified while it was read, parts of two contents may have been read. The next try compares digests.
             let changed = stat != opened;
             let grew = !is_compressed && stat.size > read_until || changed;
+            // Space that was allocated and not written yet is no content, however much it is.
+            let is_allocated = reader.ends_in_zeros();
             let state = match end {
+                End::Damaged(refusal) if refusal.reason == Reason::RECORD_TOO_LARGE && is_allocated => {
+                    template.waits_for_line_end = ready.readiness != Readiness::Growing && stat == opened;
+                    SplitState::Open
+                }
                 End::Damaged(refusal) if refusal.reason == Reason::COMPRESSED_TRUNCATED && !ready.readiness.is_whole() => {
                     SplitState::Open
                 }
@@ -208,6 +224,11 @@ pub(super) fn read_file<D: Directory>(
                 End::Clean | End::Tail if grew => SplitState::Open,
                 End::Clean if ready.readiness == Readiness::Growing => SplitState::Open,
                 End::Clean => SplitState::Finished,
+                End::Tail if ready.readiness == Readiness::Growing => SplitState::Open,
+                End::Tail if is_allocated || waits && !is_renamed && !reader.tail_is_quoted() => {
+                    template.waits_for_line_end = true;
+                    SplitState::Open
+                }
                 End::Tail if !ready.readiness.is_whole() => SplitState::Open,
                 End::Tail => {
                     yield template.batch(&reader, step, SplitState::Open);
@@ -240,14 +261,29 @@ pub(super) fn read_file<D: Directory>(
                 let split = template.split.clone();
                 config.read_files.add_prefix(&ready.name, ReadPrefix { split, stat, digest, compared });
             }
+            if template.waits_for_line_end {
+                let what = match is_allocated {
+                    true => "the file ends in zeros",
+                    false => "the last record has no line end",
+                };
+                tracing::warn!(split = %template.split, offset = reader.offset(), "{what}: what is behind this offset waits until the file goes on");
+            }
             yield template.batch(&reader, step, state);
             return;
         }
     }
 }
 
+impl<D> FileReadConfig<D> {
+    /// Whether the end of the file is the end of its last line.
+    fn end_counts(&self, readiness: Readiness) -> bool {
+        let is_stored = self.unterminated_record == UnterminatedRecord::Store;
+        readiness == Readiness::Renamed || readiness == Readiness::Settled && is_stored
+    }
+}
+
 impl Readiness {
-    /// Whether the file counts as complete, so that its end is the end of its last record.
+    /// Whether the file is not being written at the moment.
     fn is_whole(self) -> bool {
         matches!(self, Self::Renamed | Self::Settled)
     }
@@ -258,6 +294,7 @@ struct PositionTemplate {
     split: Split,
     stat: FileStat,
     unterminated: bool,
+    waits_for_line_end: bool,
     blank_lines: u64,
     changing: bool,
     copy_of: Option<String>,
@@ -282,6 +319,7 @@ impl PositionTemplate {
             stat: self.stat,
             digest: reader.digest().hash().to_hex().to_string(),
             unterminated: self.unterminated,
+            waits_for_line_end: self.waits_for_line_end,
             blank_lines: self.blank_lines + reader.blank_lines(),
             changing: self.changing,
             copy_of: self.copy_of.clone(),

@@ -72,7 +72,7 @@ pub(super) enum Readiness {
     Renamed,
     /// Its writer closed it, and may open it again: a last record without a line end may be continued.
     Closed,
-    /// It was not modified for the settle time, and counts as complete.
+    /// It was not modified for the settle time. An upload that broke off looks like this too.
     Settled,
     /// It is still being modified: its records can be read, but more will follow.
     Growing,

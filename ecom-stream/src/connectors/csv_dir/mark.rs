@@ -46,6 +46,10 @@ pub(super) struct FileMark {
     /// Whether the last record was accepted although no line end follows it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) unterminated: bool,
+    /// Whether everything was read but a last record that no line end follows yet, and that waits for one. Then nothing more can
+    /// be read as long as `stat` stays.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) waits_for_line_end: bool,
     /// The number of blank lines before the offset.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) blank_lines: u64,
@@ -208,6 +212,7 @@ mod tests {
             },
             digest: "ab".into(),
             unterminated: true,
+            waits_for_line_end: true,
             blank_lines: 3,
             changing: true,
             copy_of: Some("b.csv".into()),

@@ -29,6 +29,7 @@
 //! | `mark` | the JSON by which a file is recognized later; stored with each position |
 //! | `read_files` | what a run remembers of the files that it has read |
 //! | `uncommitted` | the positions that the sink has received and not committed |
+//! | `unterminated_record` | what becomes of a last record without a line end |
 //! | `after_commit`, `removal` | archive or delete a file once all of it is committed |
 //!
 //! # The sink
@@ -57,8 +58,10 @@ mod sink;
 mod source;
 mod traced_file;
 mod uncommitted;
+mod unterminated_record;
 mod watch;
 
 pub use after_commit::{AfterCommit, CsvDirAck};
 pub use sink::CsvDirSink;
 pub use source::CsvDirSource;
+pub use unterminated_record::UnterminatedRecord;

@@ -1,24 +1,27 @@
 //! The queue of file system notifications, between the thread of inotify and the source.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use tokio::sync::Notify;
 
+use super::removal::REMOVING_PREFIX;
 use crate::csv::{is_hidden, is_to_be_read};
 
-/// What happened to a file. A later variant says more, and replaces an earlier one for the same file.
+/// What happened to a file. A later variant says more, and replaces an earlier one for the same file; but a file that is written
+/// to after it was renamed was not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Notification {
     /// It was created or written to.
     Written,
-    /// Its writer closed it.
+    /// Its writer closed it; or it was renamed from a name under which it was read, and its writer may go on.
     Closed,
-    /// It was renamed to this name.
+    /// It was renamed to this name, from elsewhere or from a name that is not read.
     Renamed,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct Pending {
     pub(super) names: BTreeMap<OsString, Notification>,
     /// Whether notifications were lost, so that only a scan can find what changed.
     pub(super) rescan: bool,
+    /// The number of the last rename of a file that was known under its former name. The system reports the new name next, by this number.
+    moved: Option<usize>,
 }
 
 /// With more names than this a scan is cheaper.
@@ -56,7 +61,19 @@ impl Notifications {
 
     /// Takes everything that was reported so far.
     pub(super) fn take(&self) -> Pending {
-        std::mem::take(&mut self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut pending = self.pending();
+        let moved = pending.moved;
+        std::mem::replace(
+            &mut *pending,
+            Pending {
+                moved,
+                ..Pending::default()
+            },
+        )
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds an event of the system about something in `directory` or below it.
@@ -69,8 +86,21 @@ impl Notifications {
                 return self.request_scan();
             }
         };
+        if event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From)) {
+            let former = event.paths.pop();
+            let former = former.as_ref().and_then(|path| path.strip_prefix(directory).ok());
+            let is_known = former.is_some_and(|name| was_known(name.as_os_str()));
+            self.pending().moved = event.tracker().filter(|_| is_known);
+            return;
+        }
         let notification = match event.kind {
-            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => Notification::Renamed,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => {
+                let moved = self.pending().moved;
+                match moved.is_some() && moved == event.tracker() {
+                    true => Notification::Closed,
+                    false => Notification::Renamed,
+                }
+            }
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => Notification::Closed,
             EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => Notification::Written,
             // This includes the reads of the source itself.
@@ -92,9 +122,11 @@ impl Notifications {
         if !is_to_be_read(&name) {
             return;
         }
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending();
         let known = pending.names.get(&name).copied();
-        if known.is_some_and(|known| known >= notification) {
+        // What is written to after it was renamed in was not complete.
+        let is_taken_back = (known, notification) == (Some(Notification::Renamed), Notification::Written);
+        if known.is_some_and(|known| known >= notification) && !is_taken_back {
             return;
         }
         pending.names.insert(name, notification);
@@ -107,14 +139,55 @@ impl Notifications {
 
     /// Asks for a scan, since some changes were not reported.
     pub(super) fn request_scan(&self) {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).rescan = true;
+        self.pending().rescan = true;
         self.wake.notify_one();
     }
+}
+
+/// Whether a file of that name may have been read: the writer of such a file may go on after it is renamed.
+pub(super) fn was_known(name: &OsStr) -> bool {
+    let file = Path::new(name).file_name().unwrap_or_default();
+    is_to_be_read(name) || file.as_bytes().starts_with(REMOVING_PREFIX.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_file_that_comes_from_elsewhere_and_is_not_written_to_counts_as_renamed_in() {
+        let rename = |mode, tracker, name: &str| {
+            let event = notify::Event::new(EventKind::Modify(ModifyKind::Name(mode)));
+            Ok(event.set_tracker(tracker).add_path(format!("/d/{name}").into()))
+        };
+        let written = || {
+            let kind = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+            Ok(notify::Event::new(kind).add_path("/d/to.csv".into()))
+        };
+        for (from, is_renamed_in) in [
+            (None, true),
+            (Some(".to.csv.tmp"), true),
+            (Some("from.csv"), false),
+            (Some(".ecom-aside.0.to.csv"), false),
+        ] {
+            let notifications = Notifications::default();
+            let hear = |event| notifications.hear(Path::new("/d"), event);
+            // Another file comes from a name that is read.
+            hear(rename(RenameMode::From, 1, "other.csv"));
+            hear(rename(RenameMode::To, 1, "last.csv"));
+            if let Some(from) = from {
+                hear(rename(RenameMode::From, 2, from));
+            }
+            hear(rename(RenameMode::To, 2, "to.csv"));
+            let is = notifications.take().names[OsStr::new("to.csv")];
+            assert_eq!(is == Notification::Renamed, is_renamed_in, "{from:?}");
+        }
+
+        let notifications = Notifications::default();
+        notifications.hear(Path::new("/d"), rename(RenameMode::To, 3, "to.csv"));
+        notifications.hear(Path::new("/d"), written());
+        assert_eq!(notifications.take().names[OsStr::new("to.csv")], Notification::Written);
+    }
 
     #[test]
     fn too_many_notifications_become_one_scan() {

@@ -12,7 +12,7 @@ use super::mark::{FileMark, FileStat};
 use super::scan::FoundFile;
 use crate::contract::{Error, ErrorKind, Position, Result};
 use crate::crash_point;
-use crate::csv::from_path;
+use crate::csv::{csv_ending_len, from_path};
 
 /// Archives or deletes finished files, and loses nothing that is appended meanwhile.
 ///
@@ -62,8 +62,11 @@ pub(super) enum Destination {
     Delete,
 }
 
+/// The longest name that file systems allow, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+
 /// The hidden name of a file that is being removed begins with this and a number.
-const REMOVING_PREFIX: &str = ".ecom-aside.";
+pub(super) const REMOVING_PREFIX: &str = ".ecom-aside.";
 
 impl<D: Directory> Removal<D> {
     /// Archives or deletes the file of a finished position. Does nothing if the file has changed since, or does not exist.
@@ -173,7 +176,7 @@ fn restore(dir: &impl Directory, hidden: &Path, name: &OsStr) -> io::Result<()> 
     first_free(|number| {
         let to = match number {
             0 => name.to_owned(),
-            _ => with_prefix(&format!("{number}."), name),
+            _ => with_affixes(&format!("{number}."), name, ""),
         };
         dir.rename_to_new(hidden, &dir.path().join(to))
     })?;
@@ -194,15 +197,23 @@ fn first_free<R>(mut rename: impl FnMut(u32) -> io::Result<R>) -> io::Result<R> 
 
 /// The hidden name of a file that is being removed.
 fn removing_name(number: u32, name: &OsStr) -> OsString {
-    with_prefix(&format!("{REMOVING_PREFIX}{number}."), name)
+    with_affixes(&format!("{REMOVING_PREFIX}{number}."), name, "")
 }
 
-/// The name with a prefix before its last part: `hour=09/a.csv` becomes `hour=09/1.a.csv`.
-fn with_prefix(prefix: &str, name: &OsStr) -> OsString {
+/// The name with something in front of its last part and before its ending: `hour=09/a.csv.gz` becomes `hour=09/1.a.2.csv.gz`.
+/// The ending stays, so that the file is read under that name too. Where the result would be too long, the middle is cut.
+fn with_affixes(prefix: &str, name: &OsStr, suffix: &str) -> OsString {
     let path = Path::new(name);
-    let mut file = OsString::from(prefix);
-    file.push(path.file_name().unwrap_or_default());
-    path.with_file_name(file).into()
+    let file = path.file_name().unwrap_or_default().as_bytes();
+    let (stem, ending) = file.split_at(file.len() - csv_ending_len(OsStr::from_bytes(file)));
+    let room = MAX_NAME_BYTES.saturating_sub(prefix.len() + suffix.len() + ending.len());
+    let mut cut = stem.len().min(room);
+    // Not within a character of UTF-8.
+    while cut > 0 && stem.get(cut).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {
+        cut -= 1;
+    }
+    let file = [prefix.as_bytes(), &stem[..cut], suffix.as_bytes(), ending].concat();
+    path.with_file_name(OsStr::from_bytes(&file)).into()
 }
 
 /// The name that a file with a hidden name had; `None` if that is not a hidden name of this source.
@@ -214,13 +225,12 @@ fn original_name(hidden: &OsStr) -> Option<OsString> {
     (digits > 0 && !name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)).into())
 }
 
-/// The name with a number at its end, from 1 on.
+/// The name with a number before its ending, from 1 on: `a.1.csv.gz`.
 fn numbered(name: &OsStr, number: u32) -> OsString {
-    let mut numbered = name.to_owned();
-    if number > 0 {
-        numbered.push(format!(".{number}"));
+    match number {
+        0 => name.to_owned(),
+        _ => with_affixes("", name, &format!(".{number}")),
     }
-    numbered
 }
 
 #[cfg(test)]
@@ -232,6 +242,7 @@ mod tests {
     use super::super::disk::Disk;
     use super::*;
     use crate::contract::{Split, SplitState};
+    use crate::csv::is_to_be_read;
 
     struct Fixture {
         root: TempDir,
@@ -267,6 +278,7 @@ mod tests {
                 stat,
                 digest: String::new(),
                 unterminated: false,
+                waits_for_line_end: false,
                 blank_lines: 0,
                 changing: false,
                 copy_of: None,
@@ -306,7 +318,7 @@ mod tests {
             let second = fixture.put("a.csv", "two");
             remove(second.clone()).await.unwrap();
             assert_eq!(fixture.names("data"), [""; 0]);
-            let kept: &[&str] = if archive { &["a.csv", "a.csv.1"] } else { &[] };
+            let kept: &[&str] = if archive { &["a.1.csv", "a.csv"] } else { &[] };
             assert_eq!(fixture.names("done"), kept);
 
             // A second call, or one for a file that has changed, does nothing.
@@ -334,6 +346,30 @@ mod tests {
             fixture.names("data"),
             [".ecom-aside.", ".ecom-aside.x", "1.a.csv", "a.csv", "b.csv"]
         );
+    }
+
+    #[tokio::test]
+    async fn names_in_the_archive_are_read_again_and_fit() {
+        // As long as a name may be, of one byte or three a character.
+        let long = format!("{}.csv.gz", "x".repeat(247));
+        let wide = format!("x{}.csv", "\u{4e16}".repeat(83));
+        for (name, second) in [
+            ("a.csv", "a.1.csv"),
+            ("a.csv.gz", "a.1.csv.gz"),
+            ("a.b.CSV.zst", "a.b.1.CSV.zst"),
+            (&long, &format!("{}.1.csv.gz", "x".repeat(246))),
+            (&wide, &format!("x{}.1.csv", "\u{4e16}".repeat(82))),
+        ] {
+            let fixture = Fixture::new(true);
+            for text in ["one", "two"] {
+                fixture.removal.clone().remove(fixture.put(name, text)).await.unwrap();
+            }
+            assert_eq!(fixture.names("data"), [""; 0]);
+            let mut names = vec![name.to_owned(), second.to_owned()];
+            names.sort();
+            assert_eq!(fixture.names("done"), names);
+            assert!(names.iter().all(|name| is_to_be_read(name.as_ref())), "{names:?}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::mark::FileStat;
-use crate::csv::{is_csv, is_hidden, is_temporary};
+use crate::csv::{is_csv, is_hidden, is_numbered_csv, is_temporary};
 
 /// A file that was found in the directory. The name of a file in a sub-directory is its relative path, such as `hour=09/a.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(super) enum SkipReason {
     Hidden,
     /// Its name says that it is still being written: `.tmp`, `.part`.
     Temporary,
+    /// Its name is that of a CSV file with a number behind it, such as `a.csv.1`.
+    Numbered,
     /// Its name does not end in `.csv`, `.csv.gz` or `.csv.zst`.
     NotCsv,
     /// A symbolic link, which is never followed.
@@ -45,6 +47,7 @@ pub(super) enum SkipReason {
 pub(super) struct SkippedCounts {
     hidden: u64,
     temporary: u64,
+    numbered: u64,
     not_csv: u64,
     symlinks: u64,
     not_regular: u64,
@@ -69,6 +72,8 @@ pub(super) fn skip_reason_of_name(name: &OsStr) -> Option<SkipReason> {
         Some(SkipReason::Hidden)
     } else if is_temporary(name) {
         Some(SkipReason::Temporary)
+    } else if is_numbered_csv(name) {
+        Some(SkipReason::Numbered)
     } else if !is_csv(name) {
         Some(SkipReason::NotCsv)
     } else {
@@ -121,10 +126,16 @@ impl SkippedCounts {
         }
     }
 
+    /// How many names are those of CSV files with a number behind, such as `a.csv.1`.
+    pub(super) fn numbered(self) -> u64 {
+        self.numbered
+    }
+
     fn add(&mut self, why: SkipReason) {
         *match why {
             SkipReason::Hidden => &mut self.hidden,
             SkipReason::Temporary => &mut self.temporary,
+            SkipReason::Numbered => &mut self.numbered,
             SkipReason::NotCsv => &mut self.not_csv,
             SkipReason::Symlink => &mut self.symlinks,
             SkipReason::NotRegular => &mut self.not_regular,
@@ -137,6 +148,7 @@ impl fmt::Display for SkippedCounts {
         let counts = [
             (self.hidden, "hidden"),
             (self.temporary, "temporary (.tmp, .part)"),
+            (self.numbered, "with a number behind .csv"),
             (self.not_csv, "not .csv, .csv.gz or .csv.zst"),
             (self.symlinks, "symbolic links"),
             (self.not_regular, "directories or special files"),

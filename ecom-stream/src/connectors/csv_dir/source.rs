@@ -1,6 +1,6 @@
 //! The CSV directory source: its settings, and the loop that reads.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -21,6 +21,7 @@ use super::read_files::ReadFiles;
 use super::removal::{Removal, restore_interrupted};
 use super::scan::SkippedCounts;
 use super::uncommitted::Uncommitted;
+use super::unterminated_record::UnterminatedRecord;
 use super::watch::Watch;
 use crate::contract::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Result, Source, Topology};
 use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect};
@@ -67,6 +68,7 @@ pub struct CsvDirSource {
     mapping: Option<String>,
     path_keys: Vec<String>,
     settle_for: Duration,
+    unterminated_record: UnterminatedRecord,
     rescan_every: Duration,
     available_now: bool,
     notifications: bool,
@@ -87,6 +89,7 @@ impl CsvDirSource {
             mapping: None,
             path_keys: Vec::new(),
             settle_for: Duration::from_secs(2),
+            unterminated_record: UnterminatedRecord::Wait,
             rescan_every: Duration::from_secs(2),
             available_now: false,
             notifications: true,
@@ -165,11 +168,29 @@ impl CsvDirSource {
     /// | what happens to the file | when it is read |
     /// |---|---|
     /// | it is renamed into the directory | at once; it counts as complete |
-    /// | its writer closes it | at once, but a last record without a line end waits |
-    /// | its writer pauses | after the settle time; it counts as complete |
+    /// | its writer closes it | at once |
+    /// | its writer pauses | after the settle time |
     /// | its writer goes on and on | its complete records are read every settle time |
+    ///
+    /// A last record without a line end waits, unless the file was renamed into the directory: see
+    /// [`unterminated_record`](Self::unterminated_record).
     pub fn settle_for(mut self, settle_for: Duration) -> Self {
         self.settle_for = settle_for;
+        self
+    }
+
+    /// Sets what becomes of a last record that no line end follows, in a file that was not seen being renamed into the directory.
+    /// The default is [`UnterminatedRecord::Wait`]: it is read when the file goes on, or comes again under its name.
+    ///
+    /// Zeros at the end of a file, as of one whose space is allocated before it is written, are never read.
+    ///
+    /// ```
+    /// # use ecom_stream::{CsvDirSource, UnterminatedRecord};
+    /// // These files are always complete, and their last line has no end.
+    /// let exports = CsvDirSource::new("exports").unterminated_record(UnterminatedRecord::Store);
+    /// ```
+    pub fn unterminated_record(mut self, unterminated_record: UnterminatedRecord) -> Self {
+        self.unterminated_record = unterminated_record;
         self
     }
 
@@ -183,7 +204,8 @@ impl CsvDirSource {
     /// Whether the source ends when it has read the files that are there. The default is `false`: it waits for more.
     ///
     /// For files that are still being written it waits one settle time, and reads what they have then. It fails if a file
-    /// could not be read in three tries.
+    /// could not be read in three tries, and, once everything else is committed, if a last record
+    /// [waits](Self::unterminated_record) for its line end.
     ///
     /// ```
     /// # use ecom_stream::memory::MemorySink;
@@ -319,6 +341,7 @@ pub(super) fn batches<D: Directory>(
             dialect: config.dialect.clone(),
             mapping: config.mapping.clone(),
             read_files: ReadFiles::default(),
+            unterminated_record: config.unterminated_record,
         };
         let mut enumerator = FileEnumerator {
             inbox: Inbox::new(config.settle_for, MAX_LOOK_AHEAD),
@@ -341,6 +364,8 @@ pub(super) fn batches<D: Directory>(
             comparisons: HashMap::new(),
             rewritten: HashSet::new(),
             unseen: HashSet::new(),
+            unterminated_record: config.unterminated_record,
+            waiting: BTreeSet::new(),
             max_tries: config.available_now.then_some(MAX_TRIES_AVAILABLE_NOW),
         };
         if let Err(err) = restore_interrupted(&enumerator.dir).await {

@@ -6,7 +6,8 @@ use std::io::Cursor;
 use super::super::mark::FileMark;
 use super::shop::{HEADER, row_id};
 use super::sink::SimSink;
-use super::world::{World, lock};
+use super::world::{Content, World, lock};
+use crate::connectors::csv_dir::UnterminatedRecord;
 use crate::contract::{Origin, Position, Reason, Split, SplitState};
 use crate::csv::{Columns, CsvLimits, CsvReader, Dialect, End, HeaderStep, to_path};
 
@@ -21,6 +22,8 @@ struct ParsedFile {
     records: Vec<(u64, Vec<u8>)>,
     is_set_aside: bool,
     is_damaged: bool,
+    /// Whether the last line has no end.
+    is_unterminated: bool,
 }
 
 async fn parse(bytes: &[u8]) -> ParsedFile {
@@ -28,6 +31,7 @@ async fn parse(bytes: &[u8]) -> ParsedFile {
         records: Vec::new(),
         is_set_aside: false,
         is_damaged: false,
+        is_unterminated: false,
     };
     let mut reader = CsvReader::new(
         Cursor::new(bytes),
@@ -41,7 +45,10 @@ async fn parse(bytes: &[u8]) -> ParsedFile {
             parsed.is_set_aside = true;
             return parsed;
         }
-        HeaderStep::Found { whole: false, .. } => return parsed,
+        HeaderStep::Found { whole: false, .. } => {
+            parsed.is_unterminated = true;
+            return parsed;
+        }
         HeaderStep::Found { .. } => {}
     }
     loop {
@@ -57,6 +64,7 @@ async fn parse(bytes: &[u8]) -> ParsedFile {
         };
         take(&step);
         if end == Some(End::Tail) {
+            parsed.is_unterminated = true;
             let mut tail = reader.take_tail();
             end = tail.end.take();
             take(&tail);
@@ -73,7 +81,7 @@ async fn parse(bytes: &[u8]) -> ParsedFile {
 }
 
 /// Compares the records in the sink with those in the files, after the last run.
-pub(super) async fn check(sink: &SimSink, removes: bool) {
+pub(super) async fn check(sink: &SimSink, removes: bool, unterminated: UnterminatedRecord) {
     let origins: Vec<Origin> = {
         let records = sink.store.records().into_iter().filter_map(|record| record.origin);
         let rejects = sink.store.rejects().into_iter().filter_map(|reject| reject.origin);
@@ -85,7 +93,7 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
     }
     {
         let mut world = lock(&sink.world);
-        nothing_is_invented(&mut world, &origins);
+        nothing_is_invented(&mut world, &origins, unterminated);
         nothing_is_doubled(&mut world, &origins);
     }
     let (files, taken) = {
@@ -116,6 +124,16 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
         };
         let mark = FileMark::of(&position).unwrap();
         let until = usize::try_from(position.offset).unwrap();
+        let broke_off = mark.waits_for_line_end
+            || mark.unterminated
+            || position
+                .state
+                .refusal()
+                .is_some_and(|refusal| refusal.reason == Reason::UNTERMINATED_QUOTE);
+        if broke_off && stat.size < mark.stat.size && mark.stat != stat {
+            // It may be coming again: it is left alone for an hour.
+            continue;
+        }
         let is_of_it = bytes
             .get(..until)
             .is_some_and(|read| blake3::hash(read).to_hex().as_str() == mark.digest);
@@ -126,15 +144,14 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
             continue;
         }
         let is_right = match &position.state {
-            SplitState::Open => false,
+            SplitState::Open => {
+                mark.waits_for_line_end && unterminated == UnterminatedRecord::Wait && parsed.is_unterminated
+            }
             SplitState::Finished => {
                 let is_whole = until == bytes.len() || parsed.records.is_empty();
                 is_whole && !parsed.is_set_aside && !parsed.is_damaged
             }
             SplitState::SetAside(_) => parsed.is_set_aside,
-            SplitState::Damaged(refusal) if refusal.reason == Reason::GREW_MID_RECORD => {
-                mark.unterminated && !matches!(bytes[until], b'\r' | b'\n')
-            }
             SplitState::Damaged(_) => parsed.is_damaged,
         };
         if !is_right {
@@ -145,8 +162,9 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
         }
         let is_torn = |at: u64| position.offset < at + 1;
         for record in parsed.records.iter().filter(|(at, _)| !is_torn(*at)) {
-            // A last record that was accepted without a line end is stored as it was then.
-            let is_stored = stored.contains_key(record) || mark.unterminated && is_begun(&stored, record);
+            // A last record that was accepted without a line end is stored as it was then, and the rest is a reject.
+            let rest_waits = mark.waits_for_line_end && mark.unterminated && is_begun(&stored, record);
+            let is_stored = stored.contains_key(record) || is_in_two(&stored, record) || rest_waits;
             if !is_stored {
                 world.broken(format!("{name}: {:?} is lost", String::from_utf8_lossy(&record.1)));
             }
@@ -162,7 +180,7 @@ pub(super) async fn check(sink: &SimSink, removes: bool) {
             ));
         }
         for record in parsed.records {
-            if !stored.contains_key(&record) {
+            if !stored.contains_key(&record) && !is_in_two(&stored, &record) {
                 let mut world = lock(&sink.world);
                 world.broken(format!(
                     "{:?} was taken away and is lost",
@@ -194,25 +212,40 @@ fn newest(sink: &SimSink, name: &str) -> Option<Position> {
     of_path.next_back().cloned()
 }
 
+/// Whether the beginning of the record was stored.
 fn is_begun(stored: &BTreeMap<(u64, Vec<u8>), usize>, (at, raw): &(u64, Vec<u8>)) -> bool {
     let mut begun = stored.range((*at, Vec::new())..(*at + 1, Vec::new()));
     begun.any(|((_, taken), _)| raw.starts_with(taken))
 }
 
-/// Whether some file had these bytes at the offset of the record, followed by a line end or by the end of the file.
-fn stood(world: &World, origin: &Origin) -> bool {
+/// Whether the record was stored in parts, one behind the other.
+fn is_in_two(stored: &BTreeMap<(u64, Vec<u8>), usize>, (at, raw): &(u64, Vec<u8>)) -> bool {
+    let mut begun = stored.range((*at, Vec::new())..(*at + 1, Vec::new()));
+    begun.any(|((_, taken), _)| {
+        let rest = (*at + taken.len() as u64, raw[taken.len().min(raw.len())..].to_vec());
+        raw.starts_with(taken) && !taken.is_empty() && (stored.contains_key(&rest) || is_in_two(stored, &rest))
+    })
+}
+
+/// Whether some file had these bytes at the offset of the record, followed by a line end, or by the end of the file if that
+/// counts: half a record must not be taken for a whole one.
+fn stood(world: &World, origin: &Origin, unterminated: UnterminatedRecord) -> bool {
     let (from, raw) = (origin.byte_offset as usize, &origin.raw[..]);
     let to = from + raw.len();
     world.contents.iter().any(|content| {
-        let ends = matches!(content.bytes.get(to), Some(b'\r' | b'\n')) || content.lengths.contains(&to);
+        let may_end = match unterminated {
+            UnterminatedRecord::Store => true,
+            UnterminatedRecord::Wait => content.renamed_at.is_some_and(|at| at <= to),
+        };
+        let ends = matches!(content.bytes.get(to), Some(b'\r' | b'\n')) || may_end && content.lengths.contains(&to);
         ends && content.bytes.get(from..to) == Some(raw)
     })
 }
 
 /// Every record was in a file, also if the file was rewritten while it was read.
-fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
+fn nothing_is_invented(world: &mut World, origins: &[Origin], unterminated: UnterminatedRecord) {
     for origin in origins {
-        if !stood(world, origin) {
+        if !stood(world, origin, unterminated) {
             world.broken(format!(
                 "{:?} at {} of {} never stood in a file",
                 String::from_utf8_lossy(&origin.raw),
@@ -226,7 +259,9 @@ fn nothing_is_invented(world: &mut World, origins: &[Origin]) {
 /// Every row is stored at most as often as it was written, plus the number of times that `Content::excused` allows.
 fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
     let mut allowed = vec![0; world.rows.len()];
-    for content in &world.contents {
+    // If the ledger does not have yet that the file waits, its next upload is not waited for.
+    let counts = |content: &&Content| !content.is_superseded || world.is_interrupted;
+    for content in world.contents.iter().filter(counts) {
         for (id, row) in rows_in(&content.bytes) {
             if row.starts_with(world.rows[id].as_bytes()) {
                 allowed[id] += 1 + content.excused;
@@ -237,7 +272,7 @@ fn nothing_is_doubled(world: &mut World, origins: &[Origin]) {
     for origin in origins {
         if let Some(id) = row_id(&origin.raw)
             && origin.raw == world.rows[id].as_bytes()
-            && stood(world, origin)
+            && stood(world, origin, UnterminatedRecord::Store)
         {
             found[id].push(format!("{} record {}", origin.split, origin.record));
         }

@@ -12,7 +12,7 @@ use super::run::{Settings, run};
 use super::shop::HEADER;
 use super::sink::SimSink;
 use super::world::{Actor, DATA, Faults, Shared, World, lock};
-use crate::connectors::csv_dir::CsvDirSource;
+use crate::connectors::csv_dir::{CsvDirSource, UnterminatedRecord};
 use crate::connectors::memory::MemorySink;
 use crate::contract::{Position, SplitState};
 
@@ -55,6 +55,7 @@ impl Scenario {
         let settings = Settings {
             config: config.settle_for(SETTLE).rescan_every(SETTLE),
             to: None,
+            unterminated: UnterminatedRecord::Wait,
             world: world.clone(),
             sink,
         };

@@ -14,15 +14,53 @@ pub(super) struct Shop {
     habits: Vec<Habit>,
     writers: Vec<Writer>,
     temporaries: u32,
+    /// The upload that broke off last, until it goes on or comes again.
+    cut: Option<CutUpload>,
 }
+
+/// An upload that broke off.
+#[derive(Debug)]
+struct CutUpload {
+    name: String,
+    node: usize,
+    bytes: Vec<u8>,
+    /// Where it broke off.
+    at: usize,
+}
+
+/// No other action than that of an upload that breaks off is about files with this in front of their names.
+const CUT: &str = "cut";
 
 /// A file that is being written in parts.
 #[derive(Debug)]
 struct Writer {
     node: usize,
     parts: VecDeque<Vec<u8>>,
+    /// Where the next part is written over what there is; `None` to append it.
+    fill_at: Option<usize>,
+    /// Whether it is closed in the end.
+    closes: bool,
     /// The temporary and the final name, if it is renamed at the end.
     rename: Option<(String, String)>,
+}
+
+impl Writer {
+    /// A writer that appends `bytes` in a few parts, cut anywhere, and closes the file.
+    fn new(world: &mut World, node: usize, bytes: Vec<u8>) -> Self {
+        let mut cuts: Vec<usize> = (0..world.rng.usize(..4))
+            .map(|_| world.rng.usize(..=bytes.len()))
+            .collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let parts = cuts.windows(2).map(|cut| bytes[cut[0]..cut[1]].to_vec()).collect();
+        Self {
+            node,
+            parts,
+            fill_at: None,
+            closes: true,
+            rename: None,
+        }
+    }
 }
 
 /// A kind of action.
@@ -47,9 +85,11 @@ enum Habit {
     Unmount,
     NewDirectory,
     OddFiles,
+    CutUpload,
+    Preallocate,
 }
 
-const HABITS: [Habit; 19] = [
+const HABITS: [Habit; 21] = [
     Habit::DropIn,
     Habit::WriteInPlace,
     Habit::Append,
@@ -69,6 +109,8 @@ const HABITS: [Habit; 19] = [
     Habit::Unmount,
     Habit::NewDirectory,
     Habit::OddFiles,
+    Habit::CutUpload,
+    Habit::Preallocate,
 ];
 
 const NAMES: [&str; 5] = ["a.csv", "b.csv.gz", "c.csv", "d.csv.gz", "1.a.csv"];
@@ -83,11 +125,14 @@ impl Actor for Shop {
         } else if !self.writers.is_empty() {
             let writer = world.rng.usize(..self.writers.len());
             self.write(world, writer);
+        } else {
+            Self::mount(world);
+            self.finish_cut(world);
         }
     }
 
     fn is_done(&self) -> bool {
-        self.actions_left == 0 && self.writers.is_empty()
+        self.actions_left == 0 && self.writers.is_empty() && self.cut.is_none()
     }
 }
 
@@ -106,11 +151,19 @@ impl Shop {
     fn write(&mut self, world: &mut World, at: usize) {
         let writer = &mut self.writers[at];
         if let Some(part) = writer.parts.pop_front() {
-            world.append(writer.node, &part);
+            match &mut writer.fill_at {
+                Some(at) => {
+                    world.fill(writer.node, *at, &part);
+                    *at += part.len();
+                }
+                None => world.append(writer.node, &part),
+            }
         }
         if writer.parts.is_empty() {
             let writer = self.writers.swap_remove(at);
-            world.closed(writer.node);
+            if writer.closes {
+                world.closed(writer.node);
+            }
             if let Some((from, to)) = writer.rename
                 && world.data.get(&from) == Some(&writer.node)
             {
@@ -119,19 +172,23 @@ impl Shop {
         }
     }
 
+    fn mount(world: &mut World) {
+        if let Some(files) = world.unmounted.take() {
+            world.note("mount");
+            world.data = files;
+        }
+    }
+
     fn begin(&mut self, world: &mut World) {
         let habit = self.habits[world.rng.usize(..self.habits.len())];
         if world.unmounted.is_some() {
             // While it is unmounted, nothing can happen but that it is mounted again.
-            if let Some(files) = world.unmounted.take() {
-                world.note("mount");
-                world.data = files;
-            }
-            return;
+            return Self::mount(world);
         }
         let name = NAMES[world.rng.usize(..NAMES.len())];
         let odd = self.habits.contains(&Habit::OddFiles) && world.one_in(3);
-        let visible = world.visible();
+        let mut visible = world.visible();
+        visible.retain(|name| !name.starts_with(CUT));
         let mut some = (!visible.is_empty()).then(|| visible[world.rng.usize(..visible.len())].clone());
         let rewrites = [
             Habit::Truncate,
@@ -265,8 +322,81 @@ impl Shop {
                 }
                 world.directory += 1;
             }
+            (Habit::CutUpload, _) => match self.cut.is_some() {
+                true => self.finish_cut(world),
+                false => self.cut_upload(world),
+            },
+            (Habit::Preallocate, _) => {
+                let bytes = self.file(world, false);
+                let name = self.name_of_upload();
+                let node = world.create(&name);
+                world.append(node, &vec![0; bytes.len()]);
+                let writer = Writer {
+                    fill_at: Some(0),
+                    ..Writer::new(world, node, bytes)
+                };
+                self.start(world, writer);
+            }
             _ => {}
         }
+    }
+
+    /// Begins an upload that breaks off somewhere; its client may close the file or not.
+    fn cut_upload(&mut self, world: &mut World) {
+        let (bytes, name) = (self.file(world, false), self.name_of_upload());
+        // A file that ends behind a row counts as complete, and may be archived.
+        let at = (1..bytes.len())
+            .rev()
+            .nth(world.rng.usize(..bytes.len() - 1))
+            .unwrap_or(1);
+        let at = if bytes[at - 1] == b'\n' { at - 1 } else { at };
+        let node = world.create(&name);
+        let writer = Writer {
+            parts: [bytes[..at].to_vec()].into(),
+            closes: world.rng.bool(),
+            ..Writer::new(world, node, Vec::new())
+        };
+        self.start(world, writer);
+        self.cut = Some(CutUpload { name, node, bytes, at });
+    }
+
+    /// Has the upload that broke off go on, or come again whole, unless it is still under way.
+    fn finish_cut(&mut self, world: &mut World) {
+        let is_writing = |cut: &mut CutUpload| self.writers.iter().any(|writer| writer.node == cut.node);
+        let Some(cut) = self.cut.take_if(|cut| !is_writing(cut)) else {
+            return;
+        };
+        let is_there = world.data.get(&cut.name) == Some(&cut.node);
+        let way = world.rng.u32(..5);
+        if way == 0 && is_there {
+            world.note("the upload goes on");
+            return self.write_parts(world, cut.node, cut.bytes[cut.at..].to_vec(), None);
+        }
+        world.note("the upload comes again");
+        let before = world.nodes[cut.node].content;
+        world.contents[before].is_superseded = true;
+        match way {
+            1 => self.drop_in(world, &cut.name, cut.bytes),
+            2 => {
+                world.unlink(&cut.name);
+                let node = world.create(&cut.name);
+                self.write_parts(world, node, cut.bytes, None);
+            }
+            3 => {
+                let node = world.create(&cut.name);
+                world.append(node, &cut.bytes);
+                world.closed(node);
+            }
+            _ => {
+                let node = world.create(&cut.name);
+                self.write_parts(world, node, cut.bytes, None);
+            }
+        }
+    }
+
+    fn name_of_upload(&mut self) -> String {
+        self.temporaries += 1;
+        format!("{CUT}-{}.csv", self.temporaries)
     }
 
     fn drop_in(&mut self, world: &mut World, name: &str, bytes: Vec<u8>) {
@@ -284,13 +414,15 @@ impl Shop {
 
     /// Begins to write `bytes` in a few parts, cut anywhere.
     fn write_parts(&mut self, world: &mut World, node: usize, bytes: Vec<u8>, rename: Option<(String, String)>) {
-        let mut cuts: Vec<usize> = (0..world.rng.usize(..4))
-            .map(|_| world.rng.usize(..=bytes.len()))
-            .collect();
-        cuts.extend([0, bytes.len()]);
-        cuts.sort_unstable();
-        let parts = cuts.windows(2).map(|cut| bytes[cut[0]..cut[1]].to_vec()).collect();
-        self.writers.push(Writer { node, parts, rename });
+        let writer = Writer {
+            rename,
+            ..Writer::new(world, node, bytes)
+        };
+        self.start(world, writer);
+    }
+
+    fn start(&mut self, world: &mut World, writer: Writer) {
+        self.writers.push(writer);
         self.write(world, self.writers.len() - 1);
     }
 

@@ -147,6 +147,7 @@ impl SimSink {
         match world.one_in(self.fails) {
             true => {
                 world.note(format!("  the sink fails {when} a commit"));
+                world.is_interrupted = true;
                 Err(Error::new(ErrorKind::Sink, format!("failed {when} a commit")))
             }
             false => Ok(()),
@@ -346,7 +347,10 @@ impl Sink<CsvRecord> for SimSink {
                     next = input.next() => Ok(next),
                 };
                 let Some(batches) = next? else { break };
-                let batches: Vec<_> = batches.into_iter().collect::<Result<_>>()?;
+                // What came before an error is committed.
+                let mut failed = None;
+                let whole = batches.into_iter().map_while(|batch| batch.map_err(|err| failed = Some(err)).ok());
+                let batches: Vec<_> = whole.collect();
                 self.fault("before")?;
                 self.pause(400).await;
                 self.fault("in")?;
@@ -373,6 +377,9 @@ impl Sink<CsvRecord> for SimSink {
                     commit.positions = positions;
                     commit.counts = counts;
                     yield commit;
+                }
+                if let Some(err) = failed {
+                    Err(err)?;
                 }
             }
         }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::super::mark::FileStat;
-use super::super::notifications::{Notification, Notifications};
+use super::super::notifications::{Notification, Notifications, was_known};
 use crate::csv::is_to_be_read;
 
 /// The path of the simulated directory.
@@ -33,6 +33,10 @@ pub(super) struct Content {
     pub(super) lengths: BTreeSet<usize>,
     /// How often it may be read besides the first time.
     pub(super) excused: usize,
+    /// The length that it had when it was first renamed in, which says that it is complete.
+    pub(super) renamed_at: Option<usize>,
+    /// Whether it was the beginning of an upload that came again: its rows are those of the later content.
+    pub(super) is_superseded: bool,
 }
 
 /// A file, independent of its name. It lives on without a name while a process has it open.
@@ -107,6 +111,8 @@ pub(super) struct World {
     contents_by_stat: HashMap<FileStat, u64>,
     pub(super) ambiguous: HashSet<FileStat>,
     pub(super) looks_failed: bool,
+    /// Whether a run was ended by a crash or a failure: what was read last may not be committed then.
+    pub(super) is_interrupted: bool,
     /// The files that the source opened.
     pub(super) opened: Vec<(String, FileStat)>,
     /// Compressed contents, for names that end in .gz, by index and length.
@@ -158,6 +164,7 @@ impl World {
             contents_by_stat: HashMap::new(),
             ambiguous: HashSet::new(),
             looks_failed: false,
+            is_interrupted: false,
             opened: Vec::new(),
             compressed: HashMap::new(),
             finished: BTreeSet::new(),
@@ -223,6 +230,7 @@ impl World {
 
     pub(super) fn crash(&mut self) {
         self.process += 1;
+        self.is_interrupted = true;
         self.crash_after_calls = None;
         self.listeners.clear();
         self.note("-- the process dies");
@@ -304,7 +312,9 @@ impl World {
             }
             return;
         }
-        if self.one_in(self.faults.late_notifications) {
+        // The system reports in order what happens to a name.
+        let is_behind_another = self.late.iter().any(|(of, _)| of == name);
+        if self.one_in(self.faults.late_notifications) || is_behind_another {
             self.late.push((name.to_owned(), notification));
         } else {
             self.deliver(name, notification);
@@ -368,7 +378,7 @@ impl World {
         self.contents.push(Content {
             lengths: [bytes.len()].into(),
             bytes,
-            excused: 0,
+            ..Content::default()
         });
         self.contents.len() - 1
     }
@@ -415,12 +425,23 @@ impl World {
         self.touched(node);
     }
 
+    /// Writes over bytes of a file whose space was allocated first.
+    pub(super) fn fill(&mut self, node: usize, at: usize, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.note(format!("fill {} at {at} with {text:?}", self.label(node)));
+        let content = &mut self.contents[self.nodes[node].content];
+        content.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self.touched(node);
+    }
+
     /// Replaces the content of a file in place.
     pub(super) fn rewrite(&mut self, node: usize, bytes: Vec<u8>) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.note(format!("rewrite {} as {text:?}", self.label(node)));
         let content = self.new_content(bytes);
         let past = std::mem::replace(&mut self.nodes[node].content, content);
+        // The notification of this may be lost while that of the rename is not.
+        self.contents[content].renamed_at = self.contents[past].renamed_at.map(|_| 0);
         self.nodes[node].past.push(past);
         self.touched(node);
     }
@@ -440,7 +461,13 @@ impl World {
         }
         self.named(to, node);
         self.metadata_changed(node);
-        self.notify(to, Notification::Renamed);
+        if was_known(from.as_ref()) {
+            self.notify(to, Notification::Closed);
+        } else {
+            let content = &mut self.contents[self.nodes[node].content];
+            content.renamed_at.get_or_insert(content.bytes.len());
+            self.notify(to, Notification::Renamed);
+        }
     }
 
     pub(super) fn unlink(&mut self, name: &str) {
