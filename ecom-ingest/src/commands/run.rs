@@ -11,8 +11,8 @@ use ecom_ingest::terminal::can_redraw;
 use ecom_ingest::{Page, Service};
 use ecom_sink_pg::InstanceState;
 use ecom_stream::{
-    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, Rules, SourceExt, UnterminatedRecord,
-    stop_signal,
+    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, Rules, SourceExt,
+    UnterminatedRecord, stop_signal,
 };
 
 use super::database::Database;

@@ -10,7 +10,7 @@ use notify::EventKind;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use tokio::sync::Notify;
 
-use super::removal::REMOVING_PREFIX;
+use super::scan::REMOVING_PREFIX;
 use crate::csv::{is_hidden, is_to_be_read};
 
 /// What happened to a file. A later variant says more, and replaces an earlier one for the same file; but a file that is written

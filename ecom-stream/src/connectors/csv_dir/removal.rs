@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::directory::Directory;
 use super::mark::{FileMark, FileStat};
-use super::scan::FoundFile;
+use super::scan::{FoundFile, REMOVING_PREFIX};
 use crate::contract::{Error, ErrorKind, Position, Result};
 use crate::crash_point;
 use crate::csv::{csv_ending_len, from_path};
@@ -64,9 +64,6 @@ pub(super) enum Destination {
 
 /// The longest name that file systems allow, in bytes.
 const MAX_NAME_BYTES: usize = 255;
-
-/// The hidden name of a file that is being removed begins with this and a number.
-pub(super) const REMOVING_PREFIX: &str = ".ecom-aside.";
 
 impl<D: Directory> Removal<D> {
     /// Archives or deletes the file of a finished position. Does nothing if the file has changed since, or does not exist.

@@ -66,6 +66,9 @@ pub(super) struct Chunk {
 /// How many files are looked up in the ledger with one query.
 const CHUNK_FILES: usize = 1_024;
 
+/// The hidden name of a file that is being removed begins with this and a number.
+pub(super) const REMOVING_PREFIX: &str = ".ecom-aside.";
+
 /// Why a file of that name is skipped, as far as the name tells; `None` if it may be read.
 pub(super) fn skip_reason_of_name(name: &OsStr) -> Option<SkipReason> {
     if is_hidden(name) {
