@@ -207,10 +207,13 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
 
     /// Whether what was read and not given out ends in NULs, as space does that was allocated for a file and not written yet.
     pub(crate) fn ends_in_zeros(&self) -> bool {
-        // A text in UTF-16 or UTF-32 ends in up to three.
-        const NO_TEXT: usize = 4;
+        // A text in UTF-16 or UTF-32 ends in up to three. A file with a header that fits is in neither.
+        let enough = match self.header.names().is_empty() {
+            true => 4,
+            false => 1,
+        };
         let rest = self.csv.get_ref().peek(self.offset, u64::MAX);
-        let end = &rest[rest.len().saturating_sub(NO_TEXT)..];
+        let end = &rest[rest.len().saturating_sub(enough)..];
         !end.is_empty() && end.iter().all(|byte| *byte == 0)
     }
 
