@@ -111,7 +111,7 @@ impl Page {
             progress,
             query_progress: Mutex::new(query_progress),
         });
-        accept_all(&listener, &site, LIMITS).await;
+        accept_all(listener, &site, LIMITS).await;
     }
 }
 
