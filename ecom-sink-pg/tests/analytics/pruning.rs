@@ -7,15 +7,16 @@ use crate::fixture::calls::{CALLS, VIEWS, Values};
 use crate::fixture::schema::database_with_schema;
 
 /// Functions of the schema that are asked about no span.
-const OTHER_FUNCTIONS: [&str; 11] = [
+const OTHER_FUNCTIONS: [&str; 12] = [
     "begin_copy",
     "begin_merge",
     "buckets",
+    "catch_up_sequences",
     "copy_pages",
-    "copy_to_merged",
     "create_partition",
     "ensure_partitions",
     "partition_bounds",
+    "partition_like",
     "partition_name",
     "partition_widths",
     "replace_partitions",
