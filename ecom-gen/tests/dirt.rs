@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ecom_gen::{Delivery, Dirt, FaultKind, FileState, FilesSink, Manifest, Pace, Rate, RollingPolicy, Shop, ShopFiles};
 use ecom_stream::memory::MemorySink;
-use ecom_stream::{CsvDirSource, Event, Reason, Rules, SourceExt, SplitState};
+use ecom_stream::{CsvDirSource, Event, Reason, Rules, SourceExt, SplitState, UnterminatedRecord};
 use tempfile::{TempDir, tempdir};
 use time::macros::datetime;
 
@@ -37,6 +37,7 @@ async fn read(dir: &Path, manifest: &Manifest) -> MemorySink<Event> {
     let sink = MemorySink::new("test");
     let source = CsvDirSource::new(dir)
         .settle_for(Duration::from_millis(1))
+        .unterminated_record(UnterminatedRecord::Store)
         .available_now(true);
     source.validate(Rules::default()).to(sink.clone()).run().await.unwrap();
     let (positions, rejects, records) = (sink.positions(), sink.rejects(), sink.records());
@@ -168,6 +169,7 @@ async fn read_clean(dir: &Path) -> Vec<Event> {
     let sink = MemorySink::new("test");
     let source = CsvDirSource::new(dir)
         .settle_for(Duration::from_millis(1))
+        .unterminated_record(UnterminatedRecord::Store)
         .available_now(true);
     source.validate(Rules::default()).to(sink.clone()).run().await.unwrap();
     sink.values()

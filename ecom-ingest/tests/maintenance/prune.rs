@@ -24,7 +24,13 @@ async fn files_that_left_the_ledger_are_known_when_they_come_back() {
     let root = tempfile::tempdir().unwrap();
     let (archive, kept) = (root.path().join("done"), tempfile::tempdir().unwrap());
     let input = tempfile::tempdir_in(root.path()).unwrap();
-    let archiving = ["--once", "--archive", archive.to_str().unwrap()];
+    let archiving = [
+        "--once",
+        "--unterminated-record",
+        "store",
+        "--archive",
+        archive.to_str().unwrap(),
+    ];
     let text = |numbers: std::ops::Range<u32>| -> String {
         [HEADER.to_owned()].into_iter().chain(numbers.map(line)).collect()
     };
