@@ -332,7 +332,7 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
         let mut delays = delays();
         loop {
             let mut connection = connector.connect_within(wait_for_server).await?;
-            let err = match self.prepare::<T>(&mut connection, &connector).await {
+            let err = match Box::pin(self.prepare::<T>(&mut connection, &connector)).await {
                 Ok(()) => break,
                 Err(err) => err,
             };
@@ -351,7 +351,7 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
             take_over: self.take_over && !has_led,
             state_sender: &self.state_sender,
         };
-        let claim = claim(&connector, options, wait_for_server).await?;
+        let claim = Box::pin(claim(&connector, options, wait_for_server)).await?;
         self.state_sender.set_phase(InstanceState::Leading);
         claim.leader.keep_leading();
         let ledger = PgLedger(claim.leader.clone());

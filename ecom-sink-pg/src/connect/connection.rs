@@ -178,7 +178,10 @@ impl Connector {
         if writes {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        let opened = self.deadline.of("connecting", config.connect(host.tls.clone())).await;
+        let opened = self
+            .deadline
+            .of("connecting", Box::pin(config.connect(host.tls.clone())))
+            .await;
         let (client, connection) = opened.map_err(|failure| failure.at(&host.name))?;
         let driver = tokio::spawn(async move {
             if let Err(err) = connection.await {

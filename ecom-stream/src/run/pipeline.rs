@@ -166,7 +166,12 @@ where
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Summary> {
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Summary> {
+        // On the heap: the future of the caller stays small, and so does the stack that it needs.
+        Box::pin(self.drive(stop)).await
+    }
+
+    async fn drive(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Summary> {
         let stop = stop.shared();
         let mut topology = Topology::default();
         self.source.describe(&mut topology);
