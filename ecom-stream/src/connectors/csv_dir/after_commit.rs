@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::disk::Disk;
+use super::identity::directory_identity;
+use super::mounts::mount_id;
 use super::removal::{Destination, Removal, Restored};
 use super::uncommitted::Uncommitted;
 use crate::contract::{Commit, Committed, Error, ErrorKind, Result, SplitState};
@@ -90,7 +92,8 @@ fn check_archive(watched: &Path, dir: &Path) -> Result<()> {
     let absolute = std::path::absolute(dir).map_err(unusable)?;
     let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
     let archive = there.canonicalize().map_err(unusable)?;
-    if archive.starts_with(watched) {
+    // A bind mount gives it another path.
+    if archive.starts_with(watched) || directory_identity(dir, false).overlaps(&directory_identity(watched, true)) {
         let message = format!("the archive {} is inside the directory that is read", dir.display());
         return Err(refused(message).hint("choose a directory outside of it, for example beside it"));
     }
@@ -99,6 +102,12 @@ fn check_archive(watched: &Path, dir: &Path) -> Result<()> {
         let message = format!("the archive {} is on another file system than the files", dir.display());
         return Err(refused(message)
             .hint("choose a directory on the same file system: only there a file can be moved in one step"));
+    }
+    if mount_id(&archive) != mount_id(watched) {
+        let message = format!("the archive {} is on another mount than the files", dir.display());
+        return Err(refused(message).hint(
+            "choose a directory on the same mount: a file cannot be moved from one mount to another in one step",
+        ));
     }
     Ok(())
 }
