@@ -53,11 +53,14 @@ pub(crate) struct DirectoryPart {
     pub(crate) place: Option<Place>,
 }
 
-/// An inode number, and the number of the device that it belongs to.
+/// An inode number, and the number of the device that it belongs to. A number is given again once its directory is removed, so
+/// the time of birth belongs to it, where the file system keeps one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Inode {
     pub(crate) device: u64,
     pub(crate) number: u64,
+    /// In nanoseconds since 1970.
+    pub(crate) born: Option<i64>,
 }
 
 /// A path within a file system.
@@ -191,6 +194,7 @@ mod tests {
         Inode {
             device: number(device),
             number: number(path),
+            born: Some(1),
         }
     }
 
@@ -274,6 +278,9 @@ mod tests {
         let mut created = directory("/data");
         created.parts[0].inode = Some(inode("254:0", "another"));
         assert!(overlap(&before, &created));
+        // Another one, which got the number when that one was removed.
+        renamed.parts[0].inode.as_mut().unwrap().born = Some(2);
+        assert!(!overlap(&before, &renamed));
         let mut inside = directory("/old/sub");
         inside.parts[0].above[0] = before.parts[0].inode.unwrap();
         assert!(overlap(&recursive("/data"), &inside));

@@ -16,7 +16,7 @@ use crate::contract::{Commit, Committed, Error, ErrorKind, Result, SplitState};
 /// What becomes of a file once all of it is committed; see [`CsvDirSource::after_commit`](crate::CsvDirSource::after_commit).
 ///
 /// A source that archives or deletes must be the only reader of its directory. A ledger that several pipelines share refuses
-/// a second pipeline on that directory.
+/// a second pipeline on that directory, on one around or inside it whose files it would miss, and on the archive.
 ///
 /// A file that changed after it was read stays until the rest is committed. So does a damaged file, and one that was set aside.
 ///
@@ -41,8 +41,8 @@ pub enum AfterCommit {
     #[default]
     Keep,
     /// The file is moved to this directory, which is created if it is missing. It must be on the same file system as the
-    /// files, and outside the directory that is read. No file in it is replaced: if a name is taken, the file gets a
-    /// number before its ending, and is read under that name too when it is put back.
+    /// files, by the same mount, and outside the directory that is read. No file in it is replaced: if a name is taken, the file
+    /// gets a number before its ending, and is read under that name too when it is put back.
     Archive(PathBuf),
     /// The file is deleted.
     Delete,
@@ -54,7 +54,7 @@ impl AfterCommit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the archive is inside `watched`, on another file system, or cannot be used.
+    /// [`ErrorKind::Configuration`] when the archive is inside `watched`, on another file system or mount, or cannot be used.
     pub(super) fn check(&self, watched: &Path) -> Result<()> {
         match self {
             Self::Keep | Self::Delete => Ok(()),

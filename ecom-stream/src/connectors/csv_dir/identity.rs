@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::mounts::{Mounts, escaped};
 use crate::contract::{DirectoryIdentity, DirectoryPart, Inode};
@@ -52,9 +53,12 @@ fn part(path: &Path, mounts: &Mounts) -> DirectoryPart {
 
 fn inode(path: &Path) -> Option<Inode> {
     let metadata = path.metadata().ok()?;
+    let born = metadata.created().ok();
+    let born = born.and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
     Some(Inode {
         device: metadata.dev(),
         number: metadata.ino(),
+        born: born.and_then(|born| born.as_nanos().try_into().ok()),
     })
 }
 
@@ -127,5 +131,11 @@ mod tests {
         fs::create_dir(at("data")).unwrap();
         assert!(of("data", false).overlaps(&data));
         assert!(!of("data", false).overlaps(&of("renamed", false)));
+
+        // Most file systems give a number to the next directory once it is free.
+        let removed = of("renamed", true);
+        fs::remove_dir_all(at("renamed")).unwrap();
+        fs::create_dir(at("next")).unwrap();
+        assert!(!of("next", true).overlaps(&removed));
     }
 }
