@@ -1,4 +1,5 @@
-//! The checks at the start: settings of the server that weaken the guarantees, roles with too many rights, poolers.
+//! The checks at the start: settings of the server that weaken the guarantees, roles with too many rights, poolers, and
+//! directories that other pipelines use.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,18 +7,21 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
+#![allow(clippy::print_stdout, reason = "a test says what it could not do here")]
 
 mod fixture;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ecom_sink_pg::server::PrivateServer;
 use ecom_sink_pg::{EpochLimits, PgSink};
 use ecom_stream::{CsvDirSource, ErrorKind, Result, Rules, SourceExt, Summary};
-use fixture::program::{Ingest, once};
+use fixture::program::{Ingest, once, program};
 use fixture::{Database, database, database_on, drop_in};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
@@ -346,4 +350,123 @@ async fn message_of(stream: &mut UnixStream) -> std::io::Result<(u8, Vec<u8>)> {
     message.resize(1 + length, 0);
     stream.read_exact(&mut message[5..]).await?;
     Ok((message[0], message))
+}
+
+/// How a command gets mounts of its own: as root, or else as root of a user namespace, if the system lets it.
+fn own_mounts() -> Option<&'static [&'static str]> {
+    let ways: [&[&str]; 2] = [&["--mount"], &["--map-root-user", "--mount"]];
+    ways.into_iter().find(|way| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut probe = Command::new("unshare");
+        probe
+            .args(*way)
+            .args(["mount", "--bind"])
+            .args([dir.path(), dir.path()]);
+        probe.output().is_ok_and(|output| output.status.success())
+    })
+}
+
+/// Runs the program once over `input`, with `bound` mounted at `at` where it sees it. Gives its exit code and its log.
+async fn run_with_mount(
+    database: &Database,
+    (bound, at): (&Path, &Path),
+    own_mounts: Option<&[&str]>,
+    pipeline: &str,
+    (input, more): (&Path, &[&str]),
+) -> (Option<i32>, String) {
+    let mut run = program();
+    run.args(["run", "--once", "--pipeline", pipeline, "--input"]);
+    run.arg(input).args(more).env("DATABASE_URL", &database.url);
+    if let Some(way) = own_mounts {
+        const MOUNT: &str = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+        let mut outer = Command::new("unshare");
+        outer.args(way).args(["sh", "-c", MOUNT, "sh"]).args([bound, at]);
+        outer.arg(run.get_program()).args(run.get_args());
+        for (name, value) in run.get_envs() {
+            match value {
+                Some(value) => outer.env(name, value),
+                None => outer.env_remove(name),
+            };
+        }
+        run = outer;
+    }
+    let (status, log) = Ingest::spawn(&mut run).end().await;
+    (status.code(), log)
+}
+
+/// Without the right to mount, a symbolic link takes the place of the mount: what the program makes of mounts that it sees is
+/// tested with the library.
+#[tokio::test]
+async fn a_pipeline_may_not_take_files_that_another_reads_under_the_name_of_a_mount() {
+    let own_mounts = own_mounts();
+    if own_mounts.is_none() {
+        println!("no mounts are allowed here: symbolic links are tested in their place");
+    }
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    for dir in ["data/sub", "a/x", "b/c"] {
+        std::fs::create_dir_all(at(dir)).unwrap();
+    }
+    let (keep, delete, recursive, both) = (
+        &[][..],
+        &["--delete"][..],
+        &["--recursive"][..],
+        &["--recursive", "--delete"][..],
+    );
+    // What is mounted at which place, what each of two pipelines reads, and whether they may.
+    let cases = [
+        ("data", "mnt", ("data", delete), ("mnt", keep), false),
+        ("data", "mnt", ("data", keep), ("mnt", delete), false),
+        ("data", "mnt", ("mnt", delete), ("data", keep), false),
+        ("data", "mnt", ("data/sub", keep), ("mnt", both), false),
+        ("data", "mnt", ("data/sub", delete), ("mnt/sub", keep), false),
+        ("data", "mnt", ("data", delete), ("mnt/sub", keep), true),
+        ("data/sub", "mnt", ("data", both), ("mnt", keep), false),
+        ("data/sub", "mnt", ("mnt", delete), ("data", recursive), false),
+        ("data/sub", "mnt", ("data", delete), ("mnt", keep), true),
+        ("b", "a/x", ("a", recursive), ("b/c", delete), false),
+        ("b", "a/x", ("b", delete), ("a", recursive), false),
+        ("b", "a/x", ("a", both), ("a/x/c", keep), false),
+        ("b", "a/x", ("a", delete), ("b/c", keep), true),
+    ];
+    for case @ (bound, point, first, second, allowed) in cases {
+        let (bound, point) = (at(bound), at(point));
+        match own_mounts {
+            Some(_) => std::fs::create_dir_all(&point).unwrap(),
+            // Links inside a directory are not followed, so nothing is mounted there.
+            None if point.ends_with("a/x") => continue,
+            None => symlink(&bound, &point).unwrap(),
+        }
+        let database = database().await;
+        let run = |pipeline, (input, more)| {
+            let input = at(input);
+            let (database, mount) = (&database, (&*bound, &*point));
+            async move { run_with_mount(database, mount, own_mounts, pipeline, (&input, more)).await }
+        };
+        let (code, log) = run("first", first).await;
+        assert_eq!(code, Some(0), "{case:?}: {log}");
+        let (code, log) = run("second", second).await;
+        assert_eq!(code, Some(if allowed { 0 } else { 3 }), "{case:?}: {log}");
+        let names = ["pipeline \"first\"", "pipeline \"second\""];
+        assert!(allowed || names.iter().all(|name| log.contains(name)), "{log}");
+        match own_mounts {
+            Some(_) if point.ends_with("mnt") => std::fs::remove_dir(&point).unwrap(),
+            Some(_) => {}
+            None => std::fs::remove_file(&point).unwrap(),
+        }
+    }
+    if own_mounts.is_some() {
+        let (database, at_mount) = (database().await, at("mnt"));
+        std::fs::create_dir(&at_mount).unwrap();
+        for (input, archive, expected) in [
+            (at("data"), at("mnt/done"), "is inside the directory that is read"),
+            (at_mount.clone(), at("done"), "is on another mount than the files"),
+        ] {
+            let arguments = (input.as_path(), &["--archive", archive.to_str().unwrap()][..]);
+            let (code, log) =
+                run_with_mount(&database, (&at("data"), &at_mount), own_mounts, "archives", arguments).await;
+            assert_eq!(code, Some(3), "{log}");
+            assert!(log.contains(expected), "{log}");
+        }
+    }
 }

@@ -11,6 +11,8 @@ mod fixture;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Duration;
 
 use ecom_sink_pg::PgSink;
@@ -116,6 +118,179 @@ async fn a_directory_that_one_pipeline_empties_is_refused_to_others() {
     // It gives the directory free when it leaves the files.
     load(&database, "owner", source()).await.unwrap();
     load(&database, "reader", source()).await.unwrap();
+}
+
+/// What a pipeline reads, and what becomes of it.
+fn reading(dir: &Path, recursive: bool, after_commit: AfterCommit) -> CsvDirSource {
+    let source = CsvDirSource::new(dir).recursive(recursive).after_commit(after_commit);
+    source.available_now(true)
+}
+
+/// Runs two pipelines on a new database, one after the other. Gives why the second one is refused, if it is, both when the
+/// first one to start is `one`, and when it is `other`.
+async fn refusals(one: &CsvDirSource, other: &CsvDirSource) -> [Option<String>; 2] {
+    let mut refusals = [None, None];
+    for (refusal, (first, second)) in refusals.iter_mut().zip([(one, other), (other, one)]) {
+        let database = database().await;
+        load(&database, "first", first.clone()).await.unwrap();
+        if let Err(err) = load(&database, "second", second.clone()).await {
+            assert_eq!(err.kind(), ErrorKind::Configuration);
+            *refusal = Some(err.report());
+        }
+    }
+    refusals
+}
+
+#[tokio::test]
+async fn directories_inside_each_other_are_refused_if_files_would_be_taken() {
+    use AfterCommit::{Archive, Delete, Keep};
+
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().canonicalize().unwrap().join(name);
+    for dir in ["data/sub/deep", "database"] {
+        fs::create_dir_all(at(dir)).unwrap();
+    }
+    symlink(at("data/sub"), at("link")).unwrap();
+    let (data, sub, link) = (&*at("data"), &*at("data/sub"), &*at("link"));
+    let cases = [
+        (
+            "the sub-directory is read",
+            reading(data, true, Delete),
+            reading(sub, false, Keep),
+            true,
+        ),
+        (
+            "under another name",
+            reading(data, true, Delete),
+            reading(link, false, Keep),
+            true,
+        ),
+        (
+            "the sub-directory is emptied",
+            reading(data, true, Keep),
+            reading(sub, false, Delete),
+            true,
+        ),
+        (
+            "both are emptied",
+            reading(data, true, Delete),
+            reading(link, true, Archive(at("done"))),
+            true,
+        ),
+        (
+            "it is not recursive",
+            reading(data, false, Delete),
+            reading(sub, true, Keep),
+            false,
+        ),
+        (
+            "nor is the one that reads",
+            reading(data, false, Keep),
+            reading(link, false, Delete),
+            false,
+        ),
+        (
+            "nothing is emptied",
+            reading(data, true, Keep),
+            reading(sub, true, Keep),
+            false,
+        ),
+        (
+            "a longer name is none inside",
+            reading(data, true, Delete),
+            reading(&at("database"), true, Keep),
+            false,
+        ),
+        (
+            "the archive is read",
+            reading(sub, false, Archive(at("database"))),
+            reading(&at("database"), false, Keep),
+            true,
+        ),
+        (
+            "the archive is inside",
+            reading(&at("database"), false, Archive(at("link/new"))),
+            reading(data, true, Keep),
+            true,
+        ),
+        (
+            "and is not read",
+            reading(&at("database"), false, Archive(at("link/newer"))),
+            reading(data, false, Keep),
+            false,
+        ),
+    ];
+    for (what, one, other, refused) in cases {
+        for refusal in refusals(&one, &other).await {
+            assert_eq!(refusal.is_some(), refused, "{what}: {refusal:?}");
+            let Some(message) = refusal else { continue };
+            let [first, second] = ["first", "second"].map(|name| format!("pipeline {name:?}"));
+            assert!(
+                message.contains(&first) && message.contains(&second),
+                "{what}: {message}"
+            );
+            assert!(message.contains("directories of its own"), "{what}: {message}");
+        }
+    }
+    let [message, reverse] = refusals(&reading(data, true, Delete), &reading(link, false, Keep)).await;
+    let expected = format!(
+        "pipeline \"first\" archives or deletes the files in {} and its subdirectories, so pipeline \"second\" may not read {}",
+        data.display(),
+        sub.display()
+    );
+    assert!(message.as_ref().unwrap().starts_with(&expected), "{message:?}");
+    let expected = format!(
+        "pipeline \"first\" also reads {}, so pipeline \"second\" may not archive or delete the files in {} and its \
+         subdirectories",
+        sub.display(),
+        data.display()
+    );
+    assert!(reverse.as_ref().unwrap().starts_with(&expected), "{reverse:?}");
+}
+
+#[tokio::test]
+async fn a_directory_is_known_again_after_it_was_renamed_and_another_one_was_created() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    fs::create_dir(at("data")).unwrap();
+    let database = database().await;
+    load(&database, "reader", reading(&at("data"), false, AfterCommit::Keep))
+        .await
+        .unwrap();
+    fs::rename(at("data"), at("renamed")).unwrap();
+    fs::create_dir(at("data")).unwrap();
+    for (name, alias) in [("renamed", true), ("data", false)] {
+        let emptying = reading(&at(name), false, AfterCommit::Delete);
+        let message = load(&database, "owner", emptying).await.unwrap_err().report();
+        assert!(message.contains("pipeline \"reader\" also reads"), "{message}");
+        assert_eq!(message.contains("under two names"), alias, "{message}");
+    }
+    // The pipeline that reads it may move, and then nothing is known of the old place.
+    let sink = PgSink::from_url(&database.url).unwrap().pipeline("reader").moved(true);
+    let moved = reading(&at("data"), false, AfterCommit::Keep);
+    moved.validate(Rules::default()).stamp().to(sink).run().await.unwrap();
+    load(&database, "owner", reading(&at("renamed"), false, AfterCommit::Delete))
+        .await
+        .unwrap();
+}
+
+/// What an earlier version has written says nothing about subdirectories, inodes and machines.
+#[tokio::test]
+async fn rows_of_an_earlier_version_are_compared_by_location() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("data/sub")).unwrap();
+    let (data, sub) = (root.path().join("data"), root.path().join("data/sub"));
+    let database = database().await;
+    let emptying = || reading(&data, true, AfterCommit::Delete);
+    load(&database, "owner", emptying()).await.unwrap();
+    let earlier = "UPDATE ecom.ingest_pipeline SET directories = DEFAULT";
+    database.client.batch_execute(earlier).await.unwrap();
+    let reads = |dir: &Path| reading(dir, false, AfterCommit::Keep);
+    load(&database, "reader", reads(&data)).await.unwrap_err();
+    load(&database, "reader", reads(&sub)).await.unwrap();
+    // The first start of the new version finds what was not known.
+    let message = load(&database, "owner", emptying()).await.unwrap_err().report();
+    assert!(message.contains("pipeline \"reader\" also reads"), "{message}");
 }
 
 /// As the server sees it, any size is likely to be that of the first row that it reads.

@@ -211,6 +211,11 @@ async fn schema_errors_say_what_is_wrong_and_how_to_fix_it() {
             "add the column again as sql/migrations/V2__ledger.sql defines it",
         ),
         (
+            "ALTER TABLE ecom.ingest_pipeline DROP COLUMN holder_id",
+            "ecom.ingest_pipeline has no column holder_id (uuid)",
+            "add the column again as sql/migrations/V12__leader.sql defines it",
+        ),
+        (
             "ALTER TABLE ecom.events ALTER COLUMN price TYPE numeric(14, 3)",
             "ecom.events.price is numeric(14,3), not numeric(12,2)",
             "ALTER TABLE ecom.events ALTER COLUMN price TYPE numeric(12,2)",

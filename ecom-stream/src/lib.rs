@@ -121,10 +121,10 @@ pub use connectors::csv_dir::{AfterCommit, CsvDirAck, CsvDirSink, CsvDirSource, 
 pub use connectors::memory;
 pub use connectors::{AtomicFile, FileNames};
 pub use contract::{
-    Batch, BatchStream, Checkpoint, Commit, Committed, Counts, Either, EmptyLedger, Error, ErrorKind, Ledger,
-    MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, Mark, Origin, Position, Reason, Record, Refusal, Reject,
-    Result, Sink, Source, SourceInfo, Split, SplitCandidates, SplitCount, SplitState, StageDurations, StateChange,
-    Times, Topology, Transform,
+    Batch, BatchStream, Checkpoint, Commit, Committed, Counts, DirectoryIdentity, Either, EmptyLedger, Error,
+    ErrorKind, Ledger, MAX_FINISHED_CANDIDATES, MAX_UNFINISHED_CANDIDATES, Mark, Origin, Position, Reason, Record,
+    Refusal, Reject, Result, Sink, Source, SourceInfo, Split, SplitCandidates, SplitCount, SplitState, StageDurations,
+    StateChange, Times, Topology, Transform,
 };
 pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
 #[cfg(feature = "csv-dir")]

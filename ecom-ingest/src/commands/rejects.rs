@@ -12,6 +12,7 @@ use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use super::database::Database;
 use super::near::nearest;
+use super::status::check_pipeline;
 
 #[derive(Debug, Args)]
 pub(crate) struct Rejects {
@@ -67,8 +68,11 @@ impl Choice {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if there is no such reason.
+    /// [`ErrorKind::Configuration`] if there is no such pipeline or reason.
     async fn none_found(&self, console: &Console) -> Result<String> {
+        if let Some(name) = &self.only {
+            check_pipeline(console, name).await?;
+        }
         let reasons = console.reasons().await?;
         if let Some(reason) = &self.reason {
             let known = Reason::ALL.iter().map(Reason::as_str);

@@ -79,6 +79,18 @@ impl Status {
     }
 }
 
+/// Checks that a pipeline of this name has run on this database.
+///
+/// # Errors
+///
+/// Those of [`Console::status`], and [`ErrorKind::Configuration`] with the nearest name.
+pub(super) async fn check_pipeline(console: &Console, name: &str) -> Result<()> {
+    match console.status(Some(name)).await?.pipelines.is_empty() {
+        true => Err(no_such_pipeline(console, name).await?),
+        false => Ok(()),
+    }
+}
+
 /// The error for the name of a pipeline that has not run on this database, with the nearest one.
 ///
 /// # Errors

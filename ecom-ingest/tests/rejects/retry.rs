@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{check_balance, ecom, export, retry, waiting};
 use crate::fixture::program::{Ingest, once, program};
-use crate::fixture::{Database, HEADER, database, drop_in, drop_in_text, line};
+use crate::fixture::{Database, HEADER, database, drop_in, drop_in_text, eventually, line};
 
 /// Three bad records between good ones; the first has no id.
 async fn with_rejects() -> (Database, TempDir) {
@@ -56,7 +56,6 @@ async fn a_filter_that_matches_nothing_still_reports_other_rejects() {
     let to = to.path().to_str().unwrap();
     for choice in [
         ["--file", "b.csv"],
-        ["--only", "nix"],
         ["--id", "999"],
         ["--reason", "late"],
         ["--reason", "sqlstate_23514"],
@@ -71,6 +70,20 @@ async fn a_filter_that_matches_nothing_still_reports_other_rejects() {
             );
         }
     }
+    for command in [&["list"][..], &["export", "--to", to], &["retry"]] {
+        let said = ecom(&database, &[&["rejects"], command, &["--only", "event"]].concat());
+        let expected = "no pipeline of the name \"event\" has run on this database yet (did you mean \"events\"?)";
+        assert!(said.log.contains(expected), "{}", said.log);
+        assert_eq!((said.code, said.out.as_str()), (3, ""));
+    }
+    database
+        .client
+        .batch_execute("INSERT INTO ecom.ingest_pipeline (pipeline) VALUES ('other')")
+        .await
+        .unwrap();
+    let said = ecom(&database, &["rejects", "list", "--only", "other"]);
+    let expected = "no rejected records match; 3 others are waiting\n";
+    assert_eq!((said.code, said.out.as_str()), (0, expected), "{}", said.log);
     let said = ecom(&database, &["rejects", "list", "--reason", "price_mising"]);
     assert_ne!(said.code, 0);
     let expected = "no such reason: price_mising (did you mean price_missing?)";
@@ -298,4 +311,55 @@ async fn files_that_cannot_be_retried_are_reported_and_change_nothing() {
         "{}",
         said.log
     );
+}
+
+/// How many rows of the ledger and of the dead letters were read so far. Sessions tell when they end.
+async fn rows_read(database: &Database) -> i64 {
+    eventually("what the sessions did", async || {
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ecom %'
+                        AND datname = current_database()";
+        database.number(sessions).await == 0
+    })
+    .await;
+    let sql = "SELECT ((SELECT sum(idx_tup_read) FROM pg_stat_user_indexes
+                        WHERE relname IN ('ingest_split', 'dead_letters'))
+                     + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables
+                        WHERE relname IN ('ingest_split', 'dead_letters')))::int8";
+    database.number(sql).await
+}
+
+#[tokio::test]
+async fn a_retry_looks_up_its_rejects_and_files_however_many_there_are() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    // As many files as a transaction has rows.
+    for n in 0..500 {
+        let bad = ",2026-11-01T12:00:00Z,wish,u,s,p,,,,,\n";
+        drop_in_text(input.path(), &format!("{n}.csv"), [HEADER, &line(n), bad].concat());
+    }
+    once(&database, &input).await;
+    let others = "
+        ALTER TABLE ecom.ingest_split SET (autovacuum_enabled = off);
+        ALTER TABLE ecom.dead_letters SET (autovacuum_enabled = off);
+        INSERT INTO ecom.ingest_split (split_id, pipeline, source, path, state, read_offset, finished_at, mark)
+        SELECT 9000000000000 + n, 'events', 'csv', n || '-old.csv', 'finished', 96, now(), '{\"size\": 96}'
+        FROM generate_series(1, 20000) AS n;
+        INSERT INTO ecom.dead_letters (pipeline, epoch, split_id, path, reason, detail, resolved_at, resolution)
+        SELECT 'events', 1, 9000000000000 + n, n || '-old.csv', 'field_count', '', now(), 'stored'
+        FROM generate_series(1, 20000) AS n;
+        ANALYZE ecom.ingest_split, ecom.dead_letters";
+    database.client.batch_execute(others).await.unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let file = export(&database, to.path(), &[]);
+    let corrected = fs::read_to_string(&file).unwrap().replace(",wish,", ",view,");
+    fs::write(&file, corrected).unwrap();
+    let before = rows_read(&database).await;
+    let said = retry(&database, &file);
+    assert!(
+        said.out.starts_with("500 stored, 0 duplicates"),
+        "{}{}",
+        said.out,
+        said.log
+    );
+    let read = rows_read(&database).await - before;
+    assert!(read < 10 * 500, "{read} rows were read to retry 500");
 }

@@ -107,6 +107,8 @@ impl DeadLetterFilter {
     }
 }
 
+/// LIMIT makes the server look up the file of each one: by itself it would read the whole index of the
+/// ledger for some hundred of them.
 const LETTERS: &str = "
     SELECT d.id, d.pipeline, s.source, s.path, s.generation, d.record_no, d.byte_offset, d.reason, d.detail, d.rejected_at,
         d.resolved_at, d.raw, d.split_id, d.path,
@@ -114,7 +116,9 @@ const LETTERS: &str = "
         coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote',
         s.mark ->> 'mapping'
     FROM ecom.dead_letters d
-    LEFT JOIN ecom.ingest_split s ON s.split_id = d.split_id
+    LEFT JOIN LATERAL (
+        SELECT s.source, s.path, s.generation, s.mark FROM ecom.ingest_split s WHERE s.split_id = d.split_id LIMIT 1
+    ) s ON true
     WHERE ($1::text IS NULL OR d.pipeline = $1) AND ($2::text IS NULL OR d.reason = $2)
         AND ($3::text IS NULL OR d.path = $3) AND ($4::int8[] IS NULL OR d.id = ANY ($4))
         AND ($5 OR d.resolved_at IS NULL)";

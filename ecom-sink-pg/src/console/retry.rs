@@ -28,7 +28,7 @@ use super::console::{Console, DEADLINE};
 use super::corrected_file::{cant_open, header, unreadable};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
 use super::retried::{Retried, StillRejected, retry_error};
-use crate::connect::Connection;
+use crate::connect::{BY_KEY, Connection};
 use crate::failure::{Action, Blame, Failure, Step};
 use crate::schema;
 use crate::write::ENSURE_PARTITIONS;
@@ -62,26 +62,28 @@ const INSERT: &str = "
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
 
-/// Marks dead letters as resolved.
+/// Marks dead letters as resolved. Here and in [`COUNT`], a join with the parameters could read a
+/// whole index: the more of them there are, the sooner.
 const RESOLVE: &str = "
-    UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = n.resolution
-    FROM unnest($1::int8[], $2::text[]) AS n (id, resolution)
-    WHERE d.id = n.id AND d.resolved_at IS NULL";
+    UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = ($2::text[])[array_position($1::int8[], d.id)]
+    WHERE d.id = ANY ($1::int8[]) AND d.resolved_at IS NULL";
 
 /// Counts the events of the given keys that the table has.
 const STORED: &str = "
-    SELECT count(*) FROM unnest($1::uuid[], $2::timestamptz[]) AS k (event_id, event_time)
-    WHERE EXISTS (SELECT FROM ecom.events e WHERE e.event_id = k.event_id AND e.event_time = k.event_time)";
+    SELECT count(*) FROM unnest($1::uuid[], $2::timestamptz[]) AS k (event_id, event_time), LATERAL (
+        SELECT FROM ecom.events e WHERE e.event_id = k.event_id AND e.event_time = k.event_time LIMIT 1
+    ) found";
 
 /// Moves records from rejected to stored or duplicates, so that the counts stay balanced. Returns
 /// how many rows of the ledger it has found, and how many of them it has changed.
 const COUNT: &str = "
     WITH counted AS (
         UPDATE ecom.ingest_split s
-        SET rejected = s.rejected - n.stored - n.duplicates, stored = s.stored + n.stored,
-            duplicates = s.duplicates + n.duplicates
-        FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n (split_id, stored, duplicates)
-        WHERE s.split_id = n.split_id
+        SET rejected = s.rejected - ($2::int8[])[array_position($1::int8[], s.split_id)]
+                                  - ($3::int8[])[array_position($1::int8[], s.split_id)],
+            stored = s.stored + ($2::int8[])[array_position($1::int8[], s.split_id)],
+            duplicates = s.duplicates + ($3::int8[])[array_position($1::int8[], s.split_id)]
+        WHERE s.split_id = ANY ($1::int8[])
         RETURNING 1)
     SELECT (SELECT count(*) FROM ecom.ingest_split WHERE split_id = ANY ($1)), (SELECT count(*) FROM counted)";
 
@@ -143,8 +145,9 @@ impl Console {
     async fn session_to_write(&self) -> Result<Connection> {
         let connection = self.connector().connect_within(self.database.wait_for_server).await?;
         schema::check(&connection.client).await?;
+        let settings = format!("{BY_KEY}; {PATIENCE}");
         let patient = DEADLINE
-            .of("connecting", connection.client.batch_execute(PATIENCE))
+            .of("connecting", connection.client.batch_execute(&settings))
             .await;
         patient.map_err(retry_error)?;
         Ok(connection)

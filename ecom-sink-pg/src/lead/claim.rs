@@ -276,6 +276,9 @@ async fn become_leader(
         "UPDATE ecom.ingest_pipeline
          SET fence = fence + 1, started_at = now(), holder = current_setting('application_name'), holder_id = $5,
              sources = sources || jsonb_object($2::text[], $3::text[]), owns = $4,
+             directories = directories || (
+                 SELECT coalesce(jsonb_object_agg(d.name, d.directory::jsonb), '{}')
+                 FROM unnest($7::text[], $8::text[]) AS d (name, directory)),
              taken_over = CASE WHEN $6 THEN ",
         taken_over_and_holder!(),
         " ELSE taken_over END
@@ -302,7 +305,20 @@ async fn become_leader(
         .unzip();
     let holder = Builder::from_random_bytes(rand::random()).into_uuid();
     let owned = ownership::owned_locations(topology);
-    let claimed: [&(dyn ToSql + Sync); 6] = [&pipeline, &names, &locations, &owned, &holder, &options.take_over];
+    let (with_directory, directories) = match ownership::directories(topology) {
+        Ok(directories) => directories,
+        Err(err) => return Ok(Err(err)),
+    };
+    let claimed: [&(dyn ToSql + Sync); 8] = [
+        &pipeline,
+        &names,
+        &locations,
+        &owned,
+        &holder,
+        &options.take_over,
+        &with_directory,
+        &directories,
+    ];
     let raised = deadline
         .of("claiming the pipeline", client.query_opt(RAISE_FENCE, &claimed))
         .await?;

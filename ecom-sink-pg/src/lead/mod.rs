@@ -31,7 +31,7 @@
 //! | `lost_commits` | finds those that the server has lost, and reports them |
 //! | `ledger` | the [`Ledger`](ecom_stream::Ledger) that sources and operators read |
 //! | `split_ids` | assigns numbers to splits |
-//! | `ownership` | refuses directories that another pipeline empties |
+//! | `ownership` | refuses directories that another pipeline empties, or to which it archives |
 //! | `instance_state` | the state of this instance, for health checks |
 
 mod acknowledged;

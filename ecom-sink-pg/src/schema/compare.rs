@@ -5,6 +5,7 @@
 use ecom_stream::{Error, ErrorKind, Result};
 
 use super::catalog::{CatalogTable, DatabaseSchema};
+use super::migrations::migration_that_added;
 use super::tables::{TABLES, Table};
 
 /// How to create a missing object.
@@ -65,7 +66,7 @@ impl Table {
                     format!("ecom.{name} has no column {column} ({sql_type})"),
                     format!(
                         "add the column again as sql/migrations/{}.sql defines it",
-                        self.migration
+                        migration_that_added(name, column).unwrap_or(self.migration)
                     ),
                 ),
                 Some(found) if found.sql_type != *sql_type => problems.add(

@@ -51,6 +51,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V13__ledger_totals",
         include_str!("../../sql/migrations/V13__ledger_totals.sql"),
     ),
+    (
+        "V14__directories",
+        include_str!("../../sql/migrations/V14__directories.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.
@@ -92,6 +96,18 @@ pub fn script() -> String {
         script.push('\n');
     }
     script
+}
+
+/// The name of the migration that added a column to a table; `None` if that is the one that creates the table.
+pub(super) fn migration_that_added(table: &str, column: &str) -> Option<&'static str> {
+    let table = format!("ALTER TABLE ecom.{table}\n");
+    let column = format!("ADD COLUMN IF NOT EXISTS {column} ");
+    let adds = |text: &str| {
+        text.split(';')
+            .filter_map(|statement| statement.split_once(&table))
+            .any(|(_, change)| change.contains(&column))
+    };
+    MIGRATIONS.iter().find(|(_, text)| adds(text)).map(|(name, _)| *name)
 }
 
 /// Every migration in the form that refinery applies.
@@ -177,6 +193,24 @@ FROM ecom.schema_history WHERE version = {version} \\gset
             let (_, text) = MIGRATIONS.iter().find(|(name, _)| *name == table.migration).unwrap();
             let create = format!("\nCREATE TABLE IF NOT EXISTS ecom.{} (\n", table.name);
             assert!(text.contains(&create), "{} in {}", table.name, table.migration);
+        }
+    }
+
+    #[test]
+    fn each_column_is_defined_in_the_migration_that_an_error_names() {
+        for table in TABLES {
+            for (column, _) in table.columns {
+                let added = migration_that_added(table.name, column);
+                let (_, text) = MIGRATIONS
+                    .iter()
+                    .find(|(name, _)| *name == added.unwrap_or(table.migration))
+                    .unwrap();
+                let create = format!("\nCREATE TABLE IF NOT EXISTS ecom.{} (\n", table.name);
+                let created = text.split_once(&create).and_then(|(_, rest)| rest.split_once("\n)"));
+                let line = format!("\n    {column} ");
+                let is_created = created.is_some_and(|(columns, _)| format!("\n{columns}").contains(&line));
+                assert!(is_created != added.is_some(), "{}.{column}", table.name);
+            }
         }
     }
 

@@ -144,6 +144,7 @@ pub(super) const TABLES: &[Table] = &[
             ("owns", "text[]"),
             ("holder_id", "uuid"),
             ("taken_over", "uuid[]"),
+            ("directories", "jsonb"),
         ],
     },
     Table {

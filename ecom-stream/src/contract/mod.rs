@@ -12,6 +12,7 @@
 //! out at the next start is always consistent with the stored records.
 
 mod batch;
+mod directory_identity;
 mod either;
 mod error;
 mod ledger;
@@ -28,6 +29,9 @@ mod topology;
 mod transform;
 
 pub use batch::{Batch, BatchStream, Record, SplitCount, StateChange};
+pub use directory_identity::DirectoryIdentity;
+#[cfg(feature = "csv-dir")]
+pub(crate) use directory_identity::{DirectoryPart, Inode, Place};
 pub use either::Either;
 pub use error::{Error, ErrorKind, Result};
 pub(crate) use ledger::RunLedger;

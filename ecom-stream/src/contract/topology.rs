@@ -1,5 +1,6 @@
 //! The topology: the named parts of a pipeline, as a sink sees them.
 
+use super::directory_identity::DirectoryIdentity;
 use super::error::{Error, ErrorKind, Result};
 
 /// The named parts of a pipeline. Positions and state are stored under these names, so each name must be unique.
@@ -31,25 +32,73 @@ pub struct SourceInfo {
     pub location: String,
     /// Whether the source removes what it has read. Then no other pipeline may read there.
     pub is_owned: bool,
+    /// What tells its directory from others, if it reads the files of one. Without it, locations are compared as they are.
+    pub directory: Option<DirectoryIdentity>,
+    /// The directory to which it moves the files that it has read, if it does. No other pipeline may read there: it would take
+    /// them for new input.
+    pub archive: Option<DirectoryIdentity>,
+}
+
+impl SourceInfo {
+    /// A source that leaves what it reads where it is.
+    ///
+    /// ```
+    /// let source = ecom_stream::SourceInfo::new("csv", "/data/in");
+    /// assert!(!source.is_owned && source.directory.is_none() && source.archive.is_none());
+    /// ```
+    pub fn new(name: impl Into<String>, location: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            location: location.into(),
+            is_owned: false,
+            directory: None,
+            archive: None,
+        }
+    }
+
+    /// Whether both may read the same input.
+    ///
+    /// ```
+    /// use ecom_stream::SourceInfo;
+    ///
+    /// let source = SourceInfo::new("orders", "topic/orders");
+    /// assert!(source.overlaps(&SourceInfo::new("csv", "topic/orders")));
+    /// assert!(!source.overlaps(&SourceInfo::new("orders", "topic/returns")));
+    /// ```
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (&self.directory, &other.directory) {
+            (Some(ours), Some(theirs)) => ours.overlaps(theirs),
+            _ => self.location == other.location,
+        }
+    }
+
+    /// Whether this one archives files to where `other` reads.
+    pub fn archives_into(&self, other: &Self) -> bool {
+        match (&self.archive, &other.directory) {
+            (Some(archive), Some(read)) => archive.overlaps(read),
+            (Some(archive), None) => archive.is_at(&other.location),
+            (None, _) => false,
+        }
+    }
 }
 
 impl Topology {
     /// Adds a source.
     pub fn add_source(&mut self, name: impl Into<String>, location: impl Into<String>) {
-        self.sources.push(SourceInfo {
-            name: name.into(),
-            location: location.into(),
-            is_owned: false,
-        });
+        self.add(SourceInfo::new(name, location));
     }
 
     /// Adds a source that removes what it has read, so it must be the only one that reads there.
     pub fn add_owned_source(&mut self, name: impl Into<String>, location: impl Into<String>) {
-        self.sources.push(SourceInfo {
-            name: name.into(),
-            location: location.into(),
+        self.add(SourceInfo {
             is_owned: true,
+            ..SourceInfo::new(name, location)
         });
+    }
+
+    /// Adds a source with all that is known of it.
+    pub fn add(&mut self, source: SourceInfo) {
+        self.sources.push(source);
     }
 
     /// Adds an operator that keeps state under `name`.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::disk::Disk;
+use super::identity::directory_identity;
+use super::mounts::mount_id;
 use super::removal::{Destination, Removal, Restored};
 use super::uncommitted::Uncommitted;
 use crate::contract::{Commit, Committed, Error, ErrorKind, Result, SplitState};
@@ -14,7 +16,7 @@ use crate::contract::{Commit, Committed, Error, ErrorKind, Result, SplitState};
 /// What becomes of a file once all of it is committed; see [`CsvDirSource::after_commit`](crate::CsvDirSource::after_commit).
 ///
 /// A source that archives or deletes must be the only reader of its directory. A ledger that several pipelines share refuses
-/// a second pipeline on that directory.
+/// a second pipeline on that directory, on one around or inside it whose files it would miss, and on the archive.
 ///
 /// A file that changed after it was read stays until the rest is committed. So does a damaged file, and one that was set aside.
 ///
@@ -39,8 +41,8 @@ pub enum AfterCommit {
     #[default]
     Keep,
     /// The file is moved to this directory, which is created if it is missing. It must be on the same file system as the
-    /// files, and outside the directory that is read. No file in it is replaced: if a name is taken, the file gets a
-    /// number before its ending, and is read under that name too when it is put back.
+    /// files, by the same mount, and outside the directory that is read. No file in it is replaced: if a name is taken, the file
+    /// gets a number before its ending, and is read under that name too when it is put back.
     Archive(PathBuf),
     /// The file is deleted.
     Delete,
@@ -52,7 +54,7 @@ impl AfterCommit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the archive is inside `watched`, on another file system, or cannot be used.
+    /// [`ErrorKind::Configuration`] when the archive is inside `watched`, on another file system or mount, or cannot be used.
     pub(super) fn check(&self, watched: &Path) -> Result<()> {
         match self {
             Self::Keep | Self::Delete => Ok(()),
@@ -90,7 +92,8 @@ fn check_archive(watched: &Path, dir: &Path) -> Result<()> {
     let absolute = std::path::absolute(dir).map_err(unusable)?;
     let there = absolute.ancestors().find(|path| path.exists()).unwrap_or(&absolute);
     let archive = there.canonicalize().map_err(unusable)?;
-    if archive.starts_with(watched) {
+    // A bind mount gives it another path.
+    if archive.starts_with(watched) || directory_identity(dir, false).overlaps(&directory_identity(watched, true)) {
         let message = format!("the archive {} is inside the directory that is read", dir.display());
         return Err(refused(message).hint("choose a directory outside of it, for example beside it"));
     }
@@ -99,6 +102,12 @@ fn check_archive(watched: &Path, dir: &Path) -> Result<()> {
         let message = format!("the archive {} is on another file system than the files", dir.display());
         return Err(refused(message)
             .hint("choose a directory on the same file system: only there a file can be moved in one step"));
+    }
+    if mount_id(&archive) != mount_id(watched) {
+        let message = format!("the archive {} is on another mount than the files", dir.display());
+        return Err(refused(message).hint(
+            "choose a directory on the same mount: a file cannot be moved from one mount to another in one step",
+        ));
     }
     Ok(())
 }

@@ -30,6 +30,7 @@
 //! | `read_files` | what a run remembers of the files that it has read |
 //! | `uncommitted` | the positions that the sink has received and not committed |
 //! | `unterminated_record` | what becomes of a last record without a line end |
+//! | `identity`, `mounts` | what tells the directory from others, whatever names it has |
 //! | `after_commit`, `removal` | archive or delete a file once all of it is committed |
 //!
 //! # The sink
@@ -44,8 +45,10 @@ mod directory;
 mod disk;
 mod enumerator;
 mod file_reader;
+mod identity;
 mod inbox;
 mod mark;
+mod mounts;
 mod notifications;
 mod open_file;
 mod read_files;

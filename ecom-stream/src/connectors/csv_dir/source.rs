@@ -16,6 +16,7 @@ use super::directory::Directory;
 use super::disk::Disk;
 use super::enumerator::{FileEnumerator, MAX_TRIES_AVAILABLE_NOW};
 use super::file_reader::{FileReadConfig, read_file};
+use super::identity::directory_identity;
 use super::inbox::{Inbox, MAX_LOOK_AHEAD};
 use super::read_files::ReadFiles;
 use super::removal::{Removal, restore_interrupted};
@@ -23,7 +24,7 @@ use super::scan::SkippedCounts;
 use super::uncommitted::Uncommitted;
 use super::unterminated_record::UnterminatedRecord;
 use super::watch::Watch;
-use crate::contract::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Result, Source, Topology};
+use crate::contract::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Result, Source, SourceInfo, Topology};
 use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect};
 use crate::event::Event;
 use crate::event::mapping::Mapping;
@@ -295,12 +296,17 @@ impl Source for CsvDirSource {
 
     fn describe(&self, topology: &mut Topology) {
         let location = self.location();
-        match self.after_commit {
-            AfterCommit::Keep => topology.add_source(self.name.clone(), location.to_string_lossy()),
-            AfterCommit::Archive(_) | AfterCommit::Delete => {
-                topology.add_owned_source(self.name.clone(), location.to_string_lossy());
-            }
-        }
+        let archive = match &self.after_commit {
+            AfterCommit::Archive(archive) => Some(directory_identity(archive, self.recursive)),
+            AfterCommit::Keep | AfterCommit::Delete => None,
+        };
+        topology.add(SourceInfo {
+            name: self.name.clone(),
+            location: location.to_string_lossy().into_owned(),
+            is_owned: self.after_commit != AfterCommit::Keep,
+            directory: Some(directory_identity(&location, self.recursive)),
+            archive,
+        });
     }
 
     fn check(&self) -> Result<()> {
