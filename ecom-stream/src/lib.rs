@@ -132,11 +132,11 @@ pub use event::check;
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub use event::infer;
 pub use event::{
-    Event, EventType, Field, Ids, Mapping, MappingBuilder, Price, PriceError, Rules, TimeDescription, TimeFormat,
-    TimeFormatError, id_of_origin, id_of_text,
+    Event, EventType, ExcelDays, Field, Ids, Mapping, MappingBuilder, Price, PriceError, Rules, TimeAlternatives,
+    TimeDescription, TimeFormat, TimeFormatError, id_of_origin, id_of_text,
 };
 #[cfg(feature = "mapping")]
-pub use event::{TimePattern, TimeZone};
+pub use event::{TimeFormatBuilder, TimePattern, TimeZone};
 pub use operators::aggregate;
 pub use operators::{BoxSource, SourceExt, Timed, Timestamp};
 #[cfg(feature = "metrics")]

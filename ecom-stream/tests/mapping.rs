@@ -480,3 +480,219 @@ async fn prices_are_read_with_a_thousands_separator() {
         [Reason::PRICE_MALFORMED, Reason::PRICE_MALFORMED, Reason::PRICE_INEXACT]
     );
 }
+
+/// A mapping for files with a column `u` and the time that `entry` describes.
+fn of_time(entry: &str) -> ecom_stream::Result<Mapping> {
+    Mapping::from_toml(&format!(
+        "[event]\nevent_time = {{ {entry} }}\nevent_type = {{ constant = \"view\" }}\nuser_id = \"u\"\nsession_id = \"u\"\nproduct_id = \"u\"\n"
+    ))
+}
+
+/// The times of the events in a file, and the number of its rejects.
+async fn times(entry: &str, file: (&str, &str)) -> (Vec<time::OffsetDateTime>, usize) {
+    let sink = load(&of_time(entry).unwrap(), &[file]).await;
+    let times = sink.values().iter().map(|event| event.event_time).collect();
+    (times, sink.rejects().len())
+}
+
+#[tokio::test]
+async fn a_format_that_would_store_a_wrong_time_is_refused_at_the_start() {
+    for (entry, told) in [
+        (
+            r#"column = "t", format = "[month]/[day]/[year] [hour]:[minute]:[second] [period]""#,
+            "reads [period] but ignores it",
+        ),
+        (
+            r#"column = "t", format = "%m/%d/%Y %H:%M:%S %p""#,
+            "Write %I in place of %H",
+        ),
+        (
+            r#"column = "t", format = "[year] [unix_timestamp]""#,
+            "reads [year] but ignores it",
+        ),
+        (
+            r#"column = "t", format = "%d.%m.%Y %H:%M (UTC+01:00)""#,
+            r#""UTC+01:00" in the time format"#,
+        ),
+        (
+            r#"column = "t", format = "%d.%m.%Y %H:%M MEZ""#,
+            r#"Give the zone with zone = "...""#,
+        ),
+    ] {
+        let err = of_time(entry).unwrap_err().to_string();
+        assert!(err.starts_with("line 2, column ") && err.contains(told), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn times_are_right_in_files_whose_formats_were_misread() {
+    let text = "t,u\n\"11/01/2026 02:30:00 PM\",u0\n\"11/01/2026 12:00:00 AM\",u1\n";
+    let entry = r#"column = "t", format = "[month]/[day]/[year] [hour repr:12]:[minute]:[second] [period]""#;
+    let expected = vec![datetime!(2026-11-01 14:30 UTC), datetime!(2026-11-01 0:00 UTC)];
+    assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
+
+    let text = "t,u\n\"1793525400.123\",u0\n\"1793525400.999\",u1\n";
+    let expected = vec![
+        datetime!(2026-11-01 9:30:00.123 UTC),
+        datetime!(2026-11-01 9:30:00.999 UTC),
+    ];
+    for format in ["%s%.f", "%s.%f", "epoch_s", "[unix_timestamp].[subsecond]"] {
+        let entry = format!("column = \"t\", format = \"{format}\"");
+        assert_eq!(times(&entry, ("a.csv", text)).await, (expected.clone(), 0), "{format}");
+    }
+
+    let text = "t,u\n\"01.11.2026 09:30 (UTC+01:00)\",u0\n";
+    for entry in [
+        r#"column = "t", format = "%d.%m.%Y %H:%M (UTC+01:00)", zone = "+01:00""#,
+        r#"column = "t", format = "%d.%m.%Y %H:%M (UTC%:z)""#,
+    ] {
+        let expected = vec![datetime!(2026-11-01 8:30 UTC)];
+        assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0), "{entry}");
+    }
+
+    let text = "t,u\n2026-11-01 09:30:59,u0\n2026-11-01 09:30:60,u1\n";
+    let entry = r#"column = "t", format = "%Y-%m-%d %H:%M:%S""#;
+    assert_eq!(
+        times(entry, ("a.csv", text)).await,
+        (vec![datetime!(2026-11-01 9:30:59 UTC)], 1)
+    );
+
+    let text = "event_time,u\n\"2026-11-01 09:30:00.123+01\",u0\n\"2026-11-01 09:30:00+01\",u1\n\"2026-11-01 09:30:00+00\",u2\n\
+                \"2026-11-01 15:00:00+05:30\",u3\n";
+    let entry = r#"column = "event_time", format = "%Y-%m-%d %H:%M:%S%.f%:::z""#;
+    let (half_past_eight, half_past_nine) = (datetime!(2026-11-01 8:30 UTC), datetime!(2026-11-01 9:30 UTC));
+    let expected = vec![
+        datetime!(2026-11-01 8:30:00.123 UTC),
+        half_past_eight,
+        half_past_nine,
+        half_past_nine,
+    ];
+    assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
+}
+
+#[tokio::test]
+async fn date_time_and_zone_are_joined_from_columns() {
+    let text = "Date,Time,TimeZone,u\n2026-11-01,09:30:00,PST,u0\n2026-07-01,09:30:00,PDT,u1\n2026-07-01,09:30:00,,u2\n\
+                ,09:30:00,PST,u3\n-,,,u4\n2026-07-01,09:30:00,CST,u5\n";
+    let entry = r#"columns = ["Date", "Time", "TimeZone"], format = "%Y-%m-%d %H:%M:%S %Z", zones = { PST = "-08:00", PDT = "-07:00" }"#;
+    let mapping = of_time(entry).unwrap();
+    let sink = load(&mapping, &[("a.csv", text)]).await;
+    let found: Vec<_> = sink.values().iter().map(|event| event.event_time).collect();
+    assert_eq!(
+        found,
+        [datetime!(2026-11-01 17:30 UTC), datetime!(2026-07-01 16:30 UTC)]
+    );
+    assert_eq!(reasons(&sink), [Reason::EVENT_TIME_MALFORMED; 4]);
+    assert_eq!(sink.rejects()[0].refusal.detail, r#"found "2026-07-01 09:30:00""#);
+    assert!(
+        mapping
+            .notes()
+            .iter()
+            .any(|note| note == "event_time is joined from Date, Time, TimeZone")
+    );
+
+    // Order times of a till, with one zone for all, and a form without it where the column is empty.
+    let text = "Order Date,Order Time,u\n11/01/2026,9:30 AM,C1\n11/13/2026,12:05 AM,C2\n11/13/2026,12:05 PM,C2\n";
+    let entry = r#"columns = ["Order Date", "Order Time"], format = "%m/%d/%Y %I:%M %p""#;
+    let expected = vec![
+        datetime!(2026-11-01 9:30 UTC),
+        datetime!(2026-11-13 0:05 UTC),
+        datetime!(2026-11-13 12:05 UTC),
+    ];
+    assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
+    let text = "d,z,u\n2026-07-01 09:30,Europe/Berlin,u0\n2026-07-01 09:30,,u1\n";
+    let entry = r#"columns = ["d", "z"], format = ["%Y-%m-%d %H:%M %Q", "%Y-%m-%d %H:%M"], zone = "-08:00""#;
+    let expected = vec![datetime!(2026-07-01 7:30 UTC), datetime!(2026-07-01 17:30 UTC)];
+    assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
+}
+
+#[tokio::test]
+async fn a_file_without_a_column_that_is_joined_is_set_aside() {
+    let sink = load(
+        &of_time(r#"columns = ["d", "t"], format = "%F %R""#).unwrap(),
+        &[("a.csv", "d,u\n2026-11-01,u0\n")],
+    )
+    .await;
+    let refusals: Vec<_> = sink
+        .positions()
+        .iter()
+        .filter_map(|position| position.state.refusal().cloned())
+        .collect();
+    assert_eq!(refusals.len(), 1);
+    assert_eq!(
+        (&refusals[0].reason, refusals[0].detail.as_str()),
+        (&Reason::COLUMN_MISSING, "no column t; the header has d, u")
+    );
+    let optional = r#"columns = ["d", "t"], format = ["%F %R", "%F"], optional = true"#;
+    assert_eq!(
+        times(optional, ("a.csv", "d,u\n2026-11-01,u0\n")).await,
+        (vec![datetime!(2026-11-01 0:00 UTC)], 0)
+    );
+}
+
+#[tokio::test]
+async fn dates_are_taken_from_the_names_of_files_and_directories() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "north/2026/11/01/orders.csv", "u\nu0\n");
+    put(dir.path(), "orders.csv", "u\nu1\n");
+    let sink = MemorySink::new("events");
+    load_into(
+        &sink,
+        dir.path(),
+        Some(&of_time(r#"path = "{}/{}/{}/*", format = "%Y %m %d""#).unwrap()),
+    )
+    .await;
+    assert_eq!(sink.values()[0].event_time, datetime!(2026-11-01 0:00 UTC));
+    let refusals: Vec<_> = sink
+        .positions()
+        .iter()
+        .filter_map(|position| position.state.refusal().cloned())
+        .collect();
+    assert_eq!(refusals.len(), 1, "a file whose path has no date is set aside");
+    assert_eq!(refusals[0].reason, Reason::PATH_VALUE_MISSING);
+    assert_eq!(refusals[0].detail, r#"the path "orders.csv" is not like "{}/{}/{}/*""#);
+    assert!(sink.rejects().is_empty());
+
+    // The date in the name, the time of day in a column.
+    let entry = r#"path = "till_{}.csv", column = "Zeit", format = "%Y%m%d %H:%M", zone = "Europe/Berlin""#;
+    let text = "Zeit,u\n09:30,u0\n21:30,u1\n,u2\n";
+    let expected = vec![datetime!(2026-11-01 8:30 UTC), datetime!(2026-11-01 20:30 UTC)];
+    assert_eq!(times(entry, ("till_20261101.csv", text)).await, (expected, 1));
+    // A key of a directory that is not there sets the file aside too.
+    let sink = load(
+        &of_time(r#"path = "date", format = "%F""#).unwrap(),
+        &[("a.csv", "u\nu0\n")],
+    )
+    .await;
+    assert!(sink.rejects().is_empty() && sink.values().is_empty());
+    assert_eq!(
+        sink.positions()[0].state.refusal().unwrap().reason,
+        Reason::PATH_VALUE_MISSING
+    );
+    let default = r#"path = "date", default = "2026-11-01", format = "%F""#;
+    assert_eq!(
+        times(default, ("a.csv", "u\nu0\n")).await.0,
+        [datetime!(2026-11-01 0:00 UTC)]
+    );
+}
+
+#[tokio::test]
+async fn times_of_spreadsheets_and_other_languages_are_read() {
+    let entry = r#"column = "t", format = "excel", zone = "Europe/Berlin""#;
+    let text = "t,u\n46327.395833333336,u0\n46204.5,u1\n";
+    let expected = vec![datetime!(2026-11-01 8:30 UTC), datetime!(2026-07-01 10:00 UTC)];
+    assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
+
+    let entry = r#"column = "t", format = "%d de %B de %Y %I:%M %p", am_pm = ["a. m.", "p. m."], months = [
+        "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"]"#;
+    let text = "t,u\n1 de noviembre de 2026 9:30 p.\u{a0}m.,u0\n1 de noviembro de 2026 9:30 p. m.,u1\n";
+    assert_eq!(
+        times(entry, ("a.csv", text)).await,
+        (vec![datetime!(2026-11-01 21:30 UTC)], 1)
+    );
+
+    let entry = r#"column = "t", format = ["%b %d, %Y, %I:%M:%S %p", "%Y-%m-%dT%H:%M:%S%.fZ"]"#;
+    let text = "t,u\n\"Nov 1, 2026, 9:30:00\u{202f}AM\",u0\n2026-11-01T09:30:00.5Z,u1\n";
+    let expected = vec![datetime!(2026-11-01 9:30 UTC), datetime!(2026-11-01 9:30:00.5 UTC)];
+    assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
+}

@@ -91,6 +91,8 @@ reasons! {
 
     /// The split's header lacks a required column.
     COLUMN_MISSING = "column_missing";
+    /// The split's path lacks a value that is taken from it.
+    PATH_VALUE_MISSING = "path_value_missing";
     /// The split's header has the same column name twice.
     COLUMN_TWICE = "column_twice";
     /// The split's header is a single field that looks like several with another delimiter.

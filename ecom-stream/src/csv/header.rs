@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use csv_async::ByteRecord;
 
+use super::path_value::{is_in_path, missing_in_path};
 use crate::contract::{Reason, Refusal};
 
 /// The column names of a CSV file: those in its first line, or those that the [`Dialect`](crate::Dialect) names.
@@ -61,6 +62,8 @@ pub struct Columns {
     known: Vec<String>,
     /// The columns without which a file is set aside.
     required: Vec<String>,
+    /// The keys and patterns without whose value in its path a file is set aside.
+    paths: Vec<String>,
 }
 
 /// The result of checking a header that can be used.
@@ -80,6 +83,7 @@ impl Columns {
         Self {
             known: known.into_iter().map(Into::into).collect(),
             required: required.into_iter().map(Into::into).collect(),
+            paths: Vec::new(),
         }
     }
 
@@ -87,6 +91,20 @@ impl Columns {
     pub(crate) fn require<'a>(mut self, required: impl IntoIterator<Item = &'a str>) -> Self {
         self.required = required.into_iter().map(str::to_owned).collect();
         self
+    }
+
+    /// The same columns, for files whose path has values for these keys and patterns.
+    pub(crate) fn require_in_path<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.paths = keys.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Checks that the path of a file has the values that are taken from it.
+    pub(crate) fn check_path(&self, path: &str) -> Result<(), Refusal> {
+        match self.paths.iter().find(|key| !is_in_path(path, key)) {
+            None => Ok(()),
+            Some(key) => Err(Refusal::new(Reason::PATH_VALUE_MISSING, missing_in_path(path, key))),
+        }
     }
 
     /// The required columns that are not in `header`, each once.

@@ -10,7 +10,8 @@
 //! - `tee` keeps the bytes behind the parser, so rejects have their original bytes and `quotes` can be checked again.
 //! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
 //! - `prefix_digest` tells what was read from other content: all of it, or a part near the place where reading is.
-//! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
+//! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are
+//!   called, `path_value` which values their names have.
 //! - `read_csv` is the short way for one text. `to_csv` is the other direction, for sinks that write files.
 
 #[cfg(feature = "csv-dir")]
@@ -20,6 +21,7 @@ mod dialect;
 mod file_name;
 mod header;
 mod limits;
+mod path_value;
 mod prefix_digest;
 mod quotes;
 mod read_csv;
@@ -40,6 +42,7 @@ pub(crate) use file_name::{csv_ending_len, is_csv, is_hidden, is_numbered_csv, i
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
+pub(crate) use path_value::{check_path_key, value_in_path};
 #[cfg(feature = "csv-dir")]
 pub(crate) use prefix_digest::BLOCK;
 pub(crate) use prefix_digest::{Checkpoint, PrefixDigest};

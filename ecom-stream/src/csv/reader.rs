@@ -238,6 +238,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     pub(crate) async fn read_header(&mut self, columns: &Columns) -> io::Result<HeaderStep> {
         if let Some(names) = &self.dialect.columns {
             let check = columns.check(&ByteRecord::from(names.clone()), self.dialect.delimiter);
+            let check = check.and_then(|check| columns.check_path(self.split.path()).map(|()| check));
             if let Ok(check) = &check {
                 self.header = Arc::new(check.header.clone());
             }
@@ -258,6 +259,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             }
         };
         let check = columns.check(&self.scratch, self.dialect.delimiter);
+        let check = check.and_then(|check| columns.check_path(self.split.path()).map(|()| check));
         if let Ok(check) = &check {
             self.header = Arc::new(check.header.clone());
         }

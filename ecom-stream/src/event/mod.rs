@@ -9,7 +9,7 @@
 //!         │                       mapping/  which column is which field, formats, defaults
 //!         └──────────────────┬───────────────────┘
 //!                   rules    each rule has a reason code
-//!             time_format, time_zone, price_format, id
+//!             time_format/, price_format, id
 //!                            │
 //!                Event  or  Refusal ── remedy: how to correct the record
 //! ```
@@ -29,9 +29,6 @@ mod price_format;
 mod remedy;
 mod rules;
 mod time_format;
-mod time_format_error;
-#[cfg(feature = "mapping")]
-mod time_zone;
 mod to_csv;
 
 use serde::{Deserialize, Serialize};
@@ -46,12 +43,9 @@ pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;
 pub(crate) use rules::BoundRules;
 pub use rules::Rules;
+pub use time_format::{ExcelDays, TimeAlternatives, TimeDescription, TimeFormat, TimeFormatError};
 #[cfg(feature = "mapping")]
-pub use time_format::TimePattern;
-pub use time_format::{TimeDescription, TimeFormat};
-pub use time_format_error::TimeFormatError;
-#[cfg(feature = "mapping")]
-pub use time_zone::TimeZone;
+pub use time_format::{TimeFormatBuilder, TimePattern, TimeZone};
 
 use crate::csv::Columns;
 

@@ -36,6 +36,9 @@ impl Reason {
             "column_missing" | "column_twice" | "wrong_delimiter" | "wrong_encoding" => {
                 "write the file again with another header or encoding, or run with a mapping for it"
             }
+            "path_value_missing" => {
+                "move or rename the file so that its path has the value, or run with a mapping that takes the value from elsewhere"
+            }
             // Under another name, the part that was read would be read again.
             "unterminated_quote" | "record_too_large" | "truncated" => {
                 "replace the file with the whole, corrected file: reading goes on where it stopped"

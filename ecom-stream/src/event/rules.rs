@@ -218,7 +218,7 @@ impl BoundRules {
                 rules.validate(std::array::from_fn(value), id_of_origin, now)
             }
             Self::Mapped(mapping, bound) => {
-                bound.begin_record(mapping, origin);
+                bound.begin_record(mapping, record, origin);
                 let id_of_origin = || bound.id_of_origin(mapping, record, origin, pipeline);
                 let mut event = rules.validate(bound.values(mapping, record), id_of_origin, now)?;
                 event.extra = bound.extra(mapping, record);

@@ -20,8 +20,7 @@ use super::uncommitted::Uncommitted;
 use super::unterminated_record::UnterminatedRecord;
 use super::watch::Watch;
 use crate::contract::{Checkpoint, Error, ErrorKind, Position, Reason, Result, Split, SplitState};
-use crate::csv::{Compression, to_path};
-use crate::event::mapping::value_in_path;
+use crate::csv::{Compression, to_path, value_in_path};
 
 /// The time after which a file that cannot be read is tried again. It doubles with every try, [`MAX_DOUBLINGS`] times.
 const FIRST_RETRY: Duration = Duration::from_millis(500);

@@ -4,18 +4,17 @@
 //!
 //! ```text
 //!  column ─ unless it is a null word ─┐
-//!  path ──────────────────────────────┼─► translated by `values` ─► `default` if nothing is left
+//!  path ──────────────────────────────┤
+//!  several of these, joined by blanks ┼─► translated by `values` ─► `default` if nothing is left
 //!  constant ──────────────────────────┘
 //! ```
-
-use std::borrow::Cow;
 
 use uuid::Uuid;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Origin, Split};
-use crate::csv::{CsvRecord, Header, from_path};
+use crate::csv::{CsvRecord, Header, value_in_path};
 use crate::event::{Event, id_of_origin, id_of_parts};
 
 /// A mapping whose columns were looked up in one header.
@@ -32,6 +31,19 @@ pub(crate) struct BoundMapping {
     by_name: Vec<usize>,
     /// The split of the last record, and the values in its path.
     paths: Option<(Split, Vec<Option<String>>)>,
+    /// The values that `event_time` is joined from.
+    joined: Joined,
+}
+
+/// A value that is joined from several.
+#[derive(Debug, Default)]
+struct Joined {
+    /// The index of its value among those in the path.
+    path: Option<usize>,
+    /// The columns that the file has.
+    columns: Vec<usize>,
+    /// The joined value of the current record.
+    text: String,
 }
 
 /// Where the value of one event column is found.
@@ -45,12 +57,15 @@ enum Slot {
     Path(usize),
     /// In the mapping itself.
     Constant,
+    /// In several places, of which it is joined.
+    Joined,
 }
 
 impl BoundMapping {
     /// Looks up the columns of `mapping` in `header`.
     pub(crate) fn new(mapping: &Mapping, header: &Header) -> Self {
         let mut keys = 0;
+        let mut joined = Joined::default();
         let fields = mapping
             .fields
             .each_ref()
@@ -62,11 +77,18 @@ impl BoundMapping {
                     keys += 1;
                     Slot::Path(keys - 1)
                 }
+                Some(FieldSource::Joined { path, columns }) => {
+                    joined.columns = columns.iter().filter_map(|name| header.index_of(name)).collect();
+                    joined.path = path.as_ref().map(|_| keys);
+                    keys += usize::from(path.is_some());
+                    Slot::Joined
+                }
             });
         let is_mapped = |at: usize| {
             fields
                 .iter()
                 .any(|slot| matches!(slot, Slot::Column(column) if *column == at))
+                || joined.columns.contains(&at)
         };
         let extra = header
             .names()
@@ -80,15 +102,33 @@ impl BoundMapping {
             fields,
             by_name,
             paths: None,
+            joined,
         }
     }
 
-    /// Prepares for a record of the split in `origin`; the path is only parsed if it is another split than before.
-    pub(crate) fn begin_record(&mut self, mapping: &Mapping, origin: Option<&Origin>) {
-        let Some(split) = origin.map(|origin| &origin.split) else {
-            return;
-        };
-        let has_paths = || self.fields.iter().any(|slot| matches!(slot, Slot::Path(_)));
+    /// Prepares for a record; the path is only parsed if it is in another split than the one before.
+    pub(crate) fn begin_record(&mut self, mapping: &Mapping, record: &CsvRecord, origin: Option<&Origin>) {
+        if let Some(origin) = origin {
+            self.begin_split(mapping, &origin.split);
+        }
+        let joined = &mut self.joined;
+        joined.text.clear();
+        let values = self.paths.as_ref().map(|(_, values)| values);
+        let of_path = joined.path.and_then(|at| values?.get(at)?.as_deref());
+        let of_columns = joined.columns.iter().filter_map(|at| record.field(*at));
+        let of_columns = of_columns.filter(|text| !mapping.nulls.contains(*text));
+        for value in of_path.into_iter().chain(of_columns).filter(|text| !text.is_empty()) {
+            if !joined.text.is_empty() {
+                joined.text.push(' ');
+            }
+            joined.text.push_str(value);
+        }
+    }
+
+    /// Finds the values in the path of a split.
+    fn begin_split(&mut self, mapping: &Mapping, split: &Split) {
+        let is_path = |slot: &Slot| matches!(slot, Slot::Path(_));
+        let has_paths = || self.joined.path.is_some() || self.fields.iter().any(is_path);
         if self.paths.as_ref().is_none_or(|(of, _)| of != split) && has_paths() {
             let values = mapping.path_keys().map(|key| value_in_path(split.path(), key));
             self.paths = Some((split.clone(), values.collect()));
@@ -104,6 +144,7 @@ impl BoundMapping {
                 Slot::Column(column) => record.field(column).filter(|text| !mapping.nulls.contains(*text)),
                 Slot::Path(at) => self.paths.as_ref().and_then(|(_, values)| values.get(at)?.as_deref()),
                 Slot::Constant => field.source.constant(),
+                Slot::Joined => Some(self.joined.text.as_str()),
             };
             let found = found.filter(|text| !text.is_empty());
             let meant = found.map(|text| field.meaning_of(text)).filter(|text| !text.is_empty());
@@ -174,70 +215,4 @@ impl Field {
 /// The text as a JSON string, in quotes.
 fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// The value of `key` in the directories of `path`, which are called `key=value` as Hive and Spark write them. Percent escapes are
-/// decoded. `None` if there is no such directory, or its value is Hive's word for null.
-///
-/// `date=2026-11-01/hour=09%3A30/a.csv` has `2026-11-01` for `date` and `09:30` for `hour`.
-pub(crate) fn value_in_path(path: &str, key: &str) -> Option<String> {
-    let (directories, _) = path.rsplit_once('/')?;
-    let value = directories
-        .split('/')
-        .find_map(|name| name.strip_prefix(key)?.strip_prefix('='))?;
-    // Hive writes null like this.
-    (value != "__HIVE_DEFAULT_PARTITION__").then(|| {
-        // The original name of the directory, if it is UTF-8.
-        let name = from_path(value).into_string();
-        percent_decoded(name.as_deref().unwrap_or(value)).into_owned()
-    })
-}
-
-/// The text with `%3A` and the like decoded; unchanged if the result would not be UTF-8 or would have a NUL.
-fn percent_decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return text.into();
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = |byte: &u8| char::from(*byte).to_digit(16);
-        (decoded, rest) = match (first, after) {
-            (b'%', [high, low, after @ ..]) if hex(high).is_some() && hex(low).is_some() => {
-                decoded.push((hex(high).unwrap_or_default() << 4 | hex(low).unwrap_or_default()) as u8);
-                (decoded, after)
-            }
-            _ => {
-                decoded.push(*first);
-                (decoded, after)
-            }
-        };
-    }
-    // PostgreSQL can't store a NUL in text.
-    let decoded = String::from_utf8(decoded).ok().filter(|text| !text.contains('\0'));
-    decoded.map_or(text.into(), Cow::Owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_read_from_directory_names() {
-        let path = "date=2026-11-01/hour=09%3A30/a=b/x=y.csv";
-        assert_eq!(value_in_path(path, "date").as_deref(), Some("2026-11-01"));
-        assert_eq!(value_in_path(path, "hour").as_deref(), Some("09:30"));
-        for (path, value) in [
-            ("d=%zz%/f.csv", "%zz%"),
-            ("d=%00/f.csv", "%00"),
-            ("d=a\\\\b/f.csv", "a\\b"),
-            ("d=\\xff/f.csv", "\\xff"),
-        ] {
-            assert_eq!(value_in_path(path, "d").as_deref(), Some(value));
-        }
-        for none in ["x", "dat", "minute"] {
-            assert_eq!(value_in_path(path, none), None, "{none}");
-        }
-        assert_eq!(value_in_path("d=__HIVE_DEFAULT_PARTITION__/f.csv", "d"), None);
-    }
 }

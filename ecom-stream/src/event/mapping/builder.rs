@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Error, ErrorKind, Result};
-use crate::csv::Dialect;
+use crate::csv::{Dialect, check_path_key};
 use crate::event::{Event, EventType, PriceFormat, TimeFormat};
 
 /// Builds a [`Mapping`] from a [`Field`] for each column of an event. [`build`](Self::build) checks it.
@@ -195,6 +196,7 @@ impl MappingBuilder {
     /// - an event has no column with the name of a field, or two fields have the same name,
     /// - `event_time`, `event_type`, `user_id`, `session_id` or `product_id` has no field,
     /// - a word is translated to an `event_type` that doesn't exist,
+    /// - a field other than `event_time` is joined from several columns, or a pattern for the path is not clear,
     /// - ids are made from the content although `event_id` has a field,
     /// - the [dialect](Dialect) is not possible, or has no header and lacks a column that a field is taken from,
     /// - the separator of thousands is also the decimal separator, or could be part of a number.
@@ -217,6 +219,7 @@ impl MappingBuilder {
             return Err(refused(format!("the mapping has no field for {}", absent.join(", ")))
                 .hint("map each to a column of the files, a key of their path, or a constant"));
         }
+        check_sources(&fields)?;
         if let Some(field) = column("event_type").and_then(|at| fields[at].as_ref()) {
             check_event_types(field)?;
         }
@@ -226,12 +229,10 @@ impl MappingBuilder {
         }
         self.dialect.check()?;
         if let Some(columns) = &self.dialect.columns {
-            let of_files = fields
-                .iter()
-                .flatten()
-                .filter_map(|field: &Field| field.source.column());
+            let of_files = fields.iter().flatten().flat_map(|field: &Field| field.source.columns());
             let unknown: Vec<&str> = of_files
-                .filter(|name| !columns.iter().any(|column| column == name))
+                .filter(|name| !columns.contains(name))
+                .map(String::as_str)
                 .collect();
             if !unknown.is_empty() {
                 return Err(
@@ -268,6 +269,27 @@ impl MappingBuilder {
             _ => Ok(()),
         }
     }
+}
+
+/// Checks the keys and patterns for the path, and that only `event_time` is joined.
+fn check_sources(fields: &[Option<Field>; Event::COLUMNS.len()]) -> Result<()> {
+    for (name, field) in Event::COLUMNS.into_iter().zip(fields) {
+        let Some(Field { source, .. }) = field else { continue };
+        if let Some(key) = source.path() {
+            check_path_key(key).map_err(|what| refused(format!("{name} has the path {key:?}: {what}")))?;
+        }
+        if let FieldSource::Joined { columns, .. } = source {
+            if name != "event_time" {
+                return Err(refused(format!(
+                    "{name} is joined from several columns: only event_time can be"
+                )));
+            }
+            if columns.is_empty() {
+                return Err(refused(format!("{name} is joined from no columns")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks that every word that the field gives is an event type. A misspelled one would reject every record.

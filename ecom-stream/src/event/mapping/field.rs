@@ -34,10 +34,12 @@ pub struct Field {
 pub(super) enum FieldSource {
     /// A column of the file, by its name.
     Column(String),
-    /// The directories of the file, by the key in front of `=`.
+    /// The path of the file: the directory with this key in front of `=`, or the place of `{}` in this pattern.
     Path(String),
     /// Nowhere in the file: the value itself.
     Constant(String),
+    /// The path if there is one, and several columns, joined by blanks.
+    Joined { path: Option<String>, columns: Vec<String> },
 }
 
 impl Field {
@@ -47,8 +49,52 @@ impl Field {
     }
 
     /// The value in the path of the file: `date` is `2026-11-01` in `date=2026-11-01/hour=09/a.csv`.
+    ///
+    /// A text with `{}` is a pattern for the end of the path: `{}` is the value, and `*` is anything; both stay within a name and take as
+    /// little as they can. `orders_{}.csv` is `2026-11-01` in `north/orders_2026-11-01.csv`. Several values are joined by blanks:
+    /// `{}/{}/*.csv` is `2026 11` in `2026/11/a.csv`.
+    ///
+    /// A file without the value is set aside, unless the field is [optional](Self::optional) or has a default.
     pub fn path(key: impl Into<String>) -> Self {
         Self::from_source(FieldSource::Path(key.into()))
+    }
+
+    /// The values of several columns, joined by one blank each; empty ones are left out. Only `event_time` can be joined: its date and
+    /// time of day, and its zone, may stand in columns of their own.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Field, Header, Mapping, Rules, TimeFormat};
+    /// use time::macros::datetime;
+    ///
+    /// let mapping = Mapping::builder()
+    ///     .field("event_time", Field::columns(["Date", "Time"]))
+    ///     .time_format(TimeFormat::named("%d.%m.%Y %H:%M")?)
+    ///     .field("event_type", Field::constant("view"))
+    ///     .field("user_id", Field::column("User"))
+    ///     .field("session_id", Field::column("User"))
+    ///     .field("product_id", Field::column("SKU"))
+    ///     .build()?;
+    /// let header = Arc::new(Header::new(["Date", "Time", "User", "SKU"]));
+    /// let record = CsvRecord::new(header, ["01.11.2026", "09:30", "u", "p"]).unwrap();
+    /// let event = Rules::default().mapping(mapping).event(&record, None, "events").unwrap();
+    /// assert_eq!(event.event_time, datetime!(2026-11-01 9:30 UTC));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn columns<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::from_source(FieldSource::Joined {
+            path: None,
+            columns: names.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// The value in the [path](Self::path) of the file, and those of columns behind it: for a date in the name of the file and the time
+    /// of day in a column. They are joined as [`columns`](Self::columns) are.
+    pub fn path_and_columns<N: Into<String>>(path: impl Into<String>, columns: impl IntoIterator<Item = N>) -> Self {
+        Self::from_source(FieldSource::Joined {
+            path: Some(path.into()),
+            columns: columns.into_iter().map(Into::into).collect(),
+        })
     }
 
     /// The same value in every event, for what the files don't have.
@@ -124,11 +170,21 @@ impl Field {
 }
 
 impl FieldSource {
-    /// The name of the column, if the values come from one.
-    pub(super) fn column(&self) -> Option<&str> {
+    /// The names of the columns that the values come from.
+    pub(super) fn columns(&self) -> &[String] {
         match self {
-            Self::Column(name) => Some(name),
-            Self::Path(_) | Self::Constant(_) => None,
+            Self::Column(name) => std::slice::from_ref(name),
+            Self::Joined { columns, .. } => columns,
+            Self::Path(_) | Self::Constant(_) => &[],
+        }
+    }
+
+    /// The key or the pattern, if a value comes from the path.
+    pub(super) fn path(&self) -> Option<&str> {
+        match self {
+            Self::Path(key) => Some(key),
+            Self::Joined { path, .. } => path.as_deref(),
+            Self::Column(_) | Self::Constant(_) => None,
         }
     }
 
@@ -136,7 +192,7 @@ impl FieldSource {
     pub(super) fn constant(&self) -> Option<&str> {
         match self {
             Self::Constant(value) => Some(value),
-            Self::Column(_) | Self::Path(_) => None,
+            Self::Column(_) | Self::Path(_) | Self::Joined { .. } => None,
         }
     }
 }

@@ -15,7 +15,7 @@
 //! thousands = "."                 # one character
 //!
 //! [event]
-//! event_time = { column = "time", format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
+//! event_time = { columns = ["date", "time"], format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
 //! event_type = { column = "kind", values = { cart = "add_to_cart" } }
 //! user_id = "customer"            # short for { column = "customer" }
 //! session_id = { path = "visit" } # from the directories: visit=7/a.csv
@@ -38,8 +38,8 @@ use toml::Spanned;
 use super::builder::check_event_types;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::contract::{Error, ErrorKind, Result};
-use crate::csv::Dialect;
-use crate::event::{TimeFormat, TimeZone};
+use crate::csv::{Dialect, check_path_key};
+use crate::event::{TimeFormat, TimeFormatError, TimeZone};
 
 /// The top level of a mapping file.
 #[derive(Debug, Deserialize)]
@@ -95,11 +95,14 @@ type Entry = Spanned<FieldEntry>;
 #[derive(Debug)]
 struct FieldEntry(FieldTable);
 
-/// An entry as a table. Exactly one of `column`, `path` and `constant` must be there.
+/// An entry as a table. Exactly one of `column`, `columns`, `path` and `constant` must be there; only `event_time` is joined from a path
+/// and columns.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FieldTable {
     column: Option<String>,
+    /// Only for `event_time`.
+    columns: Option<Vec<String>>,
     path: Option<String>,
     constant: Option<String>,
     #[serde(default)]
@@ -107,9 +110,21 @@ struct FieldTable {
     default: Option<String>,
     #[serde(default)]
     optional: bool,
-    /// Only for `event_time`, like `zone`.
-    format: Option<Spanned<String>>,
+    /// Only for `event_time`, like those below.
+    format: Option<Spanned<OneOrSeveral>>,
     zone: Option<Spanned<String>>,
+    zones: Option<Spanned<BTreeMap<String, String>>>,
+    months: Option<Spanned<Vec<String>>>,
+    weekdays: Option<Spanned<Vec<String>>>,
+    am_pm: Option<Spanned<Vec<String>>>,
+}
+
+/// A text, or a list of texts.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a text, or a list of texts")]
+enum OneOrSeveral {
+    One(String),
+    Several(Vec<String>),
 }
 
 impl Mapping {
@@ -224,12 +239,9 @@ impl MappingFile {
                 if let Some(format) = table.time_format(text)? {
                     builder = builder.time_format(format);
                 }
-            } else if table.format.is_some() || table.zone.is_some() {
-                return Err(refused(
-                    text,
-                    Some(span),
-                    "only event_time can have a format or a zone: remove them here",
-                ));
+            } else if let Some(key) = table.first_time_key() {
+                let message = format!("only event_time can have {key}: remove it here");
+                return Err(refused(text, Some(span), message));
             }
             let field = table
                 .into_field()
@@ -263,31 +275,93 @@ impl EventTable {
 }
 
 impl FieldTable {
-    /// The format and the zone of `event_time`, if one of them is given.
+    /// The keys that make the format of `event_time`, and whether they are given.
+    fn format_keys(&self) -> [(&'static str, bool); 6] {
+        [
+            ("format", self.format.is_some()),
+            ("zone", self.zone.is_some()),
+            ("zones", self.zones.is_some()),
+            ("months", self.months.is_some()),
+            ("weekdays", self.weekdays.is_some()),
+            ("am_pm", self.am_pm.is_some()),
+        ]
+    }
+
+    /// The first key that is only for `event_time`, if there is one.
+    fn first_time_key(&self) -> Option<&'static str> {
+        let joined = [
+            ("columns", self.columns.is_some()),
+            ("a path beside a column", self.path.is_some() && self.column.is_some()),
+        ];
+        let mut keys = joined.into_iter().chain(self.format_keys());
+        keys.find_map(|(key, is_given)| is_given.then_some(key))
+    }
+
+    /// The format of `event_time`, if a key for it is given.
     fn time_format(&self, text: &str) -> Result<Option<TimeFormat>> {
-        let format = self.format.as_ref().map(|format| {
-            let named = TimeFormat::named(format.as_ref());
-            named.map_err(|err| refused(text, Some(format.span()), err.to_string()).caused_by(err))
-        });
-        let mut format = format.transpose()?;
-        if let Some(zone) = &self.zone {
-            let in_zone = TimeZone::named(zone.as_ref()).and_then(|zone| format.unwrap_or_default().in_zone(zone));
-            format = Some(in_zone.map_err(|err| refused(text, Some(zone.span()), err.to_string()))?);
+        if !self.format_keys().iter().any(|(_, is_given)| *is_given) {
+            return Ok(None);
         }
-        Ok(format)
+        let mut builder = TimeFormat::builder();
+        let formats = match self.format.as_ref().map(Spanned::as_ref) {
+            None => &[],
+            Some(OneOrSeveral::One(format)) => std::slice::from_ref(format),
+            Some(OneOrSeveral::Several(formats)) => formats.as_slice(),
+        };
+        for format in formats {
+            builder = builder.format(format);
+        }
+        let span_of_zone = self.zone.as_ref().map(Spanned::span);
+        if let Some(zone) = &self.zone {
+            let zone = TimeZone::named(zone.as_ref());
+            builder = builder.zone(zone.map_err(|err| refused(text, span_of_zone.clone(), err.to_string()))?);
+        }
+        let span_of_zones = self.zones.as_ref().map(Spanned::span);
+        if let Some(zones) = &self.zones {
+            builder = builder.zones(zones.as_ref().clone());
+        }
+        let mut span_of_names = None;
+        if let Some(names) = &self.weekdays {
+            span_of_names = Some(names.span());
+            builder = builder.weekdays(names.as_ref().clone());
+        }
+        if let Some(words) = &self.am_pm {
+            span_of_names = Some(words.span());
+            builder = builder.am_pm(words.as_ref().clone());
+        }
+        if let Some(names) = &self.months {
+            span_of_names = Some(names.span());
+            builder = builder.months(names.as_ref().clone());
+        }
+        let format = builder.build().map_err(|err| {
+            let span = match err {
+                TimeFormatError::NeedsNoZone => span_of_zone,
+                TimeFormatError::Zone(_) => span_of_zones,
+                TimeFormatError::Names(_) => span_of_names.or(span_of_zones),
+                _ => self.format.as_ref().map(Spanned::span),
+            };
+            refused(text, span, err.to_string()).caused_by(err)
+        });
+        format.map(Some)
     }
 
     /// The field, or what is wrong with the table.
     fn into_field(self) -> Result<Field, &'static str> {
-        let mut field = match (self.column, self.path, self.constant) {
-            (Some(column), None, None) => Field::column(column),
-            (None, Some(key), None) => Field::path(key),
-            (None, None, Some(value)) => Field::constant(value),
+        if let Some(key) = &self.path {
+            check_path_key(key)?;
+        }
+        let mut field = match (self.column, self.columns, self.path, self.constant) {
+            (Some(column), None, None, None) => Field::column(column),
+            (None, Some(columns), None, None) => Field::columns(columns),
+            (None, None, Some(key), None) => Field::path(key),
+            (Some(column), None, Some(key), None) => Field::path_and_columns(key, [column]),
+            (None, Some(columns), Some(key), None) => Field::path_and_columns(key, columns),
+            (None, None, None, Some(value)) => Field::constant(value),
             // Probably meant as the value of every event.
-            (None, None, None) if self.default.is_some() => {
+            (None, None, None, None) if self.default.is_some() => {
                 return Err("a default needs a column or a path: a value for every event is a constant");
             }
-            _ => return Err("a field needs exactly one of column, path and constant"),
+            _ => return Err("a field needs exactly one of column, columns, path and constant"),
         };
         for (theirs, ours) in self.values {
             field = field.value(theirs, ours);

@@ -42,9 +42,10 @@ impl Field {
     /// The field as JSON, with its translations in order.
     fn as_given(&self) -> serde_json::Value {
         let (kind, name) = match &self.source {
-            FieldSource::Column(name) => ("column", name),
-            FieldSource::Path(key) => ("path", key),
-            FieldSource::Constant(value) => ("constant", value),
+            FieldSource::Column(name) => ("column", json!(name)),
+            FieldSource::Path(key) => ("path", json!(key)),
+            FieldSource::Constant(value) => ("constant", json!(value)),
+            FieldSource::Joined { path, columns } => ("joined", json!([path, columns])),
         };
         let values: BTreeMap<_, _> = self.values.iter().collect();
         json!([kind, name, values, self.default, self.optional])
@@ -87,6 +88,10 @@ mod tests {
             ("[event]", "extra = true\n[event]"),
             ("[event]", "decimal = ','\n[event]"),
             ("[event]", "thousands = ' '\n[event]"),
+            (r#"column = "When""#, r#"columns = ["Day", "Hour"]"#),
+            (r#"column = "When""#, r#"path = "orders_{}.csv", column = "When""#),
+            (r#""%d.%m.%Y %H:%M""#, r#"["%d.%m.%Y %H:%M", "%d.%m.%Y"]"#),
+            (r#"%H:%M", zone"#, r#"%I:%M %p", am_pm = ["vorm.", "nachm."], zone"#),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

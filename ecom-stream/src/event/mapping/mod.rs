@@ -23,7 +23,7 @@ mod ready;
 
 use std::collections::HashSet;
 
-pub(crate) use bound_mapping::{BoundMapping, Values, value_in_path};
+pub(crate) use bound_mapping::{BoundMapping, Values};
 pub use builder::MappingBuilder;
 pub use field::Field;
 use field::FieldSource;
@@ -125,7 +125,8 @@ impl Mapping {
         &self.dialect
     }
 
-    /// The columns that a file must have: those that a field is taken from, unless the field is [optional](Field::optional).
+    /// The columns that a file must have, and the values that its path must have: those that a field is taken from, unless the field is
+    /// [optional](Field::optional).
     ///
     /// ```
     /// use ecom_stream::{Header, Mapping};
@@ -136,17 +137,23 @@ impl Mapping {
     /// ```
     pub fn columns(&self) -> Columns {
         let of_files = || {
-            self.fields()
-                .filter_map(|(_, field)| Some((field, field.source.column()?)))
+            self.fields().flat_map(|(_, field)| {
+                let columns = field.source.columns().iter();
+                columns.map(move |column| (field, column.as_str()))
+            })
         };
         let required = of_files()
             .filter(|(field, _)| !field.optional)
             .map(|(_, column)| column);
-        match self.keeps_extra {
+        let columns = match self.keeps_extra {
             // No column is ignored.
-            true => Columns::any().require(required),
-            false => Columns::new(of_files().map(|(_, column)| column), []).require(required),
-        }
+            true => Columns::any(),
+            false => Columns::new(of_files().map(|(_, column)| column), []),
+        };
+        let needed = |field: &&Field| !field.optional && field.default.is_none();
+        let fields = self.fields().map(|(_, field)| field);
+        let paths = fields.filter(needed).filter_map(|field| field.source.path());
+        columns.require(required).require_in_path(paths)
     }
 
     /// How `event_time` is written.
@@ -215,6 +222,11 @@ impl Mapping {
             if let Some(value) = field.source.constant() {
                 notes.push(format!("{name} is {value:?} in every event"));
             }
+            if let FieldSource::Joined { path, columns } = &field.source {
+                let path = path.as_ref().map(|path| format!("the path ({path})"));
+                let places: Vec<String> = path.into_iter().chain(columns.iter().cloned()).collect();
+                notes.push(format!("{name} is joined from {}", places.join(", ")));
+            }
             if let Some(value) = &field.default {
                 notes.push(format!("{name} is {value:?} where the file has no value"));
             }
@@ -238,10 +250,7 @@ impl Mapping {
 
     /// The keys that are looked up in the directories of a file, in the order of the event's columns.
     pub(crate) fn path_keys(&self) -> impl Iterator<Item = &str> {
-        self.fields().filter_map(|(_, field)| match &field.source {
-            FieldSource::Path(key) => Some(key.as_str()),
-            FieldSource::Column(_) | FieldSource::Constant(_) => None,
-        })
+        self.fields().filter_map(|(_, field)| field.source.path())
     }
 
     /// The columns of an event that have a field, in their order.

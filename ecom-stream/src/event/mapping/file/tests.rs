@@ -123,11 +123,11 @@ fn errors_name_the_line_and_the_column() {
         ),
         (
             with("brand = { }"),
-            "line 8, column 13: a field needs exactly one of column, path and constant",
+            "line 8, column 13: a field needs exactly one of column, columns, path and constant",
         ),
         (
             with("price = { column = 'p', zone = 'UTC' }"),
-            "line 8, column 13: only event_time can have a format",
+            "line 8, column 13: only event_time can have zone: remove it here",
         ),
         (
             LEAST.replace("\"t\"", "{ column = 't', format = 'iso' }"),
@@ -136,6 +136,46 @@ fn errors_name_the_line_and_the_column() {
         (
             LEAST.replace("\"t\"", "{ column = 't', format = '%d.%m.%y', zone = 'Mars' }"),
             "line 3, column 66: there is no time zone \"Mars\"",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = '%d.%m.%Y %H:%M MEZ' }"),
+            "line 3, column 47: \"MEZ\" in the time format",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = ['%d/%m/%Y', '%m/%d/%Y'] }"),
+            "line 3, column 47: the time formats in the list contradict each other",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = 7 }"),
+            "line 3, column 47: expected a text, or a list of texts",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', zone = 'UTC' }"),
+            "line 3, column 45: `zone` has no effect here",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = '%F %Z', zones = { PST = '?' } }"),
+            "line 3, column 64: there is no time zone \"?\"",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', format = '%d %b %Y', months = ['jan'] }"),
+            "line 3, column 68: months needs 12 names",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ column = 't', columns = ['d', 't'] }"),
+            "line 3, column 22: a field needs exactly one of column",
+        ),
+        (
+            LEAST.replace("\"t\"", "{ path = 'orders_{date}.csv' }"),
+            "line 3, column 22: the value in a pattern for the path is written {}",
+        ),
+        (
+            with("brand = { columns = ['a', 'b'] }"),
+            "line 8, column 13: only event_time can have columns",
+        ),
+        (
+            with("brand = { column = 'a', path = 'b' }"),
+            "line 8, column 13: only event_time can have a path beside a column",
         ),
         (
             "[event]\nuser_id = 'u'".to_owned(),

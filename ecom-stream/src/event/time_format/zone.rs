@@ -3,10 +3,10 @@
 use std::fmt;
 
 use jiff::civil::DateTime;
-use jiff::tz::AmbiguousOffset;
+use jiff::tz::{AmbiguousOffset, Offset};
 use time::OffsetDateTime;
 
-use super::time_format_error::TimeFormatError;
+use super::error::TimeFormatError;
 
 /// The time zone of times that are written without one.
 ///
@@ -24,22 +24,30 @@ impl TimeZone {
     /// Coordinated Universal Time.
     pub const UTC: Self = Self(jiff::tz::TimeZone::UTC);
 
-    /// The zone with that name: `UTC`, a name of the IANA database such as `Europe/Berlin`, or an offset such as `+02:00`. The database
-    /// is compiled into the program; that of the system is not used.
+    /// The zone with that name: `UTC`, a name of the IANA database such as `Europe/Berlin`, or an offset such as `+02:00`, `+0200`, `+02`
+    /// or `UTC+2`. The database is compiled into the program; that of the system is not used.
     ///
     /// # Errors
     ///
     /// [`TimeFormatError::Zone`] when there is no zone with that name.
     pub fn named(name: &str) -> Result<Self, TimeFormatError> {
-        let offset = || {
-            let parsed = jiff::fmt::strtime::parse("%:z", name).ok()?;
-            parsed.offset().map(jiff::tz::TimeZone::fixed)
-        };
         if name == "UTC" {
             return Ok(Self::UTC);
         }
-        let zone = offset().map_or_else(|| jiff::tz::TimeZone::get(name), Ok);
+        let offset = offset(name).map(jiff::tz::TimeZone::fixed);
+        let zone = offset.map_or_else(|| jiff::tz::TimeZone::get(name), Ok);
         zone.map(Self).map_err(|_| TimeFormatError::Zone(name.to_owned()))
+    }
+
+    /// The zone of a name in the input. Unlike [`named`](Self::named) it takes no abbreviations: `CET` and `EST` are names in the IANA
+    /// database, but files mean other things by them.
+    pub(super) fn in_text(name: &str) -> Option<Self> {
+        let is_abbreviation = name.len() <= 5 && name.chars().all(|c| c.is_ascii_uppercase());
+        match name {
+            "UTC" | "GMT" | "Z" => Some(Self::UTC),
+            _ if is_abbreviation => None,
+            _ => Self::named(name).ok(),
+        }
     }
 
     /// The name of the zone, or its offset, for the [fingerprint](crate::Mapping::fingerprint) of a mapping.
@@ -63,6 +71,30 @@ impl TimeZone {
         }
         to_offset_date_time(ambiguous.earlier().ok()?)
     }
+}
+
+/// The offset that a text says: `+02:00`, `+0200`, `+02`, `+2`, also behind `UTC` or `GMT`.
+fn offset(text: &str) -> Option<Offset> {
+    let text = text
+        .strip_prefix("UTC")
+        .or_else(|| text.strip_prefix("GMT"))
+        .unwrap_or(text);
+    let (sign, digits) = match text.strip_prefix('+') {
+        Some(digits) => (1, digits),
+        None => (-1, text.strip_prefix(['-', '\u{2212}'])?),
+    };
+    let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
+        (Some(both), _) => both,
+        (None, 4) => digits.split_at_checked(2)?,
+        (None, _) => (digits, "00"),
+    };
+    let number = |digits: &str, most: i32| {
+        let is_number = matches!(digits.len(), 1 | 2) && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let number = digits.parse().ok().filter(|number| is_number && *number <= most);
+        number
+    };
+    let (hours, minutes): (i32, i32) = (number(hours, 15)?, number(minutes, 59)?);
+    Offset::from_seconds(sign * (hours * 3_600 + minutes * 60)).ok()
 }
 
 /// The same instant as a value of the `time` crate, in UTC.
@@ -105,9 +137,12 @@ mod tests {
         assert_eq!(resolved("UTC"), Some(datetime!(2026-11-01 12:00 UTC)));
         assert_eq!(resolved("+05:30"), Some(datetime!(2026-11-01 06:30 UTC)));
         assert_eq!(resolved("-03:00"), Some(datetime!(2026-11-01 15:00 UTC)));
+        for same in ["-03", "-0300", "-3", "UTC-3", "GMT-03:00", "UTC-0300", "\u{2212}03:00"] {
+            assert_eq!(resolved(same), resolved("-03:00"), "{same}");
+        }
         assert_eq!(TimeZone::named("+05:30").unwrap().to_string(), "+05:30");
         assert_eq!(TimeZone::named("Europe/Berlin").unwrap().to_string(), "Europe/Berlin");
-        for none in ["", "Mars", "+99", "CET-1x", "../UTC"] {
+        for none in ["", "Mars", "+99", "+1:2:3", "+12345", "+", "UTC+", "CET-1x", "../UTC"] {
             assert!(TimeZone::named(none).is_err(), "{none}");
         }
     }
