@@ -119,6 +119,13 @@ async fn status_shows_files_records_rejects_and_next_steps() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    // However long ago it was, within the minutes that the rates are of.
+    database
+        .execute(
+            "UPDATE ecom.ingest_split SET first_seen_at = first_seen_at - interval '10 s',
+                 updated_at = updated_at - interval '10 s', finished_at = finished_at - interval '10 s'",
+        )
+        .await;
     let told = json(&database);
     let pipeline = &told["pipelines"][0];
     assert_eq!(pipeline["records"]["stored"], 1_002);
