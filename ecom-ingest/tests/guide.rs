@@ -77,10 +77,8 @@ fn bash(home: &Path, url: &str, restored: &str) -> Command {
 }
 
 #[tokio::test]
+#[ignore = "needs psql and pg_dump; `.ci/run` runs it"]
 async fn the_commands_of_the_guide_print_what_it_shows() {
-    if !fixture::schema::has_psql() {
-        return;
-    }
     let database = database().await;
     let restored = server().await.create_database("restored").await.unwrap();
     let home = tempfile::tempdir().unwrap();

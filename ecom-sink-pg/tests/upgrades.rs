@@ -16,7 +16,7 @@ use std::time::Duration;
 use ecom_sink_pg::PgSink;
 use ecom_sink_pg::schema::{apply, check, texts};
 use ecom_stream::{CsvDirSource, Rules, SourceExt, Summary};
-use fixture::schema::{SQL, current, database_with_schema, dump, has_psql, psql, psql_file, refused, said, setup};
+use fixture::schema::{SQL, current, database_with_schema, dump, grant_roles, psql, psql_file, refused, said, setup};
 use fixture::{Database, database, drop_in, drop_in_text, line};
 use refinery::{Migration, Runner};
 use tempfile::TempDir;
@@ -181,108 +181,128 @@ async fn history(db: &Database) -> Vec<String> {
     db.ask("SELECT * FROM ecom.schema_history ORDER BY version").await
 }
 
-#[tokio::test]
-async fn a_further_migration_keeps_every_row() {
-    if !has_psql() {
-        return;
-    }
+/// Upgrades a database with data, by psql or by the program, and gives its schema.
+async fn upgraded(by_psql: bool) -> String {
     let next = NextVersion::with(FURTHER);
-    let mut schemas = Vec::new();
-    for by_psql in [true, false] {
-        let mut db = database_with_schema().await;
-        let input = fill(&db).await;
-        let columns = columns(&db).await;
-        let before = (rows(&db, &columns).await, history(&db).await);
-        match by_psql {
-            true => next.setup(&db.url, &[]).unwrap(),
-            false => next.apply(&mut db).await.unwrap(),
-        }
-        let upgraded = history(&db).await;
-        let (last, older) = upgraded.split_last().unwrap();
-        assert_eq!((rows(&db, &columns).await, older), (before.0.clone(), &before.1[..]));
-        let number = next.migrations.last().unwrap().version();
-        assert!(last.starts_with(&format!("{number}|currency|")), "{last}");
+    let mut db = database_with_schema().await;
+    let _input = fill(&db).await;
+    let columns = columns(&db).await;
+    let before = (rows(&db, &columns).await, history(&db).await);
+    match by_psql {
+        true => next.setup(&db.url, &[]).unwrap(),
+        false => next.apply(&mut db).await.unwrap(),
+    }
+    let upgraded = history(&db).await;
+    let (last, older) = upgraded.split_last().unwrap();
+    assert_eq!((rows(&db, &columns).await, older), (before.0.clone(), &before.1[..]));
+    let number = next.migrations.last().unwrap().version();
+    assert!(last.starts_with(&format!("{number}|currency|")), "{last}");
 
-        // What is new is there, also for the rows that were there before, and in partitions that are made from now on.
-        assert_eq!(db.ask("SELECT * FROM ecom.currencies").await, ["EUR|152"]);
-        db.execute("BEGIN; SELECT ecom.ensure_partitions(ARRAY['2027-01-01']::date[])")
-            .await;
-        let new =
-            "INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id,
-                       product_id, currency)
-                   VALUES ('2027-01-01 12:00Z', now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p', 'CHF')
-                   RETURNING tableoid::regclass, currency";
-        assert_eq!(db.ask(new).await, ["ecom.events_y202701|CHF"]);
-        db.execute("ROLLBACK").await;
-        let balance = "SELECT stored, balance_ok FROM ecom.ingest_balance";
-        assert_eq!(db.ask(balance).await, ["152|t"]);
-        assert!(psql(&db.url, "roles.sql", &[]).status.success());
-        let right = "SELECT has_table_privilege('ecom_reader', 'ecom.currencies', 'SELECT')";
-        assert_eq!(db.ask(right).await, ["t"]);
+    // What is new is there, also for the rows that were there before, and in partitions that are made from now on.
+    assert_eq!(db.ask("SELECT * FROM ecom.currencies").await, ["EUR|152"]);
+    db.execute("BEGIN; SELECT ecom.ensure_partitions(ARRAY['2027-01-01']::date[])")
+        .await;
+    let new = "INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id,
+                   product_id, currency)
+               VALUES ('2027-01-01 12:00Z', now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p', 'CHF')
+               RETURNING tableoid::regclass, currency";
+    assert_eq!(db.ask(new).await, ["ecom.events_y202701|CHF"]);
+    db.execute("ROLLBACK").await;
+    let balance = "SELECT stored, balance_ok FROM ecom.ingest_balance";
+    assert_eq!(db.ask(balance).await, ["152|t"]);
+    grant_roles(&db).await;
+    let right = "SELECT has_table_privilege('ecom_reader', 'ecom.currencies', 'SELECT')";
+    assert_eq!(db.ask(right).await, ["t"]);
 
-        // Once more, in all ways: nothing changes.
-        let schema = dump(&db.url);
-        next.apply(&mut db).await.unwrap();
+    // Once more: nothing changes.
+    let schema = dump(&db.url).await;
+    next.apply(&mut db).await.unwrap();
+    if by_psql {
         next.setup(&db.url, &[]).unwrap();
         next.setup(&db.url, &["-v", "again=on"]).unwrap();
-        assert_eq!(rows(&db, &columns).await, before.0);
-        assert_eq!(history(&db).await, upgraded);
-        assert_eq!(dump(&db.url), schema);
-        schemas.push(schema);
-
-        // The older program leaves it alone.
-        let expected = format!("the schema ecom is newer than this program: it has {}", next.name());
-        for message in [refused(check(&db.client).await), refused(apply(&mut db.client).await)] {
-            assert!(message.starts_with(&expected), "{message}");
-        }
-        drop(input);
     }
-    assert_eq!(schemas[0], schemas[1], "psql and the program");
+    assert_eq!(rows(&db, &columns).await, before.0);
+    assert_eq!(history(&db).await, upgraded);
+    assert_eq!(dump(&db.url).await, schema);
+
+    // The older program leaves it alone.
+    let expected = format!("the schema ecom is newer than this program: it has {}", next.name());
+    for message in [refused(check(&db.client).await), refused(apply(&mut db.client).await)] {
+        assert!(message.starts_with(&expected), "{message}");
+    }
+    schema
 }
 
 #[tokio::test]
-async fn a_migration_that_fails_changes_nothing() {
-    if !has_psql() {
-        return;
-    }
+async fn a_further_migration_keeps_every_row() {
+    upgraded(false).await;
+}
+
+#[tokio::test]
+#[ignore = "needs psql; `.ci/run` runs it"]
+async fn a_further_migration_by_psql_keeps_every_row() {
+    assert_eq!(upgraded(true).await, upgraded(false).await, "psql and the program");
+}
+
+/// Tries to upgrade a database with data, by psql or by the program, to a version whose migration fails.
+async fn check_that_a_failure_changes_nothing(by_psql: bool) {
     let fails = format!("{FURTHER} UPDATE ecom.events SET quantity = 0; DELETE FROM ecom.dead_letters; SELECT 1 / 0;");
     let next = NextVersion::with(&fails);
     let mut db = database_with_schema().await;
     let _input = fill(&db).await;
     let columns = columns(&db).await;
-    let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
-    for by_psql in [true, false] {
-        let message = match by_psql {
-            true => next.setup(&db.url, &[]).unwrap_err(),
-            false => format!("{:?}", next.apply(&mut db).await.unwrap_err()),
-        };
-        assert!(message.contains("division by zero"), "{message}");
-        let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
-        assert_eq!(after, before);
-        check(&db.client).await.unwrap();
-    }
+    let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
+    let message = match by_psql {
+        true => next.setup(&db.url, &[]).unwrap_err(),
+        false => format!("{:?}", next.apply(&mut db).await.unwrap_err()),
+    };
+    assert!(message.contains("division by zero"), "{message}");
+    let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
+    assert_eq!(after, before);
+    check(&db.client).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_changes_nothing() {
+    check_that_a_failure_changes_nothing(false).await;
+}
+
+#[tokio::test]
+#[ignore = "needs psql; `.ci/run` runs it"]
+async fn a_migration_that_fails_in_psql_changes_nothing() {
+    check_that_a_failure_changes_nothing(true).await;
 }
 
 #[tokio::test]
 async fn a_database_with_data_is_found_current_and_keeps_it() {
-    if !has_psql() {
-        return;
-    }
-    for by_psql in [true, false] {
+    let mut db = database_with_schema().await;
+    let input = fill(&db).await;
+    let columns = columns(&db).await;
+    let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
+    check(&db.client).await.unwrap();
+    apply(&mut db.client).await.unwrap();
+    let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
+    assert_eq!(after, before);
+    check_that_it_goes_on(&db, &input).await;
+}
+
+#[tokio::test]
+#[ignore = "needs psql; `.ci/run` runs it"]
+async fn setup_sql_keeps_a_database_with_data_and_restores_what_was_dropped() {
+    for made_by_psql in [true, false] {
         let mut db = database().await;
-        match by_psql {
+        match made_by_psql {
             true => drop(setup(&db.url)),
             false => apply(&mut db.client).await.unwrap(),
         }
         let input = fill(&db).await;
         let columns = columns(&db).await;
-        let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
-        check(&db.client).await.unwrap();
-        apply(&mut db.client).await.unwrap();
+        let before = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
         for more in [&[][..], &["-v", "again=on"]] {
             assert_eq!(said(&psql(&db.url, "setup.sql", more)), current());
             check(&db.client).await.unwrap();
-            let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+            apply(&mut db.client).await.unwrap();
+            let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
             assert_eq!(after, before);
         }
 
@@ -290,12 +310,15 @@ async fn a_database_with_data_is_found_current_and_keeps_it() {
         db.execute("DROP VIEW ecom.pulse; DROP FUNCTION ecom.ensure_partitions; DROP INDEX ecom.ingest_split_content")
             .await;
         assert_eq!(said(&psql(&db.url, "setup.sql", &["-v", "again=on"])), current());
-        let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url));
+        let after = (rows(&db, &columns).await, history(&db).await, dump(&db.url).await);
         assert_eq!(after, before);
-
-        // Ingest goes on where it was.
-        drop_in(input.path(), "c.csv", 200..210);
-        let counts = load(&db, input.path()).await.counts;
-        assert_eq!((counts.read, counts.stored), (10, 10));
+        check_that_it_goes_on(&db, &input).await;
     }
+}
+
+/// Ingest goes on where it was.
+async fn check_that_it_goes_on(db: &Database, input: &TempDir) {
+    drop_in(input.path(), "c.csv", 200..210);
+    let counts = load(db, input.path()).await.counts;
+    assert_eq!((counts.read, counts.stored), (10, 10));
 }

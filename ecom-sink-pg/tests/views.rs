@@ -253,16 +253,13 @@ async fn progress_stays_on_its_page() {
         let sql = "SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
                    WHERE relname IN ('ingest_split', 'ingest_pipeline') ORDER BY 1";
         counts = db.ask(sql).await;
-        !counts[0].contains("|0|") && !counts[1].contains("|0|")
+        // Before version 15 a session hands in a part of them earlier.
+        counts[0].starts_with("ingest_pipeline|100|") && counts[1].starts_with("ingest_split|200|")
     })
     .await;
     // Autovacuum may look at a table meanwhile, and keep old versions on the page for that moment.
-    for (count, table, least) in [
-        (&counts[0], "ingest_pipeline|100", 80),
-        (&counts[1], "ingest_split|200", 160),
-    ] {
-        let (all, heap_only) = count.rsplit_once('|').unwrap();
-        assert_eq!(all, table);
+    for (count, least) in [(&counts[0], 80), (&counts[1], 160)] {
+        let (_, heap_only) = count.rsplit_once('|').unwrap();
         assert!(heap_only.parse::<i32>().unwrap() >= least, "{counts:?}");
     }
 }

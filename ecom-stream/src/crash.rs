@@ -103,8 +103,10 @@ mod armed {
                 Action::Panic => panic!("crash point {name} reached"),
                 Action::Stop => {
                     let _ = kill_process(getpid(), Signal::STOP);
-                    // Another thread may receive the signal first; this one stops a little later.
-                    std::thread::sleep(Duration::from_millis(50));
+                    // Another thread may be the one that takes the signal, and on a busy machine late. Then this one stops too.
+                    while stop_waits() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
                 }
                 Action::Kill => {
                     let _ = kill_process(getpid(), Signal::KILL);
@@ -112,6 +114,14 @@ mod armed {
                 }
             }
         }
+    }
+
+    /// Whether a signal that stops this process still waits for one of its threads to take it.
+    fn stop_waits() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+        let waiting = waiting.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        waiting.is_some_and(|mask| mask & (1 << (Signal::STOP.as_raw() - 1)) != 0)
     }
 
     #[cfg(test)]

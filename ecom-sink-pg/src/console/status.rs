@@ -166,8 +166,9 @@ const RECENT: &str = "
         -- Before that, some of the files may be missing.
         SELECT CASE WHEN count(*) = $2 THEN min(updated_at) END AS since FROM ended
     ), spans AS (
+        -- The functions leave NULL out, so that without CASE the span would be one second.
         SELECT w.n, CASE WHEN k.since IS NULL THEN w.span
-                         ELSE least(w.span, greatest(now() - k.since, interval '1 s')) END AS span
+            ELSE least(w.span, greatest(now() - k.since, interval '1 s')) END AS span
         FROM unnest(ARRAY[interval '1 min', interval '5 min', interval '15 min']) WITH ORDINALITY AS w (span, n), known k
     )
     SELECT

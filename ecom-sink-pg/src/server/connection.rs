@@ -37,10 +37,12 @@ fn encoded(bytes: &[u8]) -> String {
 /// A shell line that opens `url`, which has no quotes in it.
 pub(super) fn psql(url: &str, binaries: &Binaries) -> String {
     let path = env::var_os("PATH").unwrap_or_default();
-    let program = if env::split_paths(&path).any(|dir| dir.join("psql").is_file()) {
+    let beside = binaries.program("psql");
+    // Programs that were fetched have no psql. Then it is named as one that is yet to be installed.
+    let program = if env::split_paths(&path).any(|dir| dir.join("psql").is_file()) || !beside.is_file() {
         PathBuf::from("psql")
     } else {
-        binaries.program("psql")
+        beside
     };
     let program = program.display().to_string();
     if program.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'') {

@@ -90,8 +90,7 @@ fn offset(text: &str) -> Option<Offset> {
     };
     let number = |digits: &str, most: i32| {
         let is_number = matches!(digits.len(), 1 | 2) && digits.bytes().all(|digit| digit.is_ascii_digit());
-        let number = digits.parse().ok().filter(|number| is_number && *number <= most);
-        number
+        digits.parse().ok().filter(|number| is_number && *number <= most)
     };
     let (hours, minutes): (i32, i32) = (number(hours, 15)?, number(minutes, 59)?);
     Offset::from_seconds(sign * (hours * 3_600 + minutes * 60)).ok()
