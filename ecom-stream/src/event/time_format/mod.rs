@@ -396,5 +396,6 @@ fn to_jiff(civil: PrimitiveDateTime) -> Option<jiff::civil::DateTime> {
     Some(jiff::tz::Offset::UTC.to_datetime(timestamp))
 }
 
-#[cfg(all(test, feature = "mapping"))]
+#[cfg(test)]
+#[cfg(feature = "mapping")]
 mod tests;
