@@ -56,12 +56,15 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
     let mut text = match checked.unread_lines {
-        0 => format!("{file}: {stored} to be stored, {refused} rejected\n"),
+        0 => match checked.filtered_count() {
+            0 => format!("{file}: {stored} to be stored, {refused} rejected\n"),
+            filtered => format!("{file}: {stored} to be stored, {refused} rejected, {filtered} filtered\n"),
+        },
         1 => format!("{file}: nothing to be stored, 1 line not read\n"),
         lines => format!("{file}: nothing to be stored, {lines} lines not read\n"),
     };
     if let Some(refusal) = &checked.unusable {
-        let part = match stored + refused {
+        let part = match stored + refused + checked.filtered_count() {
             0 => "nothing in it can be used",
             _ => "the rest of it cannot be used",
         };
@@ -84,19 +87,11 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     }
     for (reason, found) in &checked.rejected {
         let _ = writeln!(text, "  rejected: {} for {reason}", found.count);
-        for Example {
-            line,
-            value: (detail, raw),
-            ..
-        } in &found.examples
-        {
-            let _ = writeln!(
-                text,
-                "    {file}:{line}: {}, in {}",
-                on_one_line(detail),
-                shortened(raw)
-            );
-        }
+        write_examples(&mut text, &file, &found.examples);
+    }
+    for (rule, found) in &checked.filtered {
+        let _ = writeln!(text, "  filtered: {} by {}", found.count, on_one_line(rule));
+        write_examples(&mut text, &file, &found.examples);
     }
     if !checked.ignored_columns.is_empty() {
         let _ = writeln!(
@@ -114,6 +109,23 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
         }
     }
     text
+}
+
+/// A line for each example of records that would not be stored: what was found, and the record.
+fn write_examples(text: &mut String, file: &str, examples: &[Example<(String, String)>]) {
+    for Example {
+        line,
+        value: (detail, raw),
+        ..
+    } in examples
+    {
+        let _ = writeln!(
+            text,
+            "    {file}:{line}: {}, in {}",
+            on_one_line(detail),
+            shortened(raw)
+        );
+    }
 }
 
 /// The fields of an event that have values.

@@ -349,8 +349,12 @@ impl Retry {
             },
         };
         tell(self.mended.as_deref(), &retried.rejected, mapping.is_some());
+        let filtered = match retried.filtered {
+            0 => String::new(),
+            filtered => format!(" {} filtered,", count(filtered)),
+        };
         output::line(&format!(
-            "{} stored, {} duplicates, {} retried before, {} still rejected",
+            "{} stored, {} duplicates,{filtered} {} retried before, {} still rejected",
             count(retried.stored),
             count(retried.duplicates),
             count(retried.already_resolved),
@@ -426,6 +430,7 @@ async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapp
         let retried = console.retry(&file.path, mapping, Rules::default()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
+        all.filtered += retried.filtered;
         all.already_resolved += retried.already_resolved;
         all.rejected.extend(retried.rejected);
     }

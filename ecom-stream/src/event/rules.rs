@@ -7,10 +7,13 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::{Event, EventType, Price, PriceError, TimeFormat, id_of_origin, id_of_text, to_microseconds};
+use super::{
+    Event, EventType, NumberFormat, PLAIN_NUMBERS, Price, PriceError, TimeFormat, id_of_origin, id_of_text,
+    to_microseconds,
+};
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
-use crate::event::mapping::{BoundMapping, Mapping, Values};
+use crate::event::mapping::{BoundMapping, LeftOut, Mapping, Values};
 
 /// The longest user, session or product id.
 const MAX_ID_BYTES: usize = 64;
@@ -137,11 +140,39 @@ impl Rules {
         self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
     }
 
+    /// How numbers are written: as the mapping says, or plainly.
+    fn numbers(&self) -> &NumberFormat {
+        self.mapping
+            .as_ref()
+            .map_or(&PLAIN_NUMBERS, |mapping| mapping.numbers())
+    }
+
     /// The price in the format of the mapping, or the refusal.
     fn price(&self, text: &str) -> Result<Price, Refusal> {
-        let format = self.mapping.as_ref().map(|mapping| mapping.price_format());
-        let price = format.unwrap_or_default().parse(text);
-        price.map_err(|err| Refusal::found(price_reason(err), text))
+        let price = self.numbers().price(text);
+        price.map_err(|err| self.no_number(price_reason(err), text))
+    }
+
+    /// The quantity in the format of the mapping, or the refusal.
+    fn quantity(&self, text: &str) -> Result<i32, Refusal> {
+        whole_number(text).or_else(|reason| {
+            let plain = match reason == Reason::QUANTITY_MALFORMED {
+                true => self.numbers().whole_number(text),
+                false => None,
+            };
+            let quantity = plain.map_or(Err(reason), |plain| whole_number(&plain));
+            quantity.map_err(|reason| self.no_number(reason, text))
+        })
+    }
+
+    /// The refusal of a text as a number. If the mapping could make one of it, the detail says how.
+    fn no_number(&self, reason: Reason, text: &str) -> Refusal {
+        let is_malformed = [Reason::PRICE_MALFORMED, Reason::QUANTITY_MALFORMED].contains(&reason);
+        let mut refusal = Refusal::found(reason, text);
+        if is_malformed && let Some(hint) = self.numbers().hint(text) {
+            refusal.detail.push_str(&format!("; {hint}"));
+        }
+        refusal
     }
 
     fn price_optional(&self) -> bool {
@@ -149,7 +180,7 @@ impl Rules {
     }
 
     /// Makes an event from a record, or says which rule the record breaks. If the record has no id, the id is made from its place: the
-    /// name of the pipeline and the `origin`.
+    /// name of the pipeline and the `origin`. A record that is left out on purpose is refused with [`Reason::FILTERED`].
     ///
     /// This is for single records: [`SourceExt::validate`](crate::SourceExt::validate) looks the columns up only once for each file.
     ///
@@ -167,7 +198,14 @@ impl Rules {
     ///
     /// The refusal, with the reason code of the rule.
     pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
-        BoundRules::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
+        let mut bound = BoundRules::new(self, record.header());
+        match bound.event(self, record, origin, pipeline, OffsetDateTime::now_utc())? {
+            Some(event) => Ok(event),
+            None => {
+                let detail = bound.left_out(record).map(|left_out| left_out.detail());
+                Err(Refusal::new(Reason::FILTERED, detail.unwrap_or_default()))
+            }
+        }
     }
 
     /// The latest time that is accepted at the time `now`.
@@ -197,8 +235,16 @@ impl BoundRules {
         }
     }
 
-    /// Makes an event from a record with this header, or says which rule it breaks. `now` is the time that
-    /// [`max_ahead`](Rules::max_ahead) is counted from.
+    /// Why a record with this header is left out on purpose; `None` if it is to become an event.
+    pub(crate) fn left_out<'a>(&'a self, record: &'a CsvRecord) -> Option<LeftOut<'a>> {
+        match self {
+            Self::Plain(_) => record.is_blank().then_some(LeftOut::Empty),
+            Self::Mapped(mapping, bound) => bound.left_out(mapping, record),
+        }
+    }
+
+    /// Makes an event from a record with this header, or says which rule it breaks; `None` if the record is
+    /// [left out](Self::left_out). `now` is the time that [`max_ahead`](Rules::max_ahead) is counted from.
     pub(crate) fn event(
         &mut self,
         rules: &Rules,
@@ -206,7 +252,7 @@ impl BoundRules {
         origin: Option<&Origin>,
         pipeline: &str,
         now: OffsetDateTime,
-    ) -> Result<Event, Refusal> {
+    ) -> Result<Option<Event>, Refusal> {
         match self {
             Self::Plain(columns) => {
                 // An empty field and a column that the file doesn't have are both absent.
@@ -215,14 +261,22 @@ impl BoundRules {
                     record.field(index).filter(|text| !text.is_empty())
                 };
                 let id_of_origin = || origin.map_or_else(|| id_of_text(""), |origin| id_of_origin(pipeline, origin));
-                rules.validate(std::array::from_fn(value), id_of_origin, now)
+                match rules.validate(std::array::from_fn(value), id_of_origin, now) {
+                    Ok(event) => Ok(Some(event)),
+                    // An empty row lacks the required values, so only rows that break a rule are looked at.
+                    Err(_) if record.is_blank() => Ok(None),
+                    Err(refusal) => Err(refusal),
+                }
             }
             Self::Mapped(mapping, bound) => {
+                if bound.left_out(mapping, record).is_some() {
+                    return Ok(None);
+                }
                 bound.begin_record(mapping, origin);
                 let id_of_origin = || bound.id_of_origin(mapping, record, origin, pipeline);
                 let mut event = rules.validate(bound.values(mapping, record), id_of_origin, now)?;
                 event.extra = bound.extra(mapping, record);
-                Ok(event)
+                Ok(Some(event))
             }
         }
     }
@@ -275,7 +329,7 @@ impl Rules {
             }
             None => None,
         };
-        let quantity = quantity.map_or(Ok(1), self::quantity)?;
+        let quantity = quantity.map_or(Ok(1), |text| self.quantity(text))?;
         let event_id = match id {
             Some(id) => id.parse().unwrap_or_else(|_| id_of_text(id)),
             None => id_of_origin(),
@@ -317,14 +371,14 @@ fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Re
 }
 
 /// A whole number from 1 to the largest `int` of PostgreSQL. A number outside has another reason than a text that is none.
-fn quantity(field: &str) -> Result<i32, Refusal> {
+fn whole_number(field: &str) -> Result<i32, Reason> {
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::found(Reason::QUANTITY_MALFORMED, field));
+        return Err(Reason::QUANTITY_MALFORMED);
     }
     match field.parse() {
         Ok(quantity) if quantity >= 1 => Ok(quantity),
-        _ => Err(Refusal::found(Reason::QUANTITY_OUT_OF_RANGE, field)),
+        _ => Err(Reason::QUANTITY_OUT_OF_RANGE),
     }
 }
 
@@ -368,7 +422,8 @@ mod tests {
         let header = Arc::new(Header::new(fields.iter().map(|(name, _)| *name)));
         let record = CsvRecord::new(header.clone(), fields.iter().map(|(_, value)| *value)).unwrap();
         let rules = Rules::default();
-        BoundRules::new(&rules, &header).event(&rules, &record, None, "p", NOW)
+        let made = BoundRules::new(&rules, &header).event(&rules, &record, None, "p", NOW);
+        made.map(|event| event.expect("no record here is empty"))
     }
 
     fn with(name: &str, value: &str) -> Result<Event, Refusal> {
