@@ -443,3 +443,52 @@ fn a_format_of_numbers_that_makes_no_sense_is_refused_with_its_place() {
         assert!(refused.starts_with(expected), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn null_words_are_read_without_a_mapping_and_check_counts_what_looks_like_one() {
+    let text = "event_time,event_type,user_id,session_id,product_id,brand,price
+2026-11-01T09:30:00Z,view,u1,s1,p1,NULL,nan
+2026-11-01T09:30:01Z,view,(not set),s1,p1,None,
+2026-11-01T09:30:02Z,view,u1,s1,p1,NULL,1.50
+2026-11-01T09:30:03Z,view,u1,s1,NULL,acme,
+";
+    let found = check(None, text).await;
+    let words: Vec<_> = found
+        .null_words
+        .iter()
+        .map(|((field, word), count)| (*field, word.as_str(), *count))
+        .collect();
+    let expected = [
+        ("brand", "NULL", 1),
+        ("brand", "None", 1),
+        ("product_id", "NULL", 1),
+        ("user_id", "(not set)", 1),
+    ];
+    assert_eq!((found.accepted, &words[..]), (3, &expected[..]));
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.csv"), text).unwrap();
+    let sink = MemorySink::new("events");
+    let rules = Rules::default().nulls(["NULL", "nan", "(not set)"]);
+    let source = CsvDirSource::new(dir.path())
+        .settle_for(std::time::Duration::ZERO)
+        .available_now(true);
+    source.validate(rules.clone()).to(sink.clone()).run().await.unwrap();
+    let events = sink.values();
+    assert_eq!(events.len(), 2);
+    assert!(
+        events
+            .iter()
+            .all(|event| event.user_id == "u1" && event.brand.is_none())
+    );
+    assert_eq!((events[0].price, events[1].price.unwrap().cents()), (None, 150));
+    assert_eq!(reasons(&sink), ["user_id_missing", "product_id_missing"]);
+
+    // A mapping has its own words.
+    let mapping = of_own_columns("nulls = ['(not set)']");
+    let found = check_file(dir.path().join("a.csv"), Some(&mapping), rules, 2)
+        .await
+        .unwrap();
+    assert_eq!((found.accepted, found.rejected_count()), (3, 1));
+    assert_eq!(found.null_words.len(), 1);
+}

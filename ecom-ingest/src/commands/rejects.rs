@@ -12,6 +12,7 @@ use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use super::database::Database;
 use super::near::nearest;
+use super::nulls::Nulls;
 
 #[derive(Debug, Args)]
 pub(crate) struct Rejects {
@@ -144,6 +145,9 @@ struct Retry {
     /// The mapping that their files were read with: a file in TOML, or the name of a built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
+
+    #[command(flatten)]
+    nulls: Nulls,
 
     #[command(flatten)]
     database: Database,
@@ -334,13 +338,13 @@ impl Retry {
         let console = self.database.console()?;
         let (retried, how_to_mend) = match &self.mended {
             Some(file) => {
-                let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
+                let retried = console.retry(file, mapping.as_ref(), self.nulls.rules()).await?;
                 (
                     retried,
                     "correct them in the file and retry it: rows that are stored already are skipped",
                 )
             }
-            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
+            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref(), &self.nulls.rules()).await? {
                 Some(retried) => (
                     retried,
                     "write them to files with ecom-ingest rejects export --to DIR, correct them, and retry the files",
@@ -397,11 +401,12 @@ async fn as_they_are(
     console: &Console,
     filter: &DeadLetterFilter,
     mapping: Option<&Mapping>,
+    rules: &Rules,
 ) -> Result<Option<Retried>> {
     let dir = private_directory()?;
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {
-        Ok(exported) => retry_all(console, exported, mapping).await,
+        Ok(exported) => retry_all(console, exported, mapping, rules).await,
         Err(_) => Ok(Retried::default()),
     };
     if let Err(err) = std::fs::remove_dir_all(&dir) {
@@ -424,10 +429,15 @@ fn private_directory() -> Result<PathBuf> {
 }
 
 /// Retries all exported files.
-async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
+async fn retry_all(
+    console: &Console,
+    exported: &Exported,
+    mapping: Option<&Mapping>,
+    rules: &Rules,
+) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {
-        let retried = console.retry(&file.path, mapping, Rules::default()).await?;
+        let retried = console.retry(&file.path, mapping, rules.clone()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
         all.filtered += retried.filtered;

@@ -1,5 +1,6 @@
 //! The rules: what makes a CSV record an event, and the reason code of each rule that it can break.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Rules {
     /// The latest time that is accepted; with `None`, it is `max_ahead` after the current time.
     latest: Option<OffsetDateTime>,
     max_ahead: Duration,
+    /// Words for no value in files without a mapping.
+    nulls: HashSet<String>,
     mapping: Option<Arc<Mapping>>,
 }
 
@@ -67,6 +70,7 @@ impl Default for Rules {
             earliest: datetime!(2000-01-01 00:00 UTC),
             latest: None,
             max_ahead: Duration::from_secs(24 * 60 * 60),
+            nulls: HashSet::new(),
             mapping: None,
         }
     }
@@ -114,6 +118,28 @@ impl Rules {
         self
     }
 
+    /// Adds words that mean no value, in any column of files that are read without a mapping. A [mapping](Self::mapping) has
+    /// [its own](crate::MappingBuilder::nulls) instead.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Reason, Rules};
+    ///
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", "brand"]));
+    /// let record = |user, brand| {
+    ///     CsvRecord::new(header.clone(), ["2026-11-01T12:00:00Z", "view", user, "s", "p", brand]).unwrap()
+    /// };
+    /// let rules = Rules::default().nulls(["NULL", "(not set)"]);
+    /// assert_eq!(rules.event(&record("u", "NULL"), None, "events").unwrap().brand, None);
+    /// let refusal = rules.event(&record("(not set)", "acme"), None, "events").unwrap_err();
+    /// assert_eq!(refusal.reason, Reason::USER_ID_MISSING);
+    /// ```
+    #[must_use]
+    pub fn nulls<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.nulls.extend(words.into_iter().map(Into::into));
+        self
+    }
+
     /// Makes events from files of another layout. The source must read the files by the same mapping. The time format becomes that of
     /// the mapping.
     ///
@@ -135,9 +161,31 @@ impl Rules {
         self
     }
 
-    /// What the mapping adds to the events that is not in the files; see [`Mapping::notes`].
+    /// What the mapping adds to the events that is not in the files, as [`Mapping::notes`] says it; without a mapping, the words for no
+    /// value.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
+        if let Some(mapping) = &self.mapping {
+            return mapping.notes();
+        }
+        let mut words: Vec<String> = self.nulls.iter().map(|word| format!("{word:?}")).collect();
+        words.sort();
+        match words.is_empty() {
+            true => Vec::new(),
+            false => vec![format!(
+                "these words mean no value, in any column: {}",
+                words.join(", ")
+            )],
+        }
+    }
+
+    /// The values without those that are words for no value.
+    fn without_nulls<'a>(&self, mut values: Values<'a>) -> Values<'a> {
+        if !self.nulls.is_empty() {
+            for value in &mut values {
+                *value = value.filter(|text| !self.nulls.contains(*text));
+            }
+        }
+        values
     }
 
     /// How numbers are written: as the mapping says, or plainly.
@@ -261,7 +309,8 @@ impl BoundRules {
                     record.field(index).filter(|text| !text.is_empty())
                 };
                 let id_of_origin = || origin.map_or_else(|| id_of_text(""), |origin| id_of_origin(pipeline, origin));
-                match rules.validate(std::array::from_fn(value), id_of_origin, now) {
+                let values = rules.without_nulls(std::array::from_fn(value));
+                match rules.validate(values, id_of_origin, now) {
                     Ok(event) => Ok(Some(event)),
                     // An empty row lacks the required values, so only rows that break a rule are looked at.
                     Err(_) if record.is_blank() => Ok(None),

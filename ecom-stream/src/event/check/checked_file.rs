@@ -33,6 +33,8 @@ pub struct CheckedFile {
     pub ready_mapping: Option<&'static str>,
     /// The first events, as they would be stored.
     pub events: Vec<Example<Event>>,
+    /// How many events would be stored with a text that looks like a word for no value, such as `NULL`, by field and text.
+    pub null_words: BTreeMap<(&'static str, String), u64>,
     /// The columns of the file that would not be stored.
     pub ignored_columns: Vec<String>,
     /// Whether a source that reads a directory reads a file with this name.

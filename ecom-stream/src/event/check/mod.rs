@@ -20,7 +20,7 @@ use crate::csv::{Content, is_to_be_read, to_path};
 use crate::csv::{CsvReader, End, HeaderStep, Step};
 use crate::event::BoundRules;
 use crate::event::mapping::{LeftOut, Mapping};
-use crate::event::{Event, Rules};
+use crate::event::{Event, Rules, null_words_in};
 
 /// Reads a file as a pipeline with this mapping and these rules would, and reports what would become of it. It keeps the first
 /// `examples` events, and as many rejected records of each reason. The memory is bounded, whatever the size of the file.
@@ -158,6 +158,9 @@ impl Check {
                 Ok(None) => self.count_filtered(origin, bound_rules.left_out(&record.value)),
                 Ok(Some(event)) => {
                     self.found.accepted += 1;
+                    for (field, text) in null_words_in(&event) {
+                        *self.found.null_words.entry((field, text.to_owned())).or_default() += 1;
+                    }
                     if self.found.events.len() < self.examples
                         && let Some(origin) = origin
                     {
