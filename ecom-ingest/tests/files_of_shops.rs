@@ -188,3 +188,49 @@ async fn compressed_files_and_subdirectories_are_loaded() {
     let path = database.row("SELECT path FROM ecom.ingest_status").await;
     assert_eq!(path.get::<_, String>(0), "date=2019-10-01/oct.csv.gz");
 }
+
+#[tokio::test]
+async fn words_for_no_value_are_named_by_an_option() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let text = "event_time,event_type,user_id,session_id,product_id,brand\n\
+                2026-11-01T09:30:00Z,view,u1,s1,p1,NULL\n\
+                2026-11-01T09:30:01Z,view,(not set),s1,p1,acme\n";
+    drop_in_text(input.path(), "a.csv", text);
+    let file = input.path().join("a.csv");
+    let check = |more: &[&str]| {
+        let out = program().arg("check").arg(&file).args(more).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let said = check(&[]);
+    assert!(
+        said.contains("looks like no value: brand is \"NULL\" in 1; --nulls NULL makes it none"),
+        "{said}"
+    );
+    let option = "--nulls '(not set)' makes it none";
+    assert!(said.contains(option), "{said}");
+    let nulls = ["--nulls", "NULL,(not set)"];
+    assert!(check(&nulls).contains("a.csv: 1 to be stored, 1 rejected\n"));
+
+    let log = Ingest::start(&database, &input, &["--once", nulls[0], nulls[1]])
+        .succeed()
+        .await;
+    assert!(
+        log.contains("these words mean no value, in any column: \"(not set)\", \"NULL\""),
+        "{log}"
+    );
+    assert!(log.contains("1 stored, 0 duplicates, 1 rejected"), "{log}");
+    assert_eq!(
+        database
+            .number("SELECT count(*) FROM ecom.events WHERE brand IS NULL")
+            .await,
+        1
+    );
+    let (status, log) = Ingest::start(&database, &input, &["--once", "--nulls", "NULL", "--map", "rees46"])
+        .end()
+        .await;
+    assert!(!status.success() && log.contains("cannot be used with"), "{log}");
+    let (status, log) = Ingest::start(&database, &input, &["--once", "--nulls", "NULL,,nan"])
+        .end()
+        .await;
+    assert!(!status.success() && log.contains("a word is empty"), "{log}");
+}

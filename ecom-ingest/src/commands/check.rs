@@ -8,10 +8,11 @@ use clap::Args;
 use ecom_ingest::format::{on_one_line, shell_quoted};
 use ecom_ingest::output;
 use ecom_stream::check::{CheckedFile, Example, check_file};
-use ecom_stream::{Event, Mapping, Reason, Result, Rules};
+use ecom_stream::{Event, Mapping, Reason, Result};
 use time::format_description::well_known::Rfc3339;
 
 use super::help::AFTER_HELP;
+use super::nulls::Nulls;
 
 /// The exit code when some records would be rejected.
 const REFUSED: u8 = 7;
@@ -27,6 +28,9 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
+    #[command(flatten)]
+    nulls: Nulls,
+
     /// How many events to show of each file, and how many records for each reason of rejection
     #[arg(long, value_name = "N", default_value = "3")]
     examples: usize,
@@ -40,7 +44,7 @@ impl Check {
             output::text(&format!("{note}\n"))?;
         }
         for file in &self.files {
-            let checked = check_file(file, mapping.as_ref(), Rules::default(), self.examples).await?;
+            let checked = check_file(file, mapping.as_ref(), self.nulls.rules(), self.examples).await?;
             if !checked.is_clean() {
                 code = ExitCode::from(REFUSED);
             }
@@ -56,12 +60,15 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     let (stored, refused) = (checked.accepted, checked.rejected_count());
     // Writing to a string does not fail.
     let mut text = match checked.unread_lines {
-        0 => format!("{file}: {stored} to be stored, {refused} rejected\n"),
+        0 => match checked.filtered_count() {
+            0 => format!("{file}: {stored} to be stored, {refused} rejected\n"),
+            filtered => format!("{file}: {stored} to be stored, {refused} rejected, {filtered} filtered\n"),
+        },
         1 => format!("{file}: nothing to be stored, 1 line not read\n"),
         lines => format!("{file}: nothing to be stored, {lines} lines not read\n"),
     };
     if let Some(refusal) = &checked.unusable {
-        let part = match stored + refused {
+        let part = match stored + refused + checked.filtered_count() {
             0 => "nothing in it can be used",
             _ => "the rest of it cannot be used",
         };
@@ -84,19 +91,22 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     }
     for (reason, found) in &checked.rejected {
         let _ = writeln!(text, "  rejected: {} for {reason}", found.count);
-        for Example {
-            line,
-            value: (detail, raw),
-            ..
-        } in &found.examples
-        {
-            let _ = writeln!(
-                text,
-                "    {file}:{line}: {}, in {}",
-                on_one_line(detail),
-                shortened(raw)
-            );
-        }
+        write_examples(&mut text, &file, &found.examples);
+    }
+    for (rule, found) in &checked.filtered {
+        let _ = writeln!(text, "  filtered: {} by {}", found.count, on_one_line(rule));
+        write_examples(&mut text, &file, &found.examples);
+    }
+    for ((field, word), count) in &checked.null_words {
+        let option = match mapping {
+            Some(_) => format!("nulls = [{word:?}] in the mapping"),
+            None => format!("--nulls {}", shell_quoted(word)),
+        };
+        let word = on_one_line(&format!("{word:?}"));
+        let _ = writeln!(
+            text,
+            "  looks like no value: {field} is {word} in {count}; {option} makes it none"
+        );
     }
     if !checked.ignored_columns.is_empty() {
         let _ = writeln!(
@@ -114,6 +124,23 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
         }
     }
     text
+}
+
+/// A line for each example of records that would not be stored: what was found, and the record.
+fn write_examples(text: &mut String, file: &str, examples: &[Example<(String, String)>]) {
+    for Example {
+        line,
+        value: (detail, raw),
+        ..
+    } in examples
+    {
+        let _ = writeln!(
+            text,
+            "    {file}:{line}: {}, in {}",
+            on_one_line(detail),
+            shortened(raw)
+        );
+    }
 }
 
 /// The fields of an event that have values.

@@ -12,6 +12,7 @@ mod help;
 mod infer;
 mod maintenance;
 mod near;
+mod nulls;
 mod rejects;
 mod run;
 mod schema;

@@ -12,6 +12,7 @@ use ecom_stream::{Error, ErrorKind, Mapping, Reason, Result, Rules};
 
 use super::database::Database;
 use super::near::nearest;
+use super::nulls::Nulls;
 use super::status::check_pipeline;
 
 #[derive(Debug, Args)]
@@ -148,6 +149,9 @@ struct Retry {
     /// The mapping that their files were read with: a file in TOML, or the name of a built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
+
+    #[command(flatten)]
+    nulls: Nulls,
 
     #[command(flatten)]
     database: Database,
@@ -338,13 +342,13 @@ impl Retry {
         let console = self.database.console()?;
         let (retried, how_to_mend) = match &self.mended {
             Some(file) => {
-                let retried = console.retry(file, mapping.as_ref(), Rules::default()).await?;
+                let retried = console.retry(file, mapping.as_ref(), self.nulls.rules()).await?;
                 (
                     retried,
                     "correct them in the file and retry it: rows that are stored already are skipped",
                 )
             }
-            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref()).await? {
+            None => match as_they_are(&console, &self.choice.filter(), mapping.as_ref(), &self.nulls.rules()).await? {
                 Some(retried) => (
                     retried,
                     "write them to files with ecom-ingest rejects export --to DIR, correct them, and retry the files",
@@ -353,8 +357,12 @@ impl Retry {
             },
         };
         tell(self.mended.as_deref(), &retried.rejected, mapping.is_some());
+        let filtered = match retried.filtered {
+            0 => String::new(),
+            filtered => format!(" {} filtered,", count(filtered)),
+        };
         output::line(&format!(
-            "{} stored, {} duplicates, {} retried before, {} still rejected",
+            "{} stored, {} duplicates,{filtered} {} retried before, {} still rejected",
             count(retried.stored),
             count(retried.duplicates),
             count(retried.already_resolved),
@@ -397,11 +405,12 @@ async fn as_they_are(
     console: &Console,
     filter: &DeadLetterFilter,
     mapping: Option<&Mapping>,
+    rules: &Rules,
 ) -> Result<Option<Retried>> {
     let dir = private_directory()?;
     let exported = console.export(filter, None, &dir).await;
     let retried = match &exported {
-        Ok(exported) => retry_all(console, exported, mapping).await,
+        Ok(exported) => retry_all(console, exported, mapping, rules).await,
         Err(_) => Ok(Retried::default()),
     };
     if let Err(err) = std::fs::remove_dir_all(&dir) {
@@ -424,12 +433,18 @@ fn private_directory() -> Result<PathBuf> {
 }
 
 /// Retries all exported files.
-async fn retry_all(console: &Console, exported: &Exported, mapping: Option<&Mapping>) -> Result<Retried> {
+async fn retry_all(
+    console: &Console,
+    exported: &Exported,
+    mapping: Option<&Mapping>,
+    rules: &Rules,
+) -> Result<Retried> {
     let mut all = Retried::default();
     for file in &exported.files {
-        let retried = console.retry(&file.path, mapping, Rules::default()).await?;
+        let retried = console.retry(&file.path, mapping, rules.clone()).await?;
         all.stored += retried.stored;
         all.duplicates += retried.duplicates;
+        all.filtered += retried.filtered;
         all.already_resolved += retried.already_resolved;
         all.rejected.extend(retried.rejected);
     }

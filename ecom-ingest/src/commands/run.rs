@@ -11,12 +11,13 @@ use ecom_ingest::terminal::can_redraw;
 use ecom_ingest::{Page, Service};
 use ecom_sink_pg::InstanceState;
 use ecom_stream::{
-    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, Rules, SourceExt,
-    UnterminatedRecord, stop_signal,
+    AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, SourceExt, UnterminatedRecord,
+    stop_signal,
 };
 
 use super::database::Database;
 use super::help::AFTER_HELP;
+use super::nulls::Nulls;
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, override_usage = "ecom-ingest run [OPTIONS]")]
@@ -29,6 +30,9 @@ pub(crate) struct Run {
     /// docs/files.md lists the keys, and ecom-ingest infer proposes one
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
+
+    #[command(flatten)]
+    nulls: Nulls,
 
     /// Also load the files in subdirectories, such as date=2026-11-01/hour=09/
     #[arg(long)]
@@ -148,7 +152,10 @@ impl Run {
             self.input.display(),
             self.pipeline
         );
-        let (mut source, mut rules) = (CsvDirSource::new(&self.input).settle_for(self.settle), Rules::default());
+        let (mut source, mut rules) = (
+            CsvDirSource::new(&self.input).settle_for(self.settle),
+            self.nulls.rules(),
+        );
         if let Some(mapping) = mapping {
             source = source.mapping(&mapping);
             rules = rules.mapping(mapping);

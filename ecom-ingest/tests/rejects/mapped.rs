@@ -206,3 +206,35 @@ async fn a_mapping_with_missing_columns_is_refused_once() {
     }
     assert_eq!((database.rows().await, waiting(&database).await), (1, 2));
 }
+
+#[tokio::test]
+async fn rejects_that_the_mapping_leaves_out_by_now_count_as_filtered() {
+    let map = tempfile::NamedTempFile::new().unwrap();
+    let fields = "[event]\nevent_time = 't'\nevent_type = { column = 'e', values = { view_item = 'view' } }\n\
+                  user_id = 'u'\nsession_id = 'u'\nproduct_id = 'p'\n";
+    fs::write(map.path(), fields).unwrap();
+    let text = "t,e,u,p\n2026-11-01T09:30:00Z,session_start,u1,\n2026-11-01T09:30:01Z,view_item,u1,p1\n\
+                2026-11-01T09:30:02Z,scroll,u1,\n2026-11-01T09:30:03Z,view_item,u1,\n,,,\n";
+    let (database, input) = loaded("ga4.csv", text, map.path().to_str().unwrap()).await;
+    assert_eq!((database.rows().await, waiting(&database).await), (1, 3));
+
+    fs::write(map.path(), format!("only.e = ['view_item']\n{fields}")).unwrap();
+    let map = map.path().to_str().unwrap();
+    let said = ecom(&database, &["rejects", "retry", "--all", "--map", map]);
+    let expected = "0 stored, 0 duplicates, 2 filtered, 0 retried before, 1 still rejected\n";
+    assert_eq!(said.out, expected, "{}", said.log);
+    check_balance(&database).await;
+    let said = ecom(&database, &["status"]);
+    let counts = "5 read = 1 stored + 0 duplicates + 1 rejected + 3 filtered";
+    assert!(said.out.contains(counts), "{}", said.out);
+    let said = ecom(&database, &["rejects", "retry", "--all", "--map", map]);
+    assert_eq!(said.out, "0 stored, 0 duplicates, 0 retried before, 1 still rejected\n");
+
+    // In a further file they are no rejects from the start.
+    drop_in_text(input.path(), "more.csv", text.replace("u1", "u2"));
+    let run = Ingest::start(&database, &input, &["--once", "--map", map]);
+    let log = run.succeed().await;
+    check_balance(&database).await;
+    let counts = "5 records read: 1 stored, 0 duplicates, 1 rejected, 3 filtered";
+    assert!(log.contains(counts), "{log}");
+}

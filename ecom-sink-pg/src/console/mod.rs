@@ -11,6 +11,7 @@ mod console;
 mod corrected_file;
 mod dead_letters;
 mod export;
+mod resolve;
 mod retried;
 mod retry;
 mod status;

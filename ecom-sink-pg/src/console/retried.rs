@@ -14,6 +14,8 @@ pub struct Retried {
     pub stored: u64,
     /// Rows that the table had already.
     pub duplicates: u64,
+    /// Rows that the mapping leaves out: they count as filtered now, and no longer as rejected.
+    pub filtered: u64,
     /// Rows whose dead letter was resolved earlier. Nothing was done for them.
     pub already_resolved: u64,
     /// Rows that are still rejected, in the order of the file.
@@ -52,6 +54,7 @@ impl Retried {
     pub(super) fn add(&mut self, other: Self) {
         self.stored += other.stored;
         self.duplicates += other.duplicates;
+        self.filtered += other.filtered;
         self.already_resolved += other.already_resolved;
     }
 }

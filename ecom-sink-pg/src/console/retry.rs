@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ecom_stream::{
-    Columns, CsvRecord, Error, ErrorKind, Event, Header, Mapping, Origin, Record, Refusal, Result, Rules, Split,
-    crash_point, read_csv,
+    Columns, CsvRecord, Error, ErrorKind, Event, Header, Mapping, Origin, Reason, Record, Refusal, Result, Rules,
+    Split, crash_point, read_csv,
 };
 use futures::StreamExt;
 use postgres_types::ToSql;
@@ -27,6 +27,7 @@ use super::columns::{COLUMNS, ID};
 use super::console::{Console, DEADLINE};
 use super::corrected_file::{cant_open, header, unreadable};
 use super::dead_letters::{DeadLetter, DeadLetterFilter, among};
+use super::resolve::{OPEN, RESOLVE, check_count, resolve_filtered};
 use super::retried::{Retried, StillRejected, retry_error};
 use crate::connect::{BY_KEY, Connection};
 use crate::failure::{Action, Blame, Failure, Step};
@@ -43,10 +44,6 @@ struct CorrectedRow {
 /// How many rows a transaction stores.
 const AT_ONCE: usize = 500;
 
-/// Locks the dead letters that are still open.
-const OPEN: &str = "
-    SELECT id FROM ecom.dead_letters WHERE id = ANY ($1) AND resolved_at IS NULL ORDER BY id FOR UPDATE";
-
 /// Inserts events, and returns the keys of those that were new.
 const INSERT: &str = "
     INSERT INTO ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
@@ -61,12 +58,6 @@ const INSERT: &str = "
     ORDER BY n.event_id, n.event_time
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
-
-/// Marks dead letters as resolved. Here and in [`COUNT`], a join with the parameters could read a
-/// whole index: the more of them there are, the sooner.
-const RESOLVE: &str = "
-    UPDATE ecom.dead_letters d SET resolved_at = now(), resolution = ($2::text[])[array_position($1::int8[], d.id)]
-    WHERE d.id = ANY ($1::int8[]) AND d.resolved_at IS NULL";
 
 /// Counts the events of the given keys that the table has.
 const STORED: &str = "
@@ -133,7 +124,10 @@ impl Console {
                 .rejected
                 .extend(unreadable(&connection, batch.rejects, &header).await?);
             for records in batch.records.chunks(AT_ONCE) {
-                let corrected = corrected_rows(&connection, records, &mut revalidator, &mut retried).await?;
+                let (corrected, left_out) =
+                    corrected_rows(&connection, records, &mut revalidator, &mut retried).await?;
+                let filtered = resolve_filtered(&connection.client, &left_out).await;
+                retried.add(filtered.map_err(retry_error)?);
                 self.store(&mut connection, corrected, &mut retried).await?;
             }
         }
@@ -198,20 +192,20 @@ fn is_of_a_row(failure: &Failure) -> bool {
     is_of_its_time || (is_rejected && failure.blame() != Blame::Database)
 }
 
-/// Finds the dead letter of each record, and makes an event of it. What is still rejected is
-/// added to `retried`.
+/// Finds the dead letter of each record, and makes an event of it. Returns the events, and the dead letters of the records that are left
+/// out. What is still rejected is added to `retried`.
 async fn corrected_rows(
     connection: &Connection,
     records: &[Record<CsvRecord>],
     revalidator: &mut Revalidator,
     retried: &mut Retried,
-) -> Result<Vec<CorrectedRow>> {
+) -> Result<(Vec<CorrectedRow>, Vec<DeadLetter>)> {
     let id_of = |record: &CsvRecord| record.get(ID).and_then(|id| id.trim().parse::<i64>().ok());
     let ids: Vec<i64> = records.iter().filter_map(|record| id_of(&record.value)).collect();
     let filter = DeadLetterFilter::waiting().ids(ids).with_resolved(true);
     let letters = among(connection, &filter).await.map_err(retry_error)?;
     let mut letters: HashMap<i64, DeadLetter> = letters.into_iter().map(|letter| (letter.id, letter)).collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     for Record { value, origin, .. } in records {
         let record = origin.as_ref().map_or(0, |origin| origin.record);
@@ -245,10 +239,11 @@ async fn corrected_rows(
         revalidator.check_columns(value.header(), &letter)?;
         match revalidator.event(value, &letter) {
             Ok(event) => rows.push(CorrectedRow { record, letter, event }),
+            Err(refusal) if refusal.reason == Reason::FILTERED => left_out.push(letter),
             Err(refusal) => retried.rejected.push(StillRejected::of(record, &letter, refusal)),
         }
     }
-    Ok(rows)
+    Ok((rows, left_out))
 }
 
 /// Makes events of corrected records.
@@ -391,18 +386,6 @@ async fn try_store(client: &Client, corrected: &[CorrectedRow]) -> Result<Retrie
     committed.map_err(|failure| failure.at_step(Step::Commit))?;
     crash_point!("retry.committed");
     Ok(done)
-}
-
-/// Checks that a table has stored every row that was sent to it.
-fn check_count(table: &str, sent: u64, stored: u64) -> Result<(), Failure> {
-    match sent == stored {
-        true => Ok(()),
-        false => Err(Failure::Miscounted {
-            table: table.to_owned(),
-            sent,
-            stored,
-        }),
-    }
 }
 
 /// Inserts the events that the table does not have, and returns their keys.

@@ -84,6 +84,9 @@ reasons! {
     QUANTITY_MALFORMED = "quantity_malformed";
     /// `quantity` is below 1 or more than an `int` holds.
     QUANTITY_OUT_OF_RANGE = "quantity_out_of_range";
+    /// The record is left out on purpose: by the row filter of a mapping, or because all its fields are empty. A pipeline counts such a
+    /// record as filtered, and makes no reject of it.
+    FILTERED = "filtered";
     /// The record is older than the watermark.
     LATE = "late";
     /// A column of the sink's table can't hold a value.

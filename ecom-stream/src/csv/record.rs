@@ -110,6 +110,25 @@ impl CsvRecord {
         self.rows.text.get(start..end)
     }
 
+    /// Whether no field has anything but white space, as in the line `,,,`.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Header};
+    /// let header = Arc::new(Header::new(["a", "b"]));
+    /// assert!(CsvRecord::new(header.clone(), ["", " "]).unwrap().is_blank());
+    /// assert!(!CsvRecord::new(header, ["", "0"]).unwrap().is_blank());
+    /// ```
+    pub fn is_blank(&self) -> bool {
+        let fields = self.rows.header.names().len();
+        let first = self.index as usize * fields;
+        let end_of = |at: usize| self.rows.ends.get(at).map_or(0, |end| *end as usize);
+        let start = first.checked_sub(1).map_or(0, end_of);
+        let end = (first + fields).checked_sub(1).map_or(start, end_of);
+        let text = self.rows.text.get(start..end).unwrap_or_default();
+        text.trim_start().is_empty()
+    }
+
     /// The fields, in the order of the file.
     ///
     /// ```

@@ -9,7 +9,7 @@
 //!         │                       mapping/  which column is which field, formats, defaults
 //!         └──────────────────┬───────────────────┘
 //!                   rules    each rule has a reason code
-//!             time_format/, price_format, id
+//!             time_format/, number_format, price_format, id
 //!                            │
 //!                Event  or  Refusal ── remedy: how to correct the record
 //! ```
@@ -24,6 +24,9 @@ mod id;
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub mod infer;
 pub(crate) mod mapping;
+#[cfg(feature = "csv-dir")]
+mod null_words;
+mod number_format;
 mod price;
 mod price_format;
 mod remedy;
@@ -39,6 +42,10 @@ pub use event_type::EventType;
 pub(crate) use id::id_of_parts;
 pub use id::{id_of_origin, id_of_text};
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
+#[cfg(feature = "csv-dir")]
+pub(crate) use null_words::null_words_in;
+pub use number_format::Rounding;
+pub(crate) use number_format::{NumberFormat, PLAIN_NUMBERS};
 pub use price::{Price, PriceError};
 pub(crate) use price_format::PriceFormat;
 pub(crate) use rules::BoundRules;

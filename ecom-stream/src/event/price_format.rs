@@ -68,7 +68,9 @@ fn joined(whole: &str, separator: char) -> Result<String, PriceError> {
     let mut groups = digits.split(separator);
     let first = groups.next().unwrap_or_default();
     let is_number = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
-    let begins = (1..=3).contains(&first.len()) && is_number(first);
+    // A number such as 0,500 has decimals, and no groups.
+    let is_below_one = first.starts_with('0') && digits.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+    let begins = (1..=3).contains(&first.len()) && is_number(first) && !is_below_one;
     match begins && groups.all(|group| group.len() == 3 && is_number(group)) {
         true => Ok(whole.replace(separator, "")),
         false => Err(PriceError::Malformed),
@@ -100,7 +102,8 @@ mod tests {
             assert_eq!(GERMAN.parse(text).map(Price::cents), Ok(cents), "{text}");
         }
         for text in [
-            "1.2345", "12.50", "1.23.456", ".123", "1234.567", "1..000", "1.000.", "1,234.5", "1,000,00", "--1.000", "",
+            "1.2345", "12.50", "1.23.456", ".123", "1234.567", "1..000", "1.000.", "1,234.5", "1,000,00", "--1.000",
+            "0.500", "",
         ] {
             assert_eq!(GERMAN.parse(text), Err(PriceError::Malformed), "{text}");
         }

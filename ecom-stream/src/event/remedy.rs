@@ -31,6 +31,7 @@ impl Reason {
             "price_out_of_range" => "correct the price: at most 9999999999.99",
             "quantity_malformed" => "write the quantity as a whole number",
             "quantity_out_of_range" => "correct the quantity: from 1 to 2147483647",
+            "filtered" => "nothing: its mapping leaves it out, or it is empty",
             "late" => "retry it unchanged if it should count after all",
             "value_refused" => "change the column of the table, or the value that the pipeline makes for it",
             "column_missing" | "column_twice" | "wrong_delimiter" | "wrong_encoding" => {

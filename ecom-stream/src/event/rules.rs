@@ -1,5 +1,6 @@
 //! The rules: what makes a CSV record an event, and the reason code of each rule that it can break.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,13 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
-use super::{Event, EventType, Price, PriceError, TimeFormat, id_of_origin, id_of_text, to_microseconds};
+use super::{
+    Event, EventType, NumberFormat, PLAIN_NUMBERS, Price, PriceError, TimeFormat, id_of_origin, id_of_text,
+    to_microseconds,
+};
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
-use crate::event::mapping::{BoundMapping, Mapping, Values};
+use crate::event::mapping::{BoundMapping, LeftOut, Mapping, Values};
 
 /// The longest user, session or product id.
 const MAX_ID_BYTES: usize = 64;
@@ -53,6 +57,8 @@ pub struct Rules {
     /// The latest time that is accepted; with `None`, it is `max_ahead` after the current time.
     latest: Option<OffsetDateTime>,
     max_ahead: Duration,
+    /// Words for no value in files without a mapping.
+    nulls: HashSet<String>,
     mapping: Option<Arc<Mapping>>,
 }
 
@@ -64,6 +70,7 @@ impl Default for Rules {
             earliest: datetime!(2000-01-01 00:00 UTC),
             latest: None,
             max_ahead: Duration::from_secs(24 * 60 * 60),
+            nulls: HashSet::new(),
             mapping: None,
         }
     }
@@ -111,6 +118,28 @@ impl Rules {
         self
     }
 
+    /// Adds words that mean no value, in any column of files that are read without a mapping. A [mapping](Self::mapping) has
+    /// [its own](crate::MappingBuilder::nulls) instead.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use ecom_stream::{CsvRecord, Header, Reason, Rules};
+    ///
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", "brand"]));
+    /// let record = |user, brand| {
+    ///     CsvRecord::new(header.clone(), ["2026-11-01T12:00:00Z", "view", user, "s", "p", brand]).unwrap()
+    /// };
+    /// let rules = Rules::default().nulls(["NULL", "(not set)"]);
+    /// assert_eq!(rules.event(&record("u", "NULL"), None, "events").unwrap().brand, None);
+    /// let refusal = rules.event(&record("(not set)", "acme"), None, "events").unwrap_err();
+    /// assert_eq!(refusal.reason, Reason::USER_ID_MISSING);
+    /// ```
+    #[must_use]
+    pub fn nulls<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.nulls.extend(words.into_iter().map(Into::into));
+        self
+    }
+
     /// Makes events from files of another layout. The source must read the files by the same mapping. The time format becomes that of
     /// the mapping.
     ///
@@ -132,16 +161,66 @@ impl Rules {
         self
     }
 
-    /// What the mapping adds to the events that is not in the files; see [`Mapping::notes`].
+    /// What the mapping adds to the events that is not in the files, as [`Mapping::notes`] says it; without a mapping, the words for no
+    /// value.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.mapping.as_ref().map(|mapping| mapping.notes()).unwrap_or_default()
+        if let Some(mapping) = &self.mapping {
+            return mapping.notes();
+        }
+        let mut words: Vec<String> = self.nulls.iter().map(|word| format!("{word:?}")).collect();
+        words.sort();
+        match words.is_empty() {
+            true => Vec::new(),
+            false => vec![format!(
+                "these words mean no value, in any column: {}",
+                words.join(", ")
+            )],
+        }
+    }
+
+    /// The values without those that are words for no value.
+    fn without_nulls<'a>(&self, mut values: Values<'a>) -> Values<'a> {
+        if !self.nulls.is_empty() {
+            for value in &mut values {
+                *value = value.filter(|text| !self.nulls.contains(*text));
+            }
+        }
+        values
+    }
+
+    /// How numbers are written: as the mapping says, or plainly.
+    fn numbers(&self) -> &NumberFormat {
+        self.mapping
+            .as_ref()
+            .map_or(&PLAIN_NUMBERS, |mapping| mapping.numbers())
     }
 
     /// The price in the format of the mapping, or the refusal.
     fn price(&self, text: &str) -> Result<Price, Refusal> {
-        let format = self.mapping.as_ref().map(|mapping| mapping.price_format());
-        let price = format.unwrap_or_default().parse(text);
-        price.map_err(|err| Refusal::found(price_reason(err), text))
+        let price = self.numbers().price(text);
+        price.map_err(|err| self.no_number(price_reason(err), text))
+    }
+
+    /// The quantity in the format of the mapping, or the refusal.
+    fn quantity(&self, text: &str) -> Result<i32, Refusal> {
+        whole_number(text).or_else(|reason| {
+            let plain = match reason == Reason::QUANTITY_MALFORMED {
+                true => self.numbers().whole_number(text),
+                false => None,
+            };
+            let quantity = plain.map_or(Err(reason), |plain| whole_number(&plain));
+            quantity.map_err(|reason| self.no_number(reason, text))
+        })
+    }
+
+    /// The refusal of a text as a number. If the mapping could make one of it, the detail says how.
+    fn no_number(&self, reason: Reason, text: &str) -> Refusal {
+        let is_malformed = [Reason::PRICE_MALFORMED, Reason::QUANTITY_MALFORMED].contains(&reason);
+        let mut refusal = Refusal::found(reason, text);
+        if is_malformed && let Some(hint) = self.numbers().hint(text) {
+            refusal.detail.push_str(&format!("; {hint}"));
+        }
+        refusal
     }
 
     fn price_optional(&self) -> bool {
@@ -149,7 +228,7 @@ impl Rules {
     }
 
     /// Makes an event from a record, or says which rule the record breaks. If the record has no id, the id is made from its place: the
-    /// name of the pipeline and the `origin`.
+    /// name of the pipeline and the `origin`. A record that is left out on purpose is refused with [`Reason::FILTERED`].
     ///
     /// This is for single records: [`SourceExt::validate`](crate::SourceExt::validate) looks the columns up only once for each file.
     ///
@@ -167,7 +246,14 @@ impl Rules {
     ///
     /// The refusal, with the reason code of the rule.
     pub fn event(&self, record: &CsvRecord, origin: Option<&Origin>, pipeline: &str) -> Result<Event, Refusal> {
-        BoundRules::new(self, record.header()).event(self, record, origin, pipeline, OffsetDateTime::now_utc())
+        let mut bound = BoundRules::new(self, record.header());
+        match bound.event(self, record, origin, pipeline, OffsetDateTime::now_utc())? {
+            Some(event) => Ok(event),
+            None => {
+                let detail = bound.left_out(record).map(|left_out| left_out.detail());
+                Err(Refusal::new(Reason::FILTERED, detail.unwrap_or_default()))
+            }
+        }
     }
 
     /// The latest time that is accepted at the time `now`.
@@ -197,8 +283,16 @@ impl BoundRules {
         }
     }
 
-    /// Makes an event from a record with this header, or says which rule it breaks. `now` is the time that
-    /// [`max_ahead`](Rules::max_ahead) is counted from.
+    /// Why a record with this header is left out on purpose; `None` if it is to become an event.
+    pub(crate) fn left_out<'a>(&'a self, record: &'a CsvRecord) -> Option<LeftOut<'a>> {
+        match self {
+            Self::Plain(_) => record.is_blank().then_some(LeftOut::Empty),
+            Self::Mapped(mapping, bound) => bound.left_out(mapping, record),
+        }
+    }
+
+    /// Makes an event from a record with this header, or says which rule it breaks; `None` if the record is
+    /// [left out](Self::left_out). `now` is the time that [`max_ahead`](Rules::max_ahead) is counted from.
     pub(crate) fn event(
         &mut self,
         rules: &Rules,
@@ -206,7 +300,7 @@ impl BoundRules {
         origin: Option<&Origin>,
         pipeline: &str,
         now: OffsetDateTime,
-    ) -> Result<Event, Refusal> {
+    ) -> Result<Option<Event>, Refusal> {
         match self {
             Self::Plain(columns) => {
                 // An empty field and a column that the file doesn't have are both absent.
@@ -215,14 +309,23 @@ impl BoundRules {
                     record.field(index).filter(|text| !text.is_empty())
                 };
                 let id_of_origin = || origin.map_or_else(|| id_of_text(""), |origin| id_of_origin(pipeline, origin));
-                rules.validate(std::array::from_fn(value), id_of_origin, now)
+                let values = rules.without_nulls(std::array::from_fn(value));
+                match rules.validate(values, id_of_origin, now) {
+                    Ok(event) => Ok(Some(event)),
+                    // An empty row lacks the required values, so only rows that break a rule are looked at.
+                    Err(_) if record.is_blank() => Ok(None),
+                    Err(refusal) => Err(refusal),
+                }
             }
             Self::Mapped(mapping, bound) => {
+                if bound.left_out(mapping, record).is_some() {
+                    return Ok(None);
+                }
                 bound.begin_record(mapping, record, origin);
                 let id_of_origin = || bound.id_of_origin(mapping, record, origin, pipeline);
                 let mut event = rules.validate(bound.values(mapping, record), id_of_origin, now)?;
                 event.extra = bound.extra(mapping, record);
-                Ok(event)
+                Ok(Some(event))
             }
         }
     }
@@ -275,7 +378,7 @@ impl Rules {
             }
             None => None,
         };
-        let quantity = quantity.map_or(Ok(1), self::quantity)?;
+        let quantity = quantity.map_or(Ok(1), |text| self.quantity(text))?;
         let event_id = match id {
             Some(id) => id.parse().unwrap_or_else(|_| id_of_text(id)),
             None => id_of_origin(),
@@ -317,14 +420,14 @@ fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Re
 }
 
 /// A whole number from 1 to the largest `int` of PostgreSQL. A number outside has another reason than a text that is none.
-fn quantity(field: &str) -> Result<i32, Refusal> {
+fn whole_number(field: &str) -> Result<i32, Reason> {
     let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::found(Reason::QUANTITY_MALFORMED, field));
+        return Err(Reason::QUANTITY_MALFORMED);
     }
     match field.parse() {
         Ok(quantity) if quantity >= 1 => Ok(quantity),
-        _ => Err(Refusal::found(Reason::QUANTITY_OUT_OF_RANGE, field)),
+        _ => Err(Reason::QUANTITY_OUT_OF_RANGE),
     }
 }
 
@@ -368,7 +471,8 @@ mod tests {
         let header = Arc::new(Header::new(fields.iter().map(|(name, _)| *name)));
         let record = CsvRecord::new(header.clone(), fields.iter().map(|(_, value)| *value)).unwrap();
         let rules = Rules::default();
-        BoundRules::new(&rules, &header).event(&rules, &record, None, "p", NOW)
+        let made = BoundRules::new(&rules, &header).event(&rules, &record, None, "p", NOW);
+        made.map(|event| event.expect("no record here is empty"))
     }
 
     fn with(name: &str, value: &str) -> Result<Event, Refusal> {

@@ -47,8 +47,11 @@ impl Transform<CsvRecord> for Validate {
                 };
                 bound_rules
                     .event(&self.rules, &record, origin, from.pipeline(), now)
-                    .inspect(|event| times.saw_event(event.event_time))
-                    .map(Some)
+                    .inspect(|event| {
+                        if let Some(event) = event {
+                            times.saw_event(event.event_time);
+                        }
+                    })
             });
             batch.times = times;
             batch

@@ -21,6 +21,9 @@ pub struct CheckedFile {
     pub accepted: u64,
     /// The records that would be rejected, by reason.
     pub rejected: BTreeMap<Reason, RejectsByReason>,
+    /// The records that would be left out and counted as filtered, by the rule that leaves them out: the words of the mapping, or that all
+    /// fields are empty.
+    pub filtered: BTreeMap<String, FilteredByRule>,
     /// Why the file would not be read at all, or not to its end.
     pub unusable: Option<Refusal>,
     /// If the file is [`unusable`](Self::unusable) because of its header: the number of lines below it, which are not read.
@@ -30,6 +33,8 @@ pub struct CheckedFile {
     pub ready_mapping: Option<&'static str>,
     /// The first events, as they would be stored.
     pub events: Vec<Example<Event>>,
+    /// How many events would be stored with a text that looks like a word for no value, such as `NULL`, by field and text.
+    pub null_words: BTreeMap<(&'static str, String), u64>,
     /// The columns of the file that would not be stored.
     pub ignored_columns: Vec<String>,
     /// Whether a source that reads a directory reads a file with this name.
@@ -43,6 +48,16 @@ pub struct RejectsByReason {
     /// How many records there are.
     pub count: u64,
     /// The first of them: the detail of the refusal, and the bytes of the record as text.
+    pub examples: Vec<Example<(String, String)>>,
+}
+
+/// The records that one rule leaves out.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct FilteredByRule {
+    /// How many records there are.
+    pub count: u64,
+    /// The first of them: what was found in the record, and its bytes as text.
     pub examples: Vec<Example<(String, String)>>,
 }
 
@@ -66,7 +81,12 @@ impl CheckedFile {
         self.rejected.values().map(|found| found.count).sum()
     }
 
-    /// Whether every record would be stored.
+    /// The number of records that would be left out, and counted as filtered.
+    pub fn filtered_count(&self) -> u64 {
+        self.filtered.values().map(|found| found.count).sum()
+    }
+
+    /// Whether no record would be rejected: every record would be stored or left out on purpose.
     pub fn is_clean(&self) -> bool {
         self.rejected.is_empty() && self.unusable.is_none()
     }

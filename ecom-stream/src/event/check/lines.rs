@@ -20,7 +20,9 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
         .map(|example| (example.byte_offset, &mut example.line));
     let rejects = found.rejected.values_mut().flat_map(|found| &mut found.examples);
     let rejects = rejects.map(|example| (example.byte_offset, &mut example.line));
-    let mut wanted: Vec<(u64, &mut u64)> = events.chain(rejects).collect();
+    let filtered = found.filtered.values_mut().flat_map(|found| &mut found.examples);
+    let filtered = filtered.map(|example| (example.byte_offset, &mut example.line));
+    let mut wanted: Vec<(u64, &mut u64)> = events.chain(rejects).chain(filtered).collect();
     wanted.sort_by_key(|(offset, _)| *offset);
     let mut wanted = wanted.into_iter().peekable();
 

@@ -12,15 +12,15 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-pub use checked_file::{CheckedFile, Example, RejectsByReason};
+pub use checked_file::{CheckedFile, Example, FilteredByRule, RejectsByReason};
 
 use crate::contract::{Error, ErrorKind, Origin, Refusal, Result, Split};
 use crate::csv::CsvLimits;
 use crate::csv::{Content, is_to_be_read, to_path};
 use crate::csv::{CsvReader, End, HeaderStep, Step};
 use crate::event::BoundRules;
-use crate::event::mapping::Mapping;
-use crate::event::{Event, Rules};
+use crate::event::mapping::{LeftOut, Mapping};
+use crate::event::{Event, Rules, null_words_in};
 
 /// Reads a file as a pipeline with this mapping and these rules would, and reports what would become of it. It keeps the first
 /// `examples` events, and as many rejected records of each reason. The memory is bounded, whatever the size of the file.
@@ -155,8 +155,12 @@ impl Check {
         for record in step.records {
             let origin = record.origin.as_ref();
             match bound_rules.event(&self.rules, &record.value, origin, "", self.now) {
-                Ok(event) => {
+                Ok(None) => self.count_filtered(origin, bound_rules.left_out(&record.value)),
+                Ok(Some(event)) => {
                     self.found.accepted += 1;
+                    for (field, text) in null_words_in(&event) {
+                        *self.found.null_words.entry((field, text.to_owned())).or_default() += 1;
+                    }
                     if self.found.events.len() < self.examples
                         && let Some(origin) = origin
                     {
@@ -165,6 +169,19 @@ impl Check {
                 }
                 Err(refusal) => self.count_reject(origin, refusal),
             }
+        }
+    }
+
+    /// Counts a record that is left out under its rule, and keeps it if there are too few examples yet.
+    fn count_filtered(&mut self, origin: Option<&Origin>, left_out: Option<LeftOut<'_>>) {
+        let Some(left_out) = left_out else { return };
+        let found = self.found.filtered.entry(left_out.rule()).or_default();
+        found.count += 1;
+        if found.examples.len() < self.examples
+            && let Some(origin) = origin
+        {
+            let raw = String::from_utf8_lossy(&origin.raw).into_owned();
+            found.examples.push(Example::new(origin, (left_out.detail(), raw)));
         }
     }
 

@@ -12,6 +12,7 @@
 use uuid::Uuid;
 
 use super::field::FieldSource;
+use super::row_filter::{BoundRowFilter, LeftOut};
 use super::{Field, Ids, Mapping};
 use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, value_in_path};
@@ -29,6 +30,8 @@ pub(crate) struct BoundMapping {
     extra: Vec<(usize, String)>,
     /// The indexes of all columns in the order of their names, for ids made from the content.
     by_name: Vec<usize>,
+    /// Which records are left out.
+    rows: BoundRowFilter,
     /// The split of the last record, and the values in its path.
     paths: Option<(Split, Vec<Option<String>>)>,
     /// The values that `event_time` is joined from.
@@ -101,9 +104,15 @@ impl BoundMapping {
             extra: extra.map(|(at, name)| (at, json_text(name))).collect(),
             fields,
             by_name,
+            rows: BoundRowFilter::new(&mapping.rows, header),
             paths: None,
             joined,
         }
+    }
+
+    /// Why the record is left out; `None` if it is to become an event.
+    pub(crate) fn left_out<'a>(&'a self, mapping: &Mapping, record: &'a CsvRecord) -> Option<LeftOut<'a>> {
+        self.rows.left_out(&mapping.nulls, record)
     }
 
     /// Prepares for a record; the path is only parsed if it is in another split than the one before.

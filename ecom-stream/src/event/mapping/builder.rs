@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::field::FieldSource;
+use super::row_filter::RowFilter;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
-use crate::event::{Event, EventType, PriceFormat, TimeFormat};
+use crate::event::{Event, EventType, NumberFormat, Rounding, TimeFormat};
 
 /// Builds a [`Mapping`] from a [`Field`] for each column of an event. [`build`](Self::build) checks it.
 ///
@@ -42,7 +43,8 @@ pub struct MappingBuilder {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
-    price_format: PriceFormat,
+    pub(super) numbers: NumberFormat,
+    pub(super) rows: RowFilter,
 }
 
 impl MappingBuilder {
@@ -138,7 +140,8 @@ impl MappingBuilder {
         self
     }
 
-    /// Whether prices have a decimal comma, as in `12,50`, instead of a decimal point; `false` by default.
+    /// Whether numbers have a decimal comma, as in `12,50`, instead of a decimal point; `false` by default. If this is set either way, a
+    /// quantity such as `1.000` or `1,000` can mean only one number, and is read.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -159,7 +162,8 @@ impl MappingBuilder {
     /// # Ok(()) }
     /// ```
     pub fn decimal_comma(mut self, decimal_comma: bool) -> Self {
-        self.price_format.decimal = if decimal_comma { ',' } else { '.' };
+        self.numbers.separators.decimal = if decimal_comma { ',' } else { '.' };
+        self.numbers.names_decimal = true;
         self
     }
 
@@ -184,7 +188,146 @@ impl MappingBuilder {
     /// # Ok(()) }
     /// ```
     pub fn thousands(mut self, separator: char) -> Self {
-        self.price_format.thousands = Some(separator);
+        self.numbers.separators.thousands = Some(separator);
+        self
+    }
+
+    /// Sets the words that may stand in front of a price or behind it: `$`, `USD`, `zł`. They are compared exactly. Without them an
+    /// amount in a currency is rejected, because it may be another currency than that of the other prices.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("price", Field::column("total")).currency_words(["$", "USD"]).thousands(',').build()?;
+    /// assert_eq!(event(mapping.clone(), "total", "$1,234.50").price.unwrap().cents(), 123_450);
+    /// assert_eq!(event(mapping, "total", "12.50 USD").price.unwrap().cents(), 1_250);
+    /// # Ok(()) }
+    /// ```
+    pub fn currency_words<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.numbers.add_currency_words(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Rounds prices with more than two decimals; by default they are rejected. A price that would become zero is rejected all the same.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// use ecom_stream::Rounding;
+    ///
+    /// let mapping = required().field("price", Field::column("total")).rounding(Rounding::HalfUp).build()?;
+    /// assert_eq!(event(mapping, "total", "19.990000000000002").price.unwrap().cents(), 1_999);
+    /// # Ok(()) }
+    /// ```
+    pub fn rounding(mut self, rounding: Rounding) -> Self {
+        self.numbers.rounding = Some(rounding);
+        self
+    }
+
+    /// Sets how many digits of a price are decimals, for files with whole numbers: with 2, `1990` is 19.90. The default is 0. A price that
+    /// has decimals itself is rejected then.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn event(mapping: Mapping, column: &str, value: &str) -> ecom_stream::Event {
+    /// #     let header = Header::new(["event_time", "event_type", "user_id", "session_id", "product_id", column]);
+    /// #     let fields = ["2026-11-01T12:00:00Z", "view", "u", "s", "p", value];
+    /// #     let record = CsvRecord::new(Arc::new(header), fields).unwrap();
+    /// #     Rules::default().mapping(mapping).event(&record, None, "events").unwrap()
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let mapping = required().field("price", Field::column("cents")).scale(2).build()?;
+    /// assert_eq!(event(mapping, "cents", "1990").price.unwrap().to_string(), "19.90");
+    /// # Ok(()) }
+    /// ```
+    pub fn scale(mut self, decimals: u32) -> Self {
+        self.numbers.scale = decimals;
+        self
+    }
+
+    /// Leaves out every row that has none of these values in that column of the files. Such a row is counted as filtered: it is neither
+    /// stored nor rejected. The values are compared as they are in the files; `""` stands for a field without a value. With several
+    /// columns a row must have one of the values in each of them. A file without the column is set aside.
+    ///
+    /// An [empty row](crate::CsvRecord::is_blank) is always left out.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// use ecom_stream::Reason;
+    ///
+    /// let rules = Rules::default().mapping(required().only("event_type", ["view", "purchase"]).build()?);
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let scroll = CsvRecord::new(header, ["2026-11-01T12:00:00Z", "scroll", "u", "s", ""]).unwrap();
+    /// assert_eq!(rules.event(&scroll, None, "events").unwrap_err().reason, Reason::FILTERED);
+    /// # Ok(()) }
+    /// ```
+    pub fn only<V: Into<String>>(mut self, column: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
+        let values = values.into_iter().map(Into::into);
+        self.rows.only.entry(column.into()).or_default().extend(values);
+        self
+    }
+
+    /// Leaves out every row that has one of these values in that column of the files: the opposite of [`only`](Self::only), by the
+    /// same rules.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, MappingBuilder, Rules};
+    /// # fn required() -> MappingBuilder {
+    /// #     ["event_time", "event_type", "user_id", "session_id", "product_id"].into_iter()
+    /// #         .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    /// # }
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// use ecom_stream::Reason;
+    ///
+    /// // Without a product, and visits by the staff of the shop.
+    /// let mapping = required().leave_out("product_id", [""]).leave_out("user_id", ["staff", "test"]).build()?;
+    /// let rules = Rules::default().mapping(mapping);
+    /// let header = Arc::new(Header::new(["event_time", "event_type", "user_id", "session_id", "product_id"]));
+    /// let staff = CsvRecord::new(header, ["2026-11-01T12:00:00Z", "view", "staff", "s", "p"]).unwrap();
+    /// assert_eq!(rules.event(&staff, None, "events").unwrap_err().reason, Reason::FILTERED);
+    /// # Ok(()) }
+    /// ```
+    pub fn leave_out<V: Into<String>>(
+        mut self,
+        column: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into);
+        self.rows.leave_out.entry(column.into()).or_default().extend(values);
         self
     }
 
@@ -199,9 +342,13 @@ impl MappingBuilder {
     /// - a field other than `event_time` is joined from several columns, or a pattern for the path is not clear,
     /// - ids are made from the content although `event_id` has a field,
     /// - the [dialect](Dialect) is not possible, or has no header and lacks a column that a field is taken from,
-    /// - the separator of thousands is also the decimal separator, or could be part of a number.
+    /// - the separator of thousands is also the decimal separator, or could be part of a number,
+    /// - a word of a currency could be part of a number, or the scale is above 9,
+    /// - rows are chosen by no value, or the same value is both chosen and left out.
     pub fn build(self) -> Result<Mapping> {
         self.check_thousands()?;
+        self.numbers.check()?;
+        self.rows.check()?;
         let mut fields = [const { None }; Event::COLUMNS.len()];
         for (name, field) in self.fields {
             let Some(at) = column(&name) else {
@@ -229,10 +376,14 @@ impl MappingBuilder {
         }
         self.dialect.check()?;
         if let Some(columns) = &self.dialect.columns {
-            let of_files = fields.iter().flatten().flat_map(|field: &Field| field.source.columns());
-            let unknown: Vec<&str> = of_files
-                .filter(|name| !columns.contains(name))
+            let of_files = fields
+                .iter()
+                .flatten()
+                .flat_map(|field: &Field| field.source.columns())
                 .map(String::as_str)
+                .chain(self.rows.columns());
+            let unknown: Vec<&str> = of_files
+                .filter(|name| !columns.iter().any(|column| column == name))
                 .collect();
             if !unknown.is_empty() {
                 return Err(
@@ -251,13 +402,14 @@ impl MappingBuilder {
             ids: self.ids,
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
-            price_format: self.price_format,
+            numbers: self.numbers,
+            rows: self.rows,
         })
     }
 
     /// Checks that the separator of thousands has no other meaning in a price.
     pub(super) fn check_thousands(&self) -> Result<()> {
-        let format = self.price_format;
+        let format = self.numbers.separators;
         match format.thousands {
             Some(separator) if !format.can_part_thousands(separator) => {
                 let decimal = format.decimal;

@@ -13,6 +13,11 @@
 //! price_optional = true           # purchases may have no price
 //! decimal = ","                   # or "."
 //! thousands = "."                 # one character
+//! currency_words = ["$", "USD"]   # may stand beside a price
+//! rounding = "half_up"            # or "half_even"
+//! scale = 2                       # prices are in cents
+//! only = { kind = ["cart"] }      # the other rows are left out
+//! leave_out = { who = ["bot"] }   # these rows are left out
 //!
 //! [event]
 //! event_time = { columns = ["date", "time"], format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
@@ -39,7 +44,7 @@ use super::builder::check_event_types;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
-use crate::event::{TimeFormat, TimeFormatError, TimeZone};
+use crate::event::{Rounding, TimeFormat, TimeFormatError, TimeZone};
 
 /// The top level of a mapping file.
 #[derive(Debug, Deserialize)]
@@ -59,6 +64,12 @@ struct MappingFile {
     decimal: Option<Spanned<String>>,
     thousands: Option<Spanned<String>>,
     #[serde(default)]
+    currency_words: Vec<Spanned<String>>,
+    rounding: Option<RoundingWord>,
+    scale: Option<Spanned<u32>>,
+    only: Option<Spanned<BTreeMap<String, Vec<String>>>>,
+    leave_out: Option<Spanned<BTreeMap<String, Vec<String>>>>,
+    #[serde(default)]
     event: EventTable,
 }
 
@@ -69,6 +80,14 @@ enum IdsWord {
     #[default]
     Position,
     Content,
+}
+
+/// The value of the key `rounding`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoundingWord {
+    HalfUp,
+    HalfEven,
 }
 
 /// The table `[event]`: an entry for each of [`Event::COLUMNS`](crate::Event::COLUMNS).
@@ -213,7 +232,7 @@ impl MappingFile {
         }
         if let Some(decimal) = self.decimal {
             builder = match decimal.as_ref().as_str() {
-                "." => builder,
+                "." => builder.decimal_comma(false),
                 "," => builder.decimal_comma(true),
                 _ => {
                     let what = "decimal must be \".\" or \",\"";
@@ -231,6 +250,29 @@ impl MappingFile {
                 .check_thousands()
                 .map_err(|err| refused(text, Some(thousands.span()), err.to_string()))?;
         }
+        if let Some(rounding) = self.rounding {
+            builder = builder.rounding(match rounding {
+                RoundingWord::HalfUp => Rounding::HalfUp,
+                RoundingWord::HalfEven => Rounding::HalfEven,
+            });
+        }
+        if let Some(scale) = self.scale {
+            builder = builder.scale(*scale.as_ref());
+            (builder.numbers.check()).map_err(|err| refused(text, Some(scale.span()), err.to_string()))?;
+        }
+        for word in self.currency_words {
+            let span = word.span();
+            builder = builder.currency_words([word.into_inner()]);
+            (builder.numbers.check()).map_err(|err| refused(text, Some(span), err.to_string()))?;
+        }
+        let rows_at = self.leave_out.as_ref().or(self.only.as_ref()).map(Spanned::span);
+        for (column, values) in self.only.map(Spanned::into_inner).into_iter().flatten() {
+            builder = builder.only(column, values);
+        }
+        for (column, values) in self.leave_out.map(Spanned::into_inner).into_iter().flatten() {
+            builder = builder.leave_out(column, values);
+        }
+        (builder.rows.check()).map_err(|err| refused(text, rows_at, err.to_string()))?;
         for (name, entry) in self.event.into_entries() {
             let Some(entry) = entry else { continue };
             let span = entry.span();

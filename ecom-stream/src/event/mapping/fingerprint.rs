@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
+use crate::event::NumberFormat;
 
 impl Mapping {
     /// A hash of everything that the mapping says: 16 hexadecimal digits. It is the same in every run, and for the same mapping written in
@@ -26,15 +27,33 @@ impl Mapping {
         let Self { dialect, .. } = self;
         let by_content = self.ids == Ids::Content;
         // Arrays, because their order is fixed.
-        let as_given = json!([
-            [dialect.delimiter, dialect.quote, dialect.columns],
-            fields,
-            self.time_format.as_given(),
-            nulls,
-            [by_content, self.keeps_extra, self.price_optional],
-            [Some(self.price_format.decimal), self.price_format.thousands],
-        ]);
-        blake3::hash(as_given.to_string().as_bytes()).to_hex()[..16].to_owned()
+        let mut as_given = vec![
+            json!([dialect.delimiter, dialect.quote, dialect.columns]),
+            json!(fields),
+            json!(self.time_format.as_given()),
+            json!(nulls),
+            json!([by_content, self.keeps_extra, self.price_optional]),
+            json!([Some(self.numbers.separators.decimal), self.numbers.separators.thousands]),
+        ];
+        // What came later is only there if it is used, so that older mappings keep their hash.
+        if !self.rows.is_empty() {
+            as_given.push(json!(["rows", self.rows.only, self.rows.leave_out]));
+        }
+        let NumberFormat {
+            currency_words,
+            rounding,
+            scale,
+            ..
+        } = &self.numbers;
+        if !currency_words.is_empty() || rounding.is_some() || *scale > 0 {
+            as_given.push(json!([
+                "numbers",
+                currency_words,
+                rounding.map(|rounding| format!("{rounding:?}")),
+                scale
+            ]));
+        }
+        blake3::hash(json!(as_given).to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 }
 
@@ -92,6 +111,12 @@ mod tests {
             (r#"column = "When""#, r#"path = "orders_{}.csv", column = "When""#),
             (r#""%d.%m.%Y %H:%M""#, r#"["%d.%m.%Y %H:%M", "%d.%m.%Y"]"#),
             (r#"%H:%M", zone"#, r#"%I:%M %p", am_pm = ["vorm.", "nachm."], zone"#),
+            ("[event]", "scale = 2\n[event]"),
+            ("[event]", "rounding = 'half_up'\n[event]"),
+            ("[event]", "rounding = 'half_even'\n[event]"),
+            ("[event]", "currency_words = ['$']\n[event]"),
+            ("[event]", "only = { What = ['buy'] }\n[event]"),
+            ("[event]", "leave_out = { What = ['buy'] }\n[event]"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

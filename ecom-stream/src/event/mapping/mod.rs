@@ -20,6 +20,7 @@ mod file;
 mod fingerprint;
 #[cfg(feature = "mapping")]
 mod ready;
+mod row_filter;
 
 use std::collections::HashSet;
 
@@ -27,9 +28,11 @@ pub(crate) use bound_mapping::{BoundMapping, Values};
 pub use builder::MappingBuilder;
 pub use field::Field;
 use field::FieldSource;
+pub(crate) use row_filter::LeftOut;
+use row_filter::RowFilter;
 
 use crate::csv::{Columns, Dialect};
-use crate::event::PriceFormat;
+use crate::event::NumberFormat;
 use crate::event::{Event, TimeFormat};
 
 /// Makes events from files that other programs wrote: with other column names, words, time formats and delimiters.
@@ -81,7 +84,8 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
-    price_format: PriceFormat,
+    numbers: NumberFormat,
+    rows: RowFilter,
 }
 
 /// How the id of an event is made when its file has no column of ids.
@@ -126,7 +130,7 @@ impl Mapping {
     }
 
     /// The columns that a file must have, and the values that its path must have: those that a field is taken from, unless the field is
-    /// [optional](Field::optional).
+    /// [optional](Field::optional), and those that [rows are chosen by](MappingBuilder::only).
     ///
     /// ```
     /// use ecom_stream::{Header, Mapping};
@@ -144,11 +148,12 @@ impl Mapping {
         };
         let required = of_files()
             .filter(|(field, _)| !field.optional)
-            .map(|(_, column)| column);
+            .map(|(_, column)| column)
+            .chain(self.rows.columns());
         let columns = match self.keeps_extra {
             // No column is ignored.
             true => Columns::any(),
-            false => Columns::new(of_files().map(|(_, column)| column), []),
+            false => Columns::new(of_files().map(|(_, column)| column).chain(self.rows.columns()), []),
         };
         let needed = |field: &&Field| !field.optional && field.default.is_none();
         let fields = self.fields().map(|(_, field)| field);
@@ -196,13 +201,13 @@ impl Mapping {
         self.price_optional
     }
 
-    /// How prices are written.
-    pub(crate) fn price_format(&self) -> PriceFormat {
-        self.price_format
+    /// How prices and quantities are written.
+    pub(crate) fn numbers(&self) -> &NumberFormat {
+        &self.numbers
     }
 
     /// What the mapping adds to the events that is not in the files, one sentence each: constants, defaults, ids that are made, a time
-    /// zone that is assumed. A program logs these notes when it starts.
+    /// zone that is assumed, what is done to prices; and which rows are left out. A program logs these notes when it starts.
     ///
     /// ```
     /// # use ecom_stream::{Field, Mapping, MappingBuilder};
@@ -245,6 +250,8 @@ impl Mapping {
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
         }
+        notes.extend(self.numbers.notes());
+        notes.extend(self.rows.notes());
         notes
     }
 
