@@ -384,8 +384,25 @@ impl<D: Directory> FileEnumerator<D> {
                     .candidates
                     .retain(|position| position.state != SplitState::Finished || is_it(position) || is_copy(position));
             }
+            ready.renamed_back = self.read_under_another_name(&ready).await?;
         }
         Ok(Some((ready, opened)))
+    }
+
+    /// The position up to which a file was read under another name, if it was renamed from its present name to that one before.
+    async fn read_under_another_name(&self, ready: &Ready) -> Result<Option<Position>> {
+        let known = ready.known.as_ref().and_then(FileMark::of);
+        let Some(path) = known.and_then(|mark| mark.renamed_to) else {
+            return Ok(None);
+        };
+        match self.uncommitted.get(&path) {
+            Some(emitted) => Ok(Some(emitted)),
+            None => Ok(self
+                .from
+                .positions(&[Split::new(self.source.as_str(), path)])
+                .await?
+                .pop()),
+        }
     }
 
     /// Notes a position that the source emits.

@@ -63,6 +63,8 @@ pub(super) struct Ready {
     pub(super) content_size: Option<u64>,
     /// What was read of it in this run, if it has only grown since.
     pub(super) grown_from: Option<ReadPrefix>,
+    /// The split that it was read as after it was renamed from this name: it may have its former name again.
+    pub(super) renamed_back: Option<Position>,
 }
 
 /// Why a file may be read. This decides what its end means: whether a last record without a line end is complete.
@@ -161,6 +163,7 @@ impl Inbox {
                     candidates: Vec::new(),
                     content_size: None,
                     grown_from: None,
+                    renamed_back: None,
                 };
                 self.make_ready(stat, ready);
             }
