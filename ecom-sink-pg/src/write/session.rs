@@ -283,16 +283,18 @@ impl Session {
     /// Inserts the dead letters of an epoch.
     pub(crate) async fn write_dead_letters(&self, epoch: &Epoch, pipeline: &str) -> Result<(), Failure> {
         let letters = epoch.dead_letters();
-        if !letters.is_empty() {
-            let columns = statements::DeadLetterColumns::new(&letters, self.connection.encoding);
+        for piece in statements::pieces(&letters) {
+            let columns = statements::DeadLetterColumns::new(piece, self.connection.encoding);
             let stored = self
                 .execute(&self.letters, &columns.params(&pipeline, &epoch.number()))
                 .await?;
-            let sent = letters.len() as u64;
+            let sent = piece.len() as u64;
             if stored != sent {
                 let table = "ecom.dead_letters".to_owned();
                 return Err(Failure::Miscounted { table, sent, stored });
             }
+        }
+        if !letters.is_empty() {
             crash_point!("ledger.letters_written");
         }
         Ok(())

@@ -101,6 +101,27 @@ pub(crate) const ADVANCE: &str = "
 /// The parameters of a statement.
 type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 
+/// The most bytes of input in the dead letters of a statement. A message to the server takes many times its bytes: it is
+/// written, and then copied into the buffer of its connection.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// The dead letters of an epoch in pieces, each for a statement of its own.
+pub(crate) fn pieces(letters: &[DeadLetterRow]) -> impl Iterator<Item = &[DeadLetterRow]> {
+    let mut rest = letters;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let raw = |letter: &DeadLetterRow| letter.reject.origin.as_ref().map_or(0, |origin| origin.raw.len());
+        let fits = |letter: &&DeadLetterRow| {
+            bytes += raw(letter);
+            bytes <= PIECE_BYTES
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (piece, others) = rest.split_at_checked(count)?;
+        rest = others;
+        Some(piece)
+    })
+}
+
 /// Dead letters, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct DeadLetterColumns<'a> {
@@ -290,6 +311,8 @@ impl<'a> SplitColumns<'a> {
 
 #[cfg(test)]
 mod tests {
+    use ecom_stream::{Origin, Refusal, Reject, Split};
+
     use super::*;
     use crate::epoch::COLUMNS;
 
@@ -302,5 +325,27 @@ mod tests {
         assert_eq!(listed(COPY), COLUMNS);
         let with_extra: Vec<&str> = COLUMNS.into_iter().chain(["extra"]).collect();
         assert_eq!(listed(COPY_WITH_EXTRA), with_extra);
+    }
+
+    #[test]
+    fn long_dead_letters_are_inserted_by_a_few() {
+        let letter = |bytes: usize| DeadLetterRow {
+            reject: Reject::new(
+                Origin::new(Split::new("csv", "a.csv"), 1, 0, vec![b'x'; bytes]),
+                Refusal::new("product_name_too_long", ""),
+            ),
+            split_id: Some(1),
+        };
+        let lengths = |bytes: &[usize]| -> Vec<usize> {
+            let letters: Vec<DeadLetterRow> = bytes.iter().map(|&bytes| letter(bytes)).collect();
+            pieces(&letters).map(<[_]>::len).collect()
+        };
+        assert_eq!(lengths(&[]), [0; 0]);
+        assert_eq!(lengths(&[100; 2_000]), [2_000]);
+        assert_eq!(lengths(&[60_000; 10]), [4, 4, 2]);
+        assert_eq!(
+            lengths(&[PIECE_BYTES + 1, 1, PIECE_BYTES, PIECE_BYTES + 1]),
+            [1, 1, 1, 1]
+        );
     }
 }
