@@ -27,6 +27,8 @@ pub(crate) use bound_mapping::{BoundMapping, Values, value_in_path};
 pub use builder::MappingBuilder;
 pub use field::Field;
 use field::FieldSource;
+#[cfg(feature = "mapping")]
+pub(crate) use file::TO_BE_FILLED_IN;
 
 use crate::csv::{Columns, Dialect};
 use crate::event::PriceFormat;
