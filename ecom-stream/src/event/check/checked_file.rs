@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::contract::{Reason, Refusal};
 use crate::event::Event;
 
+use super::doubts::Doubt;
+
 /// The report of [`check_file`](super::check_file): what would become of a file.
 ///
 /// ```
@@ -30,6 +32,8 @@ pub struct CheckedFile {
     pub ready_mapping: Option<&'static str>,
     /// The first events, as they would be stored.
     pub events: Vec<Example<Event>>,
+    /// What is unlikely of real events, though the rules accept it.
+    pub doubts: Vec<Doubt>,
     /// The columns of the file that would not be stored.
     pub ignored_columns: Vec<String>,
     /// Whether a source that reads a directory reads a file with this name.

@@ -246,6 +246,13 @@ impl Mapping {
         })
     }
 
+    /// The column of the files from which a column of an event is taken, if it is one.
+    #[cfg(feature = "csv-dir")]
+    pub(crate) fn column_of(&self, name: &str) -> Option<&str> {
+        let (_, field) = self.fields().find(|(of, _)| *of == name)?;
+        field.source.column()
+    }
+
     /// The columns of an event that have a field, in their order.
     fn fields(&self) -> impl Iterator<Item = (&'static str, &Field)> {
         let named = Event::COLUMNS.into_iter().zip(&self.fields);
