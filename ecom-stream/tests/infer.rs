@@ -9,6 +9,10 @@
 
 #[path = "infer/doubts.rs"]
 mod doubts;
+#[path = "infer/layout.rs"]
+mod layout;
+#[path = "infer/layouts.rs"]
+mod layouts;
 
 use ecom_stream::check::{CheckedFile, check_file};
 use ecom_stream::infer::{Proposal, infer_mapping};

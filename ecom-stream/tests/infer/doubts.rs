@@ -200,7 +200,7 @@ async fn ids_that_repeat_or_are_empty_are_doubtful() {
                 2026-11-01T10:00:00Z,view,s1,p,c1,person\n2026-11-01T10:00:01Z,view,s2,p,c2,person\n";
     doubts(text, &["user_id"], &["# user_id = \"customer_unique_id\"\n"]).await;
     // The numbers of a user's visits.
-    let rows = (0..6).map(|n| format!("2026-11-01T10:00:0{n}Z,view,u{n},{},p\n", n % 3 + 1));
+    let rows = (0..9).map(|n| format!("2026-11-01T10:00:0{n}Z,view,u{n},{},p\n", n % 3 + 1));
     let text = "event_time,event_type,user_id,visit,product_id\n".to_owned() + &rows.collect::<String>();
     doubts(
         &text,

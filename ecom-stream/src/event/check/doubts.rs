@@ -64,8 +64,8 @@ pub(super) struct Observed {
     times_of_day: HashSet<Time>,
     days: HashSet<Date>,
     users: HashSet<u64>,
-    /// The user of each session, and the sessions that have several.
-    sessions: HashMap<u64, u64>,
+    /// The first two users of each session, and the sessions that have more. Two can be a guest who logs in.
+    sessions: HashMap<u64, [u64; 2]>,
     shared_sessions: HashSet<u64>,
     null_words: BTreeMap<(&'static str, String), u64>,
     prices: Vec<Price>,
@@ -100,8 +100,13 @@ impl Observed {
         if self.users.len() < SEVERAL {
             self.users.insert(user);
         }
-        if self.sessions.len() < MAX_REMEMBERED && *self.sessions.entry(session).or_insert(user) != user {
-            self.shared_sessions.insert(session);
+        if self.sessions.len() < MAX_REMEMBERED {
+            let [first, second] = self.sessions.entry(session).or_insert([user; 2]);
+            if first == second {
+                *second = user;
+            } else if ![*first, *second].contains(&user) {
+                self.shared_sessions.insert(session);
+            }
         }
         self.add_null_words(event);
         if let (Some(price), Some(text)) = (event.price, price) {

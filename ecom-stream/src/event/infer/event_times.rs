@@ -44,6 +44,8 @@ struct Times<'a> {
     /// The time of each row.
     times: Vec<Option<OffsetDateTime>>,
     is_date: bool,
+    /// Numbers may be anything; if the name doesn't say that they are times, they are at most a rival.
+    is_unnamed_number: bool,
 }
 
 /// Finds the column, or what speaks against those that may be it.
@@ -54,19 +56,30 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
         .filter_map(|(at, column)| Times::of(at, column))
         .collect();
     // The best name first; of the same kind, times before dates.
-    all.sort_by_key(|times| (times.tier(), times.is_date, times.standing.map(|(_, rank)| rank)));
+    all.sort_by_key(|times| {
+        (
+            times.is_unnamed_number,
+            times.tier(),
+            times.is_date,
+            times.standing.map(|(_, rank)| rank),
+        )
+    });
     let of_day = |column: &&Column| is_time_of_day(column);
     let time_of_day = columns.iter().find(of_day);
     let mut found = EventTimes {
         verdict: Verdict::Unknown,
         format: None,
         zone: None,
-        columns: all.iter().map(|times| times.at).collect(),
+        columns: all
+            .iter()
+            .filter(|times| !times.is_unnamed_number)
+            .map(|times| times.at)
+            .collect(),
     };
     found
         .columns
         .extend((0..columns.len()).filter(|at| is_time_of_day(&columns[*at])));
-    let Some((best, rest)) = all.split_first() else {
+    let Some((best, rest)) = all.split_first().filter(|(best, _)| !best.is_unnamed_number) else {
         return found;
     };
     let rivals: Vec<&Times<'_>> = rest.iter().filter(|other| best.has_rival(other)).collect();
@@ -100,7 +113,10 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
     if doubts.is_empty() && rivals.is_empty() && best.others.is_empty() {
         found.format = Some(best.format);
         found.zone = zone.and_then(Result::ok);
-        let notes = rest.iter().map(|other| other.passed_over(best));
+        let notes = rest
+            .iter()
+            .filter(|other| !other.is_unnamed_number)
+            .map(|other| other.passed_over(best));
         let midnight = best
             .is_date
             .then(|| "Days only: every event is at midnight.".to_owned());
@@ -132,9 +148,7 @@ impl<'a> Times<'a> {
         let has_digits_only = |value: &str| value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let is_number = guess.is_number || column.mostly(has_digits_only);
         let named = ["time", "timestamp", "ts", "date", "at", "epoch"];
-        if is_number && standing.is_none() && !words(&column.name).iter().any(|word| named.contains(&word.as_str())) {
-            return None;
-        }
+        let is_named = standing.is_some() || words(&column.name).iter().any(|word| named.contains(&word.as_str()));
         let parser = TimeFormat::named(guess.format).ok()?;
         let times: Vec<_> = column.cells.iter().map(|cell| parser.parse(cell)).collect();
         // The guess looks at the first values only.
@@ -150,6 +164,7 @@ impl<'a> Times<'a> {
             other_moment: word_of(&column.name, OTHER_MOMENTS).filter(|_| standing.is_none()),
             is_date: times.iter().flatten().all(|time| time.time() == Time::MIDNIGHT),
             times,
+            is_unnamed_number: is_number && !is_named,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Finds the column that says what a shopper did, and what its words mean.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::column::{Column, shortened};
 use super::names::{STATES, word_of};
@@ -20,12 +20,14 @@ struct Kinds {
     standing: Option<(Standing, usize)>,
     /// How many event types its words stand for.
     kinds: usize,
+    /// Whether one of its words can hardly mean anything else.
+    is_sure: bool,
 }
 
 /// Finds the column, or those that may be it. `is_taken` says which columns have times.
 pub(super) fn find(columns: &[Column], is_taken: impl Fn(usize) -> bool) -> Verdict {
-    let free = (0..columns.len()).filter(|at| !is_taken(*at));
-    let mut all: Vec<Kinds> = free.filter_map(|at| Kinds::of(at, &columns[at])).collect();
+    let free = || (0..columns.len()).filter(|at| !is_taken(*at));
+    let mut all: Vec<Kinds> = free().filter_map(|at| Kinds::of(at, &columns[at])).collect();
     all.sort_by_key(|kinds| (kinds.tier(), std::cmp::Reverse(kinds.kinds), kinds.standing));
     let Some((best, rest)) = all.split_first() else {
         return Verdict::Unknown;
@@ -38,11 +40,15 @@ pub(super) fn find(columns: &[Column], is_taken: impl Fn(usize) -> bool) -> Verd
         0 if best.kinds > 0 => Vec::new(),
         _ => rest.iter().filter(is_rival).collect(),
     };
+    // Words such as "cart" and "order" in a column without a name may be states, and the types words that are not known.
+    let is_open = best.standing.is_none() && !best.is_sure;
+    let unnamed = free().filter(|at| is_open && *at != best.at && has_few_words(&columns[*at]));
+    let unnamed: Vec<usize> = unnamed.collect();
     let doubt = match word_of(&columns[best.at].name, STATES).filter(|_| best.standing.is_none()) {
         Some(word) => Some(format!(
             "its name (\"{word}\") speaks of a state, not of what a shopper did"
         )),
-        None if rivals.is_empty() => None,
+        None if rivals.is_empty() && unnamed.is_empty() => None,
         None => Some(match best.kinds {
             0 => "by its name; none of its words is known".to_owned(),
             kinds => format!("words for {kinds} event types are in it, but not in it alone"),
@@ -63,7 +69,13 @@ pub(super) fn find(columns: &[Column], is_taken: impl Fn(usize) -> bool) -> Verd
         kinds => Candidate::new(rival.at, format!("it has words for {kinds} event types")),
     };
     let first = std::iter::once(Candidate::new(best.at, doubt));
-    Verdict::Doubtful(first.chain(rivals.iter().map(as_rival)).collect())
+    let unnamed = unnamed
+        .into_iter()
+        .filter(|at| rivals.iter().all(|rival| rival.at != *at));
+    let unnamed: Vec<Candidate> = unnamed
+        .map(|at| Candidate::new(at, "it has a few words that come again"))
+        .collect();
+    Verdict::Doubtful(first.chain(rivals.iter().map(as_rival)).chain(unnamed).collect())
 }
 
 impl Kinds {
@@ -75,16 +87,18 @@ impl Kinds {
             .iter()
             .filter(|word| synonyms::event_type(word).is_some())
             .count();
+        let words = || column.distinct().filter_map(|(word, _)| synonyms::event_type(word));
         let kinds = match known * 2 >= column.values.len() || standing.is_some() {
-            true => {
-                let words = column.distinct().filter_map(|(word, _)| synonyms::event_type(word));
-                let kinds: BTreeMap<&str, ()> = words.map(|(of, _)| (of.as_str(), ())).collect();
-                kinds.len()
-            }
+            true => words().map(|(of, _)| of.as_str()).collect::<BTreeSet<_>>().len(),
             false => 0,
         };
         let has_few_words = column.distinct_count() <= MAX_WORDS;
-        (kinds > 0 || (standing.is_some() && has_few_words)).then_some(Self { at, standing, kinds })
+        (kinds > 0 || (standing.is_some() && has_few_words)).then(|| Self {
+            at,
+            standing,
+            kinds,
+            is_sure: words().any(|(_, is_sure)| is_sure),
+        })
     }
 
     fn tier(&self) -> u8 {

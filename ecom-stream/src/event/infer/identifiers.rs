@@ -24,22 +24,26 @@ pub(super) fn by_name(
         .filter_map(|at| standing(field, &columns[at].name).map(|(standing, rank)| (standing, rank, at)))
         .collect();
     named.sort_unstable();
-    // The names of event ids and products are exact enough to win, but a file can have users and customers.
-    let own_name_wins = field != "user_id";
+    // Other names are exact enough to win, but a file can have users and customers, who are known by several ids.
+    let is_user = field == "user_id";
     let Some(((best_standing, _, best), rest)) = named.split_first() else {
         return Verdict::Unknown;
     };
     let column = &columns[*best];
     let is_alike = |standing: Standing| match (best_standing, standing) {
-        (Standing::Own, Standing::Sure) => !own_name_wins,
+        (Standing::Own, Standing::Sure) => is_user,
         (Standing::Own, _) => false,
+        (Standing::Sure, Standing::Likely) => is_user,
         (best, other) => *best == other,
     };
     let is_required = Event::REQUIRED_COLUMNS.contains(&field);
     let mut rivals = Vec::new();
     for (standing, _, at) in rest {
         let other = &columns[*at];
-        if relations::same(column, other) || relations::one_to_one(column, other) {
+        if relations::same(column, other)
+            || relations::one_to_one(column, other)
+            || (is_user && relations::alike(column, other))
+        {
             continue;
         }
         if is_required && other.gaps() < column.gaps() {
@@ -92,10 +96,18 @@ pub(super) fn against_event_id(columns: &[Column], column: &Column) -> Option<St
     ))
 }
 
-/// What the values say against a column of sessions: the numbers of a user's visits, 1, 2, 3, are shared by all users.
+/// What the values say against a column of sessions: the numbers of a user's visits, 1, 2, 3, are shared by all users. Two users in one
+/// session can be a guest who logs in.
 pub(super) fn against_session(users: Option<&Column>, column: &Column) -> Option<String> {
+    const MANY_USERS: usize = 3;
     const MIN_SHARED: usize = 3;
-    let (shared, repeated) = relations::shared(column, users?);
+    let Some(users) = users else {
+        let is_small = |value: &String| value.len() <= 2 && value.bytes().all(|byte| byte.is_ascii_digit());
+        let is_count = !column.values.is_empty() && column.values.iter().all(is_small);
+        return is_count
+            .then(|| "its values are small numbers, so it may be a number of visits and not of one visit".to_owned());
+    };
+    let (shared, repeated) = relations::shared(column, users, MANY_USERS);
     (shared >= MIN_SHARED && shared * 5 >= repeated).then(|| {
         format!("{shared} of its values come with several users, so it may be a number of visits and not of one visit")
     })

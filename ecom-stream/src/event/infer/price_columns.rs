@@ -4,10 +4,11 @@
 
 use super::column::{Column, shortened};
 use super::names::{BEFORE_DISCOUNT, COSTS, OTHER_AMOUNTS, SMALL_UNITS, TOTALS, UNIT_PRICES, word_of, words};
-use super::prices::{Reading, are_numbers, number};
+use super::prices::{Reading, are_numbers, look_like_prices, number};
 use super::relations;
+use super::synonyms::{Standing, standing};
 use super::verdict::{Candidate, Verdict};
-use crate::event::PriceFormat;
+use crate::event::{Event, PriceFormat};
 
 /// What kind of amount a column has, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +66,21 @@ pub(super) fn find(
     // A column called "Price" is surer than one called "sale price"; of the same values, one is enough.
     units.sort_by_key(|unit| words(&unit.column.name) != ["price"]);
     let (costs, before) = (of_kind(Kind::Cost), of_kind(Kind::Before));
+    // The real price may have a name in another language.
+    let unnamed = (0..columns.len()).filter(|at| is_free(*at) && says_nothing(&columns[*at]));
+    let unnamed: Vec<usize> = unnamed.filter(|at| look_like_prices(&columns[*at])).collect();
     let Some((unit, more)) = units.split_first() else {
-        return without_unit(totals, costs, before, quantity, order);
+        let mut unnamed_pieces = columns
+            .iter()
+            .filter(|column| says_nothing(column) && look_like_pieces(column));
+        return without_unit(
+            totals,
+            costs,
+            before,
+            &unnamed,
+            quantity.or_else(|| unnamed_pieces.next()),
+            order,
+        );
     };
     // Of two, the one that makes the other by the quantity is that of one piece.
     let multiplied = |unit: &Amount<'_>, total: &Amount<'_>| quantity.map(|of| product(unit, of, total));
@@ -91,6 +105,10 @@ pub(super) fn find(
         .filter(|other| !relations::same(unit.column, other.column))
         .collect();
     let mut doubts = Vec::new();
+    let is_known = standing("price", &unit.column.name).is_some_and(|(standing, _)| standing < Standing::Likely);
+    if !is_known && !unnamed.is_empty() {
+        doubts.push("another column looks like prices, and the name of neither is a usual one".to_owned());
+    }
     if let Some(word) = word_of(&unit.column.name, SMALL_UNITS) {
         doubts.push(format!(
             "by its name (\"{word}\") it is not in whole units of the currency"
@@ -119,7 +137,11 @@ pub(super) fn find(
     let totals = totals
         .iter()
         .map(|total| Candidate::new(total.at, "by its name it is the amount of a line or of an order"));
-    Verdict::Doubtful(first.chain(rivals).chain(totals).collect())
+    let unnamed = unnamed
+        .into_iter()
+        .filter(|_| !is_known)
+        .map(|at| Candidate::new(at, "its values look like prices"));
+    Verdict::Doubtful(first.chain(rivals).chain(totals).chain(unnamed).collect())
 }
 
 /// Decides if no name speaks of the price of one piece.
@@ -127,19 +149,18 @@ fn without_unit(
     totals: Vec<Amount<'_>>,
     costs: Vec<Amount<'_>>,
     before: Vec<Amount<'_>>,
+    unnamed: &[usize],
     quantity: Option<&Column>,
     order: Option<&Column>,
 ) -> Verdict {
-    let is_lone = costs.is_empty() && before.is_empty() && totals.len() == 1;
+    let is_lone = costs.is_empty() && before.is_empty() && unnamed.is_empty() && totals.len() == 1;
     if let Some(total) = totals.first().filter(|_| is_lone && quantity.is_none()) {
         let doubt = match order {
             _ if are_whole(total) => Some("whole numbers only: it may be a number of pieces, or cents".to_owned()),
-            Some(order) if relations::shared(total.column, order).1 > 0 && is_repeated(order, total.column) => {
-                Some(format!(
-                    "all rows of one {:?} have the same amount: it may be the total of the order, which is then counted once a row",
-                    order.name
-                ))
-            }
+            Some(order) if is_repeated(order, total.column) => Some(format!(
+                "all rows of one {:?} have the same amount: it may be the total of the order, which is then counted once a row",
+                order.name
+            )),
             _ => None,
         };
         return match doubt {
@@ -167,10 +188,15 @@ fn without_unit(
             .iter()
             .map(|price| Candidate::new(price.at, "by its name it is a price without a discount")),
     );
-    match candidates.is_empty() {
-        true => Verdict::Unknown,
-        false => Verdict::Doubtful(candidates),
+    if candidates.is_empty() {
+        return Verdict::Unknown;
     }
+    candidates.extend(
+        unnamed
+            .iter()
+            .map(|at| Candidate::new(*at, "its values look like prices")),
+    );
+    Verdict::Doubtful(candidates)
 }
 
 /// What kind of amount a name speaks of.
@@ -205,6 +231,23 @@ fn kind(name: &str) -> Option<Kind> {
     }
 }
 
+/// Whether the name says neither that it is an amount nor that it is something else.
+fn says_nothing(column: &Column) -> bool {
+    let is_amount = kind(&column.name).is_some() || word_of(&column.name, OTHER_AMOUNTS).is_some();
+    let is_field = Event::COLUMNS
+        .iter()
+        .any(|field| standing(field, &column.name).is_some());
+    !is_amount && !is_field
+}
+
+/// Whether the values look like numbers of pieces: small whole numbers from 1, which come again and again.
+fn look_like_pieces(column: &Column) -> bool {
+    let pieces = || column.values.iter().map(|value| value.parse::<u32>().ok());
+    pieces().all(|pieces| pieces.is_some_and(|pieces| (1..1_000).contains(&pieces)))
+        && pieces().flatten().any(|pieces| pieces > 1)
+        && column.distinct_count() < column.values.len()
+}
+
 /// Whether the name leaves open whether it is the price of one piece or of all.
 fn says_nothing_of_pieces(column: &Column) -> bool {
     let words = words(&column.name);
@@ -225,7 +268,7 @@ fn are_whole(amount: &Amount<'_>) -> bool {
 
 /// Whether an order with several rows has the same amount in all of them, and no order has several amounts.
 fn is_repeated(order: &Column, amount: &Column) -> bool {
-    let (_, repeated) = relations::shared(order, amount);
+    let (_, repeated) = relations::shared(order, amount, 2);
     repeated > 0 && amount.distinct_count() > 1 && relations::depends(order, amount)
 }
 

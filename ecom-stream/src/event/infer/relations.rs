@@ -12,7 +12,12 @@ pub(super) fn same(a: &Column, b: &Column) -> bool {
 /// Whether both columns tell the rows apart in the same way, as a SKU and the number of the same product do. It can only be seen
 /// if values come again.
 pub(super) fn one_to_one(a: &Column, b: &Column) -> bool {
-    a.distinct_count() < a.values.len() && a.gaps() == b.gaps() && depends(a, b) && depends(b, a)
+    a.distinct_count() < a.values.len() && alike(a, b)
+}
+
+/// Whether nothing tells that two columns tell the rows apart in different ways.
+pub(super) fn alike(a: &Column, b: &Column) -> bool {
+    a.gaps() == b.gaps() && depends(a, b) && depends(b, a)
 }
 
 /// Whether each value of `a` has one value of `b`.
@@ -21,15 +26,15 @@ pub(super) fn depends(a: &Column, b: &Column) -> bool {
     pairs(a, b).all(|(a, b)| *seen.entry(a).or_insert(b) == b)
 }
 
-/// How many values of `a` come with more than one value of `b`, and how many come in more than one row.
-pub(super) fn shared(a: &Column, b: &Column) -> (usize, usize) {
+/// How many values of `a` come with at least `count` values of `b`, and how many come in more than one row.
+pub(super) fn shared(a: &Column, b: &Column, count: usize) -> (usize, usize) {
     let mut seen: HashMap<&str, (usize, HashSet<&str>)> = HashMap::new();
     for (a, b) in pairs(a, b) {
         let (rows, others) = seen.entry(a).or_default();
         *rows += 1;
         others.insert(b);
     }
-    let several = seen.values().filter(|(_, others)| others.len() > 1).count();
+    let several = seen.values().filter(|(_, others)| others.len() >= count).count();
     (several, seen.values().filter(|(rows, _)| *rows > 1).count())
 }
 
