@@ -11,7 +11,7 @@ use super::names::{OTHER_MOMENTS, TIME_OF_DAY, ZONES, word_of, words};
 use super::synonyms::{Standing, standing};
 use super::verdict::{Candidate, Verdict};
 use super::{relations, time_formats};
-use crate::event::{TimeFormat, TimeZone};
+use crate::event::TimeZone;
 
 /// The field that is looked for.
 const FIELD: &str = "event_time";
@@ -149,7 +149,7 @@ impl<'a> Times<'a> {
         let is_number = guess.is_number || column.mostly(has_digits_only);
         let named = ["time", "timestamp", "ts", "date", "at", "epoch"];
         let is_named = standing.is_some() || words(&column.name).iter().any(|word| named.contains(&word.as_str()));
-        let parser = TimeFormat::named(guess.format).ok()?;
+        let parser = time_formats::parser(guess.format)?;
         let times: Vec<_> = column.cells.iter().map(|cell| parser.parse(cell)).collect();
         // The guess looks at the first values only.
         let mut others = guess.others;
@@ -216,7 +216,7 @@ impl<'a> Times<'a> {
     /// The readings of the column: one, or one for each order of day and month, each with what it makes of a value.
     fn readings(&self, doubt: &str) -> Vec<Candidate> {
         let formats = || std::iter::once(self.format).chain(self.others.iter().copied());
-        let parsers: Vec<_> = formats().filter_map(|format| TimeFormat::named(format).ok()).collect();
+        let parsers: Vec<_> = formats().filter_map(time_formats::parser).collect();
         // A value whose day and month differ.
         let telling = self.column.values.iter().find(|value| {
             let mut times = parsers.iter().filter_map(|parser| parser.parse(value));
@@ -224,7 +224,7 @@ impl<'a> Times<'a> {
         });
         let candidate = |format| {
             let mut why = doubt.to_owned();
-            let parsed = telling.and_then(|value| Some((value, TimeFormat::named(format).ok()?.parse(value)?)));
+            let parsed = telling.and_then(|value| Some((value, time_formats::parser(format)?.parse(value)?)));
             if let Some((value, time)) = parsed.filter(|_| !self.others.is_empty()) {
                 let (day, month, year) = (time.day(), time.month(), time.year());
                 let swapped = format!("{} would be {day} {month} {year}", shortened(value));
@@ -295,7 +295,7 @@ fn is_time_of_day(column: &Column) -> bool {
 
 /// The zone that another column gives for times that have none: the same in all rows, or why it can't be said in a mapping.
 fn zone_beside(best: &Times<'_>, columns: &[Column]) -> Option<Result<String, String>> {
-    let parser = TimeFormat::named(best.format).ok().filter(TimeFormat::assumes_utc)?;
+    let parser = time_formats::parser(best.format).filter(|parser| parser.assumes_utc())?;
     let is_zone = |column: &&Column| {
         let joined: String = words(&column.name).concat();
         let is_named = ZONES.contains(&joined.as_str()) || ["timezone", "tz"].iter().any(|end| joined.ends_with(end));
@@ -304,7 +304,7 @@ fn zone_beside(best: &Times<'_>, columns: &[Column]) -> Option<Result<String, St
     let column = columns.iter().find(is_zone)?;
     let mut distinct = column.distinct();
     let first = distinct.next().map(|(word, _)| word.to_owned())?;
-    let is_usable = TimeZone::named(&first).is_ok_and(|zone| parser.in_zone(zone).is_ok());
+    let is_usable = TimeZone::named(&first).is_ok_and(|zone| parser.clone().in_zone(zone).is_ok());
     if is_usable && distinct.next().is_none() && column.gaps() == 0 {
         return Some(Ok(first));
     }

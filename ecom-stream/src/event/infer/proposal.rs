@@ -30,7 +30,7 @@ use super::sample::Sample;
 use super::verdict::{Candidate, Verdict};
 use super::{synonyms, time_formats};
 use crate::event::mapping::TO_BE_FILLED_IN;
-use crate::event::{Event, EventType, PriceFormat, TimeFormat};
+use crate::event::{Event, EventType, PriceFormat};
 
 /// The fields without which an event would have another meaning: if they are doubtful, the mapping is refused until a person decides.
 const DECIDED_BY_A_PERSON: [&str; 2] = ["price", "quantity"];
@@ -181,7 +181,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
                 if let Some(format) = guesses.times.format {
                     line_of_misfits(name, &time_formats::misfits(format, &column.values), &mut line);
                     let zone = guesses.times.zone.as_ref();
-                    if zone.is_none() && TimeFormat::named(format).is_ok_and(|format| format.assumes_utc()) {
+                    if zone.is_none() && time_formats::parser(format).is_some_and(|format| format.assumes_utc()) {
                         line("# The times have no zone, so UTC is assumed; set another one with zone = \"Europe/Berlin\".".into());
                     }
                     line(time_entry(column, format, zone.map(String::as_str)));

@@ -250,7 +250,10 @@ impl Mapping {
     #[cfg(feature = "csv-dir")]
     pub(crate) fn column_of(&self, name: &str) -> Option<&str> {
         let (_, field) = self.fields().find(|(of, _)| *of == name)?;
-        field.source.column()
+        match &field.source {
+            FieldSource::Column(column) => Some(column),
+            _ => None,
+        }
     }
 
     /// The columns of an event that have a field, in their order.
