@@ -18,18 +18,22 @@
 //! # session_id = "..."
 //! ```
 //!
-//! What a person must decide is commented out or has the value `TO BE FILLED IN`, so the text can't be used by mistake before that.
+//! What a person must decide is commented out or has the value `TO BE FILLED IN`, so the text can't be used by mistake before that. If
+//! several columns may be one field, each is a line of its own with what speaks against it, and none of them is active.
 
 use std::collections::BTreeMap;
 
 use super::column::Column;
+use super::event_types;
 use super::guesses::Guesses;
 use super::sample::Sample;
-use super::{prices, synonyms, time_formats};
-use crate::event::{Event, EventType, PriceFormat, TimeFormat};
+use super::verdict::{Candidate, Verdict};
+use super::{synonyms, time_formats};
+use crate::event::mapping::TO_BE_FILLED_IN;
+use crate::event::{Event, EventType, PriceFormat};
 
-/// The mark of everything that a person must decide.
-const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
+/// The fields without which an event would have another meaning: if they are doubtful, the mapping is refused until a person decides.
+const DECIDED_BY_A_PERSON: [&str; 2] = ["price", "quantity"];
 /// How many unknown words of a column of types are listed. A column with more of them has something else in it, or is dirty.
 const MAX_UNKNOWN_WORDS: usize = 12;
 
@@ -39,7 +43,8 @@ const MAX_UNKNOWN_WORDS: usize = 12;
 pub struct Proposal {
     /// The mapping in TOML, with comments. [`Mapping::from_toml`](crate::Mapping::from_toml) accepts it if nothing is missing.
     pub toml: String,
-    /// The required columns of an event that a person must fill in.
+    /// What a person must fill in before the mapping is accepted: columns of an event that are required, or doubtful; `decimal`, if it is
+    /// doubtful which character in a price is in front of the decimals.
     pub missing: Vec<&'static str>,
 }
 
@@ -111,14 +116,12 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         line(format!("# {why}"));
         line("price_optional = true".into());
     }
-    let price = guesses.of("price").or(guesses.likely_price);
-    let price_format = price.map_or_else(PriceFormat::default, |at| prices::format(&columns[at]));
-    if price_format.decimal != '.' {
-        line(format!("decimal = {}", text(&price_format.decimal.to_string())));
+    if let Some(at) = guesses.likeliest("price").or(guesses.likely_price)
+        && number_format(&columns[at], guesses, &mut line)
+    {
+        missing.push("decimal");
     }
-    if let Some(separator) = price_format.thousands {
-        line(format!("thousands = {}", text(&separator.to_string())));
-    }
+    let price_format = guesses.price_reading.format;
     let unused: Vec<&Column> = (0..columns.len())
         .filter(|at| !guesses.has(*at))
         .map(|at| &columns[at])
@@ -133,6 +136,12 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     }
     line("\n[event]".into());
     for name in Event::COLUMNS {
+        if let Verdict::Doubtful(candidates) = guesses.verdict(name) {
+            if rivals(name, candidates, columns, &mut line) {
+                missing.push(name);
+            }
+            continue;
+        }
         let Some(column) = guesses.of(name).map(|at| &columns[at]) else {
             if Event::REQUIRED_COLUMNS.contains(&name) {
                 missing.push(name);
@@ -160,26 +169,22 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
             continue;
         };
         line(format!("# {}", seen(column)));
+        if let Verdict::Clear { notes, .. } = guesses.verdict(name) {
+            notes.iter().for_each(|note| line(format!("# {note}")));
+        }
         if Event::REQUIRED_COLUMNS.contains(&name) && column.nulls_percent() > 0.0 {
             line("# Rows without a value will be rejected, unless you give a default.".into());
         }
         let source = text(&column.name);
         match name {
             "event_time" => {
-                if let Some(guess) = &guesses.time {
-                    line_of_misfits(name, &time_formats::misfits(guess.format, &column.values), &mut line);
-                    for other in &guess.others {
-                        line(format!(
-                            "# All sampled values fit {other:?} too: check which one is right."
-                        ));
-                    }
-                    if TimeFormat::named(guess.format).is_ok_and(|format| format.assumes_utc()) {
+                if let Some(format) = guesses.times.format {
+                    line_of_misfits(name, &time_formats::misfits(format, &column.values), &mut line);
+                    let zone = guesses.times.zone.as_ref();
+                    if zone.is_none() && time_formats::parser(format).is_some_and(|format| format.assumes_utc()) {
                         line("# The times have no zone, so UTC is assumed; set another one with zone = \"Europe/Berlin\".".into());
                     }
-                    line(format!(
-                        "event_time = {{ column = {source}, format = {} }}",
-                        text(guess.format)
-                    ));
+                    line(time_entry(column, format, zone.map(String::as_str)));
                 }
             }
             "event_type" => {
@@ -202,16 +207,20 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
 fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) {
     let mut values = Vec::new();
     let mut unknown = 0;
-    for (word, count) in column.distinct() {
-        let meaning = match synonyms::meaning(word) {
-            Some((_, true)) => continue,
-            Some((event_type, false)) => event_type.as_str(),
-            None if unknown < MAX_UNKNOWN_WORDS => {
+    for of in event_types::meanings(column) {
+        let word = of.word;
+        if let Some(doubt) = &of.doubt {
+            line(format!("# {doubt}"));
+        }
+        let meaning = match of.meaning {
+            Some(event_type) if event_type.as_str() == word => continue,
+            Some(event_type) => event_type.as_str(),
+            None if unknown < MAX_UNKNOWN_WORDS || of.doubt.is_some() => {
                 unknown += 1;
                 TO_BE_FILLED_IN
             }
             None => {
-                let seen = how_often(count);
+                let seen = how_often(of.count);
                 line(format!(
                     "# {word:?} (seen {seen}) is not an event type and will be rejected."
                 ));
@@ -289,11 +298,82 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     let types = &columns[guesses.of("event_type")?];
     let sells = types
         .distinct()
-        .any(|(word, _)| synonyms::meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
-    match (sells, guesses.of("price").or(guesses.likely_price)) {
+        .any(|(word, _)| synonyms::event_type(word).is_some_and(|(of, _)| of == EventType::Purchase));
+    match (sells, guesses.likeliest("price").or(guesses.likely_price)) {
         (true, None) => Some("No column has prices: purchases are stored without a price and add nothing to sales."),
         _ => None,
     }
+}
+
+/// Writes how prices are written, where it is not the default. Returns whether a person must decide.
+fn number_format(column: &Column, guesses: &Guesses, line: &mut impl FnMut(String)) -> bool {
+    let reading = &guesses.price_reading;
+    let keys = |format: PriceFormat| {
+        let decimal = (format.decimal != '.').then(|| format!("decimal = {}", text(&format.decimal.to_string())));
+        let thousands = format
+            .thousands
+            .map(|of| format!("thousands = {}", text(&of.to_string())));
+        decimal.into_iter().chain(thousands).collect::<Vec<_>>()
+    };
+    let Some((value, first, second)) = reading.example(column) else {
+        keys(reading.format).into_iter().for_each(line);
+        return false;
+    };
+    let name = text(&column.name);
+    line(format!(
+        "# {TO_BE_FILLED_IN}: is the sign in {value:?} of {name} in front of the decimals, or between thousands? Nothing in the file"
+    ));
+    line("# tells. Remove the line below that says so, and the # of the lines of the reading that is right.".into());
+    for (format, number) in [(Some(reading.format), first), (reading.rival, second)] {
+        line(format!("# {value:?} is {number:.3}:"));
+        let keys = format.map(keys).unwrap_or_default();
+        if keys.is_empty() {
+            line("# (no line)".into());
+        }
+        keys.into_iter().for_each(|key| line(format!("# {key}")));
+    }
+    line(format!("decimal = {}", text(TO_BE_FILLED_IN)));
+    true
+}
+
+/// Writes the columns among which a person must choose, with what speaks against each. Returns whether the mapping is refused until then.
+fn rivals(name: &'static str, candidates: &[Candidate], columns: &[Column], line: &mut impl FnMut(String)) -> bool {
+    let is_required = Event::REQUIRED_COLUMNS.contains(&name);
+    let is_refused = is_required || DECIDED_BY_A_PERSON.contains(&name);
+    let doubtful = format!("# {TO_BE_FILLED_IN}: {name} is doubtful.");
+    line(match (is_required, is_refused) {
+        (true, _) => format!("{doubtful} Remove the # of the line that is right, or name another column."),
+        (_, true) => format!("{doubtful} Remove the # of the line that is right, if one is, and the last line."),
+        _ => format!("{doubtful} Without it nothing is wrong; remove the # if it is right."),
+    });
+    for candidate in candidates {
+        let column = &columns[candidate.column];
+        let why = match candidate.why.as_str() {
+            "" => String::new(),
+            why => format!(" - {why}"),
+        };
+        line(format!("# {}{why}.", seen(column)));
+        let entry = match (name, candidate.format) {
+            (_, Some(format)) => time_entry(column, format, None),
+            ("event_type", _) => event_type(column, line).0,
+            _ => format!("{name} = {}", text(&column.name)),
+        };
+        line(format!("# {entry}"));
+    }
+    if is_refused && !is_required {
+        line(format!("{name} = {}", text(TO_BE_FILLED_IN)));
+    }
+    is_refused
+}
+
+/// The entry for a column of times.
+fn time_entry(column: &Column, format: &str, zone: Option<&str>) -> String {
+    let zone = zone.map(|zone| format!(", zone = {}", text(zone))).unwrap_or_default();
+    format!(
+        "event_time = {{ column = {}, format = {}{zone} }}",
+        text(&column.name),
+        text(format)
+    )
 }
 
 /// What a person can write for a required field that has no column.

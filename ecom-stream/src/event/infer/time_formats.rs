@@ -3,6 +3,8 @@
 //! Every format of the list is tried on up to a thousand values. The one that fits most of them wins; of several that fit equally well,
 //! the first. `01/02/2026` fits both orders of day and month: then the other one is reported too, because only a person can decide.
 
+use std::sync::LazyLock;
+
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -58,17 +60,27 @@ const FORMATS: [&str; 36] = [
     "%d/%b/%Y:%H:%M:%S %z",
 ];
 
+/// A parser for each of [`FORMATS`], made once: each is tried on many columns.
+static PARSERS: LazyLock<Vec<(&str, TimeFormat)>> = LazyLock::new(|| {
+    let parser = |format: &'static str| Some((format, TimeFormat::named(format).ok()?));
+    FORMATS.into_iter().filter_map(parser).collect()
+});
+
+/// The parser for one of [`FORMATS`].
+pub(super) fn parser(format: &str) -> Option<&'static TimeFormat> {
+    PARSERS.iter().find(|(of, _)| *of == format).map(|(_, parser)| parser)
+}
+
 /// The format in which most values are times between the year 2000 and tomorrow; `None` if no format fits at least half of them.
 pub(super) fn guess(values: &[String]) -> Option<Guess> {
     const MAX_LOOKED_AT: usize = 1_000;
     let values = &values[..values.len().min(MAX_LOOKED_AT)];
     let days = datetime!(2000-01-01 00:00 UTC)..OffsetDateTime::now_utc() + Duration::days(1);
-    let fitting = |format: &'static str| {
-        let parser = TimeFormat::named(format).ok()?;
+    let fitting = |(format, parser): &(&'static str, TimeFormat)| {
         let fits = |value: &&String| parser.parse(value).is_some_and(|time| days.contains(&time));
-        Some((format, values.iter().filter(fits).count()))
+        (*format, values.iter().filter(fits).count())
     };
-    let fitting: Vec<_> = FORMATS.into_iter().filter_map(fitting).collect();
+    let fitting: Vec<_> = PARSERS.iter().map(fitting).collect();
     let most = fitting
         .iter()
         .map(|(_, fits)| *fits)
@@ -89,8 +101,8 @@ pub(super) fn guess(values: &[String]) -> Option<Guess> {
 
 /// The values that are not times in a format.
 pub(super) fn misfits<'a>(format: &str, values: &'a [String]) -> Vec<&'a String> {
-    let format = TimeFormat::named(format).unwrap_or_default();
-    values.iter().filter(|value| format.parse(value).is_none()).collect()
+    let is_time = |value: &String| parser(format).is_some_and(|format| format.parse(value).is_some());
+    values.iter().filter(|value| !is_time(value)).collect()
 }
 
 /// Whether two formats differ only in the order of day and month.
