@@ -143,32 +143,130 @@ async fn the_time_of_another_moment_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_date_whose_time_of_day_stands_in_another_column_is_doubtful() {
-    for (times, first, second) in [
-        ("Time", "09:30:00", "13:15:00"),
-        ("Order Time", "9:30 AM", "12:05 PM"),
-        ("hour", "9", "13"),
-        ("Uhrzeit", "0930", "1315"),
-    ] {
-        let text = format!(
+async fn a_date_is_joined_with_the_time_of_day_that_belongs_to_it() {
+    let file = |times: &str, first: &str, second: &str| {
+        format!(
             "Date,{times},Type,Customer,Session,SKU,Price\n\
              2026-11-01,{first},purchase,u0,s0,p0,9.90\n2026-11-13,{second},purchase,u1,s1,p1,9.90\n"
-        );
-        let told = format!(
-            "and \"{times}\" has the time of day (\"{first}\"): with the day alone, every event would be at midnight"
-        );
-        doubts(
-            &text,
-            &["event_time"],
-            &[&told, "# event_time = { column = \"Date\", format = \"%Y-%m-%d\" }\n"],
         )
-        .await;
+    };
+    for (times, first, second, format) in [
+        ("Time", "09:30:00", "13:15:00", "%H:%M:%S"),
+        ("Time", "09:30:00.25", "13:15:00", "%H:%M:%S%.f"),
+        ("Order Time", "9:30 AM", "12:05 PM", "%I:%M %p"),
+        ("hour", "9", "13", "%H"),
+        ("hour", "9 AM", "12 PM", "%I %p"),
+        ("Uhrzeit", "0930", "1315", "%H%M"),
+        ("Time", "093000", "131500", "%H%M%S"),
+        ("Time", "9.30", "13.15", "%H.%M"),
+    ] {
+        let line = format!("event_time = {{ columns = [\"Date\", \"{times}\"], format = \"%Y-%m-%d {format}\" }}");
+        is_clear(&file(times, first, second), &[&line]).await;
     }
-    let text = "Date,TimeZone,Type,Customer,Session,SKU\n\
-                2026-11-01 10:00,PST,view,u0,s0,p0\n2026-11-13 10:00,PST,view,u1,s1,p1\n";
-    doubts(text, &["event_time"], &["its zone stands in \"TimeZone\" (\"PST\")"]).await;
-    let zoned = "event_time = { column = \"Date\", format = \"%Y-%m-%d %H:%M\", zone = \"Europe/Berlin\" }";
-    is_clear(&text.replace("PST", "Europe/Berlin"), &[zoned]).await;
+    // Some other moment of the day; or two of them.
+    for (times, value) in [("Lieferung", "09:30"), ("delivery time", "09:30")] {
+        let told = format!(
+            "\"{times}\" has a time of day (\"{value}\"): with the day alone, every event would be at midnight"
+        );
+        let day = "# event_time = { column = \"Date\", format = \"%Y-%m-%d\" }\n";
+        let both = format!("# event_time = {{ columns = [\"Date\", \"{times}\"], format = \"%Y-%m-%d %H:%M\" }}\n");
+        doubts(&file(times, value, value), &["event_time"], &[&told, &both, day]).await;
+    }
+    let two = file("Time,Hour", "09:30,9", "10:00,10");
+    let told = [
+        "# event_time = { columns = [\"Date\", \"Time\"], format = \"%Y-%m-%d %H:%M\" }\n",
+        "# event_time = { columns = [\"Date\", \"Hour\"], format = \"%Y-%m-%d %H\" }\n",
+    ];
+    doubts(&two, &["event_time"], &told).await;
+    // Day and month stay in doubt.
+    let swapped = file("Time", "09:30", "10:00")
+        .replace("2026-11-01", "01/11/2026")
+        .replace("2026-11-13", "03/11/2026");
+    let told = [
+        "[\"Date\", \"Time\"], format = \"%d/%m/%Y %H:%M\"",
+        "[\"Date\", \"Time\"], format = \"%m/%d/%Y %H:%M\"",
+    ];
+    doubts(&swapped, &["event_time"], &told).await;
+}
+
+#[tokio::test]
+async fn a_time_is_read_in_the_zone_that_another_column_gives() {
+    let file = |first: &str, second: &str| {
+        format!(
+            "Date,TimeZone,Type,Customer,Session,SKU\n\
+             2026-11-01 10:00,{first},view,u0,s0,p0\n2026-11-13 10:00,{second},view,u1,s1,p1\n"
+        )
+    };
+    for zone in ["Europe/Berlin", "+02:00", "UTC", "-0300"] {
+        let line = format!("event_time = {{ column = \"Date\", format = \"%Y-%m-%d %H:%M\", zone = \"{zone}\" }}");
+        is_clear(&file(zone, zone), &[&line]).await;
+    }
+    for (first, second, read_by) in [
+        ("Europe/Berlin", "Asia/Tokyo", "%Q"),
+        ("UTC", "Asia/Tokyo", "%Q"),
+        ("+01:00", "+09:00", "%:z"),
+        ("+0100", "-0330", "%z"),
+    ] {
+        let format = format!("%Y-%m-%d %H:%M {read_by}");
+        let joined = format!("event_time = {{ columns = [\"Date\", \"TimeZone\"], format = \"{format}\" }}");
+        is_clear(&file(first, second), &[&joined]).await;
+    }
+    // An abbreviation has several meanings.
+    let told = [
+        "its zone stands in \"TimeZone\" (\"IST\", \"PST\")",
+        "# event_time = { columns = [\"Date\", \"TimeZone\"], format = \"%Y-%m-%d %H:%M %Z\", \
+         zones = { \"IST\" = \"TO BE FILLED IN\", \"PST\" = \"TO BE FILLED IN\" } }\n",
+    ];
+    doubts(&file("PST", "IST"), &["event_time"], &told).await;
+    doubts(
+        &file("-480", "-480"),
+        &["event_time"],
+        &["its zone stands in \"TimeZone\" (\"-480\")"],
+    )
+    .await;
+    let apart = "Date,Time,Time zone,Type,Customer,Session,SKU\n\
+                 01.11.2026,10:00,+01:00,view,u0,s0,p0\n13.11.2026,10:00,+02:00,view,u1,s1,p1\n";
+    let line = "event_time = { columns = [\"Date\", \"Time\", \"Time zone\"], format = \"%d.%m.%Y %H:%M %:z\" }";
+    is_clear(apart, &[line]).await;
+}
+
+#[tokio::test]
+async fn prices_with_currencies_and_noise_get_their_keys() {
+    let head = "event_time,event_type,user_id,session_id,product_id,price\n";
+    let file = |prices: &[&str]| {
+        let rows = prices.iter().enumerate();
+        let rows = rows.map(|(n, price)| format!("2026-11-01T10:00:0{n}Z,purchase,u{n},s{n},p{n},\"{price}\"\n"));
+        head.to_owned() + &rows.collect::<String>()
+    };
+    for (prices, lines) in [
+        (
+            &["$12.50", "$1,980.00", "$ 7.25"][..],
+            &["currency_words = [\"$\"]", "thousands = \",\""][..],
+        ),
+        (
+            &["12,50 \u{20ac}", "1.980,00 \u{20ac}"],
+            &["currency_words = [\"\u{20ac}\"]", "decimal = \",\""],
+        ),
+        (
+            &["$12.50 USD", "7.25 USD", "3.10"],
+            &["currency_words = [\"$\", \"USD\"]"],
+        ),
+        (&["19.990000000000002", "5.1", "12.50"], &["rounding = \"half_up\""]),
+    ] {
+        is_clear(&file(prices), lines).await;
+    }
+    let several = file(&["$12.50", "\u{20ac}7.25"]);
+    let (proposal, checked) = infer("shop.csv", several).await;
+    for told in ["# currency_words = [\"$\"]\n", "# currency_words = [\"\u{20ac}\"]\n"] {
+        assert!(proposal.toml.contains(told), "{told}\n{}", proposal.toml);
+    }
+    assert_eq!(checked.unwrap().accepted, 0);
+    // More decimals than two that are meant are no noise.
+    let toml = infer("shop.csv", file(&["7.2551", "1.12"])).await.0.toml;
+    assert!(
+        !toml.contains("rounding") && toml.contains("such as \"7.2551\""),
+        "{toml}"
+    );
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ const TRAITS: &[&[Kind]] = &[
                 l.time = |t| text(t, 6);
                 l.time_of_day = Some(|t| text(t, 7))
             },
-            TIME,
+            &[],
         ),
         kind(
             "days only",
@@ -297,6 +297,12 @@ const TRAITS: &[&[Kind]] = &[
             },
             PRICE,
         ),
+        kind(
+            "dollars",
+            |l| l.amount = |cents| format!("${}", grouped(cents, ",", '.')),
+            &[],
+        ),
+        kind("euros", |l| l.amount = |cents| grouped(cents, ".", ',') + " EUR", &[]),
         kind("cents", |l| l.amount = |cents| cents.to_string(), PRICE),
     ],
     // Which amounts there are.
@@ -537,6 +543,14 @@ const TRAITS: &[&[Kind]] = &[
             TIME,
         ),
         kind(
+            "an offset",
+            |l| {
+                l.behind = Duration::hours(8);
+                l.extra.push(("utc_offset", |_| "-08:00".into()))
+            },
+            &[],
+        ),
+        kind(
             "numbers of visits",
             |l| {
                 l.names[3] = "visit";
@@ -730,10 +744,14 @@ impl Layout {
             .filter(|at| is_there(*at))
             .map(|at| self.names[at].to_owned())
             .collect();
-        names.extend(
-            self.time_of_day
-                .map(|_| format!("{} time", self.names[0].replace("time", ""))),
-        );
+        names.extend(self.time_of_day.map(|_| {
+            if self.names[0] == "Zeit" {
+                "Uhrzeit"
+            } else {
+                "time of day"
+            }
+            .to_owned()
+        }));
         names.extend(self.amounts.iter().map(|(name, _)| (*name).to_owned()));
         names.extend(self.extra.iter().map(|(name, _)| (*name).to_owned()));
         if self.has_header {

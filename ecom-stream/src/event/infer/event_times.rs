@@ -1,17 +1,18 @@
 //! Finds the column of the time at which something happened, among all columns of times.
 //!
 //! Values decide which columns are times, and in which format. Names decide which of the times is that of the event: a deadline or a
-//! birthday looks the same. A date whose time of day stands in another column is doubtful, and so is a format that could also be read
-//! with day and month swapped.
+//! birthday looks the same. A date is joined with the time of day in another column, and a time with its zone, if it is clear that they
+//! belong together. A format that could also be read with day and month swapped is doubtful.
 
 use time::{OffsetDateTime, Time};
 
 use super::column::{Column, shortened};
-use super::names::{OTHER_MOMENTS, TIME_OF_DAY, ZONES, word_of, words};
+use super::names::{OTHER_MOMENTS, word_of, words};
 use super::synonyms::{Standing, standing};
+use super::time_reading::TimeReading;
+use super::times_of_day::{self, Clock};
 use super::verdict::{Candidate, Verdict};
-use super::{relations, time_formats};
-use crate::event::TimeZone;
+use super::{relations, time_formats, zones};
 
 /// The field that is looked for.
 const FIELD: &str = "event_time";
@@ -22,10 +23,8 @@ const MAX_YEARS: i32 = 15;
 #[derive(Debug)]
 pub(super) struct EventTimes {
     pub(super) verdict: Verdict,
-    /// The format of the column, if the verdict is clear.
-    pub(super) format: Option<&'static str>,
-    /// The zone of the times, if another column gives it, the same in all rows.
-    pub(super) zone: Option<String>,
+    /// How the time is read, if the verdict is clear.
+    pub(super) reading: Option<TimeReading>,
     /// The indexes of all columns that have times, dates or times of day.
     pub(super) columns: Vec<usize>,
 }
@@ -64,21 +63,19 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
             times.standing.map(|(_, rank)| rank),
         )
     });
-    let of_day = |column: &&Column| is_time_of_day(column);
-    let time_of_day = columns.iter().find(of_day);
     let mut found = EventTimes {
         verdict: Verdict::Unknown,
-        format: None,
-        zone: None,
+        reading: None,
         columns: all
             .iter()
             .filter(|times| !times.is_unnamed_number)
             .map(|times| times.at)
             .collect(),
     };
+    let are_times = found.columns.clone();
     found
         .columns
-        .extend((0..columns.len()).filter(|at| is_time_of_day(&columns[*at])));
+        .extend((0..columns.len()).filter(|at| times_of_day::are_in(&columns[*at])));
     let Some((best, rest)) = all.split_first().filter(|(best, _)| !best.is_unnamed_number) else {
         return found;
     };
@@ -89,16 +86,9 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
             "its name (\"{word}\") speaks of another moment than that at which a shopper did something"
         ));
     }
-    if let Some(time_of_day) = time_of_day.filter(|_| best.is_date) {
-        doubts.push(format!(
-            "it has days only, and {:?} has the time of day ({}): with the day alone, every event would be at midnight",
-            time_of_day.name,
-            time_of_day
-                .values
-                .first()
-                .map(|value| shortened(value))
-                .unwrap_or_default()
-        ));
+    let clocks = Clock::beside(best.is_date, columns, &are_times);
+    if let Some(doubt) = Clock::doubt(&clocks, columns) {
+        doubts.push(doubt);
     }
     if best.standing.is_none() && best.is_date {
         doubts.push("its name does not say what happened on that day".to_owned());
@@ -106,20 +96,25 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
     if best.standing.is_none() && best.spans_years() {
         doubts.push(format!("its times span more than {MAX_YEARS} years, as birthdays do"));
     }
-    let zone = zone_beside(best, columns);
-    if let Some(Err(doubt)) = &zone {
-        doubts.push(doubt.clone());
-    }
+    let readings = |times: &Times<'_>, format: &str| {
+        let whole = TimeReading::of(times.at, format);
+        let own = clocks.iter().filter(|_| times.at == best.at);
+        let joined = own.filter_map(|clock| Some(whole.clone().joined_with(clock.at, clock.format?)));
+        let mut all: Vec<TimeReading> = joined.collect();
+        // The day alone is a reading of its own, unless it is clear which time belongs to it.
+        if all.is_empty() || Clock::doubt(&clocks, columns).is_some() {
+            all.push(whole);
+        }
+        all.into_iter().map(|reading| zones::of(reading, columns))
+    };
+    doubts.extend(readings(best, best.format).find_map(|found| found.doubt));
     if doubts.is_empty() && rivals.is_empty() && best.others.is_empty() {
-        found.format = Some(best.format);
-        found.zone = zone.and_then(Result::ok);
+        found.reading = readings(best, best.format).next().map(|found| found.reading);
         let notes = rest
             .iter()
             .filter(|other| !other.is_unnamed_number)
             .map(|other| other.passed_over(best));
-        let midnight = best
-            .is_date
-            .then(|| "Days only: every event is at midnight.".to_owned());
+        let midnight = (best.is_date && clocks.is_empty()).then(|| "Days only: every event is at midnight.".to_owned());
         found.verdict = Verdict::Clear {
             column: best.at,
             notes: midnight.into_iter().chain(notes).collect(),
@@ -132,9 +127,18 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
         (true, false) => "it is not the only column with times that may be meant".to_owned(),
         (true, true) => String::new(),
     };
-    candidates.extend(best.readings(&doubt));
-    for rival in rivals {
-        candidates.extend(rival.readings("it may be the time of the event as well"));
+    for times in std::iter::once(best).chain(rivals) {
+        let doubt = match times.at == best.at {
+            true => doubt.as_str(),
+            false => "it may be the time of the event as well",
+        };
+        for (format, why) in times.formats(doubt) {
+            candidates.extend(readings(times, format).map(|found| Candidate {
+                column: times.at,
+                time: Some(found.reading),
+                why: why.clone(),
+            }));
+        }
     }
     found.verdict = Verdict::Doubtful(candidates);
     found
@@ -153,8 +157,8 @@ impl<'a> Times<'a> {
         let times: Vec<_> = column.cells.iter().map(|cell| parser.parse(cell)).collect();
         // The guess looks at the first values only.
         let mut others = guess.others;
-        let misfits = time_formats::misfits(guess.format, &column.values).len();
-        others.retain(|other| time_formats::misfits(other, &column.values).len() <= misfits);
+        let misfits = time_formats::misfits(guess.format, &column.values);
+        others.retain(|other| time_formats::misfits(other, &column.values) <= misfits);
         Some(Self {
             at,
             column,
@@ -213,8 +217,8 @@ impl<'a> Times<'a> {
             .is_some_and(|(last, first)| last - first > MAX_YEARS)
     }
 
-    /// The readings of the column: one, or one for each order of day and month, each with what it makes of a value.
-    fn readings(&self, doubt: &str) -> Vec<Candidate> {
+    /// The formats of the column: one, or one for each order of day and month, each with `doubt` and what it makes of a value.
+    fn formats(&self, doubt: &str) -> Vec<(&'static str, String)> {
         let formats = || std::iter::once(self.format).chain(self.others.iter().copied());
         let parsers: Vec<_> = formats().filter_map(time_formats::parser).collect();
         // A value whose day and month differ.
@@ -222,7 +226,7 @@ impl<'a> Times<'a> {
             let mut times = parsers.iter().filter_map(|parser| parser.parse(value));
             times.next() != times.next()
         });
-        let candidate = |format| {
+        let with_doubt = |format| {
             let mut why = doubt.to_owned();
             let parsed = telling.and_then(|value| Some((value, time_formats::parser(format)?.parse(value)?)));
             if let Some((value, time)) = parsed.filter(|_| !self.others.is_empty()) {
@@ -234,13 +238,9 @@ impl<'a> Times<'a> {
                     format!("{why}; {swapped}")
                 };
             }
-            Candidate {
-                column: self.at,
-                format: Some(format),
-                why,
-            }
+            (format, why)
         };
-        formats().map(candidate).collect()
+        formats().map(with_doubt).collect()
     }
 
     /// Why it is not the time of the event, though it has times.
@@ -259,58 +259,4 @@ impl<'a> Times<'a> {
         };
         format!("{name:?} {why}: {value}")
     }
-}
-
-/// Whether a column has times of day without a date: `09:30`, `9:30:00 PM`; or bare numbers such as `0930`, if its name says so.
-fn is_time_of_day(column: &Column) -> bool {
-    // A load time or a session time is a duration.
-    let is_named = words(&column.name)
-        .iter()
-        .all(|word| TIME_OF_DAY.contains(&word.as_str()));
-    !column.values.is_empty()
-        && column.mostly(|value| {
-            let value = value.trim().to_ascii_lowercase();
-            let clock = value
-                .trim_end_matches(['m', '.'])
-                .trim_end_matches(['a', 'p'])
-                .trim_end();
-            let parts: Vec<&str> = clock.split([':', '.', 'h']).collect();
-            let is_number =
-                |part: &&str| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-            let below = |part: &str, limit: u32| part.parse::<u32>().is_ok_and(|number| number < limit);
-            if !parts.iter().all(is_number) {
-                return false;
-            }
-            let (hour, minute) = (parts[0], parts.get(1));
-            match minute {
-                Some(minute) => {
-                    let has_colon = value.contains(':');
-                    minute.len() == 2 && below(hour, 25) && below(minute, 60) && (has_colon || is_named)
-                }
-                None if clock != value => below(hour, 13),
-                None => is_named && hour.len() <= 6 && (below(hour, 25) || (hour.len() >= 3 && below(hour, 240_000))),
-            }
-        })
-}
-
-/// The zone that another column gives for times that have none: the same in all rows, or why it can't be said in a mapping.
-fn zone_beside(best: &Times<'_>, columns: &[Column]) -> Option<Result<String, String>> {
-    let parser = time_formats::parser(best.format).filter(|parser| parser.assumes_utc())?;
-    let is_zone = |column: &&Column| {
-        let joined: String = words(&column.name).concat();
-        let is_named = ZONES.contains(&joined.as_str()) || ["timezone", "tz"].iter().any(|end| joined.ends_with(end));
-        is_named && !column.values.is_empty() && !column.mostly(|value| value.len() > 40)
-    };
-    let column = columns.iter().find(is_zone)?;
-    let mut distinct = column.distinct();
-    let first = distinct.next().map(|(word, _)| word.to_owned())?;
-    let is_usable = TimeZone::named(&first).is_ok_and(|zone| parser.clone().in_zone(zone).is_ok());
-    if is_usable && distinct.next().is_none() && column.gaps() == 0 {
-        return Some(Ok(first));
-    }
-    Some(Err(format!(
-        "its zone stands in {:?} ({}), so the times are not in UTC as they stand",
-        column.name,
-        column.samples()
-    )))
 }

@@ -3,6 +3,7 @@
 use super::column::Column;
 use super::event_times::{self, EventTimes};
 use super::prices::{self, Reading, are_numbers};
+use super::time_reading::TimeReading;
 use super::verdict::Verdict;
 use super::{event_types, identifiers, price_columns};
 use crate::event::{Event, PriceFormat};
@@ -15,7 +16,7 @@ use crate::event::{Event, PriceFormat};
 pub(super) struct Guesses {
     /// The verdict for each of [`Event::COLUMNS`].
     verdicts: [Verdict; Event::COLUMNS.len()],
-    /// The format and zone of the column of times, and all columns of times.
+    /// How the time is read, and all columns of times.
     pub(super) times: EventTimes,
     /// How the prices are written.
     pub(super) price_reading: Reading,
@@ -37,8 +38,7 @@ impl Guesses {
             likely_price: None,
             times: EventTimes {
                 verdict: Verdict::Unknown,
-                format: times.format,
-                zone: times.zone.take(),
+                reading: times.reading.take(),
                 columns: std::mem::take(&mut times.columns),
             },
         };
@@ -127,7 +127,8 @@ impl Guesses {
 
     /// Whether the column is used for some field, or may be.
     pub(super) fn has(&self, column: usize) -> bool {
-        self.verdicts.iter().any(|verdict| verdict.columns().contains(&column))
+        let reads = |reading: &TimeReading| reading.columns.contains(&column);
+        self.times.reading.as_ref().is_some_and(reads) || self.verdicts.iter().any(|verdict| verdict.has(column))
     }
 }
 

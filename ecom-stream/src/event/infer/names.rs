@@ -172,6 +172,8 @@ pub(super) const TIME_OF_DAY: &[&str] = &[
     "ordertime",
     "saletime",
     "eventtime",
+    "date",
+    "stamp",
 ];
 
 /// Columns that say in which zone a time is.

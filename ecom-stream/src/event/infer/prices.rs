@@ -1,7 +1,18 @@
 //! Reads the numbers of columns: which character is in front of the decimals, and which separates thousands.
 
+use std::collections::BTreeSet;
+
 use super::column::Column;
 use crate::event::PriceFormat;
+
+/// Signs and words of currencies that stand beside amounts. Of two that begin or end alike, the longer stands first.
+const CURRENCIES: [&str; 62] = [
+    "US$", "AU$", "CA$", "NT$", "HK$", "NZ$", "MX$", "A$", "C$", "R$", "S$", "$", "\u{20ac}", "\u{a3}", "\u{a5}",
+    "\u{20b9}", "\u{20bd}", "\u{20ba}", "\u{20a9}", "\u{20ab}", "\u{20b4}", "\u{20aa}", "\u{e3f}", "USD", "EUR", "GBP",
+    "JPY", "CNY", "RMB", "INR", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "BRL",
+    "MXN", "TRY", "RUB", "UAH", "KRW", "IDR", "VND", "THB", "ZAR", "SGD", "HKD", "AED", "kr.", "kr", "z\u{142}",
+    "K\u{10d}", "Ft", "Rs.", "Rs", "Rp",
+];
 
 /// Decimal and thousands separators, the most likely first.
 const FORMATS: [(char, Option<char>); 8] = [
@@ -63,6 +74,15 @@ impl Reading {
         }
     }
 
+    /// How many decimals a value has; 0 if it is no number.
+    pub(super) fn decimals(&self, value: &str) -> usize {
+        let decimals = bare(value).rsplit_once(self.format.decimal);
+        match number(self.format, value) {
+            Some(_) => decimals.map_or(0, |(_, decimals)| decimals.len()),
+            None => 0,
+        }
+    }
+
     /// A value that the two formats read as different numbers, with both.
     pub(super) fn example(&self, column: &Column) -> Option<(String, f64, f64)> {
         let rival = self.rival?;
@@ -94,14 +114,59 @@ fn decimal_shown(column: &Column) -> Option<char> {
     let formats = best_formats(column);
     let decimal = formats.first()?.decimal;
     let is_shown = |value: &String| {
-        let decimals = value.rsplit_once(decimal).map(|(_, decimals)| decimals.len());
+        let decimals = bare(value).rsplit_once(decimal).map(|(_, decimals)| decimals.len());
         matches!(decimals, Some(1..=2))
     };
     (formats.iter().all(|format| format.decimal == decimal) && column.values.iter().any(is_shown)).then_some(decimal)
 }
 
+/// The word of a currency in front of an amount, the amount, and the word behind it.
+fn parts(text: &str) -> (Option<&'static str>, &str, Option<&'static str>) {
+    let text = text.trim();
+    let front = CURRENCIES.into_iter().find(|word| text.starts_with(word));
+    let text = front.map_or(text, |word| text[word.len()..].trim_start());
+    let behind = CURRENCIES.into_iter().find(|word| text.ends_with(word));
+    (
+        front,
+        behind.map_or(text, |word| text[..text.len() - word.len()].trim_end()),
+        behind,
+    )
+}
+
+/// The text without blanks and words of a currency at its ends.
+fn bare(text: &str) -> &str {
+    parts(text).1
+}
+
+/// The words of currencies beside the amounts of a column: a set for each currency. Words that stand beside one amount are one currency.
+pub(super) fn currency_words(column: &Column, format: PriceFormat) -> Vec<BTreeSet<&'static str>> {
+    let mut currencies: Vec<BTreeSet<&str>> = Vec::new();
+    for value in column.values.iter().filter(|value| number(format, value).is_some()) {
+        let (front, _, behind) = parts(value);
+        let words: BTreeSet<&str> = front.into_iter().chain(behind).collect();
+        let (mut same, others): (Vec<_>, Vec<_>) = currencies.into_iter().partition(|of| !of.is_disjoint(&words));
+        currencies = others;
+        if !words.is_empty() {
+            same.push(words);
+            currencies.push(same.into_iter().flatten().collect());
+        }
+    }
+    currencies
+}
+
+/// Whether the decimals behind the second come from calculating with binary numbers: `19.990000000000002`.
+pub(super) fn is_noise(format: PriceFormat, value: &str) -> bool {
+    const MIN_DECIMALS: usize = 8;
+    let decimals = bare(value)
+        .rsplit_once(format.decimal)
+        .map_or(0, |(_, decimals)| decimals.len());
+    let cents = number(format, value).map(|price| price * 100.0);
+    decimals >= MIN_DECIMALS && cents.is_some_and(|cents| (cents - cents.round()).abs() < 1e-4)
+}
+
 /// The number that a text stands for, to be compared with others; with any number of decimals.
 pub(super) fn number(format: PriceFormat, text: &str) -> Option<f64> {
+    let text = bare(text);
     let (whole, decimals) = text.split_once(format.decimal).unwrap_or((text, "0"));
     let digits = whole.trim_start_matches(['-', '+']);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -133,7 +198,7 @@ pub(super) fn look_like_prices(column: &Column) -> bool {
     let (mut all, mut with_decimals) = (0, 0);
     for price in prices {
         all += 1;
-        with_decimals += usize::from(price.contains(format.decimal));
+        with_decimals += usize::from(bare(price).contains(format.decimal));
     }
     all * 2 > column.values.len() && with_decimals * 10 >= all
 }

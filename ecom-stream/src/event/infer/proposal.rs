@@ -24,13 +24,14 @@
 use std::collections::BTreeMap;
 
 use super::column::Column;
-use super::event_types;
 use super::guesses::Guesses;
 use super::sample::Sample;
+use super::time_reading::TimeReading;
+use super::toml_text::text;
 use super::verdict::{Candidate, Verdict};
-use super::{synonyms, time_formats};
+use super::{event_types, number_keys, synonyms};
 use crate::event::mapping::TO_BE_FILLED_IN;
-use crate::event::{Event, EventType, PriceFormat};
+use crate::event::{Event, EventType, NumberFormat};
 
 /// The fields without which an event would have another meaning: if they are doubtful, the mapping is refused until a person decides.
 const DECIDED_BY_A_PERSON: [&str; 2] = ["price", "quantity"];
@@ -116,12 +117,13 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         line(format!("# {why}"));
         line("price_optional = true".into());
     }
-    if let Some(at) = guesses.likeliest("price").or(guesses.likely_price)
-        && number_format(&columns[at], guesses, &mut line)
-    {
-        missing.push("decimal");
+    let mut numbers = NumberFormat::default();
+    if let Some(at) = guesses.likeliest("price").or(guesses.likely_price) {
+        if number_keys::separators(&columns[at], &guesses.price_reading, &mut line) {
+            missing.push("decimal");
+        }
+        numbers = number_keys::others(&columns[at], &guesses.price_reading, &mut line);
     }
-    let price_format = guesses.price_reading.format;
     let unused: Vec<&Column> = (0..columns.len())
         .filter(|at| !guesses.has(*at))
         .map(|at| &columns[at])
@@ -178,13 +180,14 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         let source = text(&column.name);
         match name {
             "event_time" => {
-                if let Some(format) = guesses.times.format {
-                    line_of_misfits(name, &time_formats::misfits(format, &column.values), &mut line);
-                    let zone = guesses.times.zone.as_ref();
-                    if zone.is_none() && time_formats::parser(format).is_some_and(|format| format.assumes_utc()) {
+                if let Some(reading) = &guesses.times.reading {
+                    let joined = reading.columns.iter().skip(1);
+                    joined.for_each(|at| line(format!("# {}", seen(&columns[*at]))));
+                    line_of_misfits(name, &reading.misfits(columns), &mut line);
+                    if reading.assumes_utc() {
                         line("# The times have no zone, so UTC is assumed; set another one with zone = \"Europe/Berlin\".".into());
                     }
-                    line(time_entry(column, format, zone.map(String::as_str)));
+                    line(time_entry(columns, reading));
                 }
             }
             "event_type" => {
@@ -195,7 +198,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
                 line(entry);
             }
             _ => {
-                line_of_misfits(name, &misfits(name, column, price_format), &mut line);
+                line_of_misfits(name, &misfits(name, column, &numbers), &mut line);
                 line(format!("{name} = {source}"));
             }
         }
@@ -207,6 +210,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
 fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) {
     let mut values = Vec::new();
     let mut unknown = 0;
+    let mut left_out = Vec::new();
     for of in event_types::meanings(column) {
         let word = of.word;
         if let Some(doubt) = &of.doubt {
@@ -217,6 +221,7 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
             Some(event_type) => event_type.as_str(),
             None if unknown < MAX_UNKNOWN_WORDS || of.doubt.is_some() => {
                 unknown += 1;
+                left_out.push(text(word));
                 TO_BE_FILLED_IN
             }
             None => {
@@ -224,6 +229,7 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
                 line(format!(
                     "# {word:?} (seen {seen}) is not an event type and will be rejected."
                 ));
+                left_out.push(text(word));
                 continue;
             }
         };
@@ -238,6 +244,14 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
         line("# If you remove a word here, its rows are rejected.".into());
     }
     let source = text(&column.name);
+    if !left_out.is_empty() {
+        let words = left_out.join(", ");
+        line(
+            "# To leave out the rows of words instead, remove the words here and add at the top, with those words:"
+                .into(),
+        );
+        line(format!("# leave_out = {{ {source} = [{words}] }}"));
+    }
     let entry = match values.is_empty() {
         true => format!("event_type = {source}"),
         false => format!(
@@ -269,17 +283,17 @@ fn seen(column: &Column) -> String {
 }
 
 /// The values that are not valid for the field `name`.
-fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec<&'a String> {
+fn misfits(name: &str, column: &Column, numbers: &NumberFormat) -> Vec<String> {
     let fits = |value: &String| match name {
-        "price" => price_format.parse(value).is_ok(),
-        "quantity" => value.parse::<i32>().is_ok_and(|n| n >= 1),
+        "price" => numbers.price(value).is_ok(),
+        "quantity" => (numbers.whole_number(value)).is_some_and(|n| n.parse::<i32>().is_ok_and(|n| n >= 1)),
         _ => true,
     };
-    column.values.iter().filter(|value| !fits(value)).collect()
+    column.values.iter().filter(|value| !fits(value)).cloned().collect()
 }
 
 /// A comment that counts the values that will be rejected, if there are any.
-fn line_of_misfits(name: &str, misfits: &[&String], line: &mut impl FnMut(String)) {
+fn line_of_misfits(name: &str, misfits: &[String], line: &mut impl FnMut(String)) {
     if let Some(first) = misfits.first() {
         let rows = if misfits.len() == 1 {
             "row has a value that is not"
@@ -305,37 +319,6 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     }
 }
 
-/// Writes how prices are written, where it is not the default. Returns whether a person must decide.
-fn number_format(column: &Column, guesses: &Guesses, line: &mut impl FnMut(String)) -> bool {
-    let reading = &guesses.price_reading;
-    let keys = |format: PriceFormat| {
-        let decimal = (format.decimal != '.').then(|| format!("decimal = {}", text(&format.decimal.to_string())));
-        let thousands = format
-            .thousands
-            .map(|of| format!("thousands = {}", text(&of.to_string())));
-        decimal.into_iter().chain(thousands).collect::<Vec<_>>()
-    };
-    let Some((value, first, second)) = reading.example(column) else {
-        keys(reading.format).into_iter().for_each(line);
-        return false;
-    };
-    let name = text(&column.name);
-    line(format!(
-        "# {TO_BE_FILLED_IN}: is the sign in {value:?} of {name} in front of the decimals, or between thousands? Nothing in the file"
-    ));
-    line("# tells. Remove the line below that says so, and the # of the lines of the reading that is right.".into());
-    for (format, number) in [(Some(reading.format), first), (reading.rival, second)] {
-        line(format!("# {value:?} is {number:.3}:"));
-        let keys = format.map(keys).unwrap_or_default();
-        if keys.is_empty() {
-            line("# (no line)".into());
-        }
-        keys.into_iter().for_each(|key| line(format!("# {key}")));
-    }
-    line(format!("decimal = {}", text(TO_BE_FILLED_IN)));
-    true
-}
-
 /// Writes the columns among which a person must choose, with what speaks against each. Returns whether the mapping is refused until then.
 fn rivals(name: &'static str, candidates: &[Candidate], columns: &[Column], line: &mut impl FnMut(String)) -> bool {
     let is_required = Event::REQUIRED_COLUMNS.contains(&name);
@@ -353,8 +336,8 @@ fn rivals(name: &'static str, candidates: &[Candidate], columns: &[Column], line
             why => format!(" - {why}"),
         };
         line(format!("# {}{why}.", seen(column)));
-        let entry = match (name, candidate.format) {
-            (_, Some(format)) => time_entry(column, format, None),
+        let entry = match (name, &candidate.time) {
+            (_, Some(reading)) => time_entry(columns, reading),
             ("event_type", _) => event_type(column, line).0,
             _ => format!("{name} = {}", text(&column.name)),
         };
@@ -366,14 +349,21 @@ fn rivals(name: &'static str, candidates: &[Candidate], columns: &[Column], line
     is_refused
 }
 
-/// The entry for a column of times.
-fn time_entry(column: &Column, format: &str, zone: Option<&str>) -> String {
-    let zone = zone.map(|zone| format!(", zone = {}", text(zone))).unwrap_or_default();
-    format!(
-        "event_time = {{ column = {}, format = {}{zone} }}",
-        text(&column.name),
-        text(format)
-    )
+/// The entry for a time.
+fn time_entry(columns: &[Column], reading: &TimeReading) -> String {
+    let names: Vec<String> = reading.columns.iter().map(|at| text(&columns[*at].name)).collect();
+    let source = match names.as_slice() {
+        [name] => format!("column = {name}"),
+        names => format!("columns = [{}]", names.join(", ")),
+    };
+    let zone = reading.zone.iter().map(|zone| format!(", zone = {}", text(zone)));
+    let meanings = reading.abbreviations.iter();
+    let meanings: Vec<String> = meanings
+        .map(|word| format!("{} = {}", text(word), text(TO_BE_FILLED_IN)))
+        .collect();
+    let zones = (!meanings.is_empty()).then(|| format!(", zones = {{ {} }}", meanings.join(", ")));
+    let more: String = zone.chain(zones).collect();
+    format!("event_time = {{ {source}, format = {}{more} }}", text(&reading.format))
 }
 
 /// What a person can write for a required field that has no column.
@@ -386,9 +376,4 @@ fn advice(name: &str) -> &'static str {
         }
         _ => "Name one, or a value for all rows: { constant = \"...\" }.",
     }
-}
-
-/// The text as a TOML string. The escapes of JSON are valid in TOML too.
-fn text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

@@ -60,10 +60,35 @@ const FORMATS: [&str; 36] = [
     "%d/%b/%Y:%H:%M:%S %z",
 ];
 
+/// The formats of times of day that are tried, the most likely first.
+const TIMES_OF_DAY: [&str; 15] = [
+    "%H:%M:%S",
+    "%H:%M",
+    "%H:%M:%S%.f",
+    "%I:%M:%S %p",
+    "%I:%M %p",
+    "%I:%M:%S%p",
+    "%I:%M%p",
+    "%H.%M.%S",
+    "%H.%M",
+    "%Hh%M",
+    "%H%M%S",
+    "%H%M",
+    "%I %p",
+    "%I%p",
+    "%H",
+];
+
 /// A parser for each of [`FORMATS`], made once: each is tried on many columns.
 static PARSERS: LazyLock<Vec<(&str, TimeFormat)>> = LazyLock::new(|| {
     let parser = |format: &'static str| Some((format, TimeFormat::named(format).ok()?));
     FORMATS.into_iter().filter_map(parser).collect()
+});
+
+/// A parser for each of [`TIMES_OF_DAY`], behind a date.
+static PARSERS_OF_DAY: LazyLock<Vec<(&str, TimeFormat)>> = LazyLock::new(|| {
+    let parser = |format: &'static str| Some((format, TimeFormat::named(&format!("%Y-%m-%d {format}")).ok()?));
+    TIMES_OF_DAY.into_iter().filter_map(parser).collect()
 });
 
 /// The parser for one of [`FORMATS`].
@@ -99,10 +124,23 @@ pub(super) fn guess(values: &[String]) -> Option<Guess> {
     })
 }
 
-/// The values that are not times in a format.
-pub(super) fn misfits<'a>(format: &str, values: &'a [String]) -> Vec<&'a String> {
-    let is_time = |value: &String| parser(format).is_some_and(|format| format.parse(value).is_some());
-    values.iter().filter(|value| !is_time(value)).collect()
+/// The format in which most values are times of day; `None` if no format fits more than half of them.
+pub(super) fn guess_time_of_day(values: &[String]) -> Option<&'static str> {
+    let fitting = |(format, parser): &(&'static str, TimeFormat)| {
+        let fits = |value: &&String| parser.parse(&format!("2020-01-01 {value}")).is_some();
+        (values.iter().filter(fits).count(), *format)
+    };
+    let mut fitting: Vec<_> = PARSERS_OF_DAY.iter().map(fitting).collect();
+    // The sort is stable: of several that fit equally well, the first is taken.
+    fitting.sort_by_key(|(fits, _)| std::cmp::Reverse(*fits));
+    let (fits, format) = fitting.first()?;
+    (fits * 2 > values.len()).then_some(*format)
+}
+
+/// How many values are not times in a format.
+pub(super) fn misfits(format: &str, values: &[String]) -> usize {
+    let is_time = |value: &&String| parser(format).is_some_and(|format| format.parse(value).is_some());
+    values.len() - values.iter().filter(is_time).count()
 }
 
 /// Whether two formats differ only in the order of day and month.

@@ -1,5 +1,7 @@
 //! What is known of one field of an event: nothing, the column that it is, or the columns that it may be.
 
+use super::time_reading::TimeReading;
+
 /// Which column a field is taken from.
 #[derive(Debug, Default)]
 pub(super) enum Verdict {
@@ -20,8 +22,8 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) column: usize,
-    /// The format of a time, where it is a part of the reading.
-    pub(super) format: Option<&'static str>,
+    /// How a time is read from it, and perhaps from others.
+    pub(super) time: Option<TimeReading>,
     /// Why it may be wrong, or what it would mean.
     pub(super) why: String,
 }
@@ -43,6 +45,18 @@ impl Verdict {
         }
     }
 
+    /// Whether the column is the field, or a part of a reading that may be.
+    pub(super) fn has(&self, column: usize) -> bool {
+        let in_time = |candidate: &Candidate| {
+            candidate
+                .time
+                .as_ref()
+                .is_some_and(|time| time.columns.contains(&column))
+        };
+        let is_joined = matches!(self, Self::Doubtful(candidates) if candidates.iter().any(in_time));
+        is_joined || self.columns().contains(&column)
+    }
+
     /// The columns that it is or may be, the likeliest first.
     pub(super) fn columns(&self) -> Vec<usize> {
         match self {
@@ -57,7 +71,7 @@ impl Candidate {
     pub(super) fn new(column: usize, why: impl Into<String>) -> Self {
         Self {
             column,
-            format: None,
+            time: None,
             why: why.into(),
         }
     }
