@@ -106,3 +106,129 @@ async fn a_check_says_whether_a_source_reads_a_file_of_that_name() {
         assert_eq!(check(name, text, None).await.is_read_by_name, is_read, "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_is_unlikely_of_real_events_is_told() {
+    let head = "event_id,event_time,event_type,user_id,session_id,product_id,price,quantity\n";
+    let told = async |rows: &[&str]| {
+        let text = head.to_owned() + &rows.join("\n") + "\n";
+        let found = check("a.csv", text, None).await;
+        assert_eq!(found.accepted as usize, rows.len());
+        let doubts = found
+            .doubts
+            .into_iter()
+            .map(|doubt| format!("{}: {}", doubt.field, doubt.text));
+        doubts.collect::<Vec<_>>()
+    };
+    // An ordinary file has none, and a single event can be anything.
+    let good = [
+        "a,2026-11-01T10:00:00Z,view,u1,s1,p,12.50,1",
+        "b,2026-11-02T10:00:01Z,purchase,u2,s2,p,1.00,2",
+        "c,2026-11-03T11:00:00Z,view,u2,s2,p,,",
+    ];
+    assert!(told(&good).await.is_empty());
+    assert!(told(&["a,2026-11-01T00:00:00Z,view,u1,s1,p,1,1"]).await.is_empty());
+
+    let changed = async |from: &str, to: &str| {
+        let rows = good.map(|row| row.replace(from, to));
+        told(&rows.each_ref().map(String::as_str)).await
+    };
+    for (from, to, beginning) in [
+        (
+            "b,2026-11-02T10:00:01Z",
+            "a,2026-11-01T10:00:00Z",
+            "event_id: 1 of 3 events have the id and time of an earlier one",
+        ),
+        (
+            "b,",
+            "a,",
+            "event_id: 1 of 3 events have the id of an earlier one, at another time",
+        ),
+        ("T10:00:00Z", "T00:00:00Z", "event_time: All 2 events"),
+        (",u1,", ",u2,", "user_id: All 3 events have the same user."),
+        (
+            ",s2,",
+            ",s1,",
+            "session_id: All 3 events have the same session, but several users.",
+        ),
+        (",u1,", ",guest,", "user_id: 1 of 3 events have the user_id \"guest\"."),
+        (
+            ",p,",
+            ",Unknown,",
+            "product_id: 3 of 3 events have the product_id \"Unknown\".",
+        ),
+        (
+            ",1.00,2",
+            ",30.00,12500",
+            "quantity: A purchase has 12500 pieces of 30.00 each.",
+        ),
+    ] {
+        let found = match beginning.contains("All 2 events") {
+            true => {
+                told(&[
+                    "a,2026-11-01T00:00:00Z,view,u1,s1,p,,",
+                    "b,2026-11-02T00:00:00Z,view,u2,s2,p,,",
+                ])
+                .await
+            }
+            false => changed(from, to).await,
+        };
+        assert!(
+            found.len() == 1 && found[0].starts_with(beginning),
+            "{beginning}\n{found:?}"
+        );
+    }
+    let of_prices = async |prices: [&str; 2]| {
+        let rows = [
+            format!("a,2026-11-01T10:00:00Z,view,u1,s1,p,{},1", prices[0]),
+            format!("b,2026-11-02T10:00:01Z,view,u2,s2,p,{},1", prices[1]),
+        ];
+        told(&rows.each_ref().map(String::as_str)).await
+    };
+    for (prices, part) in [
+        (
+            ["1990", "2490"],
+            "price: All 2 prices are whole numbers; the one in the middle is 2490.00.",
+        ),
+        (["1.980", "980"], "\"1.980\" is stored as 1.98."),
+        (
+            ["1500000.00", "990000.50"],
+            "price: The price in the middle of 2 is 1500000.00.",
+        ),
+        (["0.02", "0.01"], "price: The price in the middle of 2 is 0.02."),
+        (["0.00", "0.00"], "price: More than half of 2 prices are 0.00."),
+    ] {
+        let found = of_prices(prices).await;
+        assert!(found.len() == 1 && found[0].contains(part), "{part}\n{found:?}");
+    }
+    for prices in [["19.90", "2490"], ["1.98", "3"], ["10", "20"]] {
+        assert!(of_prices(prices).await.is_empty(), "{prices:?}");
+    }
+}
+
+#[tokio::test]
+async fn times_in_another_zone_that_are_days_are_told() {
+    let mapping = Mapping::from_toml(
+        r#"
+        [event]
+        event_time = { column = "day", format = "%d.%m.%Y", zone = "Asia/Tokyo" }
+        event_type = { constant = "view" }
+        user_id = "user"
+        session_id = "user"
+        product_id = "user"
+        "#,
+    );
+    let found = check(
+        "a.csv",
+        "day,user\n13.11.2026,a\n14.11.2026,b\n",
+        Some(&mapping.unwrap()),
+    )
+    .await;
+    assert_eq!(found.doubts.len(), 1);
+    assert!(
+        found.doubts[0]
+            .text
+            .contains("All 2 events are at the same time of day, 15:00:00.0 UTC"),
+        "{found:?}"
+    );
+}

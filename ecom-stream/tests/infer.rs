@@ -7,6 +7,13 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "infer/doubts.rs"]
+mod doubts;
+#[path = "infer/layout.rs"]
+mod layout;
+#[path = "infer/layouts.rs"]
+mod layouts;
+
 use ecom_stream::check::{CheckedFile, check_file};
 use ecom_stream::infer::{Proposal, infer_mapping};
 use ecom_stream::{EventType, Mapping, Rules};
@@ -88,20 +95,29 @@ async fn the_dialect_a_missing_header_and_null_words_are_inferred() {
     let text =
         "'view';'01-12-2010 08:26';'u1';NA\n'view';'02-11-2010 08:26';'u2';'a;b'\n'wish';'02-11-2010 08:26';'u2';\\N\n";
     let (proposal, _) = infer("a.csv", text).await;
-    assert_eq!(proposal.missing, ["event_type", "user_id", "session_id", "product_id"]);
+    assert_eq!(
+        proposal.missing,
+        ["event_time", "event_type", "user_id", "session_id", "product_id"]
+    );
     for told in [
         "delimiter = \";\"\n",
         "quote = \"'\"\n",
         "header = [\"column_1\", \"column_2\", \"column_3\", \"column_4\"]\n",
         "nulls = [\"NA\", \"\\\\N\"]\n",
-        "# All sampled values fit \"%m-%d-%Y %H:%M\" too: check which one is right.\n",
-        "# The times have no zone, so UTC is assumed;",
+        "\"01-12-2010 08:26\" would be 1 December 2010.\n",
+        "# event_time = { column = \"column_2\", format = \"%d-%m-%Y %H:%M\" }\n",
+        "\"01-12-2010 08:26\" would be 12 January 2010.\n",
+        "# event_time = { column = \"column_2\", format = \"%m-%d-%Y %H:%M\" }\n",
         "# Seen: NA once, \\N once.\n",
         "event_type = { column = \"column_1\", values = { \"wish\" = \"TO BE FILLED IN\" } }\n",
     ] {
         assert!(proposal.toml.contains(told), "{told}\n{}", proposal.toml);
     }
-    let text = proposal.toml.replace("\"TO BE FILLED IN\"", "\"view\"")
+    let day_first = "event_time = { column = \"column_2\", format = \"%d-%m-%Y %H:%M\" }";
+    let text = proposal
+        .toml
+        .replace("\"TO BE FILLED IN\"", "\"view\"")
+        .replace(&format!("# {day_first}"), day_first)
         + "user_id = \"column_3\"\nsession_id = \"column_3\"\nproduct_id = { column = \"column_4\", default = \"?\" }\n";
     Mapping::from_toml(&text).unwrap();
 }

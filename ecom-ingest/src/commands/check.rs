@@ -108,6 +108,9 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
             "  looks like no value: {field} is {word} in {count}; {option} makes it none"
         );
     }
+    for doubt in &checked.doubts {
+        let _ = writeln!(text, "  doubtful: {}: {}", doubt.field, on_one_line(&doubt.text));
+    }
     if !checked.ignored_columns.is_empty() {
         let _ = writeln!(
             text,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::contract::{Reason, Refusal};
 use crate::event::Event;
 
+use super::doubts::Doubt;
+
 /// The report of [`check_file`](super::check_file): what would become of a file.
 ///
 /// ```
@@ -35,6 +37,8 @@ pub struct CheckedFile {
     pub events: Vec<Example<Event>>,
     /// How many events would be stored with a text that looks like a word for no value, such as `NULL`, by field and text.
     pub null_words: BTreeMap<(&'static str, String), u64>,
+    /// What is unlikely of real events, though the rules accept it.
+    pub doubts: Vec<Doubt>,
     /// The columns of the file that would not be stored.
     pub ignored_columns: Vec<String>,
     /// Whether a source that reads a directory reads a file with this name.

@@ -1,9 +1,11 @@
 //! Checks a file without a database: which events it would give, which records would be rejected, and why.
 //!
 //! `check_file` reads the file as a pipeline would and keeps a few examples with their byte offsets in a `CheckedFile`. A second pass
-//! over the file (`lines`) turns the offsets into line numbers, so the first pass counts no lines.
+//! over the file (`lines`) turns the offsets into line numbers, so the first pass counts no lines. `doubts` are about events that the
+//! rules accept, though real ones are hardly like that.
 
 mod checked_file;
+mod doubts;
 mod lines;
 
 use std::io;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 pub use checked_file::{CheckedFile, Example, FilteredByRule, RejectsByReason};
+pub use doubts::Doubt;
+use doubts::Observed;
 
 use crate::contract::{Error, ErrorKind, Origin, Refusal, Result, Split};
 use crate::csv::CsvLimits;
@@ -69,6 +73,11 @@ pub async fn check_file(
         rules,
         now: OffsetDateTime::now_utc(),
         examples,
+        price_column: match mapping {
+            Some(mapping) => mapping.column_of("price").map(str::to_owned),
+            None => Some("price".to_owned()),
+        },
+        observed: Observed::default(),
         found: CheckedFile {
             is_read_by_name: path.file_name().is_some_and(is_to_be_read),
             ..CheckedFile::default()
@@ -76,6 +85,7 @@ pub async fn check_file(
     };
     check.read(path, mapping).await.map_err(unreadable)?;
     let mut found = check.found;
+    found.doubts = check.observed.doubts();
     lines::number(path, &mut found).await.map_err(unreadable)?;
     Ok(found)
 }
@@ -87,6 +97,9 @@ struct Check {
     now: OffsetDateTime,
     /// How many examples are kept of the events, and of each reason.
     examples: usize,
+    /// The column of prices in the file.
+    price_column: Option<String>,
+    observed: Observed,
     found: CheckedFile,
 }
 
@@ -161,6 +174,12 @@ impl Check {
                     for (field, text) in null_words_in(&event) {
                         *self.found.null_words.entry((field, text.to_owned())).or_default() += 1;
                     }
+                    let price = self
+                        .price_column
+                        .as_deref()
+                        .and_then(|name| record.value.header().index_of(name));
+                    let price = price.and_then(|at| record.value.field(at));
+                    self.observed.add(&event, price.filter(|text| !text.is_empty()));
                     if self.found.events.len() < self.examples
                         && let Some(origin) = origin
                     {

@@ -1,18 +1,25 @@
 //! Guesses which column of a sample is which field of an event.
 
 use super::column::Column;
-use super::{prices, synonyms, time_formats};
-use crate::event::Event;
+use super::event_times::{self, EventTimes};
+use super::prices::{self, Reading, are_numbers};
+use super::time_reading::TimeReading;
+use super::verdict::Verdict;
+use super::{event_types, identifiers, price_columns};
+use crate::event::{Event, PriceFormat};
 
 /// Which column may be which field of an event.
 ///
-/// Values decide before names: the column of times is the one whose values are times, the column of types the one that has the most
-/// words for event types. The other fields are found by the names of the columns.
+/// Values decide before names: the columns of times are those whose values are times, the column of types the one that has the most
+/// words for event types. The other fields are found by the names of the columns, and their values are asked what speaks against them.
+/// Each field has a verdict: one column, or several among which a person must choose.
 pub(super) struct Guesses {
-    /// For each of [`Event::COLUMNS`], the index of its column in the sample.
-    columns: [Option<usize>; Event::COLUMNS.len()],
-    /// The format of the column of times.
-    pub(super) time: Option<time_formats::Guess>,
+    /// The verdict for each of [`Event::COLUMNS`].
+    verdicts: [Verdict; Event::COLUMNS.len()],
+    /// How the time is read, and all columns of times.
+    pub(super) times: EventTimes,
+    /// How the prices are written.
+    pub(super) price_reading: Reading,
     /// A column that may hold event types by its values, though no word is known. A person must decide; so it is with `likely_price`.
     pub(super) likely_type: Option<usize>,
     pub(super) likely_price: Option<usize>,
@@ -20,61 +27,69 @@ pub(super) struct Guesses {
 
 impl Guesses {
     pub(super) fn new(columns: &[Column]) -> Self {
+        let mut times = event_times::find(columns);
         let mut guesses = Self {
-            columns: [None; Event::COLUMNS.len()],
-            time: None,
+            verdicts: Default::default(),
+            price_reading: Reading {
+                format: PriceFormat::default(),
+                rival: None,
+            },
             likely_type: None,
             likely_price: None,
+            times: EventTimes {
+                verdict: Verdict::Unknown,
+                reading: times.reading.take(),
+                columns: std::mem::take(&mut times.columns),
+            },
         };
-        // Values decide before names: a column called "event" may be a time or a type.
-        let mut times: Vec<(usize, time_formats::Guess)> = columns
-            .iter()
-            .enumerate()
-            .filter_map(|(at, column)| Some((at, time_formats::guess(&column.values)?)))
-            .collect();
-        times.sort_by_key(|(at, guess)| {
-            (
-                synonyms::rank("event_time", &columns[*at].name).unwrap_or(99),
-                guess.is_number,
-            )
+        guesses.set("event_time", times.verdict);
+        guesses.set("event_type", event_types::find(columns, |at| !guesses.is_free(at)));
+        let ids = guesses.by_name("event_id", columns, |column| {
+            identifiers::against_event_id(columns, column)
         });
-        // A number may be anything, unless its name says that it is a time.
-        times.retain(|(at, guess)| !guess.is_number || synonyms::rank("event_time", &columns[*at].name).is_some());
-        if let Some((at, guess)) = times.into_iter().next() {
-            guesses.set("event_time", at);
-            guesses.time = Some(guess);
-        }
-        let kinds = |column: &Column| {
-            column
-                .distinct()
-                .filter(|(word, _)| synonyms::event_type(word).is_some())
-                .count()
-        };
-        let by_kinds = (0..columns.len()).filter(|at| !guesses.has(*at) && kinds(&columns[*at]) > 0);
-        if let Some(at) = by_kinds.max_by_key(|at| kinds(&columns[*at])) {
-            guesses.set("event_type", at);
-        }
-        for name in Event::COLUMNS {
-            if guesses.of(name).is_none() && name != "event_time" {
-                let named = (0..columns.len()).filter(|at| !guesses.has(*at));
-                let best = named
-                    .filter_map(|at| Some((synonyms::rank(name, &columns[at].name)?, at)))
-                    .min();
-                if let Some((_, at)) = best {
-                    guesses.set(name, at);
-                }
-            }
+        guesses.set("event_id", ids);
+        let users = guesses.by_name("user_id", columns, |_| None);
+        guesses.set("user_id", users);
+        let users = guesses.of("user_id").map(|at| &columns[at]);
+        let sessions = guesses.by_name("session_id", columns, |column| {
+            identifiers::against_session(users, column)
+        });
+        guesses.set("session_id", sessions);
+        let products = guesses.by_name("product_id", columns, identifiers::against_product);
+        guesses.set("product_id", products);
+        let quantity = guesses.by_name("quantity", columns, against_quantity);
+        guesses.set("quantity", quantity);
+        let quantity = guesses.likeliest("quantity").map(|at| &columns[at]);
+        let order = guesses.likeliest("session_id").map(|at| &columns[at]);
+        let price = price_columns::find(columns, |at| guesses.is_free(at), quantity, order);
+        guesses.set("price", price);
+        let products = guesses.likeliest("product_id").map(|at| &columns[at]);
+        let names = guesses.by_name("product_name", columns, |column| {
+            identifiers::against_product_name(products, column)
+        });
+        guesses.set("product_name", names);
+        for field in ["category", "brand"] {
+            let verdict = guesses.by_name(field, columns, |_| None);
+            guesses.set(field, verdict);
         }
         let unused = |guesses: &Self, is_like: fn(&Column) -> bool| {
-            (0..columns.len()).find(|at| !guesses.has(*at) && is_like(&columns[*at]))
+            (0..columns.len()).find(|at| guesses.is_free(*at) && is_like(&columns[*at]))
         };
-        if guesses.of("event_type").is_none() {
-            guesses.likely_type = unused(&guesses, has_few_words);
+        if matches!(guesses.verdict("event_type"), Verdict::Unknown) {
+            guesses.likely_type = unused(&guesses, event_types::has_few_words);
         }
-        if guesses.of("price").is_none() {
+        if matches!(guesses.verdict("price"), Verdict::Unknown) {
             guesses.likely_price = unused(&guesses, prices::look_like_prices);
         }
+        if let Some(at) = guesses.likeliest("price").or(guesses.likely_price) {
+            guesses.price_reading = Reading::of(&columns[at], &price_columns::money(columns));
+        }
         guesses
+    }
+
+    /// The verdict on a field that is found by the names of the columns.
+    fn by_name(&self, field: &str, columns: &[Column], against: impl Fn(&Column) -> Option<String>) -> Verdict {
+        identifiers::by_name(field, columns, |at| self.is_free(at), against)
     }
 
     /// The index of a field in [`Event::COLUMNS`].
@@ -82,26 +97,46 @@ impl Guesses {
         Event::COLUMNS.iter().position(|column| *column == name)
     }
 
-    fn set(&mut self, name: &str, column: usize) {
+    fn set(&mut self, name: &str, verdict: Verdict) {
         if let Some(at) = Self::place(name) {
-            self.columns[at] = Some(column);
+            self.verdicts[at] = verdict;
         }
     }
 
-    /// The column for the field with that name.
-    pub(super) fn of(&self, name: &str) -> Option<usize> {
-        self.columns[Self::place(name)?]
+    /// What is known of the field with that name.
+    pub(super) fn verdict(&self, name: &str) -> &Verdict {
+        const UNKNOWN: &Verdict = &Verdict::Unknown;
+        Self::place(name).map_or(UNKNOWN, |at| &self.verdicts[at])
     }
 
-    /// Whether the column is used for some field.
+    /// The column for the field with that name, if it is clear.
+    pub(super) fn of(&self, name: &str) -> Option<usize> {
+        self.verdict(name).column()
+    }
+
+    /// The column for the field, or the likeliest of those among which a person must choose.
+    pub(super) fn likeliest(&self, name: &str) -> Option<usize> {
+        self.verdict(name).columns().first().copied()
+    }
+
+    /// Whether no field is taken from the column, and it has no times.
+    fn is_free(&self, column: usize) -> bool {
+        let is_used = self.verdicts.iter().any(|verdict| verdict.column() == Some(column));
+        !is_used && !self.times.columns.contains(&column)
+    }
+
+    /// Whether the column is used for some field, or may be.
     pub(super) fn has(&self, column: usize) -> bool {
-        self.columns.contains(&Some(column))
+        let reads = |reading: &TimeReading| reading.columns.contains(&column);
+        self.times.reading.as_ref().is_some_and(reads) || self.verdicts.iter().any(|verdict| verdict.has(column))
     }
 }
 
-/// Whether the values look like those of a column of types: two to six words without digits, which come again and again.
-fn has_few_words(column: &Column) -> bool {
-    let words: Vec<_> = column.distinct().collect();
-    let is_word = |word: &str| !word.contains(|c: char| c.is_numeric());
-    (2..=6).contains(&words.len()) && words.len() < column.values.len() && words.iter().all(|(word, _)| is_word(word))
+/// What speaks against a column of quantities.
+fn against_quantity(column: &Column) -> Option<String> {
+    if super::synonyms::plain(&column.name) == "count" {
+        return Some("it may count something else than pieces".to_owned());
+    }
+    let is_other = !column.values.is_empty() && !are_numbers(column, PriceFormat::default());
+    is_other.then(|| "most of its values are not numbers".to_owned())
 }

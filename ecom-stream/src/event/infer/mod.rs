@@ -2,21 +2,36 @@
 //!
 //! ```text
 //!  file ─► sample ─► column, column, …  ─► guesses ─► proposal
-//!          first MiB  values of each       which is    TOML with comments
-//!          as rows                         which
+//!          first MiB  values of each       a verdict   TOML with comments
+//!          as rows                         a field
 //! ```
 //!
-//! The `sample` finds the delimiter, the quote and the header. The `guesses` use what the values look like (`time_formats`, `prices`)
-//! and what columns and event types are often called (`synonyms`). The `proposal` is TOML for a person to review: it shows what was
-//! seen, and marks what nobody could tell.
+//! The `sample` finds the delimiter, the quote and the header. The `guesses` ask for each field of an event which columns may be it
+//! (`event_times`, `event_types`, `identifiers`, `price_columns`). They use what the values look like (`time_formats`, `prices`), how
+//! columns relate (`relations`), and what columns and event types are often called (`synonyms`, `names`). A date is joined with its time
+//! of day (`times_of_day`) and its zone (`zones`) to a `time_reading`. The `verdict` on a field is one
+//! column that has no rival, or the columns among which a person must choose. The `proposal` is TOML for a person to review: it shows
+//! what was seen, and marks what nobody could tell.
 
 mod column;
+mod event_times;
+mod event_types;
 mod guesses;
+mod identifiers;
+mod names;
+mod number_keys;
+mod price_columns;
 mod prices;
 mod proposal;
+mod relations;
 mod sample;
 mod synonyms;
 mod time_formats;
+mod time_reading;
+mod times_of_day;
+mod toml_text;
+mod verdict;
+mod zones;
 
 use std::io;
 use std::path::Path;

@@ -18,18 +18,23 @@
 //! # session_id = "..."
 //! ```
 //!
-//! What a person must decide is commented out or has the value `TO BE FILLED IN`, so the text can't be used by mistake before that.
+//! What a person must decide is commented out or has the value `TO BE FILLED IN`, so the text can't be used by mistake before that. If
+//! several columns may be one field, each is a line of its own with what speaks against it, and none of them is active.
 
 use std::collections::BTreeMap;
 
 use super::column::Column;
 use super::guesses::Guesses;
 use super::sample::Sample;
-use super::{prices, synonyms, time_formats};
-use crate::event::{Event, EventType, PriceFormat, TimeFormat};
+use super::time_reading::TimeReading;
+use super::toml_text::text;
+use super::verdict::{Candidate, Verdict};
+use super::{event_types, number_keys, synonyms};
+use crate::event::mapping::TO_BE_FILLED_IN;
+use crate::event::{Event, EventType, NumberFormat};
 
-/// The mark of everything that a person must decide.
-const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
+/// The fields without which an event would have another meaning: if they are doubtful, the mapping is refused until a person decides.
+const DECIDED_BY_A_PERSON: [&str; 2] = ["price", "quantity"];
 /// How many unknown words of a column of types are listed. A column with more of them has something else in it, or is dirty.
 const MAX_UNKNOWN_WORDS: usize = 12;
 
@@ -39,7 +44,8 @@ const MAX_UNKNOWN_WORDS: usize = 12;
 pub struct Proposal {
     /// The mapping in TOML, with comments. [`Mapping::from_toml`](crate::Mapping::from_toml) accepts it if nothing is missing.
     pub toml: String,
-    /// The required columns of an event that a person must fill in.
+    /// What a person must fill in before the mapping is accepted: columns of an event that are required, or doubtful; `decimal`, if it is
+    /// doubtful which character in a price is in front of the decimals.
     pub missing: Vec<&'static str>,
 }
 
@@ -111,13 +117,12 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         line(format!("# {why}"));
         line("price_optional = true".into());
     }
-    let price = guesses.of("price").or(guesses.likely_price);
-    let price_format = price.map_or_else(PriceFormat::default, |at| prices::format(&columns[at]));
-    if price_format.decimal != '.' {
-        line(format!("decimal = {}", text(&price_format.decimal.to_string())));
-    }
-    if let Some(separator) = price_format.thousands {
-        line(format!("thousands = {}", text(&separator.to_string())));
+    let mut numbers = NumberFormat::default();
+    if let Some(at) = guesses.likeliest("price").or(guesses.likely_price) {
+        if number_keys::separators(&columns[at], &guesses.price_reading, &mut line) {
+            missing.push("decimal");
+        }
+        numbers = number_keys::others(&columns[at], &guesses.price_reading, &mut line);
     }
     let unused: Vec<&Column> = (0..columns.len())
         .filter(|at| !guesses.has(*at))
@@ -133,6 +138,12 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     }
     line("\n[event]".into());
     for name in Event::COLUMNS {
+        if let Verdict::Doubtful(candidates) = guesses.verdict(name) {
+            if rivals(name, candidates, columns, &mut line) {
+                missing.push(name);
+            }
+            continue;
+        }
         let Some(column) = guesses.of(name).map(|at| &columns[at]) else {
             if Event::REQUIRED_COLUMNS.contains(&name) {
                 missing.push(name);
@@ -160,26 +171,23 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
             continue;
         };
         line(format!("# {}", seen(column)));
+        if let Verdict::Clear { notes, .. } = guesses.verdict(name) {
+            notes.iter().for_each(|note| line(format!("# {note}")));
+        }
         if Event::REQUIRED_COLUMNS.contains(&name) && column.nulls_percent() > 0.0 {
             line("# Rows without a value will be rejected, unless you give a default.".into());
         }
         let source = text(&column.name);
         match name {
             "event_time" => {
-                if let Some(guess) = &guesses.time {
-                    line_of_misfits(name, &time_formats::misfits(guess.format, &column.values), &mut line);
-                    for other in &guess.others {
-                        line(format!(
-                            "# All sampled values fit {other:?} too: check which one is right."
-                        ));
-                    }
-                    if TimeFormat::named(guess.format).is_ok_and(|format| format.assumes_utc()) {
+                if let Some(reading) = &guesses.times.reading {
+                    let joined = reading.columns.iter().skip(1);
+                    joined.for_each(|at| line(format!("# {}", seen(&columns[*at]))));
+                    line_of_misfits(name, &reading.misfits(columns), &mut line);
+                    if reading.assumes_utc() {
                         line("# The times have no zone, so UTC is assumed; set another one with zone = \"Europe/Berlin\".".into());
                     }
-                    line(format!(
-                        "event_time = {{ column = {source}, format = {} }}",
-                        text(guess.format)
-                    ));
+                    line(time_entry(columns, reading));
                 }
             }
             "event_type" => {
@@ -190,7 +198,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
                 line(entry);
             }
             _ => {
-                line_of_misfits(name, &misfits(name, column, price_format), &mut line);
+                line_of_misfits(name, &misfits(name, column, &numbers), &mut line);
                 line(format!("{name} = {source}"));
             }
         }
@@ -202,19 +210,26 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
 fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) {
     let mut values = Vec::new();
     let mut unknown = 0;
-    for (word, count) in column.distinct() {
-        let meaning = match synonyms::meaning(word) {
-            Some((_, true)) => continue,
-            Some((event_type, false)) => event_type.as_str(),
-            None if unknown < MAX_UNKNOWN_WORDS => {
+    let mut left_out = Vec::new();
+    for of in event_types::meanings(column) {
+        let word = of.word;
+        if let Some(doubt) = &of.doubt {
+            line(format!("# {doubt}"));
+        }
+        let meaning = match of.meaning {
+            Some(event_type) if event_type.as_str() == word => continue,
+            Some(event_type) => event_type.as_str(),
+            None if unknown < MAX_UNKNOWN_WORDS || of.doubt.is_some() => {
                 unknown += 1;
+                left_out.push(text(word));
                 TO_BE_FILLED_IN
             }
             None => {
-                let seen = how_often(count);
+                let seen = how_often(of.count);
                 line(format!(
                     "# {word:?} (seen {seen}) is not an event type and will be rejected."
                 ));
+                left_out.push(text(word));
                 continue;
             }
         };
@@ -229,6 +244,14 @@ fn event_type(column: &Column, line: &mut impl FnMut(String)) -> (String, bool) 
         line("# If you remove a word here, its rows are rejected.".into());
     }
     let source = text(&column.name);
+    if !left_out.is_empty() {
+        let words = left_out.join(", ");
+        line(
+            "# To leave out the rows of words instead, remove the words here and add at the top, with those words:"
+                .into(),
+        );
+        line(format!("# leave_out = {{ {source} = [{words}] }}"));
+    }
     let entry = match values.is_empty() {
         true => format!("event_type = {source}"),
         false => format!(
@@ -260,17 +283,17 @@ fn seen(column: &Column) -> String {
 }
 
 /// The values that are not valid for the field `name`.
-fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec<&'a String> {
+fn misfits(name: &str, column: &Column, numbers: &NumberFormat) -> Vec<String> {
     let fits = |value: &String| match name {
-        "price" => price_format.parse(value).is_ok(),
-        "quantity" => value.parse::<i32>().is_ok_and(|n| n >= 1),
+        "price" => numbers.price(value).is_ok(),
+        "quantity" => (numbers.whole_number(value)).is_some_and(|n| n.parse::<i32>().is_ok_and(|n| n >= 1)),
         _ => true,
     };
-    column.values.iter().filter(|value| !fits(value)).collect()
+    column.values.iter().filter(|value| !fits(value)).cloned().collect()
 }
 
 /// A comment that counts the values that will be rejected, if there are any.
-fn line_of_misfits(name: &str, misfits: &[&String], line: &mut impl FnMut(String)) {
+fn line_of_misfits(name: &str, misfits: &[String], line: &mut impl FnMut(String)) {
     if let Some(first) = misfits.first() {
         let rows = if misfits.len() == 1 {
             "row has a value that is not"
@@ -289,11 +312,58 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     let types = &columns[guesses.of("event_type")?];
     let sells = types
         .distinct()
-        .any(|(word, _)| synonyms::meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
-    match (sells, guesses.of("price").or(guesses.likely_price)) {
+        .any(|(word, _)| synonyms::event_type(word).is_some_and(|(of, _)| of == EventType::Purchase));
+    match (sells, guesses.likeliest("price").or(guesses.likely_price)) {
         (true, None) => Some("No column has prices: purchases are stored without a price and add nothing to sales."),
         _ => None,
     }
+}
+
+/// Writes the columns among which a person must choose, with what speaks against each. Returns whether the mapping is refused until then.
+fn rivals(name: &'static str, candidates: &[Candidate], columns: &[Column], line: &mut impl FnMut(String)) -> bool {
+    let is_required = Event::REQUIRED_COLUMNS.contains(&name);
+    let is_refused = is_required || DECIDED_BY_A_PERSON.contains(&name);
+    let doubtful = format!("# {TO_BE_FILLED_IN}: {name} is doubtful.");
+    line(match (is_required, is_refused) {
+        (true, _) => format!("{doubtful} Remove the # of the line that is right, or name another column."),
+        (_, true) => format!("{doubtful} Remove the # of the line that is right, if one is, and the last line."),
+        _ => format!("{doubtful} Without it nothing is wrong; remove the # if it is right."),
+    });
+    for candidate in candidates {
+        let column = &columns[candidate.column];
+        let why = match candidate.why.as_str() {
+            "" => String::new(),
+            why => format!(" - {why}"),
+        };
+        line(format!("# {}{why}.", seen(column)));
+        let entry = match (name, &candidate.time) {
+            (_, Some(reading)) => time_entry(columns, reading),
+            ("event_type", _) => event_type(column, line).0,
+            _ => format!("{name} = {}", text(&column.name)),
+        };
+        line(format!("# {entry}"));
+    }
+    if is_refused && !is_required {
+        line(format!("{name} = {}", text(TO_BE_FILLED_IN)));
+    }
+    is_refused
+}
+
+/// The entry for a time.
+fn time_entry(columns: &[Column], reading: &TimeReading) -> String {
+    let names: Vec<String> = reading.columns.iter().map(|at| text(&columns[*at].name)).collect();
+    let source = match names.as_slice() {
+        [name] => format!("column = {name}"),
+        names => format!("columns = [{}]", names.join(", ")),
+    };
+    let zone = reading.zone.iter().map(|zone| format!(", zone = {}", text(zone)));
+    let meanings = reading.abbreviations.iter();
+    let meanings: Vec<String> = meanings
+        .map(|word| format!("{} = {}", text(word), text(TO_BE_FILLED_IN)))
+        .collect();
+    let zones = (!meanings.is_empty()).then(|| format!(", zones = {{ {} }}", meanings.join(", ")));
+    let more: String = zone.chain(zones).collect();
+    format!("event_time = {{ {source}, format = {}{more} }}", text(&reading.format))
 }
 
 /// What a person can write for a required field that has no column.
@@ -306,9 +376,4 @@ fn advice(name: &str) -> &'static str {
         }
         _ => "Name one, or a value for all rows: { constant = \"...\" }.",
     }
-}
-
-/// The text as a TOML string. The escapes of JSON are valid in TOML too.
-fn text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

@@ -1,13 +1,27 @@
 //! Names that columns and event types often have.
 //!
-//! Names are compared without case, spaces and signs: `Customer ID`, `customer_id` and `customerId` are all `customerid`. The lists are
-//! ordered: if two columns have names for the same field, the one whose name comes first is taken.
+//! Names are compared without case, spaces and signs: `Customer ID`, `customer_id` and `customerId` are all `customerid`. A field has
+//! names that are sure, and others that are likely: a column called `name` may have the name of a product, or of a person.
 
 use crate::event::EventType;
 
-/// The names of columns for each field of an event, the surest first; in lower case, without anything but letters and digits.
-const NAMES: [(&str, &[&str]); 11] = [
-    ("event_id", &["eventid", "eventuuid", "uuid", "messageid"]),
+/// How sure it is that a column with that name is the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// It is the name that the field has in an event.
+    Own,
+    Sure,
+    Likely,
+}
+
+/// For each field of an event the names that are sure, and those that are likely; the surest first, in lower case, without anything
+/// but letters and digits.
+const NAMES: [(&str, &[&str], &[&str]); 11] = [
+    (
+        "event_id",
+        &["eventid", "eventuuid", "messageid", "insertid"],
+        &["uuid", "guid", "hitid"],
+    ),
     (
         "event_time",
         &[
@@ -15,14 +29,33 @@ const NAMES: [(&str, &[&str]); 11] = [
             "eventtimestamp",
             "timestamp",
             "occurredat",
+            "happenedat",
+            "orderpurchasetimestamp",
+            "purchasetimestamp",
+            "purchasedat",
+            "purchasedate",
+            "orderedat",
+            "orderdate",
+            "ordertime",
+            "orderdatetime",
+            "invoicedate",
+            "transactiondate",
+            "transactiontime",
+            "eventdate",
+            "eventdatetime",
+            "ts",
+        ],
+        &[
             "createdat",
             "time",
-            "ts",
             "datetime",
-            "invoicedate",
             "date",
             "when",
-            "orderdate",
+            "createdon",
+            "datecreated",
+            "paidat",
+            "day",
+            "saledate",
         ],
     ),
     (
@@ -30,14 +63,14 @@ const NAMES: [(&str, &[&str]); 11] = [
         &[
             "eventtype",
             "event",
-            "type",
             "action",
             "eventname",
             "behavior",
             "behaviour",
             "behaviortype",
-            "kind",
+            "actiontype",
         ],
+        &["type", "kind", "activity", "interaction"],
     ),
     (
         "user_id",
@@ -45,28 +78,50 @@ const NAMES: [(&str, &[&str]); 11] = [
             "userid",
             "visitorid",
             "customerid",
+            "customeruniqueid",
+            "shopperid",
+            "memberid",
+        ],
+        &[
             "user",
             "visitor",
             "customer",
             "clientid",
             "shopper",
-            "shopperid",
             "uid",
-            "memberid",
             "accountid",
+            "userpseudoid",
+            "anonymousid",
+            "distinctid",
+            "deviceid",
+            "fullvisitorid",
+            "cookieid",
+            "customeremail",
+            "email",
+            "buyerid",
+            "buyer",
+            "amplitudeid",
+            "personid",
         ],
     ),
     (
         "session_id",
+        &["sessionid", "usersession", "gasessionid", "visitid"],
         &[
-            "sessionid",
-            "usersession",
             "session",
-            "visitid",
             "visit",
             "invoiceno",
             "invoice",
             "orderid",
+            "ordernumber",
+            "orderno",
+            "order",
+            "basketid",
+            "cartid",
+            "receiptid",
+            "receiptno",
+            "receiptnumber",
+            "invoiceid",
         ],
     ),
     (
@@ -76,93 +131,166 @@ const NAMES: [(&str, &[&str]); 11] = [
             "itemid",
             "sku",
             "stockcode",
+            "lineitemsku",
+            "productsku",
+            "itemsku",
+            "articleid",
+            "asin",
+            "variantid",
+        ],
+        &[
             "product",
             "item",
-            "articleid",
             "article",
+            "productcode",
+            "itemcode",
+            "itemnumber",
+            "articlenumber",
+            "ean",
+            "upc",
+            "gtin",
+            "barcode",
+            "styleid",
         ],
     ),
     (
         "product_name",
-        &["productname", "itemname", "title", "description", "name"],
+        &["productname", "itemname", "lineitemname", "producttitle", "itemtitle"],
+        &["title", "description", "name"],
     ),
     (
         "category",
-        &["categorycode", "category", "categoryname", "categorypath", "categoryid"],
+        &[
+            "categorycode",
+            "category",
+            "categoryname",
+            "categorypath",
+            "itemcategory",
+            "productcategory",
+        ],
+        &["categoryid"],
     ),
-    ("brand", &["brand", "brandname", "manufacturer", "vendor"]),
-    ("price", &["price", "unitprice", "itemprice", "cost", "amount"]),
-    ("quantity", &["quantity", "qty", "count", "units"]),
+    (
+        "brand",
+        &["brand", "brandname", "itembrand", "manufacturer"],
+        &["vendor"],
+    ),
+    (
+        "price",
+        &[
+            "price",
+            "unitprice",
+            "itemprice",
+            "lineitemprice",
+            "sellingprice",
+            "productprice",
+        ],
+        &["cost", "amount"],
+    ),
+    (
+        "quantity",
+        &[
+            "quantity",
+            "qty",
+            "itemquantity",
+            "lineitemquantity",
+            "qtyordered",
+            "quantityordered",
+            "productquantity",
+            "orderquantity",
+        ],
+        &["units", "pieces", "unitssold", "itemcount", "count"],
+    ),
 ];
 
-/// The words for each event type, written in the same way.
-const TYPES: [(EventType, &[&str]); 4] = [
+/// The words for each event type: those that mean just that, and those that may mean something else beside one of the first, such as
+/// `cart` for the page of the cart; written in the same way.
+const TYPES: [(EventType, &[&str], &[&str]); 4] = [
     (
         EventType::View,
         &[
             "view",
-            "views",
-            "viewed",
-            "pageview",
-            "productview",
             "viewitem",
             "viewproduct",
-            "detail",
-            "click",
-            "clicks",
-            "pv",
+            "productview",
+            "productviewed",
+            "productdetailview",
+            "viewcontent",
         ],
+        &["views", "viewed", "pageview", "detail", "click", "clicks", "pv"],
     ),
     (
         EventType::AddToCart,
-        &["addtocart", "cart", "add", "addcart", "carted", "basket", "addtobasket"],
+        &[
+            "addtocart",
+            "addcart",
+            "addtobasket",
+            "addtobag",
+            "productadded",
+            "productaddedtocart",
+        ],
+        &["cart", "add", "added", "carted", "basket", "bag"],
     ),
     (
         EventType::RemoveFromCart,
-        &["removefromcart", "remove", "removecart", "removed", "removefrombasket"],
+        &[
+            "removefromcart",
+            "removecart",
+            "removefrombasket",
+            "productremoved",
+            "removefrombag",
+        ],
+        &["remove", "removed"],
     ),
     (
         EventType::Purchase,
         &[
             "purchase",
             "purchased",
+            "ordercompleted",
+            "checkoutcompleted",
+            "productpurchased",
+        ],
+        &[
             "transaction",
             "buy",
             "bought",
             "order",
             "ordered",
             "sale",
-            "checkoutcompleted",
+            "orderplaced",
         ],
     ),
 ];
 
-/// The rank of a name among those for a field, 0 for the surest; `None` if it is not one of them.
-pub(super) fn rank(column: &str, name: &str) -> Option<usize> {
-    let (_, names) = NAMES.iter().find(|(of, _)| *of == column)?;
+/// What the name of a column says about a field, and its rank among those that say the same, 0 for the first; `None` if it is not one
+/// of its names.
+pub(super) fn standing(field: &str, name: &str) -> Option<(Standing, usize)> {
+    let (_, sure, likely) = NAMES.iter().find(|(of, ..)| *of == field)?;
     let plain = plain(name);
-    names.iter().position(|known| *known == plain)
-}
-
-/// The event type that a word probably means.
-pub(super) fn event_type(word: &str) -> Option<EventType> {
-    let plain = plain(word);
-    let of = TYPES.iter().find(|(_, words)| words.contains(&plain.as_str()));
-    of.map(|(event_type, _)| *event_type)
+    if plain == self::plain(field) {
+        return Some((Standing::Own, 0));
+    }
+    let rank = |names: &[&str]| names.iter().position(|known| *known == plain);
+    let sure = rank(sure).map(|rank| (Standing::Sure, rank));
+    sure.or_else(|| rank(likely).map(|rank| (Standing::Likely, rank)))
 }
 
 /// The letters and digits of a text, in lower case.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
 }
 
-/// The event type that a word probably means, and whether the word is exactly its name, so that no translation is needed.
-pub(super) fn meaning(word: &str) -> Option<(EventType, bool)> {
-    let event_type = event_type(word)?;
-    Some((event_type, event_type.as_str() == word))
+/// The event type that a word probably means, and whether it can hardly mean anything else.
+pub(super) fn event_type(word: &str) -> Option<(EventType, bool)> {
+    let plain = plain(word);
+    TYPES.iter().find_map(|(of, sure, likely)| {
+        let is_sure = sure.contains(&plain.as_str());
+        (is_sure || likely.contains(&plain.as_str())).then_some((*of, is_sure))
+    })
 }
 
 #[cfg(test)]
@@ -173,12 +301,14 @@ mod tests {
     #[test]
     fn own_names_and_common_words_are_known() {
         for column in Event::COLUMNS {
-            assert!(rank(column, column).is_some(), "{column}");
+            assert_eq!(standing(column, column), Some((Standing::Own, 0)), "{column}");
         }
         for of in EventType::ALL {
-            assert_eq!(event_type(of.as_str()), Some(of));
+            assert_eq!(event_type(of.as_str()), Some((of, true)));
         }
-        assert_eq!(event_type("Add to cart"), Some(EventType::AddToCart));
+        assert_eq!(event_type("Add to cart"), Some((EventType::AddToCart, true)));
+        assert_eq!(event_type("cart"), Some((EventType::AddToCart, false)));
         assert_eq!(event_type("wish"), None);
+        assert!(standing("user_id", "userID") < standing("user_id", "user_pseudo_id"));
     }
 }

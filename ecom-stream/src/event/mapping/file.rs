@@ -46,6 +46,9 @@ use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
 use crate::event::{Rounding, TimeFormat, TimeFormatError, TimeZone};
 
+/// What `infer` writes where a person must decide. A mapping that still has it is refused.
+pub(crate) const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
+
 /// The top level of a mapping file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -277,6 +280,10 @@ impl MappingFile {
             let Some(entry) = entry else { continue };
             let span = entry.span();
             let FieldEntry(table) = entry.into_inner();
+            if table.column.as_deref() == Some(TO_BE_FILLED_IN) {
+                let what = format!("{name} is still to be filled in: name a column, or remove the line");
+                return Err(refused(text, Some(span), what));
+            }
             if name == "event_time" {
                 if let Some(format) = table.time_format(text)? {
                     builder = builder.time_format(format);

@@ -28,6 +28,8 @@ pub(crate) use bound_mapping::{BoundMapping, Values};
 pub use builder::MappingBuilder;
 pub use field::Field;
 use field::FieldSource;
+#[cfg(feature = "mapping")]
+pub(crate) use file::TO_BE_FILLED_IN;
 pub(crate) use row_filter::LeftOut;
 use row_filter::RowFilter;
 
@@ -258,6 +260,16 @@ impl Mapping {
     /// The keys that are looked up in the directories of a file, in the order of the event's columns.
     pub(crate) fn path_keys(&self) -> impl Iterator<Item = &str> {
         self.fields().filter_map(|(_, field)| field.source.path())
+    }
+
+    /// The column of the files from which a column of an event is taken, if it is one.
+    #[cfg(feature = "csv-dir")]
+    pub(crate) fn column_of(&self, name: &str) -> Option<&str> {
+        let (_, field) = self.fields().find(|(of, _)| *of == name)?;
+        match &field.source {
+            FieldSource::Column(column) => Some(column),
+            _ => None,
+        }
     }
 
     /// The columns of an event that have a field, in their order.

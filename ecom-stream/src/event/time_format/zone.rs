@@ -41,7 +41,7 @@ impl TimeZone {
 
     /// The zone of a name in the input. Unlike [`named`](Self::named) it takes no abbreviations: `CET` and `EST` are names in the IANA
     /// database, but files mean other things by them.
-    pub(super) fn in_text(name: &str) -> Option<Self> {
+    pub(crate) fn in_text(name: &str) -> Option<Self> {
         let is_abbreviation = name.len() <= 5 && name.chars().all(|c| c.is_ascii_uppercase());
         match name {
             "UTC" | "GMT" | "Z" => Some(Self::UTC),
