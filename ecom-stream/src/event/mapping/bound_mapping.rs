@@ -5,6 +5,7 @@
 //! ```text
 //!  column ─ unless it is a null word ─┐
 //!  path ──────────────────────────────┤
+//!  first column that has a value ─────┤
 //!  several of these, joined by blanks ┼─► translated by `values` ─► `default` if nothing is left
 //!  constant ──────────────────────────┘
 //! ```
@@ -12,6 +13,7 @@
 use uuid::Uuid;
 
 use super::field::FieldSource;
+use super::first_of::FirstOf;
 use super::row_filter::{BoundRowFilter, LeftOut};
 use super::{Field, Ids, Mapping};
 use crate::contract::{Origin, Split};
@@ -36,6 +38,8 @@ pub(crate) struct BoundMapping {
     paths: Option<(Split, Vec<Option<String>>)>,
     /// The values that `event_time` is joined from.
     joined: Joined,
+    /// The columns of fields that take the first value.
+    first_of: Vec<FirstOf>,
 }
 
 /// A value that is joined from several.
@@ -62,6 +66,8 @@ enum Slot {
     Constant,
     /// In several places, of which it is joined.
     Joined,
+    /// In the first column that has a value, of those with this index among `first_of`.
+    FirstOf(usize),
 }
 
 impl BoundMapping {
@@ -69,6 +75,7 @@ impl BoundMapping {
     pub(crate) fn new(mapping: &Mapping, header: &Header) -> Self {
         let mut keys = 0;
         let mut joined = Joined::default();
+        let mut first_of = Vec::new();
         let fields = mapping
             .fields
             .each_ref()
@@ -76,6 +83,10 @@ impl BoundMapping {
                 None => Slot::Absent,
                 Some(FieldSource::Column(column)) => header.index_of(column).map_or(Slot::Absent, Slot::Column),
                 Some(FieldSource::Constant(_)) => Slot::Constant,
+                Some(FieldSource::FirstOf(columns)) => {
+                    first_of.push(FirstOf::new(columns, header));
+                    Slot::FirstOf(first_of.len() - 1)
+                }
                 Some(FieldSource::Path(_)) => {
                     keys += 1;
                     Slot::Path(keys - 1)
@@ -92,6 +103,7 @@ impl BoundMapping {
                 .iter()
                 .any(|slot| matches!(slot, Slot::Column(column) if *column == at))
                 || joined.columns.contains(&at)
+                || first_of.iter().any(|columns| columns.contains(at))
         };
         let extra = header
             .names()
@@ -107,6 +119,7 @@ impl BoundMapping {
             rows: BoundRowFilter::new(&mapping.rows, header),
             paths: None,
             joined,
+            first_of,
         }
     }
 
@@ -154,6 +167,7 @@ impl BoundMapping {
                 Slot::Path(at) => self.paths.as_ref().and_then(|(_, values)| values.get(at)?.as_deref()),
                 Slot::Constant => field.source.constant(),
                 Slot::Joined => Some(self.joined.text.as_str()),
+                Slot::FirstOf(at) => self.first_of[at].find(field, &mapping.nulls, record),
             };
             let found = found.filter(|text| !text.is_empty());
             let meant = found.map(|text| field.meaning_of(text)).filter(|text| !text.is_empty());

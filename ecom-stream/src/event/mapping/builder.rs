@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::field::FieldSource;
+use super::first_of::check_first_of;
 use super::row_filter::RowFilter;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Error, ErrorKind, Result};
@@ -339,6 +340,7 @@ impl MappingBuilder {
     /// - an event has no column with the name of a field, or two fields have the same name,
     /// - `event_time`, `event_type`, `user_id`, `session_id` or `product_id` has no field,
     /// - a word is translated to an `event_type` that doesn't exist,
+    /// - the first value is to be taken from fewer than two columns, or twice from the same,
     /// - a field other than `event_time` is joined from several columns, or a pattern for the path is not clear,
     /// - ids are made from the content although `event_id` has a field,
     /// - the [dialect](Dialect) is not possible, or has no header and lacks a column that a field is taken from,
@@ -429,6 +431,9 @@ fn check_sources(fields: &[Option<Field>; Event::COLUMNS.len()]) -> Result<()> {
         let Some(Field { source, .. }) = field else { continue };
         if let Some(key) = source.path() {
             check_path_key(key).map_err(|what| refused(format!("{name} has the path {key:?}: {what}")))?;
+        }
+        if let FieldSource::FirstOf(columns) = source {
+            check_first_of(columns).map_err(|what| refused(format!("{name}: {what}")))?;
         }
         if let FieldSource::Joined { columns, .. } = source {
             if name != "event_time" {

@@ -38,6 +38,8 @@ pub(super) enum FieldSource {
     Path(String),
     /// Nowhere in the file: the value itself.
     Constant(String),
+    /// The first of several columns that has a value.
+    FirstOf(Vec<String>),
     /// The path if there is one, and several columns, joined by blanks.
     Joined { path: Option<String>, columns: Vec<String> },
 }
@@ -46,6 +48,28 @@ impl Field {
     /// The values of the column with that name. A file without it is set aside, unless the field is [optional](Self::optional).
     pub fn column(name: impl Into<String>) -> Self {
         Self::from_source(FieldSource::Column(name.into()))
+    }
+
+    /// The value of the first of these columns that has one. Empty fields, words for no value, and words that are translated to no value
+    /// are passed over. A file without one of the columns is set aside, unless the field is [optional](Self::optional).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, Rules};
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let names = ["event_time", "event_type", "session_id", "product_id"];
+    /// let mapping = names
+    ///     .into_iter()
+    ///     .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    ///     .field("user_id", Field::first_of(["customer", "visitor"]))
+    ///     .build()?;
+    /// let header = Header::new(names.into_iter().chain(["customer", "visitor"]));
+    /// let record = CsvRecord::new(Arc::new(header), ["2026-11-01T12:00:00Z", "view", "s", "p", "", "v7"]).unwrap();
+    /// assert_eq!(Rules::default().mapping(mapping).event(&record, None, "events").unwrap().user_id, "v7");
+    /// # Ok(()) }
+    /// ```
+    pub fn first_of<N: Into<String>>(columns: impl IntoIterator<Item = N>) -> Self {
+        Self::from_source(FieldSource::FirstOf(columns.into_iter().map(Into::into).collect()))
     }
 
     /// The value in the path of the file: `date` is `2026-11-01` in `date=2026-11-01/hour=09/a.csv`.
@@ -174,7 +198,7 @@ impl FieldSource {
     pub(super) fn columns(&self) -> &[String] {
         match self {
             Self::Column(name) => std::slice::from_ref(name),
-            Self::Joined { columns, .. } => columns,
+            Self::FirstOf(columns) | Self::Joined { columns, .. } => columns,
             Self::Path(_) | Self::Constant(_) => &[],
         }
     }
@@ -184,7 +208,7 @@ impl FieldSource {
         match self {
             Self::Path(key) => Some(key),
             Self::Joined { path, .. } => path.as_deref(),
-            Self::Column(_) | Self::Constant(_) => None,
+            Self::Column(_) | Self::FirstOf(_) | Self::Constant(_) => None,
         }
     }
 
@@ -192,7 +216,7 @@ impl FieldSource {
     pub(super) fn constant(&self) -> Option<&str> {
         match self {
             Self::Constant(value) => Some(value),
-            Self::Column(_) | Self::Path(_) | Self::Joined { .. } => None,
+            Self::Column(_) | Self::FirstOf(_) | Self::Path(_) | Self::Joined { .. } => None,
         }
     }
 }

@@ -64,6 +64,7 @@ impl Field {
             FieldSource::Column(name) => ("column", json!(name)),
             FieldSource::Path(key) => ("path", json!(key)),
             FieldSource::Constant(value) => ("constant", json!(value)),
+            FieldSource::FirstOf(columns) => ("first_of", json!(columns)),
             FieldSource::Joined { path, columns } => ("joined", json!([path, columns])),
         };
         let values: BTreeMap<_, _> = self.values.iter().collect();
@@ -111,6 +112,7 @@ mod tests {
             (r#"column = "When""#, r#"path = "orders_{}.csv", column = "When""#),
             (r#""%d.%m.%Y %H:%M""#, r#"["%d.%m.%Y %H:%M", "%d.%m.%Y"]"#),
             (r#"%H:%M", zone"#, r#"%I:%M %p", am_pm = ["vorm.", "nachm."], zone"#),
+            (r#"user_id = "Who""#, r#"user_id = ["Who", "Client"]"#),
             ("[event]", "scale = 2\n[event]"),
             ("[event]", "rounding = 'half_up'\n[event]"),
             ("[event]", "rounding = 'half_even'\n[event]"),

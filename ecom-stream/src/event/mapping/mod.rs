@@ -18,6 +18,7 @@ mod field;
 #[cfg(feature = "mapping")]
 mod file;
 mod fingerprint;
+mod first_of;
 #[cfg(feature = "mapping")]
 mod ready;
 mod row_filter;
@@ -231,6 +232,9 @@ impl Mapping {
                 let path = path.as_ref().map(|path| format!("the path ({path})"));
                 let places: Vec<String> = path.into_iter().chain(columns.iter().cloned()).collect();
                 notes.push(format!("{name} is joined from {}", places.join(", ")));
+            }
+            if let FieldSource::FirstOf(columns) = &field.source {
+                notes.push(format!("{name} is the first value of {}", columns.join(", ")));
             }
             if let Some(value) = &field.default {
                 notes.push(format!("{name} is {value:?} where the file has no value"));
