@@ -114,3 +114,129 @@ fn a_list_of_columns_that_can_not_be_meant_is_refused() {
         .fold(builder, |builder, name| builder.field(name, Field::column(name)));
     assert_eq!(builder.build().unwrap_err().to_string(), format!("user_id: {few}"));
 }
+
+/// An event log in which what happened stands in two columns, as in hotel searches and click streams.
+const CLICKS: &str = "ts,action,target,step,who,visit,item\n\
+    2026-11-01T09:30:00Z,click,buy,,u1,s1,p1\n\
+    2026-11-01T09:31:00Z,click,image,,u1,s1,p1\n\
+    2026-11-01T09:32:00Z,submit,checkout,2,u1,s1,p1\n\
+    2026-11-01T09:33:00Z,submit,checkout,n/a,u1,s1,p1\n\
+    2026-11-01T09:34:00Z,show,,,u1,s1,p1\n\
+    2026-11-01T09:35:00Z,show,buy,,u1,s1,p1\n";
+
+const CLICKS_MAP: &str = r#"
+nulls = ["n/a"]
+price_optional = true
+[event]
+event_time = "ts"
+user_id = "who"
+session_id = "visit"
+product_id = "item"
+[event.event_type]
+default = "view"
+when = [
+    { if = { action = "click", target = ["buy", "add"] }, then = "add_to_cart" },
+    { if = { action = "submit", step = "" }, then = "remove_from_cart" },
+    { if = { action = "submit" }, then = "purchase" },
+]
+"#;
+
+fn types(sink: &MemorySink<Event>) -> Vec<&'static str> {
+    sink.values().iter().map(|event| event.event_type.as_str()).collect()
+}
+
+#[tokio::test]
+async fn the_first_rule_that_holds_decides_the_type() {
+    let sink = load(&mapping(CLICKS_MAP), CLICKS).await;
+    // A null word is no value; a rule needs all of its columns; the default is for all other rows.
+    let expected = ["add_to_cart", "view", "purchase", "remove_from_cart", "view", "view"];
+    assert_eq!(types(&sink), expected);
+    let notes = mapping(CLICKS_MAP).notes();
+    let note = r#"event_type is "add_to_cart" in a row if its column "action" is "click" and its column "target" is "add" or "buy""#;
+    assert!(notes.contains(&note.to_owned()), "{notes:?}");
+    // Rules come before a column, whose words are translated; without a default, other rows have no type.
+    let shows = CLICKS_MAP.replace("default = \"view\"", "column = 'action'\nvalues = { show = 'view' }");
+    let sink = load(&mapping(&shows), CLICKS).await;
+    assert_eq!(
+        types(&sink),
+        ["add_to_cart", "purchase", "remove_from_cart", "view", "view"]
+    );
+    assert_eq!(sink.rejects()[0].refusal.reason, Reason::EVENT_TYPE_UNKNOWN);
+    let no_default = CLICKS_MAP.replace("default = \"view\"", "");
+    let sink = load(&mapping(&no_default), CLICKS).await;
+    assert_eq!((sink.values().len(), sink.rejects().len()), (3, 3));
+    assert_eq!(sink.rejects()[0].refusal.reason, Reason::EVENT_TYPE_MISSING);
+    // A rule can be beside a constant, of any column.
+    let pairs = format!(
+        "{CLICKS_MAP}\n[event.quantity]\nconstant = '1'\nwhen = [{{ if = {{ target = 'image' }}, then = '2' }}]"
+    );
+    let sink = load(&mapping(&pairs), CLICKS).await;
+    assert_eq!(sink.values().iter().map(|event| event.quantity).sum::<i32>(), 7);
+    assert!(
+        mapping(&pairs)
+            .notes()
+            .contains(&"quantity is \"1\" in all other rows".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_file_without_a_column_of_a_rule_is_set_aside_unless_the_field_is_optional() {
+    let without = CLICKS.replace(",target,", ",place,");
+    let sink = load(&mapping(CLICKS_MAP), &without).await;
+    let state = &sink.positions()[0].state;
+    assert!(
+        state.refusal().unwrap().detail.starts_with("no column target;"),
+        "{state:?}"
+    );
+    let optional = CLICKS_MAP.replace("default =", "optional = true\ndefault =");
+    let sink = load(&mapping(&optional), &without).await;
+    assert_eq!(types(&sink)[..3], ["view", "view", "purchase"]);
+}
+
+#[test]
+fn rules_that_can_not_be_meant_are_refused() {
+    let rule = "{ if = { action = \"submit\" }, then = \"purchase\" },";
+    let with = |other: &str| refusal(&CLICKS_MAP.replace(rule, other));
+    for (other, says) in [
+        (
+            "{ if = {}, then = 'view' }",
+            "rule 3 of when has no column: a value for all other rows is the default",
+        ),
+        (
+            "{ if = { action = [] }, then = 'view' }",
+            "rule 3 of when has no word for the column \"action\"",
+        ),
+        ("{ if = { action = 'x' }, then = '' }", "rule 3 of when gives no value"),
+        (
+            "{ if = { action = 'click', target = 'add', step = '1' }, then = 'view' }",
+            "rule 3 of when never decides: rule 1 holds for all of its rows and comes first",
+        ),
+        (
+            "{ if = { action = 'x' }, then = 'add_to_card' }",
+            "there is no event_type \"add_to_card\"",
+        ),
+        ("{ if = { action = 'x' } }", "missing field `then`"),
+        (
+            "{ if = { action = 1 }, then = 'view' }",
+            "expected a text, or a list of texts",
+        ),
+        ("{ if = { action = 'x' }, than = 'view' }", "unknown field `than`"),
+    ] {
+        let err = with(other);
+        assert!(err.starts_with("line ") && err.contains(says), "{err}");
+    }
+    let none = CLICKS_MAP.split("when = [").next().unwrap();
+    assert!(
+        refusal(none).contains("a default needs a column or a path"),
+        "{}",
+        refusal(none)
+    );
+    let headless = format!("header = ['ts', 'action', 'who', 'visit', 'item', 'step']\n{CLICKS_MAP}");
+    assert!(refusal(&headless).starts_with("the files have no column target"));
+    let names = ["event_time", "user_id", "session_id", "product_id"];
+    let builder = names.into_iter().fold(Mapping::builder(), |builder, name| {
+        builder.field(name, Field::column(name))
+    });
+    let err = builder.field("event_type", Field::rules()).build().unwrap_err();
+    assert_eq!(err.to_string(), "event_type comes from rules, but has none");
+}

@@ -8,6 +8,8 @@
 //!  first column that has a value ─────┤
 //!  several of these, joined by blanks ┼─► translated by `values` ─► `default` if nothing is left
 //!  constant ──────────────────────────┘
+//!
+//!  the first rule of `when` that holds decides before all of these
 //! ```
 
 use uuid::Uuid;
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use super::field::FieldSource;
 use super::first_of::FirstOf;
 use super::row_filter::{BoundRowFilter, LeftOut};
+use super::when::BoundWhen;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, value_in_path};
@@ -40,6 +43,8 @@ pub(crate) struct BoundMapping {
     joined: Joined,
     /// The columns of fields that take the first value.
     first_of: Vec<FirstOf>,
+    /// The rules of each field that has some.
+    when: [Option<BoundWhen>; Event::COLUMNS.len()],
 }
 
 /// A value that is joined from several.
@@ -56,7 +61,7 @@ struct Joined {
 /// Where the value of one event column is found.
 #[derive(Debug, Clone, Copy)]
 enum Slot {
-    /// Nowhere: the column is not mapped, or it is optional and the file doesn't have it.
+    /// Nowhere: the column is not mapped, it is optional and the file doesn't have it, or it has only rules.
     Absent,
     /// In the field with this index.
     Column(usize),
@@ -80,7 +85,7 @@ impl BoundMapping {
             .fields
             .each_ref()
             .map(|field| match field.as_ref().map(|field| &field.source) {
-                None => Slot::Absent,
+                None | Some(FieldSource::Rules) => Slot::Absent,
                 Some(FieldSource::Column(column)) => header.index_of(column).map_or(Slot::Absent, Slot::Column),
                 Some(FieldSource::Constant(_)) => Slot::Constant,
                 Some(FieldSource::FirstOf(columns)) => {
@@ -120,6 +125,13 @@ impl BoundMapping {
             paths: None,
             joined,
             first_of,
+            when: mapping.fields.each_ref().map(|field| {
+                let rules = field
+                    .as_ref()
+                    .map(|field| &field.when)
+                    .filter(|rules| !rules.is_empty())?;
+                Some(BoundWhen::new(rules, header))
+            }),
         }
     }
 
@@ -161,6 +173,11 @@ impl BoundMapping {
     pub(crate) fn values<'a>(&'a self, mapping: &'a Mapping, record: &'a CsvRecord) -> Values<'a> {
         std::array::from_fn(|at| {
             let field = mapping.fields[at].as_ref()?;
+            let rules = self.when[at].as_ref();
+            let decided = rules.and_then(|rules| rules.decide(&field.when, &mapping.nulls, record));
+            if decided.is_some() {
+                return decided;
+            }
             let found = match self.fields[at] {
                 Slot::Absent => None,
                 Slot::Column(column) => record.field(column).filter(|text| !mapping.nulls.contains(*text)),

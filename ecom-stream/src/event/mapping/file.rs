@@ -22,6 +22,7 @@
 //! [event]
 //! event_time = { columns = ["date", "time"], format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
 //! event_type = { column = "kind", values = { cart = "add_to_cart" } }
+//! quantity = { constant = "1", when = [{ if = { kind = "pair" }, then = "2" }] }
 //! user_id = "customer"            # short for { column = "customer" }
 //! session_id = { path = "visit" } # from the directories: visit=7/a.csv
 //! product_id = { column = "sku", default = "none" }
@@ -43,6 +44,7 @@ use toml::Spanned;
 
 use super::builder::check_event_types;
 use super::first_of::check_first_of;
+use super::when::check_when;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
@@ -135,6 +137,8 @@ struct FieldTable {
     default: Option<String>,
     #[serde(default)]
     optional: bool,
+    #[serde(default)]
+    when: Vec<WhenTable>,
     /// Only for `event_time`, like those below.
     format: Option<Spanned<OneOrSeveral>>,
     zone: Option<Spanned<String>>,
@@ -142,6 +146,16 @@ struct FieldTable {
     months: Option<Spanned<Vec<String>>>,
     weekdays: Option<Spanned<Vec<String>>>,
     am_pm: Option<Spanned<Vec<String>>>,
+}
+
+/// A rule of a field.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenTable {
+    #[serde(rename = "if")]
+    columns: BTreeMap<String, OneOrSeveral>,
+    #[serde(rename = "then")]
+    value: String,
 }
 
 /// A text, or a list of texts.
@@ -311,6 +325,15 @@ impl MappingFile {
     }
 }
 
+impl OneOrSeveral {
+    fn into_texts(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Several(texts) => texts,
+        }
+    }
+}
+
 impl EventTable {
     /// The entries with the names of their columns, in the order of the event's columns.
     fn into_entries(self) -> [(&'static str, Option<Entry>); 11] {
@@ -417,12 +440,18 @@ impl FieldTable {
             (None, Some(column), None, Some(key), None) => Field::path_and_columns(key, [column]),
             (None, None, Some(columns), Some(key), None) => Field::path_and_columns(key, columns),
             (None, None, None, None, Some(value)) => Field::constant(value),
+            (None, None, None, None, None) if !self.when.is_empty() => Field::rules(),
             // Probably meant as the value of every event.
             (None, None, None, None, None) if self.default.is_some() => {
                 return Err("a default needs a column or a path: a value for every event is a constant".to_owned());
             }
             _ => return Err("a field needs exactly one of column, first_of, columns, path and constant".to_owned()),
         };
+        for rule in self.when {
+            let columns = rule.columns.into_iter();
+            field = field.when(columns.map(|(column, words)| (column, words.into_texts())), rule.value);
+        }
+        check_when(&field.when)?;
         for (theirs, ours) in self.values {
             field = field.value(theirs, ours);
         }

@@ -14,6 +14,7 @@
 
 mod bound_mapping;
 mod builder;
+mod condition;
 mod field;
 #[cfg(feature = "mapping")]
 mod file;
@@ -22,6 +23,7 @@ mod first_of;
 #[cfg(feature = "mapping")]
 mod ready;
 mod row_filter;
+mod when;
 
 use std::collections::HashSet;
 
@@ -143,8 +145,8 @@ impl Mapping {
     pub fn columns(&self) -> Columns {
         let of_files = || {
             self.fields().flat_map(|(_, field)| {
-                let columns = field.source.columns().iter();
-                columns.map(move |column| (field, column.as_str()))
+                let columns = field.read_columns();
+                columns.map(move |column| (field, column))
             })
         };
         let required = of_files()
@@ -225,8 +227,13 @@ impl Mapping {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (name, field) in self.fields() {
+            notes.extend(field.when.iter().map(|rule| rule.note(name)));
             if let Some(value) = field.source.constant() {
-                notes.push(format!("{name} is {value:?} in every event"));
+                let where_it_is = match field.when.is_empty() {
+                    true => "in every event",
+                    false => "in all other rows",
+                };
+                notes.push(format!("{name} is {value:?} {where_it_is}"));
             }
             if let FieldSource::Joined { path, columns } = &field.source {
                 let path = path.as_ref().map(|path| format!("the path ({path})"));
