@@ -5,14 +5,19 @@
 //! ```text
 //!  column ─ unless it is a null word ─┐
 //!  path ──────────────────────────────┤
+//!  first column that has a value ─────┤
 //!  several of these, joined by blanks ┼─► translated by `values` ─► `default` if nothing is left
 //!  constant ──────────────────────────┘
+//!
+//!  the first rule of `when` that holds decides before all of these
 //! ```
 
 use uuid::Uuid;
 
 use super::field::FieldSource;
+use super::first_of::FirstOf;
 use super::row_filter::{BoundRowFilter, LeftOut};
+use super::when::BoundWhen;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, value_in_path};
@@ -36,6 +41,10 @@ pub(crate) struct BoundMapping {
     paths: Option<(Split, Vec<Option<String>>)>,
     /// The values that `event_time` is joined from.
     joined: Joined,
+    /// The columns of fields that take the first value.
+    first_of: Vec<FirstOf>,
+    /// The rules of each field that has some.
+    when: [Option<BoundWhen>; Event::COLUMNS.len()],
 }
 
 /// A value that is joined from several.
@@ -52,7 +61,7 @@ struct Joined {
 /// Where the value of one event column is found.
 #[derive(Debug, Clone, Copy)]
 enum Slot {
-    /// Nowhere: the column is not mapped, or it is optional and the file doesn't have it.
+    /// Nowhere: the column is not mapped, it is optional and the file doesn't have it, or it has only rules.
     Absent,
     /// In the field with this index.
     Column(usize),
@@ -62,6 +71,8 @@ enum Slot {
     Constant,
     /// In several places, of which it is joined.
     Joined,
+    /// In the first column that has a value, of those with this index among `first_of`.
+    FirstOf(usize),
 }
 
 impl BoundMapping {
@@ -69,13 +80,18 @@ impl BoundMapping {
     pub(crate) fn new(mapping: &Mapping, header: &Header) -> Self {
         let mut keys = 0;
         let mut joined = Joined::default();
+        let mut first_of = Vec::new();
         let fields = mapping
             .fields
             .each_ref()
             .map(|field| match field.as_ref().map(|field| &field.source) {
-                None => Slot::Absent,
+                None | Some(FieldSource::Rules) => Slot::Absent,
                 Some(FieldSource::Column(column)) => header.index_of(column).map_or(Slot::Absent, Slot::Column),
                 Some(FieldSource::Constant(_)) => Slot::Constant,
+                Some(FieldSource::FirstOf(columns)) => {
+                    first_of.push(FirstOf::new(columns, header));
+                    Slot::FirstOf(first_of.len() - 1)
+                }
                 Some(FieldSource::Path(_)) => {
                     keys += 1;
                     Slot::Path(keys - 1)
@@ -92,6 +108,7 @@ impl BoundMapping {
                 .iter()
                 .any(|slot| matches!(slot, Slot::Column(column) if *column == at))
                 || joined.columns.contains(&at)
+                || first_of.iter().any(|columns| columns.contains(at))
         };
         let extra = header
             .names()
@@ -107,6 +124,14 @@ impl BoundMapping {
             rows: BoundRowFilter::new(&mapping.rows, header),
             paths: None,
             joined,
+            first_of,
+            when: mapping.fields.each_ref().map(|field| {
+                let rules = field
+                    .as_ref()
+                    .map(|field| &field.when)
+                    .filter(|rules| !rules.is_empty())?;
+                Some(BoundWhen::new(rules, header))
+            }),
         }
     }
 
@@ -148,12 +173,18 @@ impl BoundMapping {
     pub(crate) fn values<'a>(&'a self, mapping: &'a Mapping, record: &'a CsvRecord) -> Values<'a> {
         std::array::from_fn(|at| {
             let field = mapping.fields[at].as_ref()?;
+            let rules = self.when[at].as_ref();
+            let decided = rules.and_then(|rules| rules.decide(&field.when, &mapping.nulls, record));
+            if decided.is_some() {
+                return decided;
+            }
             let found = match self.fields[at] {
                 Slot::Absent => None,
                 Slot::Column(column) => record.field(column).filter(|text| !mapping.nulls.contains(*text)),
                 Slot::Path(at) => self.paths.as_ref().and_then(|(_, values)| values.get(at)?.as_deref()),
                 Slot::Constant => field.source.constant(),
                 Slot::Joined => Some(self.joined.text.as_str()),
+                Slot::FirstOf(at) => self.first_of[at].find(field, &mapping.nulls, record),
             };
             let found = found.filter(|text| !text.is_empty());
             let meant = found.map(|text| field.meaning_of(text)).filter(|text| !text.is_empty());

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::field::FieldSource;
+use super::first_of::check_first_of;
 use super::row_filter::RowFilter;
+use super::when::check_when;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
@@ -339,6 +341,8 @@ impl MappingBuilder {
     /// - an event has no column with the name of a field, or two fields have the same name,
     /// - `event_time`, `event_type`, `user_id`, `session_id` or `product_id` has no field,
     /// - a word is translated to an `event_type` that doesn't exist,
+    /// - a rule of a field has no column, word or value, or never decides,
+    /// - the first value is to be taken from fewer than two columns, or twice from the same,
     /// - a field other than `event_time` is joined from several columns, or a pattern for the path is not clear,
     /// - ids are made from the content although `event_id` has a field,
     /// - the [dialect](Dialect) is not possible, or has no header and lacks a column that a field is taken from,
@@ -379,8 +383,7 @@ impl MappingBuilder {
             let of_files = fields
                 .iter()
                 .flatten()
-                .flat_map(|field: &Field| field.source.columns())
-                .map(String::as_str)
+                .flat_map(Field::read_columns)
                 .chain(self.rows.columns());
             let unknown: Vec<&str> = of_files
                 .filter(|name| !columns.iter().any(|column| column == name))
@@ -426,9 +429,18 @@ impl MappingBuilder {
 /// Checks the keys and patterns for the path, and that only `event_time` is joined.
 fn check_sources(fields: &[Option<Field>; Event::COLUMNS.len()]) -> Result<()> {
     for (name, field) in Event::COLUMNS.into_iter().zip(fields) {
-        let Some(Field { source, .. }) = field else { continue };
+        let Some(Field { source, when, .. }) = field else {
+            continue;
+        };
+        check_when(when).map_err(|what| refused(format!("{name}: {what}")))?;
+        if matches!(source, FieldSource::Rules) && when.is_empty() {
+            return Err(refused(format!("{name} comes from rules, but has none")));
+        }
         if let Some(key) = source.path() {
             check_path_key(key).map_err(|what| refused(format!("{name} has the path {key:?}: {what}")))?;
+        }
+        if let FieldSource::FirstOf(columns) = source {
+            check_first_of(columns).map_err(|what| refused(format!("{name}: {what}")))?;
         }
         if let FieldSource::Joined { columns, .. } = source {
             if name != "event_time" {
@@ -448,7 +460,8 @@ fn check_sources(fields: &[Option<Field>; Event::COLUMNS.len()]) -> Result<()> {
 pub(super) fn check_event_types(field: &Field) -> Result<()> {
     let constant = field.source.constant().map(|word| field.meaning_of(word));
     let meanings = field.values.values().map(String::as_str);
-    let words = meanings.chain(constant).chain(field.default.as_deref());
+    let of_rules = field.when.iter().map(|rule| rule.value.as_str());
+    let words = meanings.chain(constant).chain(of_rules).chain(field.default.as_deref());
     let unknown = words.filter(|word| !word.is_empty() && EventType::from_name(word).is_none());
     match unknown.min() {
         None => Ok(()),

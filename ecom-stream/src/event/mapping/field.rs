@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::when::When;
+
 /// Where a column of an event comes from, and what is done to its values: first they are translated, then a default fills what is
 /// absent.
 ///
@@ -27,6 +29,8 @@ pub struct Field {
     pub(super) values: HashMap<String, String>,
     pub(super) default: Option<String>,
     pub(super) optional: bool,
+    /// Rules that are asked before the source; the first that holds decides.
+    pub(super) when: Vec<When>,
 }
 
 /// Where the values come from.
@@ -38,6 +42,10 @@ pub(super) enum FieldSource {
     Path(String),
     /// Nowhere in the file: the value itself.
     Constant(String),
+    /// Nowhere: only rules and the default give a value.
+    Rules,
+    /// The first of several columns that has a value.
+    FirstOf(Vec<String>),
     /// The path if there is one, and several columns, joined by blanks.
     Joined { path: Option<String>, columns: Vec<String> },
 }
@@ -46,6 +54,28 @@ impl Field {
     /// The values of the column with that name. A file without it is set aside, unless the field is [optional](Self::optional).
     pub fn column(name: impl Into<String>) -> Self {
         Self::from_source(FieldSource::Column(name.into()))
+    }
+
+    /// The value of the first of these columns that has one. Empty fields, words for no value, and words that are translated to no value
+    /// are passed over. A file without one of the columns is set aside, unless the field is [optional](Self::optional).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, Field, Header, Mapping, Rules};
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let names = ["event_time", "event_type", "session_id", "product_id"];
+    /// let mapping = names
+    ///     .into_iter()
+    ///     .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    ///     .field("user_id", Field::first_of(["customer", "visitor"]))
+    ///     .build()?;
+    /// let header = Header::new(names.into_iter().chain(["customer", "visitor"]));
+    /// let record = CsvRecord::new(Arc::new(header), ["2026-11-01T12:00:00Z", "view", "s", "p", "", "v7"]).unwrap();
+    /// assert_eq!(Rules::default().mapping(mapping).event(&record, None, "events").unwrap().user_id, "v7");
+    /// # Ok(()) }
+    /// ```
+    pub fn first_of<N: Into<String>>(columns: impl IntoIterator<Item = N>) -> Self {
+        Self::from_source(FieldSource::FirstOf(columns.into_iter().map(Into::into).collect()))
     }
 
     /// The value in the path of the file: `date` is `2026-11-01` in `date=2026-11-01/hour=09/a.csv`.
@@ -102,12 +132,19 @@ impl Field {
         Self::from_source(FieldSource::Constant(value.into()))
     }
 
+    /// Only the values of the rules that [`when`](Self::when) adds; the [default](Self::default_value) is the value for all other rows.
+    /// A field without a rule is refused when the mapping is built.
+    pub fn rules() -> Self {
+        Self::from_source(FieldSource::Rules)
+    }
+
     fn from_source(source: FieldSource) -> Self {
         Self {
             source,
             values: HashMap::new(),
             default: None,
             optional: false,
+            when: Vec::new(),
         }
     }
 
@@ -135,6 +172,58 @@ impl Field {
     pub fn value(mut self, theirs: impl Into<String>, ours: impl Into<String>) -> Self {
         self.values.insert(theirs.into(), ours.into());
         self
+    }
+
+    /// Adds a rule: a row that has one of the words in each of these columns of the file gets `value`. The first rule that holds decides;
+    /// where none does, the value comes from the source of the field.
+    ///
+    /// The words are compared as they are in the file; `""` stands for a field without a value. `value` is one of our own words, and isn't
+    /// translated. A file without one of the columns is set aside, unless the field is [optional](Self::optional): then a column that is
+    /// not there has no value.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, EventType, Field, Header, Mapping, Rules};
+    /// # fn main() -> ecom_stream::Result<()> {
+    /// let event_type = Field::rules()
+    ///     .when([("action", ["click"]), ("target", ["buy"])], "add_to_cart")
+    ///     .when([("action", ["order", "pay"])], "purchase")
+    ///     .default_value("view");
+    /// let names = ["event_time", "user_id", "session_id", "product_id"];
+    /// let mapping = names
+    ///     .into_iter()
+    ///     .fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)))
+    ///     .field("event_type", event_type)
+    ///     .build()?;
+    /// let header = Arc::new(Header::new(names.into_iter().chain(["action", "target"])));
+    /// let rules = Rules::default().mapping(mapping);
+    /// let type_of = |action, target| {
+    ///     let fields = ["2026-11-01T12:00:00Z", "u", "s", "p", action, target];
+    ///     let record = CsvRecord::new(header.clone(), fields).unwrap();
+    ///     rules.event(&record, None, "events").unwrap().event_type
+    /// };
+    /// assert_eq!(type_of("click", "buy"), EventType::AddToCart);
+    /// assert_eq!(type_of("click", "image"), EventType::View);
+    /// # Ok(()) }
+    /// ```
+    pub fn when<C: Into<String>, W: Into<String>>(
+        mut self,
+        columns: impl IntoIterator<Item = (C, impl IntoIterator<Item = W>)>,
+        value: impl Into<String>,
+    ) -> Self {
+        let columns = columns.into_iter();
+        let columns = columns.map(|(column, words)| (column.into(), words.into_iter().map(Into::into).collect()));
+        self.when.push(When {
+            columns: columns.collect(),
+            value: value.into(),
+        });
+        self
+    }
+
+    /// The columns of the file that the value depends on: those of its source and of its rules.
+    pub(super) fn read_columns(&self) -> impl Iterator<Item = &str> {
+        let of_rules = self.when.iter().flat_map(|rule| rule.columns.keys());
+        self.source.columns().iter().chain(of_rules).map(String::as_str)
     }
 
     /// The value where the file has none. Each default is listed in the [notes](crate::Mapping::notes).
@@ -174,8 +263,8 @@ impl FieldSource {
     pub(super) fn columns(&self) -> &[String] {
         match self {
             Self::Column(name) => std::slice::from_ref(name),
-            Self::Joined { columns, .. } => columns,
-            Self::Path(_) | Self::Constant(_) => &[],
+            Self::FirstOf(columns) | Self::Joined { columns, .. } => columns,
+            Self::Path(_) | Self::Constant(_) | Self::Rules => &[],
         }
     }
 
@@ -184,7 +273,7 @@ impl FieldSource {
         match self {
             Self::Path(key) => Some(key),
             Self::Joined { path, .. } => path.as_deref(),
-            Self::Column(_) | Self::Constant(_) => None,
+            Self::Column(_) | Self::FirstOf(_) | Self::Constant(_) | Self::Rules => None,
         }
     }
 
@@ -192,7 +281,7 @@ impl FieldSource {
     pub(super) fn constant(&self) -> Option<&str> {
         match self {
             Self::Constant(value) => Some(value),
-            Self::Column(_) | Self::Path(_) | Self::Joined { .. } => None,
+            Self::Column(_) | Self::FirstOf(_) | Self::Path(_) | Self::Joined { .. } | Self::Rules => None,
         }
     }
 }

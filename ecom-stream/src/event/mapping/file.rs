@@ -22,10 +22,12 @@
 //! [event]
 //! event_time = { columns = ["date", "time"], format = "%d.%m.%Y %H:%M", zone = "Europe/Berlin" }
 //! event_type = { column = "kind", values = { cart = "add_to_cart" } }
+//! quantity = { constant = "1", when = [{ if = { kind = "pair" }, then = "2" }] }
 //! user_id = "customer"            # short for { column = "customer" }
 //! session_id = { path = "visit" } # from the directories: visit=7/a.csv
 //! product_id = { column = "sku", default = "none" }
 //! brand = { column = "make", optional = true }
+//! product_name = ["title", "name"] # short for { first_of = ["title", "name"] }
 //! category = { constant = "lamps" }
 //! ```
 
@@ -35,12 +37,14 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::builder::check_event_types;
+use super::first_of::check_first_of;
+use super::when::check_when;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
@@ -113,16 +117,20 @@ struct EventTable {
 /// An entry of the table `[event]`, with its place in the text.
 type Entry = Spanned<FieldEntry>;
 
-/// An entry that is either a text, the name of a column, or a table.
+/// An entry: a text, which is the name of a column; a list of texts, the columns of which the first with a value counts; or a table.
 #[derive(Debug)]
 struct FieldEntry(FieldTable);
 
-/// An entry as a table. Exactly one of `column`, `columns`, `path` and `constant` must be there; only `event_time` is joined from a path
+/// An entry as a table. Exactly one of `column`, `first_of`, `columns`, `path` and `constant` must be there; only `event_time` is joined from a path
 /// and columns.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FieldTable {
     column: Option<String>,
+    first_of: Option<Vec<String>>,
+    /// Whether `first_of` was written as a list and no more. It isn't a key.
+    #[serde(skip)]
+    is_list: bool,
     /// Only for `event_time`.
     columns: Option<Vec<String>>,
     path: Option<String>,
@@ -132,6 +140,8 @@ struct FieldTable {
     default: Option<String>,
     #[serde(default)]
     optional: bool,
+    #[serde(default)]
+    when: Vec<WhenTable>,
     /// Only for `event_time`, like those below.
     format: Option<Spanned<OneOrSeveral>>,
     zone: Option<Spanned<String>>,
@@ -139,6 +149,16 @@ struct FieldTable {
     months: Option<Spanned<Vec<String>>>,
     weekdays: Option<Spanned<Vec<String>>>,
     am_pm: Option<Spanned<Vec<String>>>,
+}
+
+/// A rule of a field.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhenTable {
+    #[serde(rename = "if")]
+    columns: BTreeMap<String, OneOrSeveral>,
+    #[serde(rename = "then")]
+    value: String,
 }
 
 /// A text, or a list of texts.
@@ -285,6 +305,14 @@ impl MappingFile {
                 return Err(refused(text, Some(span), what));
             }
             if name == "event_time" {
+                if table.is_list {
+                    let message = "write columns = [...] to join date and time, or first_of = [...] for the first that has a value";
+                    return Err(refused(
+                        text,
+                        Some(span),
+                        format!("a list can mean two things for event_time: {message}"),
+                    ));
+                }
                 if let Some(format) = table.time_format(text)? {
                     builder = builder.time_format(format);
                 }
@@ -301,6 +329,15 @@ impl MappingFile {
             builder = builder.field(name, field);
         }
         Ok(builder)
+    }
+}
+
+impl OneOrSeveral {
+    fn into_texts(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Several(texts) => texts,
+        }
     }
 }
 
@@ -395,23 +432,33 @@ impl FieldTable {
     }
 
     /// The field, or what is wrong with the table.
-    fn into_field(self) -> Result<Field, &'static str> {
+    fn into_field(self) -> Result<Field, String> {
         if let Some(key) = &self.path {
             check_path_key(key)?;
         }
-        let mut field = match (self.column, self.columns, self.path, self.constant) {
-            (Some(column), None, None, None) => Field::column(column),
-            (None, Some(columns), None, None) => Field::columns(columns),
-            (None, None, Some(key), None) => Field::path(key),
-            (Some(column), None, Some(key), None) => Field::path_and_columns(key, [column]),
-            (None, Some(columns), Some(key), None) => Field::path_and_columns(key, columns),
-            (None, None, None, Some(value)) => Field::constant(value),
-            // Probably meant as the value of every event.
-            (None, None, None, None) if self.default.is_some() => {
-                return Err("a default needs a column or a path: a value for every event is a constant");
+        let mut field = match (self.first_of, self.column, self.columns, self.path, self.constant) {
+            (Some(names), None, None, None, None) => {
+                check_first_of(&names)?;
+                Field::first_of(names)
             }
-            _ => return Err("a field needs exactly one of column, columns, path and constant"),
+            (None, Some(column), None, None, None) => Field::column(column),
+            (None, None, Some(columns), None, None) => Field::columns(columns),
+            (None, None, None, Some(key), None) => Field::path(key),
+            (None, Some(column), None, Some(key), None) => Field::path_and_columns(key, [column]),
+            (None, None, Some(columns), Some(key), None) => Field::path_and_columns(key, columns),
+            (None, None, None, None, Some(value)) => Field::constant(value),
+            (None, None, None, None, None) if !self.when.is_empty() => Field::rules(),
+            // Probably meant as the value of every event.
+            (None, None, None, None, None) if self.default.is_some() => {
+                return Err("a default needs a column or a path: a value for every event is a constant".to_owned());
+            }
+            _ => return Err("a field needs exactly one of column, first_of, columns, path and constant".to_owned()),
         };
+        for rule in self.when {
+            let columns = rule.columns.into_iter();
+            field = field.when(columns.map(|(column, words)| (column, words.into_texts())), rule.value);
+        }
+        check_when(&field.when)?;
         for (theirs, ours) in self.values {
             field = field.value(theirs, ours);
         }
@@ -433,12 +480,23 @@ impl<'de> Deserialize<'de> for FieldEntry {
             type Value = FieldEntry;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a column, or a table such as { column = \"price\", default = \"0\" }")
+                f.write_str(
+                    "the name of a column, a list of names, or a table such as { column = \"price\", default = \"0\" }",
+                )
             }
 
             fn visit_str<E>(self, name: &str) -> Result<FieldEntry, E> {
                 Ok(FieldEntry(FieldTable {
                     column: Some(name.to_owned()),
+                    ..FieldTable::default()
+                }))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<FieldEntry, A::Error> {
+                let names = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                Ok(FieldEntry(FieldTable {
+                    first_of: Some(names),
+                    is_list: true,
                     ..FieldTable::default()
                 }))
             }

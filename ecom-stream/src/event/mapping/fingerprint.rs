@@ -64,10 +64,23 @@ impl Field {
             FieldSource::Column(name) => ("column", json!(name)),
             FieldSource::Path(key) => ("path", json!(key)),
             FieldSource::Constant(value) => ("constant", json!(value)),
+            FieldSource::Rules => ("rules", json!(null)),
+            FieldSource::FirstOf(columns) => ("first_of", json!(columns)),
             FieldSource::Joined { path, columns } => ("joined", json!([path, columns])),
         };
         let values: BTreeMap<_, _> = self.values.iter().collect();
-        json!([kind, name, values, self.default, self.optional])
+        let mut as_given = vec![
+            json!(kind),
+            name,
+            json!(values),
+            json!(self.default),
+            json!(self.optional),
+        ];
+        if !self.when.is_empty() {
+            let rules = self.when.iter().map(|rule| json!([rule.columns, rule.value]));
+            as_given.push(rules.collect());
+        }
+        json!(as_given)
     }
 }
 
@@ -111,6 +124,12 @@ mod tests {
             (r#"column = "When""#, r#"path = "orders_{}.csv", column = "When""#),
             (r#""%d.%m.%Y %H:%M""#, r#"["%d.%m.%Y %H:%M", "%d.%m.%Y"]"#),
             (r#"%H:%M", zone"#, r#"%I:%M %p", am_pm = ["vorm.", "nachm."], zone"#),
+            (r#"user_id = "Who""#, r#"user_id = ["Who", "Client"]"#),
+            (r#"buy = "purchase""#, r#"buy = "view""#),
+            (
+                r#"column = "What", "#,
+                r#"column = "What", when = [{ if = { Who = "x" }, then = "view" }], "#,
+            ),
             ("[event]", "scale = 2\n[event]"),
             ("[event]", "rounding = 'half_up'\n[event]"),
             ("[event]", "rounding = 'half_even'\n[event]"),

@@ -14,13 +14,16 @@
 
 mod bound_mapping;
 mod builder;
+mod condition;
 mod field;
 #[cfg(feature = "mapping")]
 mod file;
 mod fingerprint;
+mod first_of;
 #[cfg(feature = "mapping")]
 mod ready;
 mod row_filter;
+mod when;
 
 use std::collections::HashSet;
 
@@ -144,8 +147,8 @@ impl Mapping {
     pub fn columns(&self) -> Columns {
         let of_files = || {
             self.fields().flat_map(|(_, field)| {
-                let columns = field.source.columns().iter();
-                columns.map(move |column| (field, column.as_str()))
+                let columns = field.read_columns();
+                columns.map(move |column| (field, column))
             })
         };
         let required = of_files()
@@ -226,13 +229,21 @@ impl Mapping {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (name, field) in self.fields() {
+            notes.extend(field.when.iter().map(|rule| rule.note(name)));
             if let Some(value) = field.source.constant() {
-                notes.push(format!("{name} is {value:?} in every event"));
+                let where_it_is = match field.when.is_empty() {
+                    true => "in every event",
+                    false => "in all other rows",
+                };
+                notes.push(format!("{name} is {value:?} {where_it_is}"));
             }
             if let FieldSource::Joined { path, columns } = &field.source {
                 let path = path.as_ref().map(|path| format!("the path ({path})"));
                 let places: Vec<String> = path.into_iter().chain(columns.iter().cloned()).collect();
                 notes.push(format!("{name} is joined from {}", places.join(", ")));
+            }
+            if let FieldSource::FirstOf(columns) = &field.source {
+                notes.push(format!("{name} is the first value of {}", columns.join(", ")));
             }
             if let Some(value) = &field.default {
                 notes.push(format!("{name} is {value:?} where the file has no value"));

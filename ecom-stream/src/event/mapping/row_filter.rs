@@ -3,21 +3,19 @@
 //! A row that is left out is counted as *filtered*: it was read and is neither stored nor rejected. The values are compared as they are
 //! in the file, before the mapping translates them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
+use super::condition::{Condition, WordsByColumn, listed};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{CsvRecord, Header};
-
-/// The values by which rows are chosen, by the name of their column. An empty text stands for a field without a value.
-type ByColumn = BTreeMap<String, BTreeSet<String>>;
 
 /// Which rows of the files become events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RowFilter {
     /// A row must have one of these values in each of these columns.
-    pub(super) only: ByColumn,
+    pub(super) only: WordsByColumn,
     /// A row with one of these values in one of these columns is left out.
-    pub(super) leave_out: ByColumn,
+    pub(super) leave_out: WordsByColumn,
 }
 
 /// Why a row is left out.
@@ -34,17 +32,8 @@ pub(crate) enum LeftOut<'a> {
 /// A row filter whose columns were looked up in one header.
 #[derive(Debug, Default)]
 pub(super) struct BoundRowFilter {
-    conditions: Vec<Condition>,
-}
-
-/// What the filter says of one column.
-#[derive(Debug)]
-struct Condition {
-    index: usize,
-    column: String,
-    values: HashSet<String>,
-    /// Whether the rows with these values stay, and not the others.
-    keeps: bool,
+    only: Vec<Condition>,
+    leave_out: Vec<Condition>,
 }
 
 impl RowFilter {
@@ -81,16 +70,12 @@ impl RowFilter {
 
     /// What the filter does, one sentence for each column.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let words = |values: &BTreeSet<String>| {
-            let words: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-            words.join(" or ")
-        };
-        let only = self.only.iter().map(move |(column, values)| {
-            let words = words(values);
+        let only = self.only.iter().map(|(column, values)| {
+            let words = listed(values);
             format!("a row is left out, and counted as filtered, unless its column {column:?} is {words}")
         });
-        let left_out = self.leave_out.iter().map(move |(column, values)| {
-            let words = words(values);
+        let left_out = self.leave_out.iter().map(|(column, values)| {
+            let words = listed(values);
             format!("a row is left out, and counted as filtered, if its column {column:?} is {words}")
         });
         only.chain(left_out)
@@ -100,18 +85,9 @@ impl RowFilter {
 impl BoundRowFilter {
     /// Looks up the columns of the filter in `header`.
     pub(super) fn new(filter: &RowFilter, header: &Header) -> Self {
-        let condition = |(column, values): (&String, &BTreeSet<String>), keeps| {
-            Some(Condition {
-                index: header.index_of(column)?,
-                column: column.clone(),
-                values: values.iter().cloned().collect(),
-                keeps,
-            })
-        };
-        let only = filter.only.iter().filter_map(|entry| condition(entry, true));
-        let left_out = filter.leave_out.iter().filter_map(|entry| condition(entry, false));
         Self {
-            conditions: only.chain(left_out).collect(),
+            only: Condition::all(&filter.only, header),
+            leave_out: Condition::all(&filter.leave_out, header),
         }
     }
 
@@ -120,15 +96,16 @@ impl BoundRowFilter {
         if record.is_blank() {
             return Some(LeftOut::Empty);
         }
-        self.conditions.iter().find_map(|condition| {
-            let found = record.field(condition.index).unwrap_or_default();
-            let is_null = || nulls.contains(found) && condition.values.contains("");
-            let is_listed = condition.values.contains(found) || is_null();
-            let column = condition.column.as_str();
-            match condition.keeps {
-                true => (!is_listed).then_some(LeftOut::NotAmong { column, found }),
-                false => is_listed.then_some(LeftOut::Value { column, found }),
-            }
+        if let Some(miss) = self.only.iter().find(|condition| !condition.holds(nulls, record)) {
+            return Some(LeftOut::NotAmong {
+                column: &miss.column,
+                found: miss.found(record),
+            });
+        }
+        let hit = self.leave_out.iter().find(|condition| condition.holds(nulls, record))?;
+        Some(LeftOut::Value {
+            column: &hit.column,
+            found: hit.found(record),
         })
     }
 }

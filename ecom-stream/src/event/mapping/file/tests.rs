@@ -123,7 +123,7 @@ fn errors_name_the_line_and_the_column() {
         ),
         (
             with("brand = { }"),
-            "line 8, column 13: a field needs exactly one of column, columns, path and constant",
+            "line 8, column 13: a field needs exactly one of column, first_of, columns, path and constant",
         ),
         (
             with("price = { column = 'p', zone = 'UTC' }"),
