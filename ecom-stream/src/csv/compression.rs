@@ -21,8 +21,8 @@ use async_compression::zstd::DParameter;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, BufReader, ReadBuf};
 
+use super::damage::Unreadable;
 use super::file_name::ends_with;
-use super::reader::Unreadable;
 use crate::contract::{Reason, Refusal};
 
 /// How a file is compressed, according to the ending of its name.

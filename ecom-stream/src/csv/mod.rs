@@ -15,16 +15,19 @@
 
 #[cfg(feature = "csv-dir")]
 mod compression;
+mod damage;
 mod dialect;
 #[cfg(feature = "csv-dir")]
 mod file_name;
 mod header;
 mod limits;
+mod line_ends;
 mod prefix_digest;
 mod quotes;
 mod read_csv;
 mod reader;
 mod record;
+mod resume;
 mod split_path;
 mod step;
 mod step_builder;
@@ -34,6 +37,7 @@ mod typed;
 
 #[cfg(feature = "csv-dir")]
 pub(crate) use compression::{Compression, Content};
+pub(crate) use damage::Unreadable;
 pub use dialect::Dialect;
 #[cfg(feature = "csv-dir")]
 pub(crate) use file_name::{csv_ending_len, is_csv, is_hidden, is_numbered_csv, is_temporary, is_to_be_read};
@@ -44,8 +48,9 @@ pub use limits::CsvLimits;
 pub(crate) use prefix_digest::BLOCK;
 pub(crate) use prefix_digest::{Checkpoint, PrefixDigest};
 pub use read_csv::read_csv;
-pub(crate) use reader::{CsvReader, HeaderStep, Resume, Unreadable};
+pub(crate) use reader::{CsvReader, HeaderStep};
 pub(crate) use record::CsvRows;
+pub(crate) use resume::Resume;
 pub use record::{CsvRecord, FieldCountError};
 pub(crate) use split_path::{from_path, to_path};
 pub(crate) use step::{End, Step};

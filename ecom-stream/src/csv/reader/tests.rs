@@ -5,6 +5,7 @@
 
 use proptest::prelude::*;
 
+use super::super::step::{End, Step};
 use super::super::step_builder::MAX_REJECT_BYTES;
 use super::*;
 
