@@ -6,7 +6,7 @@
 //! Reading goes like this:
 //!
 //! ```text
-//!  new ──► read_header ──► step ──► step ──► … ──► step with an end
+//!  open ──► header ───────► step ──► step ──► … ──► step with an end
 //!                           ▲                        │ Clean    everything is read
 //!  resume (offset, digest) ─┘                        │ Tail     the last record has no terminator: wait, or take_tail
 //!                                                    │ Damaged  nothing behind this can be trusted
@@ -15,24 +15,28 @@
 //! After each step, `offset`, `record` and `digest` describe what was given out: they are the position from which `resume` goes
 //! on. The offset is always right behind a record terminator, except after `take_tail`.
 //!
-//! `records` reads the steps, and `checks` has the checks of a record.
+//! `opening` reads the header, `records` the steps, and `checks` has the checks of a record.
 
 mod checks;
+mod opening;
 mod records;
 
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
+pub(crate) use opening::HeaderStep;
 use tokio::io::AsyncRead;
 
-use super::damage::damage;
+use super::head::FileHead;
+use super::mask::Mask;
 use super::prefix_digest::PrefixDigest;
+use super::quotes::Quotes;
 use super::resume::Resume;
+use super::step::ParsedRecord;
 use super::tee::Tee;
-use super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
-use crate::contract::{Reason, Refusal, Split};
+use super::{CsvLimits, Header};
+use crate::contract::{Refusal, Split};
 
 /// The size of the parser's buffer. With this size it takes a third of the CPU time that it takes with its default of 8 KiB.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -45,12 +49,10 @@ pub(crate) struct CsvReader<R> {
     base: u64,
     /// The split, for the origins of records.
     split: Split,
-    /// The header that records are checked against.
-    header: Arc<Header>,
+    /// The dialect and the header that records are checked against.
+    head: FileHead,
     /// The limits, adjusted so that a batch is never empty and fits 32-bit offsets.
     limits: CsvLimits,
-    /// The dialect, for the second check of the quotes.
-    dialect: Dialect,
     /// The fields of the record that was parsed last.
     scratch: ByteRecord,
     /// Where reading goes on: everything before was given out.
@@ -63,41 +65,21 @@ pub(crate) struct CsvReader<R> {
     digest: PrefixDigest,
     /// Why the next record is refused, whatever it is.
     refuse_next: Option<Refusal>,
-}
-
-/// The result of [`CsvReader::read_header`].
-#[derive(Debug)]
-pub(crate) enum HeaderStep {
-    /// The input is empty or has only blank lines.
-    Empty,
-    /// A header was read. `whole` says whether it has a terminator; without one its writer may not be done.
-    Found {
-        check: Result<HeaderCheck, Refusal>,
-        whole: bool,
-    },
+    /// A record that was parsed and not given out, because something had to be known of it before its turn.
+    parsed: Option<ParsedRecord>,
+    /// The same for an error.
+    failed: Option<csv_async::Error>,
+    /// The last record, if it has no terminator, and its quotes.
+    tail: Option<(ParsedRecord, Quotes)>,
+    /// Whether records are changed as the dialect says before they are checked.
+    adjusts: bool,
+    /// Whether the log has said that lines are skipped.
+    has_warned: bool,
 }
 
 impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
-    /// A reader at the start of a split. [`read_header`](Self::read_header) must be called first.
-    pub(crate) fn new(input: R, split: Split, limits: CsvLimits, dialect: Dialect) -> Self {
-        let resume = Resume {
-            offset: 0,
-            record: 0,
-            digest: PrefixDigest::default(),
-            behind_terminator: false,
-        };
-        Self::resume(input, split, limits, dialect, Arc::new(Header::new([""; 0])), resume)
-    }
-
-    /// A reader that goes on where another one ended. `input` must be at [`Resume::seek_to`].
-    pub(crate) fn resume(
-        input: R,
-        split: Split,
-        limits: CsvLimits,
-        dialect: Dialect,
-        header: Arc<Header>,
-        from: Resume,
-    ) -> Self {
+    /// A reader that goes on where another one ended, in a file with this [`head`](Self::head). `input` must be at [`Resume::seek_to`].
+    pub(crate) fn resume(input: R, split: Split, limits: CsvLimits, head: FileHead, from: Resume) -> Self {
         let unkept = (from.offset - from.seek_to()) as usize;
         // A batch must have at least one record, and its fields must fit offsets of 32 bits.
         let limits = CsvLimits {
@@ -107,6 +89,13 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             ..limits
         };
         let tee = Tee::new(input, from.seek_to(), unkept, limits.max_record_bytes as u64);
+        Self::over(tee, split, limits, head, from)
+    }
+
+    /// A reader of what comes through the tee.
+    fn over(tee: Tee<R>, split: Split, limits: CsvLimits, head: FileHead, from: Resume) -> Self {
+        let dialect = &head.dialect;
+        let mask = dialect.needs_mask().then(|| Mask::new(dialect, from.offset == 0));
         Self {
             csv: AsyncReaderBuilder::new()
                 .has_headers(false)
@@ -114,19 +103,24 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
                 .delimiter(dialect.delimiter)
                 .quote(dialect.quote.unwrap_or(b'"'))
                 .quoting(dialect.quote.is_some())
+                .escape(dialect.escape)
                 .buffer_capacity(BUFFER_BYTES)
-                .create_reader(tee),
+                .create_reader(tee.masked(mask)),
             base: from.seek_to(),
             split,
-            header,
+            adjusts: dialect.trim || dialect.fill_short_rows || dialect.cut_long_rows,
+            head,
             limits,
-            dialect,
             scratch: ByteRecord::new(),
             offset: from.offset,
             record: from.record,
             blank_lines: 0,
             digest: from.digest,
             refuse_next: None,
+            parsed: None,
+            failed: None,
+            tail: None,
+            has_warned: false,
         }
     }
 
@@ -165,9 +159,14 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         &self.digest
     }
 
-    /// The header; empty until it was read.
+    /// The header; empty if it was not read.
     pub(crate) fn header(&self) -> &Arc<Header> {
-        &self.header
+        &self.head.header
+    }
+
+    /// What the start of the file says about the rest of it.
+    pub(crate) fn head(&self) -> &FileHead {
+        &self.head
     }
 
     /// Has the next record refused for this reason, whatever it is.
@@ -183,7 +182,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// Whether what was read and not given out ends in NULs, as space does that was allocated for a file and not written yet.
     pub(crate) fn ends_in_zeros(&self) -> bool {
         // A text in UTF-16 or UTF-32 ends in up to three. A file with a header that fits is in neither.
-        let enough = match self.header.names().is_empty() {
+        let enough = match self.header().names().is_empty() {
             true => 4,
             false => 1,
         };
@@ -205,44 +204,6 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// The input, at some place behind what was given out.
     pub(crate) fn into_input(self) -> R {
         self.csv.into_inner().into_inner()
-    }
-
-    /// Reads the header and checks it against `columns`. For files without a header it only checks the names in the dialect.
-    ///
-    /// Not cancel-safe. An error is an I/O error; a header that can't be used is in the result.
-    pub(crate) async fn read_header(&mut self, columns: &Columns) -> io::Result<HeaderStep> {
-        if let Some(names) = &self.dialect.columns {
-            let check = columns.check(&ByteRecord::from(names.clone()), self.dialect.delimiter);
-            if let Ok(check) = &check {
-                self.header = Arc::new(check.header.clone());
-            }
-            return Ok(HeaderStep::Found { check, whole: true });
-        }
-        let found = match self.next().await {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                self.take(self.read_until());
-                return Ok(HeaderStep::Empty);
-            }
-            Err(err) => {
-                let refusal = damage(err, &self.limits)?;
-                return Ok(HeaderStep::Found {
-                    whole: refusal.reason != Reason::COMPRESSED_TRUNCATED,
-                    check: Err(refusal),
-                });
-            }
-        };
-        let check = columns.check(&self.scratch, self.dialect.delimiter);
-        if let Ok(check) = &check {
-            self.header = Arc::new(check.header.clone());
-        }
-        if found.terminated {
-            self.take(found.end);
-        }
-        Ok(HeaderStep::Found {
-            check,
-            whole: found.terminated,
-        })
     }
 
     /// Moves the offset to `end` and returns the bytes in between.

@@ -16,6 +16,16 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
+    /// The start of a split.
+    pub(super) fn at_start() -> Self {
+        Self {
+            offset: 0,
+            record: 0,
+            digest: PrefixDigest::default(),
+            behind_terminator: false,
+        }
+    }
+
     /// The offset at which the input must be when the reader is made.
     ///
     /// Behind a terminator this is one byte before `offset`: the parser sees the last byte of the terminator again, as a blank line.

@@ -17,6 +17,14 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// A step of nothing, at the end.
+    pub(super) fn ended(end: End) -> Self {
+        Self {
+            end: Some(end),
+            ..Self::default()
+        }
+    }
+
     /// The byte offset of the first record or reject.
     pub(crate) fn first_offset(&self) -> Option<u64> {
         let records = self.records.iter().filter_map(|record| record.origin.as_ref());
@@ -48,4 +56,14 @@ pub(super) struct ParsedRecord {
     pub(super) terminated: bool,
     /// How many blank lines were skipped before it.
     pub(super) blank_lines: u64,
+    /// Where the parser began what is the last of its fields. This is `start`, unless there is a `\r` in a field that the parser took for
+    /// a line end.
+    pub(super) parsed_from: u64,
+}
+
+impl ParsedRecord {
+    /// Whether there is a `\r` in a field that is not quoted.
+    pub(super) fn has_lone_cr(&self) -> bool {
+        self.parsed_from != self.start
+    }
 }

@@ -94,16 +94,22 @@ pub(super) fn read_file<D: Directory>(
             columns: Vec::new(),
             ignored_columns: Vec::new(),
             mapping: config.mapping.clone(),
-            dialect: MarkDialect::of(&config.dialect),
+            dialect: None,
         };
 
         // The header is read in any case: it names the columns.
         if resolved.was_read {
             file.seek_to(0).await?;
         }
-        let mut reader = CsvReader::new(file, template.split.clone(), config.limits, config.dialect.clone());
-        let header = reader.read_header(&config.columns).await?;
+        let (split, dialect) = (template.split.clone(), config.dialect.clone());
+        let (mut reader, header) = CsvReader::open(file, split, config.limits, dialect, &config.columns).await?;
+        template.dialect = MarkDialect::of(&reader.head().dialect);
         let had_records = resolved.from.as_ref().is_some_and(|from| from.resume.record > 0);
+        // Once records were read, the first one that is not UTF-8 ends it.
+        let header = match had_records {
+            true => header,
+            false => header.refuse_wrong_encoding(),
+        };
         let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
         let is_before = |from: &ResumeAt| reader.offset() <= from.resume.offset;
         if had_records && !(is_fine && resolved.from.as_ref().is_some_and(is_before)) {
@@ -143,13 +149,12 @@ pub(super) fn read_file<D: Directory>(
         // If the file had only blank lines before, its header comes after the offset.
         let behind_header = |from: &ResumeAt| from.resume.offset >= reader.offset();
         if let Some(from) = resolved.from.filter(behind_header) {
-            let header = reader.header().clone();
+            let head = reader.head().clone();
             let mut file = reader.into_input();
             consistency.resume_behind(&from.resume, file.is_compressed());
             seek_to_resume(&mut file, &from.resume).await?;
             let grew_mid_record = from.grew_mid_record;
-            let dialect = config.dialect.clone();
-            reader = CsvReader::resume(file, template.split.clone(), config.limits, dialect, header, from.resume);
+            reader = CsvReader::resume(file, template.split.clone(), config.limits, head, from.resume);
             if grew_mid_record {
                 let refusal = Refusal::new(
                     Reason::GREW_MID_RECORD,
@@ -178,12 +183,12 @@ pub(super) fn read_file<D: Directory>(
             let refuses_next = reader.next_refusal().cloned();
             let mut step = reader.step().await?;
             if consistency.check(&config.dir, reader.input_mut()).await? == Checked::Unknown {
-                let header = reader.header().clone();
+                let head = reader.head().clone();
                 let mut file = reader.into_input();
                 consistency.go_back(&mut file, &from).await?;
                 seek_to_resume(&mut file, &from).await?;
                 template.blank_lines += blank_lines;
-                reader = CsvReader::resume(file, template.split.clone(), config.limits, config.dialect.clone(), header, from);
+                reader = CsvReader::resume(file, template.split.clone(), config.limits, head, from);
                 if let Some(refusal) = refuses_next {
                     reader.refuse_next(refusal);
                 }

@@ -84,21 +84,29 @@ pub(super) struct FileMark {
     pub(super) dialect: Option<MarkDialect>,
 }
 
-/// Delimiter and quote character of a file that does not use commas and double quotes.
+/// How the fields of a file are told apart that does not use commas and double quotes only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MarkDialect {
     pub(super) delimiter: char,
     /// `None` if fields are never quoted.
     pub(super) quote: Option<char>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) escape: Option<char>,
+    /// Whether blanks around values count as nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) trim: bool,
 }
 
 impl MarkDialect {
     /// What a mark says about `dialect`; `None` if that is the default one.
     pub(super) fn of(dialect: &Dialect) -> Option<Self> {
         let (common, of) = (Dialect::default(), dialect);
-        ((of.delimiter, of.quote) != (common.delimiter, common.quote)).then(|| Self {
+        let told_apart = |by: &Dialect| (by.delimiter, by.quote, by.escape, by.trim);
+        (told_apart(of) != told_apart(&common)).then(|| Self {
             delimiter: char::from(of.delimiter),
             quote: of.quote.map(char::from),
+            escape: of.escape.map(char::from),
+            trim: of.trim,
         })
     }
 }
@@ -222,7 +230,7 @@ mod tests {
             ignored_columns: vec!["\"x\"".into()],
             mapped: true,
             mapping: Some("cd".into()),
-            dialect: MarkDialect::of(&Dialect::default().delimiter(b'\t').quote(None)),
+            dialect: MarkDialect::of(&Dialect::default().delimiter(b'\t').escape(Some(b'\\')).trim(true)),
         };
         let position = Position {
             split: Split::new("csv", "a.csv"),

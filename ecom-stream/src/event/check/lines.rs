@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2};
 use tokio::io::AsyncReadExt;
 
 use super::checked_file::CheckedFile;
@@ -26,19 +26,21 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
 
     let mut content = Content::open(path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
-    let (mut at, mut line) = (0, 1);
+    let (mut at, mut line, mut line_end) = (0, 1, None);
     while wanted.peek().is_some() {
         let read = content.read(&mut chunk).await?;
         if read == 0 {
             break;
         }
+        line_end = line_end.or_else(|| first_line_end(&chunk[..read]));
+        let end = line_end.unwrap_or(b'\n');
         let mut counted = 0;
         while let Some((offset, number)) = wanted.next_if(|(offset, _)| *offset < at + read as u64) {
             let until = (offset - at) as usize;
-            line += memchr_iter(b'\n', &chunk[counted..until]).count() as u64;
+            line += memchr_iter(end, &chunk[counted..until]).count() as u64;
             (*number, counted) = (line, until);
         }
-        line += memchr_iter(b'\n', &chunk[counted..read]).count() as u64;
+        line += memchr_iter(end, &chunk[counted..read]).count() as u64;
         at += read as u64;
     }
     Ok(())
@@ -48,10 +50,19 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
 pub(super) async fn count(path: &Path) -> io::Result<u64> {
     let mut content = Content::open(path).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
-    let (mut lines, mut is_open) = (0, false);
+    let (mut lines, mut is_open, mut line_end) = (0, false, None);
     while let Ok(read @ 1..) = content.read(&mut chunk).await {
-        lines += memchr_iter(b'\n', &chunk[..read]).count() as u64;
-        is_open = chunk[read - 1] != b'\n';
+        line_end = line_end.or_else(|| first_line_end(&chunk[..read]));
+        let end = line_end.unwrap_or(b'\n');
+        lines += memchr_iter(end, &chunk[..read]).count() as u64;
+        is_open = chunk[read - 1] != end;
     }
     Ok(lines + u64::from(is_open))
+}
+
+/// The byte that ends the lines of a file, as its first line says: `\n` also where a `\r` is in front of it.
+fn first_line_end(text: &[u8]) -> Option<u8> {
+    let at = memchr2(b'\r', b'\n', text)?;
+    let is_cr = text[at] == b'\r' && !text[at..].starts_with(b"\r\n") && !text[at..].starts_with(b"\r\r\n");
+    Some(if is_cr { b'\r' } else { b'\n' })
 }

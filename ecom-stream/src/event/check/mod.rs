@@ -100,8 +100,8 @@ impl Check {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
             None => (Event::columns(), crate::csv::Dialect::default()),
         };
-        let mut reader = CsvReader::new(content, split, CsvLimits::default(), dialect);
-        match reader.read_header(&columns).await? {
+        let (mut reader, header) = CsvReader::open(content, split, CsvLimits::default(), dialect, &columns).await?;
+        match header.refuse_wrong_encoding() {
             HeaderStep::Empty => return Ok(()),
             HeaderStep::Found {
                 check: Ok(check),
@@ -206,8 +206,8 @@ async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
         };
         let split = Split::new("csv", to_path(path.as_os_str()));
         let content = Content::open(path).await?;
-        let mut reader = CsvReader::new(content, split, CsvLimits::default(), mapping.dialect().clone());
-        let header = reader.read_header(&mapping.columns()).await?;
+        let (dialect, columns) = (mapping.dialect().clone(), mapping.columns());
+        let (_, header) = CsvReader::open(content, split, CsvLimits::default(), dialect, &columns).await?;
         if matches!(header, HeaderStep::Found { check: Ok(_), .. }) {
             return Ok(Some(name));
         }

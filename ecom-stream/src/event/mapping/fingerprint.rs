@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
+use crate::csv::Dialect;
 
 impl Mapping {
     /// A hash of everything that the mapping says: 16 hexadecimal digits. It is the same in every run, and for the same mapping written in
@@ -26,7 +27,7 @@ impl Mapping {
         let Self { dialect, .. } = self;
         let by_content = self.ids == Ids::Content;
         // Arrays, because their order is fixed.
-        let as_given = json!([
+        let mut as_given = json!([
             [dialect.delimiter, dialect.quote, dialect.columns],
             fields,
             self.time_format.as_given(),
@@ -34,7 +35,27 @@ impl Mapping {
             [by_content, self.keeps_extra, self.price_optional],
             [Some(self.price_format.decimal), self.price_format.thousands],
         ]);
+        // Keys that came later count only where they are used: what is stored in ledgers must stay equal.
+        if let (Some(text), Some(all)) = (dialect.text_keys(), as_given.as_array_mut()) {
+            all.push(text);
+        }
         blake3::hash(as_given.to_string().as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+impl Dialect {
+    /// Every setting but delimiter, quote and columns, as JSON; `None` if they have their defaults.
+    fn text_keys(&self) -> Option<serde_json::Value> {
+        let keys = |of: &Self| {
+            json!([
+                of.escape,
+                of.comments,
+                of.skip_lines,
+                [of.trim, of.fill_short_rows, of.cut_long_rows],
+            ])
+        };
+        let given = keys(self);
+        (given != keys(&Self::default())).then_some(given)
     }
 }
 
@@ -87,6 +108,12 @@ mod tests {
             ("[event]", "extra = true\n[event]"),
             ("[event]", "decimal = ','\n[event]"),
             ("[event]", "thousands = ' '\n[event]"),
+            ("[event]", "escape = '\\'\n[event]"),
+            ("[event]", "comment = '#'\n[event]"),
+            ("[event]", "skip = 2\n[event]"),
+            ("[event]", "trim = true\n[event]"),
+            ("[event]", "short_rows = 'fill'\n[event]"),
+            ("[event]", "long_rows = 'cut'\n[event]"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

@@ -20,6 +20,8 @@ mod file;
 mod fingerprint;
 #[cfg(feature = "mapping")]
 mod ready;
+#[cfg(feature = "mapping")]
+mod text_keys;
 
 use std::collections::HashSet;
 
@@ -144,7 +146,9 @@ impl Mapping {
             .map(|(_, column)| column);
         match self.keeps_extra {
             // No column is ignored.
-            true => Columns::any().require(required),
+            true => Columns::any()
+                .require(required)
+                .use_once(of_files().map(|(_, column)| column)),
             false => Columns::new(of_files().map(|(_, column)| column), []).require(required),
         }
     }
@@ -229,6 +233,12 @@ impl Mapping {
         }
         if self.time_format.assumes_utc() {
             notes.push("event_time is taken as UTC, because the files give no time zone".into());
+        }
+        if self.dialect.fill_short_rows {
+            notes.push("rows with fewer fields than the header are filled up with empty ones".into());
+        }
+        if self.dialect.cut_long_rows {
+            notes.push("what rows have behind the last column of the header is ignored".into());
         }
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
