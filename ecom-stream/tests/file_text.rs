@@ -547,3 +547,126 @@ fn keys_with_impossible_values_are_refused_with_their_place() {
         assert!(err.starts_with(told), "{err}");
     }
 }
+
+/// A text in another encoding.
+fn in_utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(to_bytes).collect()
+}
+
+#[tokio::test]
+async fn other_encodings_are_read_by_their_key() {
+    let text = [
+        HEADER.trim_end(),
+        ",product_name\n",
+        row(1, "u1").trim_end(),
+        ",Café\n",
+        row(2, "u2").trim_end(),
+        ",\"Größe, ¾\"\n",
+    ]
+    .concat();
+    let latin: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let marked = format!("\u{feff}{text}");
+    for (encoding, bytes) in [
+        ("latin1", latin.clone()),
+        ("windows-1252", latin),
+        ("utf-16le", in_utf16(&text, u16::to_le_bytes)),
+        ("utf-16le", in_utf16(&marked, u16::to_le_bytes)),
+        ("utf-16be", in_utf16(&text, u16::to_be_bytes)),
+        ("utf-16", in_utf16(&marked, u16::to_be_bytes)),
+        ("utf-8", marked.into_bytes()),
+    ] {
+        let mapping = ours(&format!("encoding = '{encoding}'"));
+        let sink = load(&bytes, Some(&mapping)).await;
+        assert_eq!(names(&sink), ["Café", "Größe, ¾"], "{encoding}");
+        assert_eq!((reasons(&sink).len(), ended(&sink)), (0, None), "{encoding}");
+        let checked = check("a.csv", &bytes, Some(&mapping)).await;
+        assert_eq!((checked.accepted, checked.events[1].line), (2, 3), "{encoding}");
+    }
+    let err = Mapping::from_toml("encoding = 'latin-9000'").unwrap_err().to_string();
+    assert!(
+        err.starts_with("line 1, column 12: there is no encoding \"latin-9000\""),
+        "{err}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_in_another_encoding_is_read_on_where_it_was_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, sink) = (dir.path().join("a.csv"), MemorySink::new("events"));
+    let mapping = ours("encoding = 'utf-16le'");
+    let rows: Vec<String> = (0..9_000).map(|n| row(n % 60, &format!("ü{n}"))).collect();
+    let whole = in_utf16(&[HEADER, &rows.concat()].concat(), u16::to_le_bytes);
+    // Half a character may be at the end of what was written.
+    for len in [60, 10_001, 400_001, whole.len()] {
+        std::fs::write(&path, &whole[..len]).unwrap();
+        let mut source = CsvDirSource::new(dir.path())
+            .mapping(&mapping)
+            .settle_for(Duration::ZERO)
+            .available_now(true);
+        source = source.limits(ecom_stream::CsvLimits::default().max_batch_rows(100));
+        // A last record without a line end waits, which is an error at the end.
+        let _ = source
+            .validate(Rules::default().mapping(mapping.clone()))
+            .to(sink.clone())
+            .run()
+            .await;
+    }
+    let expected: Vec<String> = (0..9_000).map(|n| format!("ü{n}")).collect();
+    assert_eq!(users(&sink), expected);
+    assert_eq!((reasons(&sink).len(), ended(&sink)), (0, None));
+    let text = [HEADER, &rows.concat()].concat();
+    assert_eq!(sink.positions()[0].offset as usize, text.len());
+    // The same text in UTF-8 is a copy, and so is the same file under another name.
+    let utf8 = ours("encoding = 'utf-8'");
+    let copies = MemorySink::new("events");
+    std::fs::write(dir.path().join("b.csv"), &text).unwrap();
+    std::fs::rename(&path, dir.path().join("later")).unwrap();
+    load_into(&copies, dir.path(), Some(&utf8)).await;
+    std::fs::rename(dir.path().join("later"), &path).unwrap();
+    std::fs::write(dir.path().join("c.csv"), &whole).unwrap();
+    std::fs::remove_file(dir.path().join("b.csv")).unwrap();
+    load_into(&copies, dir.path(), Some(&mapping)).await;
+    assert_eq!(copies.values().len(), 9_000);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_in_the_encoding_are_rejects() {
+    let mut text = in_utf16(&[HEADER, &row(1, "u1")].concat(), u16::to_be_bytes);
+    let half = [row(2, "u2").trim_end(), "?\n"].concat();
+    text.extend(
+        half.encode_utf16()
+            .map(|unit| if unit == u16::from(b'?') { 0xd800 } else { unit })
+            .flat_map(u16::to_be_bytes),
+    );
+    text.extend(in_utf16(&row(3, "u3"), u16::to_be_bytes));
+    let sink = load(&text, Some(&ours("encoding = 'utf-16be'"))).await;
+    assert_eq!(
+        (users(&sink), reasons(&sink)),
+        (vec!["u1".into(), "u3".into()], vec!["invalid_utf8".into()])
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_was_read_up_to_its_first_accent_goes_on_by_the_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, sink) = (dir.path().join("a.csv"), MemorySink::new("events"));
+    let rows: Vec<String> = (0..2_000).map(|n| row(n % 60, "u")).collect();
+    let text = [
+        HEADER.as_bytes(),
+        rows.concat().as_bytes(),
+        row(1, "u").trim_end().as_bytes(),
+        b"\xe9\n",
+    ]
+    .concat();
+    std::fs::write(&path, &text).unwrap();
+    load_into(&sink, dir.path(), Some(&ours(""))).await;
+    assert_eq!(
+        (sink.values().len(), ended(&sink)),
+        (2_000, Some(Reason::WRONG_ENCODING))
+    );
+    load_into(&sink, dir.path(), Some(&ours("encoding = 'latin1'"))).await;
+    assert_eq!(
+        (sink.values().len(), reasons(&sink).len(), ended(&sink)),
+        (2_001, 0, None)
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::charset::Charset;
 use crate::contract::{Error, ErrorKind, Result};
 
 /// How CSV files are written: the delimiter, the quote character, and whether the first line names the columns.
@@ -14,6 +15,7 @@ use crate::contract::{Error, ErrorKind, Result};
 /// | escape | none: a quote inside a quoted field is doubled | [`escape`](Self::escape) |
 /// | comments | none | [`comment`](Self::comment) |
 /// | lines above the header | found by themselves | [`skip_lines`](Self::skip_lines) |
+/// | encoding | UTF-8 | `encoding`, with the feature `mapping` |
 /// | blanks around values | kept | [`trim`](Self::trim) |
 /// | rows with fewer or more fields than the header | rejected | [`fill_short_rows`](Self::fill_short_rows), [`cut_long_rows`](Self::cut_long_rows) |
 ///
@@ -50,6 +52,8 @@ pub struct Dialect {
     pub(crate) trim: bool,
     pub(crate) fill_short_rows: bool,
     pub(crate) cut_long_rows: bool,
+    /// `None`: UTF-8, unless a file is recognized as another one.
+    pub(crate) charset: Option<Charset>,
 }
 
 impl Default for Dialect {
@@ -65,6 +69,7 @@ impl Default for Dialect {
             trim: false,
             fill_short_rows: false,
             cut_long_rows: false,
+            charset: None,
         }
     }
 }
@@ -139,6 +144,35 @@ impl Dialect {
     pub fn skip_lines(mut self, lines: u32) -> Self {
         self.skip_lines = Some(lines);
         self
+    }
+
+    /// Sets the encoding of the files, by one of the names that browsers know: `windows-1252`, `latin1`, `utf-16le`, `shift_jis` and so on.
+    /// A byte order mark at the start of a file is heeded and left out. Bytes that are no text in it make their record a reject
+    /// (`invalid_utf8`).
+    ///
+    /// Offsets, digests and the bytes of rejects are those of the text in UTF-8.
+    ///
+    /// ```
+    /// # use ecom_stream::Dialect;
+    /// let of_excel = Dialect::default().encoding("windows-1252")?;
+    /// assert_ne!(of_excel, Dialect::default());
+    /// assert!(Dialect::default().encoding("latin-9000").is_err());
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when there is no encoding with that name.
+    #[cfg(feature = "mapping")]
+    pub fn encoding(mut self, name: &str) -> Result<Self> {
+        let Some(charset) = Charset::named(name) else {
+            return Err(
+                Error::new(ErrorKind::Configuration, format!("there is no encoding {name:?}"))
+                    .hint("it is one such as windows-1252, latin1, utf-16le or utf-8"),
+            );
+        };
+        self.charset = Some(charset);
+        Ok(self)
     }
 
     /// Whether blanks around values are removed; `false` by default. Then a quote may also come behind blanks, as in `a, "b, c"`. A value

@@ -14,9 +14,11 @@
 //! - `tee` keeps the bytes behind the parser, so rejects have their original bytes and `quotes` can be checked again.
 //! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
 //! - `prefix_digest` tells what was read from other content: all of it, or a part near the place where reading is.
+//! - `charset` converts other encodings to UTF-8, below everything else: offsets and digests are those of the converted text.
 //! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
 //! - `read_csv` is the short way for one text, and `single_record` for one record. `to_csv` is the other direction, for sinks that write files.
 
+mod charset;
 #[cfg(feature = "csv-dir")]
 mod compression;
 mod damage;
@@ -44,8 +46,9 @@ mod text_encoding;
 mod to_csv;
 mod typed;
 
+pub(crate) use charset::Charset;
 #[cfg(feature = "csv-dir")]
-pub(crate) use compression::{Compression, Content};
+pub(crate) use compression::{Compression, Content, FileForm};
 pub(crate) use damage::Unreadable;
 pub use dialect::Dialect;
 #[cfg(feature = "csv-dir")]

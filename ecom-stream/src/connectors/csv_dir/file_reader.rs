@@ -10,7 +10,7 @@ use tokio::io::AsyncRead;
 use super::consistency::{Checked, ConsistencyCheck};
 use super::directory::Directory;
 use super::inbox::{Readiness, Ready};
-use super::mark::{FileMark, FileStat, MarkDialect};
+use super::mark::{FileMark, FileStat, MarkDialect, depends_on_dialect};
 use super::read_files::{ReadFiles, ReadPrefix};
 use super::resolve::{ResumeAt, resolve_split, seek_to_resume};
 use super::traced_file::TracedFile;
@@ -61,10 +61,10 @@ pub(super) fn read_file<D: Directory>(
     try_stream! {
         let Some((file, mut stat)) = opened? else { return };
         // An empty file has nothing to decompress, whatever its name says.
-        let compression = match stat.size {
-            0 => Compression::None,
-            _ => Compression::of(&ready.name),
-        };
+        let mut form = config.dir.form_of(&ready.name);
+        if stat.size == 0 {
+            form.compression = Compression::None;
+        }
         let mut consistency = ConsistencyCheck::new(&config.dir, stat);
         if !consistency.tells_changes() {
             config.read_files.add_recent(&ready.name);
@@ -73,7 +73,7 @@ pub(super) fn read_file<D: Directory>(
         if !consistency.tells_changes() || ready.known.is_some() || ready.readiness == Readiness::Growing {
             file.trace();
         }
-        let mut file = Content::new(file, compression);
+        let mut file = Content::new(file, form);
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
         let mut ready = ready;
@@ -151,7 +151,7 @@ pub(super) fn read_file<D: Directory>(
         if let Some(from) = resolved.from.filter(behind_header) {
             let head = reader.head().clone();
             let mut file = reader.into_input();
-            consistency.resume_behind(&from.resume, file.is_compressed());
+            consistency.resume_behind(&from.resume, file.is_plain());
             seek_to_resume(&mut file, &from.resume).await?;
             let grew_mid_record = from.grew_mid_record;
             reader = CsvReader::resume(file, template.split.clone(), config.limits, head, from.resume);
@@ -205,12 +205,12 @@ pub(super) fn read_file<D: Directory>(
             };
             stat = D::stat_open(reader.input().file()?.file()).await?;
             let read_until = reader.read_until().max(reader.offset());
-            // Compressed data say themselves where they end, so the size is not compared.
-            let is_compressed = reader.input().is_compressed();
-            let truncated = !is_compressed && stat.size < read_until;
+            // Compressed data say themselves where they end, and a converted text has another size, so the size is not compared.
+            let is_plain = reader.input().is_plain();
+            let truncated = is_plain && stat.size < read_until;
             // If the file was modified while it was read, parts of two contents may have been read. The next try compares digests.
             let changed = stat != opened;
-            let grew = !is_compressed && stat.size > read_until || changed;
+            let grew = is_plain && stat.size > read_until || changed;
             // Space that was allocated and not written yet is no content, however much it is.
             let is_allocated = reader.ends_in_zeros();
             let state = match end {
@@ -257,10 +257,13 @@ pub(super) fn read_file<D: Directory>(
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %template.split, offset = reader.offset(), "damaged: {refusal}");
             }
+            if reader.input().has_rubbish() {
+                tracing::warn!(split = %template.split, "what is behind the gzip data is none, and is ignored, as gunzip does");
+            }
             if consistency.tells_changes() {
                 config.read_files.remove_recent(&ready.name);
             }
-            if state.refusal().is_none() && !is_compressed {
+            if state.refusal().is_none() && is_plain {
                 let digest = reader.digest().clone();
                 let compared = ready.grown_from.as_ref().map_or(digest.len(), |grown| grown.compared);
                 let split = template.split.clone();
@@ -329,7 +332,7 @@ impl PositionTemplate {
             changing: self.changing,
             copy_of: self.copy_of.clone(),
             renamed_to: None,
-            header_hash: matches!(state, SplitState::SetAside(_)).then(|| self.header_hash.clone()),
+            header_hash: depends_on_dialect(&state).then(|| self.header_hash.clone()),
             columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
             mapped: self.mapping.is_some(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Mark, Position};
+use crate::contract::{Mark, Position, Reason, SplitState};
 use crate::csv::Dialect;
 
 /// Size, modification time, inode and change time of a file. A file with the same values counts as unchanged and is not read again.
@@ -63,7 +63,7 @@ pub(super) struct FileMark {
     /// The path under which reading went on, if the file was renamed before it was finished.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) renamed_to: Option<String>,
-    /// For a file that was set aside: the hash of the columns and the dialect that its header was checked against. A run
+    /// For a file that was set aside, or ended because of its encoding: the hash of the columns and the dialect that its header was checked against. A run
     /// with another hash tries the file again.
     #[serde(rename = "layout", default, skip_serializing_if = "is_default")]
     pub(super) header_hash: Option<String>,
@@ -108,6 +108,15 @@ impl MarkDialect {
             escape: of.escape.map(char::from),
             trim: of.trim,
         })
+    }
+}
+
+/// Whether a split with this state may be read further by another dialect.
+pub(super) fn depends_on_dialect(state: &SplitState) -> bool {
+    match state {
+        SplitState::SetAside(_) => true,
+        SplitState::Damaged(refusal) => refusal.reason == Reason::WRONG_ENCODING,
+        SplitState::Open | SplitState::Finished => false,
     }
 }
 
@@ -176,7 +185,7 @@ impl FileMark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Split, SplitState};
+    use crate::contract::Split;
 
     #[test]
     fn a_mark_without_a_change_time_is_that_of_any() {

@@ -74,7 +74,11 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             first = reader.next().await;
         }
         let encoding = Encoding::of(reader.csv.get_ref().peek(0, FIRST_BLOCK_BYTES as u64));
-        let as_utf8 = encoding.as_utf8();
+        let as_utf8 = match reader.head.dialect.charset {
+            // Its text was converted.
+            Some(_) => Ok(Text::Utf8),
+            None => encoding.as_utf8(),
+        };
         reader.head.text = *as_utf8.as_ref().unwrap_or(&Text::Ascii);
         if let Ok(Some(found)) = &first {
             let behind = reader

@@ -7,13 +7,13 @@ use memchr::{memchr_iter, memchr2};
 use tokio::io::AsyncReadExt;
 
 use super::checked_file::CheckedFile;
-use crate::csv::Content;
+use crate::csv::{Charset, Content};
 
 /// How much of the file is read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// Sets the line number of every example from its byte offset, by reading the file again up to the last of them.
-pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<()> {
+pub(super) async fn number(path: &Path, charset: Option<Charset>, found: &mut CheckedFile) -> io::Result<()> {
     let events = found
         .events
         .iter_mut()
@@ -24,7 +24,7 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
     wanted.sort_by_key(|(offset, _)| *offset);
     let mut wanted = wanted.into_iter().peekable();
 
-    let mut content = Content::open(path).await?;
+    let mut content = Content::open(path, charset).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let (mut at, mut line, mut line_end) = (0, 1, None);
     while wanted.peek().is_some() {
@@ -47,8 +47,8 @@ pub(super) async fn number(path: &Path, found: &mut CheckedFile) -> io::Result<(
 }
 
 /// The number of lines of a file. If the file can't be decompressed to its end, it is the number of lines before the damage.
-pub(super) async fn count(path: &Path) -> io::Result<u64> {
-    let mut content = Content::open(path).await?;
+pub(super) async fn count(path: &Path, charset: Option<Charset>) -> io::Result<u64> {
+    let mut content = Content::open(path, charset).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let (mut lines, mut is_open, mut line_end) = (0, false, None);
     while let Ok(read @ 1..) = content.read(&mut chunk).await {

@@ -74,9 +74,10 @@ pub async fn check_file(
             ..CheckedFile::default()
         },
     };
+    let charset = mapping.and_then(|mapping| mapping.dialect().charset);
     check.read(path, mapping).await.map_err(unreadable)?;
     let mut found = check.found;
-    lines::number(path, &mut found).await.map_err(unreadable)?;
+    lines::number(path, charset, &mut found).await.map_err(unreadable)?;
     Ok(found)
 }
 
@@ -93,7 +94,8 @@ struct Check {
 impl Check {
     /// Reads the file at `path` into `found`. An error is an I/O error.
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
-        let content = Content::open(path).await?;
+        let charset = mapping.and_then(|mapping| mapping.dialect().charset);
+        let content = Content::open(path, charset).await?;
         // The path as it was given, so that a mapping finds values in its directories.
         let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
@@ -116,7 +118,7 @@ impl Check {
                 check: Err(refusal), ..
             } => {
                 self.found.unusable = Some(refusal);
-                self.found.unread_lines = lines::count(path).await?.saturating_sub(1);
+                self.found.unread_lines = lines::count(path, charset).await?.saturating_sub(1);
                 if mapping.is_none() {
                     self.found.ready_mapping = ready_mapping_for(path).await?;
                 }
@@ -205,7 +207,7 @@ async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
             continue;
         };
         let split = Split::new("csv", to_path(path.as_os_str()));
-        let content = Content::open(path).await?;
+        let content = Content::open(path, mapping.dialect().charset).await?;
         let (dialect, columns) = (mapping.dialect().clone(), mapping.columns());
         let (_, header) = CsvReader::open(content, split, CsvLimits::default(), dialect, &columns).await?;
         if matches!(header, HeaderStep::Found { check: Ok(_), .. }) {

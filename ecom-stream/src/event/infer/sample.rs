@@ -42,7 +42,7 @@ impl Sample {
     /// Reads a sample and takes it apart in each dialect; the one with the best score is kept.
     pub(super) async fn read(path: &Path) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        Content::open(path)
+        Content::open(path, None)
             .await?
             .take(MAX_SAMPLE_BYTES)
             .read_to_end(&mut bytes)

@@ -7,6 +7,7 @@
 //! delimiter = ";"                 # one ASCII character
 //! quote = "'"                     # one ASCII character, or "" for none
 //! header = ["time", "kind"]       # for files without a header
+//! encoding = "windows-1252"       # as browsers name it
 //! escape = "\\"                   # one ASCII character: "27\" monitor"
 //! comment = ["#", "Total,"]       # or one text: lines that begin with it are no records
 //! skip = 3                        # lines above the header
@@ -55,6 +56,7 @@ struct MappingFile {
     delimiter: Option<Spanned<String>>,
     quote: Option<Spanned<String>>,
     header: Option<Vec<String>>,
+    encoding: Option<Spanned<String>>,
     escape: Option<Spanned<String>>,
     comment: Option<Spanned<OneOrMany>>,
     skip: Option<u32>,
@@ -196,6 +198,11 @@ impl MappingFile {
         }
         if let Some(names) = self.header {
             dialect = dialect.without_header(names);
+        }
+        if let Some(name) = self.encoding {
+            dialect = dialect
+                .encoding(name.as_ref())
+                .map_err(|err| refused(text, Some(name.span()), err.to_string()))?;
         }
         if let Some(escape) = self.escape {
             let byte = one_byte(&escape)

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
-use crate::csv::Dialect;
+use crate::csv::{Charset, Dialect};
 
 impl Mapping {
     /// A hash of everything that the mapping says: 16 hexadecimal digits. It is the same in every run, and for the same mapping written in
@@ -52,6 +52,7 @@ impl Dialect {
                 of.comments,
                 of.skip_lines,
                 [of.trim, of.fill_short_rows, of.cut_long_rows],
+                of.charset.map(Charset::name),
             ])
         };
         let given = keys(self);
@@ -111,6 +112,7 @@ mod tests {
             ("[event]", "escape = '\\'\n[event]"),
             ("[event]", "comment = '#'\n[event]"),
             ("[event]", "skip = 2\n[event]"),
+            ("[event]", "encoding = 'latin1'\n[event]"),
             ("[event]", "trim = true\n[event]"),
             ("[event]", "short_rows = 'fill'\n[event]"),
             ("[event]", "long_rows = 'cut'\n[event]"),
