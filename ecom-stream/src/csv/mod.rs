@@ -16,7 +16,7 @@
 //! - `prefix_digest` tells what was read from other content: all of it, or a part near the place where reading is.
 //! - `charset` converts other encodings to UTF-8, below everything else: offsets and digests are those of the converted text.
 //! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are called.
-//! - `read_csv` is the short way for one text, and `single_record` for one record. `to_csv` is the other direction, for sinks that write files.
+//! - `read_csv` is the short way for one text, and `in_memory` takes texts apart that are small. `to_csv` is the other direction, for sinks that write files.
 
 mod charset;
 #[cfg(feature = "csv-dir")]
@@ -28,6 +28,7 @@ mod file_name;
 mod head;
 mod header;
 mod header_lines;
+mod in_memory;
 mod limits;
 mod line_ends;
 mod mask;
@@ -37,7 +38,6 @@ mod read_csv;
 mod reader;
 mod record;
 mod resume;
-mod single_record;
 mod split_path;
 mod step;
 mod step_builder;
@@ -66,4 +66,6 @@ pub use record::{CsvRecord, FieldCountError};
 pub(crate) use resume::Resume;
 pub(crate) use split_path::{from_path, to_path};
 pub(crate) use step::{End, Step};
+#[cfg(all(feature = "csv-dir", feature = "mapping"))]
+pub(crate) use text_encoding::Encoding;
 pub use to_csv::ToCsv;

@@ -44,8 +44,10 @@ pub(super) struct Tee<R> {
     before: Option<u8>,
     /// How much of `window` the parser has got.
     given: usize,
-    /// Whether the reader below has ended.
+    /// Whether the reader below has ended, or failed.
     is_at_end: bool,
+    /// The error with which it failed, until the parser has got everything that was read before.
+    failed: Option<io::Error>,
     /// The parser gets nothing before that much was read.
     first_block: usize,
     /// Changes what the parser gets, and not what is kept.
@@ -70,6 +72,7 @@ impl<R> Tee<R> {
             before: None,
             given: 0,
             is_at_end: false,
+            failed: None,
             first_block: match offset {
                 0 => FIRST_BLOCK_BYTES,
                 _ => 0,
@@ -158,6 +161,11 @@ impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
         if read_until.saturating_sub(this.record_at) > this.max_ahead {
             return Poll::Ready(Err(io::Error::other(RecordTooLarge)));
         }
+        if this.given == this.window.len()
+            && let Some(err) = this.failed.take()
+        {
+            return Poll::Ready(Err(err));
+        }
         let start = buf.filled().len();
         loop {
             let held = (this.window.len() - this.given).min(buf.remaining());
@@ -167,13 +175,18 @@ impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
                 let came_at = buf.filled().len();
                 match Pin::new(&mut this.inner).poll_read(cx, buf) {
                     Poll::Ready(Ok(())) => {}
+                    // The parser gets what was read before.
+                    Poll::Ready(Err(err)) if this.window.len() > this.given => {
+                        this.failed = Some(err);
+                        this.is_at_end = true;
+                    }
                     other => {
                         buf.set_filled(start);
                         return other;
                     }
                 }
                 let came = &buf.filled()[came_at..];
-                this.is_at_end = came.is_empty();
+                this.is_at_end |= came.is_empty();
                 unkept = this.unkept.min(came.len());
                 this.unkept -= unkept;
                 this.before = came[..unkept].last().copied().or(this.before);

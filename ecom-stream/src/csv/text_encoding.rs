@@ -67,7 +67,7 @@ impl Encoding {
     }
 
     /// What a file in this encoding is if it is read as UTF-8, or why it can't be.
-    pub(super) fn as_utf8(self) -> Result<Text, Refusal> {
+    pub(crate) fn as_utf8(self) -> Result<Text, Refusal> {
         let detail = match self {
             Self::Ascii => return Ok(Text::Ascii),
             Self::Utf8 => return Ok(Text::Utf8),

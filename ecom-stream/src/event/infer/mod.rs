@@ -6,7 +6,8 @@
 //!          as rows                         which
 //! ```
 //!
-//! The `sample` finds the delimiter, the quote and the header. The `guesses` use what the values look like (`time_formats`, `prices`)
+//! The `text_traits` are what of the text must be said: encoding, lines above the header, comments, escapes, blanks. The `sample` finds
+//! the delimiter, the quote and the header. The `guesses` use what the values look like (`time_formats`, `prices`)
 //! and what columns and event types are often called (`synonyms`). The `proposal` is TOML for a person to review: it shows what was
 //! seen, and marks what nobody could tell.
 
@@ -16,6 +17,7 @@ mod prices;
 mod proposal;
 mod sample;
 mod synonyms;
+mod text_traits;
 mod time_formats;
 
 use std::io;

@@ -1,4 +1,4 @@
-//! A single record, taken apart by a dialect.
+//! Texts in memory, taken apart by a dialect.
 
 use csv_async::{AsyncReaderBuilder, ByteRecord};
 use futures::FutureExt;
@@ -30,6 +30,28 @@ impl Dialect {
             false,
         )
         .apply(&mut text, true);
+        let records = self.parsed(&text, 3);
+        match &*records {
+            [first, next] if next.len() == 1 => Some(first.iter().skip(1).map(|field| self.value(field)).collect()),
+            _ => None,
+        }
+    }
+
+    /// The first rows of a text that begins at the start of a line, with their fields as text: what is not UTF-8 is replaced. Quotes are
+    /// not checked.
+    #[cfg(all(feature = "csv-dir", feature = "mapping"))]
+    pub(crate) fn rows(&self, text: &[u8], max: usize) -> Vec<Vec<String>> {
+        let mut text = text.to_vec();
+        if self.needs_mask() {
+            Mask::new(self, true).apply(&mut text, true);
+        }
+        let to_text = |field| String::from_utf8_lossy(self.value(field)).into_owned();
+        let rows = self.parsed(&text, max);
+        rows.iter().map(|row| row.iter().map(to_text).collect()).collect()
+    }
+
+    /// The first records of a text, as the parser reads them.
+    fn parsed(&self, text: &[u8], max: usize) -> Vec<ByteRecord> {
         let mut reader = AsyncReaderBuilder::new()
             .delimiter(self.delimiter)
             .quote(self.quote.unwrap_or_default())
@@ -37,16 +59,15 @@ impl Dialect {
             .escape(self.escape)
             .has_headers(false)
             .flexible(true)
-            .create_reader(&*text);
+            .create_reader(text);
         let mut records = Vec::new();
         let mut next = ByteRecord::new();
         // In memory everything is ready.
-        while let Some(Ok(true)) = reader.read_byte_record(&mut next).now_or_never() {
+        while records.len() < max
+            && let Some(Ok(true)) = reader.read_byte_record(&mut next).now_or_never()
+        {
             records.push(next.clone());
         }
-        match &*records {
-            [first, next] if next.len() == 1 => Some(first.iter().skip(1).map(|field| self.value(field)).collect()),
-            _ => None,
-        }
+        records
     }
 }
