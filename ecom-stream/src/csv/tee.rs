@@ -18,8 +18,8 @@ use super::text_encoding::FIRST_BLOCK_BYTES;
 
 /// Keeps the bytes that pass through it until they are taken. The parser only gives fields, but rejects need their original bytes.
 ///
-/// It also bounds the parser, which would read a field of any size into memory: reading fails with [`RecordTooLarge`] when more
-/// than `max_ahead` bytes were read since the start of the current record.
+/// It also bounds the parser, which would read a field of any size into memory: reading fails with [`RecordTooLarge`] when the
+/// parser has got more than `max_ahead` bytes since the start of the current record.
 ///
 /// ```text
 ///  offsets  0 ……………… window_at ………… record_at ………… read so far
@@ -88,7 +88,7 @@ impl<R> Tee<R> {
     }
 
     /// The same tee for another parser, which gets everything again. Nothing was taken yet.
-    pub(super) fn from_start(mut self) -> Self {
+    pub(super) fn again(mut self) -> Self {
         self.given = 0;
         self
     }
@@ -157,8 +157,8 @@ impl<R> Tee<R> {
 impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let read_until = this.window_at + this.window.len() as u64;
-        if read_until.saturating_sub(this.record_at) > this.max_ahead {
+        let given_until = this.window_at + this.given as u64;
+        if given_until.saturating_sub(this.record_at) > this.max_ahead {
             return Poll::Ready(Err(io::Error::other(RecordTooLarge)));
         }
         if this.given == this.window.len()

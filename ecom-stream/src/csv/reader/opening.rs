@@ -203,7 +203,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// A reader of the same input from its start, of which nothing was given out yet.
     fn restarted(self, dialect: Dialect) -> Self {
         let head = FileHead::new(dialect, self.head.header);
-        let tee = self.csv.into_inner().from_start();
+        let tee = self.csv.into_inner().again();
         Self::over(tee, self.split, self.limits, head, Resume::at_start())
     }
 
