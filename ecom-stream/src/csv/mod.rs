@@ -60,12 +60,12 @@ pub use limits::CsvLimits;
 pub(crate) use prefix_digest::BLOCK;
 pub(crate) use prefix_digest::{Checkpoint, PrefixDigest};
 pub use read_csv::read_csv;
-pub(crate) use reader::{CsvReader, HeaderStep};
+pub(crate) use reader::CsvReader;
 pub(crate) use record::CsvRows;
 pub use record::{CsvRecord, FieldCountError};
 pub(crate) use resume::Resume;
 pub(crate) use split_path::{from_path, to_path};
-pub(crate) use step::{End, Step};
+pub(crate) use step::{End, HeaderStep, Step};
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub(crate) use text_encoding::Encoding;
 pub use to_csv::ToCsv;

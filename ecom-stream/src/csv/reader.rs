@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord};
-pub(crate) use opening::HeaderStep;
 use tokio::io::AsyncRead;
 
 use super::head::FileHead;

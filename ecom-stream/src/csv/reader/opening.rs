@@ -11,46 +11,14 @@ use super::super::head::FileHead;
 use super::super::header_lines::announced_delimiter;
 use super::super::line_ends::{LineEnds, MAX_CR_RUN};
 use super::super::resume::Resume;
-use super::super::step::ParsedRecord;
+use super::super::step::{HeaderStep, ParsedRecord};
 use super::super::text_encoding::{Encoding, FIRST_BLOCK_BYTES, Text};
-use super::super::{Columns, CsvLimits, Dialect, Header, HeaderCheck};
+use super::super::{Columns, CsvLimits, Dialect, Header};
 use super::CsvReader;
 use crate::contract::{Reason, Refusal, Split};
 
 /// How many lines are looked through for a header.
 const MAX_LINES_ABOVE: u32 = 100;
-
-/// The result of [`CsvReader::open`].
-#[derive(Debug)]
-pub(crate) enum HeaderStep {
-    /// The input is empty or has only blank lines.
-    Empty,
-    /// A header was read. `whole` says whether it has a terminator; without one its writer may not be done.
-    Found {
-        check: Result<HeaderCheck, Refusal>,
-        whole: bool,
-    },
-}
-
-impl HeaderStep {
-    /// The same, but a file whose start is not UTF-8 can't be used, whatever its header is.
-    pub(crate) fn refuse_wrong_encoding(self) -> Self {
-        match self {
-            Self::Found {
-                check:
-                    Ok(HeaderCheck {
-                        wrong_encoding: Some(refusal),
-                        ..
-                    }),
-                whole,
-            } => Self::Found {
-                check: Err(refusal),
-                whole,
-            },
-            other => other,
-        }
-    }
-}
 
 impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
     /// A reader of a split from its start, and its header checked against `columns`. Of files without a header only the names in the
