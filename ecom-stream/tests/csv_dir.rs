@@ -329,17 +329,19 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let id = "[^\0]{1,16}";
-    let text = || prop::option::of("[^\0]{1,20}");
+    // A text of blanks is no value.
+    let has_more = |text: &String| !text.trim().is_empty();
+    let id = || "[^\0]{1,16}".prop_filter("not blanks only", has_more);
+    let text = || prop::option::of("[^\0]{1,20}".prop_filter("not blanks only", has_more));
     let times =
         datetime!(2000-01-01 00:00 UTC).unix_timestamp_nanos()..datetime!(2026-01-01 00:00 UTC).unix_timestamp_nanos();
     let ids = (
         any::<u128>(),
         times,
         prop::sample::select(&EventType::ALL[..]),
-        id,
-        id,
-        id,
+        id(),
+        id(),
+        id(),
     );
     (ids, text(), text(), text(), 0..=Price::MAX.cents(), 1..=i32::MAX).prop_map(
         |((id, time, event_type, user, session, product), name, category, brand, price, quantity)| {

@@ -176,29 +176,78 @@ async fn common_layouts_are_inferred() {
 }
 
 #[tokio::test]
-async fn another_encoding_is_reported() {
-    let text = b"time,action,customer,visit,sku\n2026-11-01 10:00,view,M\xfcller,s,p\n";
-    let (proposal, checked) = infer("latin.csv", text).await;
-    assert!(
-        proposal
-            .toml
-            .contains("# It is not UTF-8: records that are not will be rejected."),
-        "{}",
-        proposal.toml
-    );
-    assert_eq!(checked.unwrap().rejected_count(), 1);
-
+async fn another_encoding_is_proposed() {
+    let text = "time,action,customer,visit,sku\n2026-11-01 10:00,view,Müller,s,p\n2026-11-01 10:01,view,x,s,p\n";
+    let latin: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked: Vec<u8> = format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    for (bytes, encoding) in [(latin, "windows-1252"), (utf16, "utf-16le"), (marked, "utf-16be")] {
+        let (proposal, checked) = infer("other.csv", bytes).await;
+        assert!(
+            proposal.toml.contains(&format!("encoding = \"{encoding}\"")),
+            "{}",
+            proposal.toml
+        );
+        let checked = checked.unwrap();
+        assert_eq!(
+            (checked.accepted, checked.events[0].value.user_id.as_str()),
+            (2, "Müller")
+        );
+    }
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("utf16.csv");
-    let utf16: Vec<u8> = "time,action\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    std::fs::write(&path, utf16).unwrap();
-    assert!(
-        infer_mapping(&path)
-            .await
-            .unwrap_err()
-            .report()
-            .contains("iconv -f utf-16")
-    );
+    let path = dir.path().join("zeros.csv");
+    std::fs::write(&path, [0; 999]).unwrap();
+    let told = infer_mapping(&path).await.unwrap_err().report();
+    assert!(told.contains("zeros") && !told.contains("UTF-16"), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_no_record_is_recognized() {
+    let header = "time,action,customer,visit,sku,name\n";
+    let rows = "2026-11-01 10:00,view,u1,s1,p1,\"Lamp\"\n2026-11-01 10:05,view,u2,s2,p2,\"Rug\"\n2026-11-01 10:06,view,u3,s3,p3,x\n";
+    let escaped = rows.replace("Lamp", "27\\\"");
+    let spaced = rows.replace(',', ", ").replace("Lamp", "Lamp, red");
+    for (text, keys) in [
+        (["Orders of the shop\n\n", header, rows].concat(), &["skip = 2"][..]),
+        (["# made by\n\n", header, "# x\n", rows].concat(), &["comment = \"#\""]),
+        (
+            ["sep=;\n", &[header, rows].concat().replace(',', ";")].concat(),
+            &["skip = 1", "delimiter = \";\""],
+        ),
+        ([header, &escaped].concat(), &["escape = \"\\\\\""]),
+        ([header, &spaced].concat(), &["trim = true"]),
+        ([header, rows].concat().replace('\n', "\r"), &[]),
+    ] {
+        let (proposal, checked) = infer("a.csv", &text).await;
+        for key in keys {
+            assert!(
+                proposal.toml.lines().any(|line| line == *key),
+                "{key} in {}",
+                proposal.toml
+            );
+        }
+        for key in ["skip", "comment", "escape", "trim"] {
+            let expected = keys.iter().any(|expected| expected.starts_with(key));
+            assert_eq!(
+                proposal.toml.contains(&format!("\n{key} =")),
+                expected,
+                "{}",
+                proposal.toml
+            );
+        }
+        let checked = checked.unwrap();
+        assert_eq!(
+            (checked.accepted, checked.is_clean()),
+            (3, true),
+            "{text}\n{}",
+            proposal.toml
+        );
+    }
+    let long = [header, &rows.repeat(12_000)].concat().replace('\n', "\r");
+    assert!(infer("long.csv", long).await.0.toml.contains("proposed from the first"));
 }
 
 #[tokio::test]

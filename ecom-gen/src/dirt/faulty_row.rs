@@ -80,7 +80,8 @@ pub(crate) fn write_faulty_row(kind: FaultKind, key: u64, fields: &RowFields<'_>
             reason
         }
         FaultKind::InvalidUtf8 => {
-            own = [*session, b"\xe9"].concat();
+            // A byte that is in no text: one such as 0xe9 would say that the file is in Latin-1.
+            own = [*session, b"\xff"].concat();
             *session = &own;
             Reason::INVALID_UTF8
         }

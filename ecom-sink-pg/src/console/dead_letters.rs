@@ -1,6 +1,6 @@
 //! Reads dead letters: the records that were rejected.
 
-use ecom_stream::{Result, Split};
+use ecom_stream::{Dialect, Result, Split};
 use postgres_types::ToSql;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -40,8 +40,8 @@ pub struct DeadLetter {
     pub(super) split_id: Option<i64>,
     /// The header of its file, where the ledger has it.
     pub(super) columns: Option<Vec<String>>,
-    /// The delimiter and the quote of its file, as far as the ledger has them.
-    pub(super) written: (u8, Option<u8>),
+    /// How the fields of its file are told apart, as far as the ledger has that.
+    pub(super) written: Dialect,
 }
 
 /// Selects dead letters. Every condition that is set must hold.
@@ -114,7 +114,7 @@ const LETTERS: &str = "
         d.resolved_at, d.raw, d.split_id, d.path,
         CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END,
         coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote',
-        s.mark ->> 'mapping'
+        s.mark ->> 'mapping', s.mark -> 'written' ->> 'escape', coalesce(s.mark -> 'written' ->> 'trim' = 'true', false)
     FROM ecom.dead_letters d
     LEFT JOIN LATERAL (
         SELECT s.source, s.path, s.generation, s.mark FROM ecom.ingest_split s WHERE s.split_id = d.split_id LIMIT 1
@@ -222,8 +222,12 @@ fn letter(row: &Row, encoding: TextEncoding) -> DeadLetter {
     };
     let byte = |column: usize| -> Option<u8> { row.get::<_, Option<&str>>(column)?.bytes().next() };
     let written = match byte(16) {
-        Some(delimiter) => (delimiter, byte(17)),
-        None => (b',', Some(b'"')),
+        Some(delimiter) => Dialect::default()
+            .delimiter(delimiter)
+            .quote(byte(17))
+            .escape(byte(19))
+            .trim(row.get(20)),
+        None => Dialect::default(),
     };
     let columns: Option<Vec<String>> = row.get(14);
     DeadLetter {

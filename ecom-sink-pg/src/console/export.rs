@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ecom_stream::csv_async::{AsyncReaderBuilder, AsyncWriter, ByteRecord};
-use ecom_stream::{AtomicFile, Error, ErrorKind, Result};
+use ecom_stream::csv_async::AsyncWriter;
+use ecom_stream::{AtomicFile, Dialect, Error, ErrorKind, Result};
 
 use super::columns::COLUMNS;
 use super::console::{Console, read_error};
@@ -182,7 +182,7 @@ async fn start_file(to: &Path, place: usize, key: &FileKey) -> Result<OpenExport
 /// The line of a dead letter; `None` if its bytes are not one record.
 async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
     let raw = letter.raw.as_deref().filter(|raw| raw.len() < MAX_RAW_BYTES)?;
-    let text = plain(raw, letter.written).await?;
+    let text = plain(raw, &letter.written).await?;
     let (id, record) = (
         letter.id.to_string(),
         letter.record.map(|record| record.to_string()).unwrap_or_default(),
@@ -199,32 +199,14 @@ async fn line(letter: &DeadLetter) -> Option<Vec<u8>> {
 
 /// A record as it is with commas and double quotes; `None` if its bytes would change the next
 /// line.
-async fn plain(raw: &[u8], written: (u8, Option<u8>)) -> Option<Cow<'_, [u8]>> {
-    const NEXT: &[u8] = b"next\n";
-    let (delimiter, quote) = written;
-    let text = [b"first", &[delimiter][..], raw, b"\n", NEXT].concat();
-    let mut reader = AsyncReaderBuilder::new()
-        .delimiter(delimiter)
-        .quote(quote.unwrap_or_default())
-        .quoting(quote.is_some())
-        .has_headers(false)
-        .flexible(true)
-        .create_reader(&*text);
-    let mut records = Vec::new();
-    let mut record = ByteRecord::new();
-    while let Ok(true) = reader.read_byte_record(&mut record).await {
-        records.push(record.clone());
+async fn plain<'a>(raw: &'a [u8], written: &Dialect) -> Option<Cow<'a, [u8]>> {
+    let fields = written.fields(raw)?;
+    if *written == Dialect::default() {
+        return Some(raw.into());
     }
-    match &*records {
-        [_, next] if next.len() != 1 => None,
-        [_, _] if written == (b',', Some(b'"')) => Some(raw.into()),
-        [record, _] => {
-            let mut text = encoded(record.iter().skip(1)).await;
-            text.pop();
-            Some(text.into())
-        }
-        _ => None,
-    }
+    let mut text = encoded(fields.iter()).await;
+    text.pop();
+    Some(text.into())
 }
 
 /// The fields as a line of CSV.
@@ -242,8 +224,6 @@ async fn encoded<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const COMMON: (u8, Option<u8>) = (b',', Some(b'"'));
-
     #[tokio::test]
     async fn raw_bytes_that_would_swallow_the_next_line_are_found() {
         for (raw, is_one) in [
@@ -255,9 +235,20 @@ mod tests {
             ("x\"y,\"z", false),
             ("\"a\"x,2", true),
         ] {
-            let plain = plain(raw.as_bytes(), COMMON).await;
+            let plain = plain(raw.as_bytes(), &Dialect::default()).await;
             assert_eq!(plain.as_deref(), is_one.then_some(raw.as_bytes()), "{raw:?}");
         }
+    }
+
+    fn dialect((delimiter, quote): (u8, Option<u8>)) -> Dialect {
+        Dialect::default().delimiter(delimiter).quote(quote)
+    }
+
+    #[tokio::test]
+    async fn escapes_and_blanks_become_the_common_form() {
+        let written = Dialect::default().escape(Some(b'\\')).trim(true);
+        let plain = plain(br#"1, "27\", black" ,x"#, &written).await.unwrap();
+        assert_eq!(std::str::from_utf8(&plain).unwrap(), r#"1,"27"", black",x"#);
     }
 
     #[tokio::test]
@@ -267,9 +258,9 @@ mod tests {
             ("'a;''b''\nc';2", (b';', Some(b'\'')), "\"a;'b'\nc\",2"),
             ("5\" disk\t2", (b'\t', None), "\"5\"\" disk\",2"),
         ] {
-            let plain = plain(raw.as_bytes(), written).await.unwrap();
+            let plain = plain(raw.as_bytes(), &dialect(written)).await.unwrap();
             assert_eq!(std::str::from_utf8(&plain).unwrap(), expected, "{raw:?}");
         }
-        assert_eq!(plain(b"'open;2", (b';', Some(b'\''))).await, None);
+        assert_eq!(plain(b"'open;2", &dialect((b';', Some(b'\'')))).await, None);
     }
 }

@@ -36,6 +36,8 @@ reasons! {
     FIELD_COUNT = "field_count";
     /// Text stands between a closing quote and the next delimiter.
     TEXT_AFTER_QUOTE = "text_after_quote";
+    /// A field that is not quoted has a carriage return, in a file whose lines end with a line feed.
+    LONE_CARRIAGE_RETURN = "lone_carriage_return";
     /// A field is longer than the limit.
     FIELD_TOO_LARGE = "field_too_large";
     /// A field is not valid UTF-8.
@@ -102,6 +104,8 @@ reasons! {
     WRONG_DELIMITER = "wrong_delimiter";
     /// The split is not UTF-8 or ASCII text.
     WRONG_ENCODING = "wrong_encoding";
+    /// Among the records is another header, with other columns or in another order.
+    HEADER_CHANGED = "header_changed";
     /// The split ends inside a quoted field, so the field may have swallowed records.
     UNTERMINATED_QUOTE = "unterminated_quote";
     /// A record is longer than the limit; most often a quote was not closed.

@@ -1,11 +1,11 @@
-//! Compressed files, read as if they were not compressed.
+//! Files that are compressed or not in UTF-8, read as if they were plain.
 //!
-//! `Content` is what the rest of the crate reads: offsets, digests and sizes are those of the decompressed content. Damage in the
+//! `Content` is what the rest of the crate reads: offsets, digests and sizes are those of the content, decompressed and in UTF-8. Damage in the
 //! compressed data comes out as [`Unreadable`], which makes the split unusable; an error of the disk stays an I/O error, which is
 //! retried.
 //!
 //! ```text
-//!  File ── CompressedFile ── BufReader ── GzipDecoder / ZstdDecoder ── Content
+//!  File ── CompressedFile ── BufReader ── GzipDecoder / ZstdDecoder ── Converted ── Content
 //!          wraps its errors                errors without the wrapper are damage
 //!          in FileError
 //! ```
@@ -19,10 +19,11 @@ use std::task::{Context, Poll, ready};
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, BufReader, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, BufReader, ReadBuf};
 
+use super::charset::{Charset, Conversion};
+use super::damage::Unreadable;
 use super::file_name::ends_with;
-use super::reader::Unreadable;
 use crate::contract::{Reason, Refusal};
 
 /// How a file is compressed, according to the ending of its name.
@@ -34,6 +35,29 @@ pub(crate) enum Compression {
     Gzip,
     /// `.zst`: one or more zstd frames.
     Zstd,
+}
+
+/// How the content of a file is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileForm {
+    pub(crate) compression: Compression,
+    /// `None`: UTF-8.
+    pub(crate) charset: Option<Charset>,
+}
+
+impl FileForm {
+    /// The form of a file with that name, whose text is in this encoding.
+    pub(crate) fn of(name: &OsStr, charset: Option<Charset>) -> Self {
+        Self {
+            compression: Compression::of(name),
+            charset: charset.filter(|charset| !charset.is_utf8()),
+        }
+    }
+
+    /// Whether the file is its content, byte for byte.
+    pub(crate) fn is_plain(self) -> bool {
+        self.compression == Compression::None && self.charset.is_none()
+    }
 }
 
 /// How much of a compressed file is read at once.
@@ -69,9 +93,8 @@ impl Compression {
         match self {
             Self::None => Decoder::None(file),
             Self::Gzip => {
-                let mut decoder = GzipDecoder::new(buffered(file));
-                decoder.multiple_members(true);
-                Decoder::Gzip(Box::new(decoder))
+                // `Content` goes on to the next member.
+                Decoder::Gzip(Box::new(GzipDecoder::new(buffered(file))))
             }
             Self::Zstd => {
                 let limits = [DParameter::window_log_max(MAX_WINDOW_LOG)];
@@ -83,18 +106,65 @@ impl Compression {
     }
 }
 
-/// The decompressed content of a file, as a reader that can seek.
+/// The content of a file, decompressed and in UTF-8, as a reader that can seek.
 ///
-/// All offsets are offsets in the content. Seeking forward in a compressed file decompresses up to the offset; seeking back
+/// All offsets are offsets in the content. In a file that is not plain, seeking forward decodes up to the offset, and seeking back
 /// starts again from the beginning of the file.
 #[derive(Debug)]
 pub(crate) struct Content<F> {
-    /// How the file is compressed, so that it can be started again and damage can be named.
-    compression: Compression,
+    /// How the file is stored, so that it can be started again and damage can be named.
+    form: FileForm,
     /// `None` only while the file is rewound. A call that is cancelled in between leaves `None`, and later calls fail.
     decoder: Option<Decoder<F>>,
-    /// The offset of the next byte, for compressed files.
+    /// The offset of the next byte, for files that are not plain.
     at: u64,
+    /// For files that are not in UTF-8.
+    converted: Option<Box<Converted>>,
+    /// Whether something was found behind the last gzip member that is none.
+    has_rubbish: bool,
+}
+
+/// A text that is being converted to UTF-8.
+#[derive(Debug)]
+struct Converted {
+    conversion: Conversion,
+    /// What was converted and not read yet, from `read` on.
+    text: Vec<u8>,
+    read: usize,
+    /// Whether that is all.
+    is_whole: bool,
+    /// What is converted at once.
+    piece: Box<[u8]>,
+}
+
+impl Converted {
+    fn new(charset: Charset) -> Self {
+        Self {
+            conversion: Conversion::new(charset),
+            text: Vec::new(),
+            read: 0,
+            is_whole: false,
+            piece: vec![0; BUFFER_BYTES].into(),
+        }
+    }
+
+    /// Puts what was converted into `buf`; `false` if there is nothing.
+    fn read(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let rest = &self.text[self.read..];
+        let now = rest.len().min(buf.remaining());
+        buf.put_slice(&rest[..now]);
+        self.read += now;
+        now > 0 || self.is_whole
+    }
+
+    /// Converts the first `len` bytes of the piece. None are the end of the text.
+    fn convert(&mut self, len: usize) {
+        self.text.clear();
+        self.read = 0;
+        self.is_whole = len == 0;
+        self.conversion
+            .convert(&self.piece[..len], self.is_whole, &mut self.text);
+    }
 }
 
 /// The decoder of a content, or the file itself if it is not compressed.
@@ -151,36 +221,44 @@ impl<F: AsyncRead + Unpin> Decoder<F> {
 }
 
 impl Content<File> {
-    /// Opens the file at `path`, which is decompressed if its name says that it is compressed. An empty file has empty content,
-    /// whatever it is called.
+    /// Opens the file at `path`, which is decompressed if its name says that it is compressed, and whose text is in this encoding. An
+    /// empty file has empty content, whatever it is called.
     ///
     /// # Errors
     ///
     /// The I/O error of opening the file. Damage in the compressed data shows only when it is read.
-    pub(crate) async fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) async fn open(path: &Path, charset: Option<Charset>) -> io::Result<Self> {
         let file = File::open(path).await?;
         let is_empty = file.metadata().await?.len() == 0;
-        let compression = match is_empty {
-            true => Compression::None,
-            false => Compression::of(path.as_os_str()),
-        };
-        Ok(Self::new(file, compression))
+        let mut form = FileForm::of(path.as_os_str(), charset);
+        if is_empty {
+            form.compression = Compression::None;
+        }
+        Ok(Self::new(file, form))
     }
 }
 
 impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
     /// The content of `file`, which is at its start.
-    pub(crate) fn new(file: F, compression: Compression) -> Self {
+    pub(crate) fn new(file: F, form: FileForm) -> Self {
         Self {
-            compression,
-            decoder: Some(compression.decoder(file)),
+            form,
+            decoder: Some(form.compression.decoder(file)),
             at: 0,
+            converted: form.charset.map(|charset| Box::new(Converted::new(charset))),
+            has_rubbish: false,
         }
     }
 
-    /// Whether the file is compressed, so that going back is expensive.
-    pub(crate) fn is_compressed(&self) -> bool {
-        self.compression != Compression::None
+    /// Whether something is behind the last gzip member that is none, such as the zeros with which some programs fill up blocks. It is
+    /// ignored, as gunzip does.
+    pub(crate) fn has_rubbish(&self) -> bool {
+        self.has_rubbish
+    }
+
+    /// Whether the file is its content, byte for byte. If not, going back is expensive, and its size says nothing.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.form.is_plain()
     }
 
     /// The file below, for its metadata.
@@ -197,14 +275,16 @@ impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
     ///
     /// Not cancel-safe: after a cancelled call the content must be dropped.
     pub(crate) async fn seek_to(&mut self, offset: u64) -> io::Result<()> {
-        if let Some(Decoder::None(file)) = &mut self.decoder {
+        if let Some(Decoder::None(file)) = &mut self.decoder
+            && self.form.is_plain()
+        {
             file.seek(io::SeekFrom::Start(offset)).await?;
             return Ok(());
         }
         if offset < self.at {
             let mut file = self.decoder.take().ok_or_else(lost)?.into_file();
             file.rewind().await?;
-            *self = Self::new(file, self.compression);
+            *self = Self::new(file, self.form);
         }
         let ahead = offset - self.at;
         tokio::io::copy(&mut self.take(ahead), &mut tokio::io::sink()).await?;
@@ -212,17 +292,73 @@ impl<F: AsyncRead + AsyncSeek + Unpin> Content<F> {
     }
 }
 
-impl<F: AsyncRead + Unpin> AsyncRead for Content<F> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
+impl<F: AsyncRead + Unpin> Content<F> {
+    /// Reads what is decompressed and not converted.
+    fn poll_decompressed(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = match &mut self.decoder {
             Some(Decoder::None(file)) => return Pin::new(file).poll_read(cx, buf),
-            Some(Decoder::Gzip(decoder)) => ready!(Pin::new(decoder).poll_read(cx, buf)),
+            Some(Decoder::Gzip(_)) => ready!(self.poll_members(cx, buf)),
             Some(Decoder::Zstd(decoder)) => ready!(Pin::new(decoder).poll_read(cx, buf)),
             None => Err(lost()),
         };
-        self.at += (buf.filled().len() - before) as u64;
-        Poll::Ready(read.map_err(|err| unreadable(err, self.compression)))
+        Poll::Ready(read.map_err(|err| unreadable(err, self.form.compression)))
+    }
+
+    /// Reads gzip members, one after the other, until something follows that is none.
+    fn poll_members(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        while let Some(Decoder::Gzip(decoder)) = &mut self.decoder {
+            ready!(Pin::new(&mut *decoder).poll_read(cx, buf))?;
+            if buf.filled().len() > before || buf.remaining() == 0 || self.has_rubbish {
+                break;
+            }
+            let next = ready!(Pin::new(decoder.get_mut()).poll_fill_buf(cx))?;
+            match next {
+                [] => break,
+                [0x1f] | [0x1f, 0x8b, ..] => {}
+                _ => {
+                    self.has_rubbish = true;
+                    break;
+                }
+            }
+            if let Some(Decoder::Gzip(ended)) = self.decoder.take() {
+                self.decoder = Some(Decoder::Gzip(Box::new(GzipDecoder::new(ended.into_inner()))));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads what is converted.
+    fn poll_converted(
+        &mut self,
+        converted: &mut Converted,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !converted.read(buf) {
+            let mut piece = ReadBuf::new(&mut converted.piece);
+            ready!(self.poll_decompressed(cx, &mut piece))?;
+            let len = piece.filled().len();
+            converted.convert(len);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<F: AsyncRead + Unpin> AsyncRead for Content<F> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        let read = match this.converted.take() {
+            None => this.poll_decompressed(cx, buf),
+            Some(mut converted) => {
+                let read = this.poll_converted(&mut converted, cx, buf);
+                this.converted = Some(converted);
+                read
+            }
+        };
+        this.at += (buf.filled().len() - before) as u64;
+        read
     }
 }
 
@@ -267,6 +403,13 @@ mod tests {
 
     use super::*;
 
+    fn form(compression: Compression) -> FileForm {
+        FileForm {
+            compression,
+            charset: None,
+        }
+    }
+
     /// The text as a file compressed in this way.
     async fn compressed(compression: Compression, text: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -296,7 +439,7 @@ mod tests {
     /// What can be read of the bytes, and how reading ended.
     async fn read(bytes: Vec<u8>, compression: Compression) -> (Vec<u8>, io::Result<usize>) {
         let mut out = Vec::new();
-        let read = Content::new(Cursor::new(bytes), compression)
+        let read = Content::new(Cursor::new(bytes), form(compression))
             .read_to_end(&mut out)
             .await;
         (out, read)
@@ -315,7 +458,7 @@ mod tests {
             // Two members, as in a file that was appended to.
             let mut bytes = compressed(compression, &text[..1_000]).await;
             bytes.extend(compressed(compression, &text[1_000..]).await);
-            let mut content = Content::new(Cursor::new(bytes), compression);
+            let mut content = Content::new(Cursor::new(bytes), form(compression));
             for offset in [0, 999, 1_000, 500_000, 7] {
                 content.seek_to(offset).await.unwrap();
                 let mut next = [0; 100];
@@ -352,6 +495,29 @@ mod tests {
                 "{compression:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_behind_gzip_data_and_is_none_is_ignored() {
+        let text = text();
+        let mut whole = compressed(Compression::Gzip, &text[..5_000]).await;
+        whole.extend(compressed(Compression::Gzip, &text[5_000..]).await);
+        for rubbish in [&[0; 70_000][..], b"x", b"\x1fx", b"--\n"] {
+            let mut bytes = whole.clone();
+            bytes.extend_from_slice(rubbish);
+            let mut content = Content::new(Cursor::new(bytes), form(Compression::Gzip));
+            let mut out = Vec::new();
+            content.read_to_end(&mut out).await.unwrap();
+            assert!(out == text && content.has_rubbish());
+            content.seek_to(4_990).await.unwrap();
+            let mut next = [0; 20];
+            content.read_exact(&mut next).await.unwrap();
+            assert_eq!(next, text[4_990..5_010]);
+        }
+        // The beginning of another member is none of that.
+        whole.extend_from_slice(b"\x1f\x8b\x08");
+        let (_, err) = read(whole, Compression::Gzip).await;
+        assert_eq!(reason(&err.unwrap_err()), Some(Reason::COMPRESSED_TRUNCATED));
     }
 
     #[tokio::test]

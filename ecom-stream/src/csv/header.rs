@@ -64,6 +64,8 @@ pub struct Columns {
     required: Vec<String>,
     /// The keys and patterns without whose value in its path a file is set aside.
     paths: Vec<String>,
+    /// Further columns that are used by their names, and so must not be there twice.
+    used: Vec<String>,
 }
 
 /// The result of checking a header that can be used.
@@ -73,6 +75,8 @@ pub(crate) struct HeaderCheck {
     pub(crate) header: Header,
     /// Its columns that are not among the known ones.
     pub(crate) ignored: Vec<String>,
+    /// Why the rest of the file may not be read: the start of it is not UTF-8.
+    pub(crate) wrong_encoding: Option<Refusal>,
 }
 
 impl Columns {
@@ -84,7 +88,19 @@ impl Columns {
             known: known.into_iter().map(Into::into).collect(),
             required: required.into_iter().map(Into::into).collect(),
             paths: Vec::new(),
+            used: Vec::new(),
         }
+    }
+
+    /// The same columns, of which `used` must not be in a header twice.
+    pub(crate) fn use_once<'a>(mut self, used: impl IntoIterator<Item = &'a str>) -> Self {
+        self.used = used.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Whether the column is used by its name. Others may be in a header twice, or have no name.
+    fn is_used(&self, name: &String) -> bool {
+        self.known.contains(name) || self.required.contains(name) || self.used.contains(name)
     }
 
     /// The same columns with others `required`.
@@ -130,8 +146,8 @@ impl Columns {
     ///
     /// | reason | the header |
     /// |---|---|
-    /// | `wrong_encoding` | is not UTF-8, or has NUL bytes as UTF-16 has; a compressed file under a plain name is recognised |
-    /// | `column_twice` | has the same name twice |
+    /// | `wrong_encoding` | is not UTF-8, or has NUL bytes |
+    /// | `column_twice` | has a column that is used by its name twice |
     /// | `wrong_delimiter` | lacks a required column, and its only field contains another delimiter |
     /// | `column_missing` | lacks a required column |
     pub(crate) fn check(&self, fields: &ByteRecord, delimiter: u8) -> Result<HeaderCheck, Refusal> {
@@ -142,23 +158,21 @@ impl Columns {
         {
             Ok(names) => Vec::<&str>::into_iter(names).map(str::to_owned).collect(),
             Err(_) => {
-                let detail = match fields.as_slice() {
-                    [0x1f, 0x8b, ..] => "the file is compressed with gzip: name it .csv.gz",
-                    [0x28, 0xb5, 0x2f, 0xfd, ..] => "the file is compressed with zstd: name it .csv.zst",
-                    _ => "the header is not UTF-8: convert the file",
-                };
-                return Err(Refusal::new(Reason::WRONG_ENCODING, detail));
+                return Err(Refusal::new(
+                    Reason::WRONG_ENCODING,
+                    "the header is not UTF-8: convert the file",
+                ));
             }
         };
         if names.iter().any(|name| name.contains('\0')) {
             return Err(Refusal::new(
                 Reason::WRONG_ENCODING,
-                "the header has NUL bytes, as UTF-16 has: convert the file to UTF-8",
+                "the header has NUL bytes: convert the file to UTF-8",
             ));
         }
         let header = Header { names };
         let mut seen = HashSet::new();
-        for name in &header.names {
+        for name in header.names.iter().filter(|name| self.is_used(name)) {
             if !seen.insert(name) {
                 return Err(Refusal::new(
                     Reason::COLUMN_TWICE,
@@ -177,7 +191,7 @@ impl Columns {
             let detail = format!(
                 "no column {}; the header has {}",
                 missing.join(", "),
-                header.names.join(", ")
+                shown(&header.names)
             );
             return Err(Refusal::new(Reason::COLUMN_MISSING, detail));
         }
@@ -190,8 +204,27 @@ impl Columns {
                 .cloned()
                 .collect(),
         };
-        Ok(HeaderCheck { header, ignored })
+        Ok(HeaderCheck {
+            header,
+            ignored,
+            wrong_encoding: None,
+        })
     }
+}
+
+/// The names for a message, in which characters are shown that have no sign of their own.
+fn shown(names: &[String]) -> String {
+    let mut shown = String::new();
+    for c in names.join(", ").chars() {
+        match c {
+            '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}' | '\u{feff}' => {
+                shown.extend(c.escape_unicode());
+            }
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// The delimiter that the file may have: one of the usual ones, inside the only field of the header.
@@ -237,7 +270,30 @@ mod tests {
         assert_eq!(reason(&["e\0v\0"]), Reason::WRONG_ENCODING);
         let latin = Event::columns().check(&ByteRecord::from(vec![b"\xff\xfe".as_slice()]), b',');
         assert_eq!(latin.unwrap_err().reason, Reason::WRONG_ENCODING);
-        let gzip = Event::columns().check(&ByteRecord::from(vec![b"\x1f\x8b\x08".as_slice()]), b',');
-        assert!(gzip.unwrap_err().detail.contains("gzip"));
+        let marks = check(&["\u{feff}event_time", "user\u{200b}_id", "é"])
+            .unwrap_err()
+            .detail;
+        assert!(
+            marks.ends_with("the header has \\u{feff}event_time, user\\u{200b}_id, é"),
+            "{marks}"
+        );
+    }
+
+    #[test]
+    fn names_that_nobody_uses_may_be_there_twice_or_be_empty() {
+        let required = Event::REQUIRED_COLUMNS;
+        let with = |more: &[&'static str]| [&required, more].concat();
+        let ignored = |more| check(&with(more)).unwrap().ignored;
+        assert_eq!(ignored(&["note", "note"]), ["note", "note"]);
+        assert_eq!(ignored(&["", ""]), ["", ""]);
+        assert_eq!(
+            check(&with(&["brand", "brand"])).unwrap_err().reason,
+            Reason::COLUMN_TWICE
+        );
+        let any = |columns: Columns, names: &[&str]| columns.check(&ByteRecord::from(names.to_vec()), b',').is_ok();
+        assert!(any(Columns::any(), &["a", "a"]));
+        let kept = Columns::any().require(["a"]).use_once(["a", "b"]);
+        assert!(any(kept.clone(), &["a", "b", "c", "c"]));
+        assert!(!any(kept, &["a", "b", "b"]));
     }
 }

@@ -7,7 +7,9 @@
 //!
 //! So the first is rejected, and the second is damage: it hides records.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
+
+use super::Dialect;
 
 /// The result of checking the quotes of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,8 @@ pub(super) enum Quotes {
     Open,
 }
 
-/// Checks the quotes of one record, given without its terminator.
+/// Checks the quotes of one record, given without its terminator. `quote` is that of the dialect. Where values are trimmed, blanks may
+/// be around the quotes.
 ///
 /// | record | result |
 /// |---|---|
@@ -28,14 +31,24 @@ pub(super) enum Quotes {
 /// | `a"b,c` | `Sound`: a quote inside an unquoted field is text |
 /// | `"a"b,c` | `TextAfter` |
 /// | `a,"b` | `Open` |
-pub(super) fn check(raw: &[u8], delimiter: u8, quote: u8) -> Quotes {
+pub(super) fn check(raw: &[u8], quote: u8, dialect: &Dialect) -> Quotes {
+    let Dialect {
+        delimiter,
+        escape,
+        trim,
+        ..
+    } = *dialect;
     let mut rest = raw;
     loop {
+        if trim {
+            rest = without_blanks(rest, delimiter);
+        }
         // At the start of a field.
         if let [first, quoted @ ..] = rest
             && *first == quote
         {
-            match after_quoted(quoted, quote) {
+            let after = after_quoted(quoted, quote, escape);
+            match after.map(|after| if trim { without_blanks(after, delimiter) } else { after }) {
                 None => return Quotes::Open,
                 Some([]) => return Quotes::Sound,
                 Some([after, next @ ..]) if *after == delimiter => rest = next,
@@ -50,11 +63,26 @@ pub(super) fn check(raw: &[u8], delimiter: u8, quote: u8) -> Quotes {
     }
 }
 
+/// The text without the blanks that it begins with.
+fn without_blanks(text: &[u8], delimiter: u8) -> &[u8] {
+    let blanks = text.iter().take_while(|byte| is_blank(**byte, delimiter)).count();
+    &text[blanks..]
+}
+
+/// Whether the byte is a blank that may be in front of a quote.
+pub(super) fn is_blank(byte: u8, delimiter: u8) -> bool {
+    matches!(byte, b' ' | b'\t') && byte != delimiter
+}
+
 /// What follows the closing quote of a field, given what follows its opening quote; `None` if the field is not closed.
-fn after_quoted(mut rest: &[u8], quote: u8) -> Option<&[u8]> {
+fn after_quoted(mut rest: &[u8], quote: u8, escape: Option<u8>) -> Option<&[u8]> {
     loop {
-        let closing = memchr(quote, rest)?;
-        rest = &rest[closing + 1..];
+        let at = memchr2(quote, escape.unwrap_or(quote), rest)?;
+        if escape == Some(rest[at]) {
+            rest = rest.get(at + 2..)?;
+            continue;
+        }
+        rest = &rest[at + 1..];
         match rest {
             // A doubled quote stands for one.
             [first, next @ ..] if *first == quote => rest = next,
@@ -69,7 +97,7 @@ mod tests {
 
     /// Checks with commas and double quotes.
     fn check(raw: &[u8]) -> Quotes {
-        super::check(raw, b',', b'"')
+        super::check(raw, b'"', &Dialect::default())
     }
 
     #[test]
@@ -91,7 +119,32 @@ mod tests {
         for open in ["\"", "a,\"b", "\"a\"\"", "a,\"b\nc,d\n"] {
             assert_eq!(check(open.as_bytes()), Quotes::Open, "{open}");
         }
-        assert_eq!(super::check(b"'a;''\"';\"", b';', b'\''), Quotes::Sound);
-        assert_eq!(super::check(b"'a,b' ;", b';', b'\''), Quotes::TextAfter);
+        let semicolons = Dialect::default().delimiter(b';').quote(Some(b'\''));
+        assert_eq!(super::check(b"'a;''\"';\"", b'\'', &semicolons), Quotes::Sound);
+        assert_eq!(super::check(b"'a,b' ;", b'\'', &semicolons), Quotes::TextAfter);
+    }
+
+    #[test]
+    fn escapes_and_blanks_are_heeded() {
+        let escaped = Dialect::default().escape(Some(b'\\'));
+        for (raw, quotes) in [
+            (r#""27\"",b"#, Quotes::Sound),
+            (r#""a\\",b"#, Quotes::Sound),
+            (r#""a\",b"#, Quotes::Open),
+            (r#""a\"b"c"#, Quotes::TextAfter),
+            (r#""a\"#, Quotes::Open),
+        ] {
+            assert_eq!(super::check(raw.as_bytes(), b'"', &escaped), quotes, "{raw}");
+        }
+        let trimmed = Dialect::default().trim(true);
+        for (raw, quotes) in [
+            (r#"a, "b, c" , d"#, Quotes::Sound),
+            (r#" "a,""b"" c" "#, Quotes::Sound),
+            (r#"a, "b" c"#, Quotes::TextAfter),
+            (r#"a, "b"#, Quotes::Open),
+            ("a,  ", Quotes::Sound),
+        ] {
+            assert_eq!(super::check(raw.as_bytes(), b'"', &trimmed), quotes, "{raw}");
+        }
     }
 }

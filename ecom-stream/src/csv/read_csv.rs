@@ -32,8 +32,10 @@ pub fn read_csv(
 ) -> impl Stream<Item = Result<Batch<CsvRecord>>> + Send {
     try_stream! {
         let unreadable = |err| Error::new(ErrorKind::Source, format!("can't read {}", split.path())).caused_by(err);
-        let mut reader = CsvReader::new(input, split.clone(), CsvLimits::default(), Dialect::default());
-        match reader.read_header(&columns).await.map_err(unreadable)? {
+        let opened = CsvReader::open(input, split.clone(), CsvLimits::default(), Dialect::default(), &columns).await;
+        let (mut reader, header) = opened.map_err(unreadable)?;
+        reader.expect_utf8();
+        match header {
             HeaderStep::Empty => return,
             HeaderStep::Found { check: Ok(_), .. } => {}
             HeaderStep::Found { check: Err(refusal), .. } => Err(damaged(&split, 0, &refusal))?,

@@ -152,11 +152,6 @@ impl CsvRows {
         }
     }
 
-    /// The header of all these records.
-    pub(crate) fn header(&self) -> &Header {
-        &self.header
-    }
-
     /// Adds a record. `text` is its fields without anything in between, `ends` where each of them ends in `text`.
     pub(crate) fn push(&mut self, text: &str, ends: impl Iterator<Item = usize>) {
         let base = self.text.len();

@@ -1,6 +1,6 @@
-//! What one step of a CSV reader gives: records, rejects, and why reading ended.
+//! What one step of a CSV reader gives: a header, or records, rejects, and why reading ended.
 
-use super::CsvRecord;
+use super::{CsvRecord, HeaderCheck};
 use crate::contract::{Record, Refusal, Reject};
 
 /// What one call of [`CsvReader::step`](super::CsvReader::step) read: at most one batch.
@@ -17,6 +17,14 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// A step of nothing, at the end.
+    pub(super) fn ended(end: End) -> Self {
+        Self {
+            end: Some(end),
+            ..Self::default()
+        }
+    }
+
     /// The byte offset of the first record or reject.
     pub(crate) fn first_offset(&self) -> Option<u64> {
         let records = self.records.iter().filter_map(|record| record.origin.as_ref());
@@ -48,4 +56,46 @@ pub(super) struct ParsedRecord {
     pub(super) terminated: bool,
     /// How many blank lines were skipped before it.
     pub(super) blank_lines: u64,
+    /// Where the parser began what is the last of its fields. This is `start`, unless there is a `\r` in a field that the parser took for
+    /// a line end.
+    pub(super) parsed_from: u64,
+}
+
+impl ParsedRecord {
+    /// Whether there is a `\r` in a field that is not quoted.
+    pub(super) fn has_lone_cr(&self) -> bool {
+        self.parsed_from != self.start
+    }
+}
+
+/// The result of [`CsvReader::open`](super::CsvReader::open).
+#[derive(Debug)]
+pub(crate) enum HeaderStep {
+    /// The input is empty or has only blank lines.
+    Empty,
+    /// A header was read. `whole` says whether it has a terminator; without one its writer may not be done.
+    Found {
+        check: Result<HeaderCheck, Refusal>,
+        whole: bool,
+    },
+}
+
+impl HeaderStep {
+    /// The same, but a file whose start is not UTF-8 can't be used, whatever its header is.
+    pub(crate) fn refuse_wrong_encoding(self) -> Self {
+        match self {
+            Self::Found {
+                check:
+                    Ok(HeaderCheck {
+                        wrong_encoding: Some(refusal),
+                        ..
+                    }),
+                whole,
+            } => Self::Found {
+                check: Err(refusal),
+                whole,
+            },
+            other => other,
+        }
+    }
 }

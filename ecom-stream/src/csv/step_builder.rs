@@ -7,7 +7,7 @@ use csv_async::ByteRecord;
 
 use super::step::{ParsedRecord, Step};
 use super::{CsvRows, Header};
-use crate::contract::{Origin, Reason, Record, Refusal, Reject, Split};
+use crate::contract::{Origin, Record, Refusal, Reject, Split};
 
 /// How many bytes of a rejected record are kept at most: 64 KiB. The detail of a longer one says that it was cut.
 pub(super) const MAX_REJECT_BYTES: usize = 64 << 10;
@@ -48,16 +48,22 @@ impl StepBuilder {
         self.spans.len() + self.rejects.len()
     }
 
-    /// Adds a parsed record: to the records if `checked` is `Ok` and the fields are UTF-8, otherwise to the rejects.
+    /// Adds a parsed record: to the records if `checked` is `Ok`, otherwise to the rejects.
     ///
-    /// `fields` are the record's fields, `record` is its number in the split, and `found` says where its bytes are.
-    pub(super) fn add(&mut self, fields: &ByteRecord, checked: Result<(), Refusal>, record: u64, found: &ParsedRecord) {
+    /// `fields` are the record's fields, which `checked` has as text, `record` is its number in the split, and `found` says where its
+    /// bytes are.
+    pub(super) fn add(
+        &mut self,
+        fields: &ByteRecord,
+        checked: Result<&str, Refusal>,
+        record: u64,
+        found: &ParsedRecord,
+    ) {
         let span = RecordSpan {
             record,
             start: found.start,
             end: found.text_end,
         };
-        let checked = checked.and_then(|()| self.text_of(fields));
         match checked {
             Ok(text) => {
                 let ends = (0..fields.len())
@@ -68,18 +74,6 @@ impl StepBuilder {
             }
             Err(refusal) => self.rejects.push((span, refusal)),
         }
-    }
-
-    /// The fields as one text, or the refusal that names the first byte that is not UTF-8.
-    fn text_of<'a>(&self, fields: &'a ByteRecord) -> Result<&'a str, Refusal> {
-        std::str::from_utf8(fields.as_slice()).map_err(|err| {
-            let at = err.valid_up_to();
-            let (name, byte) = (name_of_field_at(fields, self.rows.header(), at), fields.as_slice()[at]);
-            Refusal::new(
-                Reason::INVALID_UTF8,
-                format!("{name} has the byte 0x{byte:02x} at byte {at} of the record's fields"),
-            )
-        })
     }
 
     /// The finished step. `bytes` are the bytes of `split` from the offset `first` to the end of the last record.

@@ -2,6 +2,8 @@
 //!
 //! The parser pulls bytes through the tee into its own buffer. When the reader has a whole record, it peeks at the record's bytes to
 //! check them; when a step is complete, it takes all its bytes at once. So each byte is copied once, into the origins of records.
+//!
+//! The parser does not get all that was read at once: what can only be understood with what follows is held back until that was read.
 
 use std::io;
 use std::pin::Pin;
@@ -10,10 +12,14 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::line_ends::MAX_CR_RUN;
+use super::mask::Mask;
+use super::text_encoding::FIRST_BLOCK_BYTES;
+
 /// Keeps the bytes that pass through it until they are taken. The parser only gives fields, but rejects need their original bytes.
 ///
-/// It also bounds the parser, which would read a field of any size into memory: reading fails with [`RecordTooLarge`] when more
-/// than `max_ahead` bytes were read since the start of the current record.
+/// It also bounds the parser, which would read a field of any size into memory: reading fails with [`RecordTooLarge`] when the
+/// parser has got more than `max_ahead` bytes since the start of the current record.
 ///
 /// ```text
 ///  offsets  0 ……………… window_at ………… record_at ………… read so far
@@ -36,6 +42,16 @@ pub(super) struct Tee<R> {
     unkept: usize,
     /// The byte in front of `window`, if it was seen.
     before: Option<u8>,
+    /// How much of `window` the parser has got.
+    given: usize,
+    /// Whether the reader below has ended, or failed.
+    is_at_end: bool,
+    /// The error with which it failed, until the parser has got everything that was read before.
+    failed: Option<io::Error>,
+    /// The parser gets nothing before that much was read.
+    first_block: usize,
+    /// Changes what the parser gets, and not what is kept.
+    mask: Option<Box<Mask>>,
 }
 
 /// The current record is longer than the limit.
@@ -54,7 +70,27 @@ impl<R> Tee<R> {
             max_ahead,
             unkept,
             before: None,
+            given: 0,
+            is_at_end: false,
+            failed: None,
+            first_block: match offset {
+                0 => FIRST_BLOCK_BYTES,
+                _ => 0,
+            },
+            mask: None,
         }
+    }
+
+    /// The same tee with a mask. `None`: the parser gets what is in the file.
+    pub(super) fn masked(mut self, mask: Option<Mask>) -> Self {
+        self.mask = mask.map(Box::new);
+        self
+    }
+
+    /// The same tee for another parser, which gets everything again. Nothing was taken yet.
+    pub(super) fn again(mut self) -> Self {
+        self.given = 0;
+        self
     }
 
     /// The reader below.
@@ -92,6 +128,17 @@ impl<R> Tee<R> {
         }
     }
 
+    /// How much of what was read the parser can get, before more is read.
+    fn ready(&self, text: &[u8]) -> usize {
+        if self.is_at_end {
+            text.len()
+        } else if self.window.len() < self.first_block {
+            0
+        } else {
+            text.len() - trailing_crs(text)
+        }
+    }
+
     /// Takes the bytes before the offset `end` out of the window.
     pub(super) fn take_until(&mut self, end: u64) -> Bytes {
         let len = (end.saturating_sub(self.window_at) as usize).min(self.window.len());
@@ -100,25 +147,75 @@ impl<R> Tee<R> {
         // Copied, because a shared slice would keep the whole, larger window in memory.
         let taken = Bytes::copy_from_slice(&self.window[..len]);
         self.window.advance(len);
+        self.given = self.given.saturating_sub(len);
+        // What follows was read behind the first block.
+        self.first_block = 0;
         taken
     }
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Tee<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read_until = self.window_at + self.window.len() as u64;
-        if read_until.saturating_sub(self.record_at) > self.max_ahead {
+        let this = &mut *self;
+        let given_until = this.window_at + this.given as u64;
+        if given_until.saturating_sub(this.record_at) > this.max_ahead {
             return Poll::Ready(Err(io::Error::other(RecordTooLarge)));
         }
-        let before = buf.filled().len();
-        let poll = Pin::new(&mut self.inner).poll_read(cx, buf);
-        if let Poll::Ready(Ok(())) = &poll {
-            let came = &buf.filled()[before..];
-            let unkept = self.unkept.min(came.len());
-            self.unkept -= unkept;
-            self.before = came[..unkept].last().copied().or(self.before);
-            self.window.extend_from_slice(&came[unkept..]);
+        if this.given == this.window.len()
+            && let Some(err) = this.failed.take()
+        {
+            return Poll::Ready(Err(err));
         }
-        poll
+        let start = buf.filled().len();
+        loop {
+            let held = (this.window.len() - this.given).min(buf.remaining());
+            buf.put_slice(&this.window[this.given..this.given + held]);
+            let mut unkept = 0;
+            if !this.is_at_end && buf.remaining() > 0 {
+                let came_at = buf.filled().len();
+                match Pin::new(&mut this.inner).poll_read(cx, buf) {
+                    Poll::Ready(Ok(())) => {}
+                    // The parser gets what was read before.
+                    Poll::Ready(Err(err)) if this.window.len() > this.given => {
+                        this.failed = Some(err);
+                        this.is_at_end = true;
+                    }
+                    other => {
+                        buf.set_filled(start);
+                        return other;
+                    }
+                }
+                let came = &buf.filled()[came_at..];
+                this.is_at_end |= came.is_empty();
+                unkept = this.unkept.min(came.len());
+                this.unkept -= unkept;
+                this.before = came[..unkept].last().copied().or(this.before);
+                this.window.extend_from_slice(&came[unkept..]);
+            }
+            let is_full = buf.remaining() == 0;
+            let text = &mut buf.filled_mut()[start..];
+            let mut now = this.ready(text).max(unkept);
+            if now == 0 && (this.is_at_end || is_full) {
+                now = text.len();
+            }
+            if let Some(mask) = &mut this.mask {
+                now = match mask.apply(&mut text[..now], this.is_at_end) {
+                    0 if is_full => mask.apply(&mut text[..now], true),
+                    done => done.max(unkept),
+                };
+            }
+            if now > 0 || this.is_at_end {
+                buf.set_filled(start + now);
+                this.given += now - unkept;
+                return Poll::Ready(Ok(()));
+            }
+            buf.set_filled(start);
+        }
     }
+}
+
+/// How many `\r` are at the end of the text. Whether a line ends there depends on what follows.
+fn trailing_crs(text: &[u8]) -> usize {
+    let end = text.iter().rev().take(MAX_CR_RUN);
+    end.take_while(|byte| **byte == b'\r').count()
 }

@@ -13,6 +13,7 @@ impl Reason {
         Some(match self.as_str() {
             "field_count" => "give the record as many fields as the header has; quote a field that contains a comma",
             "text_after_quote" => "double each quote inside a quoted field",
+            "lone_carriage_return" => "remove the carriage return, or quote the field that has it",
             "field_too_large" => "shorten the field; the original is in the file",
             "invalid_utf8" => "write the record in UTF-8",
             "nul_byte" => "remove the NUL bytes",
@@ -35,7 +36,10 @@ impl Reason {
             "late" => "retry it unchanged if it should count after all",
             "value_refused" => "change the column of the table, or the value that the pipeline makes for it",
             "column_missing" | "column_twice" | "wrong_delimiter" | "wrong_encoding" => {
-                "write the file again with another header or encoding, or run with a mapping for it"
+                "run with a mapping for it, or write the file again with another header or encoding: if it was read in part, reading goes on where it stopped"
+            }
+            "header_changed" => {
+                "move the lines from the other header on to a file of their own, or write them in the order of the first header"
             }
             "path_value_missing" => {
                 "move or rename the file so that its path has the value, or run with a mapping that takes the value from elsewhere"

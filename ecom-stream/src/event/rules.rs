@@ -27,8 +27,8 @@ const MAX_TEXT_BYTES: usize = 256;
 /// |---|---|
 /// | `event_time` | required; in the [time format](Self::time_format); from [`earliest`](Self::earliest) to [`latest`](Self::latest) |
 /// | `event_type` | required; one of [`EventType::ALL`] |
-/// | `user_id`, `session_id`, `product_id` | required; at most 64 bytes |
-/// | `product_name`, `category`, `brand` | at most 256 bytes |
+/// | `user_id`, `session_id`, `product_id` | required; not blanks only; at most 64 bytes |
+/// | `product_name`, `category`, `brand` | at most 256 bytes; blanks only are none |
 /// | `price` | a [`Price`]; required for a purchase |
 /// | `quantity` | a whole number from 1; 1 if it is absent |
 /// | `event_id` | a UUID; from another text a UUID is made, and without one it is made from the record's place |
@@ -403,13 +403,19 @@ impl Rules {
 
 /// A required id of at most [`MAX_ID_BYTES`].
 fn identifier(field: Option<&str>, missing: Reason, too_long: Reason) -> Result<String, Refusal> {
-    let field = field.ok_or_else(|| absent(missing))?;
+    let field = field.filter(|field| !is_blank(field)).ok_or_else(|| absent(missing))?;
     at_most(field, MAX_ID_BYTES, too_long)
 }
 
 /// An optional text of at most [`MAX_TEXT_BYTES`].
 fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal> {
+    let field = field.filter(|field| !is_blank(field));
     field.map(|field| at_most(field, MAX_TEXT_BYTES, too_long)).transpose()
+}
+
+/// Whether the text has only blanks, so that it says nothing.
+fn is_blank(text: &str) -> bool {
+    text.starts_with(char::is_whitespace) && text.trim_start().is_empty()
 }
 
 fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Refusal> {
@@ -513,8 +519,10 @@ mod tests {
             ("event_type", "", Reason::EVENT_TYPE_MISSING),
             ("event_type", "Purchase", Reason::EVENT_TYPE_UNKNOWN),
             ("user_id", "", Reason::USER_ID_MISSING),
+            ("user_id", " ", Reason::USER_ID_MISSING),
             ("user_id", &long_id, Reason::USER_ID_TOO_LONG),
             ("session_id", "", Reason::SESSION_ID_MISSING),
+            ("session_id", "\u{a0} ", Reason::SESSION_ID_MISSING),
             ("session_id", &long_id, Reason::SESSION_ID_TOO_LONG),
             ("product_id", "", Reason::PRODUCT_ID_MISSING),
             ("product_id", &long_id, Reason::PRODUCT_ID_TOO_LONG),
@@ -547,6 +555,12 @@ mod tests {
         ] {
             with(name, &value).unwrap();
         }
+    }
+
+    #[test]
+    fn a_text_of_blanks_is_none() {
+        assert_eq!(with("brand", " ").unwrap().brand, None);
+        assert_eq!(with("brand", " x").unwrap().brand.as_deref(), Some(" x"));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use super::mark::{FileMark, FileStat};
 use super::resolve::{ContentDigest, digest_content};
 use super::uncommitted::Uncommitted;
 use crate::contract::{Checkpoint, MAX_FINISHED_CANDIDATES, Position, Result, SplitState};
-use crate::csv::Compression;
 
 /// How many waiting files one query to the ledger is about.
 pub(super) const LOOKUP_BATCH: usize = 256;
@@ -80,7 +79,7 @@ impl FileCandidates {
         *self = Self::default();
         let mut contents = HashMap::new();
         for (name, stat) in &files {
-            if Compression::of(name) != Compression::None
+            if !context.dir.form_of(name).is_plain()
                 && let Ok(Some(content)) = digest_content(context.dir, name, *stat, context.max_record_bytes).await
             {
                 contents.insert(name.clone(), content);
@@ -88,8 +87,8 @@ impl FileCandidates {
         }
         // Before the query: a position that is committed meanwhile is then in the answer of the ledger.
         let emitted = context.uncommitted.all();
-        let size_of = |name: &OsStr, stat: FileStat| match (Compression::of(name), contents.get(name)) {
-            (Compression::None, _) => Some(stat.size),
+        let size_of = |name: &OsStr, stat: FileStat| match (context.dir.form_of(name).is_plain(), contents.get(name)) {
+            (true, _) => Some(stat.size),
             (_, Some(ContentDigest::Sound { size, .. })) => Some(*size),
             (_, Some(ContentDigest::Damaged) | None) => None,
         };
@@ -103,7 +102,7 @@ impl FileCandidates {
         known_sizes.extend(sizes.into_iter().filter(|size| !once.insert(*size)));
         let mut digests = Vec::new();
         for (name, stat) in files {
-            let is_plain = Compression::of(&name) == Compression::None;
+            let is_plain = context.dir.form_of(&name).is_plain();
             let mut content = contents.remove(&name);
             if is_plain && known_sizes.contains(&stat.size) {
                 content = digest_content(context.dir, &name, stat, context.max_record_bytes)

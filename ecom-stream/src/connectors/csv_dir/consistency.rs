@@ -55,9 +55,9 @@ impl ConsistencyCheck {
     }
 
     /// Says that reading begins behind what `from` stands for.
-    pub(super) fn resume_behind(&mut self, from: &Resume, is_compressed: bool) {
-        // A compressed file is read from its start again.
-        self.before = (!is_compressed).then(|| from.digest.clone());
+    pub(super) fn resume_behind(&mut self, from: &Resume, is_plain: bool) {
+        // Another file is decoded from its start again.
+        self.before = is_plain.then(|| from.digest.clone());
     }
 
     /// Checks what was read since the last call.
@@ -107,7 +107,7 @@ impl ConsistencyCheck {
         }
         content.file_mut()?.trace();
         self.trusted = None;
-        self.resume_behind(from, content.is_compressed());
+        self.resume_behind(from, content.is_plain());
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::mark::FileStat;
 use super::notifications::Notifications;
 use super::scan::{Chunk, StatResult};
+use crate::csv::FileForm;
 
 /// The directory that a source reads, with everything that the source asks of the file system and the clock.
 ///
@@ -43,6 +44,11 @@ pub(super) trait Directory: Clone + Send + Sync + 'static {
 
     /// Size, modification time and inode of an open file.
     fn stat_open(file: &Self::File) -> impl Future<Output = io::Result<FileStat>> + Send;
+
+    /// How the content of a file with that name is stored.
+    fn form_of(&self, name: &OsStr) -> FileForm {
+        FileForm::of(name, None)
+    }
 
     /// The wall clock, in nanoseconds since 1970.
     fn wall_ns(&self) -> i64;

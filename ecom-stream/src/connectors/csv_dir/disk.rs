@@ -21,7 +21,7 @@ use super::mark::FileStat;
 use super::notifications::Notifications;
 use super::scan::{Chunk, ChunkBuilder, FoundFile, SkipReason, StatResult, skip_reason_of_name};
 use crate::connectors::rename::rename_to_new;
-use crate::csv::is_hidden;
+use crate::csv::{Charset, FileForm, is_hidden};
 
 /// A directory of the file system, as the source reads it. Clones are the same directory.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub(super) struct Disk {
     path: Arc<Path>,
     /// Whether sub-directories are read too.
     recursive: bool,
+    /// The encoding of its files; `None`: UTF-8.
+    charset: Option<Charset>,
 }
 
 impl Disk {
@@ -37,7 +39,13 @@ impl Disk {
         Self {
             path: path.into(),
             recursive: false,
+            charset: None,
         }
+    }
+
+    /// Sets the encoding of the files.
+    pub(super) fn charset(self, charset: Option<Charset>) -> Self {
+        Self { charset, ..self }
     }
 
     /// Whether files in sub-directories are read too, at any depth.
@@ -107,6 +115,10 @@ impl Disk {
 
 impl Directory for Disk {
     type File = File;
+
+    fn form_of(&self, name: &OsStr) -> FileForm {
+        FileForm::of(name, self.charset)
+    }
 
     fn path(&self) -> &Path {
         &self.path

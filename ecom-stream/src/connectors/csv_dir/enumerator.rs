@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::candidates::{FileCandidates, LOOKUP_BATCH, LookupContext};
 use super::directory::Directory;
 use super::inbox::{Inbox, Readiness, Ready};
-use super::mark::{FileMark, FileStat};
+use super::mark::{FileMark, FileStat, depends_on_dialect};
 use super::notifications::Notification;
 use super::read_files::ReadFiles;
 use super::removal::Removal;
@@ -20,7 +20,7 @@ use super::uncommitted::Uncommitted;
 use super::unterminated_record::UnterminatedRecord;
 use super::watch::Watch;
 use crate::contract::{Checkpoint, Error, ErrorKind, Position, Reason, Result, Split, SplitState};
-use crate::csv::{Compression, to_path, value_in_path};
+use crate::csv::{to_path, value_in_path};
 
 /// The time after which a file that cannot be read is tried again. It doubles with every try, [`MAX_DOUBLINGS`] times.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -228,7 +228,7 @@ impl<D: Directory> FileEnumerator<D> {
                         false => self.file_is_done(file, position).await,
                     }
                 }
-                Some(position) if begins_again(&position, &file, notification, wall_ns) => self.hold(file),
+                Some(position) if begins_again(&self.dir, &position, &file, notification, wall_ns) => self.hold(file),
                 known => {
                     self.comparisons.remove(&file.name);
                     self.inbox.offer(file, notification, known, Instant::now(), wall_ns);
@@ -292,9 +292,9 @@ impl<D: Directory> FileEnumerator<D> {
                     || self.unterminated_record == UnterminatedRecord::Store;
                 mark.waits_for_line_end && !counts
             }
-            // Its header may fit now.
-            SplitState::SetAside(_) => mark.header_hash.as_deref() == Some(&self.header_hash),
-            SplitState::Finished | SplitState::Damaged(_) => true,
+            // Its header may fit now, or its encoding.
+            state if depends_on_dialect(state) => mark.header_hash.as_deref() == Some(&self.header_hash),
+            SplitState::Finished | SplitState::SetAside(_) | SplitState::Damaged(_) => true,
         };
         // When it could not be removed, it got its name back, which changed its change time.
         let was_restored = || {
@@ -341,7 +341,7 @@ impl<D: Directory> FileEnumerator<D> {
         {
             if !self.candidates.contains(&ready.name, *stat) {
                 let this = [(ready.name.clone(), *stat)];
-                let is_plain = |name: &OsString| Compression::of(name) == Compression::None;
+                let is_plain = |name: &OsString| self.dir.form_of(name).is_plain();
                 let files = match is_plain(&ready.name) {
                     true => {
                         let next = self
@@ -515,7 +515,13 @@ type Opened<D> = io::Result<Option<(<D as Directory>::File, FileStat)>>;
 
 /// Whether the file may be coming again: its upload broke off, and it is shorter now than what was read of it. As long as it
 /// is, it cannot be compared with what was read, and would be read as new content, each record twice.
-fn begins_again(position: &Position, file: &FoundFile, notification: Option<Notification>, wall_ns: i64) -> bool {
+fn begins_again(
+    dir: &impl Directory,
+    position: &Position,
+    file: &FoundFile,
+    notification: Option<Notification>,
+    wall_ns: i64,
+) -> bool {
     let Some(mark) = FileMark::of(position) else {
         return false;
     };
@@ -528,10 +534,10 @@ fn begins_again(position: &Position, file: &FoundFile, notification: Option<Noti
         SplitState::Finished => mark.unterminated,
         SplitState::SetAside(_) => false,
     };
-    let read = match Compression::of(&file.name) {
-        Compression::None => position.offset,
+    let read = match dir.form_of(&file.name).is_plain() {
+        true => position.offset,
         // The size of its content is not known without reading it.
-        _ => mark.stat.size,
+        false => mark.stat.size,
     };
     let age = i128::from(wall_ns) - i128::from(file.stat.mtime_ns);
     // The clock may have been set back since.

@@ -10,7 +10,7 @@ use tokio::io::AsyncRead;
 use super::consistency::{Checked, ConsistencyCheck};
 use super::directory::Directory;
 use super::inbox::{Readiness, Ready};
-use super::mark::{FileMark, FileStat, MarkDialect};
+use super::mark::{FileMark, FileStat, MarkDialect, depends_on_dialect};
 use super::read_files::{ReadFiles, ReadPrefix};
 use super::resolve::{ResumeAt, resolve_split, seek_to_resume};
 use super::traced_file::TracedFile;
@@ -61,11 +61,11 @@ pub(super) fn read_file<D: Directory>(
     try_stream! {
         let Some((file, mut stat)) = opened? else { return };
         // An empty file has nothing to decompress, whatever its name says.
-        let compression = match stat.size {
-            0 => Compression::None,
-            _ => Compression::of(&ready.name),
-        };
-        let opened_empty = compression != Compression::of(&ready.name);
+        let mut form = config.dir.form_of(&ready.name);
+        let opened_empty = stat.size == 0 && form.compression != Compression::None;
+        if stat.size == 0 {
+            form.compression = Compression::None;
+        }
         let mut consistency = ConsistencyCheck::new(&config.dir, stat);
         if !consistency.tells_changes() {
             config.read_files.add_recent(&ready.name);
@@ -74,7 +74,7 @@ pub(super) fn read_file<D: Directory>(
         if !consistency.tells_changes() || ready.known.is_some() || ready.readiness == Readiness::Growing {
             file.trace();
         }
-        let mut file = Content::new(file, compression);
+        let mut file = Content::new(file, form);
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
         let mut ready = ready;
@@ -95,19 +95,25 @@ pub(super) fn read_file<D: Directory>(
             columns: Vec::new(),
             ignored_columns: Vec::new(),
             mapping: config.mapping.clone(),
-            dialect: MarkDialect::of(&config.dialect),
+            dialect: None,
         };
 
         // The header is read in any case: it names the columns.
         if resolved.was_read {
             file.seek_to(0).await?;
         }
-        let mut reader = CsvReader::new(file, template.split.clone(), config.limits, config.dialect.clone());
-        let header = reader.read_header(&config.columns).await?;
+        let (split, dialect) = (template.split.clone(), config.dialect.clone());
+        let (mut reader, header) = CsvReader::open(file, split, config.limits, dialect, &config.columns).await?;
         if opened_empty && reader.read_until() > 0 {
             Err(written_while_opened())?;
         }
+        template.dialect = MarkDialect::of(&reader.head().dialect);
         let had_records = resolved.from.as_ref().is_some_and(|from| from.resume.record > 0);
+        // Once records were read, the first one that is not UTF-8 ends it.
+        let header = match had_records {
+            true => header,
+            false => header.refuse_wrong_encoding(),
+        };
         let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
         let is_before = |from: &ResumeAt| reader.offset() <= from.resume.offset;
         if had_records && !(is_fine && resolved.from.as_ref().is_some_and(is_before)) {
@@ -147,13 +153,12 @@ pub(super) fn read_file<D: Directory>(
         // If the file had only blank lines before, its header comes after the offset.
         let behind_header = |from: &ResumeAt| from.resume.offset >= reader.offset();
         if let Some(from) = resolved.from.filter(behind_header) {
-            let header = reader.header().clone();
+            let head = reader.head().clone();
             let mut file = reader.into_input();
-            consistency.resume_behind(&from.resume, file.is_compressed());
+            consistency.resume_behind(&from.resume, file.is_plain());
             seek_to_resume(&mut file, &from.resume).await?;
             let grew_mid_record = from.grew_mid_record;
-            let dialect = config.dialect.clone();
-            reader = CsvReader::resume(file, template.split.clone(), config.limits, dialect, header, from.resume);
+            reader = CsvReader::resume(file, template.split.clone(), config.limits, head, from.resume);
             if grew_mid_record {
                 let refusal = Refusal::new(
                     Reason::GREW_MID_RECORD,
@@ -185,12 +190,12 @@ pub(super) fn read_file<D: Directory>(
                 Err(written_while_opened())?;
             }
             if consistency.check(&config.dir, reader.input_mut()).await? == Checked::Unknown {
-                let header = reader.header().clone();
+                let head = reader.head().clone();
                 let mut file = reader.into_input();
                 consistency.go_back(&mut file, &from).await?;
                 seek_to_resume(&mut file, &from).await?;
                 template.blank_lines += blank_lines;
-                reader = CsvReader::resume(file, template.split.clone(), config.limits, config.dialect.clone(), header, from);
+                reader = CsvReader::resume(file, template.split.clone(), config.limits, head, from);
                 if let Some(refusal) = refuses_next {
                     reader.refuse_next(refusal);
                 }
@@ -207,12 +212,12 @@ pub(super) fn read_file<D: Directory>(
             };
             stat = D::stat_open(reader.input().file()?.file()).await?;
             let read_until = reader.read_until().max(reader.offset());
-            // Compressed data say themselves where they end, so the size is not compared.
-            let is_compressed = reader.input().is_compressed();
-            let truncated = !is_compressed && stat.size < read_until;
+            // Compressed data say themselves where they end, and a converted text has another size, so the size is not compared.
+            let is_plain = reader.input().is_plain();
+            let truncated = is_plain && stat.size < read_until;
             // If the file was modified while it was read, parts of two contents may have been read. The next try compares digests.
             let changed = stat != opened;
-            let grew = !is_compressed && stat.size > read_until || changed;
+            let grew = is_plain && stat.size > read_until || changed;
             // Space that was allocated and not written yet is no content, however much it is.
             let is_allocated = reader.ends_in_zeros();
             let state = match end {
@@ -259,10 +264,13 @@ pub(super) fn read_file<D: Directory>(
             if let Some(refusal) = state.refusal() {
                 tracing::warn!(split = %template.split, offset = reader.offset(), "damaged: {refusal}");
             }
+            if reader.input().has_rubbish() {
+                tracing::warn!(split = %template.split, "what is behind the gzip data is none, and is ignored, as gunzip does");
+            }
             if consistency.tells_changes() {
                 config.read_files.remove_recent(&ready.name);
             }
-            if state.refusal().is_none() && !is_compressed {
+            if state.refusal().is_none() && is_plain {
                 let digest = reader.digest().clone();
                 let compared = ready.grown_from.as_ref().map_or(digest.len(), |grown| grown.compared);
                 let split = template.split.clone();
@@ -336,7 +344,7 @@ impl PositionTemplate {
             changing: self.changing,
             copy_of: self.copy_of.clone(),
             renamed_to: None,
-            header_hash: matches!(state, SplitState::SetAside(_)).then(|| self.header_hash.clone()),
+            header_hash: depends_on_dialect(&state).then(|| self.header_hash.clone()),
             columns: self.columns.clone(),
             ignored_columns: self.ignored_columns.clone(),
             mapped: self.mapping.is_some(),

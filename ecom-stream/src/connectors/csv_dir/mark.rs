@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Mark, Position};
+use crate::contract::{Mark, Position, Reason, SplitState};
 use crate::csv::Dialect;
 
 /// Size, modification time, inode and change time of a file. A file with the same values counts as unchanged and is not read again.
@@ -63,7 +63,7 @@ pub(super) struct FileMark {
     /// The path under which reading went on, if the file was renamed before it was finished.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) renamed_to: Option<String>,
-    /// For a file that was set aside: the hash of the columns and the dialect that its header was checked against. A run
+    /// For a file that was set aside, or ended because of its encoding: the hash of the columns and the dialect that its header was checked against. A run
     /// with another hash tries the file again.
     #[serde(rename = "layout", default, skip_serializing_if = "is_default")]
     pub(super) header_hash: Option<String>,
@@ -84,22 +84,39 @@ pub(super) struct FileMark {
     pub(super) dialect: Option<MarkDialect>,
 }
 
-/// Delimiter and quote character of a file that does not use commas and double quotes.
+/// How the fields of a file are told apart that does not use commas and double quotes only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MarkDialect {
     pub(super) delimiter: char,
     /// `None` if fields are never quoted.
     pub(super) quote: Option<char>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) escape: Option<char>,
+    /// Whether blanks around values count as nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) trim: bool,
 }
 
 impl MarkDialect {
     /// What a mark says about `dialect`; `None` if that is the default one.
     pub(super) fn of(dialect: &Dialect) -> Option<Self> {
         let (common, of) = (Dialect::default(), dialect);
-        ((of.delimiter, of.quote) != (common.delimiter, common.quote)).then(|| Self {
+        let told_apart = |by: &Dialect| (by.delimiter, by.quote, by.escape, by.trim);
+        (told_apart(of) != told_apart(&common)).then(|| Self {
             delimiter: char::from(of.delimiter),
             quote: of.quote.map(char::from),
+            escape: of.escape.map(char::from),
+            trim: of.trim,
         })
+    }
+}
+
+/// Whether a split with this state may be read further by another dialect.
+pub(super) fn depends_on_dialect(state: &SplitState) -> bool {
+    match state {
+        SplitState::SetAside(_) => true,
+        SplitState::Damaged(refusal) => refusal.reason == Reason::WRONG_ENCODING,
+        SplitState::Open | SplitState::Finished => false,
     }
 }
 
@@ -168,7 +185,7 @@ impl FileMark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Split, SplitState};
+    use crate::contract::Split;
 
     #[test]
     fn a_mark_without_a_change_time_is_that_of_any() {
@@ -222,7 +239,7 @@ mod tests {
             ignored_columns: vec!["\"x\"".into()],
             mapped: true,
             mapping: Some("cd".into()),
-            dialect: MarkDialect::of(&Dialect::default().delimiter(b'\t').quote(None)),
+            dialect: MarkDialect::of(&Dialect::default().delimiter(b'\t').escape(Some(b'\\')).trim(true)),
         };
         let position = Position {
             split: Split::new("csv", "a.csv"),

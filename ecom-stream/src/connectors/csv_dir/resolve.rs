@@ -14,7 +14,7 @@ use super::read_files::ReadPrefix;
 use super::scan::StatResult;
 use super::traced_file::{TracedFile, has_ends_of};
 use crate::contract::{Position, Reason, Refusal, Split, SplitState};
-use crate::csv::{Compression, Content, PrefixDigest, Resume, Unreadable, from_path, to_path};
+use crate::csv::{Content, PrefixDigest, Resume, Unreadable, from_path, to_path};
 
 /// The split that a file is, and where reading resumes.
 pub(super) struct ResolvedSplit {
@@ -116,7 +116,7 @@ pub(super) async fn resolve_split<D: Directory>(
     let mut ended = Vec::new();
     if let Some(known) = ready.known.as_ref().filter(|known| known.split != split) {
         tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
-        ended.extend(replaced(known));
+        ended.extend(replaced(dir, known));
     }
     let Some((position, mark, digest)) = best else {
         return Ok(ResolvedSplit {
@@ -157,11 +157,12 @@ pub(super) async fn resolve_split<D: Directory>(
 /// The last position of a split whose file has other content now; `None` if it had ended before.
 ///
 /// If all bytes that it was known to have were read, it is finished. Otherwise the rest is lost, and the split says so.
-fn replaced(known: &Position) -> Option<Position> {
+fn replaced(dir: &impl Directory, known: &Position) -> Option<Position> {
     let mark = FileMark::of(known).filter(|_| known.state == SplitState::Open)?;
     let (read, size) = (known.offset, mark.stat.size);
-    let state = match Compression::of(&from_path(known.split.path())) {
-        Compression::None if read >= size => SplitState::Finished,
+    let is_plain = dir.form_of(&from_path(known.split.path())).is_plain();
+    let state = match is_plain {
+        true if read >= size => SplitState::Finished,
         _ => SplitState::Damaged(Refusal::new(
             Reason::REPLACED,
             format!("the file got other content when {read} bytes of it had been read; the rest is not loaded"),
@@ -308,7 +309,7 @@ pub(super) async fn digest_content<D: Directory>(
     let Some((file, _)) = opened.filter(|(_, now)| *now == stat) else {
         return Ok(None);
     };
-    let mut content = Content::new(file, Compression::of(name));
+    let mut content = Content::new(file, dir.form_of(name));
     let (mut digest, mut size, mut line) = (blake3::Hasher::new(), 0, 0);
     let mut chunk = vec![0; CHUNK_BYTES.min(stat.size.max(1)) as usize];
     loop {
@@ -321,7 +322,7 @@ pub(super) async fn digest_content<D: Directory>(
                     Some(at) => read - at,
                     None => line + read,
                 };
-                if line > max_record_bytes && content.is_compressed() {
+                if line > max_record_bytes && !content.is_plain() {
                     return Ok(Some(ContentDigest::Damaged));
                 }
             }
@@ -331,7 +332,7 @@ pub(super) async fn digest_content<D: Directory>(
     }
     let digest = digest.finalize().to_hex().to_string();
     // A plain file of another size has changed since.
-    let is_unchanged = content.is_compressed() || size == stat.size;
+    let is_unchanged = !content.is_plain() || size == stat.size;
     Ok(is_unchanged.then_some(ContentDigest::Sound { size, digest }))
 }
 
@@ -347,7 +348,7 @@ pub(super) async fn has_what_was_read<D: Directory>(
     let Some((file, _)) = dir.open(name).await?.filter(|(_, now)| *now == stat) else {
         return Ok(None);
     };
-    let mut content = Content::new(file, Compression::of(name));
+    let mut content = Content::new(file, dir.form_of(name));
     let has_it = match prefix {
         Some(ReadPrefix { digest, .. }) => has_ends_of(content.file_mut()?, 0, &digest, digest.near()).await?,
         None => {
@@ -369,7 +370,7 @@ pub(super) async fn seek_to_resume(
     file: &mut Content<impl AsyncRead + AsyncSeek + Unpin>,
     from: &Resume,
 ) -> io::Result<()> {
-    if !file.is_compressed() {
+    if file.is_plain() {
         return file.seek_to(from.seek_to()).await;
     }
     let read = digests(file, [from.seek_to()]).await?.pop();

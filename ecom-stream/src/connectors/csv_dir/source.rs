@@ -318,7 +318,9 @@ impl Source for CsvDirSource {
     fn open(self, from: Checkpoint) -> (impl BatchStream<CsvRecord>, CsvDirAck) {
         let uncommitted = Uncommitted::default();
         let location = self.location();
-        let dir = Disk::new(location).recursive(self.recursive);
+        let dir = Disk::new(location)
+            .recursive(self.recursive)
+            .charset(self.dialect.charset);
         let removal = self.after_commit.removal(&dir);
         let ack = FileAck {
             source: self.name.clone(),

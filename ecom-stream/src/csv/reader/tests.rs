@@ -5,8 +5,11 @@
 
 use proptest::prelude::*;
 
+use super::super::Dialect;
+use super::super::step::{End, Step};
 use super::super::step_builder::MAX_REJECT_BYTES;
 use super::*;
+use crate::contract::Reason;
 
 const LIMITS: CsvLimits = CsvLimits {
     max_field_bytes: 40,
@@ -54,6 +57,11 @@ fn start() -> Resume {
     }
 }
 
+/// The head of a file with this header.
+fn head(header: Arc<Header>) -> FileHead {
+    FileHead::new(Dialect::default(), header)
+}
+
 /// Reads `text` under the header `a,b`, which is not part of it. After each step for which `cut` returns true, reading resumes with a
 /// new reader. With `take_tail`, a last record without a terminator is taken too.
 async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -> Read {
@@ -63,7 +71,7 @@ async fn read_cut(text: &[u8], take_tail: bool, mut cut: impl FnMut() -> bool) -
     'readers: loop {
         let rest = &text[from.seek_to() as usize..];
         let split = Split::new("csv", "f");
-        let mut reader = CsvReader::resume(rest, split, LIMITS, Dialect::default(), header.clone(), from.clone());
+        let mut reader = CsvReader::resume(rest, split, LIMITS, head(header.clone()), from.clone());
         loop {
             let mut step = reader.step().await.unwrap();
             let end = step.end.take();
@@ -137,14 +145,7 @@ async fn blank_lines_are_counted_wherever_reading_resumes() {
                 max_batch_rows: 1,
                 ..LIMITS
             };
-            CsvReader::resume(
-                rest,
-                Split::new("csv", "f"),
-                limits,
-                Dialect::default(),
-                header.clone(),
-                from,
-            )
+            CsvReader::resume(rest, Split::new("csv", "f"), limits, head(header.clone()), from)
         };
         let mut whole = reader(start());
         assert_eq!(whole.step().await.unwrap().records.len(), 1);
@@ -214,7 +215,7 @@ fn the_bytes_of_a_long_reject_are_cut() {
     let header = Arc::new(Header::new(["a", "b"]));
     let text = "x".repeat(100_000) + "\n";
     let split = Split::new("csv", "f");
-    let mut reader = CsvReader::resume(text.as_bytes(), split, limits, Dialect::default(), header, start());
+    let mut reader = CsvReader::resume(text.as_bytes(), split, limits, head(header), start());
     let step = run(reader.step()).unwrap();
     let reject = &step.rejects[0];
     assert_eq!(reject.origin.as_ref().unwrap().raw.len(), MAX_REJECT_BYTES);
@@ -291,7 +292,8 @@ proptest! {
             }
             writer.into_inner().await.unwrap()
         });
-        prop_assume!(!text.starts_with("\u{feff}".as_bytes()));
+        // A byte order mark in front of a record is taken away.
+        prop_assume!(!rows.iter().any(|(a, _)| a.starts_with('\u{feff}')));
         let read = run(read(&text));
         prop_assert_eq!(read.end, Some(End::Clean));
         let back: Vec<_> = read.records.into_iter().map(|(_, _, _, fields)| fields).collect();

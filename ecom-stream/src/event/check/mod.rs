@@ -83,10 +83,11 @@ pub async fn check_file(
             ..CheckedFile::default()
         },
     };
+    let charset = mapping.and_then(|mapping| mapping.dialect().charset);
     check.read(path, mapping).await.map_err(unreadable)?;
     let mut found = check.found;
     found.doubts = check.observed.doubts();
-    lines::number(path, &mut found).await.map_err(unreadable)?;
+    lines::number(path, charset, &mut found).await.map_err(unreadable)?;
     Ok(found)
 }
 
@@ -106,15 +107,16 @@ struct Check {
 impl Check {
     /// Reads the file at `path` into `found`. An error is an I/O error.
     async fn read(&mut self, path: &Path, mapping: Option<&Mapping>) -> io::Result<()> {
-        let content = Content::open(path).await?;
+        let charset = mapping.and_then(|mapping| mapping.dialect().charset);
+        let content = Content::open(path, charset).await?;
         // The path as it was given, so that a mapping finds values in its directories.
         let split = Split::new("csv", to_path(path.as_os_str()));
         let (columns, dialect) = match mapping {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
             None => (Event::columns(), crate::csv::Dialect::default()),
         };
-        let mut reader = CsvReader::new(content, split, CsvLimits::default(), dialect);
-        match reader.read_header(&columns).await? {
+        let (mut reader, header) = CsvReader::open(content, split, CsvLimits::default(), dialect, &columns).await?;
+        match header.refuse_wrong_encoding() {
             HeaderStep::Empty => return Ok(()),
             HeaderStep::Found {
                 check: Ok(check),
@@ -129,7 +131,7 @@ impl Check {
                 check: Err(refusal), ..
             } => {
                 self.found.unusable = Some(refusal);
-                self.found.unread_lines = lines::count(path).await?.saturating_sub(1);
+                self.found.unread_lines = lines::count(path, charset).await?.saturating_sub(1);
                 if mapping.is_none() {
                     self.found.ready_mapping = ready_mapping_for(path).await?;
                 }
@@ -241,9 +243,9 @@ async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
             continue;
         };
         let split = Split::new("csv", to_path(path.as_os_str()));
-        let content = Content::open(path).await?;
-        let mut reader = CsvReader::new(content, split, CsvLimits::default(), mapping.dialect().clone());
-        let header = reader.read_header(&mapping.columns()).await?;
+        let content = Content::open(path, mapping.dialect().charset).await?;
+        let (dialect, columns) = (mapping.dialect().clone(), mapping.columns());
+        let (_, header) = CsvReader::open(content, split, CsvLimits::default(), dialect, &columns).await?;
         if matches!(header, HeaderStep::Found { check: Ok(_), .. }) {
             return Ok(Some(name));
         }

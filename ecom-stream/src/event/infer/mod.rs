@@ -6,7 +6,8 @@
 //!          as rows                         a field
 //! ```
 //!
-//! The `sample` finds the delimiter, the quote and the header. The `guesses` ask for each field of an event which columns may be it
+//! The `text_traits` are what of the text must be said: encoding, lines above the header, comments, escapes, blanks. The `sample` finds
+//! the delimiter, the quote and the header. The `guesses` ask for each field of an event which columns may be it
 //! (`event_times`, `event_types`, `identifiers`, `price_columns`). They use what the values look like (`time_formats`, `prices`), how
 //! columns relate (`relations`), and what columns and event types are often called (`synonyms`, `names`). A date is joined with its time
 //! of day (`times_of_day`) and its zone (`zones`) to a `time_reading`. The `verdict` on a field is one
@@ -26,6 +27,7 @@ mod proposal;
 mod relations;
 mod sample;
 mod synonyms;
+mod text_traits;
 mod time_formats;
 mod time_reading;
 mod times_of_day;

@@ -61,9 +61,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     ));
     line("# Review it before you use it: the names and values are from the file, their meaning is a guess.".into());
     if !sample.is_utf8 {
-        line(
-            "# It is not UTF-8: records that are not will be rejected. Convert it, for example with iconv -f latin1 -t utf-8.".into(),
-        );
+        line("# Some of it is not UTF-8: records that are not will be rejected.".into());
     }
     let odd = sample
         .rows
@@ -78,6 +76,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         ));
     }
     line(String::new());
+    sample.traits.lines().into_iter().for_each(&mut line);
     if sample.delimiter != b',' {
         line(format!(
             "delimiter = {}",

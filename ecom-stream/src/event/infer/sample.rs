@@ -6,18 +6,13 @@
 use std::io;
 use std::path::Path;
 
-use csv_async::{AsyncReaderBuilder, ByteRecord};
-use futures::StreamExt;
-use tokio::io::AsyncReadExt;
-
 use super::column::Column;
+use super::text_traits::TextTraits;
 use super::time_formats;
-use crate::csv::Content;
+use crate::csv::Dialect;
 
 /// How much of the content is read.
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;
-/// How many of the first bytes are searched for NUL bytes, which UTF-16 text has.
-const MAX_LOOKED_AT_BYTES: usize = 1_024;
 const MAX_ROWS: usize = 5_000;
 /// The delimiters that are tried, the most common first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -34,6 +29,8 @@ pub(super) struct Sample {
     pub(super) rows: Vec<Vec<String>>,
     /// Whether the file goes on after the sample.
     pub(super) is_part: bool,
+    /// What a mapping must say of the text.
+    pub(super) traits: TextTraits,
     /// Whether all of it is UTF-8. What is not was replaced in `rows`.
     pub(super) is_utf8: bool,
 }
@@ -41,26 +38,18 @@ pub(super) struct Sample {
 impl Sample {
     /// Reads a sample and takes it apart in each dialect; the one with the best score is kept.
     pub(super) async fn read(path: &Path) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        Content::open(path)
-            .await?
-            .take(MAX_SAMPLE_BYTES)
-            .read_to_end(&mut bytes)
-            .await?;
-        if bytes.iter().take(MAX_LOOKED_AT_BYTES).any(|byte| *byte == 0) {
-            let what = "it has NUL bytes, as UTF-16 text has: convert it, for example with iconv -f utf-16 -t utf-8";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        }
+        let (mut bytes, mut traits) = TextTraits::read(path, MAX_SAMPLE_BYTES, &DELIMITERS).await?;
         let is_part = bytes.len() as u64 == MAX_SAMPLE_BYTES;
         if is_part {
             // The last line may be incomplete.
-            let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let last = |end: u8| bytes.iter().rposition(|byte| *byte == end);
+            let end = last(b'\n').or_else(|| last(b'\r')).map_or(0, |at| at + 1);
             bytes.truncate(end);
         }
         let mut best = (0, b',', b'"', Vec::new());
         for delimiter in DELIMITERS {
             for quote in [b'"', b'\''] {
-                let rows = rows(&bytes, delimiter, quote).await;
+                let rows = dialect(&traits, delimiter, quote).rows(&bytes, MAX_ROWS);
                 let score = score(&rows, quote);
                 if score > best.0 {
                     best = (score, delimiter, quote, rows);
@@ -68,6 +57,10 @@ impl Sample {
             }
         }
         let (_, delimiter, quote, mut rows) = best;
+        traits.has_blanks = has_blanks(&rows);
+        if traits.has_blanks {
+            rows = dialect(&traits, delimiter, quote).rows(&bytes, MAX_ROWS);
+        }
         let is_part = is_part || rows.len() == MAX_ROWS;
         let has_header = rows.first().is_some_and(|first| is_header(first));
         let header = match has_header {
@@ -83,6 +76,7 @@ impl Sample {
             has_header,
             rows,
             is_part,
+            traits,
             is_utf8: std::str::from_utf8(&bytes).is_ok(),
         })
     }
@@ -101,26 +95,33 @@ impl Sample {
     }
 }
 
-/// The rows of the text in one dialect, at most [`MAX_ROWS`].
-async fn rows(bytes: &[u8], delimiter: u8, quote: u8) -> Vec<Vec<String>> {
-    let reader = AsyncReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
+/// The dialect of a text with these traits.
+fn dialect(traits: &TextTraits, delimiter: u8, quote: u8) -> Dialect {
+    let dialect = Dialect::default()
         .delimiter(delimiter)
-        .quote(quote)
-        .create_reader(bytes);
-    let mut records = reader.into_byte_records().take(MAX_ROWS);
-    let mut rows = Vec::new();
-    while let Some(Ok(record)) = records.next().await {
-        let record: ByteRecord = record;
-        rows.push(
-            record
-                .iter()
-                .map(|field| String::from_utf8_lossy(field).into_owned())
-                .collect(),
-        );
+        .quote(Some(quote))
+        .escape(traits.has_escapes.then_some(b'\\'))
+        .skip_lines(traits.skip)
+        .trim(traits.has_blanks);
+    match traits.has_comments {
+        true => dialect.comment("#"),
+        false => dialect,
     }
-    rows
+}
+
+/// Whether all values of a column begin or end with a blank.
+fn has_blanks(rows: &[Vec<String>]) -> bool {
+    let Some((header, rows)) = rows.split_first() else {
+        return false;
+    };
+    (0..header.len()).any(|at| {
+        let values = rows
+            .iter()
+            .filter_map(|row| row.get(at))
+            .filter(|value| !value.is_empty());
+        let mut values = values.peekable();
+        values.peek().is_some() && values.all(|value| value.starts_with(' ') || value.ends_with(' '))
+    })
 }
 
 /// How well rows fit together: the more rows have as many fields as the first one, and the more fields they have, the better. Quotes of

@@ -118,7 +118,9 @@ impl BoundMapping {
         let mut by_name: Vec<usize> = (0..header.names().len()).collect();
         by_name.sort_by_key(|&at| &header.names()[at]);
         Self {
-            extra: extra.map(|(at, name)| (at, json_text(name))).collect(),
+            extra: extra
+                .map(|(at, _)| (at, json_text(&key_of_extra(header, at))))
+                .collect(),
             fields,
             by_name,
             rows: BoundRowFilter::new(&mapping.rows, header),
@@ -249,6 +251,15 @@ impl Field {
             true => text,
             false => self.values.get(text).map_or(text, String::as_str),
         }
+    }
+}
+
+/// The key for an extra column: its name, with its number if it has none or an earlier column has the same.
+fn key_of_extra(header: &Header, at: usize) -> String {
+    let name = &header.names()[at];
+    match name.is_empty() || header.index_of(name) != Some(at) {
+        true => format!("{}_{}", if name.is_empty() { "column" } else { name }, at + 1),
+        false => name.clone(),
     }
 }
 

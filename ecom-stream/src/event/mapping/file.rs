@@ -7,6 +7,13 @@
 //! delimiter = ";"                 # one ASCII character
 //! quote = "'"                     # one ASCII character, or "" for none
 //! header = ["time", "kind"]       # for files without a header
+//! encoding = "windows-1252"       # as browsers name it
+//! escape = "\\"                   # one ASCII character: "27\" monitor"
+//! comment = ["#", "Total,"]       # or one text: lines that begin with it are no records
+//! skip = 3                        # lines above the header
+//! trim = true                     # without blanks around values
+//! short_rows = "fill"             # or "reject"
+//! long_rows = "cut"               # or "reject"
 //! nulls = ["NA", "-"]             # words for no value
 //! ids = "content"                 # or "position"
 //! extra = true                    # keep the other columns
@@ -44,6 +51,7 @@ use toml::Spanned;
 
 use super::builder::check_event_types;
 use super::first_of::check_first_of;
+use super::text_keys::{LongRows, OneOrMany, ShortRows};
 use super::when::check_when;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::contract::{Error, ErrorKind, Result};
@@ -60,6 +68,14 @@ struct MappingFile {
     delimiter: Option<Spanned<String>>,
     quote: Option<Spanned<String>>,
     header: Option<Vec<String>>,
+    encoding: Option<Spanned<String>>,
+    escape: Option<Spanned<String>>,
+    comment: Option<Spanned<OneOrMany>>,
+    skip: Option<u32>,
+    #[serde(default)]
+    trim: bool,
+    short_rows: Option<ShortRows>,
+    long_rows: Option<LongRows>,
     #[serde(default)]
     nulls: Vec<String>,
     #[serde(default)]
@@ -143,7 +159,7 @@ struct FieldTable {
     #[serde(default)]
     when: Vec<WhenTable>,
     /// Only for `event_time`, like those below.
-    format: Option<Spanned<OneOrSeveral>>,
+    format: Option<Spanned<OneOrMany>>,
     zone: Option<Spanned<String>>,
     zones: Option<Spanned<BTreeMap<String, String>>>,
     months: Option<Spanned<Vec<String>>>,
@@ -156,17 +172,9 @@ struct FieldTable {
 #[serde(deny_unknown_fields)]
 struct WhenTable {
     #[serde(rename = "if")]
-    columns: BTreeMap<String, OneOrSeveral>,
+    columns: BTreeMap<String, OneOrMany>,
     #[serde(rename = "then")]
     value: String,
-}
-
-/// A text, or a list of texts.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a text, or a list of texts")]
-enum OneOrSeveral {
-    One(String),
-    Several(Vec<String>),
 }
 
 impl Mapping {
@@ -240,6 +248,37 @@ impl MappingFile {
         if let Some(names) = self.header {
             dialect = dialect.without_header(names);
         }
+        if let Some(name) = self.encoding {
+            dialect = dialect
+                .encoding(name.as_ref())
+                .map_err(|err| refused(text, Some(name.span()), err.to_string()))?;
+        }
+        if let Some(escape) = self.escape {
+            let byte = one_byte(&escape)
+                .ok_or_else(|| refused(text, Some(escape.span()), "escape must be one ASCII character"))?;
+            dialect = dialect.escape(Some(byte));
+            dialect
+                .check()
+                .map_err(|err| refused(text, Some(escape.span()), err.to_string()))?;
+        }
+        if let Some(comment) = self.comment {
+            let span = comment.span();
+            dialect = comment
+                .into_inner()
+                .into_texts()
+                .into_iter()
+                .fold(dialect, Dialect::comment);
+            dialect
+                .check()
+                .map_err(|err| refused(text, Some(span), err.to_string()))?;
+        }
+        if let Some(lines) = self.skip {
+            dialect = dialect.skip_lines(lines);
+        }
+        dialect = dialect
+            .trim(self.trim)
+            .fill_short_rows(self.short_rows == Some(ShortRows::Fill))
+            .cut_long_rows(self.long_rows == Some(LongRows::Cut));
         let mut builder = Mapping::builder()
             .dialect(dialect)
             .nulls(self.nulls)
@@ -332,15 +371,6 @@ impl MappingFile {
     }
 }
 
-impl OneOrSeveral {
-    fn into_texts(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Several(texts) => texts,
-        }
-    }
-}
-
 impl EventTable {
     /// The entries with the names of their columns, in the order of the event's columns.
     fn into_entries(self) -> [(&'static str, Option<Entry>); 11] {
@@ -391,8 +421,8 @@ impl FieldTable {
         let mut builder = TimeFormat::builder();
         let formats = match self.format.as_ref().map(Spanned::as_ref) {
             None => &[],
-            Some(OneOrSeveral::One(format)) => std::slice::from_ref(format),
-            Some(OneOrSeveral::Several(formats)) => formats.as_slice(),
+            Some(OneOrMany::One(format)) => std::slice::from_ref(format),
+            Some(OneOrMany::Many(formats)) => formats.as_slice(),
         };
         for format in formats {
             builder = builder.format(format);

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::field::FieldSource;
 use super::{Field, Ids, Mapping};
+use crate::csv::{Charset, Dialect};
 use crate::event::NumberFormat;
 
 impl Mapping {
@@ -53,7 +54,27 @@ impl Mapping {
                 scale
             ]));
         }
+        if let Some(text) = dialect.text_keys() {
+            as_given.push(text);
+        }
         blake3::hash(json!(as_given).to_string().as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+impl Dialect {
+    /// Every setting but delimiter, quote and columns, as JSON; `None` if they have their defaults.
+    fn text_keys(&self) -> Option<serde_json::Value> {
+        let keys = |of: &Self| {
+            json!([
+                of.escape,
+                of.comments,
+                of.skip_lines,
+                [of.trim, of.fill_short_rows, of.cut_long_rows],
+                of.charset.map(Charset::name),
+            ])
+        };
+        let given = keys(self);
+        (given != keys(&Self::default())).then_some(given)
     }
 }
 
@@ -136,6 +157,13 @@ mod tests {
             ("[event]", "currency_words = ['$']\n[event]"),
             ("[event]", "only = { What = ['buy'] }\n[event]"),
             ("[event]", "leave_out = { What = ['buy'] }\n[event]"),
+            ("[event]", "escape = '\\'\n[event]"),
+            ("[event]", "comment = '#'\n[event]"),
+            ("[event]", "skip = 2\n[event]"),
+            ("[event]", "encoding = 'latin1'\n[event]"),
+            ("[event]", "trim = true\n[event]"),
+            ("[event]", "short_rows = 'fill'\n[event]"),
+            ("[event]", "long_rows = 'cut'\n[event]"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

@@ -23,6 +23,8 @@ mod first_of;
 #[cfg(feature = "mapping")]
 mod ready;
 mod row_filter;
+#[cfg(feature = "mapping")]
+mod text_keys;
 mod when;
 
 use std::collections::HashSet;
@@ -157,7 +159,7 @@ impl Mapping {
             .chain(self.rows.columns());
         let columns = match self.keeps_extra {
             // No column is ignored.
-            true => Columns::any(),
+            true => Columns::any().use_once(of_files().map(|(_, column)| column).chain(self.rows.columns())),
             false => Columns::new(of_files().map(|(_, column)| column).chain(self.rows.columns()), []),
         };
         let needed = |field: &&Field| !field.optional && field.default.is_none();
@@ -259,6 +261,12 @@ impl Mapping {
         }
         if self.time_format.assumes_utc() {
             notes.push("event_time is taken as UTC, because the files give no time zone".into());
+        }
+        if self.dialect.fill_short_rows {
+            notes.push("rows with fewer fields than the header are filled up with empty ones".into());
+        }
+        if self.dialect.cut_long_rows {
+            notes.push("what rows have behind the last column of the header is ignored".into());
         }
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());

@@ -33,13 +33,16 @@ async fn parse(bytes: &[u8]) -> ParsedFile {
         is_damaged: false,
         is_unterminated: false,
     };
-    let mut reader = CsvReader::new(
+    let columns = columns();
+    let opened = CsvReader::open(
         Cursor::new(bytes),
         Split::new("model", ""),
         CsvLimits::default(),
         Dialect::default(),
+        &columns,
     );
-    match reader.read_header(&columns()).await.unwrap() {
+    let (mut reader, header) = opened.await.unwrap();
+    match header.refuse_wrong_encoding() {
         HeaderStep::Empty => return parsed,
         HeaderStep::Found { check: Err(_), .. } => {
             parsed.is_set_aside = true;
