@@ -7,13 +7,15 @@
 //!  path ──────────────────────────────┼─► translated by `values` ─► `default` if nothing is left
 //!  constant ──────────────────────────┘
 //! ```
+//!
+//! If the mapping says so, negative purchases are then made refunds.
 
 use std::borrow::Cow;
 
 use uuid::Uuid;
 
 use super::field::FieldSource;
-use super::{Field, Ids, Mapping};
+use super::{Field, Ids, Mapping, refunds};
 use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, from_path};
 use crate::event::{Event, id_of_origin, id_of_parts};
@@ -97,7 +99,7 @@ impl BoundMapping {
 
     /// The values of the event's columns: nulls are absent, words are translated, and defaults fill what is absent.
     pub(crate) fn values<'a>(&'a self, mapping: &'a Mapping, record: &'a CsvRecord) -> Values<'a> {
-        std::array::from_fn(|at| {
+        let mut values = std::array::from_fn(|at| {
             let field = mapping.fields[at].as_ref()?;
             let found = match self.fields[at] {
                 Slot::Absent => None,
@@ -108,7 +110,11 @@ impl BoundMapping {
             let found = found.filter(|text| !text.is_empty());
             let meant = found.map(|text| field.meaning_of(text)).filter(|text| !text.is_empty());
             meant.or(field.default.as_deref())
-        })
+        });
+        if mapping.negative_is_refund {
+            refunds::from_negatives(&mut values);
+        }
+        values
     }
 
     /// The id of a record without a column of ids, made as the mapping says: from its place or from its content.

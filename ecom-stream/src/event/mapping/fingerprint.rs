@@ -26,7 +26,7 @@ impl Mapping {
         let Self { dialect, .. } = self;
         let by_content = self.ids == Ids::Content;
         // Arrays, because their order is fixed.
-        let as_given = json!([
+        let mut as_given = json!([
             [dialect.delimiter, dialect.quote, dialect.columns],
             fields,
             self.time_format.as_given(),
@@ -34,6 +34,12 @@ impl Mapping {
             [by_content, self.keeps_extra, self.price_optional],
             [Some(self.price_format.decimal), self.price_format.thousands],
         ]);
+        // What was added later stands behind, and only where it is used.
+        if self.negative_is_refund
+            && let Some(as_given) = as_given.as_array_mut()
+        {
+            as_given.push("negative is refund".into());
+        }
         blake3::hash(as_given.to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 }
@@ -87,6 +93,8 @@ mod tests {
             ("[event]", "extra = true\n[event]"),
             ("[event]", "decimal = ','\n[event]"),
             ("[event]", "thousands = ' '\n[event]"),
+            ("[event]", "negative = 'refund'\n[event]"),
+            ("[event]", "[event]\norder_id = 'Order'"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

@@ -20,6 +20,7 @@ mod file;
 mod fingerprint;
 #[cfg(feature = "mapping")]
 mod ready;
+mod refunds;
 
 use std::collections::HashSet;
 
@@ -81,6 +82,7 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    negative_is_refund: bool,
     price_format: PriceFormat,
 }
 
@@ -232,6 +234,9 @@ impl Mapping {
         }
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
+        }
+        if self.negative_is_refund {
+            notes.push("a purchase with a negative quantity or amount is stored as a refund".into());
         }
         notes
     }
