@@ -175,7 +175,7 @@ FROM ecom.schema_history WHERE version = 13 \gset
     INSERT INTO ecom.schema_history VALUES (13, 'ledger_totals', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 8074574719288189999
+\set checksum 13002384211703799691
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 15 \gset
 \if :differs

@@ -35,6 +35,24 @@ ALTER TABLE ecom.events
 ALTER TABLE ecom.settings
     ADD COLUMN IF NOT EXISTS currency text COLLATE "C" CHECK (currency ~ '^[A-Z]{3}$');
 
+-- Rows are copied into such a table by a trigger on the partitions that it will replace, with all their columns.
+DO $$
+DECLARE
+    filling regclass;
+BEGIN
+    FOR filling IN
+        SELECT c.oid
+        FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = 'ecom'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
+          AND obj_description(c.oid, 'pg_class') = 'Being filled: ecom-ingest layout attaches it, or drops it.'
+    LOOP
+        EXECUTE format(
+            'ALTER TABLE %s ADD COLUMN IF NOT EXISTS order_id text COLLATE "C", ADD COLUMN IF NOT EXISTS currency text '
+            'COLLATE "C", ADD COLUMN IF NOT EXISTS line_total numeric(12, 2), ALTER COLUMN product_id DROP NOT NULL', filling);
+    END LOOP;
+END
+$$;
+
 COMMENT ON COLUMN ecom.events.event_type IS
     'Type of the event. With a product: view, add_to_cart, remove_from_cart, purchase. With or without one: refund, '
     'session_start, page_view, search, view_cart, checkout, payment_info.';
@@ -107,11 +125,12 @@ CROSS JOIN (
 ) s
 CROSS JOIN LATERAL (SELECT left(c.relname, 50) || '_' || s.name AS index) n
 LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = c.relnamespace AND i.relname = n.index AND i.relkind = 'i'
-LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid AND x.indrelid = c.oid;
+LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid AND x.indrelid = c.oid
+WHERE s.name <> 'refund' OR x.indisvalid IS NOT true;
 
 COMMENT ON VIEW ecom.partition_indexes IS
-    'Which of ecom.settled_indexes each partition of ecom.events has, and the index of refunds, which new partitions have from '
-    'the start; with the statements that build what is missing. '
+    'Which of ecom.settled_indexes each partition of ecom.events has, and the statements that build what is missing. The index '
+    'of refunds, which new partitions have from the start, is listed where a partition lacks it. '
     'To build them in psql: SELECT build FROM ecom.partition_indexes WHERE state = ''missing'' AND ends < now() - '
     'interval ''1 hour'' \gexec';
 
