@@ -187,7 +187,7 @@ impl Rules {
 #[derive(Debug)]
 pub(crate) enum BoundRules {
     /// For files with the columns of an event: the index of each of them in the header.
-    Plain([Option<usize>; Event::COLUMNS.len()]),
+    Plain(Box<[Option<usize>; Event::COLUMNS.len()]>),
     /// For files of another layout: their mapping, bound to the header.
     Mapped(Arc<Mapping>, Box<BoundMapping>),
 }
@@ -196,7 +196,7 @@ impl BoundRules {
     /// Looks up the columns of `header`.
     pub(crate) fn new(rules: &Rules, header: &Header) -> Self {
         match &rules.mapping {
-            None => Self::Plain(Event::COLUMNS.map(|name| header.index_of(name))),
+            None => Self::Plain(Box::new(Event::COLUMNS.map(|name| header.index_of(name)))),
             Some(mapping) => Self::Mapped(mapping.clone(), Box::new(BoundMapping::new(mapping, header))),
         }
     }
