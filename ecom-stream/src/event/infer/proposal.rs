@@ -26,7 +26,7 @@ use super::column::Column;
 use super::guesses::Guesses;
 use super::sample::Sample;
 use super::{prices, synonyms, time_formats};
-use crate::event::{Event, EventType, PriceFormat, TimeFormat};
+use crate::event::{Currency, Event, EventType, PriceFormat, TimeFormat};
 
 /// The mark of everything that a person must decide.
 const TO_BE_FILLED_IN: &str = "TO BE FILLED IN";
@@ -262,7 +262,8 @@ fn seen(column: &Column) -> String {
 /// The values that are not valid for the field `name`.
 fn misfits<'a>(name: &str, column: &'a Column, price_format: PriceFormat) -> Vec<&'a String> {
     let fits = |value: &String| match name {
-        "price" => price_format.parse(value).is_ok(),
+        "price" | "line_total" => price_format.parse(value).is_ok(),
+        "currency" => value.parse::<Currency>().is_ok(),
         "quantity" => value.parse::<i32>().is_ok_and(|n| n >= 1),
         _ => true,
     };
@@ -290,7 +291,8 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     let sells = types
         .distinct()
         .any(|(word, _)| synonyms::meaning(word).is_some_and(|(of, _)| of == EventType::Purchase));
-    match (sells, guesses.of("price").or(guesses.likely_price)) {
+    let amounts = ["price", "line_total"].into_iter().find_map(|name| guesses.of(name));
+    match (sells, amounts.or(guesses.likely_price)) {
         (true, None) => Some("No column has prices: purchases are stored without a price and add nothing to sales."),
         _ => None,
     }

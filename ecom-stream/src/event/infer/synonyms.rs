@@ -6,7 +6,7 @@
 use crate::event::EventType;
 
 /// The names of columns for each field of an event, the surest first; in lower case, without anything but letters and digits.
-const NAMES: [(&str, &[&str]); 11] = [
+const NAMES: [(&str, &[&str]); 14] = [
     ("event_id", &["eventid", "eventuuid", "uuid", "messageid"]),
     (
         "event_time",
@@ -93,17 +93,39 @@ const NAMES: [(&str, &[&str]); 11] = [
     ("brand", &["brand", "brandname", "manufacturer", "vendor"]),
     ("price", &["price", "unitprice", "itemprice", "cost", "amount"]),
     ("quantity", &["quantity", "qty", "count", "units"]),
+    (
+        "order_id",
+        &[
+            "orderid",
+            "ordernumber",
+            "orderno",
+            "transactionid",
+            "orderref",
+            "ordername",
+        ],
+    ),
+    ("currency", &["currency", "currencycode", "ordercurrency"]),
+    (
+        "line_total",
+        &[
+            "linetotal",
+            "lineamount",
+            "linerevenue",
+            "linevalue",
+            "itemrevenue",
+            "linesubtotal",
+        ],
+    ),
 ];
 
 /// The words for each event type, written in the same way.
-const TYPES: [(EventType, &[&str]); 4] = [
+const TYPES: [(EventType, &[&str]); 11] = [
     (
         EventType::View,
         &[
             "view",
             "views",
             "viewed",
-            "pageview",
             "productview",
             "viewitem",
             "viewproduct",
@@ -133,6 +155,46 @@ const TYPES: [(EventType, &[&str]); 4] = [
             "ordered",
             "sale",
             "checkoutcompleted",
+        ],
+    ),
+    (
+        EventType::Refund,
+        &[
+            "refund",
+            "refunded",
+            "orderrefunded",
+            "return",
+            "returned",
+            "creditnote",
+        ],
+    ),
+    (
+        EventType::SessionStart,
+        &["sessionstart", "sessionstarted", "startsession", "visitstart"],
+    ),
+    (EventType::PageView, &["pageview", "pageviewed"]),
+    (
+        EventType::Search,
+        &[
+            "search",
+            "searched",
+            "viewsearchresults",
+            "productssearched",
+            "searchsubmitted",
+        ],
+    ),
+    (EventType::ViewCart, &["viewcart", "cartviewed"]),
+    (
+        EventType::Checkout,
+        &["checkout", "begincheckout", "checkoutstarted", "startcheckout"],
+    ),
+    (
+        EventType::PaymentInfo,
+        &[
+            "paymentinfo",
+            "addpaymentinfo",
+            "paymentinfoentered",
+            "paymentinfosubmitted",
         ],
     ),
 ];

@@ -53,6 +53,9 @@ impl Mapping {
                 scale
             ]));
         }
+        if self.negative_is_refund {
+            as_given.push("negative is refund".into());
+        }
         blake3::hash(json!(as_given).to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 }
@@ -117,6 +120,8 @@ mod tests {
             ("[event]", "currency_words = ['$']\n[event]"),
             ("[event]", "only = { What = ['buy'] }\n[event]"),
             ("[event]", "leave_out = { What = ['buy'] }\n[event]"),
+            ("[event]", "negative = 'refund'\n[event]"),
+            ("[event]", "[event]\norder_id = 'Order'"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

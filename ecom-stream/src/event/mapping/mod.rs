@@ -20,6 +20,7 @@ mod file;
 mod fingerprint;
 #[cfg(feature = "mapping")]
 mod ready;
+mod refunds;
 mod row_filter;
 
 use std::collections::HashSet;
@@ -84,6 +85,7 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    negative_is_refund: bool,
     numbers: NumberFormat,
     rows: RowFilter,
 }
@@ -249,6 +251,9 @@ impl Mapping {
         }
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
+        }
+        if self.negative_is_refund {
+            notes.push("a purchase with a negative quantity or amount is stored as a refund".into());
         }
         notes.extend(self.numbers.notes());
         notes.extend(self.rows.notes());
