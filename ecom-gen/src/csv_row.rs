@@ -7,7 +7,7 @@ use crate::shop::{Model, SimulatedEvent};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Formats rows of CSV with the columns [`Event::COLUMNS`](ecom_stream::Event::COLUMNS). The result is the same as that
+/// Formats rows of CSV with [`Event::BASE_COLUMNS`](ecom_stream::Event::BASE_COLUMNS). The result is the same as that
 /// of an [`Event`](ecom_stream::Event) written with [`ToCsv`](ecom_stream::ToCsv), in a fifth of the time.
 #[derive(Debug, Default)]
 pub(crate) struct CsvFormatter {

@@ -56,9 +56,15 @@ fn any_event() -> impl Strategy<Value = Event> {
         id,
         id,
     );
-    let price = prop::option::of(prop_oneof![0..=Price::MAX.cents(), 0..20_000_i64]);
-    (who, text(), text(), text(), price, 1..=i32::MAX).prop_map(
-        |((id, micros, kind, user, session, product), name, category, brand, price, quantity)| {
+    let price = || prop::option::of(prop_oneof![0..=Price::MAX.cents(), 0..20_000_i64]);
+    let further = (
+        prop::option::of("[^\0]{1,64}"),
+        prop::option::of("[A-Z]{3}"),
+        price(),
+        any::<bool>(),
+    );
+    (who, text(), text(), text(), price(), 1..=i32::MAX, further).prop_map(
+        |((id, micros, kind, user, session, product), name, category, brand, price, quantity, further)| {
             // A few days only, so that a hundred events don't need a hundred partitions.
             let time = OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000).unwrap();
             let time = NOON.replace_time(time.time()) + Span::days(i64::from(quantity % 5));
@@ -69,6 +75,13 @@ fn any_event() -> impl Strategy<Value = Event> {
             event.price = price.and_then(Price::from_cents);
             event.quantity = quantity;
             event.processed_at = Some(time + Span::microseconds(1));
+            let (order_id, currency, line_total, has_product) = further;
+            event.order_id = order_id.filter(|order| order.len() <= 64);
+            event.currency = currency.map(|code| code.parse().unwrap());
+            event.line_total = line_total.and_then(Price::from_cents);
+            if !has_product && !kind.needs_product() {
+                event.product_id.clear();
+            }
             event
         },
     )
@@ -86,7 +99,7 @@ async fn every_value_comes_back_from_the_table() {
     let summary = source.to(sink(&database)).run().await.unwrap();
     assert_eq!(summary.counts.stored, 500);
 
-    let sql = "SELECT *, (price * 100)::int8 AS cents FROM ecom.events ORDER BY record_no";
+    let sql = "SELECT *, (price * 100)::int8 AS cents, (line_total * 100)::int8 AS total_cents FROM ecom.events ORDER BY record_no";
     let rows = database.client.query(sql, &[]).await.unwrap();
     for (row, event) in rows.iter().zip(events) {
         let mut back = Event::new(
@@ -95,8 +108,11 @@ async fn every_value_comes_back_from_the_table() {
             EventType::from_name(row.get("event_type")).unwrap(),
             row.get::<_, String>("user_id"),
             row.get::<_, String>("session_id"),
-            row.get::<_, String>("product_id"),
+            row.get::<_, Option<String>>("product_id").unwrap_or_default(),
         );
+        back.order_id = row.get("order_id");
+        back.currency = row.get::<_, Option<&str>>("currency").map(|code| code.parse().unwrap());
+        back.line_total = row.get::<_, Option<i64>>("total_cents").and_then(Price::from_cents);
         back.product_name = row.get("product_name");
         back.category = row.get("category");
         back.brand = row.get("brand");

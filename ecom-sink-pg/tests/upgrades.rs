@@ -23,8 +23,8 @@ use tempfile::TempDir;
 
 /// What a further migration may do: new columns, also with values in them, a new version of a function, an index, a view.
 const FURTHER: &str = "
-    ALTER TABLE ecom.events ADD COLUMN IF NOT EXISTS currency text NOT NULL DEFAULT 'EUR';
-    COMMENT ON COLUMN ecom.events.currency IS 'Currency of the price.';
+    ALTER TABLE ecom.events ADD COLUMN IF NOT EXISTS country text NOT NULL DEFAULT 'DE';
+    COMMENT ON COLUMN ecom.events.country IS 'Country of the shop.';
     ALTER TABLE ecom.ingest_split ADD COLUMN IF NOT EXISTS owner text GENERATED ALWAYS AS (mark ->> 'owner') STORED;
     COMMENT ON COLUMN ecom.ingest_split.owner IS 'Owner of the file.';
     ALTER TABLE ecom.settings ADD COLUMN IF NOT EXISTS keep_days integer;
@@ -38,8 +38,8 @@ const FURTHER: &str = "
     )
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT session_id, event_time, user_id, 1, quantity, 0 FROM ecom.events WHERE event_type = 'purchase' $$;
-    CREATE OR REPLACE VIEW ecom.currencies AS SELECT currency, count(*) AS events FROM ecom.events GROUP BY currency;
-    COMMENT ON VIEW ecom.currencies IS 'Number of events per currency.';
+    CREATE OR REPLACE VIEW ecom.countries AS SELECT country, count(*) AS events FROM ecom.events GROUP BY country;
+    COMMENT ON VIEW ecom.countries IS 'Number of events per country.';
 ";
 
 /// The files of `sql/` with a further migration, as the next version would have them.
@@ -55,7 +55,7 @@ impl NextVersion {
             .collect();
         let last = migrations.last().unwrap().clone();
         let number = last.version() + 1;
-        let further = Migration::unapplied(&format!("V{number}__currency"), text).unwrap();
+        let further = Migration::unapplied(&format!("V{number}__country"), text).unwrap();
 
         let files = tempfile::tempdir().unwrap();
         let folder = files.path().join("migrations");
@@ -196,22 +196,22 @@ async fn upgraded(by_psql: bool) -> String {
     let (last, older) = upgraded.split_last().unwrap();
     assert_eq!((rows(&db, &columns).await, older), (before.0.clone(), &before.1[..]));
     let number = next.migrations.last().unwrap().version();
-    assert!(last.starts_with(&format!("{number}|currency|")), "{last}");
+    assert!(last.starts_with(&format!("{number}|country|")), "{last}");
 
     // What is new is there, also for the rows that were there before, and in partitions that are made from now on.
-    assert_eq!(db.ask("SELECT * FROM ecom.currencies").await, ["EUR|152"]);
+    assert_eq!(db.ask("SELECT * FROM ecom.countries").await, ["DE|152"]);
     db.execute("BEGIN; SELECT ecom.ensure_partitions(ARRAY['2027-01-01']::date[])")
         .await;
     let new = "INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id,
-                   product_id, currency)
-               VALUES ('2027-01-01 12:00Z', now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p', 'CHF')
-               RETURNING tableoid::regclass, currency";
-    assert_eq!(db.ask(new).await, ["ecom.events_y202701|CHF"]);
+                   product_id, country)
+               VALUES ('2027-01-01 12:00Z', now(), gen_random_uuid(), 1, 'view', 'u', 's', 'p', 'CH')
+               RETURNING tableoid::regclass, country";
+    assert_eq!(db.ask(new).await, ["ecom.events_y202701|CH"]);
     db.execute("ROLLBACK").await;
     let balance = "SELECT stored, balance_ok FROM ecom.ingest_balance";
     assert_eq!(db.ask(balance).await, ["152|t"]);
     grant_roles(&db).await;
-    let right = "SELECT has_table_privilege('ecom_reader', 'ecom.currencies', 'SELECT')";
+    let right = "SELECT has_table_privilege('ecom_reader', 'ecom.countries', 'SELECT')";
     assert_eq!(db.ask(right).await, ["t"]);
 
     // Once more: nothing changes.
@@ -321,4 +321,96 @@ async fn check_that_it_goes_on(db: &Database, input: &TempDir) {
     drop_in(input.path(), "c.csv", 200..210);
     let counts = load(db, input.path()).await.counts;
     assert_eq!((counts.read, counts.stored), (10, 10));
+}
+
+/// A schema as it was before events had orders and currencies, with rows.
+async fn before_refunds() -> Database {
+    let mut db = database().await;
+    let older = texts().take_while(|(name, _)| !name.ends_with("__refunds_orders_currencies"));
+    let older: Vec<Migration> = older
+        .map(|(name, text)| Migration::unapplied(name, text).unwrap())
+        .collect();
+    db.execute("CREATE SCHEMA ecom").await;
+    let mut runner = Runner::new(&older).set_grouped(true);
+    runner.set_migration_table_name("ecom.schema_history");
+    runner.run_async(&mut db.client).await.unwrap();
+    db.execute(
+        "SELECT ecom.ensure_partitions(ARRAY['2026-11-10', '2026-11-11']::date[]);
+         INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id, product_id, price)
+         SELECT '2026-11-10 09:00Z'::timestamptz + n * interval '1 minute', now(), gen_random_uuid(), 1 + n % 3,
+             (ARRAY['view', 'add_to_cart', 'purchase'])[1 + n % 3], 'u' || n % 50, 's' || n % 200, 'p' || n % 20, 9.90
+         FROM generate_series(1, 2000) n;
+         CREATE VIEW ecom.of_the_shop AS SELECT sum(revenue) AS revenue FROM ecom.orders();
+         SELECT ecom.begin_merge('events_y202611', '2026-11-01Z', '2026-12-01Z');
+         SELECT ecom.begin_copy('events_y202611', 'events_y20261110');",
+    )
+    .await;
+    db
+}
+
+#[tokio::test]
+async fn orders_and_currencies_come_to_a_table_with_rows_without_rewriting_it() {
+    let mut db = before_refunds().await;
+    let columns = columns_of_events(&db).await;
+    let files = "SELECT string_agg(pg_relation_filenode(partition)::text, ',' ORDER BY partition)
+                 FROM ecom.partition_bounds()";
+    let sums = [
+        "SELECT count(*), sum(revenue) FROM ecom.orders()",
+        "SELECT revenue FROM ecom.of_the_shop",
+        "SELECT * FROM ecom.top_products ORDER BY product_id",
+        "SELECT * FROM ecom.lifetime_value() ORDER BY user_id",
+        "SELECT * FROM ecom.events_by_type ORDER BY 1",
+    ];
+    let seen = async |db: &Database| {
+        let mut seen = db.ask(files).await;
+        seen.extend(
+            db.ask(&format!("SELECT {columns} FROM ecom.events ORDER BY event_id"))
+                .await,
+        );
+        for sql in sums {
+            seen.extend(db.ask(sql).await);
+        }
+        seen
+    };
+    let before = seen(&db).await;
+    apply(&mut db.client).await.unwrap();
+    assert_eq!(seen(&db).await, before);
+    check(&db.client).await.unwrap();
+
+    // Older partitions take what is new, and get the index of refunds by settling. New ones have it.
+    db.execute(
+        "INSERT INTO ecom.events (event_time, processed_at, event_id, quantity, event_type, user_id, session_id, product_id,
+             price, order_id, currency, line_total)
+         VALUES ('2026-11-10 09:00Z', now(), gen_random_uuid(), 1, 'refund', 'u', 's', NULL, 9.90, '#1', 'EUR', 5.00)",
+    )
+    .await;
+    assert_eq!(
+        db.ask("SELECT revenue FROM ecom.sales_over_time('2026-11-10 08:59Z', '2026-11-10 09:01Z')")
+            .await,
+        ["-5.00"]
+    );
+    // A merge that was under way has what came.
+    let merged = "SELECT event_type, product_id, order_id, currency, line_total FROM ecom.events_y202611_merging";
+    assert_eq!(db.ask(merged).await, ["refund||#1|EUR|5.00"]);
+    db.execute("SELECT ecom.ensure_partitions(ARRAY['2026-11-12']::date[])")
+        .await;
+    let index = "SELECT partition, state FROM ecom.partition_indexes WHERE index LIKE '%refund' ORDER BY 1";
+    let missing = ["events_y20261110|missing", "events_y20261111|missing"];
+    assert_eq!(db.ask(index).await, missing);
+    for build in db
+        .ask("SELECT build FROM ecom.partition_indexes WHERE state = 'missing'")
+        .await
+    {
+        db.execute(&build).await;
+    }
+    assert_eq!(
+        db.ask("SELECT bool_and(is_settled) FROM ecom.partitions WHERE partition < 'events_y20261112'")
+            .await,
+        ["t"]
+    );
+}
+
+async fn columns_of_events(db: &Database) -> String {
+    let columns = columns(db).await;
+    columns.into_iter().find(|(table, _)| table == "events").unwrap().1
 }

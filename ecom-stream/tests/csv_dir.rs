@@ -343,8 +343,14 @@ fn event() -> impl Strategy<Value = Event> {
         id(),
         id(),
     );
-    (ids, text(), text(), text(), 0..=Price::MAX.cents(), 1..=i32::MAX).prop_map(
-        |((id, time, event_type, user, session, product), name, category, brand, price, quantity)| {
+    let further = (
+        prop::option::of("[^\0]{1,16}"),
+        prop::option::of("[A-Z]{3}"),
+        prop::option::of(0..=Price::MAX.cents()),
+    );
+    let amounts = (0..=Price::MAX.cents(), 1..=i32::MAX);
+    (ids, text(), text(), text(), amounts, further).prop_map(
+        |((id, time, event_type, user, session, product), name, category, brand, (price, quantity), further)| {
             let time = time::OffsetDateTime::from_unix_timestamp_nanos(time / 1_000 * 1_000).unwrap();
             let mut event = Event::new(Uuid::from_u128(id), time, event_type, user, session, product);
             event.product_name = name;
@@ -352,6 +358,11 @@ fn event() -> impl Strategy<Value = Event> {
             event.brand = brand;
             event.price = Price::from_cents(price);
             event.quantity = quantity;
+            event.order_id = further.0;
+            event.currency = further.1.map(|code| code.parse().unwrap());
+            // A total that is price times quantity is not kept.
+            let total = further.2.filter(|&total| event.amount() != Some(total.into()));
+            event.line_total = total.and_then(Price::from_cents);
             event
         },
     )
@@ -368,7 +379,8 @@ async fn csv_file(events: &[Event], order: &[usize]) -> Vec<u8> {
     for event in events {
         record.clear();
         event.to_csv(&mut record);
-        writer.write_record(order.iter().map(|&at| &record[at])).await.unwrap();
+        let fields = order.iter().map(|&at| record.get(at).unwrap_or_default());
+        writer.write_record(fields).await.unwrap();
     }
     writer.into_inner().await.unwrap()
 }

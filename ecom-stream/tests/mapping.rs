@@ -696,3 +696,196 @@ async fn times_of_spreadsheets_and_other_languages_are_read() {
     let expected = vec![datetime!(2026-11-01 9:30 UTC), datetime!(2026-11-01 9:30:00.5 UTC)];
     assert_eq!(times(entry, ("a.csv", text)).await, (expected, 0));
 }
+
+#[tokio::test]
+async fn lines_with_a_total_and_what_was_given_back_are_exact() {
+    // A till: the amount is that of the line, a return has signs, in several ways.
+    let mapping = Mapping::from_toml(
+        r#"
+        negative = "refund"
+        [event]
+        event_time = "event_time"
+        event_type = "event_type"
+        user_id = "user_id"
+        session_id = "session_id"
+        product_id = "product_id"
+        line_total = "amount"
+        quantity = "quantity"
+        "#,
+    )
+    .unwrap();
+    let text = "\
+event_time,event_type,user_id,session_id,product_id,amount,quantity
+2026-11-01T10:00:00Z,purchase,h1,b1,fuel,30.00,12500
+2026-11-01T10:00:00Z,purchase,h1,b1,milk,3.00,3
+2026-11-02T10:00:00Z,purchase,h1,b2,milk,-1.00,-1
+2026-11-02T10:00:00Z,purchase,h1,b2,fuel,(10.00),3
+2026-11-02T10:00:00Z,refund,h1,b2,,2.00,1
+2026-11-02T10:00:00Z,purchase,h1,b2,milk,1.005,1
+2026-11-02T10:00:00Z,add_to_cart,h1,b2,milk,-1.00,1
+";
+    let sink = load(&mapping, &[("till.csv", text)]).await;
+    let lines: Vec<_> = sink
+        .values()
+        .iter()
+        .map(|event| {
+            (
+                event.event_type,
+                event.quantity,
+                event.price.map(|price| price.cents()),
+                event.revenue(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (EventType::Purchase, 12_500, None, 3_000),
+            (EventType::Purchase, 3, Some(100), 300),
+            (EventType::Refund, 1, Some(100), -100),
+            (EventType::Refund, 3, None, -1_000),
+            (EventType::Refund, 1, Some(200), -200),
+        ]
+    );
+    assert_eq!(
+        reasons(&sink),
+        [Reason::LINE_TOTAL_INEXACT, Reason::LINE_TOTAL_NEGATIVE]
+    );
+    let notes = mapping.notes().join("\n");
+    assert!(
+        notes.contains("a negative quantity or amount is stored as a refund"),
+        "{notes}"
+    );
+
+    // Without the key a negative amount is told, and what can be done.
+    let strict = Mapping::from_toml(&toml_of_till()).unwrap();
+    let sink = load(&strict, &[("till.csv", text)]).await;
+    let told = reasons(&sink);
+    assert_eq!(told[0], Reason::QUANTITY_OUT_OF_RANGE);
+    assert!(told.contains(&Reason::LINE_TOTAL_NEGATIVE) && told[0].remedy().unwrap().contains("negative = \"refund\""));
+    let err = Mapping::from_toml("negative = \"return\"").unwrap_err().to_string();
+    assert!(
+        err.starts_with("line 1, column 12: unknown variant `return`, expected `reject` or `refund`"),
+        "{err}"
+    );
+}
+
+fn toml_of_till() -> String {
+    let columns = [
+        "event_time",
+        "event_type",
+        "user_id",
+        "session_id",
+        "product_id",
+        "quantity",
+    ];
+    let columns: String = columns.iter().map(|name| format!("{name} = \"{name}\"\n")).collect();
+    format!("[event]\n{columns}line_total = \"amount\"\n")
+}
+
+#[tokio::test]
+async fn orders_of_shopify_have_a_number_and_a_currency() {
+    let mapping = Mapping::from_toml(
+        r#"
+        [event]
+        event_time = { column = "Created at", format = "%Y-%m-%d %H:%M:%S %z" }
+        event_type = { constant = "purchase" }
+        user_id = { column = "Email", default = "unknown" }
+        session_id = "Name"
+        product_id = "Lineitem sku"
+        product_name = "Lineitem name"
+        brand = "Vendor"
+        price = "Lineitem price"
+        quantity = "Lineitem quantity"
+        order_id = "Name"
+        currency = "Currency"
+        "#,
+    )
+    .unwrap();
+    let text = "\
+Name,Email,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Refunded Amount,Vendor
+#1001,a@example.com,EUR,2026-10-01 10:15:41 +0200,2,Mug blue,19.95,MUG-B,0.00,Potter
+#1001,,,2026-10-01 10:15:41 +0200,1,Tea towel,20.00,TT-1,,Weaver
+#1002,b@example.com,CHF,2026-10-01 23:59:57 +0200,1,Lamp,132.00,LMP,30.00,Bright
+#1003,c@example.com,Fr.,2026-10-01 23:59:57 +0200,1,Lamp,132.00,LMP,30.00,Bright
+";
+    let sink = load(&mapping, &[("orders.csv", text)]).await;
+    let lines: Vec<_> = sink
+        .values()
+        .iter()
+        .map(|event| {
+            (
+                event.order_id.clone().unwrap(),
+                event.currency.map(|of| of.to_string()),
+                event.revenue(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("#1001".into(), Some("EUR".into()), 3_990),
+            ("#1001".into(), None, 2_000),
+            ("#1002".into(), Some("CHF".into()), 13_200),
+        ]
+    );
+    assert_eq!(reasons(&sink), [Reason::CURRENCY_MALFORMED]);
+}
+
+#[tokio::test]
+async fn events_of_google_analytics_need_no_product() {
+    let mapping = Mapping::from_toml(
+        r#"
+        [event]
+        event_time = { column = "event_timestamp", format = "epoch_us" }
+        user_id = "user_pseudo_id"
+        session_id = "ga_session_id"
+        product_id = "item_id"
+        price = "price_in_usd"
+        quantity = "quantity"
+        line_total = "item_revenue_in_usd"
+        order_id = "transaction_id"
+        currency = { constant = "USD" }
+        [event.event_type]
+        column = "event_name"
+        values = { view_item = "view", begin_checkout = "checkout", add_payment_info = "payment_info", view_search_results = "search" }
+        "#,
+    )
+    .unwrap();
+    let text = "\
+event_timestamp,event_name,user_pseudo_id,ga_session_id,item_id,price_in_usd,quantity,item_revenue_in_usd,transaction_id
+1793525400000000,session_start,1.2,7,,,,,
+1793525401000000,page_view,1.2,7,,,,,
+1793525402000000,view_search_results,1.2,7,,,,,
+1793525403000000,view_item,1.2,7,SKU-1,14.00,,,
+1793525404000000,begin_checkout,1.2,7,SKU-1,14.00,3,,
+1793525405000000,view_cart,1.2,7,,,,,
+1793525406000000,add_payment_info,1.2,7,,,,,
+1793525407000000,purchase,1.2,7,SKU-1,14.00,3,38.00,T-9
+1793525408000000,refund,1.2,7,,,,38.00,T-9
+1793525409000000,view_item,1.2,7,,,,,
+1793525410000000,scroll,1.2,7,,,,,
+";
+    let sink = load(&mapping, &[("ga4.csv", text)]).await;
+    let events = sink.values();
+    let types: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
+    assert_eq!(
+        types,
+        [
+            "session_start",
+            "page_view",
+            "search",
+            "view",
+            "checkout",
+            "view_cart",
+            "payment_info",
+            "purchase",
+            "refund"
+        ]
+    );
+    let products: Vec<&str> = events.iter().map(|event| event.product_id.as_str()).collect();
+    assert_eq!(products, ["", "", "", "SKU-1", "SKU-1", "", "", "SKU-1", ""]);
+    assert_eq!(events.iter().map(Event::revenue).sum::<i128>(), 0);
+    assert_eq!((events[7].amount(), events[8].revenue()), (Some(3_800), -3_800));
+    assert_eq!(reasons(&sink), [Reason::PRODUCT_ID_MISSING, Reason::EVENT_TYPE_UNKNOWN]);
+}

@@ -62,7 +62,7 @@ impl FileText {
             text.content.bytes.extend_from_slice(BYTE_ORDER_MARK);
         }
         if fault != Some(FaultKind::EmptyFile) {
-            let header = Event::COLUMNS.join(",") + "\n";
+            let header = Event::BASE_COLUMNS.join(",") + "\n";
             text.line(header.as_bytes());
         }
         text

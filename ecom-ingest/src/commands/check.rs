@@ -158,12 +158,15 @@ fn fields(event: &Event, has_id: bool) -> impl Iterator<Item = (&'static str, St
         ("event_type", Some(event.event_type.to_string())),
         ("user_id", Some(event.user_id.clone())),
         ("session_id", Some(event.session_id.clone())),
-        ("product_id", Some(event.product_id.clone())),
+        ("product_id", Some(event.product_id.clone()).filter(|id| !id.is_empty())),
         ("product_name", event.product_name.clone()),
         ("category", event.category.clone()),
         ("brand", event.brand.clone()),
         ("price", event.price.map(|price| price.to_string())),
         ("quantity", Some(event.quantity.to_string())),
+        ("line_total", event.line_total.map(|total| total.to_string())),
+        ("order_id", event.order_id.clone()),
+        ("currency", event.currency.map(|currency| currency.to_string())),
         ("extra", event.extra.as_deref().map(str::to_owned)),
     ]
     .into_iter()

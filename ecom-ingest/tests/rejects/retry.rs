@@ -363,3 +363,32 @@ async fn a_retry_looks_up_its_rejects_and_files_however_many_there_are() {
     let read = rows_read(&database).await - before;
     assert!(read < 10 * 500, "{read} rows were read to retry 500");
 }
+
+/// A till in our own layout: the fields that few events have, in a plain file, in a dead letter, and in a row that is retried.
+#[tokio::test]
+async fn orders_currencies_and_totals_of_lines_are_loaded_and_retried() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let text = "event_time,event_type,user_id,session_id,product_id,quantity,order_id,currency,line_total\n\
+                2026-11-01T10:00:00Z,purchase,h1,b1,fuel,12500,#1,EUR,30.00\n\
+                2026-11-01T10:00:00Z,purchase,h1,b1,milk,3,#1,eur,3.01\n\
+                2026-11-01T10:05:00Z,search,h1,b1,,,,,\n\
+                2026-11-02T10:00:00Z,refund,h1,b1,,,#1,EUR,1.00\n";
+    drop_in_text(input.path(), "till.csv", text);
+    Ingest::start(&database, &input, &["--once"]).succeed().await;
+    assert_eq!((database.rows().await, waiting(&database).await), (3, 1));
+    let dir = tempfile::tempdir().unwrap();
+    let file = export(&database, dir.path(), &[]);
+    let exported = fs::read_to_string(&file).unwrap();
+    assert!(exported.contains("1,currency_malformed,"), "{exported}");
+    fs::write(&file, exported.replace(",eur,", ",EUR,")).unwrap();
+    let said = retry(&database, &file);
+    assert_eq!(said.code, 0, "{}", said.log);
+    check_balance(&database).await;
+    let rows = "SELECT string_agg(concat_ws('|', product_id, price, line_total, order_id, currency), ' ' ORDER BY event_time, product_id)
+                FROM ecom.events";
+    let rows: String = database.client.query_one(rows, &[]).await.unwrap().get(0);
+    assert_eq!(rows, "fuel|30.00|#1|EUR milk|3.01|#1|EUR  1.00|#1|EUR");
+    let revenue = "SELECT revenue::text FROM ecom.orders()";
+    let revenue: String = database.client.query_one(revenue, &[]).await.unwrap().get(0);
+    assert_eq!(revenue, "32.01");
+}

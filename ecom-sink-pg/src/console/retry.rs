@@ -47,14 +47,16 @@ const AT_ONCE: usize = 500;
 /// Inserts events, and returns the keys of those that were new.
 const INSERT: &str = "
     INSERT INTO ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
-                             session_id, product_id, product_name, category, brand, price, extra)
+                             session_id, product_id, product_name, category, brand, price, order_id, currency,
+                             line_total, extra)
     SELECT n.event_time, now(), n.split_id, n.record_no, n.event_id, n.quantity, n.event_type, n.user_id, n.session_id,
            n.product_id, n.product_name, n.category, n.brand, n.price::numeric,
-           n.extra::jsonb
+           n.order_id, n.currency, n.line_total::numeric, n.extra::jsonb
     FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::uuid[], $5::int4[], $6::text[], $7::text[], $8::text[],
-                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+                $17::text[])
          AS n (event_time, split_id, record_no, event_id, quantity, event_type, user_id, session_id, product_id,
-               product_name, category, brand, price, extra)
+               product_name, category, brand, price, order_id, currency, line_total, extra)
     ORDER BY n.event_id, n.event_time
     ON CONFLICT (event_id, event_time) DO NOTHING
     RETURNING event_id, event_time";
@@ -401,13 +403,18 @@ async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid
     let types = column(rows, |one| one.event.event_type.as_str());
     let users = column(rows, |one| one.event.user_id.as_str());
     let sessions = column(rows, |one| one.event.session_id.as_str());
-    let products = column(rows, |one| one.event.product_id.as_str());
+    let products = column(rows, |one| {
+        Some(one.event.product_id.as_str()).filter(|id| !id.is_empty())
+    });
     let names = column(rows, |one| one.event.product_name.as_deref());
     let categories = column(rows, |one| one.event.category.as_deref());
     let brands = column(rows, |one| one.event.brand.as_deref());
     let prices = column(rows, |one| one.event.price.map(|price| price.to_string()));
+    let orders = column(rows, |one| one.event.order_id.as_deref());
+    let currencies = column(rows, |one| one.event.currency.map(|currency| currency.to_string()));
+    let line_totals = column(rows, |one| one.event.line_total.map(|total| total.to_string()));
     let extras = column(rows, |one| one.event.extra.as_deref());
-    let params: [&(dyn ToSql + Sync); 14] = [
+    let params: [&(dyn ToSql + Sync); 17] = [
         &times,
         &split_ids,
         &record_nos,
@@ -421,6 +428,9 @@ async fn insert(client: &Client, rows: &[&CorrectedRow]) -> Result<HashSet<(Uuid
         &categories,
         &brands,
         &prices,
+        &orders,
+        &currencies,
+        &line_totals,
         &extras,
     ];
     let stored = DEADLINE.of("storing", client.query(INSERT, &params)).await;

@@ -22,8 +22,8 @@ pub(super) struct Encoded {
     pieces: Vec<Bytes>,
     /// The piece that is being filled.
     open: Vec<u8>,
-    /// Whether any row has the column `extra`.
-    has_extra: bool,
+    /// Whether any row has one of the further columns.
+    has_further: bool,
 }
 
 /// Where the bytes of a row are: the piece, and the range in it.
@@ -44,7 +44,7 @@ impl RowSpan {
 impl Encoded {
     /// Appends an event.
     pub(super) fn add(&mut self, event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime) -> RowSpan {
-        self.has_extra |= event.extra.is_some();
+        self.has_further |= row::has_further(event);
         let encoded = self.push(|to| {
             encode(event, origin, now, to);
             Ok::<_, Infallible>(())
@@ -76,10 +76,11 @@ impl Encoded {
         Ok(span)
     }
 
-    /// Whether any row has the column `extra`. Then [`pieces`](Self::pieces) must be called with
-    /// the rows, since rows without it are completed with a null on the way.
-    pub(super) fn has_extra(&self) -> bool {
-        self.has_extra
+    /// Whether any row has one of [`FURTHER_COLUMNS`](row::FURTHER_COLUMNS). Then
+    /// [`pieces`](Self::pieces) must be called with the rows, since rows without them are completed
+    /// with nulls on the way.
+    pub(super) fn has_further(&self) -> bool {
+        self.has_further
     }
 
     /// Ends the piece that is being filled. Rows cannot be read before.
@@ -105,8 +106,8 @@ impl Encoded {
                 && let Some(row) = some.next()
             {
                 let row = &self.pieces[row.piece as usize][row.start as usize..row.end as usize];
-                match self.has_extra {
-                    true => row::append_with_extra(row, &mut piece),
+                match self.has_further {
+                    true => row::append_with_further(row, &mut piece),
                     false => piece.extend_from_slice(row),
                 }
             }

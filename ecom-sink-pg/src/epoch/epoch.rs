@@ -229,7 +229,7 @@ impl Epoch {
     /// trailer. Each piece is built when it is needed.
     pub(crate) fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Bytes> {
         let is_scattered = self.is_scattered();
-        if !is_scattered && !self.has_extra() && self.left_out.is_empty() && range == (0..self.rows.len()) {
+        if !is_scattered && !self.has_further() && self.left_out.is_empty() && range == (0..self.rows.len()) {
             return self.encoded.pieces(None);
         }
         let mut rows: Vec<usize> = range.filter(|at| !self.left_out.contains_key(at)).collect();
@@ -240,10 +240,9 @@ impl Epoch {
             .pieces(Some(rows.iter().map(|&at| self.rows[at].span).collect()))
     }
 
-    /// Whether any event has columns of its file besides its own. Then all rows are copied with
-    /// the column `extra`.
-    pub(crate) fn has_extra(&self) -> bool {
-        self.encoded.has_extra()
+    /// Whether any event has one of the columns that few have. Then all rows are copied with them.
+    pub(crate) fn has_further(&self) -> bool {
+        self.encoded.has_further()
     }
 
     /// Whether the ids are in no order, as random ones are. Such rows are copied in the order of

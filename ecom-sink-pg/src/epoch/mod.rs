@@ -38,6 +38,6 @@ mod uncommitted_keys;
 pub(crate) use epoch::{DeadLetterRow, Epoch, LeftOut, MAX_DAYS, SplitDelta, kept_bytes, state_bytes};
 pub use limits::EpochLimits;
 #[cfg(test)]
-pub(crate) use row::COLUMNS;
+pub(crate) use row::{COLUMNS, FURTHER_COLUMNS};
 pub(crate) use table_rows::TableRows;
 pub(crate) use uncommitted_keys::{EventKey, UncommittedKeys};

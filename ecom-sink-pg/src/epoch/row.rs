@@ -5,11 +5,11 @@
 //! documentation of COPY.
 
 use bytes::BufMut;
-use ecom_stream::{Event, Price};
+use ecom_stream::{Currency, Event, Price};
 use time::OffsetDateTime;
 
-/// The columns of `ecom.events`, in the order in which [`encode`] writes them. The column `extra`
-/// follows for events that have it.
+/// The columns of `ecom.events`, in the order in which [`encode`] writes them. [`FURTHER_COLUMNS`]
+/// follow for events that have one of them.
 pub(crate) const COLUMNS: [&str; 14] = [
     "event_time",
     "processed_at",
@@ -27,6 +27,14 @@ pub(crate) const COLUMNS: [&str; 14] = [
     "price",
 ];
 
+/// The columns that few events have. Epochs without such an event are copied without them.
+pub(crate) const FURTHER_COLUMNS: [&str; 4] = ["order_id", "currency", "line_total", "extra"];
+
+/// Whether an event has one of [`FURTHER_COLUMNS`].
+pub(crate) fn has_further(event: &Event) -> bool {
+    event.extra.is_some() || event.order_id.is_some() || event.currency.is_some() || event.line_total.is_some()
+}
+
 /// The bytes before the first row: a signature, no flags, no extension.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The bytes after the last row: a column count of -1.
@@ -41,7 +49,9 @@ pub(crate) struct RowOrigin {
 
 /// Appends one row. An event without a processing time gets `now`.
 pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTime, to: &mut Vec<u8>) {
-    to.put_i16(COLUMNS.len() as i16 + i16::from(event.extra.is_some()));
+    let further = has_further(event);
+    let columns = COLUMNS.len() + if further { FURTHER_COLUMNS.len() } else { 0 };
+    to.put_i16(columns as i16);
     put_fixed(to, &microseconds(event.event_time).to_be_bytes());
     put_fixed(to, &microseconds(event.processed_at.unwrap_or(now)).to_be_bytes());
     match origin {
@@ -57,37 +67,45 @@ pub(crate) fn encode(event: &Event, origin: Option<RowOrigin>, now: OffsetDateTi
     put_fixed(to, event.event_id.as_bytes());
     put_fixed(to, &event.quantity.to_be_bytes());
     put_fixed(to, event.event_type.as_str().as_bytes());
-    for id in [&event.user_id, &event.session_id, &event.product_id] {
+    for id in [&event.user_id, &event.session_id] {
         put_fixed(to, id.as_bytes());
     }
+    match event.product_id.as_str() {
+        "" => put_null(to),
+        product => put_fixed(to, product.as_bytes()),
+    }
     for text in [&event.product_name, &event.category, &event.brand] {
-        match text {
-            Some(text) => put_fixed(to, text.as_bytes()),
+        put_text(to, text.as_deref());
+    }
+    put_price(to, event.price);
+    if further {
+        put_text(to, event.order_id.as_deref());
+        put_text(to, event.currency.as_ref().map(Currency::as_str));
+        put_price(to, event.line_total);
+        match &event.extra {
+            Some(extra) => {
+                // The version of jsonb's binary form, and text.
+                to.put_i32(extra.len() as i32 + 1);
+                to.put_u8(1);
+                to.put_slice(extra.as_bytes());
+            }
             None => put_null(to),
         }
     }
-    match event.price {
-        Some(price) => put_price(to, price),
-        None => put_null(to),
-    }
-    if let Some(extra) = &event.extra {
-        // The version of jsonb's binary form, and text.
-        to.put_i32(extra.len() as i32 + 1);
-        to.put_u8(1);
-        to.put_slice(extra.as_bytes());
-    }
 }
 
-/// Appends an encoded row, with a null for `extra` if it has none: all rows of a COPY must have
-/// the same number of columns.
-pub(crate) fn append_with_extra(row: &[u8], to: &mut Vec<u8>) {
-    let has_extra = !row.starts_with(&(COLUMNS.len() as i16).to_be_bytes());
-    if has_extra {
+/// Appends an encoded row, with nulls for [`FURTHER_COLUMNS`] if it has none of them: all rows of a
+/// COPY must have the same number of columns.
+pub(crate) fn append_with_further(row: &[u8], to: &mut Vec<u8>) {
+    let has_further = !row.starts_with(&(COLUMNS.len() as i16).to_be_bytes());
+    if has_further {
         return to.put_slice(row);
     }
-    to.put_i16(COLUMNS.len() as i16 + 1);
+    to.put_i16((COLUMNS.len() + FURTHER_COLUMNS.len()) as i16);
     to.put_slice(&row[2..]);
-    put_null(to);
+    for _ in FURTHER_COLUMNS {
+        put_null(to);
+    }
 }
 
 /// Microseconds since 2000, which is how `timestamptz` is stored.
@@ -103,14 +121,26 @@ fn put_fixed(to: &mut Vec<u8>, bytes: &[u8]) {
     to.put_slice(bytes);
 }
 
+/// Appends a text, or a null.
+fn put_text(to: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => put_fixed(to, text.as_bytes()),
+        None => put_null(to),
+    }
+}
+
 /// Appends a null.
 fn put_null(to: &mut Vec<u8>) {
     to.put_i32(-1);
 }
 
-/// Appends a `numeric`: groups of four decimal digits, the last of which holds the two decimals.
-fn put_price(to: &mut Vec<u8>, price: Price) {
+/// Appends a `numeric`, or a null: groups of four decimal digits, the last of which holds the two
+/// decimals.
+fn put_price(to: &mut Vec<u8>, price: Option<Price>) {
     const BASE: i64 = 10_000;
+    let Some(price) = price else {
+        return put_null(to);
+    };
     let units = price.cents() / 100;
     let groups = [
         units / (BASE * BASE) % BASE,

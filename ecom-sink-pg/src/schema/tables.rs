@@ -44,6 +44,9 @@ pub(super) const TABLES: &[Table] = &[
             ("brand", "text"),
             ("price", "numeric(12,2)"),
             ("extra", "jsonb"),
+            ("order_id", "text"),
+            ("currency", "text"),
+            ("line_total", "numeric(12,2)"),
         ],
     },
     Table {

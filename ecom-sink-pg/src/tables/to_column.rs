@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use bytes::BytesMut;
-use ecom_stream::{EventType, Price, Timestamp};
+use ecom_stream::{Currency, EventType, Price, Timestamp};
 use postgres_types::{IsNull, Kind, ToSql, Type};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use super::numeric;
 /// | integers of any size | `smallint`, `integer`, `bigint`, `numeric` |
 /// | `f32`, `f64`, `bool`, `Vec<u8>` | `real`, `double precision`, `boolean`, `bytea` |
 /// | [`Decimal`](super::Decimal), [`Price`] | `numeric` |
-/// | `String`, `&'static str`, [`EventType`] | text types, `citext`, enums |
+/// | `String`, `&'static str`, [`EventType`], [`Currency`] | text types, `citext`, enums |
 /// | `OffsetDateTime`, [`Timestamp`], `Date` | `timestamptz`, `timestamptz`, `date` |
 /// | `Uuid` | `uuid` |
 /// | `Vec<String>`, `Vec<i32>`, `Vec<i64>`, `Vec<f64>` | arrays |
@@ -180,6 +180,7 @@ texts! {
     &'static str => as_ref,
     Cow<'static, str> => as_ref,
     EventType => as_str,
+    Currency => as_str,
 }
 
 impl ToColumn for Timestamp {

@@ -44,7 +44,7 @@ pub(crate) struct Session {
     deadline: Deadline,
     ensure_partitions: Statement,
     copy: Statement,
-    copy_with_extra: Statement,
+    copy_with_further: Statement,
     letters: Statement,
     forget_state: Statement,
     keep_state: Statement,
@@ -65,7 +65,7 @@ impl Session {
             try_join4(
                 prepare(statements::ENSURE_PARTITIONS),
                 prepare(statements::COPY),
-                prepare(statements::COPY_WITH_EXTRA),
+                prepare(statements::COPY_WITH_FURTHER),
                 prepare(statements::DEAD_LETTERS),
             ),
             try_join4(
@@ -75,7 +75,7 @@ impl Session {
                 prepare(statements::ADVANCE),
             ),
         );
-        let ((), (ensure_partitions, copy, copy_with_extra, letters), (forget_state, keep_state, splits, advance)) =
+        let ((), (ensure_partitions, copy, copy_with_further, letters), (forget_state, keep_state, splits, advance)) =
             prepared.await?;
         let tables = prepare_statements(&connection, deadline, tables).await?;
         Ok(Self {
@@ -84,7 +84,7 @@ impl Session {
             deadline,
             ensure_partitions,
             copy,
-            copy_with_extra,
+            copy_with_further,
             letters,
             forget_state,
             keep_state,
@@ -163,8 +163,8 @@ impl Session {
     }
 
     async fn copy_after(&self, begin: Option<&'static str>, epoch: &Epoch, range: Range<usize>) -> Result<(), Failure> {
-        let statement = match epoch.has_extra() {
-            true => &self.copy_with_extra,
+        let statement = match epoch.has_further() {
+            true => &self.copy_with_further,
             false => &self.copy,
         };
         let sent = epoch.rows_to_copy(range.clone());

@@ -20,10 +20,11 @@ pub(crate) const COPY: &str = "
                       session_id, product_id, product_name, category, brand, price)
     FROM STDIN (FORMAT binary)";
 
-/// The same with `extra`, for epochs in which an event has any.
-pub(crate) const COPY_WITH_EXTRA: &str = "
+/// The same with `FURTHER_COLUMNS`, for epochs in which an event has one of them.
+pub(crate) const COPY_WITH_FURTHER: &str = "
     COPY ecom.events (event_time, processed_at, split_id, record_no, event_id, quantity, event_type, user_id,
-                      session_id, product_id, product_name, category, brand, price, extra)
+                      session_id, product_id, product_name, category, brand, price, order_id, currency,
+                      line_total, extra)
     FROM STDIN (FORMAT binary)";
 
 /// Inserts dead letters.
@@ -314,7 +315,7 @@ mod tests {
     use ecom_stream::{Origin, Refusal, Reject, Split};
 
     use super::*;
-    use crate::epoch::COLUMNS;
+    use crate::epoch::{COLUMNS, FURTHER_COLUMNS};
 
     #[test]
     fn copy_lists_the_columns_in_the_order_of_the_encoding() {
@@ -323,8 +324,8 @@ mod tests {
             listed.split(',').map(str::trim).collect()
         };
         assert_eq!(listed(COPY), COLUMNS);
-        let with_extra: Vec<&str> = COLUMNS.into_iter().chain(["extra"]).collect();
-        assert_eq!(listed(COPY_WITH_EXTRA), with_extra);
+        let all: Vec<&str> = COLUMNS.into_iter().chain(FURTHER_COLUMNS).collect();
+        assert_eq!(listed(COPY_WITH_FURTHER), all);
     }
 
     #[test]

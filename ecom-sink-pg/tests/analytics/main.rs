@@ -13,6 +13,7 @@ mod fixture;
 mod operations;
 mod products;
 mod pruning;
+mod refunds;
 mod sales;
 mod shoppers;
 mod text;

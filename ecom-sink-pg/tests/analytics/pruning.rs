@@ -7,14 +7,17 @@ use crate::fixture::calls::{CALLS, VIEWS, Values};
 use crate::fixture::schema::database_with_schema;
 
 /// Functions of the schema that are asked about no span.
-const OTHER_FUNCTIONS: [&str; 12] = [
+const OTHER_FUNCTIONS: [&str; 15] = [
     "begin_copy",
     "begin_merge",
     "buckets",
     "catch_up_sequences",
+    "chosen_currency",
     "copy_pages",
     "create_partition",
     "ensure_partitions",
+    "in_one_currency",
+    "net_amount",
     "partition_bounds",
     "partition_like",
     "partition_name",

@@ -72,7 +72,7 @@ reasons! {
     CATEGORY_TOO_LONG = "category_too_long";
     /// `brand` is longer than 256 bytes.
     BRAND_TOO_LONG = "brand_too_long";
-    /// A purchase has no `price`.
+    /// A purchase or a refund has neither `price` nor `line_total`.
     PRICE_MISSING = "price_missing";
     /// `price` is not a decimal number.
     PRICE_MALFORMED = "price_malformed";
@@ -86,6 +86,18 @@ reasons! {
     QUANTITY_MALFORMED = "quantity_malformed";
     /// `quantity` is below 1 or more than an `int` holds.
     QUANTITY_OUT_OF_RANGE = "quantity_out_of_range";
+    /// `order_id` is longer than 64 bytes.
+    ORDER_ID_TOO_LONG = "order_id_too_long";
+    /// `currency` is not three capital letters.
+    CURRENCY_MALFORMED = "currency_malformed";
+    /// `line_total` is not a decimal number.
+    LINE_TOTAL_MALFORMED = "line_total_malformed";
+    /// `line_total` is below zero.
+    LINE_TOTAL_NEGATIVE = "line_total_negative";
+    /// `line_total` has more than two decimals, so storing it would round it.
+    LINE_TOTAL_INEXACT = "line_total_inexact";
+    /// `line_total` is more than `numeric(12,2)` holds.
+    LINE_TOTAL_OUT_OF_RANGE = "line_total_out_of_range";
     /// The record is left out on purpose: by the row filter of a mapping, or because all its fields are empty. A pipeline counts such a
     /// record as filtered, and makes no reject of it.
     FILTERED = "filtered";

@@ -27,7 +27,13 @@ pub trait ToCsv {
     /// The names in the header, in the order in which the fields are written.
     const COLUMNS: &'static [&'static str];
 
-    /// Adds one field to `record` for each of the [`COLUMNS`](Self::COLUMNS). `record` is empty; fields are added without quotes,
+    /// The columns of this value: [`COLUMNS`](Self::COLUMNS), or more of them behind those, which are only written where a value has
+    /// them. A sink pads other values of the same file with empty fields.
+    fn columns(&self) -> &'static [&'static str] {
+        Self::COLUMNS
+    }
+
+    /// Adds one field to `record` for each of the [`columns`](Self::columns). `record` is empty; fields are added without quotes,
     /// which are the writer's business.
     fn to_csv(&self, record: &mut ByteRecord);
 }

@@ -1,4 +1,4 @@
-//! The types of events: what a shopper did.
+//! The types of events: what a shopper did, or the shop for one.
 
 use std::fmt;
 
@@ -25,17 +25,45 @@ pub enum EventType {
     RemoveFromCart,
     /// The shopper bought a product.
     Purchase,
+    /// The shop took something back, or gave money back. Quantity and amount are above zero, as those of a purchase.
+    Refund,
+    /// A visit began.
+    SessionStart,
+    /// The shopper looked at a page.
+    PageView,
+    /// The shopper searched.
+    Search,
+    /// The shopper looked at the cart.
+    ViewCart,
+    /// The shopper began to check out.
+    Checkout,
+    /// The shopper said how to pay.
+    PaymentInfo,
 }
 
 impl EventType {
-    /// Every type, in the order in which a purchase comes about.
+    /// Every type: those that need a product first.
     ///
     /// ```
     /// use ecom_stream::EventType;
     ///
-    /// assert_eq!(EventType::ALL.map(EventType::as_str), ["view", "add_to_cart", "remove_from_cart", "purchase"]);
+    /// let (with_product, others) = EventType::ALL.split_at(4);
+    /// assert!(with_product.iter().all(|of| of.needs_product()) && !others.iter().any(|of| of.needs_product()));
+    /// assert_eq!(with_product.iter().map(|of| of.as_str()).collect::<Vec<_>>(), ["view", "add_to_cart", "remove_from_cart", "purchase"]);
     /// ```
-    pub const ALL: [Self; 4] = [Self::View, Self::AddToCart, Self::RemoveFromCart, Self::Purchase];
+    pub const ALL: [Self; 11] = [
+        Self::View,
+        Self::AddToCart,
+        Self::RemoveFromCart,
+        Self::Purchase,
+        Self::Refund,
+        Self::SessionStart,
+        Self::PageView,
+        Self::Search,
+        Self::ViewCart,
+        Self::Checkout,
+        Self::PaymentInfo,
+    ];
 
     /// The name in CSV files and in tables, in snake case.
     pub const fn as_str(self) -> &'static str {
@@ -44,7 +72,34 @@ impl EventType {
             Self::AddToCart => "add_to_cart",
             Self::RemoveFromCart => "remove_from_cart",
             Self::Purchase => "purchase",
+            Self::Refund => "refund",
+            Self::SessionStart => "session_start",
+            Self::PageView => "page_view",
+            Self::Search => "search",
+            Self::ViewCart => "view_cart",
+            Self::Checkout => "checkout",
+            Self::PaymentInfo => "payment_info",
         }
+    }
+
+    /// Whether every event of this type has a product. Others may have one. A refund without a product is one of a whole order, or of
+    /// its shipping.
+    pub const fn needs_product(self) -> bool {
+        matches!(
+            self,
+            Self::View | Self::AddToCart | Self::RemoveFromCart | Self::Purchase
+        )
+    }
+
+    /// Whether an event of this type changes the revenue: a purchase adds to it, a refund takes from it.
+    ///
+    /// ```
+    /// use ecom_stream::EventType;
+    ///
+    /// assert!(EventType::Refund.is_sale() && !EventType::AddToCart.is_sale());
+    /// ```
+    pub const fn is_sale(self) -> bool {
+        matches!(self, Self::Purchase | Self::Refund)
     }
 
     /// The type with that name, compared exactly.

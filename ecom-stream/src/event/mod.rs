@@ -17,8 +17,10 @@
 //! `check/` does this for one file without a database and reports the result. `infer/` proposes a mapping for a file. `to_csv` writes
 //! events.
 
+mod amount;
 #[cfg(feature = "csv-dir")]
 pub mod check;
+mod currency;
 mod event_type;
 mod id;
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
@@ -31,13 +33,14 @@ mod price;
 mod price_format;
 mod remedy;
 mod rules;
+mod serialized;
 mod time_format;
 mod to_csv;
 
-use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
+pub use currency::{Currency, CurrencyError};
 pub use event_type::EventType;
 pub(crate) use id::id_of_parts;
 pub use id::{id_of_origin, id_of_text};
@@ -60,7 +63,8 @@ use crate::csv::Columns;
 ///
 /// Its identity is `(event_id, event_time)`: a producer that sends an event again must send the same values of both.
 ///
-/// It implements `Serialize` so that joins and [`Collect`](crate::aggregate::Collect) can keep whole events in their state.
+/// It implements `Serialize` so that joins and [`Collect`](crate::aggregate::Collect) can keep whole events in their state. State that
+/// an older version has written is read as before.
 ///
 /// ```
 /// use ecom_stream::{Event, EventType, Price};
@@ -72,7 +76,7 @@ use crate::csv::Columns;
 /// event.price = Price::from_cents(990);
 /// assert_eq!((event.quantity, event.brand), (1, None));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
     /// The identifier: that of the producer, or one made by [`id_of_text`] or [`id_of_origin`].
@@ -85,7 +89,8 @@ pub struct Event {
     pub user_id: String,
     /// The visit; 1 to 64 bytes, opaque.
     pub session_id: String,
-    /// The product; 1 to 64 bytes, opaque.
+    /// The product; 1 to 64 bytes, opaque. Empty if the event has none, which only some [types](EventType::needs_product) allow: null in
+    /// a table.
     pub product_id: String,
     /// The name of the product; at most 256 bytes.
     pub product_name: Option<String>,
@@ -93,10 +98,18 @@ pub struct Event {
     pub category: Option<String>,
     /// The brand; at most 256 bytes.
     pub brand: Option<String>,
-    /// The price of one piece. The rules require it for a purchase, unless a mapping makes it optional.
+    /// The price of one piece. The rules require it or [`line_total`](Self::line_total) for a purchase and a refund, unless a mapping
+    /// makes it optional.
     pub price: Option<Price>,
-    /// The number of pieces; at least 1.
+    /// The number of pieces; at least 1, in a refund too.
     pub quantity: i32,
+    /// The order that the line belongs to; 1 to 64 bytes, opaque.
+    pub order_id: Option<String>,
+    /// The currency of the amounts; that of the shop if it is absent.
+    pub currency: Option<Currency>,
+    /// What the line costs as a whole, where that is not price times quantity: the total can't be divided by the quantity in hundredths,
+    /// or it has a discount. See [`amount`](Self::amount).
+    pub line_total: Option<Price>,
     /// When a pipeline processed it; see [`SourceExt::stamp`](crate::SourceExt::stamp).
     pub processed_at: Option<OffsetDateTime>,
     /// The columns of the file that are not fields of an event, as a JSON object of strings; see
@@ -105,9 +118,10 @@ pub struct Event {
 }
 
 impl Event {
-    /// The columns of an event in a CSV file, in the order in which they are written. Files may have them in any order, and may have
-    /// other columns as well.
-    pub const COLUMNS: [&'static str; 11] = [
+    /// The columns of an event in a CSV file. Files may have them in any order, and may have other columns as well.
+    ///
+    /// In this order they are written: the last three only to files in which an event has one of them.
+    pub const COLUMNS: [&'static str; 14] = [
         "event_id",
         "event_time",
         "event_type",
@@ -119,7 +133,20 @@ impl Event {
         "brand",
         "price",
         "quantity",
+        "order_id",
+        "currency",
+        "line_total",
     ];
+
+    /// The first of [`COLUMNS`](Self::COLUMNS), which every file of events has that is written.
+    ///
+    /// ```
+    /// assert!(ecom_stream::Event::COLUMNS.starts_with(&ecom_stream::Event::BASE_COLUMNS));
+    /// ```
+    pub const BASE_COLUMNS: [&'static str; 11] = {
+        let [columns @ .., _, _, _] = Self::COLUMNS;
+        columns
+    };
 
     /// The columns that a file of events must have.
     pub const REQUIRED_COLUMNS: [&'static str; 5] = ["event_time", "event_type", "user_id", "session_id", "product_id"];
@@ -158,6 +185,9 @@ impl Event {
             brand: None,
             price: None,
             quantity: 1,
+            order_id: None,
+            currency: None,
+            line_total: None,
             processed_at: None,
             extra: None,
         }
@@ -174,6 +204,7 @@ pub(crate) fn to_microseconds(time: OffsetDateTime) -> OffsetDateTime {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
     use time::macros::datetime;
 
     use super::*;
@@ -192,10 +223,79 @@ mod tests {
             extra: Some("{}".into()),
             ..bare.clone()
         };
-        for event in [bare, full] {
+        let more = Event {
+            order_id: Some("#1001".into()),
+            currency: "EUR".parse().ok(),
+            line_total: Some(Price::MAX),
+            ..full.clone()
+        };
+        let types = EventType::ALL.map(|event_type| Event {
+            event_type,
+            ..bare.clone()
+        });
+        for event in types.into_iter().chain([full, more]) {
             let bytes = postcard::to_allocvec(&event).unwrap();
             assert_eq!(postcard::from_bytes::<Event>(&bytes).unwrap(), event);
+            let json = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
         }
+    }
+
+    /// An event as the first version had it.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct FirstEvent {
+        event_id: Uuid,
+        event_time: OffsetDateTime,
+        event_type: FirstType,
+        user_id: String,
+        session_id: String,
+        product_id: String,
+        product_name: Option<String>,
+        category: Option<String>,
+        brand: Option<String>,
+        price: Option<Price>,
+        quantity: i32,
+        processed_at: Option<OffsetDateTime>,
+        extra: Option<Box<str>>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum FirstType {
+        View,
+        AddToCart,
+        RemoveFromCart,
+        Purchase,
+    }
+
+    #[test]
+    fn state_of_the_first_version_is_read_and_written_byte_by_byte() {
+        // What `Collect`, a join and a keyed operator have stored: two events, the second with all fields.
+        let bytes = "02046c6566741000000000000000000000000000000007d41fb1020c00008094ef3a000000000175\
+             01730170000000000200000572696768741000000000000000000000000000000007d41fb1020c00008094ef3a000000030175017301700106412062\
+             6f6f6b010d626f6f6b732e66696374696f6e0102c38401fcca010601d41fb1020c00010000000001027b7d";
+        let bytes: Vec<u8> = (0..bytes.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&bytes[at..at + 2], 16).unwrap())
+            .collect();
+        let read: Vec<(String, Event)> = postcard::from_bytes(&bytes).unwrap();
+        let first: Vec<(String, FirstEvent)> = postcard::from_bytes(&bytes).unwrap();
+        let time = datetime!(2026-11-01 12:00:00.123456 UTC);
+        let bare = Event::new(Uuid::from_u128(7), time, EventType::View, "u", "s", "p");
+        let full = Event {
+            event_type: EventType::Purchase,
+            product_name: Some("A book".into()),
+            category: Some("books.fiction".into()),
+            brand: Some("\u{c4}".into()),
+            price: Price::from_cents(12_990),
+            quantity: 3,
+            processed_at: Some(datetime!(2026-11-01 12:00:01 UTC)),
+            extra: Some("{}".into()),
+            ..bare.clone()
+        };
+        assert_eq!(read, [("left".to_owned(), bare), ("right".to_owned(), full)]);
+        assert_eq!(first[1].1.event_type, FirstType::Purchase);
+        assert_eq!(postcard::to_allocvec(&read).unwrap(), bytes);
+        assert_eq!(postcard::to_allocvec(&first).unwrap(), bytes);
     }
 
     #[test]

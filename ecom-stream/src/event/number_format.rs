@@ -174,6 +174,14 @@ impl NumberFormat {
         Some(format!("{sign}{}", number.whole))
     }
 
+    /// A number below zero without its sign, brackets and words: `-12.50`, `$12.50-` and `(12.50)` are all `12.50`. `None` for a number that
+    /// is not below zero.
+    pub(crate) fn without_negative_sign<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let (negative, number) = self.without_sign_and_word(text)?;
+        let is_zero = !number.contains(|c: char| c.is_numeric() && c != '0');
+        (negative && !is_zero).then_some(number)
+    }
+
     /// What to write into a mapping so that a text becomes a number, if that can be said.
     pub(crate) fn hint(&self, text: &str) -> Option<String> {
         let is_word =
@@ -690,6 +698,30 @@ mod tests {
             ..plain
         };
         assert_eq!(named.whole_number("1.000").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_number_below_zero_loses_its_sign_and_what_stands_with_it() {
+        let format = NumberFormat {
+            currency_words: vec!["$".into()],
+            ..NumberFormat::default()
+        };
+        for text in [
+            "-12.50",
+            "12.50-",
+            "(12.50)",
+            "\u{2212}12.50",
+            " - 12.50",
+            "12.50 -",
+            "-$12.50",
+            "$-12.50",
+            "($ 12.50)",
+        ] {
+            assert_eq!(format.without_negative_sign(text), Some("12.50"), "{text}");
+        }
+        for text in ["12.50", "0", "-0.00", "(0)", "", "-", "+1", "$12.50", "--1"] {
+            assert_eq!(format.without_negative_sign(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -21,17 +21,25 @@ impl Reason {
             "event_time_malformed" => "write the time in RFC 3339, such as 2026-11-01T12:00:00Z",
             "event_time_out_of_range" => "correct the time: it must be between the year 2000 and tomorrow",
             "event_type_missing" => "fill in the event_type",
-            "event_type_unknown" => "write view, add_to_cart, remove_from_cart or purchase",
+            "event_type_unknown" => "write one of the event types, such as view, add_to_cart, purchase or refund",
             "user_id_missing" | "session_id_missing" | "product_id_missing" => "fill in the id",
-            "user_id_too_long" | "session_id_too_long" | "product_id_too_long" => "shorten the id to 64 bytes",
+            "user_id_too_long" | "session_id_too_long" | "product_id_too_long" | "order_id_too_long" => {
+                "shorten the id to 64 bytes"
+            }
             "product_name_too_long" | "category_too_long" | "brand_too_long" => "shorten the text to 256 bytes",
             "price_missing" => "give the purchase its price",
             "price_malformed" => "write the price as a decimal number, such as 10.50",
-            "price_negative" => "correct the price: a return is no event of this kind",
-            "price_inexact" => "round the price to two decimals",
-            "price_out_of_range" => "correct the price: at most 9999999999.99",
+            "price_negative" | "line_total_negative" => {
+                "correct it; what was given back is a refund with an amount above zero, or by a mapping negative = \"refund\""
+            }
+            "price_inexact" | "line_total_inexact" => "round the price to two decimals",
+            "price_out_of_range" | "line_total_out_of_range" => "correct the price: at most 9999999999.99",
+            "line_total_malformed" => "write the total as a decimal number, such as 10.50",
+            "currency_malformed" => "write the code of the currency in three capital letters, such as EUR",
             "quantity_malformed" => "write the quantity as a whole number",
-            "quantity_out_of_range" => "correct the quantity: from 1 to 2147483647",
+            "quantity_out_of_range" => {
+                "correct the quantity: from 1 to 2147483647; below zero, by a mapping with negative = \"refund\""
+            }
             "filtered" => "nothing: its mapping leaves it out, or it is empty",
             "late" => "retry it unchanged if it should count after all",
             "value_refused" => "change the column of the table, or the value that the pipeline makes for it",
@@ -73,9 +81,11 @@ impl Reason {
     /// ```
     pub fn remedy_by_mapping(&self) -> Option<&'static str> {
         match self.as_str() {
-            "event_time_malformed" | "event_type_unknown" | "price_malformed" | "quantity_malformed" => {
-                Some("write it as its mapping says")
-            }
+            "event_time_malformed"
+            | "event_type_unknown"
+            | "price_malformed"
+            | "quantity_malformed"
+            | "line_total_malformed" => Some("write it as its mapping says"),
             "field_count" => Some("give the record as many fields as the header has"),
             _ => self.remedy(),
         }

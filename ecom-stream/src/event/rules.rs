@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use uuid::Uuid;
 
+use super::amount::price_and_total;
 use super::{
     Event, EventType, NumberFormat, PLAIN_NUMBERS, Price, PriceError, TimeFormat, id_of_origin, id_of_text,
     to_microseconds,
@@ -27,10 +28,13 @@ const MAX_TEXT_BYTES: usize = 256;
 /// |---|---|
 /// | `event_time` | required; in the [time format](Self::time_format); from [`earliest`](Self::earliest) to [`latest`](Self::latest) |
 /// | `event_type` | required; one of [`EventType::ALL`] |
-/// | `user_id`, `session_id`, `product_id` | required; not blanks only; at most 64 bytes |
+/// | `user_id`, `session_id` | required; not blanks only; at most 64 bytes |
+/// | `product_id` | required for a type that [needs one](EventType::needs_product); not blanks only; at most 64 bytes |
 /// | `product_name`, `category`, `brand` | at most 256 bytes; blanks only are none |
-/// | `price` | a [`Price`]; required for a purchase |
+/// | `price`, `line_total` | a [`Price`]; one of them is required for a purchase and a refund |
 /// | `quantity` | a whole number from 1; 1 if it is absent |
+/// | `order_id` | at most 64 bytes |
+/// | `currency` | a [`Currency`](crate::Currency): three capital letters |
 /// | `event_id` | a UUID; from another text a UUID is made, and without one it is made from the record's place |
 ///
 /// ```
@@ -196,9 +200,9 @@ impl Rules {
     }
 
     /// The price in the format of the mapping, or the refusal.
-    fn price(&self, text: &str) -> Result<Price, Refusal> {
+    fn price(&self, text: &str, reason: fn(PriceError) -> Reason) -> Result<Price, Refusal> {
         let price = self.numbers().price(text);
-        price.map_err(|err| self.no_number(price_reason(err), text))
+        price.map_err(|err| self.no_number(reason(err), text))
     }
 
     /// The quantity in the format of the mapping, or the refusal.
@@ -215,7 +219,12 @@ impl Rules {
 
     /// The refusal of a text as a number. If the mapping could make one of it, the detail says how.
     fn no_number(&self, reason: Reason, text: &str) -> Refusal {
-        let is_malformed = [Reason::PRICE_MALFORMED, Reason::QUANTITY_MALFORMED].contains(&reason);
+        let malformed = [
+            Reason::PRICE_MALFORMED,
+            Reason::QUANTITY_MALFORMED,
+            Reason::LINE_TOTAL_MALFORMED,
+        ];
+        let is_malformed = malformed.contains(&reason);
         let mut refusal = Refusal::found(reason, text);
         if is_malformed && let Some(hint) = self.numbers().hint(text) {
             refusal.detail.push_str(&format!("; {hint}"));
@@ -269,7 +278,7 @@ impl Rules {
 #[derive(Debug)]
 pub(crate) enum BoundRules {
     /// For files with the columns of an event: the index of each of them in the header.
-    Plain([Option<usize>; Event::COLUMNS.len()]),
+    Plain(Box<[Option<usize>; Event::COLUMNS.len()]>),
     /// For files of another layout: their mapping, bound to the header.
     Mapped(Arc<Mapping>, Box<BoundMapping>),
 }
@@ -278,7 +287,7 @@ impl BoundRules {
     /// Looks up the columns of `header`.
     pub(crate) fn new(rules: &Rules, header: &Header) -> Self {
         match &rules.mapping {
-            None => Self::Plain(Event::COLUMNS.map(|name| header.index_of(name))),
+            None => Self::Plain(Box::new(Event::COLUMNS.map(|name| header.index_of(name)))),
             Some(mapping) => Self::Mapped(mapping.clone(), Box::new(BoundMapping::new(mapping, header))),
         }
     }
@@ -352,6 +361,9 @@ impl Rules {
             brand,
             price,
             quantity,
+            order,
+            currency,
+            line_total,
         ] = values;
 
         let event_time = time.ok_or_else(|| absent(Reason::EVENT_TIME_MISSING))?;
@@ -367,18 +379,30 @@ impl Rules {
             EventType::from_name(event_type).ok_or_else(|| Refusal::found(Reason::EVENT_TYPE_UNKNOWN, event_type))?;
         let user_id = identifier(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG)?;
         let session_id = identifier(session, Reason::SESSION_ID_MISSING, Reason::SESSION_ID_TOO_LONG)?;
-        let product_id = identifier(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?;
+        let product_id = match product {
+            None if !event_type.needs_product() => String::new(),
+            _ => identifier(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?,
+        };
         let product_name = text(name, Reason::PRODUCT_NAME_TOO_LONG)?;
         let category = text(category, Reason::CATEGORY_TOO_LONG)?;
         let brand = text(brand, Reason::BRAND_TOO_LONG)?;
         let price = match price {
-            Some(price) => Some(self.price(price)?),
-            None if event_type == EventType::Purchase && !self.price_optional() => {
+            Some(price) => Some(self.price(price, price_reason)?),
+            None if event_type.is_sale() && line_total.is_none() && !self.price_optional() => {
                 return Err(absent(Reason::PRICE_MISSING));
             }
             None => None,
         };
         let quantity = quantity.map_or(Ok(1), |text| self.quantity(text))?;
+        let line_total = line_total
+            .map(|total| self.price(total, line_total_reason))
+            .transpose()?;
+        let (price, line_total) = price_and_total(price, line_total, quantity);
+        let order_id = order.map(|order| at_most(order, MAX_ID_BYTES, Reason::ORDER_ID_TOO_LONG));
+        let currency = currency.map(|code| {
+            code.parse()
+                .map_err(|_| Refusal::found(Reason::CURRENCY_MALFORMED, code))
+        });
         let event_id = match id {
             Some(id) => id.parse().unwrap_or_else(|_| id_of_text(id)),
             None => id_of_origin(),
@@ -395,6 +419,9 @@ impl Rules {
             brand,
             price,
             quantity,
+            order_id: order_id.transpose()?,
+            currency: currency.transpose()?,
+            line_total,
             processed_at: None,
             extra: None,
         })
@@ -447,6 +474,16 @@ fn price_reason(err: PriceError) -> Reason {
     }
 }
 
+/// The same for the total of a line.
+fn line_total_reason(err: PriceError) -> Reason {
+    match err {
+        PriceError::Malformed => Reason::LINE_TOTAL_MALFORMED,
+        PriceError::Negative => Reason::LINE_TOTAL_NEGATIVE,
+        PriceError::Inexact => Reason::LINE_TOTAL_INEXACT,
+        PriceError::OutOfRange => Reason::LINE_TOTAL_OUT_OF_RANGE,
+    }
+}
+
 /// The refusal for a required field that is absent. An empty field is absent too.
 fn absent(reason: Reason) -> Refusal {
     Refusal::new(reason, "absent or empty")
@@ -459,7 +496,7 @@ mod tests {
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
-    const GOOD: [(&str, &str); 11] = [
+    const GOOD: [(&str, &str); 14] = [
         ("event_id", "01890a5d-ac96-774b-bcce-b302099a8057"),
         ("event_time", "2026-11-23T09:30:00.1234567+01:00"),
         ("event_type", "purchase"),
@@ -471,6 +508,9 @@ mod tests {
         ("brand", "acme"),
         ("price", "129.90"),
         ("quantity", "2"),
+        ("order_id", "#1001"),
+        ("currency", "EUR"),
+        ("line_total", "250"),
     ];
 
     fn validate(fields: &[(&str, &str)]) -> Result<Event, Refusal> {
@@ -493,6 +533,12 @@ mod tests {
         assert_eq!(event.event_time, datetime!(2026-11-23 08:30:00.123456 UTC));
         assert_eq!(event.price, Price::from_cents(12_990));
         assert_eq!(event.quantity, 2);
+        assert_eq!(event.order_id.as_deref(), Some("#1001"));
+        assert_eq!(event.currency, "EUR".parse().ok());
+        assert_eq!(
+            (event.line_total, event.amount()),
+            (Price::from_cents(25_000), Some(25_000))
+        );
         assert_eq!(event.product_name.as_deref(), Some("Phone, \"red\""));
     }
 
@@ -529,7 +575,14 @@ mod tests {
             ("product_name", &long_text, Reason::PRODUCT_NAME_TOO_LONG),
             ("category", &long_text, Reason::CATEGORY_TOO_LONG),
             ("brand", &long_text, Reason::BRAND_TOO_LONG),
-            ("price", "", Reason::PRICE_MISSING),
+            ("order_id", &long_id, Reason::ORDER_ID_TOO_LONG),
+            ("currency", "eur", Reason::CURRENCY_MALFORMED),
+            ("currency", "EURO", Reason::CURRENCY_MALFORMED),
+            ("currency", "\u{20ac}", Reason::CURRENCY_MALFORMED),
+            ("line_total", "1,50", Reason::LINE_TOTAL_MALFORMED),
+            ("line_total", "-1.50", Reason::LINE_TOTAL_NEGATIVE),
+            ("line_total", "1.505", Reason::LINE_TOTAL_INEXACT),
+            ("line_total", "10000000000", Reason::LINE_TOTAL_OUT_OF_RANGE),
             ("price", "NaN", Reason::PRICE_MALFORMED),
             ("price", "-1", Reason::PRICE_NEGATIVE),
             ("price", "1.005", Reason::PRICE_INEXACT),
@@ -541,6 +594,48 @@ mod tests {
         for (name, value, reason) in cases {
             assert_eq!(with(name, value).unwrap_err().reason, *reason, "{name} = {value:?}");
         }
+    }
+
+    #[test]
+    fn a_sale_needs_a_price_or_a_line_total() {
+        for event_type in EventType::ALL {
+            let bare = |amount: &'static str, value: &'static str| {
+                let mut fields = GOOD.map(|(name, value)| match name {
+                    "event_type" => (name, event_type.as_str()),
+                    "price" | "line_total" => (name, ""),
+                    _ => (name, value),
+                });
+                if let Some(field) = fields.iter_mut().find(|(name, _)| *name == amount) {
+                    field.1 = value;
+                }
+                validate(&fields)
+            };
+            match event_type.is_sale() {
+                true => assert_eq!(bare("", "").unwrap_err().reason, Reason::PRICE_MISSING),
+                false => assert_eq!(bare("", "").unwrap().amount(), None),
+            }
+            assert_eq!(bare("price", "1.25").unwrap().amount(), Some(250), "{event_type}");
+            let exact = bare("line_total", "2.50").unwrap();
+            assert_eq!((exact.price, exact.line_total), (Price::from_cents(125), None));
+            let inexact = bare("line_total", "2.51").unwrap();
+            assert_eq!((inexact.price, inexact.amount()), (None, Some(251)));
+        }
+    }
+
+    #[test]
+    fn only_types_without_a_product_may_lack_it() {
+        for event_type in EventType::ALL {
+            let fields = GOOD.map(|(name, value)| match name {
+                "event_type" => (name, event_type.as_str()),
+                "product_id" => (name, ""),
+                _ => (name, value),
+            });
+            match event_type.needs_product() {
+                true => assert_eq!(validate(&fields).unwrap_err().reason, Reason::PRODUCT_ID_MISSING),
+                false => assert_eq!(validate(&fields).unwrap().product_id, ""),
+            }
+        }
+        assert_eq!(with("event_type", "checkout").unwrap().product_id, "SKU-1");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use csv_async::ByteRecord;
 use time::UtcOffset;
 use uuid::fmt::Hyphenated;
 
-use super::Event;
+use super::{Currency, Event, Price};
 use crate::csv::ToCsv;
 
-/// Writes the eleven [`COLUMNS`](Event::COLUMNS). `processed_at` is not written, because the pipeline that reads the file sets it.
-/// `extra` is not written either, because its columns differ from event to event.
+/// Writes the [`BASE_COLUMNS`](Event::BASE_COLUMNS), and all [`COLUMNS`](Event::COLUMNS) for an event that has an order, a currency or a
+/// line total. `processed_at` is not written, because the pipeline that reads the file sets it. `extra` is not written either, because
+/// its columns differ from event to event.
 ///
 /// ```
 /// use ecom_stream::{Event, EventType, ToCsv};
@@ -21,7 +22,14 @@ use crate::csv::ToCsv;
 /// assert_eq!(&record[1], b"2026-11-01T12:00:00.000000Z");
 /// ```
 impl ToCsv for Event {
-    const COLUMNS: &'static [&'static str] = &Event::COLUMNS;
+    const COLUMNS: &'static [&'static str] = &Event::BASE_COLUMNS;
+
+    fn columns(&self) -> &'static [&'static str] {
+        match self.order_id.is_some() || self.currency.is_some() || self.line_total.is_some() {
+            true => &Event::COLUMNS,
+            false => &Event::BASE_COLUMNS,
+        }
+    }
 
     fn to_csv(&self, record: &mut ByteRecord) {
         let id = self.event_id.hyphenated();
@@ -35,23 +43,30 @@ impl ToCsv for Event {
             record.push_field(text.as_deref().unwrap_or_default().as_bytes());
         }
         let mut digits = [0; 24];
-        record.push_field(match self.price {
-            Some(price) => {
-                let cents = price.cents().unsigned_abs();
-                let (whole, decimals) = digits.split_at_mut(21);
-                decimals[0] = b'.';
-                pad(&mut decimals[1..], cents % 100);
-                let start = right_align(whole, cents / 100);
-                &digits[start..]
-            }
-            None => b"",
-        });
+        record.push_field(price_as_text(self.price, &mut digits));
         let start = right_align(&mut digits, u64::from(self.quantity.unsigned_abs()));
         if self.quantity < 0 {
             digits[start - 1] = b'-';
         }
         record.push_field(&digits[start - usize::from(self.quantity < 0)..]);
+        if self.columns().len() > Self::BASE_COLUMNS.len() {
+            record.push_field(self.order_id.as_deref().unwrap_or_default().as_bytes());
+            record.push_field(self.currency.as_ref().map_or("", Currency::as_str).as_bytes());
+            record.push_field(price_as_text(self.line_total, &mut digits));
+        }
     }
+}
+
+/// The price with two decimals; nothing if it is absent.
+fn price_as_text(price: Option<Price>, digits: &mut [u8; 24]) -> &[u8] {
+    let Some(cents) = price.map(|price| price.cents().unsigned_abs()) else {
+        return b"";
+    };
+    let (whole, decimals) = digits.split_at_mut(21);
+    decimals[0] = b'.';
+    pad(&mut decimals[1..], cents % 100);
+    let start = right_align(whole, cents / 100);
+    &digits[start..]
 }
 
 impl Event {
@@ -104,7 +119,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::event::{EventType, Price};
+    use crate::event::EventType;
 
     proptest! {
         #[test]

@@ -65,13 +65,21 @@ async fn the_total_of_a_line_is_not_taken_for_the_price_of_one_piece() {
     let row = "2026-11-01T10:00:00Z,purchase,h1,b1";
     let file =
         |columns: &str, fuel: &str, milk: &str| format!("{head},{columns}\n{row},fuel,{fuel}\n{row},milk,{milk}\n");
-    for name in ["amount", "total", "line_total", "revenue", "Sales"] {
+    for name in ["amount", "total", "line amount", "revenue", "Sales"] {
         let text = file(&format!("{name},quantity"), "30.00,12500", "3.00,3");
-        let told = format!("# price = \"{name}\"\nprice = \"TO BE FILLED IN\"\nquantity = \"quantity\"\n");
+        let told = format!(
+            "# price = \"{name}\"\n# line_total = \"{name}\"\nprice = \"TO BE FILLED IN\"\nquantity = \"quantity\"\n"
+        );
         let told = told.replace("quantity = ", "# \"quantity\": \"12500\", \"3\"\nquantity = ");
         let why = "it may be the total of the line: 30.00 for 12500 pieces, or 375000.00 if it is the price of one.\n";
         doubts(&text, &["price"], &[&told, why]).await;
     }
+    // It has just the name of the field, beside a price or alone.
+    is_clear(
+        &file("line_total,quantity", "30.00,12500", "3.00,3"),
+        &["line_total = \"line_total\""],
+    )
+    .await;
     for name in ["cost", "unit_cost", "list_price"] {
         let text = file(&format!("{name},quantity"), "30.00,1", "3.00,3");
         doubts(&text, &["price"], &[&format!("# price = \"{name}\"\n")]).await;
@@ -321,10 +329,16 @@ async fn words_that_seem_to_mean_the_same_are_left_to_a_person() {
     let entry = "\nevent_type = { column = \"event\", values = { \"cart\" = \"TO BE FILLED IN\" } }\n";
     let told = "# \"cart\" may mean add_to_cart, but \"add_to_cart\" does so too: what is the difference?\n";
     doubts(&pages, &["event_type"], &[entry, told]).await;
-    doubts(
+    // A page is not an item.
+    is_clear(
         &file("event", &["page_view", "view_item"]),
+        &["event_type = { column = \"event\", values = { \"view_item\" = \"view\" } }"],
+    )
+    .await;
+    doubts(
+        &file("event", &["pv", "view_item"]),
         &["event_type"],
-        &["\"page_view\" = \"TO BE FILLED IN\""],
+        &["\"pv\" = \"TO BE FILLED IN\""],
     )
     .await;
     // Spellings of one word are one word, and a word without a rival is translated.

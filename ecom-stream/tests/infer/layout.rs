@@ -370,7 +370,7 @@ const TRAITS: &[&[Kind]] = &[
         kind(
             "the page of the cart",
             |l| {
-                pages(l);
+                pages(l, None);
                 l.word = |of| of.kind.map_or("cart", EventType::as_str)
             },
             &["event_type"],
@@ -378,14 +378,14 @@ const TRAITS: &[&[Kind]] = &[
         kind(
             "pages and items",
             |l| {
-                pages(l);
+                pages(l, Some(EventType::PageView));
                 l.word = |of| match of.kind {
                     Some(EventType::View) => "view_item",
                     Some(kind) => kind.as_str(),
-                    None => "page_view",
+                    None => "",
                 }
             },
-            &["event_type"],
+            &[],
         ),
         kind(
             "words of nobody",
@@ -629,13 +629,13 @@ fn thousands(layout: &mut Layout) {
         .for_each(|of| of.cents = of.cents.map(|cents| (cents % 900 + 100) * 1_000));
 }
 
-/// Makes some rows pages, which are no events.
-fn pages(layout: &mut Layout) {
+/// Makes some rows pages, of that kind; `None`: they are no events.
+fn pages(layout: &mut Layout, kind: Option<EventType>) {
     layout
         .truth
         .iter_mut()
         .filter(|of| of.number % 4 == 1)
-        .for_each(|of| of.kind = None);
+        .for_each(|of| of.kind = kind);
 }
 
 /// Makes some users and names unknown.

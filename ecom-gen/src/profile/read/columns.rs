@@ -14,15 +14,15 @@ const EARLIEST_MICROS: i64 = 946_684_800_000_000;
 
 /// The positions of the columns in a file.
 pub(super) struct Columns {
-    at: [Option<usize>; Event::COLUMNS.len()],
+    at: [Option<usize>; Event::BASE_COLUMNS.len()],
     fields: usize,
 }
 
 impl Columns {
     /// The columns of a file with this header, or the name of a required column that is missing.
     pub(super) fn new(header: &StringRecord) -> Result<Self, &'static str> {
-        let at = Event::COLUMNS.map(|name| header.iter().position(|field| field.trim() == name));
-        let mut absent = Event::COLUMNS.into_iter().zip(at).filter(|(_, at)| at.is_none());
+        let at = Event::BASE_COLUMNS.map(|name| header.iter().position(|field| field.trim() == name));
+        let mut absent = Event::BASE_COLUMNS.into_iter().zip(at).filter(|(_, at)| at.is_none());
         match absent.find(|(name, _)| Event::REQUIRED_COLUMNS.contains(name)) {
             Some((name, _)) => Err(name),
             None => Ok(Self {
@@ -53,7 +53,8 @@ impl Columns {
             quantity,
         ] = std::array::from_fn(field);
         let identifier = |text: Option<&'a str>| text.filter(|text| text.len() <= MAX_ID_BYTES);
-        let event_type = EventType::from_name(event_type?)?;
+        // A profile compares what shoppers do with products.
+        let event_type = EventType::from_name(event_type?).filter(|of| of.needs_product())?;
         let price = price.map(str::parse::<Price>).transpose().ok()?;
         let quantity = quantity.map_or(Ok(1), str::parse).ok()?;
         let is_too_long = [category, brand]
@@ -102,11 +103,11 @@ mod tests {
     ];
 
     fn columns() -> Columns {
-        Columns::new(&StringRecord::from(Event::COLUMNS.to_vec())).unwrap()
+        Columns::new(&StringRecord::from(Event::BASE_COLUMNS.to_vec())).unwrap()
     }
 
     fn with(name: &str, value: &str) -> bool {
-        let fields = Event::COLUMNS
+        let fields = Event::BASE_COLUMNS
             .iter()
             .zip(GOOD)
             .map(|(column, good)| match *column == name {

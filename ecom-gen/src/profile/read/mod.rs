@@ -43,7 +43,7 @@ impl ReadOptions {
 }
 
 /// Measures the events in all files of `dir` whose name ends in `.csv`, in the order of their names. Hidden files are
-/// left out. The columns are those of [`Event::COLUMNS`](ecom_stream::Event::COLUMNS), in any order. Rows that are not
+/// left out. The columns are those of [`Event::BASE_COLUMNS`](ecom_stream::Event::BASE_COLUMNS), in any order. Rows that are not
 /// events are counted and skipped.
 ///
 /// # Errors

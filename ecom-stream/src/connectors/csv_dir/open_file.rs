@@ -18,6 +18,7 @@ pub(super) struct OpenFile {
     writer: AsyncWriter<tokio::fs::File>,
     whole: AtomicFile,
     sequence: u64,
+    columns: usize,
     rows: u64,
     roll_at: Option<Instant>,
 }
@@ -43,9 +44,15 @@ impl OpenFile {
             writer,
             whole,
             sequence,
+            columns: columns.len(),
             rows: 0,
             roll_at,
         })
+    }
+
+    /// The number of columns in the header.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
     }
 
     /// The number of records so far.

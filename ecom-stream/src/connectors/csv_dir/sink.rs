@@ -195,15 +195,26 @@ impl<T: ToCsv + Send + Sync + 'static> Sink<T> for CsvDirSink<T> {
                         let mut of_batch = Some(PendingCommit::of(&batch));
                         let mut records = batch.records.into_iter();
                         while let Some(record) = records.next() {
+                            let columns = record.value.columns();
+                            // A record with more columns than the file begins another one.
+                            if let Some(file) = open.take_if(|file| file.columns() < columns.len()) {
+                                sequence = file.finish(&names, self.sync).await? + 1;
+                                if let Some(commit) = pending.commit() {
+                                    yield commit;
+                                }
+                            }
                             let mut file = match open.take() {
                                 Some(file) => file,
                                 None => {
                                     let roll_at = self.roll_every.clone().map(|range| Instant::now() + rng.random_range(range));
-                                    OpenFile::create(&names, sequence, T::COLUMNS, roll_at).await?
+                                    OpenFile::create(&names, sequence, columns, roll_at).await?
                                 }
                             };
                             row.clear();
                             record.value.to_csv(&mut row);
+                            for _ in columns.len()..file.columns() {
+                                row.push_field(b"");
+                            }
                             file.write(&row).await?;
                             if records.len() == 0 && let Some(of_batch) = of_batch.take() {
                                 pending.add(of_batch);

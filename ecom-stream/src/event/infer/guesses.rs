@@ -6,7 +6,7 @@ use super::prices::{self, Reading, are_numbers};
 use super::time_reading::TimeReading;
 use super::verdict::Verdict;
 use super::{event_types, identifiers, price_columns};
-use crate::event::{Event, PriceFormat};
+use crate::event::{Currency, Event, PriceFormat};
 
 /// Which column may be which field of an event.
 ///
@@ -57,6 +57,15 @@ impl Guesses {
         guesses.set("session_id", sessions);
         let products = guesses.by_name("product_id", columns, identifiers::against_product);
         guesses.set("product_id", products);
+        // An order may stand for the session as well.
+        let session = guesses.of("session_id");
+        let is_free = |at| guesses.is_free(at) || session == Some(at);
+        let orders = identifiers::by_name("order_id", columns, is_free, |_| None);
+        guesses.set("order_id", orders);
+        let currency = guesses.by_name("currency", columns, against_currency);
+        guesses.set("currency", currency);
+        let line_total = own_name("line_total", columns);
+        guesses.set("line_total", line_total);
         let quantity = guesses.by_name("quantity", columns, against_quantity);
         guesses.set("quantity", quantity);
         let quantity = guesses.likeliest("quantity").map(|at| &columns[at]);
@@ -130,6 +139,18 @@ impl Guesses {
         let reads = |reading: &TimeReading| reading.columns.contains(&column);
         self.times.reading.as_ref().is_some_and(reads) || self.verdicts.iter().any(|verdict| verdict.has(column))
     }
+}
+
+/// The column that has just the name of the field. The total of a line has many other names, and so have other totals.
+fn own_name(field: &str, columns: &[Column]) -> Verdict {
+    let column = columns.iter().position(|column| column.name == field);
+    column.map_or(Verdict::Unknown, Verdict::clear)
+}
+
+/// What speaks against a column of currencies.
+fn against_currency(column: &Column) -> Option<String> {
+    let other = column.values.iter().find(|value| value.parse::<Currency>().is_err())?;
+    Some(format!("{other:?} is not the code of a currency, such as EUR"))
 }
 
 /// What speaks against a column of quantities.

@@ -249,6 +249,11 @@ fn look_like_pieces(column: &Column) -> bool {
         && column.distinct_count() < column.values.len()
 }
 
+/// Whether an amount may be that of the whole line.
+pub(super) fn may_be_of_line(column: &Column) -> bool {
+    says_nothing_of_pieces(column) && !matches!(kind(&column.name), Some(Kind::Cost | Kind::Before))
+}
+
 /// Whether the name leaves open whether it is the price of one piece or of all.
 fn says_nothing_of_pieces(column: &Column) -> bool {
     let words = words(&column.name);

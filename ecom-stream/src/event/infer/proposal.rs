@@ -29,9 +29,9 @@ use super::sample::Sample;
 use super::time_reading::TimeReading;
 use super::toml_text::text;
 use super::verdict::{Candidate, Verdict};
-use super::{event_types, number_keys, synonyms};
+use super::{event_types, number_keys, price_columns, synonyms};
 use crate::event::mapping::TO_BE_FILLED_IN;
-use crate::event::{Event, EventType, NumberFormat};
+use crate::event::{Currency, Event, EventType, NumberFormat};
 
 /// The fields without which an event would have another meaning: if they are doubtful, the mapping is refused until a person decides.
 const DECIDED_BY_A_PERSON: [&str; 2] = ["price", "quantity"];
@@ -284,8 +284,9 @@ fn seen(column: &Column) -> String {
 /// The values that are not valid for the field `name`.
 fn misfits(name: &str, column: &Column, numbers: &NumberFormat) -> Vec<String> {
     let fits = |value: &String| match name {
-        "price" => numbers.price(value).is_ok(),
+        "price" | "line_total" => numbers.price(value).is_ok(),
         "quantity" => (numbers.whole_number(value)).is_some_and(|n| n.parse::<i32>().is_ok_and(|n| n >= 1)),
+        "currency" => value.parse::<Currency>().is_ok(),
         _ => true,
     };
     column.values.iter().filter(|value| !fits(value)).cloned().collect()
@@ -312,7 +313,8 @@ fn purchases_without_price(columns: &[Column], guesses: &Guesses) -> Option<&'st
     let sells = types
         .distinct()
         .any(|(word, _)| synonyms::event_type(word).is_some_and(|(of, _)| of == EventType::Purchase));
-    match (sells, guesses.likeliest("price").or(guesses.likely_price)) {
+    let amounts = guesses.likeliest("price").or(guesses.of("line_total"));
+    match (sells, amounts.or(guesses.likely_price)) {
         (true, None) => Some("No column has prices: purchases are stored without a price and add nothing to sales."),
         _ => None,
     }
@@ -341,6 +343,9 @@ fn rivals(name: &'static str, candidates: &[Candidate], columns: &[Column], line
             _ => format!("{name} = {}", text(&column.name)),
         };
         line(format!("# {entry}"));
+        if name == "price" && price_columns::may_be_of_line(column) {
+            line(format!("# line_total = {}", text(&column.name)));
+        }
     }
     if is_refused && !is_required {
         line(format!("{name} = {}", text(TO_BE_FILLED_IN)));

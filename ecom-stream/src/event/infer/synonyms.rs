@@ -16,7 +16,7 @@ pub(super) enum Standing {
 
 /// For each field of an event the names that are sure, and those that are likely; the surest first, in lower case, without anything
 /// but letters and digits.
-const NAMES: [(&str, &[&str], &[&str]); 11] = [
+const NAMES: [(&str, &[&str], &[&str]); 14] = [
     (
         "event_id",
         &["eventid", "eventuuid", "messageid", "insertid"],
@@ -201,11 +201,36 @@ const NAMES: [(&str, &[&str], &[&str]); 11] = [
         ],
         &["units", "pieces", "unitssold", "itemcount", "count"],
     ),
+    (
+        "order_id",
+        &[
+            "orderid",
+            "ordernumber",
+            "orderno",
+            "transactionid",
+            "orderref",
+            "ordername",
+        ],
+        &[],
+    ),
+    ("currency", &["currency", "currencycode", "ordercurrency"], &[]),
+    (
+        "line_total",
+        &[
+            "linetotal",
+            "lineamount",
+            "linerevenue",
+            "linevalue",
+            "itemrevenue",
+            "linesubtotal",
+        ],
+        &[],
+    ),
 ];
 
 /// The words for each event type: those that mean just that, and those that may mean something else beside one of the first, such as
 /// `cart` for the page of the cart; written in the same way.
-const TYPES: [(EventType, &[&str], &[&str]); 4] = [
+const TYPES: [(EventType, &[&str], &[&str]); 11] = [
     (
         EventType::View,
         &[
@@ -217,7 +242,7 @@ const TYPES: [(EventType, &[&str], &[&str]); 4] = [
             "productdetailview",
             "viewcontent",
         ],
-        &["views", "viewed", "pageview", "detail", "click", "clicks", "pv"],
+        &["views", "viewed", "detail", "click", "clicks", "pv"],
     ),
     (
         EventType::AddToCart,
@@ -260,6 +285,38 @@ const TYPES: [(EventType, &[&str], &[&str]); 4] = [
             "sale",
             "orderplaced",
         ],
+    ),
+    (
+        EventType::Refund,
+        &["refund", "refunded", "orderrefunded", "creditnote"],
+        &["return", "returned"],
+    ),
+    (
+        EventType::SessionStart,
+        &["sessionstart", "sessionstarted", "startsession", "visitstart"],
+        &[],
+    ),
+    (EventType::PageView, &["pageview", "pageviewed"], &[]),
+    (
+        EventType::Search,
+        &["search", "viewsearchresults", "productssearched", "searchsubmitted"],
+        &["searched"],
+    ),
+    (EventType::ViewCart, &["viewcart", "cartviewed"], &[]),
+    (
+        EventType::Checkout,
+        &["checkout", "begincheckout", "checkoutstarted", "startcheckout"],
+        &[],
+    ),
+    (
+        EventType::PaymentInfo,
+        &[
+            "paymentinfo",
+            "addpaymentinfo",
+            "paymentinfoentered",
+            "paymentinfosubmitted",
+        ],
+        &[],
     ),
 ];
 

@@ -11,6 +11,8 @@
 //!
 //!  the first rule of `when` that holds decides before all of these
 //! ```
+//!
+//! If the mapping says so, negative purchases are then made refunds.
 
 use uuid::Uuid;
 
@@ -18,7 +20,7 @@ use super::field::FieldSource;
 use super::first_of::FirstOf;
 use super::row_filter::{BoundRowFilter, LeftOut};
 use super::when::BoundWhen;
-use super::{Field, Ids, Mapping};
+use super::{Field, Ids, Mapping, refunds};
 use crate::contract::{Origin, Split};
 use crate::csv::{CsvRecord, Header, value_in_path};
 use crate::event::{Event, id_of_origin, id_of_parts};
@@ -173,7 +175,7 @@ impl BoundMapping {
 
     /// The values of the event's columns: nulls are absent, words are translated, and defaults fill what is absent.
     pub(crate) fn values<'a>(&'a self, mapping: &'a Mapping, record: &'a CsvRecord) -> Values<'a> {
-        std::array::from_fn(|at| {
+        let mut values = std::array::from_fn(|at| {
             let field = mapping.fields[at].as_ref()?;
             let rules = self.when[at].as_ref();
             let decided = rules.and_then(|rules| rules.decide(&field.when, &mapping.nulls, record));
@@ -191,7 +193,11 @@ impl BoundMapping {
             let found = found.filter(|text| !text.is_empty());
             let meant = found.map(|text| field.meaning_of(text)).filter(|text| !text.is_empty());
             meant.or(field.default.as_deref())
-        })
+        });
+        if mapping.negative_is_refund {
+            refunds::from_negatives(&mut values, &mapping.numbers);
+        }
+        values
     }
 
     /// The id of a record without a column of ids, made as the mapping says: from its place or from its content.

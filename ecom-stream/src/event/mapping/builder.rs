@@ -45,6 +45,7 @@ pub struct MappingBuilder {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    negative_is_refund: bool,
     pub(super) numbers: NumberFormat,
     pub(super) rows: RowFilter,
 }
@@ -139,6 +140,27 @@ impl MappingBuilder {
     /// ```
     pub fn price_optional(mut self, price_optional: bool) -> Self {
         self.price_optional = price_optional;
+        self
+    }
+
+    /// Whether a purchase with a negative quantity, price or line total is a [refund](EventType::Refund) of it without the sign, as tills and
+    /// shops write what was given back; `false` by default: it is rejected. If both the quantity and the price of one piece are negative,
+    /// it is rejected in any case, since either could be meant.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecom_stream::{CsvRecord, EventType, Field, Header, Mapping, Rules};
+    /// let names = ["event_time", "event_type", "user_id", "session_id", "product_id", "quantity", "line_total"];
+    /// let fields = names.into_iter().fold(Mapping::builder(), |mapping, name| mapping.field(name, Field::column(name)));
+    /// let rules = Rules::default().mapping(fields.negative_is_refund(true).build()?);
+    /// let values = ["2026-11-01T12:00:00Z", "purchase", "u", "s", "p", "-2", "-19.80"];
+    /// let record = CsvRecord::new(Arc::new(Header::new(names)), values).unwrap();
+    /// let event = rules.event(&record, None, "events").unwrap();
+    /// assert_eq!((event.event_type, event.quantity, event.revenue()), (EventType::Refund, 2, -1_980));
+    /// # Ok::<(), ecom_stream::Error>(())
+    /// ```
+    pub fn negative_is_refund(mut self, negative_is_refund: bool) -> Self {
+        self.negative_is_refund = negative_is_refund;
         self
     }
 
@@ -405,6 +427,7 @@ impl MappingBuilder {
             ids: self.ids,
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
+            negative_is_refund: self.negative_is_refund,
             numbers: self.numbers,
             rows: self.rows,
         })

@@ -18,6 +18,7 @@
 //! ids = "content"                 # or "position"
 //! extra = true                    # keep the other columns
 //! price_optional = true           # purchases may have no price
+//! negative = "refund"             # or "reject"
 //! decimal = ","                   # or "."
 //! thousands = "."                 # one character
 //! currency_words = ["$", "USD"]   # may stand beside a price
@@ -84,6 +85,8 @@ struct MappingFile {
     extra: bool,
     #[serde(default)]
     price_optional: bool,
+    #[serde(default)]
+    negative: NegativeWord,
     decimal: Option<Spanned<String>>,
     thousands: Option<Spanned<String>>,
     #[serde(default)]
@@ -113,6 +116,15 @@ enum RoundingWord {
     HalfEven,
 }
 
+/// The value of the key `negative`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NegativeWord {
+    #[default]
+    Reject,
+    Refund,
+}
+
 /// The table `[event]`: an entry for each of [`Event::COLUMNS`](crate::Event::COLUMNS).
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +140,9 @@ struct EventTable {
     brand: Option<Entry>,
     price: Option<Entry>,
     quantity: Option<Entry>,
+    order_id: Option<Entry>,
+    currency: Option<Entry>,
+    line_total: Option<Entry>,
 }
 
 /// An entry of the table `[event]`, with its place in the text.
@@ -292,6 +307,7 @@ impl MappingFile {
         if self.price_optional {
             builder = builder.price_optional(true);
         }
+        builder = builder.negative_is_refund(matches!(self.negative, NegativeWord::Refund));
         if let Some(decimal) = self.decimal {
             builder = match decimal.as_ref().as_str() {
                 "." => builder.decimal_comma(false),
@@ -373,7 +389,7 @@ impl MappingFile {
 
 impl EventTable {
     /// The entries with the names of their columns, in the order of the event's columns.
-    fn into_entries(self) -> [(&'static str, Option<Entry>); 11] {
+    fn into_entries(self) -> [(&'static str, Option<Entry>); 14] {
         [
             ("event_id", self.event_id),
             ("event_time", self.event_time),
@@ -386,6 +402,9 @@ impl EventTable {
             ("brand", self.brand),
             ("price", self.price),
             ("quantity", self.quantity),
+            ("order_id", self.order_id),
+            ("currency", self.currency),
+            ("line_total", self.line_total),
         ]
     }
 }

@@ -57,6 +57,9 @@ impl Mapping {
         if let Some(text) = dialect.text_keys() {
             as_given.push(text);
         }
+        if self.negative_is_refund {
+            as_given.push("negative is refund".into());
+        }
         blake3::hash(json!(as_given).to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 }
@@ -164,6 +167,8 @@ mod tests {
             ("[event]", "trim = true\n[event]"),
             ("[event]", "short_rows = 'fill'\n[event]"),
             ("[event]", "long_rows = 'cut'\n[event]"),
+            ("[event]", "negative = 'refund'\n[event]"),
+            ("[event]", "[event]\norder_id = 'Order'"),
         ] {
             let other = SHOP.replacen(from, to, 1);
             assert_ne!(of(&other), of(SHOP), "{other}");

@@ -22,6 +22,7 @@ mod fingerprint;
 mod first_of;
 #[cfg(feature = "mapping")]
 mod ready;
+mod refunds;
 mod row_filter;
 #[cfg(feature = "mapping")]
 mod text_keys;
@@ -91,6 +92,7 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    negative_is_refund: bool,
     numbers: NumberFormat,
     rows: RowFilter,
 }
@@ -270,6 +272,9 @@ impl Mapping {
         }
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
+        }
+        if self.negative_is_refund {
+            notes.push("a purchase with a negative quantity or amount is stored as a refund".into());
         }
         notes.extend(self.numbers.notes());
         notes.extend(self.rows.notes());

@@ -313,6 +313,15 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_of_an_event_is_that_of_the_first_version() {
+        // State is recognized by its hash, so it must never change.
+        let (time, texts) = ("iuyyyuzzz", "sss?s?s?s");
+        let first = format!("x{time}(){texts}?ii?{time}?s");
+        assert_eq!(trace::<crate::event::Event>(), (first, true));
+        assert_eq!(trace::<crate::event::EventType>(), ("()".to_owned(), true));
+    }
+
+    #[test]
     fn an_unknown_schema_matches_any_other() {
         let (parts, is_whole) = trace::<List>();
         assert!(parts.starts_with("u?u?u?") && !is_whole);

@@ -9,9 +9,10 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::*;
-use crate::connectors::memory::MemorySource;
+use crate::connectors::csv_dir::CsvDirSource;
+use crate::connectors::memory::{MemorySink, MemorySource};
 use crate::contract::{Mark, Record, Refusal, Reject, Split, SplitState};
-use crate::event::{Event, EventType};
+use crate::event::{Event, EventType, Price, Rules};
 use crate::operators::SourceExt;
 
 fn event(n: u64) -> Event {
@@ -101,7 +102,7 @@ async fn files_roll_by_rows_and_read_back_equal() {
     for name in names {
         let file = tokio::fs::File::open(dir.join(name)).await.unwrap();
         let mut reader = csv_async::AsyncReader::from_reader(file);
-        assert_eq!(reader.byte_headers().await.unwrap(), &Event::COLUMNS[..]);
+        assert_eq!(reader.byte_headers().await.unwrap(), &Event::BASE_COLUMNS[..]);
         let mut found = ByteRecord::new();
         while reader.read_byte_record(&mut found).await.unwrap() {
             let mut expected = ByteRecord::new();
@@ -292,4 +293,39 @@ async fn errors_say_where_and_what_to_do() {
         .await
         .unwrap_err();
     assert!(err.report().contains(".events-000001.csv.tmp"), "{}", err.report());
+}
+
+#[tokio::test]
+async fn columns_that_few_events_have_are_written_to_files_of_their_own() {
+    let dir = tempdir().unwrap();
+    let mut events: Vec<Event> = (0..6).map(event).collect();
+    events[2].order_id = Some("#1, \u{e4}".into());
+    events[4].line_total = Price::from_cents(101);
+    events[4].quantity = 2;
+    events[4].currency = "EUR".parse().ok();
+    let source = MemorySource::new("events", events.clone()).max_batch_rows(3);
+    let sink = CsvDirSink::new(dir.path()).roll_every(None);
+    assert_eq!(source.to(sink).run().await.unwrap().counts.stored, 6);
+
+    // Older readers find what they know; the second file has all columns, and empty fields where an event has none.
+    assert_eq!(
+        files(dir.path()),
+        named(&[("events-000001.csv", 2), ("events-000002.csv", 4)])
+    );
+    let header = |name: &str| {
+        fs::read_to_string(dir.path().join(name))
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(header("events-000001.csv"), Event::BASE_COLUMNS.join(","));
+    assert_eq!(header("events-000002.csv"), Event::COLUMNS.join(","));
+    let back = MemorySink::new("events");
+    let source = CsvDirSource::new(dir.path())
+        .settle_for(Duration::ZERO)
+        .available_now(true);
+    source.validate(Rules::default()).to(back.clone()).run().await.unwrap();
+    assert_eq!((back.values(), back.rejects()), (events, Vec::new()));
 }

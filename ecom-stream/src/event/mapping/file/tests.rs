@@ -23,6 +23,7 @@ fn every_key_is_read() {
             ids = "content"
             extra = true
             price_optional = true
+            negative = "refund"
             decimal = ","
             thousands = "."
 
@@ -54,6 +55,7 @@ fn every_key_is_read() {
         .ids(Ids::Content)
         .keep_extra(true)
         .price_optional(true)
+        .negative_is_refund(true)
         .decimal_comma(true)
         .thousands('.')
         .time_format(TimeFormat::strptime("%d-%m-%Y %H:%M").unwrap().in_zone(zone).unwrap())
