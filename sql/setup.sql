@@ -185,7 +185,7 @@ FROM ecom.schema_history WHERE version = 14 \gset
     INSERT INTO ecom.schema_history VALUES (14, 'directories', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 3052911254473423133
+\set checksum 7716365593569096376
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
 FROM ecom.schema_history WHERE version = 15 \gset
 \if :differs

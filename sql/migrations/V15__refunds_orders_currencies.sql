@@ -202,7 +202,9 @@ AS $$
         sum(o.amount) AS amount
     FROM (
         -- Some shops write the currency in the first line of an order only.
-        SELECT l.*, coalesce(l.currency, min(l.currency) OVER (PARTITION BY l.order_key, l.order_time)) AS named
+        SELECT
+            l.*,
+            coalesce(l.currency, CASE WHEN min(l.currency) OVER w = max(l.currency) OVER w THEN min(l.currency) OVER w END) AS named
         FROM (
             SELECT
                 coalesce(e.order_id, e.session_id) AS order_key,
@@ -220,6 +222,7 @@ AS $$
               AND coalesce(e.currency = (SELECT ecom.chosen_currency()), true)
             GROUP BY 1, 2, 3
         ) l
+        WINDOW w AS (PARTITION BY l.order_key, l.order_time)
     ) o
     GROUP BY o.order_key, o.order_time, o.named
 $$;
@@ -227,8 +230,8 @@ $$;
 COMMENT ON FUNCTION ecom.order_details(timestamptz, timestamptz) IS
     'The orders of a span of time, not sorted: the purchases with the same order_id, or without one those of one session at '
     'the same time, with the number of lines and units and their amount. Refunds are not subtracted: ecom.refunds has them. '
-    'Lines without a currency are in that of the other lines of their order. An order in several currencies has a row for '
-    'each. If a currency is chosen, only the orders in it.';
+    'Lines without a currency are in that of the other lines of their order, if these have only one. An order in several '
+    'currencies has a row for each. If a currency is chosen, only the orders in it.';
 
 
 CREATE OR REPLACE FUNCTION ecom.refunds(
@@ -343,7 +346,9 @@ AS $$
         sum(o.units)::bigint AS units,
         sum(o.amount) AS revenue
     FROM (
-        SELECT l.*, coalesce(l.currency, min(l.currency) OVER (PARTITION BY l.order_key, l.order_time)) AS named
+        SELECT
+            l.*,
+            coalesce(l.currency, CASE WHEN min(l.currency) OVER w = max(l.currency) OVER w THEN min(l.currency) OVER w END) AS named
         FROM (
             SELECT
                 coalesce(d.order_id, d.session_id) AS order_key,
@@ -357,6 +362,7 @@ AS $$
                 r.currency, NULL, NULL, NULL, 0, 0, -r.amount
             FROM ecom.refunds(since, until) r
         ) l
+        WINDOW w AS (PARTITION BY l.order_key, l.order_time)
     ) o
     GROUP BY o.order_key, o.order_time, o.named
     HAVING sum(o.lines) > 0
@@ -366,8 +372,8 @@ COMMENT ON FUNCTION ecom.orders(timestamptz, timestamptz) IS
     'The orders of a span of time, not sorted: the purchases with the same order_id, or without one those of one session at '
     'the same time, with the number of lines and units and the revenue. Refunds of the span are subtracted from the order that '
     'they name by order_id, or without one from the order of their session at their time; other refunds belong to no row here, '
-    'but ecom.sales_over_time subtracts them. A line or a refund without a currency is in that of its order. An order in several '
-    'currencies has a row for each. If a currency is chosen, only the orders in it.';
+    'but ecom.sales_over_time subtracts them. A line or a refund without a currency is in that of its order, if it has only '
+    'one. An order in several currencies has a row for each. If a currency is chosen, only the orders in it.';
 
 
 CREATE OR REPLACE FUNCTION ecom.sales_over_time(
