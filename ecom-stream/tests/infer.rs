@@ -13,6 +13,8 @@ mod doubts;
 mod layout;
 #[path = "infer/layouts.rs"]
 mod layouts;
+#[path = "infer/times.rs"]
+mod times;
 
 use ecom_stream::check::{CheckedFile, check_file};
 use ecom_stream::infer::{Proposal, infer_mapping};

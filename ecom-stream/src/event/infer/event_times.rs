@@ -4,6 +4,8 @@
 //! birthday looks the same. A date is joined with the time of day in another column, and a time with its zone, if it is clear that they
 //! belong together. A format that could also be read with day and month swapped is doubtful.
 
+use std::collections::BTreeSet;
+
 use time::{OffsetDateTime, Time};
 
 use super::column::{Column, shortened};
@@ -18,6 +20,10 @@ use super::{relations, time_formats, zones};
 const FIELD: &str = "event_time";
 /// Times of events span less than this, unless their name says that they are times of events.
 const MAX_YEARS: i32 = 15;
+/// The format of the day numbers of spreadsheets.
+const EXCEL: &str = "excel";
+/// How many abbreviations of zones a person is asked for at most.
+const MAX_ABBREVIATIONS: usize = 12;
 
 /// The columns of times of a sample.
 #[derive(Debug)]
@@ -33,6 +39,9 @@ pub(super) struct EventTimes {
 struct Times<'a> {
     at: usize,
     column: &'a Column,
+    /// The same without the abbreviations of zones behind the times, if they have some.
+    bare: Option<Column>,
+    abbreviations: Vec<String>,
     format: &'static str,
     /// Formats with day and month swapped that fit all values too.
     others: Vec<&'static str>,
@@ -86,6 +95,12 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
             "its name (\"{word}\") speaks of another moment than that at which a shopper did something"
         ));
     }
+    if !best.abbreviations.is_empty() {
+        let words = best.abbreviations.join(", ");
+        doubts.push(format!(
+            "its values name zones ({words}), and an abbreviation has several meanings"
+        ));
+    }
     let clocks = Clock::beside(best.is_date, columns, &are_times);
     if let Some(doubt) = Clock::doubt(&clocks, columns) {
         doubts.push(doubt);
@@ -98,6 +113,10 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
     }
     let readings = |times: &Times<'_>, format: &str| {
         let whole = TimeReading::of(times.at, format);
+        let whole = match times.abbreviations.is_empty() {
+            true => whole,
+            false => whole.with_abbreviations_behind(&times.abbreviations),
+        };
         let own = clocks.iter().filter(|_| times.at == best.at);
         let joined = own.filter_map(|clock| Some(whole.clone().joined_with(clock.at, clock.format?)));
         let mut all: Vec<TimeReading> = joined.collect();
@@ -115,9 +134,12 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
             .filter(|other| !other.is_unnamed_number)
             .map(|other| other.passed_over(best));
         let midnight = (best.is_date && clocks.is_empty()).then(|| "Days only: every event is at midnight.".to_owned());
+        let day_numbers = (best.format == EXCEL).then(|| {
+            "Day numbers of a spreadsheet. Old files of Excel for Mac count from 1904: they need format = \"excel_1904\".".to_owned()
+        });
         found.verdict = Verdict::Clear {
             column: best.at,
-            notes: midnight.into_iter().chain(notes).collect(),
+            notes: midnight.into_iter().chain(day_numbers).chain(notes).collect(),
         };
         return found;
     }
@@ -147,18 +169,25 @@ pub(super) fn find(columns: &[Column]) -> EventTimes {
 impl<'a> Times<'a> {
     /// The column as times, if most of its values are some. A number may be anything, unless its name says that it is a time.
     fn of(at: usize, column: &'a Column) -> Option<Self> {
-        let guess = time_formats::guess(&column.values)?;
+        let (guess, bare, abbreviations) = match time_formats::guess(&column.values) {
+            Some(guess) => (guess, None, Vec::new()),
+            None => {
+                let (bare, abbreviations) = without_abbreviations(column)?;
+                (time_formats::guess(&bare.values)?, Some(bare), abbreviations)
+            }
+        };
+        let read = bare.as_ref().unwrap_or(column);
         let standing = standing(FIELD, &column.name);
         let has_digits_only = |value: &str| value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let is_number = guess.is_number || column.mostly(has_digits_only);
         let named = ["time", "timestamp", "ts", "date", "at", "epoch"];
         let is_named = standing.is_some() || words(&column.name).iter().any(|word| named.contains(&word.as_str()));
         let parser = time_formats::parser(guess.format)?;
-        let times: Vec<_> = column.cells.iter().map(|cell| parser.parse(cell)).collect();
+        let times: Vec<_> = read.cells.iter().map(|cell| parser.parse(cell)).collect();
         // The guess looks at the first values only.
         let mut others = guess.others;
-        let misfits = time_formats::misfits(guess.format, &column.values);
-        others.retain(|other| time_formats::misfits(other, &column.values) <= misfits);
+        others.retain(|other| time_formats::may_be_other(guess.format, other, &read.values));
+        let is_day_number = guess.format == EXCEL;
         Some(Self {
             at,
             column,
@@ -168,7 +197,10 @@ impl<'a> Times<'a> {
             other_moment: word_of(&column.name, OTHER_MOMENTS).filter(|_| standing.is_none()),
             is_date: times.iter().flatten().all(|time| time.time() == Time::MIDNIGHT),
             times,
-            is_unnamed_number: is_number && !is_named,
+            // Day numbers look like many others.
+            is_unnamed_number: is_number && (!is_named || (is_day_number && standing.is_none())),
+            bare,
+            abbreviations,
         })
     }
 
@@ -222,7 +254,8 @@ impl<'a> Times<'a> {
         let formats = || std::iter::once(self.format).chain(self.others.iter().copied());
         let parsers: Vec<_> = formats().filter_map(time_formats::parser).collect();
         // A value whose day and month differ.
-        let telling = self.column.values.iter().find(|value| {
+        let read = self.bare.as_ref().unwrap_or(self.column);
+        let telling = read.values.iter().find(|value| {
             let mut times = parsers.iter().filter_map(|parser| parser.parse(value));
             times.next() != times.next()
         });
@@ -259,4 +292,19 @@ impl<'a> Times<'a> {
         };
         format!("{name:?} {why}: {value}")
     }
+}
+
+/// A column without the abbreviations of zones behind its times, and those; `None` if most values have none.
+fn without_abbreviations(column: &Column) -> Option<(Column, Vec<String>)> {
+    let split =
+        |cell: &String| time_formats::split_abbreviation(cell).map(|(time, word)| (time.to_owned(), word.to_owned()));
+    let found: Vec<_> = column.cells.iter().map(split).collect();
+    let words: BTreeSet<String> = found.iter().flatten().map(|(_, word)| word.clone()).collect();
+    let is_usual = found.iter().flatten().count() * 2 > column.values.len();
+    let times = found
+        .into_iter()
+        .zip(&column.cells)
+        .map(|(found, cell)| found.map_or_else(|| cell.clone(), |(time, _)| time));
+    let bare = Column::new(column.name.clone(), times);
+    (is_usual && words.len() <= MAX_ABBREVIATIONS).then(|| (bare, words.into_iter().collect()))
 }

@@ -51,6 +51,15 @@ impl TimeReading {
         Self { abbreviations, ..self }
     }
 
+    /// The same with abbreviations behind the times.
+    pub(super) fn with_abbreviations_behind(self, abbreviations: &[String]) -> Self {
+        Self {
+            format: format!("{} %Z", self.format),
+            parser: None,
+            ..self.with_abbreviations(abbreviations.to_vec())
+        }
+    }
+
     /// Whether neither the values nor the zone say where the clock is.
     pub(super) fn assumes_utc(&self) -> bool {
         self.zone.is_none() && self.parser.as_ref().is_some_and(TimeFormat::assumes_utc)
