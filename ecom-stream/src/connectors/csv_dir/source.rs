@@ -355,6 +355,7 @@ pub(super) fn batches<D: Directory>(
             allow_copies: config.allow_copies,
             path_keys: config.path_keys,
             header_hash: file_config.header_hash.clone(),
+            mapping: config.mapping.clone(),
             max_record_bytes: config.limits.max_record_bytes,
             watch: Watch::default(),
             watched: None,
