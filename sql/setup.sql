@@ -175,6 +175,16 @@ FROM ecom.schema_history WHERE version = 13 \gset
     INSERT INTO ecom.schema_history VALUES (13, 'ledger_totals', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 12071484858600690010
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 17 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V17__read_again was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V17__read_again.sql
+    INSERT INTO ecom.schema_history VALUES (17, 'read_again', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -511,7 +511,11 @@ async fn a_file_of_which_nothing_was_stored_is_read_again_by_another_mapping() {
     for (mapping, generation) in [(None, 0), (Some(&refusing), 1), (Some(&refusing), 1), (None, 2)] {
         load_into(&sink, dir.path(), mapping).await;
         let counts = sink.counts();
-        assert_eq!((counts.read, counts.rejected, sink.rejects().len()), (2, 2, 2), "{generation}");
+        assert_eq!(
+            (counts.read, counts.rejected, sink.rejects().len()),
+            (2, 2, 2),
+            "{generation}"
+        );
         assert_eq!(sink.positions()[0].split.generation(), generation);
     }
     let zone = with_zone("UTC");
@@ -548,7 +552,10 @@ async fn files_with_the_same_refused_bytes_are_read_once_by_another_mapping() {
             // Now also the oldest file is one that was not there.
             true => {
                 put(dir.path(), "b.csv", WITHOUT_ZONE);
-                let old = std::fs::File::options().append(true).open(dir.path().join("b.csv")).unwrap();
+                let old = std::fs::File::options()
+                    .append(true)
+                    .open(dir.path().join("b.csv"))
+                    .unwrap();
                 old.set_modified(std::time::UNIX_EPOCH).unwrap();
             }
             // Now only the copy is there, of which nothing was read.

@@ -51,6 +51,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V13__ledger_totals",
         include_str!("../../sql/migrations/V13__ledger_totals.sql"),
     ),
+    (
+        "V17__read_again",
+        include_str!("../../sql/migrations/V17__read_again.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

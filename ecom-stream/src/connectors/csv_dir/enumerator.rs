@@ -227,7 +227,9 @@ impl<D: Directory> FileEnumerator<D> {
         let mut examined = Vec::with_capacity(found.len());
         for (file, notification) in found {
             let known = known.remove(&to_path(&file.name));
-            let unchanged = known.as_ref().filter(|known| self.is_unchanged(known, &file, notification));
+            let unchanged = known
+                .as_ref()
+                .filter(|known| self.is_unchanged(known, &file, notification));
             let is_unchanged = unchanged.is_some();
             if let Some(position) = unchanged {
                 again.ask_about(position, self.mapping.as_deref());

@@ -91,7 +91,8 @@ pub(super) async fn resolve_split<D: Directory>(
         (digest.hash().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
     let known = ready.known.as_ref().map(|known| &known.split);
-    let (again, mut same): (Vec<_>, Vec<_>) = same.partition(|(position, ..)| ready.read_again.contains(&position.split));
+    let (again, mut same): (Vec<_>, Vec<_>) =
+        same.partition(|(position, ..)| ready.read_again.contains(&position.split));
     // What is read again counts only if nothing else does. Among splits that were read equally far, the path's own is preferred,
     // then a finished one of this size, then this inode.
     let is_again = same.is_empty() && !again.is_empty();

@@ -233,7 +233,8 @@ impl Ledger for MemoryLedger {
     fn nothing_stored<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Split>>> {
         async move {
             Ok(self.locked(|ledger| {
-                let nothing_stored = |split: &&Split| ledger.is_all_rejected(split) || ledger.is_copy_of_rejected(split);
+                let nothing_stored =
+                    |split: &&Split| ledger.is_all_rejected(split) || ledger.is_copy_of_rejected(split);
                 of.iter().filter(nothing_stored).cloned().collect()
             }))
         }
