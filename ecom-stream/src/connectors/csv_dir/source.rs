@@ -280,6 +280,13 @@ impl CsvDirSource {
         self
     }
 
+    /// Reads as with a mapping that has this fingerprint.
+    #[cfg(test)]
+    pub(super) fn mapping_fingerprint(mut self, mapping: Option<String>) -> Self {
+        self.mapping = mapping;
+        self
+    }
+
     /// The absolute path of the directory, without symbolic links if it exists.
     fn location(&self) -> PathBuf {
         self.dir
