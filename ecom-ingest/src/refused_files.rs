@@ -140,8 +140,8 @@ impl RefusedFiles {
             files.clear();
         }
         for counted in &batch.counts {
-            let positions = batch.positions.iter();
-            let position = positions.filter(|position| position.split == counted.split).next_back();
+            let mut positions = batch.positions.iter();
+            let position = positions.rfind(|position| position.split == counted.split);
             let tally = files.entry(counted.split.clone()).or_insert_with(|| Tally {
                 is_part: position.is_none_or(|position| position.record != counted.read),
                 ..Tally::default()
