@@ -55,6 +55,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V14__directories",
         include_str!("../../sql/migrations/V14__directories.sql"),
     ),
+    (
+        "V15__read_again",
+        include_str!("../../sql/migrations/V15__read_again.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

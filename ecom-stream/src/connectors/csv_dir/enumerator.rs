@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::inbox::{Inbox, Readiness, Ready};
 use super::mark::{FileMark, FileStat};
 use super::notifications::Notification;
+use super::read_again::{AskedAgain, is_of_another_mapping};
 use super::read_files::ReadFiles;
 use super::removal::Removal;
 use super::resolve::has_what_was_read;
@@ -60,6 +61,8 @@ pub(super) struct FileEnumerator<D> {
     pub(super) path_keys: Vec<String>,
     /// Tells one way of reading headers from another: a file that was set aside is tried again when it has changed.
     pub(super) header_hash: String,
+    /// The fingerprint of the mapping of this run.
+    pub(super) mapping: Option<String>,
     pub(super) max_record_bytes: usize,
     pub(super) watch: Watch,
     /// Device and inode of the directory that the watch listens to.
@@ -219,10 +222,23 @@ impl<D: Directory> FileEnumerator<D> {
             }
         }
         let wall_ns = self.dir.wall_ns();
+        let mut again = AskedAgain::default();
+        let mut examined = Vec::with_capacity(found.len());
         for (file, notification) in found {
             let known = known.remove(&to_path(&file.name));
+            let unchanged = known
+                .as_ref()
+                .filter(|known| self.is_unchanged(known, &file, notification));
+            let is_unchanged = unchanged.is_some();
+            if let Some(position) = unchanged {
+                again.ask_about(position, self.mapping.as_deref());
+            }
+            examined.push((file, notification, known, is_unchanged));
+        }
+        let again = again.answer(&self.from, &self.uncommitted).await?;
+        for (file, notification, known, is_unchanged) in examined {
             match known {
-                Some(position) if self.is_unchanged(&position, &file, notification) => {
+                Some(position) if is_unchanged && !again.contains(&position.split) => {
                     match self.comparisons.contains_key(&file.name) {
                         true => self.compare_again(file, position).await,
                         false => self.file_is_done(file, position).await,
@@ -295,6 +311,8 @@ impl<D: Directory> FileEnumerator<D> {
             // Its header may fit now.
             SplitState::SetAside(_) => mark.header_hash.as_deref() == Some(&self.header_hash),
             SplitState::Finished | SplitState::Damaged(_) => true,
+            // Its records were read under another name.
+            SplitState::Withdrawn => false,
         };
         // When it could not be removed, it got its name back, which changed its change time.
         let was_restored = || {
@@ -384,8 +402,28 @@ impl<D: Directory> FileEnumerator<D> {
                     .candidates
                     .retain(|position| position.state != SplitState::Finished || is_it(position) || is_copy(position));
             }
+            self.find_read_again(&mut ready).await?;
         }
         Ok(Some((ready, opened)))
+    }
+
+    /// Finds out which of the splits that a file may be are read again, since another mapping has read them and nothing of them
+    /// was stored.
+    async fn find_read_again(&self, ready: &mut Ready) -> Result<()> {
+        let mapping = self.mapping.as_deref();
+        if let Some(known) = ready.known.take_if(|known| is_of_another_mapping(known, mapping)) {
+            // It may have been withdrawn since, for a file with the same bytes and another name.
+            ready.known = match self.uncommitted.get(known.split.path()) {
+                Some(emitted) => Some(emitted),
+                None => self.from.positions(&[known.split]).await?.pop(),
+            };
+        }
+        let mut again = AskedAgain::default();
+        for position in ready.known.iter().chain(&ready.candidates) {
+            again.ask_about(position, mapping);
+        }
+        ready.read_again = again.answer(&self.from, &self.uncommitted).await?;
+        Ok(())
     }
 
     /// Notes a position that the source emits.
@@ -509,7 +547,7 @@ fn begins_again(position: &Position, file: &FoundFile, notification: Option<Noti
         }
         // Half a record may have been stored.
         SplitState::Finished => mark.unterminated,
-        SplitState::SetAside(_) => false,
+        SplitState::SetAside(_) | SplitState::Withdrawn => false,
     };
     let read = match Compression::of(&file.name) {
         Compression::None => position.offset,

@@ -49,6 +49,7 @@ pub(super) struct ResumeAt {
 /// | what was read of its own path | | that split, and reading goes on |
 /// | what was read of another, unfinished split | that path has no file, or another one | that split, renamed; reading goes on |
 /// | all bytes of a finished split | has no more | a copy, which is not read |
+/// | what was read of one of these | it is [read again](Ready::read_again) | a new generation of its path, or a new split; the other is withdrawn |
 /// | something else | its path is known | a new generation of its path |
 /// | something else | its path is new | a new split |
 ///
@@ -90,12 +91,17 @@ pub(super) async fn resolve_split<D: Directory>(
         (digest.hash().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
     let known = ready.known.as_ref().map(|known| &known.split);
-    // Among splits that were read equally far, the path's own is preferred, then a finished one of this size, then this inode.
-    let best = same.max_by_key(|(position, mark, _)| {
+    let (again, mut same): (Vec<_>, Vec<_>) =
+        same.partition(|(position, ..)| ready.read_again.contains(&position.split));
+    // What is read again counts only if nothing else does. Among splits that were read equally far, the path's own is preferred,
+    // then a finished one of this size, then this inode.
+    let is_again = same.is_empty() && !again.is_empty();
+    let best_at = same.iter().enumerate().max_by_key(|(_, (position, mark, _))| {
         let is_known = Some(&position.split) == known;
         let is_whole = position.state == SplitState::Finished && Some(position.offset) == ready.content_size;
         (position.offset, is_known, is_whole, mark.stat.inode == stat.inode)
     });
+    let best = best_at.map(|(at, _)| at).map(|at| same.swap_remove(at));
 
     let split = match &ready.known {
         None => Split::new(source, to_path(&ready.name)),
@@ -113,10 +119,22 @@ pub(super) async fn resolve_split<D: Directory>(
             _ => known.split.next_generation(),
         },
     };
-    let mut ended = Vec::new();
-    if let Some(known) = ready.known.as_ref().filter(|known| known.split != split) {
-        tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
-        ended.extend(replaced(known));
+    let withdrawn = again.into_iter().map(|(position, ..)| position);
+    let withdrawn = withdrawn.filter(|position| is_again || Some(&position.split) == known);
+    let mut ended: Vec<Position> = withdrawn
+        .map(|position| position.with_state(SplitState::Withdrawn))
+        .collect();
+    let is_withdrawn = |known: &Position| ended.iter().any(|ended| ended.split == known.split);
+    match ready.known.as_ref().filter(|known| known.split != split) {
+        Some(known) if known.state == SplitState::Withdrawn || is_withdrawn(known) => {}
+        Some(known) => {
+            tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
+            ended.extend(replaced(known));
+        }
+        None => {}
+    }
+    if is_again {
+        tracing::info!(%split, "nothing of the file was stored with another mapping: reading it again from the start");
     }
     let Some((position, mark, digest)) = best else {
         return Ok(ResolvedSplit {
@@ -173,7 +191,8 @@ fn replaced(known: &Position) -> Option<Position> {
 
 /// The splits that the file may be, as far as this can be told without reading it.
 fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Position, FileMark)> {
-    let known = ready.known.iter().filter(|known| known.offset > 0);
+    let known = ready.known.iter();
+    let known = known.filter(|known| known.offset > 0 && known.state != SplitState::Withdrawn);
     let others = ready.candidates.iter().filter(|position| {
         // Without a record only the header was read, and all files share that.
         let is_other = ready.known.as_ref().is_none_or(|known| known.split != position.split);
@@ -193,7 +212,7 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Posi
                 let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stat);
                 may_match && may_reach(position.offset) && was_renamed
             }
-            SplitState::SetAside(_) => false,
+            SplitState::SetAside(_) | SplitState::Withdrawn => false,
         });
     let known = known
         .filter_map(marked)

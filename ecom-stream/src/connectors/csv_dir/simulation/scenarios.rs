@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::model;
-use super::run::{Settings, run};
+use super::run::{Mapping, Settings, run};
 use super::shop::HEADER;
 use super::sink::SimSink;
 use super::world::{Actor, DATA, Faults, Shared, World, lock};
@@ -58,6 +58,8 @@ impl Scenario {
             unterminated: UnterminatedRecord::Wait,
             world: world.clone(),
             sink,
+            mapping: Mapping::None,
+            mapping_seed: None,
         };
         Self { world, settings }
     }
