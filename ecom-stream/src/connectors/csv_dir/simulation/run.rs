@@ -122,7 +122,7 @@ pub(super) fn run_seed(seed: u64) -> Outcome {
 async fn history(seed: u64) -> Outcome {
     let mut rng = Rng::with_seed(seed);
     let mut settings = settings(&mut rng);
-    settings.mapping_seed = (seed % 3 == 0).then_some(seed);
+    settings.mapping_seed = seed.is_multiple_of(3).then_some(seed);
     let world = settings.world.clone();
 
     let pace = [20, 300, 3_000][rng.usize(..3)];
