@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::directives::directives;
-use super::error::TimeFormatError;
+use super::error::{TimeFormatError, zone_as_text};
 use super::names::Names;
-use super::{TimeDescription, TimeFormat, TimePattern, TimeZone, zone_as_text};
+use super::{TimeDescription, TimeFormat, TimePattern, TimeZone};
 
 /// Builds a [`TimeFormat`] with a zone, tables of names, or several forms. [`build`](Self::build) checks it.
 ///

@@ -4,8 +4,7 @@ use time::format_description::{Component, OwnedFormatItem};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 
-use super::error::TimeFormatError;
-use super::malformed;
+use super::error::{TimeFormatError, malformed};
 use super::trial::{self, Part};
 #[cfg(feature = "mapping")]
 use super::zone::TimeZone;

@@ -106,3 +106,19 @@ fn instead_of(part: &str) -> &'static str {
         _ => "Write it only once, or leave it out",
     }
 }
+
+/// The error for literal text that names a zone, without a zone that says what it means.
+pub(super) fn zone_as_text(format: &str, text: String) -> TimeFormatError {
+    TimeFormatError::ZoneAsText {
+        format: format.to_owned(),
+        text,
+    }
+}
+
+/// The error for a format that its crate doesn't accept.
+pub(super) fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> TimeFormatError {
+    TimeFormatError::Malformed {
+        format: format.to_owned(),
+        cause: Box::new(cause),
+    }
+}

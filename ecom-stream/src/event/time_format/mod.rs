@@ -19,6 +19,8 @@
 
 mod alternatives;
 #[cfg(feature = "mapping")]
+mod blanks;
+#[cfg(feature = "mapping")]
 mod builder;
 mod description;
 #[cfg(feature = "mapping")]
@@ -34,8 +36,6 @@ mod trial;
 #[cfg(feature = "mapping")]
 mod zone;
 mod zone_text;
-
-use std::error::Error as StdError;
 
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -113,7 +113,7 @@ impl TimeFormat {
         let (described, zone_text) = TimeDescription::new(description)?;
         match zone_text {
             None => Ok(Self::Described(described)),
-            Some(text) => Err(zone_as_text(description, text)),
+            Some(text) => Err(error::zone_as_text(description, text)),
         }
     }
 
@@ -142,7 +142,7 @@ impl TimeFormat {
         let (pattern, zone_text) = TimePattern::new(pattern, None)?;
         match zone_text {
             None => Ok(Self::Strptime(pattern)),
-            Some(text) => Err(zone_as_text(&pattern.pattern, text)),
+            Some(text) => Err(error::zone_as_text(&pattern.pattern, text)),
         }
     }
 
@@ -371,22 +371,6 @@ impl TimeFormat {
 const SECOND: i128 = 1_000_000_000;
 const MILLI: i128 = 1_000_000;
 const MICRO: i128 = 1_000;
-
-/// The error for literal text that names a zone, without a zone that says what it means.
-fn zone_as_text(format: &str, text: String) -> TimeFormatError {
-    TimeFormatError::ZoneAsText {
-        format: format.to_owned(),
-        text,
-    }
-}
-
-/// The error for a format that its crate doesn't accept.
-fn malformed(format: &str, cause: impl StdError + Send + Sync + 'static) -> TimeFormatError {
-    TimeFormatError::Malformed {
-        format: format.to_owned(),
-        cause: Box::new(cause),
-    }
-}
 
 /// The same date and time of day as a value of `jiff`.
 #[cfg(feature = "mapping")]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::fmt::strtime::BrokenDownTime;
 use time::OffsetDateTime;
 
+use super::blanks::with_plain_blanks;
 use super::directives::Directive;
 use super::error::TimeFormatError;
-use super::pattern::with_plain_blanks;
 use super::zone::TimeZone;
 
 /// The tables of names.

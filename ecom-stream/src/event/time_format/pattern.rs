@@ -7,9 +7,9 @@ use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::Offset;
 use time::OffsetDateTime;
 
+use super::blanks::with_plain_blanks;
 use super::directives::{Directive, directives};
-use super::error::TimeFormatError;
-use super::malformed;
+use super::error::{TimeFormatError, malformed};
 use super::names::{NamedPattern, Names};
 use super::trial::{self, Part};
 use super::zone::{TimeZone, to_offset_date_time};
@@ -169,16 +169,4 @@ fn written(directive: &str, moment: OffsetDateTime) -> Option<String> {
     };
     let timestamp = jiff::Timestamp::from_nanosecond(moment.unix_timestamp_nanos()).ok()?;
     strtime::format(directive, &timestamp.to_zoned_datetime(zone)).ok()
-}
-
-/// The text with plain blanks in place of the narrow and unbreakable ones that browsers and spreadsheets write, and without marks of the
-/// direction of writing.
-pub(super) fn with_plain_blanks(text: &str) -> Cow<'_, str> {
-    let is_blank = |c: char| matches!(c, '\u{a0}' | '\u{2009}' | '\u{202f}');
-    let is_mark = |c: char| matches!(c, '\u{200e}' | '\u{200f}');
-    if text.is_ascii() || !text.contains(|c| is_blank(c) || is_mark(c)) {
-        return text.into();
-    }
-    let kept = text.chars().filter(|c| !is_mark(*c));
-    kept.map(|c| if is_blank(c) { ' ' } else { c }).collect()
 }
