@@ -191,15 +191,16 @@ impl TimeFormat {
             Self::AnyOf(formats) => return formats.as_given(),
         };
         #[cfg(feature = "mapping")]
-        let zone = self.zone().map(TimeZone::as_given).unwrap_or_default();
+        let (zone, names) = {
+            let names = match self {
+                Self::Strptime(TimePattern { named: Some(named), .. }) => Some(named.names.as_given()),
+                _ => None,
+            };
+            (self.zone().map(TimeZone::as_given).unwrap_or_default(), names)
+        };
         #[cfg(not(feature = "mapping"))]
-        let zone = String::new();
-        let mut given = vec![format.to_owned(), zone];
-        #[cfg(feature = "mapping")]
-        if let Self::Strptime(TimePattern { named: Some(named), .. }) = self {
-            given.push(named.names.as_given());
-        }
-        given
+        let (zone, names) = (String::new(), None);
+        [format.to_owned(), zone].into_iter().chain(names).collect()
     }
 
     /// The zone of times that don't have one, if one was given.
