@@ -430,6 +430,32 @@ async fn rejects_that_the_mapping_leaves_out_by_now_count_as_filtered() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_stored_in_part_under_its_former_name_is_not_read_again() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let (first, rest) = WITHOUT_ZONE.rsplit_once("09:30:03").unwrap();
+    let first = first.replace("09:30:00", "09:30:00Z").replace("09:30:01", "09:30:01Z");
+    let first = first.replace("09:30:02", "09:30:02Z");
+    // The last record has no line end yet, so that the file stays open.
+    drop_in_text(input.path(), "a.csv", &first);
+    let (status, log) = Ingest::start(&database, &input, &["--once"]).end().await;
+    assert!(
+        status.code() == Some(1) && log.contains("their last record has no line end"),
+        "{log}"
+    );
+    fs::rename(input.path().join("a.csv"), input.path().join("b.csv")).unwrap();
+    fs::write(input.path().join("b.csv"), format!("{first}09:30:03{rest}")).unwrap();
+    once(&database, &input).await;
+    assert_eq!((database.rows().await, waiting(&database).await), (3, 1));
+    // All that was read as b.csv was rejected.
+    let zone = with_zone();
+    let map = zone.path().to_str().unwrap();
+    Ingest::start(&database, &input, &["--once", "--map", map])
+        .succeed()
+        .await;
+    assert_eq!((database.rows().await, waiting(&database).await), (3, 1));
+}
+
+#[tokio::test]
 async fn a_run_warns_of_files_of_which_every_record_is_rejected() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     for n in 0..12 {

@@ -96,21 +96,23 @@ const FINISHED: &str = "
 
 /// Those of the given splits of which records were read and nothing was stored, and copies of such files; and whether this role
 /// may withdraw them. If $5, filtered records count as stored. A copy has the digest of the file that was read: of the files with
-/// this digest, some of the oldest are looked at, since thousands may be copies. What has left the ledger counts as stored.
+/// this digest, some of the oldest are looked at, since thousands may be copies. What has left the ledger counts as stored, and
+/// so do records that were read under the former name of a file.
 const NOTHING_STORED: &str = "
     SELECT asked.source, asked.path, asked.generation,
            coalesce(has_function_privilege(to_regprocedure('ecom.withdraw_splits(bigint[],integer)'), 'EXECUTE'), false)
     FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation), LATERAL (
-        SELECT s.read, s.stored, s.duplicates, s.filtered, s.state, s.copy_of, s.finished_size, s.finished_digest_hash, s.digest
+        SELECT s.read, s.record_no, s.stored, s.duplicates, s.filtered, s.state, s.copy_of, s.finished_size, s.finished_digest_hash, s.digest
         FROM ecom.ingest_split s
         WHERE s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation
         LIMIT 1
     ) s
     WHERE s.state <> 'withdrawn' AND s.stored = 0 AND s.duplicates = 0 AND NOT ($5 AND s.filtered > 0)
-        AND (s.read > 0 OR s.copy_of IS NOT NULL AND (
-            SELECT count(*) > 0 AND bool_and(o.stored = 0 AND o.duplicates = 0 AND NOT ($5 AND o.filtered > 0))
+        AND (s.read > 0 AND s.read = s.record_no OR s.copy_of IS NOT NULL AND (
+            SELECT count(*) > 0 AND bool_and(o.read = o.record_no AND o.stored = 0 AND o.duplicates = 0
+                                             AND NOT ($5 AND o.filtered > 0))
             FROM (
-                SELECT o.read, o.stored, o.duplicates, o.filtered FROM ecom.ingest_split o
+                SELECT o.read, o.record_no, o.stored, o.duplicates, o.filtered FROM ecom.ingest_split o
                 WHERE o.pipeline = $1 AND o.source = asked.source AND o.finished_size = s.finished_size
                     AND o.finished_digest_hash = s.finished_digest_hash AND o.digest = s.digest
                 ORDER BY o.split_id LIMIT $6

@@ -60,7 +60,8 @@ pub trait Ledger: Send + Sync {
 
     /// Those of the splits of which every record was rejected, or filtered out by an operator without state, and of which nothing
     /// is stored or a duplicate, nor was stored since by a retry. A split that was skipped as a copy of such splits alone is one
-    /// too.
+    /// too. A split of which fewer records are counted than its position has is none: the others were read under the former name
+    /// of a file that was renamed, and may be stored.
     ///
     /// Sources of files ask about splits that another mapping has read, and read those in the answer again. A sink that answers
     /// must withdraw the rejects of a split in the commit that makes it [`SplitState::Withdrawn`], or fail if something of it was

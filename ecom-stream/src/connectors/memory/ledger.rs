@@ -141,10 +141,13 @@ impl LedgerState {
     }
 
     /// Whether records of a split were read, and every one was rejected. Operators with state filter out what they keep, so
-    /// filtered records count as stored.
+    /// filtered records count as stored. So do records that were read under the former name of a file.
     fn is_all_rejected(&self, split: &Split) -> bool {
+        let generations = self.positions.get(&(split.source().into(), split.path().into()));
+        let position = generations.and_then(|generations| generations.get(&split.generation()));
+        let records = position.map_or(0, |position| position.record);
         let counts = self.counts.get(split);
-        counts.is_some_and(|counts| counts.read > 0 && counts.rejected == counts.read)
+        counts.is_some_and(|counts| counts.read > 0 && counts.rejected == counts.read && counts.read == records)
     }
 
     /// Whether a split is a copy of others, and [nothing was stored](Self::is_all_rejected) of any of them.
