@@ -185,14 +185,14 @@ FROM ecom.schema_history WHERE version = 14 \gset
     INSERT INTO ecom.schema_history VALUES (14, 'directories', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
-\set checksum 17339403007760767719
+\set checksum 13994397175251855394
 SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
-FROM ecom.schema_history WHERE version = 15 \gset
+FROM ecom.schema_history WHERE version = 16 \gset
 \if :differs
-    DO $$ BEGIN RAISE 'migration V15__read_again was applied here in another form than this file has'; END $$;
+    DO $$ BEGIN RAISE 'migration V16__read_again was applied here in another form than this file has'; END $$;
 \elif :pending
-    \ir migrations/V15__read_again.sql
-    INSERT INTO ecom.schema_history VALUES (15, 'read_again', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+    \ir migrations/V16__read_again.sql
+    INSERT INTO ecom.schema_history VALUES (16, 'read_again', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset

@@ -247,6 +247,7 @@ impl Case {
         let expected: Vec<(String, String)> = FILES.map(|file| (file.to_owned(), text(file))).into();
         assert!(files(self.archive.path()) == expected, "{after}: the archive differs");
         assert_eq!(files(self.input.path()), [], "{after}");
+        self.database.remove().await;
     }
 }
 
@@ -349,7 +350,8 @@ async fn killed_while_the_server_commits(outcome: &str) {
 async fn killed_after_sending_commit_it_continues_from_what_the_server_has() {
     killed_while_the_server_commits("SELECT pg_advisory_unlock(7)").await;
     killed_while_the_server_commits(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event_type = 'Lock';
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND query = 'COMMIT' AND wait_event_type = 'Lock';
          SELECT pg_advisory_unlock(7)",
     )
     .await;

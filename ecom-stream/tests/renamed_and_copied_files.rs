@@ -104,6 +104,26 @@ async fn a_renamed_unfinished_file_is_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_file_that_grows_and_gets_its_former_name_back_is_read_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = MemorySink::new("test");
+    let (first, second) = (dir.path().join("a.csv"), dir.path().join("b.csv"));
+    read_unfinished(&dir, &sink, "a.csv", 0..3).await;
+    fs::rename(&first, &second).unwrap();
+    append(&second, REST);
+    once(source(&dir), &sink).await;
+    append(&second, "2026-11-01T12:00:00Z,view,100,s,p\n");
+    fs::rename(&second, &first).unwrap();
+    let summary = once(source(&dir), &sink).await;
+    assert_eq!(users(&sink), [0, 1, 2, 99, 100]);
+    assert_eq!(summary.counts.read, 1);
+    let (before, now) = (position(&sink, "b.csv"), position(&sink, "a.csv"));
+    assert!(mark(&before).contains(r#""renamed_to":"a.csv""#), "{before:?}");
+    assert_eq!((now.split.generation(), now.record), (1, 5));
+    assert_eq!(once(source(&dir), &sink).await.counts.read, 0);
+}
+
+#[tokio::test]
 async fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_start() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");

@@ -56,8 +56,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../sql/migrations/V14__directories.sql"),
     ),
     (
-        "V15__read_again",
-        include_str!("../../sql/migrations/V15__read_again.sql"),
+        "V16__read_again",
+        include_str!("../../sql/migrations/V16__read_again.sql"),
     ),
 ];
 

@@ -403,6 +403,7 @@ impl<D: Directory> FileEnumerator<D> {
                     .retain(|position| position.state != SplitState::Finished || is_it(position) || is_copy(position));
             }
             self.find_read_again(&mut ready).await?;
+            ready.renamed_back = self.read_under_another_name(&ready).await?;
         }
         Ok(Some((ready, opened)))
     }
@@ -424,6 +425,22 @@ impl<D: Directory> FileEnumerator<D> {
         }
         ready.read_again = again.answer(&self.from, &self.uncommitted).await?;
         Ok(())
+    }
+
+    /// The position up to which a file was read under another name, if it was renamed from its present name to that one before.
+    async fn read_under_another_name(&self, ready: &Ready) -> Result<Option<Position>> {
+        let known = ready.known.as_ref().and_then(FileMark::of);
+        let Some(path) = known.and_then(|mark| mark.renamed_to) else {
+            return Ok(None);
+        };
+        match self.uncommitted.get(&path) {
+            Some(emitted) => Ok(Some(emitted)),
+            None => Ok(self
+                .from
+                .positions(&[Split::new(self.source.as_str(), path)])
+                .await?
+                .pop()),
+        }
     }
 
     /// Notes a position that the source emits.

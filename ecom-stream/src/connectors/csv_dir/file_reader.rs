@@ -65,6 +65,7 @@ pub(super) fn read_file<D: Directory>(
             0 => Compression::None,
             _ => Compression::of(&ready.name),
         };
+        let opened_empty = compression != Compression::of(&ready.name);
         let mut consistency = ConsistencyCheck::new(&config.dir, stat);
         if !consistency.tells_changes() {
             config.read_files.add_recent(&ready.name);
@@ -103,6 +104,9 @@ pub(super) fn read_file<D: Directory>(
         }
         let mut reader = CsvReader::new(file, template.split.clone(), config.limits, config.dialect.clone());
         let header = reader.read_header(&config.columns).await?;
+        if opened_empty && reader.read_until() > 0 {
+            Err(written_while_opened())?;
+        }
         let had_records = resolved.from.as_ref().is_some_and(|from| from.resume.record > 0);
         let is_fine = matches!(header, HeaderStep::Found { check: Ok(_), whole: true });
         let is_before = |from: &ResumeAt| reader.offset() <= from.resume.offset;
@@ -177,6 +181,9 @@ pub(super) fn read_file<D: Directory>(
             let (from, blank_lines) = (reader.resume_at(behind_terminator), reader.blank_lines());
             let refuses_next = reader.next_refusal().cloned();
             let mut step = reader.step().await?;
+            if opened_empty && reader.read_until() > 0 {
+                Err(written_while_opened())?;
+            }
             if consistency.check(&config.dir, reader.input_mut()).await? == Checked::Unknown {
                 let header = reader.header().clone();
                 let mut file = reader.into_input();
@@ -272,6 +279,11 @@ pub(super) fn read_file<D: Directory>(
             return;
         }
     }
+}
+
+/// The error for a compressed file that was empty when it was opened: what is read now would not be decompressed.
+fn written_while_opened() -> io::Error {
+    io::Error::other("it was empty, and was written while it was opened")
 }
 
 impl<D> FileReadConfig<D> {

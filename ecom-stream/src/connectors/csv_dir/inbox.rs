@@ -65,6 +65,8 @@ pub(super) struct Ready {
     pub(super) grown_from: Option<ReadPrefix>,
     /// Those of these splits whose records are read again: another mapping has read them, and nothing of them was stored.
     pub(super) read_again: HashSet<Split>,
+    /// The split that it was read as after it was renamed from this name: it may have its former name again.
+    pub(super) renamed_back: Option<Position>,
 }
 
 /// Why a file may be read. This decides what its end means: whether a last record without a line end is complete.
@@ -164,6 +166,7 @@ impl Inbox {
                     content_size: None,
                     grown_from: None,
                     read_again: HashSet::new(),
+                    renamed_back: None,
                 };
                 self.make_ready(stat, ready);
             }

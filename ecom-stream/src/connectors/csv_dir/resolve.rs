@@ -143,7 +143,8 @@ pub(super) async fn resolve_split<D: Directory>(
         });
     };
     let before = position.split.path().to_owned();
-    if position.state == SplitState::Finished {
+    let is_back = ready.renamed_back.as_ref() == Some(&position) && Some(position.offset) != ready.content_size;
+    if position.state == SplitState::Finished && !is_back {
         tracing::info!(%split, "skipped: the file has the same bytes as {before}, which is finished");
         let copy_of = mark.copy_of.clone().unwrap_or(before);
         let resolved = ResolvedSplit::resumed(split, &position, mark, digest, file).await?;
@@ -217,7 +218,13 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Posi
     let known = known
         .filter_map(marked)
         .filter(|(position, _)| may_reach(position.offset));
-    known.chain(others).collect()
+    // It may have grown since it was finished under its other name.
+    let back = ready.renamed_back.iter().filter_map(marked);
+    let back = back.filter(|(position, mark)| {
+        let is_this = mark.stat.inode == stat.inode && is_gone(dir, position.split.path(), mark.stat);
+        is_this && position.record > 0 && may_reach(position.offset)
+    });
+    known.chain(others).chain(back).collect()
 }
 
 /// Whether the opened file does not have its name any more, but that of an unfinished split.

@@ -20,6 +20,9 @@ mod world;
 
 const SEEDS: u64 = 2_000;
 
+/// Histories beyond these that broke a law once. A change of what is simulated makes others of them.
+const FOUND: [u64; 2] = [3_605, 7_952];
+
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap())
 }
@@ -30,7 +33,7 @@ fn no_record_is_lost_doubled_or_invented_in_any_history() {
     let seeds = setting("ECOM_SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
     let first = first.unwrap_or(0);
     let mut failed = Vec::new();
-    for seed in first..first + seeds {
+    for seed in (first..first + seeds).chain(FOUND) {
         let mut outcome = run::run_seed(seed);
         if let Some(law) = outcome.broken_laws.first() {
             failed.push(format!("seed {seed}: {law}"));
