@@ -8,7 +8,11 @@
 )]
 
 use ecom_stream::memory::MemorySink;
-use ecom_stream::{CsvDirSource, Dialect, Event, EventType, Field, Ids, Mapping, Reason, Rules, SourceExt, SplitState};
+use ecom_stream::{
+    BatchStream, Checkpoint, Commit, CsvDirSource, Dialect, Event, EventType, Field, Ids, Mapping, Reason, Result,
+    Rules, Sink, SourceExt, SplitState, Summary, Topology,
+};
+use futures::{Stream, StreamExt, stream};
 use time::macros::datetime;
 
 /// Loads files from a directory into memory, to look at the result.
@@ -293,6 +297,10 @@ async fn values_are_taken_from_directory_names() {
 
 /// Runs a pipeline over `dir` into `sink`, which keeps what earlier runs stored.
 async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) {
+    try_load_into(sink.clone(), dir, mapping).await.unwrap();
+}
+
+async fn try_load_into(sink: impl Sink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) -> Result<Summary> {
     let mut source = CsvDirSource::new(dir)
         .recursive(true)
         .settle_for(std::time::Duration::ZERO)
@@ -302,7 +310,7 @@ async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Opt
         source = source.mapping(mapping);
         rules = rules.mapping(mapping.clone());
     }
-    source.validate(rules).to(sink.clone()).run().await.unwrap();
+    source.validate(rules).to(sink).run().await
 }
 
 /// Writes a file, and the directories above it.
@@ -482,7 +490,7 @@ async fn prices_are_read_with_a_thousands_separator() {
 }
 
 /// A mapping for files with a column `u` and the time that `entry` describes.
-fn of_time(entry: &str) -> ecom_stream::Result<Mapping> {
+fn of_time(entry: &str) -> Result<Mapping> {
     Mapping::from_toml(&format!(
         "[event]\nevent_time = {{ {entry} }}\nevent_type = {{ constant = \"view\" }}\nuser_id = \"u\"\nsession_id = \"u\"\nproduct_id = \"u\"\n"
     ))
@@ -803,4 +811,41 @@ async fn a_refused_file_that_has_changed_is_read_as_new_content() {
     // The rejects of content that is gone stay, since nothing else is left of it.
     assert_eq!((sink.values().len(), sink.rejects().len()), (5, 2));
     assert_eq!(sink.counts().read, 7);
+}
+
+/// Makes everything durable once the source has ended, so that the ledger knows nothing of it before.
+struct CommitsAtTheEnd(MemorySink<Event>);
+
+impl Sink<Event> for CommitsAtTheEnd {
+    async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
+        self.0.ledger(topology).await
+    }
+
+    fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
+        let all = stream::once(input.collect::<Vec<_>>());
+        all.flat_map(move |batches| self.0.clone().commit(stream::iter(batches)))
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_older_content_is_read_again_before_the_file_that_has_other_content_now() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    let refused = [WITHOUT_ZONE.to_owned(), WITHOUT_ZONE.replace("p0", "p7")];
+    for text in &refused {
+        put(dir.path(), "a.csv", text);
+        load_into(&sink, dir.path(), None).await;
+    }
+    put(dir.path(), "copy.csv", &refused[0]);
+    let copy = std::fs::File::options().append(true).open(dir.path().join("copy.csv"));
+    copy.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    // The older generation of a.csv is withdrawn, and the newer one read again, before either is committed.
+    let at_the_end = CommitsAtTheEnd(sink.clone());
+    try_load_into(at_the_end, dir.path(), Some(&with_zone("UTC")))
+        .await
+        .unwrap();
+    assert_eq!((sink.values().len(), sink.rejects().len()), (4, 0));
+    assert_eq!(sink.counts().read, 4);
+    let positions = sink.positions();
+    let generations: Vec<_> = positions.iter().map(|position| position.split.to_string()).collect();
+    assert_eq!(generations, ["csv:a.csv#2", "csv:copy.csv"]);
 }

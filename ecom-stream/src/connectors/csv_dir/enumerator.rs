@@ -215,11 +215,13 @@ impl<D: Directory> FileEnumerator<D> {
                 known.insert(position.split.path().to_owned(), position);
             }
         }
-        for position in emitted {
-            let is_older = |durable: &Position| durable.split.generation() > position.split.generation();
-            if !known.get(position.split.path()).is_some_and(is_older) {
-                known.insert(position.split.path().to_owned(), position);
-            }
+        for emitted in emitted {
+            let path = emitted.split.path().to_owned();
+            let position = match known.remove(&path) {
+                Some(durable) => newer(emitted, durable),
+                None => emitted,
+            };
+            known.insert(path, position);
         }
         let wall_ns = self.dir.wall_ns();
         let mut again = AskedAgain::default();
@@ -414,10 +416,7 @@ impl<D: Directory> FileEnumerator<D> {
         let mapping = self.mapping.as_deref();
         if let Some(known) = ready.known.take_if(|known| is_of_another_mapping(known, mapping)) {
             // It may have been withdrawn since, for a file with the same bytes and another name.
-            ready.known = match self.uncommitted.get(known.split.path()) {
-                Some(emitted) => Some(emitted),
-                None => self.from.positions(&[known.split]).await?.pop(),
-            };
+            ready.known = self.last_position(known.split).await?;
         }
         let mut again = AskedAgain::default();
         for position in ready.known.iter().chain(&ready.candidates) {
@@ -430,17 +429,21 @@ impl<D: Directory> FileEnumerator<D> {
     /// The position up to which a file was read under another name, if it was renamed from its present name to that one before.
     async fn read_under_another_name(&self, ready: &Ready) -> Result<Option<Position>> {
         let known = ready.known.as_ref().and_then(FileMark::of);
-        let Some(path) = known.and_then(|mark| mark.renamed_to) else {
-            return Ok(None);
-        };
-        match self.uncommitted.get(&path) {
-            Some(emitted) => Ok(Some(emitted)),
-            None => Ok(self
-                .from
-                .positions(&[Split::new(self.source.as_str(), path)])
-                .await?
-                .pop()),
+        match known.and_then(|mark| mark.renamed_to) {
+            Some(path) => self.last_position(Split::new(self.source.as_str(), path)).await,
+            None => Ok(None),
         }
+    }
+
+    /// The last position of the newest generation of a split, whether it is committed or not.
+    async fn last_position(&self, split: Split) -> Result<Option<Position>> {
+        // Before the query: a position that is committed meanwhile is then in the answer of the ledger.
+        let emitted = self.uncommitted.get(split.path());
+        let durable = self.from.positions(&[split]).await?.pop();
+        Ok(match (emitted, durable) {
+            (Some(emitted), Some(durable)) => Some(newer(emitted, durable)),
+            (emitted, durable) => emitted.or(durable),
+        })
     }
 
     /// Notes a position that the source emits.
@@ -550,6 +553,15 @@ impl<D: Directory> FileEnumerator<D> {
 
 /// A file that was opened, and what it was like then; `None` if there is none of that name any more.
 type Opened<D> = io::Result<Option<(<D as Directory>::File, FileStat)>>;
+
+/// The position of the newer generation of one path; of the same one, that which was emitted.
+fn newer(emitted: Position, durable: Position) -> Position {
+    // An older generation is emitted once more when its records are read under another name.
+    match durable.split.generation() > emitted.split.generation() {
+        true => durable,
+        false => emitted,
+    }
+}
 
 /// Whether the file may be coming again: its upload broke off, and it is shorter now than what was read of it. As long as it
 /// is, it cannot be compared with what was read, and would be read as new content, each record twice.

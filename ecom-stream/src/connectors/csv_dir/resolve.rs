@@ -49,7 +49,7 @@ pub(super) struct ResumeAt {
 /// | what was read of its own path | | that split, and reading goes on |
 /// | what was read of another, unfinished split | that path has no file, or another one | that split, renamed; reading goes on |
 /// | all bytes of a finished split | has no more | a copy, which is not read |
-/// | what was read of one of these | it is [read again](Ready::read_again) | a new generation of its path, or a new split; the other is withdrawn |
+/// | what was read of some of these | all of them are [read again](Ready::read_again) | a new generation of its path, or a new split; the others are withdrawn |
 /// | something else | its path is known | a new generation of its path |
 /// | something else | its path is new | a new split |
 ///
@@ -90,12 +90,15 @@ pub(super) async fn resolve_split<D: Directory>(
         let digest = digests.get(at)?;
         (digest.hash().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
+    let mut same: Vec<_> = same.collect();
+    // What another split has of these bytes may be in the splits that would be withdrawn: so all of them are read again, or none.
+    let is_again = is_read_again(ready, &same);
+    let again = match is_again {
+        true => std::mem::take(&mut same),
+        false => Vec::new(),
+    };
     let known = ready.known.as_ref().map(|known| &known.split);
-    let (again, mut same): (Vec<_>, Vec<_>) =
-        same.partition(|(position, ..)| ready.read_again.contains(&position.split));
-    // What is read again counts only if nothing else does. Among splits that were read equally far, the path's own is preferred,
-    // then a finished one of this size, then this inode.
-    let is_again = same.is_empty() && !again.is_empty();
+    // Among splits that were read equally far, the path's own is preferred, then a finished one of this size, then this inode.
     let best_at = same.iter().enumerate().max_by_key(|(_, (position, mark, _))| {
         let is_known = Some(&position.split) == known;
         let is_whole = position.state == SplitState::Finished && Some(position.offset) == ready.content_size;
@@ -119,9 +122,8 @@ pub(super) async fn resolve_split<D: Directory>(
             _ => known.split.next_generation(),
         },
     };
-    let withdrawn = again.into_iter().map(|(position, ..)| position);
-    let withdrawn = withdrawn.filter(|position| is_again || Some(&position.split) == known);
-    let mut ended: Vec<Position> = withdrawn
+    let again = again.into_iter().map(|(position, ..)| position);
+    let mut ended: Vec<Position> = again
         .map(|position| position.with_state(SplitState::Withdrawn))
         .collect();
     let is_withdrawn = |known: &Position| ended.iter().any(|ended| ended.split == known.split);
@@ -170,6 +172,13 @@ pub(super) async fn resolve_split<D: Directory>(
         ended,
         ..resolved
     })
+}
+
+/// Whether the file is read again from its start: all splits that it may be are [read again](Ready::read_again), and one of them
+/// has the records. A copy has none.
+fn is_read_again(ready: &Ready, same: &[(Position, FileMark, PrefixDigest)]) -> bool {
+    let is_again = |(position, ..): &(Position, FileMark, PrefixDigest)| ready.read_again.contains(&position.split);
+    same.iter().all(is_again) && same.iter().any(|(_, mark, _)| mark.copy_of.is_none())
 }
 
 /// The last position of a split whose file has other content now; `None` if it had ended before.

@@ -153,10 +153,11 @@ impl LedgerState {
     /// Whether a split is a copy of others, and [nothing was stored](Self::is_all_rejected) of any of them.
     fn is_copy_of_rejected(&self, split: &Split) -> bool {
         let content_of = |of: &Split| self.finished(of.source()).find(|(_, position)| position.split == *of);
-        let Some((content, _)) = content_of(split).filter(|_| !self.counts.contains_key(split)) else {
+        // A file that was renamed has no records of its own either: they are in the split of its former name.
+        let Some((content, _)) = content_of(split).filter(|(content, _)| content.copy_of.is_some()) else {
             return false;
         };
-        let same = self.finished(split.source()).filter(|(other, _)| *other == content);
+        let same = self.finished(split.source()).filter(|(other, _)| other.is(&content));
         let read: Vec<&Split> = same
             .map(|(_, position)| &position.split)
             .filter(|same| self.counts.contains_key(same))
@@ -173,11 +174,19 @@ impl LedgerState {
 }
 
 /// The part of a mark that [`Ledger::candidates`] and [`Ledger::finished_by_digest`] search for.
-#[derive(PartialEq, serde::Deserialize)]
+#[derive(serde::Deserialize)]
 struct ContentId {
     size: u64,
     #[serde(default)]
     digest: String,
+    #[serde(default)]
+    copy_of: Option<String>,
+}
+
+impl ContentId {
+    fn is(&self, other: &Self) -> bool {
+        (self.size, &self.digest) == (other.size, &other.digest)
+    }
 }
 
 impl Ledger for MemoryLedger {
