@@ -98,6 +98,13 @@ pub(super) async fn resolve_split<D: Directory>(
         false => Vec::new(),
     };
     let known = ready.known.as_ref().map(|known| &known.split);
+    let is_this = |position: &Position, mark: &FileMark| {
+        mark.stat.inode == stat.inode && Some(&position.split) == known && position.record > 0
+    };
+    if same.iter().any(|(position, mark, _)| is_this(position, mark)) {
+        // A renamed file keeps its inode, so this one was not renamed: what another unfinished file has of its bytes is a copy.
+        same.retain(|(position, mark, _)| position.state == SplitState::Finished || mark.stat.inode == stat.inode);
+    }
     // Among splits that were read equally far, the path's own is preferred, then a finished one of this size, then this inode.
     let best_at = same.iter().enumerate().max_by_key(|(_, (position, mark, _))| {
         let is_known = Some(&position.split) == known;
