@@ -147,7 +147,7 @@ impl Inbox {
         let rested = || i128::from(wall_ns) - i128::from(stat.mtime_ns) >= self.settle_for.as_nanos() as i128;
         let readiness = match (notification, self.settling.get(&name)) {
             (Some(Notification::Renamed), _) => Some(Readiness::Renamed),
-            (Some(Notification::Closed), _) => Some(Readiness::Closed),
+            (Some(Notification::Closed | Notification::RenamedWithin), _) => Some(Readiness::Closed),
             (_, Some(first)) if now < first.due => return,
             (_, Some(first)) if first.stat == stat => Some(Readiness::Settled),
             (_, Some(_)) => Some(Readiness::Growing),
