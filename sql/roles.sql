@@ -40,7 +40,8 @@ GRANT INSERT ON ecom.dead_letters TO ecom_writer;
 GRANT SELECT, INSERT, UPDATE ON ecom.ingest_pipeline, ecom.ingest_split TO ecom_writer;
 GRANT SELECT ON ecom.ingest_pruned TO ecom_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ecom.operator_state TO ecom_writer;
-GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]), ecom.catch_up_sequences() TO ecom_writer;
+GRANT EXECUTE ON FUNCTION ecom.ensure_partitions(date[]), ecom.catch_up_sequences(),
+    ecom.withdraw_splits(bigint[], integer) TO ecom_writer;
 
 GRANT USAGE ON SCHEMA ecom TO ecom_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecom TO ecom_reader;

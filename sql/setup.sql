@@ -195,6 +195,16 @@ FROM ecom.schema_history WHERE version = 15 \gset
     INSERT INTO ecom.schema_history VALUES (15, 'refunds_orders_currencies', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
 \endif
 
+\set checksum 13994397175251855394
+SELECT count(*) = 0 OR :'again' AS pending, count(*) FILTER (WHERE checksum IS DISTINCT FROM :'checksum') > 0 AS differs
+FROM ecom.schema_history WHERE version = 16 \gset
+\if :differs
+    DO $$ BEGIN RAISE 'migration V16__read_again was applied here in another form than this file has'; END $$;
+\elif :pending
+    \ir migrations/V16__read_again.sql
+    INSERT INTO ecom.schema_history VALUES (16, 'read_again', :'applied_on', :'checksum') ON CONFLICT DO NOTHING;
+\endif
+
 SELECT 'V' || version || '__' || name AS newest FROM ecom.schema_history ORDER BY version DESC LIMIT 1 \gset
 
 COMMIT;

@@ -6,6 +6,7 @@
 //! | item | what it does |
 //! |---|---|
 //! | [`progress`] | shows progress on a terminal, in the log, or as JSON |
+//! | [`RefusedFiles`] | warns of files of which every record is rejected |
 //! | [`Page`] | serves metrics, health and progress over HTTP |
 //! | [`Health`] | says whether a run is alive, and whether it is ready |
 //! | [`systemd`] | reports readiness and status, and feeds the watchdog |
@@ -27,12 +28,14 @@ mod http;
 pub mod logging;
 pub mod output;
 pub mod progress;
+mod refused_files;
 mod service;
 pub mod systemd;
 pub mod terminal;
 
 pub use health::Health;
 pub use http::Page;
+pub use refused_files::RefusedFiles;
 pub use service::Service;
 
 #[cfg(doctest)]

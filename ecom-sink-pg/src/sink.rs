@@ -354,7 +354,10 @@ impl<T: Send, W: Tables<T>> Sink<T> for PgSink<W> {
         let claim = Box::pin(claim(&connector, options, wait_for_server)).await?;
         self.state_sender.set_phase(InstanceState::Leading);
         claim.leader.keep_leading();
-        let ledger = PgLedger(claim.leader.clone());
+        let ledger = PgLedger {
+            leader: claim.leader.clone(),
+            has_state: !topology.operators().is_empty(),
+        };
         self.claim = Some(claim);
         Ok(Arc::new(ledger))
     }

@@ -8,7 +8,11 @@
 )]
 
 use ecom_stream::memory::MemorySink;
-use ecom_stream::{CsvDirSource, Dialect, Event, EventType, Field, Ids, Mapping, Reason, Rules, SourceExt, SplitState};
+use ecom_stream::{
+    BatchStream, Checkpoint, Commit, CsvDirSource, Dialect, Event, EventType, Field, Ids, Mapping, Reason, Result,
+    Rules, Sink, SourceExt, SplitState, Summary, Topology,
+};
+use futures::{Stream, StreamExt, stream};
 use time::macros::datetime;
 
 /// Loads files from a directory into memory, to look at the result.
@@ -293,6 +297,10 @@ async fn values_are_taken_from_directory_names() {
 
 /// Runs a pipeline over `dir` into `sink`, which keeps what earlier runs stored.
 async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) {
+    try_load_into(sink.clone(), dir, mapping).await.unwrap();
+}
+
+async fn try_load_into(sink: impl Sink<Event>, dir: &std::path::Path, mapping: Option<&Mapping>) -> Result<Summary> {
     let mut source = CsvDirSource::new(dir)
         .recursive(true)
         .settle_for(std::time::Duration::ZERO)
@@ -302,7 +310,7 @@ async fn load_into(sink: &MemorySink<Event>, dir: &std::path::Path, mapping: Opt
         source = source.mapping(mapping);
         rules = rules.mapping(mapping.clone());
     }
-    source.validate(rules).to(sink.clone()).run().await.unwrap();
+    source.validate(rules).to(sink).run().await
 }
 
 /// Writes a file, and the directories above it.
@@ -482,7 +490,7 @@ async fn prices_are_read_with_a_thousands_separator() {
 }
 
 /// A mapping for files with a column `u` and the time that `entry` describes.
-fn of_time(entry: &str) -> ecom_stream::Result<Mapping> {
+fn of_time(entry: &str) -> Result<Mapping> {
     Mapping::from_toml(&format!(
         "[event]\nevent_time = {{ {entry} }}\nevent_type = {{ constant = \"view\" }}\nuser_id = \"u\"\nsession_id = \"u\"\nproduct_id = \"u\"\n"
     ))
@@ -888,4 +896,149 @@ event_timestamp,event_name,user_pseudo_id,ga_session_id,item_id,price_in_usd,qua
     assert_eq!(events.iter().map(Event::revenue).sum::<i128>(), 0);
     assert_eq!((events[7].amount(), events[8].revenue()), (Some(3_800), -3_800));
     assert_eq!(reasons(&sink), [Reason::PRODUCT_ID_MISSING, Reason::EVENT_TYPE_UNKNOWN]);
+}
+
+/// The columns are those of events, and the times have no zone: only a mapping can read them.
+const WITHOUT_ZONE: &str = "event_time,event_type,user_id,session_id,product_id,price\n\
+                            2026-11-01 09:30:00,purchase,u0,s0,p0,9.90\n\
+                            2026-11-01 09:30:01,purchase,u1,s1,p1,9.90\n";
+
+/// A mapping of such files.
+fn with_zone(zone: &str) -> Mapping {
+    let columns = ["event_type", "user_id", "session_id", "product_id", "price"];
+    let columns: String = columns.map(|name| format!("{name} = \"{name}\"\n")).concat();
+    let time = format!("event_time = {{ column = \"event_time\", format = \"%Y-%m-%d %H:%M:%S\", zone = \"{zone}\" }}");
+    Mapping::from_toml(&format!("[event]\n{columns}{time}\n")).unwrap()
+}
+
+/// A mapping under which every record of them is refused.
+fn refusing() -> Mapping {
+    let columns = ["event_type", "user_id", "session_id", "product_id"];
+    let columns: String = columns.map(|name| format!("{name} = \"{name}\"\n")).concat();
+    let time = "event_time = { column = \"event_time\", format = \"%d.%m.%Y\", zone = \"UTC\" }";
+    Mapping::from_toml(&format!("[event]\n{columns}{time}\n")).unwrap()
+}
+
+#[tokio::test]
+async fn a_file_of_which_nothing_was_stored_is_read_again_by_another_mapping() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    put(dir.path(), "a.csv", WITHOUT_ZONE);
+    let refusing = refusing();
+    // Each refuses all of it. The rejects of the one before are withdrawn, and the same mapping reads nothing again.
+    for (mapping, generation) in [(None, 0), (Some(&refusing), 1), (Some(&refusing), 1), (None, 2)] {
+        load_into(&sink, dir.path(), mapping).await;
+        let counts = sink.counts();
+        assert_eq!(
+            (counts.read, counts.rejected, sink.rejects().len()),
+            (2, 2, 2),
+            "{generation}"
+        );
+        assert_eq!(sink.positions()[0].split.generation(), generation);
+    }
+    let zone = with_zone("UTC");
+    load_into(&sink, dir.path(), Some(&zone)).await;
+    assert_eq!((sink.values().len(), sink.rejects().len()), (2, 0));
+    assert_eq!((sink.counts().read, sink.counts().rejected), (2, 0));
+    // Of what is stored, nothing is read again by any mapping.
+    for mapping in [None, Some(&refusing), Some(&with_zone("Europe/Berlin"))] {
+        load_into(&sink, dir.path(), mapping).await;
+        assert_eq!((sink.values().len(), sink.counts().read), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_which_a_part_was_stored_is_not_read_again() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    put(dir.path(), "a.csv", &WITHOUT_ZONE.replacen("09:30:00", "09:30:00Z", 1));
+    load_into(&sink, dir.path(), None).await;
+    assert_eq!((sink.values().len(), sink.rejects().len()), (1, 1));
+    load_into(&sink, dir.path(), Some(&with_zone("UTC"))).await;
+    assert_eq!((sink.values().len(), sink.rejects().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn files_with_the_same_refused_bytes_are_read_once_by_another_mapping() {
+    let zone = with_zone("UTC");
+    for under_new_name in [false, true] {
+        let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+        put(dir.path(), "a.csv", WITHOUT_ZONE);
+        put(dir.path(), "copy.csv", WITHOUT_ZONE);
+        load_into(&sink, dir.path(), None).await;
+        assert_eq!(sink.rejects().len(), 2);
+        match under_new_name {
+            // Now also the oldest file is one that was not there.
+            true => {
+                put(dir.path(), "b.csv", WITHOUT_ZONE);
+                let old = std::fs::File::options()
+                    .append(true)
+                    .open(dir.path().join("b.csv"))
+                    .unwrap();
+                old.set_modified(std::time::UNIX_EPOCH).unwrap();
+            }
+            // Now only the copy is there, of which nothing was read.
+            false => std::fs::remove_file(dir.path().join("a.csv")).unwrap(),
+        }
+        for _ in 0..2 {
+            load_into(&sink, dir.path(), Some(&zone)).await;
+            assert_eq!((sink.values().len(), sink.rejects().len()), (2, 0), "{under_new_name}");
+            assert_eq!(sink.counts().read, 2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_file_that_has_changed_is_read_as_new_content() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    let zone = with_zone("UTC");
+    put(dir.path(), "grown.csv", WITHOUT_ZONE);
+    put(dir.path(), "other.csv", &WITHOUT_ZONE.replace("p0", "p7"));
+    load_into(&sink, dir.path(), None).await;
+    assert_eq!(sink.rejects().len(), 4);
+    put(
+        dir.path(),
+        "grown.csv",
+        &format!("{WITHOUT_ZONE}2026-11-01 09:30:02,view,u2,s2,p2,\n"),
+    );
+    put(dir.path(), "other.csv", &WITHOUT_ZONE.replace("p0", "p8"));
+    load_into(&sink, dir.path(), Some(&zone)).await;
+    // The rejects of content that is gone stay, since nothing else is left of it.
+    assert_eq!((sink.values().len(), sink.rejects().len()), (5, 2));
+    assert_eq!(sink.counts().read, 7);
+}
+
+/// Makes everything durable once the source has ended, so that the ledger knows nothing of it before.
+struct CommitsAtTheEnd(MemorySink<Event>);
+
+impl Sink<Event> for CommitsAtTheEnd {
+    async fn ledger(&mut self, topology: &Topology) -> Result<Checkpoint> {
+        self.0.ledger(topology).await
+    }
+
+    fn commit(self, input: impl BatchStream<Event> + 'static) -> impl Stream<Item = Result<Commit>> + Send {
+        let all = stream::once(input.collect::<Vec<_>>());
+        all.flat_map(move |batches| self.0.clone().commit(stream::iter(batches)))
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_older_content_is_read_again_before_the_file_that_has_other_content_now() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), MemorySink::new("events"));
+    let refused = [WITHOUT_ZONE.to_owned(), WITHOUT_ZONE.replace("p0", "p7")];
+    for text in &refused {
+        put(dir.path(), "a.csv", text);
+        load_into(&sink, dir.path(), None).await;
+    }
+    put(dir.path(), "copy.csv", &refused[0]);
+    let copy = std::fs::File::options().append(true).open(dir.path().join("copy.csv"));
+    copy.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    // The older generation of a.csv is withdrawn, and the newer one read again, before either is committed.
+    let at_the_end = CommitsAtTheEnd(sink.clone());
+    try_load_into(at_the_end, dir.path(), Some(&with_zone("UTC")))
+        .await
+        .unwrap();
+    assert_eq!((sink.values().len(), sink.rejects().len()), (4, 0));
+    assert_eq!(sink.counts().read, 4);
+    let positions = sink.positions();
+    let generations: Vec<_> = positions.iter().map(|position| position.split.to_string()).collect();
+    assert_eq!(generations, ["csv:a.csv#2", "csv:copy.csv"]);
 }

@@ -124,6 +124,28 @@ async fn a_file_that_grows_and_gets_its_former_name_back_is_read_on() {
 }
 
 #[tokio::test]
+async fn a_copy_of_an_unfinished_file_goes_on_as_itself_when_that_file_is_renamed() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = MemorySink::new("test");
+    let path = |name: &str| dir.path().join(name);
+    read_unfinished(&dir, &sink, "a.csv", 0..3).await;
+    // The copy has been read up to the second record when the other file is renamed.
+    read_unfinished(&dir, &sink, "copy.csv", 0..2).await;
+    append(&path("copy.csv"), ":00:00Z,view,2,s,p\n");
+    let long_ago = SystemTime::UNIX_EPOCH;
+    let copy = fs::OpenOptions::new().append(true).open(path("copy.csv")).unwrap();
+    copy.set_modified(long_ago).unwrap();
+    fs::rename(path("a.csv"), path("b.csv")).unwrap();
+    append(&path("b.csv"), REST);
+    once(source(&dir), &sink).await;
+    // Each file once: which of the two is a copy cannot be told.
+    assert_eq!(users(&sink), [0, 0, 1, 1, 2, 2, 99]);
+    let copy = position(&sink, "copy.csv");
+    assert_eq!((copy.split.generation(), copy.record), (0, 3));
+    assert!(mark(&position(&sink, "a.csv")).contains(r#""renamed_to":"b.csv""#));
+}
+
+#[tokio::test]
 async fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_start() {
     let dir = tempfile::tempdir().unwrap();
     let sink = MemorySink::new("test");

@@ -83,6 +83,12 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
             None => Ok(()),
         };
     }
+    if mapping.is_none() && stored == 0 && refused > 0 && checked.unusable.is_none() {
+        let _ = writeln!(
+            text,
+            "  if such files have another layout: ecom-ingest infer {quoted} proposes a mapping, to be used with --map"
+        );
+    }
     if !checked.is_read_by_name {
         let _ = writeln!(
             text,

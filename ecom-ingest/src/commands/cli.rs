@@ -73,7 +73,10 @@ pub(crate) async fn run_named(args: impl IntoIterator<Item = OsString>) -> ExitC
         Err(err) => return exit_code(&err),
     };
     let done = match command {
-        Command::Run(run) => run.run().await,
+        Command::Run(run) => match run.run().await {
+            Ok(code) => return code,
+            Err(err) => Err(err),
+        },
         Command::Check(check) => match check.run().await {
             Ok(code) => return code,
             Err(err) => Err(err),

@@ -14,4 +14,5 @@ Exit codes:
   5    the database cannot be reached
   6    another instance was started with --take-over, and has taken over the pipeline
   7    check: some records would be rejected, or a file cannot be used
+  8    run --once --fail-over: more records were rejected than that, or a file cannot be read completely
   130  a second signal ended the program at once";

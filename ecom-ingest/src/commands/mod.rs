@@ -8,6 +8,7 @@ mod cli;
 mod completions;
 mod config;
 mod database;
+mod fail_over;
 mod help;
 mod infer;
 mod maintenance;

@@ -146,7 +146,8 @@ struct Retry {
     #[arg(long, conflicts_with = "mended")]
     all: bool,
 
-    /// The mapping that their files were read with: a file in TOML, or the name of a built-in one, rees46 or retailrocket
+    /// The mapping for their files, whether they were read with this one, another or none: a file in TOML, or the name of a
+    /// built-in one, rees46 or retailrocket
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 
@@ -195,11 +196,21 @@ impl List {
 /// How to correct and retry several rejects.
 fn how_to_retry(letters: &[DeadLetter]) -> String {
     let by_mapping = by_mapping(letters.iter().any(|letter| letter.is_mapped));
+    let other_layout = match letters
+        .iter()
+        .any(|letter| letter.resolved_at.is_none() && !letter.is_mapped)
+    {
+        true => {
+            "If the files have another layout: ecom-ingest infer FILE > MAP proposes a mapping for them, and ecom-ingest \
+             rejects retry --all --map MAP retries their rejects with it.\n"
+        }
+        false => "",
+    };
     format!(
         "To correct several: ecom-ingest rejects export --to DIR (select with --reason CODE, --file PATH), edit \
          DIR/rejects.csv, then\n\
          ecom-ingest rejects retry DIR/rejects.csv{by_mapping}. Each row is stored once, however often the file is \
-         retried.\n"
+         retried.\n{other_layout}"
     )
 }
 
@@ -223,7 +234,10 @@ fn in_words(letter: &DeadLetter) -> String {
         text.push_str(&format!("  row    {}\n", readable(raw)));
     }
     if letter.resolved_at.is_some() {
-        text.push_str("  done   retried and stored\n");
+        text.push_str(match letter.resolution.as_deref() {
+            Some("read_again") => "  done   its file was read again by another mapping\n",
+            _ => "  done   retried and stored\n",
+        });
         return text;
     }
     if let Some(remedy) = remedy(&Reason::from(letter.reason.clone()), letter.is_mapped) {

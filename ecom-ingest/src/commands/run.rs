@@ -3,12 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ecom_ingest::format::shell_quoted;
 use ecom_ingest::progress::{Form, Total, bytes_to_read, count_csv_files, counts_in_words};
 use ecom_ingest::terminal::can_redraw;
-use ecom_ingest::{Page, Service};
+use ecom_ingest::{Page, RefusedFiles, Service};
 use ecom_sink_pg::InstanceState;
 use ecom_stream::{
     AfterCommit, CsvDirSource, Error, ErrorKind, Mapping, ProgressReceiver, Result, SourceExt, UnterminatedRecord,
@@ -16,6 +18,7 @@ use ecom_stream::{
 };
 
 use super::database::Database;
+use super::fail_over::FailOver;
 use super::help::AFTER_HELP;
 use super::nulls::Nulls;
 
@@ -45,6 +48,11 @@ pub(crate) struct Run {
     /// exit code is 1 if a last record waits for its line end
     #[arg(long)]
     once: bool,
+
+    /// With --once: end with exit code 8 if more than this share of the records read is rejected, such as 5%, or if a file
+    /// cannot be read completely; everything is stored all the same
+    #[arg(long, value_name = "PERCENT")]
+    fail_over: Option<FailOver>,
 
     /// Move each file to this directory once all of it is committed; no other program may need the files
     #[arg(long, value_name = "DIR")]
@@ -139,8 +147,16 @@ fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     }
 }
 
+/// The exit code when more records were rejected than `--fail-over` allows.
+const TOO_MANY_REJECTED: u8 = 8;
+
 impl Run {
-    pub(crate) async fn run(self) -> Result<()> {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        if self.fail_over.is_some() && !self.once {
+            let message = "--fail-over needs --once: a run without an end has no share of rejected records";
+            return Err(Error::new(ErrorKind::Configuration, message)
+                .hint("for a service, alert on ecom_records_total{outcome=\"rejected\"}"));
+        }
         let mapping = self.map.as_deref().map(Mapping::named).transpose()?;
         let until = if self.once {
             "the files that are there now"
@@ -199,8 +215,11 @@ impl Run {
             .connections(self.connections);
         let state = sink.instance_state();
         let mut runs = Runs::default();
+        let advice = Advice::of(&self);
+        let refused = RefusedFiles::new(move |path| advice.about(path));
         let pipeline = || {
-            let pipeline = source.clone().validate(rules.clone()).stamp().to(sink.clone());
+            let valid = source.clone().validate(rules.clone()).inspect(refused.watch());
+            let pipeline = valid.stamp().to(sink.clone());
             runs.add(pipeline.subscribe());
             pipeline
         };
@@ -213,6 +232,9 @@ impl Run {
             InstanceState::Incomplete { why } if summary.stopped => tracing::warn!("{why}"),
             InstanceState::Incomplete { why } => return Err(Error::new(ErrorKind::Sink, why)),
             _ => {}
+        }
+        if let Some(rejected) = refused.most_are_rejected(&summary.counts) {
+            tracing::warn!("{rejected}");
         }
         if summary.counts.rejected > 0 {
             tracing::info!("to see the rejected records and how to fix them: ecom-ingest rejects list");
@@ -229,6 +251,53 @@ impl Run {
                 tracing::warn!("files that cannot be read completely: {files}; ecom-ingest status shows what to do");
             }
         }
-        Ok(())
+        let fails_over = self.fail_over.filter(|_| !summary.stopped);
+        if fails_over.is_some_and(|percent| percent.is_exceeded(&summary.counts) || runs.unreadable_files > 0) {
+            tracing::error!("more records are rejected than --fail-over allows, or a file cannot be read completely");
+            return Ok(ExitCode::from(TOO_MANY_REJECTED));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What to do about a file of which every record is rejected.
+struct Advice {
+    map: Option<String>,
+    input: PathBuf,
+    archive: Option<PathBuf>,
+    is_deleted: bool,
+}
+
+impl Advice {
+    fn of(run: &Run) -> Self {
+        Self {
+            map: run.map.clone(),
+            input: run.input.clone(),
+            archive: run.archive.clone(),
+            is_deleted: run.delete,
+        }
+    }
+
+    /// The advice about the file with this path in the input directory.
+    fn about(&self, path: &str) -> String {
+        let dir = self.archive.as_ref().unwrap_or(&self.input);
+        let file = shell_quoted(&dir.join(path).display().to_string());
+        let again = match (&self.archive, self.is_deleted) {
+            (_, true) => format!(
+                "ecom-ingest rejects retry --file {} --map MAP stores them",
+                shell_quoted(path)
+            ),
+            (Some(_), _) => "once the file is back in the input directory, run --map MAP reads it again".to_owned(),
+            (None, _) => "run --map MAP then reads the file again".to_owned(),
+        };
+        match (&self.map, self.is_deleted) {
+            (None, true) => format!("write a mapping for such files; {again}"),
+            (None, false) => format!("ecom-ingest infer {file} > MAP proposes a mapping, and {again}"),
+            (Some(_), true) => format!("correct the mapping; {again}"),
+            (Some(map), false) => {
+                let map = shell_quoted(map);
+                format!("ecom-ingest check {file} --map {map} shows more; correct the mapping, and {again}")
+            }
+        }
     }
 }

@@ -29,11 +29,13 @@ pub struct DeadLetter {
     pub detail: String,
     /// When it was rejected.
     pub rejected_at: OffsetDateTime,
-    /// When a corrected form of it was stored.
+    /// When a corrected form of it was stored, or another mapping began to read its file again.
     pub resolved_at: Option<OffsetDateTime>,
+    /// What became of it: `stored`, `duplicate` or `read_again`; `None` while it waits.
+    pub resolution: Option<String>,
     /// Its bytes as they are in the file; only the first 64 KiB of a longer one.
     pub raw: Option<Vec<u8>>,
-    /// Whether its file was read with a mapping. Then it must be retried with one.
+    /// Whether its file was read with a mapping. Then it must be retried with one; otherwise it may be.
     pub is_mapped: bool,
     /// The [fingerprint](ecom_stream::Mapping::fingerprint) of that mapping, where the ledger has it.
     pub mapping: Option<String>,
@@ -114,7 +116,8 @@ const LETTERS: &str = "
         d.resolved_at, d.raw, d.split_id, d.path,
         CASE WHEN json_typeof(s.mark -> 'columns') = 'array' THEN ARRAY(SELECT json_array_elements_text(s.mark -> 'columns')) END,
         coalesce(s.mark ->> 'mapped' = 'true', false), s.mark -> 'written' ->> 'delimiter', s.mark -> 'written' ->> 'quote',
-        s.mark ->> 'mapping', s.mark -> 'written' ->> 'escape', coalesce(s.mark -> 'written' ->> 'trim' = 'true', false)
+        s.mark ->> 'mapping', s.mark -> 'written' ->> 'escape', coalesce(s.mark -> 'written' ->> 'trim' = 'true', false),
+        d.resolution
     FROM ecom.dead_letters d
     LEFT JOIN LATERAL (
         SELECT s.source, s.path, s.generation, s.mark FROM ecom.ingest_split s WHERE s.split_id = d.split_id LIMIT 1
@@ -245,6 +248,7 @@ fn letter(row: &Row, encoding: TextEncoding) -> DeadLetter {
         columns: columns.map(|columns| columns.into_iter().map(|column| encoding.load(column)).collect()),
         is_mapped: row.get(15),
         mapping: row.get(18),
+        resolution: row.get(21),
         written,
     }
 }

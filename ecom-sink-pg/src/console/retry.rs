@@ -86,8 +86,8 @@ const PATIENCE: &str = "SET lock_timeout = '10s'";
 impl Console {
     /// Stores the rows of a file that [`export`](Self::export) wrote and somebody corrected. Each
     /// row is checked with `mapping` and `rules` as if it were in its original file, and gets the
-    /// same id if it has none. A row whose file was read with a mapping is rejected without one,
-    /// and the other way round; if it was another mapping, a warning is logged.
+    /// same id if it has none. A row whose file was read with a mapping is rejected without one.
+    /// If its file was read with another mapping, or without any, a warning is logged.
     ///
     /// In the ledger, a row that is stored now counts as stored or as a duplicate, and no longer
     /// as rejected. A row whose dead letter was resolved earlier, by this file or another,
@@ -267,11 +267,7 @@ impl Revalidator {
                 let detail = "its file was read with a mapping: retry it with that mapping, --map";
                 return Err(Refusal::new("mapping_missing", detail));
             }
-            (false, true) => {
-                let detail = "its file was read without a mapping: retry it without --map";
-                return Err(Refusal::new("mapping_unknown", detail));
-            }
-            (true, true) => self.warn_of_another_mapping(letter),
+            (_, true) => self.warn_of_another_mapping(letter),
             (false, false) => {}
         }
         // Where it stood at first, so that an event without an id gets the one that it would have had.
@@ -285,8 +281,8 @@ impl Revalidator {
     /// Checks that the file has all columns of the mapping. All rows of a file have the same
     /// columns, so nothing of it was stored before.
     fn check_columns(&self, header: &Header, letter: &DeadLetter) -> Result<()> {
-        let of_mapped = self.columns.as_ref().filter(|_| letter.is_mapped);
-        let missing = of_mapped.map(|columns| columns.missing_in(header)).unwrap_or_default();
+        let columns = self.columns.as_ref();
+        let missing = columns.map(|columns| columns.missing_in(header)).unwrap_or_default();
         if missing.is_empty() {
             return Ok(());
         }
@@ -301,17 +297,20 @@ impl Revalidator {
         ))
     }
 
-    /// Warns if the file was read with another mapping. It may be the same one, corrected, so the
-    /// row is not rejected.
+    /// Warns if the file was read with another mapping, or without any. It may be the same one,
+    /// corrected, so the row is not rejected.
     fn warn_of_another_mapping(&mut self, letter: &DeadLetter) {
-        if letter.mapping.is_none() || letter.mapping == self.fingerprint {
-            return;
-        }
+        let read_by = match &letter.mapping {
+            _ if !letter.is_mapped => "without a mapping",
+            None => return,
+            same if *same == self.fingerprint => return,
+            Some(_) => "with a different mapping",
+        };
         let path = letter.split.as_ref().map_or("", |split| split.path());
         if self.warned_of.insert(path.to_owned()) {
             tracing::warn!(
-                "{path} was read with a different mapping: its corrected rows are stored with the time zone, the \
-                 values and the columns of this one, which is right if you have fixed the mapping since, and wrong \
+                "{path} was read {read_by}: its corrected rows are stored with the time zone, the \
+                 values and the columns of this one, which is right if it is the mapping of these files, and wrong \
                  if it belongs to another shop"
             );
         }

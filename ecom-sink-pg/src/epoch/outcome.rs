@@ -3,7 +3,7 @@
 //! Both follow from what became of each row, so that read = stored + duplicates + rejected +
 //! filtered holds for every split.
 
-use ecom_stream::{Counts, Reject};
+use ecom_stream::{Counts, Reject, SplitState};
 
 use super::epoch::{DeadLetterRow, Epoch, LeftOut, SplitDelta};
 
@@ -35,6 +35,15 @@ impl Epoch {
             }
         }
         letters
+    }
+
+    /// The numbers of the splits that the epoch withdraws.
+    pub(crate) fn withdrawn(&self) -> Vec<i64> {
+        let is_withdrawn = |of: &&SplitDelta| {
+            let position = of.position.as_ref();
+            position.is_some_and(|position| position.state == SplitState::Withdrawn)
+        };
+        self.splits.iter().filter(is_withdrawn).map(|of| of.split_id).collect()
     }
 
     /// What the epoch does to each split, with the outcome of each row counted in.

@@ -46,6 +46,9 @@ pub(crate) enum Failure {
     /// server has dropped the update.
     #[error("the row of the pipeline in ecom.ingest_pipeline was not updated")]
     NotAdvanced,
+    /// Splits whose records are read again could not be withdrawn: something of them was stored since.
+    #[error("a file that is being read again has records that were stored meanwhile")]
+    NotWithdrawn,
     /// Rows that were left out as duplicates must be copied after all. Nothing is wrong, but the
     /// epoch has to be written again.
     #[error(
@@ -219,7 +222,7 @@ impl Failure {
     pub(crate) fn is_unknown_outcome(&self) -> bool {
         match self {
             // COMMIT was not sent, or came behind the error and rolled back.
-            Self::Miscounted { .. } | Self::RowsDropped { .. } | Self::NotAdvanced => false,
+            Self::Miscounted { .. } | Self::RowsDropped { .. } | Self::NotAdvanced | Self::NotWithdrawn => false,
             _ => may_have_committed(self.state()),
         }
     }
@@ -259,7 +262,7 @@ impl Failure {
             }
             Self::Silence { .. } => error_kind_and_hint(None),
             Self::Miscounted { .. } | Self::RowsDropped { .. } => (ErrorKind::Schema, Some(LEAVES_ROWS_OUT)),
-            Self::NotAdvanced | Self::RowsReinstated => (ErrorKind::Sink, None),
+            Self::NotAdvanced | Self::NotWithdrawn | Self::RowsReinstated => (ErrorKind::Sink, None),
             Self::TableChanged { .. } => (ErrorKind::Schema, None),
             Self::ReadOnlyRole { .. } => (ErrorKind::Configuration, Some(READ_ONLY_ROLE)),
             Self::NoHost => (ErrorKind::Configuration, None),

@@ -348,6 +348,13 @@ impl Leader {
         Ok(connection)
     }
 
+    /// Stops leading, since rejects of a file that this run reads again were retried meanwhile. Returns the error for the user.
+    pub(crate) fn retried_meanwhile(&self) -> Error {
+        let ledger_epoch = self.acknowledged().epoch;
+        self.step_down(StepDown::RetriedMeanwhile { ledger_epoch })
+            .error(&self.pipeline)
+    }
+
     /// Waits until this instance does not lead any more, and returns the error for the user. This is
     /// noticed within seconds, even if there is nothing to commit.
     pub(crate) async fn wait_step_down(&self) -> Error {

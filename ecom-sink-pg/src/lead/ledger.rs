@@ -22,7 +22,11 @@ use crate::connect::TextEncoding;
 
 /// The ledger of one pipeline.
 #[derive(Debug, Clone)]
-pub(crate) struct PgLedger(pub(crate) Arc<Leader>);
+pub(crate) struct PgLedger {
+    pub(crate) leader: Arc<Leader>,
+    /// Whether operators of the pipeline keep state. What enters it counts as filtered.
+    pub(crate) has_state: bool,
+}
 
 // In these queries LIMIT keeps the server from turning the join around: a plan that was made when
 // the ledger was small would read all of it for each query.
@@ -90,22 +94,56 @@ const FINISHED: &str = "
          LIMIT 1)
     ) found";
 
+/// Those of the given splits of which records were read and nothing was stored, and copies of such files; and whether this role
+/// may withdraw them. If $5, filtered records count as stored. A copy has the digest of the file that was read: of the files with
+/// this digest, some of the oldest are looked at, since thousands may be copies. What has left the ledger counts as stored, and
+/// so do records that were read under the former name of a file.
+const NOTHING_STORED: &str = "
+    SELECT asked.source, asked.path, asked.generation,
+           coalesce(has_function_privilege(to_regprocedure('ecom.withdraw_splits(bigint[],integer)'), 'EXECUTE'), false)
+    FROM unnest($2::text[], $3::text[], $4::int4[]) AS asked (source, path, generation), LATERAL (
+        SELECT s.read, s.record_no, s.stored, s.duplicates, s.filtered, s.state, s.copy_of, s.finished_size, s.finished_digest_hash, s.digest
+        FROM ecom.ingest_split s
+        WHERE s.pipeline = $1 AND s.source = asked.source AND s.path = asked.path AND s.generation = asked.generation
+        LIMIT 1
+    ) s
+    WHERE s.state <> 'withdrawn' AND s.stored = 0 AND s.duplicates = 0 AND NOT ($5 AND s.filtered > 0)
+        AND (s.read > 0 AND s.read = s.record_no OR s.copy_of IS NOT NULL AND (
+            SELECT count(*) > 0 AND bool_and(o.read = o.record_no AND o.stored = 0 AND o.duplicates = 0
+                                             AND NOT ($5 AND o.filtered > 0))
+            FROM (
+                SELECT o.read, o.record_no, o.stored, o.duplicates, o.filtered FROM ecom.ingest_split o
+                WHERE o.pipeline = $1 AND o.source = asked.source AND o.finished_size = s.finished_size
+                    AND o.finished_digest_hash = s.finished_digest_hash AND o.digest = s.digest
+                ORDER BY o.split_id LIMIT $6
+            ) o
+            WHERE o.read > 0
+        ) AND NOT EXISTS (
+            SELECT FROM ecom.ingest_pruned p
+            WHERE p.size = s.finished_size AND p.pipeline = $1 AND p.source = asked.source
+                AND hashtextextended(encode(p.digest, 'hex') COLLATE \"C\", 0) = s.finished_digest_hash
+                AND encode(p.digest, 'hex') = s.digest
+        ))";
+
 /// The saved state of one operator.
 const STATE: &str = "SELECT key, format::int4, value FROM ecom.operator_state WHERE pipeline = $1 AND operator = $2";
 
 impl Ledger for PgLedger {
     fn pipeline(&self) -> &str {
-        self.0.pipeline()
+        self.leader.pipeline()
     }
 
     fn positions<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Position>>> {
         async move {
-            let encoding = self.0.encoding();
+            let encoding = self.leader.encoding();
             let (sources, paths): (Vec<&str>, Vec<_>) = of
                 .iter()
                 .map(|split| (split.source(), encoding.store(split.path())))
                 .unzip();
-            let rows = self.0.query(POSITIONS, &[&self.0.pipeline(), &sources, &paths]).await?;
+            let rows = self
+                .leader
+                .query(POSITIONS, &[&self.leader.pipeline(), &sources, &paths])
+                .await?;
             rows.iter().map(|row| position(row, encoding)).collect()
         }
         .boxed()
@@ -113,13 +151,13 @@ impl Ledger for PgLedger {
 
     fn candidates<'a>(&'a self, source: &'a str, sizes: &'a [u64]) -> BoxFuture<'a, Result<SplitCandidates>> {
         async move {
-            let (pipeline, most) = (self.0.pipeline(), MAX_UNFINISHED_CANDIDATES as i64);
+            let (pipeline, most) = (self.leader.pipeline(), MAX_UNFINISHED_CANDIDATES as i64);
             let sizes: Vec<i64> = sizes.iter().filter_map(|size| i64::try_from(*size).ok()).collect();
             let mut alike = SplitCandidates::default();
-            for row in self.0.query(ALIKE, &[&pipeline, &source, &sizes, &most]).await? {
+            for row in self.leader.query(ALIKE, &[&pipeline, &source, &sizes, &most]).await? {
                 match row.get::<_, Option<i64>>(9) {
                     Some(size) => alike.finished_sizes.push(size as u64),
-                    None => alike.unfinished.push(position(&row, self.0.encoding())?),
+                    None => alike.unfinished.push(position(&row, self.leader.encoding())?),
                 }
             }
             Ok(alike)
@@ -139,11 +177,11 @@ impl Ledger for PgLedger {
                 .collect();
             let digests: Vec<&str> = of.iter().map(|(_, digest)| digest.as_str()).collect();
             let rows = self
-                .0
+                .leader
                 .query(
                     FINISHED,
                     &[
-                        &self.0.pipeline(),
+                        &self.leader.pipeline(),
                         &source,
                         &sizes,
                         &digests,
@@ -151,14 +189,50 @@ impl Ledger for PgLedger {
                     ],
                 )
                 .await?;
-            rows.iter().map(|row| position(row, self.0.encoding())).collect()
+            rows.iter().map(|row| position(row, self.leader.encoding())).collect()
+        }
+        .boxed()
+    }
+
+    fn nothing_stored<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Split>>> {
+        async move {
+            let encoding = self.leader.encoding();
+            let sources: Vec<&str> = of.iter().map(|split| split.source()).collect();
+            let paths: Vec<_> = of.iter().map(|split| encoding.store(split.path())).collect();
+            let generations: Vec<i32> = of.iter().map(|split| split.generation() as i32).collect();
+            let rows = self
+                .leader
+                .query(
+                    NOTHING_STORED,
+                    &[
+                        &self.leader.pipeline(),
+                        &sources,
+                        &paths,
+                        &generations,
+                        &self.has_state,
+                        &(MAX_FINISHED_CANDIDATES as i64),
+                    ],
+                )
+                .await?;
+            if rows.iter().any(|row| !row.get::<_, bool>(3)) {
+                tracing::warn!(
+                    "files of which nothing was stored are not read again, since this role may not withdraw their rejects: \
+                     GRANT EXECUTE ON FUNCTION ecom.withdraw_splits(bigint[], integer), or run sql/roles.sql again"
+                );
+                return Ok(Vec::new());
+            }
+            let split = |row: &Row| {
+                let (path, generation): (String, i32) = (encoding.load(row.get(1)), row.get(2));
+                Split::with_generation(row.get::<_, &str>(0), path, generation as u32)
+            };
+            Ok(rows.iter().map(split).collect())
         }
         .boxed()
     }
 
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {
         try_stream! {
-            let rows = self.0.query(STATE, &[&self.0.pipeline(), &operator]).await?;
+            let rows = self.leader.query(STATE, &[&self.leader.pipeline(), &operator]).await?;
             let operator: Arc<str> = operator.into();
             for row in rows {
                 yield StateChange::new(operator.clone(), row.get(0), u16::try_from(row.get::<_, i32>(1)).unwrap_or(u16::MAX), Some(row.get(2)));
@@ -190,6 +264,7 @@ fn position(row: &Row, encoding: TextEncoding) -> Result<Position> {
         "finished" => SplitState::Finished,
         "damaged" => SplitState::Damaged(refusal()),
         "set_aside" => SplitState::SetAside(refusal()),
+        "withdrawn" => SplitState::Withdrawn,
         other => {
             let message = format!("the ledger has the state {other:?} for {split}, which this version does not know");
             return Err(Error::new(ErrorKind::Schema, message).hint("a newer version has written it: use that version"));

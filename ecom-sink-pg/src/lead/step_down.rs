@@ -52,6 +52,8 @@ pub(crate) enum StepDown {
     LostCommits { acknowledged: i64, ledger_epoch: i64 },
     /// The ledger has commits in the name of this instance that it has not made.
     Ahead { acknowledged: i64, ledger_epoch: i64 },
+    /// Rejects of a file that this run reads again were retried meanwhile: it must not be read again.
+    RetriedMeanwhile { ledger_epoch: i64 },
     /// The pipeline is not in the ledger.
     Unknown,
 }
@@ -110,7 +112,8 @@ impl StepDown {
             Self::Succeeded { ledger_epoch, .. }
             | Self::WentBack { ledger_epoch, .. }
             | Self::LostCommits { ledger_epoch, .. }
-            | Self::Ahead { ledger_epoch, .. } => *ledger_epoch,
+            | Self::Ahead { ledger_epoch, .. }
+            | Self::RetriedMeanwhile { ledger_epoch } => *ledger_epoch,
         }
     }
 
@@ -150,6 +153,12 @@ impl StepDown {
                 "the ledger of pipeline {pipeline:?} is at epoch {ledger_epoch}, which this instance has not written: \
                  its last commit was epoch {acknowledged}"
             ),
+            Self::RetriedMeanwhile { .. } => {
+                let message =
+                    "rejects of a file that was to be read again were retried meanwhile, so what is stored of it stays";
+                return Error::new(ErrorKind::Stale, message)
+                    .hint("run the pipeline again: it leaves that file as it is");
+            }
             Self::Unknown => format!(
                 "pipeline {pipeline:?} is no longer in the ledger: its row was deleted, or the server has lost commits"
             ),

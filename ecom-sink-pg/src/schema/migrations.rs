@@ -59,6 +59,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "V15__refunds_orders_currencies",
         include_str!("../../sql/migrations/V15__refunds_orders_currencies.sql"),
     ),
+    (
+        "V16__read_again",
+        include_str!("../../sql/migrations/V16__read_again.sql"),
+    ),
 ];
 
 /// Every migration, in order: its name and its SQL, which psql can run too.

@@ -300,6 +300,26 @@ impl Session {
         Ok(())
     }
 
+    /// Withdraws the splits whose records this epoch begins to read again. Their dead letters are resolved in several steps, so
+    /// that none takes longer than the deadline.
+    pub(crate) async fn withdraw_splits(&self, epoch: &Epoch) -> Result<(), Failure> {
+        const AT_ONCE: i32 = 200_000;
+        let splits = epoch.withdrawn();
+        while !splits.is_empty() {
+            let step: [&(dyn ToSql + Sync); 2] = [&splits, &AT_ONCE];
+            let withdrawn = self.connection.client.query_one(statements::WITHDRAW, &step);
+            let withdrawn = self.deadline.of("withdrawing rejects", withdrawn).await;
+            let withdrawn = withdrawn.map_err(|failure| failure.at_step(Step::Ledger))?;
+            crash_point!("withdraw.letters");
+            match withdrawn.get::<_, i32>(0) {
+                ..0 => return Err(Failure::NotWithdrawn),
+                AT_ONCE.. => {}
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes operator state and positions, and commits, all in one round trip.
     ///
     /// The last statement before COMMIT proves three things: no other instance leads, all older

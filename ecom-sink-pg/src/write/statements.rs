@@ -34,6 +34,10 @@ pub(crate) const DEAD_LETTERS: &str = "
     SELECT $1, $2, l.*
     FROM unnest($3::int8[], $4::text[], $5::int8[], $6::int8[], $7::text[], $8::text[], $9::bytea[], $10::text[]) AS l";
 
+/// Withdraws splits: their dead letters, at most $2 at once, and then their counts. Returns how many letters it has resolved, or
+/// -1 if something of one of the splits was stored.
+pub(crate) const WITHDRAW: &str = "SELECT ecom.withdraw_splits($1::int8[], $2::int4)";
+
 /// Deletes entries of operator state. If one of them stays, it divides by zero.
 ///
 /// As in [`SPLITS`], LIMIT makes the server look up one entry after the other: by itself it would

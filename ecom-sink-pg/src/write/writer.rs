@@ -160,6 +160,7 @@ impl Writer {
                     let table = "ecom.ingest_pipeline".to_owned();
                     Failure::RowsDropped { table }
                 }
+                Failure::NotWithdrawn => return Err(shared.leader.retried_meanwhile()),
                 failure => failure,
             };
             let step = failure.step();
@@ -311,6 +312,7 @@ impl Writer {
         }
         ended("turn");
         session.merge_staging_tables(epoch).await?;
+        session.withdraw_splits(epoch).await?;
         crash_point!("commit.begun");
         session.write_ledger_and_commit(epoch, leader).await?;
         ended("commit");

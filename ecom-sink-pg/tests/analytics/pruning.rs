@@ -7,7 +7,7 @@ use crate::fixture::calls::{CALLS, VIEWS, Values};
 use crate::fixture::schema::database_with_schema;
 
 /// Functions of the schema that are asked about no span.
-const OTHER_FUNCTIONS: [&str; 15] = [
+const OTHER_FUNCTIONS: [&str; 16] = [
     "begin_copy",
     "begin_merge",
     "buckets",
@@ -23,6 +23,7 @@ const OTHER_FUNCTIONS: [&str; 15] = [
     "partition_name",
     "partition_widths",
     "replace_partitions",
+    "withdraw_splits",
 ];
 
 #[tokio::test]

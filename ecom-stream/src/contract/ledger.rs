@@ -16,7 +16,7 @@ use super::split::{Position, Split};
 ///
 /// A sink of your own implements the three methods without a default. Sources of files also ask
 /// [`candidates`](Self::candidates) and [`finished_by_digest`](Self::finished_by_digest), to recognise files that were renamed or
-/// copied.
+/// copied, and [`nothing_stored`](Self::nothing_stored), to read files again that another mapping had refused.
 ///
 /// ```
 /// use ecom_stream::{EmptyLedger, Ledger, Split};
@@ -55,6 +55,20 @@ pub trait Ledger: Send + Sync {
         _source: &'a str,
         _of: &'a [(u64, String)],
     ) -> BoxFuture<'a, Result<Vec<Position>>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    /// Those of the splits of which every record was rejected, or filtered out by an operator without state, and of which nothing
+    /// is stored or a duplicate, nor was stored since by a retry. A split that was skipped as a copy of such splits alone is one
+    /// too. A split of which fewer records are counted than its position has is none: the others were read under the former name
+    /// of a file that was renamed, and may be stored.
+    ///
+    /// Sources of files ask about splits that another mapping has read, and read those in the answer again. A sink that answers
+    /// must withdraw the rejects of a split in the commit that makes it [`SplitState::Withdrawn`], or fail if something of it was
+    /// stored meanwhile. The default answers that there are none.
+    ///
+    /// [`SplitState::Withdrawn`]: super::SplitState::Withdrawn
+    fn nothing_stored<'a>(&'a self, _of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Split>>> {
         async { Ok(Vec::new()) }.boxed()
     }
 
@@ -121,6 +135,10 @@ impl Ledger for RunLedger {
         of: &'a [(u64, String)],
     ) -> BoxFuture<'a, Result<Vec<Position>>> {
         self.ledger.finished_by_digest(source, of)
+    }
+
+    fn nothing_stored<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Split>>> {
+        self.ledger.nothing_stored(of)
     }
 
     fn state<'a>(&'a self, operator: &'a str) -> BoxStream<'a, Result<StateChange>> {

@@ -147,16 +147,22 @@ pub enum SplitState {
     Damaged(Refusal),
     /// The split was not read at all, because nothing in it can be used, for example because its header lacks a column.
     SetAside(Refusal),
+    /// Nothing of the split was stored, and its records are read again as those of another split. Its rejects are withdrawn in
+    /// the commit of this state, and its records do not count any more.
+    ///
+    /// Only splits for which [`Ledger::nothing_stored`](super::Ledger::nothing_stored) has answered get it.
+    Withdrawn,
 }
 
 impl SplitState {
-    /// The word that a ledger stores for it: `open`, `finished`, `damaged` or `set_aside`.
+    /// The word that a ledger stores for it: `open`, `finished`, `damaged`, `set_aside` or `withdrawn`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Finished => "finished",
             Self::Damaged(_) => "damaged",
             Self::SetAside(_) => "set_aside",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -164,7 +170,7 @@ impl SplitState {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Damaged(refusal) | Self::SetAside(refusal) => Some(refusal),
-            Self::Open | Self::Finished => None,
+            Self::Open | Self::Finished | Self::Withdrawn => None,
         }
     }
 }

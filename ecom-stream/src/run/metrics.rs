@@ -63,7 +63,7 @@ pub fn describe() {
 pub(crate) fn committed(commit: &Commit, lag: &Lag, at: time::OffsetDateTime) {
     count(commit, 1);
     for position in &commit.positions {
-        if position.state != SplitState::Open {
+        if !matches!(position.state, SplitState::Open | SplitState::Withdrawn) {
             counter!(SPLITS, "state" => position.state.as_str()).increment(1);
         }
     }

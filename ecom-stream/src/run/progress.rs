@@ -108,7 +108,7 @@ impl ProgressReceiver {
 impl EndedSplits {
     fn add(&mut self, state: &SplitState) {
         match state {
-            SplitState::Open => {}
+            SplitState::Open | SplitState::Withdrawn => {}
             SplitState::Finished => self.finished += 1,
             SplitState::Damaged(_) => self.damaged += 1,
             SplitState::SetAside(_) => self.set_aside += 1,

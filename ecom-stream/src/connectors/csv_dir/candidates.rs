@@ -168,7 +168,7 @@ impl FileCandidates {
             }
             // Without a record only the header was read, and all files share that.
             SplitState::Open | SplitState::Damaged(_) if position.record > 0 => self.unfinished.push(position),
-            SplitState::Open | SplitState::Damaged(_) | SplitState::SetAside(_) => {}
+            SplitState::Open | SplitState::Damaged(_) | SplitState::SetAside(_) | SplitState::Withdrawn => {}
         }
     }
 }

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::inbox::{Inbox, Readiness, Ready};
 use super::mark::{FileMark, FileStat, depends_on_dialect};
 use super::notifications::Notification;
+use super::read_again::{AskedAgain, is_of_another_mapping};
 use super::read_files::ReadFiles;
 use super::removal::Removal;
 use super::resolve::has_what_was_read;
@@ -60,6 +61,8 @@ pub(super) struct FileEnumerator<D> {
     pub(super) path_keys: Vec<String>,
     /// Tells one way of reading headers from another: a file that was set aside is tried again when it has changed.
     pub(super) header_hash: String,
+    /// The fingerprint of the mapping of this run.
+    pub(super) mapping: Option<String>,
     pub(super) max_record_bytes: usize,
     pub(super) watch: Watch,
     /// Device and inode of the directory that the watch listens to.
@@ -212,17 +215,32 @@ impl<D: Directory> FileEnumerator<D> {
                 known.insert(position.split.path().to_owned(), position);
             }
         }
-        for position in emitted {
-            let is_older = |durable: &Position| durable.split.generation() > position.split.generation();
-            if !known.get(position.split.path()).is_some_and(is_older) {
-                known.insert(position.split.path().to_owned(), position);
-            }
+        for emitted in emitted {
+            let path = emitted.split.path().to_owned();
+            let position = match known.remove(&path) {
+                Some(durable) => newer(emitted, durable),
+                None => emitted,
+            };
+            known.insert(path, position);
         }
         let wall_ns = self.dir.wall_ns();
+        let mut again = AskedAgain::default();
+        let mut examined = Vec::with_capacity(found.len());
         for (file, notification) in found {
             let known = known.remove(&to_path(&file.name));
+            let unchanged = known
+                .as_ref()
+                .filter(|known| self.is_unchanged(known, &file, notification));
+            let is_unchanged = unchanged.is_some();
+            if let Some(position) = unchanged {
+                again.ask_about(position, self.mapping.as_deref());
+            }
+            examined.push((file, notification, known, is_unchanged));
+        }
+        let again = again.answer(&self.from, &self.uncommitted).await?;
+        for (file, notification, known, is_unchanged) in examined {
             match known {
-                Some(position) if self.is_unchanged(&position, &file, notification) => {
+                Some(position) if is_unchanged && !again.contains(&position.split) => {
                     match self.comparisons.contains_key(&file.name) {
                         true => self.compare_again(file, position).await,
                         false => self.file_is_done(file, position).await,
@@ -295,6 +313,8 @@ impl<D: Directory> FileEnumerator<D> {
             // Its header may fit now, or its encoding.
             state if depends_on_dialect(state) => mark.header_hash.as_deref() == Some(&self.header_hash),
             SplitState::Finished | SplitState::SetAside(_) | SplitState::Damaged(_) => true,
+            // Its records were read under another name.
+            SplitState::Withdrawn => false,
         };
         // When it could not be removed, it got its name back, which changed its change time.
         let was_restored = || {
@@ -384,25 +404,46 @@ impl<D: Directory> FileEnumerator<D> {
                     .candidates
                     .retain(|position| position.state != SplitState::Finished || is_it(position) || is_copy(position));
             }
+            self.find_read_again(&mut ready).await?;
             ready.renamed_back = self.read_under_another_name(&ready).await?;
         }
         Ok(Some((ready, opened)))
     }
 
+    /// Finds out which of the splits that a file may be are read again, since another mapping has read them and nothing of them
+    /// was stored.
+    async fn find_read_again(&self, ready: &mut Ready) -> Result<()> {
+        let mapping = self.mapping.as_deref();
+        if let Some(known) = ready.known.take_if(|known| is_of_another_mapping(known, mapping)) {
+            // It may have been withdrawn since, for a file with the same bytes and another name.
+            ready.known = self.last_position(known.split).await?;
+        }
+        let mut again = AskedAgain::default();
+        for position in ready.known.iter().chain(&ready.candidates) {
+            again.ask_about(position, mapping);
+        }
+        ready.read_again = again.answer(&self.from, &self.uncommitted).await?;
+        Ok(())
+    }
+
     /// The position up to which a file was read under another name, if it was renamed from its present name to that one before.
     async fn read_under_another_name(&self, ready: &Ready) -> Result<Option<Position>> {
         let known = ready.known.as_ref().and_then(FileMark::of);
-        let Some(path) = known.and_then(|mark| mark.renamed_to) else {
-            return Ok(None);
-        };
-        match self.uncommitted.get(&path) {
-            Some(emitted) => Ok(Some(emitted)),
-            None => Ok(self
-                .from
-                .positions(&[Split::new(self.source.as_str(), path)])
-                .await?
-                .pop()),
+        match known.and_then(|mark| mark.renamed_to) {
+            Some(path) => self.last_position(Split::new(self.source.as_str(), path)).await,
+            None => Ok(None),
         }
+    }
+
+    /// The last position of the newest generation of a split, whether it is committed or not.
+    async fn last_position(&self, split: Split) -> Result<Option<Position>> {
+        // Before the query: a position that is committed meanwhile is then in the answer of the ledger.
+        let emitted = self.uncommitted.get(split.path());
+        let durable = self.from.positions(&[split]).await?.pop();
+        Ok(match (emitted, durable) {
+            (Some(emitted), Some(durable)) => Some(newer(emitted, durable)),
+            (emitted, durable) => emitted.or(durable),
+        })
     }
 
     /// Notes a position that the source emits.
@@ -513,6 +554,15 @@ impl<D: Directory> FileEnumerator<D> {
 /// A file that was opened, and what it was like then; `None` if there is none of that name any more.
 type Opened<D> = io::Result<Option<(<D as Directory>::File, FileStat)>>;
 
+/// The position of the newer generation of one path; of the same one, that which was emitted.
+fn newer(emitted: Position, durable: Position) -> Position {
+    // An older generation is emitted once more when its records are read under another name.
+    match durable.split.generation() > emitted.split.generation() {
+        true => durable,
+        false => emitted,
+    }
+}
+
 /// Whether the file may be coming again: its upload broke off, and it is shorter now than what was read of it. As long as it
 /// is, it cannot be compared with what was read, and would be read as new content, each record twice.
 fn begins_again(
@@ -532,7 +582,7 @@ fn begins_again(
         }
         // Half a record may have been stored.
         SplitState::Finished => mark.unterminated,
-        SplitState::SetAside(_) => false,
+        SplitState::SetAside(_) | SplitState::Withdrawn => false,
     };
     let read = match dir.form_of(&file.name).is_plain() {
         true => position.offset,

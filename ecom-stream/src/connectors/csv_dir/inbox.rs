@@ -1,6 +1,6 @@
 //! The inbox: which files are ready to be read, and in which order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::mark::FileStat;
 use super::notifications::Notification;
 use super::read_files::ReadPrefix;
 use super::scan::FoundFile;
-use crate::contract::Position;
+use crate::contract::{Position, Split};
 
 /// The files that wait: those that are ready, oldest first, and those whose writer may not be done.
 ///
@@ -63,6 +63,8 @@ pub(super) struct Ready {
     pub(super) content_size: Option<u64>,
     /// What was read of it in this run, if it has only grown since.
     pub(super) grown_from: Option<ReadPrefix>,
+    /// Those of these splits whose records are read again: another mapping has read them, and nothing of them was stored.
+    pub(super) read_again: HashSet<Split>,
     /// The split that it was read as after it was renamed from this name: it may have its former name again.
     pub(super) renamed_back: Option<Position>,
 }
@@ -145,7 +147,7 @@ impl Inbox {
         let rested = || i128::from(wall_ns) - i128::from(stat.mtime_ns) >= self.settle_for.as_nanos() as i128;
         let readiness = match (notification, self.settling.get(&name)) {
             (Some(Notification::Renamed), _) => Some(Readiness::Renamed),
-            (Some(Notification::Closed), _) => Some(Readiness::Closed),
+            (Some(Notification::Closed | Notification::RenamedWithin), _) => Some(Readiness::Closed),
             (_, Some(first)) if now < first.due => return,
             (_, Some(first)) if first.stat == stat => Some(Readiness::Settled),
             (_, Some(_)) => Some(Readiness::Growing),
@@ -163,6 +165,7 @@ impl Inbox {
                     candidates: Vec::new(),
                     content_size: None,
                     grown_from: None,
+                    read_again: HashSet::new(),
                     renamed_back: None,
                 };
                 self.make_ready(stat, ready);

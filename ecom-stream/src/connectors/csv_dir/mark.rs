@@ -116,7 +116,7 @@ pub(super) fn depends_on_dialect(state: &SplitState) -> bool {
     match state {
         SplitState::SetAside(_) => true,
         SplitState::Damaged(refusal) => refusal.reason == Reason::WRONG_ENCODING,
-        SplitState::Open | SplitState::Finished => false,
+        SplitState::Open | SplitState::Finished | SplitState::Withdrawn => false,
     }
 }
 

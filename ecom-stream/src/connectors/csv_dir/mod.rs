@@ -23,6 +23,7 @@
 //! | `enumerator` | compares what a scan finds with the ledger, and hands out the next file |
 //! | `inbox` | decides when a file is ready, and in which order files are read |
 //! | `candidates` | asks the ledger which known splits a file may be |
+//! | `read_again` | asks the ledger which files are read again by another mapping |
 //! | `resolve` | compares digests: which split a file is, and where reading resumes |
 //! | `file_reader` | reads one file to its end, to damage, or to the point where its writer is |
 //! | `consistency`, `traced_file` | make sure that what is read of a file is of one content |
@@ -51,6 +52,7 @@ mod mark;
 mod mounts;
 mod notifications;
 mod open_file;
+mod read_again;
 mod read_files;
 mod removal;
 mod resolve;

@@ -14,13 +14,15 @@ use super::scan::REMOVING_PREFIX;
 use crate::csv::{is_hidden, is_to_be_read};
 
 /// What happened to a file. A later variant says more, and replaces an earlier one for the same file; but a file that is written
-/// to after it was renamed was not complete.
+/// to after it was renamed was not complete, and a file that is renamed to a name takes the place of the one that had it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Notification {
     /// It was created or written to.
     Written,
-    /// Its writer closed it; or it was renamed from a name under which it was read, and its writer may go on.
+    /// Its writer closed it.
     Closed,
+    /// It was renamed from a name under which it was read, and its writer may go on.
+    RenamedWithin,
     /// It was renamed to this name, from elsewhere or from a name that is not read.
     Renamed,
 }
@@ -97,7 +99,7 @@ impl Notifications {
             EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => {
                 let moved = self.pending().moved;
                 match moved.is_some() && moved == event.tracker() {
-                    true => Notification::Closed,
+                    true => Notification::RenamedWithin,
                     false => Notification::Renamed,
                 }
             }
@@ -124,9 +126,14 @@ impl Notifications {
         }
         let mut pending = self.pending();
         let known = pending.names.get(&name).copied();
-        // What is written to after it was renamed in was not complete.
-        let is_taken_back = (known, notification) == (Some(Notification::Renamed), Notification::Written);
-        if known.is_some_and(|known| known >= notification) && !is_taken_back {
+        let replaces = match (known, notification) {
+            // What is written to after it was renamed in was not complete.
+            (Some(Notification::Renamed), Notification::Written) => true,
+            // It is another file.
+            (_, Notification::RenamedWithin | Notification::Renamed) => true,
+            (known, notification) => known.is_none_or(|known| known < notification),
+        };
+        if !replaces {
             return;
         }
         pending.names.insert(name, notification);
@@ -187,6 +194,13 @@ mod tests {
         notifications.hear(Path::new("/d"), rename(RenameMode::To, 3, "to.csv"));
         notifications.hear(Path::new("/d"), written());
         assert_eq!(notifications.take().names[OsStr::new("to.csv")], Notification::Written);
+
+        // A file that was renamed in, and one of another name that takes its place.
+        notifications.hear(Path::new("/d"), rename(RenameMode::To, 3, "to.csv"));
+        notifications.hear(Path::new("/d"), rename(RenameMode::From, 4, "from.csv"));
+        notifications.hear(Path::new("/d"), rename(RenameMode::To, 4, "to.csv"));
+        let is = notifications.take().names[OsStr::new("to.csv")];
+        assert_eq!(is, Notification::RenamedWithin);
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(super) struct ResumeAt {
 /// | what was read of its own path | | that split, and reading goes on |
 /// | what was read of another, unfinished split | that path has no file, or another one | that split, renamed; reading goes on |
 /// | all bytes of a finished split | has no more | a copy, which is not read |
+/// | what was read of some of these | all of them are [read again](Ready::read_again) | a new generation of its path, or a new split; the others are withdrawn |
 /// | something else | its path is known | a new generation of its path |
 /// | something else | its path is new | a new split |
 ///
@@ -89,13 +90,28 @@ pub(super) async fn resolve_split<D: Directory>(
         let digest = digests.get(at)?;
         (digest.hash().to_hex().as_str() == mark.digest).then(|| (position, mark, digest.clone()))
     });
+    let mut same: Vec<_> = same.collect();
+    // What another split has of these bytes may be in the splits that would be withdrawn: so all of them are read again, or none.
+    let is_again = is_read_again(ready, &same);
+    let again = match is_again {
+        true => std::mem::take(&mut same),
+        false => Vec::new(),
+    };
     let known = ready.known.as_ref().map(|known| &known.split);
+    let is_this = |position: &Position, mark: &FileMark| {
+        mark.stat.inode == stat.inode && Some(&position.split) == known && position.record > 0
+    };
+    if same.iter().any(|(position, mark, _)| is_this(position, mark)) {
+        // A renamed file keeps its inode, so this one was not renamed: what another unfinished file has of its bytes is a copy.
+        same.retain(|(position, mark, _)| position.state == SplitState::Finished || mark.stat.inode == stat.inode);
+    }
     // Among splits that were read equally far, the path's own is preferred, then a finished one of this size, then this inode.
-    let best = same.max_by_key(|(position, mark, _)| {
+    let best_at = same.iter().enumerate().max_by_key(|(_, (position, mark, _))| {
         let is_known = Some(&position.split) == known;
         let is_whole = position.state == SplitState::Finished && Some(position.offset) == ready.content_size;
         (position.offset, is_known, is_whole, mark.stat.inode == stat.inode)
     });
+    let best = best_at.map(|(at, _)| at).map(|at| same.swap_remove(at));
 
     let split = match &ready.known {
         None => Split::new(source, to_path(&ready.name)),
@@ -113,10 +129,21 @@ pub(super) async fn resolve_split<D: Directory>(
             _ => known.split.next_generation(),
         },
     };
-    let mut ended = Vec::new();
-    if let Some(known) = ready.known.as_ref().filter(|known| known.split != split) {
-        tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
-        ended.extend(replaced(dir, known));
+    let again = again.into_iter().map(|(position, ..)| position);
+    let mut ended: Vec<Position> = again
+        .map(|position| position.with_state(SplitState::Withdrawn))
+        .collect();
+    let is_withdrawn = |known: &Position| ended.iter().any(|ended| ended.split == known.split);
+    match ready.known.as_ref().filter(|known| known.split != split) {
+        Some(known) if known.state == SplitState::Withdrawn || is_withdrawn(known) => {}
+        Some(known) => {
+            tracing::warn!(%split, "the file has new content under a known name: reading it from the start");
+            ended.extend(replaced(dir, known));
+        }
+        None => {}
+    }
+    if is_again {
+        tracing::info!(%split, "nothing of the file was stored with another mapping: reading it again from the start");
     }
     let Some((position, mark, digest)) = best else {
         return Ok(ResolvedSplit {
@@ -154,6 +181,13 @@ pub(super) async fn resolve_split<D: Directory>(
     })
 }
 
+/// Whether the file is read again from its start: all splits that it may be are [read again](Ready::read_again), and one of them
+/// has the records. A copy has none.
+fn is_read_again(ready: &Ready, same: &[(Position, FileMark, PrefixDigest)]) -> bool {
+    let is_again = |(position, ..): &(Position, FileMark, PrefixDigest)| ready.read_again.contains(&position.split);
+    same.iter().all(is_again) && same.iter().any(|(_, mark, _)| mark.copy_of.is_none())
+}
+
 /// The last position of a split whose file has other content now; `None` if it had ended before.
 ///
 /// If all bytes that it was known to have were read, it is finished. Otherwise the rest is lost, and the split says so.
@@ -175,7 +209,8 @@ fn replaced(dir: &impl Directory, known: &Position) -> Option<Position> {
 
 /// The splits that the file may be, as far as this can be told without reading it.
 fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Position, FileMark)> {
-    let known = ready.known.iter().filter(|known| known.offset > 0);
+    let known = ready.known.iter();
+    let known = known.filter(|known| known.offset > 0 && known.state != SplitState::Withdrawn);
     let others = ready.candidates.iter().filter(|position| {
         // Without a record only the header was read, and all files share that.
         let is_other = ready.known.as_ref().is_none_or(|known| known.split != position.split);
@@ -195,7 +230,7 @@ fn candidates<D: Directory>(dir: &D, ready: &Ready, stat: FileStat) -> Vec<(Posi
                 let was_renamed = path == to_path(&ready.name) || is_gone(dir, path, mark.stat);
                 may_match && may_reach(position.offset) && was_renamed
             }
-            SplitState::SetAside(_) => false,
+            SplitState::SetAside(_) | SplitState::Withdrawn => false,
         });
     let known = known
         .filter_map(marked)

@@ -281,6 +281,13 @@ impl CsvDirSource {
         self
     }
 
+    /// Reads as with a mapping that has this fingerprint.
+    #[cfg(test)]
+    pub(super) fn mapping_fingerprint(mut self, mapping: Option<String>) -> Self {
+        self.mapping = mapping;
+        self
+    }
+
     /// The absolute path of the directory, without symbolic links if it exists.
     fn location(&self) -> PathBuf {
         self.dir
@@ -363,6 +370,7 @@ pub(super) fn batches<D: Directory>(
             allow_copies: config.allow_copies,
             path_keys: config.path_keys,
             header_hash: file_config.header_hash.clone(),
+            mapping: config.mapping.clone(),
             max_record_bytes: config.limits.max_record_bytes,
             watch: Watch::default(),
             watched: None,

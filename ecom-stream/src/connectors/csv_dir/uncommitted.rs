@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::contract::Position;
+use crate::contract::{Position, Split};
 
 /// Emitted positions whose commit is not known yet, by path and generation; clones share them.
 ///
@@ -20,15 +20,15 @@ impl Uncommitted {
 
     /// Adds a position that is emitted, in place of an earlier one of its split.
     pub(super) fn emitted(&self, position: &Position) {
-        self.positions().insert(key(position), position.clone());
+        self.positions().insert(key(&position.split), position.clone());
     }
 
     /// Removes a position that is committed.
     pub(super) fn committed(&self, position: &Position) {
         let mut positions = self.positions();
         // A later position of the same split may be on its way to the sink; that one stays.
-        if positions.get(&key(position)) == Some(position) {
-            positions.remove(&key(position));
+        if positions.get(&key(&position.split)) == Some(position) {
+            positions.remove(&key(&position.split));
         }
     }
 
@@ -37,9 +37,14 @@ impl Uncommitted {
         self.positions().values().cloned().collect()
     }
 
-    /// Whether there is a position of that split.
+    /// Whether there is a position of the same split.
     pub(super) fn has(&self, position: &Position) -> bool {
-        self.positions().contains_key(&key(position))
+        self.has_split(&position.split)
+    }
+
+    /// Whether there is a position of that split.
+    pub(super) fn has_split(&self, split: &Split) -> bool {
+        self.positions().contains_key(&key(split))
     }
 
     /// The position of the newest generation of a path. The ledger may have a newer generation.
@@ -50,6 +55,6 @@ impl Uncommitted {
     }
 }
 
-fn key(position: &Position) -> (String, u32) {
-    (position.split.path().to_owned(), position.split.generation())
+fn key(split: &Split) -> (String, u32) {
+    (split.path().to_owned(), split.generation())
 }

@@ -7,7 +7,8 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::contract::{
-    Ledger, MAX_UNFINISHED_CANDIDATES, Position, Result, Split, SplitCandidates, SplitState, StateChange,
+    Batch, Counts, Ledger, MAX_UNFINISHED_CANDIDATES, Position, Result, Split, SplitCandidates, SplitCount, SplitState,
+    StateChange,
 };
 
 /// A [`Ledger`] in memory. Clones share one ledger.
@@ -41,6 +42,8 @@ struct LedgerState {
     /// By source and path, then by generation.
     positions: BTreeMap<(String, String), BTreeMap<u32, Position>>,
     state: HashMap<(Arc<str>, Vec<u8>), StateChange>,
+    /// What became of the records of each split, if a [`MemorySink`](super::MemorySink) writes the ledger.
+    counts: HashMap<Split, Counts>,
 }
 
 impl MemoryLedger {
@@ -69,6 +72,27 @@ impl MemoryLedger {
                 };
             }
         });
+    }
+
+    /// Counts the records of a batch for their splits.
+    pub(super) fn count<T>(&self, batch: &Batch<T>) {
+        self.locked(|ledger| {
+            for SplitCount { split, read, filtered } in &batch.counts {
+                let counts = ledger.counts.entry(split.clone()).or_default();
+                (counts.read, counts.filtered) = (counts.read + read, counts.filtered + filtered);
+            }
+            for origin in batch.records.iter().filter_map(|record| record.origin.as_ref()) {
+                ledger.counts.entry(origin.split.clone()).or_default().stored += 1;
+            }
+            for origin in batch.rejects.iter().filter_map(|reject| reject.origin.as_ref()) {
+                ledger.counts.entry(origin.split.clone()).or_default().rejected += 1;
+            }
+        });
+    }
+
+    /// Takes away the counts of a split that is withdrawn.
+    pub(super) fn withdraw(&self, split: &Split) -> Counts {
+        self.locked(|ledger| ledger.counts.remove(split)).unwrap_or_default()
     }
 
     /// The position of the newest generation of each split, ordered by split.
@@ -116,6 +140,31 @@ impl LedgerState {
         finished.filter_map(|position| Some((serde_json::from_str(position.mark.as_json()?).ok()?, position)))
     }
 
+    /// Whether records of a split were read, and every one was rejected. Operators with state filter out what they keep, so
+    /// filtered records count as stored. So do records that were read under the former name of a file.
+    fn is_all_rejected(&self, split: &Split) -> bool {
+        let generations = self.positions.get(&(split.source().into(), split.path().into()));
+        let position = generations.and_then(|generations| generations.get(&split.generation()));
+        let records = position.map_or(0, |position| position.record);
+        let counts = self.counts.get(split);
+        counts.is_some_and(|counts| counts.read > 0 && counts.rejected == counts.read && counts.read == records)
+    }
+
+    /// Whether a split is a copy of others, and [nothing was stored](Self::is_all_rejected) of any of them.
+    fn is_copy_of_rejected(&self, split: &Split) -> bool {
+        let content_of = |of: &Split| self.finished(of.source()).find(|(_, position)| position.split == *of);
+        // A file that was renamed has no records of its own either: they are in the split of its former name.
+        let Some((content, _)) = content_of(split).filter(|(content, _)| content.copy_of.is_some()) else {
+            return false;
+        };
+        let same = self.finished(split.source()).filter(|(other, _)| other.is(&content));
+        let read: Vec<&Split> = same
+            .map(|(_, position)| &position.split)
+            .filter(|same| self.counts.contains_key(same))
+            .collect();
+        !read.is_empty() && read.into_iter().all(|same| self.is_all_rejected(same))
+    }
+
     /// The position of the newest generation of each split.
     fn newest(&self) -> impl Iterator<Item = &Position> {
         self.positions
@@ -130,6 +179,14 @@ struct ContentId {
     size: u64,
     #[serde(default)]
     digest: String,
+    #[serde(default)]
+    copy_of: Option<String>,
+}
+
+impl ContentId {
+    fn is(&self, other: &Self) -> bool {
+        (self.size, &self.digest) == (other.size, &other.digest)
+    }
 }
 
 impl Ledger for MemoryLedger {
@@ -180,6 +237,17 @@ impl Ledger for MemoryLedger {
                         .any(|(size, digest)| (content.size, &content.digest) == (*size, digest))
                 });
                 same.map(|(_, position)| position.clone()).collect()
+            }))
+        }
+        .boxed()
+    }
+
+    fn nothing_stored<'a>(&'a self, of: &'a [Split]) -> BoxFuture<'a, Result<Vec<Split>>> {
+        async move {
+            Ok(self.locked(|ledger| {
+                let nothing_stored =
+                    |split: &&Split| ledger.is_all_rejected(split) || ledger.is_copy_of_rejected(split);
+                of.iter().filter(nothing_stored).cloned().collect()
             }))
         }
         .boxed()

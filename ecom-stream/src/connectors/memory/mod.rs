@@ -267,6 +267,14 @@ impl<T> Durable<T> {
         self.rejects.extend(batch.rejects);
         commit
     }
+
+    /// Takes away the rejects of a split, and its counts.
+    fn withdraw(&mut self, split: &Split, counts: Counts) {
+        self.rejects
+            .retain(|reject| reject.origin.as_ref().is_none_or(|origin| origin.split != *split));
+        self.counts.read -= counts.read;
+        self.counts.rejected -= counts.rejected;
+    }
 }
 
 impl<T: Send + 'static> Sink<T> for MemorySink<T> {
@@ -280,6 +288,11 @@ impl<T: Send + 'static> Sink<T> for MemorySink<T> {
                 Ok(batch) if batch.is_empty() => None,
                 Ok(batch) => Some(Ok(self.durable(|durable| {
                     self.ledger.commit(&batch.positions, &batch.state);
+                    self.ledger.count(&batch);
+                    let withdrawn = batch.positions.iter();
+                    for position in withdrawn.filter(|position| position.state == SplitState::Withdrawn) {
+                        durable.withdraw(&position.split, self.ledger.withdraw(&position.split));
+                    }
                     durable.commit(batch)
                 }))),
                 Err(err) => Some(Err(err)),

@@ -156,6 +156,8 @@ pub(super) async fn check(sink: &SimSink, removes: bool, unterminated: Untermina
             }
             SplitState::SetAside(_) => parsed.is_set_aside,
             SplitState::Damaged(_) => parsed.is_damaged,
+            // It is a copy of what was read again.
+            SplitState::Withdrawn => false,
         };
         if !is_right {
             world.broken(format!("{name} came to a wrong end: {position:?}"));
@@ -183,7 +185,7 @@ pub(super) async fn check(sink: &SimSink, removes: bool, unterminated: Untermina
             ));
         }
         for record in parsed.records {
-            if !stored.contains_key(&record) && !is_in_two(&stored, &record) {
+            if !stored.contains_key(&record) && !is_in_two(&stored, &record) && !is_read_whole(&stored, &record) {
                 let mut world = lock(&sink.world);
                 world.broken(format!(
                     "{:?} was taken away and is lost",
@@ -219,6 +221,12 @@ fn newest(sink: &SimSink, name: &str) -> Option<Position> {
 fn is_begun(stored: &BTreeMap<(u64, Vec<u8>), usize>, (at, raw): &(u64, Vec<u8>)) -> bool {
     let mut begun = stored.range((*at, Vec::new())..(*at + 1, Vec::new()));
     begun.any(|((_, taken), _)| raw.starts_with(taken))
+}
+
+/// Whether half a record was read again as a whole one: by another mapping, after the upload of its file had come again.
+fn is_read_whole(stored: &BTreeMap<(u64, Vec<u8>), usize>, (at, raw): &(u64, Vec<u8>)) -> bool {
+    let mut begun = stored.range((*at, Vec::new())..(*at + 1, Vec::new()));
+    begun.any(|((_, whole), _)| whole.starts_with(raw))
 }
 
 /// Whether the record was stored in parts, one behind the other.

@@ -18,7 +18,7 @@ use super::sink::SimSink;
 use super::world::{ARCHIVE, DATA, Faults, Shared, World, lock};
 use crate::connectors::csv_dir::{CsvDirSource, UnterminatedRecord};
 use crate::connectors::memory::MemorySink;
-use crate::contract::{BatchStream, Checkpoint, Result, Source, Topology};
+use crate::contract::{BatchStream, Checkpoint, Reason, Refusal, Result, Source, Topology};
 use crate::csv::{CsvLimits, CsvRecord};
 use crate::operators::SourceExt;
 use crate::run::Summary;
@@ -31,6 +31,44 @@ pub(super) struct Settings {
     pub(super) unterminated: UnterminatedRecord,
     pub(super) world: Shared,
     pub(super) sink: SimSink,
+    /// The mapping of the run.
+    pub(super) mapping: Mapping,
+    /// If the mapping changes from run to run, this decides how. It is no part of the other numbers, so that a history is the
+    /// same with one mapping and with several.
+    pub(super) mapping_seed: Option<u64>,
+}
+
+/// The mapping of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mapping {
+    /// None is needed.
+    None,
+    /// One with that fingerprint, under which every record is refused.
+    Refusing(&'static str),
+}
+
+impl Settings {
+    /// Sets the mapping of the next run.
+    fn choose_mapping(&mut self) {
+        let process = lock(&self.world).process;
+        if let Some(seed) = self.mapping_seed {
+            self.mapping = Mapping::of_run(seed, process);
+        }
+    }
+}
+
+impl Mapping {
+    fn of_run(seed: u64, process: u64) -> Self {
+        let mut rng = Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(process));
+        [Self::None, Self::Refusing("one"), Self::Refusing("two")][rng.usize(..3)]
+    }
+
+    fn fingerprint(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Refusing(fingerprint) => Some(fingerprint.to_owned()),
+        }
+    }
 }
 
 /// The source as it is in one process.
@@ -83,7 +121,8 @@ pub(super) fn run_seed(seed: u64) -> Outcome {
 
 async fn history(seed: u64) -> Outcome {
     let mut rng = Rng::with_seed(seed);
-    let settings = settings(&mut rng);
+    let mut settings = settings(&mut rng);
+    settings.mapping_seed = seed.is_multiple_of(3).then_some(seed);
     let world = settings.world.clone();
 
     let pace = [20, 300, 3_000][rng.usize(..3)];
@@ -197,6 +236,8 @@ fn settings(rng: &mut Rng) -> Settings {
         unterminated,
         world,
         sink,
+        mapping: Mapping::None,
+        mapping_seed: None,
     }
 }
 
@@ -205,6 +246,7 @@ async fn some_run(settings: &Settings, rng: &mut Rng) {
     let longest_ms = [300, 5_000, 60_000][rng.usize(..3)];
     let for_long = Duration::from_millis(rng.u64(1..longest_ms));
     let mut settings = settings.clone();
+    settings.choose_mapping();
     let is_continuous = rng.u32(..4) > 0;
     if !is_continuous {
         settings.config = settings.config.available_now(true);
@@ -213,8 +255,9 @@ async fn some_run(settings: &Settings, rng: &mut Rng) {
     {
         let mut world = lock(&settings.world);
         world.note(format!(
-            "-- a run{}",
-            if is_continuous { "" } else { " of what is there" }
+            "-- a run{}, mapping: {:?}",
+            if is_continuous { "" } else { " of what is there" },
+            settings.mapping
         ));
         world.crash_after_calls = (crashes && rng.bool()).then(|| rng.u64(1..300));
     }
@@ -257,6 +300,7 @@ async fn last_runs(mut settings: Settings, rng: &mut Rng) {
         }
     }
     settings.sink.fails = 0;
+    settings.choose_mapping();
     if rng.bool() {
         let _ = run(settings.clone(), Some(Duration::from_secs(100))).await;
         lock(&settings.world).process += 1;
@@ -284,14 +328,19 @@ pub(super) async fn run(settings: Settings, stop_after: Option<Duration>) -> Opt
     let mut sink = settings.sink;
     sink.process = lock(&settings.world).process;
     let source = SimSource {
-        config: settings.config,
+        config: settings.config.mapping_fingerprint(settings.mapping.fingerprint()),
         dir: SimDirectory {
             world: settings.world,
             process: sink.process,
         },
         to: settings.to,
     };
-    let pipeline = source.to(sink);
+    let mapping = settings.mapping;
+    let mapped = source.try_map(move |record| match mapping {
+        Mapping::None => Ok(record),
+        Mapping::Refusing(mapping) => Err(Refusal::new(Reason::EVENT_TIME_MALFORMED, mapping)),
+    });
+    let pipeline = mapped.to(sink);
     match stop_after {
         Some(after) => timeout(LONGEST, pipeline.run_until(sleep(after))).await.ok(),
         // A run that never ends by itself is crashed by the caller.

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::model;
-use super::run::{Settings, run};
+use super::run::{Mapping, Settings, run};
 use super::shop::HEADER;
 use super::sink::SimSink;
 use super::world::{Actor, DATA, Faults, Shared, World, lock};
@@ -58,6 +58,8 @@ impl Scenario {
             unterminated: UnterminatedRecord::Wait,
             world: world.clone(),
             sink,
+            mapping: Mapping::None,
+            mapping_seed: None,
         };
         Self { world, settings }
     }
@@ -77,6 +79,24 @@ impl Scenario {
         world.append(node, text.as_bytes());
         world.rename(".new.tmp", name);
         node
+    }
+
+    /// Runs the source as long as a file is being modified, until the newest position of a path is so.
+    async fn run_while_modified(&self, node: usize, path: &str, until: impl Fn(&Position) -> bool) {
+        let running = self.start();
+        for _ in 0..100 {
+            {
+                let mut world = lock(&self.world);
+                let now = world.wall_ns();
+                world.set_mtime(node, now);
+            }
+            sleep(SETTLE / 2).await;
+            if self.position(path).is_some_and(|position| until(&position)) {
+                running.abort();
+                return;
+            }
+        }
+        panic!("{path} never is so: {:?}", self.position(path));
     }
 
     /// The newest position of a path in the ledger.
@@ -216,5 +236,39 @@ async fn other_content_is_told_from_growth() {
         let told = scenario.finished("a.csv", 6_501).await;
         assert_eq!(told.split.generation(), 1, "row {row}");
         running.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejects_that_a_file_had_under_its_former_name_are_neither_lost_nor_doubled_by_another_mapping() {
+    for is_copied in [false, true] {
+        let mut scenario = Scenario::new(Duration::from_millis(4));
+        scenario.settings.mapping = Mapping::Refusing("one");
+        let node = lock(&scenario.world).create("a.csv");
+        lock(&scenario.world).append(node, file(0, 3).as_bytes());
+        let is_open = |position: &Position| position.state == SplitState::Open && position.record == 3;
+        scenario.run_while_modified(node, "a.csv", is_open).await;
+        lock(&scenario.world).rename("a.csv", "b.csv");
+        scenario.run_while_modified(node, "b.csv", is_open).await;
+        if is_copied {
+            // The copy is under the former name, so the rejects are those of the copy by now.
+            scenario.put("a.csv", &file(0, 3));
+            let is_new = |position: &Position| position.mark.as_json().is_some_and(|mark| !mark.contains("renamed_to"));
+            scenario.run_while_modified(node, "a.csv", is_new).await;
+        } else {
+            let running = scenario.start();
+            scenario.finished("b.csv", 3).await;
+            running.abort();
+        }
+        scenario.settings.mapping = Mapping::None;
+        // It is read before the copy.
+        lock(&scenario.world).set_mtime(node, 1);
+        let running = scenario.start();
+        sleep(10 * SETTLE).await;
+        running.abort();
+        let store = &scenario.settings.sink.store;
+        assert_eq!((store.records().len(), store.rejects().len()), (0, 3), "{is_copied}");
+        assert_eq!(scenario.position("b.csv").unwrap().state, SplitState::Finished);
+        assert_eq!(lock(&scenario.world).broken_laws, [""; 0]);
     }
 }

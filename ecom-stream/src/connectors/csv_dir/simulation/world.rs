@@ -102,6 +102,8 @@ pub(super) struct World {
     pub(super) mtime_step_ns: i64,
     listeners: Vec<Listener>,
     late: Vec<(String, Notification)>,
+    /// The names about which the last notification that the source got is that a file was renamed to them.
+    renamed_in: HashSet<String>,
     /// The number of the process that runs. Calls of earlier ones fail and do nothing.
     pub(super) process: u64,
     pub(super) crash_after_calls: Option<u64>,
@@ -157,6 +159,7 @@ impl World {
             mtime_step_ns,
             listeners: Vec::new(),
             late: Vec::new(),
+            renamed_in: HashSet::new(),
             process: 0,
             crash_after_calls: None,
             crashed: Arc::default(),
@@ -296,6 +299,7 @@ impl World {
     }
 
     pub(super) fn listen(&mut self, notifications: &Arc<Notifications>) {
+        self.renamed_in.clear();
         self.listeners = vec![Listener {
             notifications: Arc::downgrade(notifications),
             directory: self.directory,
@@ -327,6 +331,11 @@ impl World {
                 && listener.directory == self.directory
             {
                 notifications.add(name.into(), notification);
+                match notification {
+                    Notification::Renamed => self.renamed_in.insert(name.to_owned()),
+                    Notification::Written | Notification::RenamedWithin => self.renamed_in.remove(name),
+                    Notification::Closed => false,
+                };
             }
         }
     }
@@ -413,6 +422,10 @@ impl World {
         let node = self.nodes.len() - 1;
         self.named(name, node);
         self.touched(node);
+        if self.renamed_in.contains(name) {
+            // The notification of this is lost or late, and that of the rename of a file before it is not.
+            self.contents[content].renamed_at = Some(0);
+        }
         node
     }
 
@@ -462,7 +475,7 @@ impl World {
         self.named(to, node);
         self.metadata_changed(node);
         if was_known(from.as_ref()) {
-            self.notify(to, Notification::Closed);
+            self.notify(to, Notification::RenamedWithin);
         } else {
             let content = &mut self.contents[self.nodes[node].content];
             content.renamed_at.get_or_insert(content.bytes.len());
