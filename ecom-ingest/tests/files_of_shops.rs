@@ -190,6 +190,44 @@ async fn compressed_files_and_subdirectories_are_loaded() {
 }
 
 #[tokio::test]
+async fn files_with_other_names_are_loaded_on_request_and_tsv_files_always() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let text = "event_time,event_type,user_id,session_id,product_id\n\
+                2026-11-01T09:30:00Z,view,u1,s1,p1\n\
+                2026-11-01T09:30:01Z,view,,s1,p1\n";
+    drop_in_text(input.path(), "a.tsv", &text.replace(',', "\t"));
+    drop_in_text(input.path(), "b.txt", &text.replace("p1", "p2"));
+    drop_in_text(input.path(), "c.md", text);
+    let log = Ingest::start(&database, &input, &["--once"]).succeed().await;
+    assert!(log.contains("1 stored, 0 duplicates, 1 rejected"), "{log}");
+    assert!(log.contains("2 with names that are not read"), "{log}");
+    let log = Ingest::start(&database, &input, &["--once", "--names", "*.txt"])
+        .succeed()
+        .await;
+    assert!(log.contains("1 stored, 0 duplicates, 1 rejected"), "{log}");
+    database.check_balance().await;
+    // A second run finds nothing new, and counts what it knows.
+    let log = Ingest::start(&database, &input, &["--once", "--names", "*.txt"])
+        .succeed()
+        .await;
+    assert!(log.contains(": 2, all read before"), "{log}");
+
+    let file = input.path().join("b.txt");
+    let check = |more: &[&str]| {
+        let mut command = program();
+        let said = command.arg("check").arg(&file).args(more).output().unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    assert!(check(&[]).contains("a run skips it"), "{}", check(&[]));
+    assert!(!check(&["--names", "*.txt"]).contains("a run skips it"));
+    let (status, log) = Ingest::start(&database, &input, &["--once", "--names", "orders_*.csv"])
+        .end()
+        .await;
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("are read without being named"), "{log}");
+}
+
+#[tokio::test]
 async fn words_for_no_value_are_named_by_an_option() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let text = "event_time,event_type,user_id,session_id,product_id,brand\n\

@@ -126,6 +126,8 @@ pub use contract::{
     Refusal, Reject, Result, Sink, Source, SourceInfo, Split, SplitCandidates, SplitCount, SplitState, StageDurations,
     StateChange, Times, Topology, Transform,
 };
+#[cfg(feature = "csv-dir")]
+pub use csv::NamePatterns;
 pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
 #[cfg(feature = "csv-dir")]
 pub use event::check;

@@ -11,6 +11,7 @@ mod database;
 mod help;
 mod infer;
 mod maintenance;
+mod names;
 mod near;
 mod nulls;
 mod rejects;

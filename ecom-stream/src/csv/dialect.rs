@@ -8,7 +8,7 @@ use crate::contract::{Error, ErrorKind, Result};
 ///
 /// | | default | set by |
 /// |---|---|---|
-/// | delimiter | `,` | [`delimiter`](Self::delimiter) |
+/// | delimiter | `,`; a tab in a file that a source finds as `.tsv` | [`delimiter`](Self::delimiter) |
 /// | quote | `"` | [`quote`](Self::quote) |
 /// | header | the first line | [`without_header`](Self::without_header) |
 ///
@@ -35,6 +35,8 @@ pub struct Dialect {
     pub(crate) delimiter: u8,
     pub(crate) quote: Option<u8>,
     pub(crate) columns: Option<Vec<String>>,
+    /// Whether the delimiter was set, so that the name of a file doesn't change it.
+    pub(crate) has_delimiter: bool,
 }
 
 impl Default for Dialect {
@@ -44,6 +46,7 @@ impl Default for Dialect {
             delimiter: b',',
             quote: Some(b'"'),
             columns: None,
+            has_delimiter: false,
         }
     }
 }
@@ -59,6 +62,7 @@ impl Dialect {
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
+        self.has_delimiter = true;
         self
     }
 
@@ -82,6 +86,24 @@ impl Dialect {
     pub fn without_header<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
         self.columns = Some(columns.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// The dialect of a file with that name: in a `.tsv` file a tab is the delimiter, unless another was set. `so_far` is the delimiter
+    /// by which its records were read under another name.
+    #[cfg(feature = "csv-dir")]
+    pub(crate) fn of_file(&self, name: &std::ffi::OsStr, so_far: Option<u8>) -> Self {
+        let by_name = match super::file_name::is_tsv(name) {
+            true => b'\t',
+            false => self.delimiter,
+        };
+        let so_far = so_far.filter(|delimiter| [b',', b'\t'].contains(delimiter));
+        Self {
+            delimiter: match self.has_delimiter {
+                true => self.delimiter,
+                false => so_far.unwrap_or(by_name),
+            },
+            ..self.clone()
+        }
     }
 
     /// Checks that the dialect is possible.

@@ -10,7 +10,7 @@
 //! - `tee` keeps the bytes behind the parser, so rejects have their original bytes and `quotes` can be checked again.
 //! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
 //! - `prefix_digest` tells what was read from other content: all of it, or a part near the place where reading is.
-//! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are
+//! - `dialect` and `limits` are the settings. `file_name` and `name_patterns` say which files are read, `split_path` what their splits are
 //!   called, `path_value` which values their names have.
 //! - `read_csv` is the short way for one text. `to_csv` is the other direction, for sinks that write files.
 
@@ -21,6 +21,8 @@ mod dialect;
 mod file_name;
 mod header;
 mod limits;
+#[cfg(feature = "csv-dir")]
+mod name_patterns;
 mod path_value;
 mod prefix_digest;
 mod quotes;
@@ -38,10 +40,12 @@ mod typed;
 pub(crate) use compression::{Compression, Content};
 pub use dialect::Dialect;
 #[cfg(feature = "csv-dir")]
-pub(crate) use file_name::{csv_ending_len, is_csv, is_hidden, is_numbered_csv, is_temporary, is_to_be_read};
+pub(crate) use file_name::{is_hidden, is_numbered_csv, is_temporary, is_to_be_read};
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
+#[cfg(feature = "csv-dir")]
+pub use name_patterns::NamePatterns;
 pub(crate) use path_value::{check_path_key, value_in_path};
 #[cfg(feature = "csv-dir")]
 pub(crate) use prefix_digest::BLOCK;

@@ -77,6 +77,7 @@ pub(super) fn read_file<D: Directory>(
         let mut file = Content::new(file, compression);
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
+        let dialect = config.dialect.of_file(&ready.name, resolved.delimiter);
         let mut ready = ready;
         if (resolved.was_renamed || ready.stat != stat) && ready.readiness == Readiness::Renamed {
             // It existed before it was renamed, or it changed since, and its writer may still have it open.
@@ -95,14 +96,14 @@ pub(super) fn read_file<D: Directory>(
             columns: Vec::new(),
             ignored_columns: Vec::new(),
             mapping: config.mapping.clone(),
-            dialect: MarkDialect::of(&config.dialect),
+            dialect: MarkDialect::of(&dialect),
         };
 
         // The header is read in any case: it names the columns.
         if resolved.was_read {
             file.seek_to(0).await?;
         }
-        let mut reader = CsvReader::new(file, template.split.clone(), config.limits, config.dialect.clone());
+        let mut reader = CsvReader::new(file, template.split.clone(), config.limits, dialect.clone());
         let header = reader.read_header(&config.columns).await?;
         if opened_empty && reader.read_until() > 0 {
             Err(written_while_opened())?;
@@ -152,7 +153,7 @@ pub(super) fn read_file<D: Directory>(
             consistency.resume_behind(&from.resume, file.is_compressed());
             seek_to_resume(&mut file, &from.resume).await?;
             let grew_mid_record = from.grew_mid_record;
-            let dialect = config.dialect.clone();
+            let dialect = dialect.clone();
             reader = CsvReader::resume(file, template.split.clone(), config.limits, dialect, header, from.resume);
             if grew_mid_record {
                 let refusal = Refusal::new(
@@ -190,7 +191,7 @@ pub(super) fn read_file<D: Directory>(
                 consistency.go_back(&mut file, &from).await?;
                 seek_to_resume(&mut file, &from).await?;
                 template.blank_lines += blank_lines;
-                reader = CsvReader::resume(file, template.split.clone(), config.limits, config.dialect.clone(), header, from);
+                reader = CsvReader::resume(file, template.split.clone(), config.limits, dialect.clone(), header, from);
                 if let Some(refusal) = refuses_next {
                     reader.refuse_next(refusal);
                 }

@@ -100,6 +100,7 @@ impl Check {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
             None => (Event::columns(), crate::csv::Dialect::default()),
         };
+        let dialect = dialect.of_file(path.as_os_str(), None);
         let mut reader = CsvReader::new(content, split, CsvLimits::default(), dialect);
         match reader.read_header(&columns).await? {
             HeaderStep::Empty => return Ok(()),

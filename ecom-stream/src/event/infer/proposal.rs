@@ -72,7 +72,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
         ));
     }
     line(String::new());
-    if sample.delimiter != b',' {
+    if sample.delimiter != sample.delimiter_of_name {
         line(format!(
             "delimiter = {}",
             text(&char::from(sample.delimiter).to_string())

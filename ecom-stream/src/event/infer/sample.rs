@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 
 use super::column::Column;
 use super::time_formats;
-use crate::csv::Content;
+use crate::csv::{Content, Dialect};
 
 /// How much of the content is read.
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;
@@ -26,6 +26,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) delimiter: u8,
+    /// The delimiter that a mapping without one would have.
+    pub(super) delimiter_of_name: u8,
     pub(super) quote: u8,
     /// The names in the first line, or `column_1`, `column_2` and so on if it is not a header.
     pub(super) header: Vec<String>,
@@ -78,6 +80,7 @@ impl Sample {
         };
         Ok(Self {
             delimiter,
+            delimiter_of_name: Dialect::default().of_file(path.as_os_str(), None).delimiter,
             quote,
             header,
             has_header,
