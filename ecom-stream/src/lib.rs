@@ -134,7 +134,7 @@ pub use event::check;
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub use event::infer;
 pub use event::{
-    Event, EventType, ExcelDays, Field, Ids, Mapping, MappingBuilder, Price, PriceError, Rounding, Rules,
+    Event, EventType, ExcelDays, Field, Ids, LongValues, Mapping, MappingBuilder, Price, PriceError, Rounding, Rules,
     TimeAlternatives, TimeDescription, TimeFormat, TimeFormatError, id_of_origin, id_of_text,
 };
 #[cfg(feature = "mapping")]

@@ -14,12 +14,8 @@ use super::{
 };
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
+use crate::event::long_values::{Kind, LongValues};
 use crate::event::mapping::{BoundMapping, LeftOut, Mapping, Values};
-
-/// The longest user, session or product id.
-const MAX_ID_BYTES: usize = 64;
-/// The longest product name, category or brand.
-const MAX_TEXT_BYTES: usize = 256;
 
 /// The rules that make a CSV record an event. Each rule has a reason code of its own; the first one that a record breaks rejects it.
 ///
@@ -27,8 +23,8 @@ const MAX_TEXT_BYTES: usize = 256;
 /// |---|---|
 /// | `event_time` | required; in the [time format](Self::time_format); from [`earliest`](Self::earliest) to [`latest`](Self::latest) |
 /// | `event_type` | required; one of [`EventType::ALL`] |
-/// | `user_id`, `session_id`, `product_id` | required; at most 64 bytes |
-/// | `product_name`, `category`, `brand` | at most 256 bytes |
+/// | `user_id`, `session_id`, `product_id` | required; at most 64 bytes, unless a mapping [cuts or keeps](crate::LongValues) longer ones |
+/// | `product_name`, `category`, `brand` | at most 256 bytes, likewise |
 /// | `price` | a [`Price`]; required for a purchase |
 /// | `quantity` | a whole number from 1; 1 if it is absent |
 /// | `event_id` | a UUID; from another text a UUID is made, and without one it is made from the record's place |
@@ -223,6 +219,12 @@ impl Rules {
         refusal
     }
 
+    /// What becomes of long ids, and of long names.
+    fn long_values(&self) -> (LongValues, LongValues) {
+        let mapping = self.mapping.as_ref();
+        mapping.map_or_else(Default::default, |mapping| mapping.long_values())
+    }
+
     fn price_optional(&self) -> bool {
         self.mapping.as_ref().is_some_and(|mapping| mapping.price_optional())
     }
@@ -365,12 +367,23 @@ impl Rules {
         let event_type = kind.ok_or_else(|| absent(Reason::EVENT_TYPE_MISSING))?;
         let event_type =
             EventType::from_name(event_type).ok_or_else(|| Refusal::found(Reason::EVENT_TYPE_UNKNOWN, event_type))?;
-        let user_id = identifier(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG)?;
-        let session_id = identifier(session, Reason::SESSION_ID_MISSING, Reason::SESSION_ID_TOO_LONG)?;
-        let product_id = identifier(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?;
-        let product_name = text(name, Reason::PRODUCT_NAME_TOO_LONG)?;
-        let category = text(category, Reason::CATEGORY_TOO_LONG)?;
-        let brand = text(brand, Reason::BRAND_TOO_LONG)?;
+        let (long_ids, long_names) = self.long_values();
+        let user_id = identifier(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG, long_ids)?;
+        let session_id = identifier(
+            session,
+            Reason::SESSION_ID_MISSING,
+            Reason::SESSION_ID_TOO_LONG,
+            long_ids,
+        )?;
+        let product_id = identifier(
+            product,
+            Reason::PRODUCT_ID_MISSING,
+            Reason::PRODUCT_ID_TOO_LONG,
+            long_ids,
+        )?;
+        let product_name = text(name, Reason::PRODUCT_NAME_TOO_LONG, long_names)?;
+        let category = text(category, Reason::CATEGORY_TOO_LONG, long_names)?;
+        let brand = text(brand, Reason::BRAND_TOO_LONG, long_names)?;
         let price = match price {
             Some(price) => Some(self.price(price)?),
             None if event_type == EventType::Purchase && !self.price_optional() => {
@@ -401,22 +414,15 @@ impl Rules {
     }
 }
 
-/// A required id of at most [`MAX_ID_BYTES`].
-fn identifier(field: Option<&str>, missing: Reason, too_long: Reason) -> Result<String, Refusal> {
+/// A required id.
+fn identifier(field: Option<&str>, missing: Reason, too_long: Reason, long: LongValues) -> Result<String, Refusal> {
     let field = field.ok_or_else(|| absent(missing))?;
-    at_most(field, MAX_ID_BYTES, too_long)
+    long.fit(Kind::Id, field, too_long)
 }
 
-/// An optional text of at most [`MAX_TEXT_BYTES`].
-fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal> {
-    field.map(|field| at_most(field, MAX_TEXT_BYTES, too_long)).transpose()
-}
-
-fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Refusal> {
-    match field.len() {
-        len if len <= max_bytes => Ok(field.to_owned()),
-        len => Err(Refusal::new(too_long, format!("{len} bytes; the limit is {max_bytes}"))),
-    }
+/// An optional text.
+fn text(field: Option<&str>, too_long: Reason, long: LongValues) -> Result<Option<String>, Refusal> {
+    field.map(|field| long.fit(Kind::Name, field, too_long)).transpose()
 }
 
 /// A whole number from 1 to the largest `int` of PostgreSQL. A number outside has another reason than a text that is none.

@@ -9,6 +9,7 @@ use super::when::check_when;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
+use crate::event::long_values::LongValues;
 use crate::event::{Event, EventType, NumberFormat, Rounding, TimeFormat};
 
 /// Builds a [`Mapping`] from a [`Field`] for each column of an event. [`build`](Self::build) checks it.
@@ -45,6 +46,7 @@ pub struct MappingBuilder {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    long_values: (LongValues, LongValues),
     pub(super) numbers: NumberFormat,
     pub(super) rows: RowFilter,
 }
@@ -139,6 +141,18 @@ impl MappingBuilder {
     /// ```
     pub fn price_optional(mut self, price_optional: bool) -> Self {
         self.price_optional = price_optional;
+        self
+    }
+
+    /// Sets what becomes of user, session and product ids of more than 64 bytes; [`LongValues::Reject`] by default.
+    pub fn long_ids(mut self, long_ids: LongValues) -> Self {
+        self.long_values.0 = long_ids;
+        self
+    }
+
+    /// Sets what becomes of product names, categories and brands of more than 256 bytes; [`LongValues::Reject`] by default.
+    pub fn long_names(mut self, long_names: LongValues) -> Self {
+        self.long_values.1 = long_names;
         self
     }
 
@@ -405,6 +419,7 @@ impl MappingBuilder {
             ids: self.ids,
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
+            long_values: self.long_values,
             numbers: self.numbers,
             rows: self.rows,
         })

@@ -36,6 +36,7 @@ use row_filter::RowFilter;
 
 use crate::csv::{Columns, Dialect};
 use crate::event::NumberFormat;
+use crate::event::long_values::{Kind, LongValues};
 use crate::event::{Event, TimeFormat};
 
 /// Makes events from files that other programs wrote: with other column names, words, time formats and delimiters.
@@ -87,6 +88,8 @@ pub struct Mapping {
     ids: Ids,
     keeps_extra: bool,
     price_optional: bool,
+    /// What becomes of long ids, and of long names.
+    long_values: (LongValues, LongValues),
     numbers: NumberFormat,
     rows: RowFilter,
 }
@@ -204,6 +207,11 @@ impl Mapping {
         self.price_optional
     }
 
+    /// What becomes of long ids, and of long names.
+    pub(crate) fn long_values(&self) -> (LongValues, LongValues) {
+        self.long_values
+    }
+
     /// How prices and quantities are written.
     pub(crate) fn numbers(&self) -> &NumberFormat {
         &self.numbers
@@ -261,6 +269,8 @@ impl Mapping {
         if self.price_optional {
             notes.push("a purchase without a price is stored without one".into());
         }
+        let (ids, names) = self.long_values;
+        notes.extend(ids.note(Kind::Id).into_iter().chain(names.note(Kind::Name)));
         notes.extend(self.numbers.notes());
         notes.extend(self.rows.notes());
         notes
