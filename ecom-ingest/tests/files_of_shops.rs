@@ -195,8 +195,8 @@ async fn files_with_other_names_are_loaded_on_request_and_tsv_files_always() {
     let text = "event_time,event_type,user_id,session_id,product_id\n\
                 2026-11-01T09:30:00Z,view,u1,s1,p1\n\
                 2026-11-01T09:30:01Z,view,,s1,p1\n";
-    drop_in_text(input.path(), "a.tsv", &text.replace(',', "\t"));
-    drop_in_text(input.path(), "b.txt", &text.replace("p1", "p2"));
+    drop_in_text(input.path(), "a.tsv", text.replace(',', "\t"));
+    drop_in_text(input.path(), "b.txt", text.replace("p1", "p2"));
     drop_in_text(input.path(), "c.md", text);
     let log = Ingest::start(&database, &input, &["--once"]).succeed().await;
     assert!(log.contains("1 stored, 0 duplicates, 1 rejected"), "{log}");
@@ -263,7 +263,7 @@ async fn long_ids_and_names_are_kept_in_the_table_and_its_indexes() {
     drop_in_text(
         input.path(),
         "a.csv",
-        &format!("{}\n{}", columns.join(","), rows.concat()),
+        format!("{}\n{}", columns.join(","), rows.concat()),
     );
     let more = ["--once", "--map", map.path().to_str().unwrap()];
     let log = Ingest::start(&database, &input, &more).succeed().await;
