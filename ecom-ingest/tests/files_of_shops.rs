@@ -190,6 +190,100 @@ async fn compressed_files_and_subdirectories_are_loaded() {
 }
 
 #[tokio::test]
+async fn files_with_other_names_are_loaded_on_request_and_tsv_files_always() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let text = "event_time,event_type,user_id,session_id,product_id\n\
+                2026-11-01T09:30:00Z,view,u1,s1,p1\n\
+                2026-11-01T09:30:01Z,view,,s1,p1\n";
+    drop_in_text(input.path(), "a.tsv", text.replace(',', "\t"));
+    drop_in_text(input.path(), "b.txt", text.replace("p1", "p2"));
+    drop_in_text(input.path(), "c.md", text);
+    let log = Ingest::start(&database, &input, &["--once"]).succeed().await;
+    assert!(log.contains("1 stored, 0 duplicates, 1 rejected"), "{log}");
+    assert!(log.contains("2 with names that are not read"), "{log}");
+    let log = Ingest::start(&database, &input, &["--once", "--names", "*.txt"])
+        .succeed()
+        .await;
+    assert!(log.contains("1 stored, 0 duplicates, 1 rejected"), "{log}");
+    database.check_balance().await;
+    // A second run finds nothing new, and counts what it knows.
+    let log = Ingest::start(&database, &input, &["--once", "--names", "*.txt"])
+        .succeed()
+        .await;
+    assert!(log.contains(": 2, all read before"), "{log}");
+
+    let file = input.path().join("b.txt");
+    let check = |more: &[&str]| {
+        let mut command = program();
+        let said = command.arg("check").arg(&file).args(more).output().unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    assert!(check(&[]).contains("a run skips it"), "{}", check(&[]));
+    assert!(!check(&["--names", "*.txt"]).contains("a run skips it"));
+    let (status, log) = Ingest::start(&database, &input, &["--once", "--names", "orders_*.csv"])
+        .end()
+        .await;
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("are read without being named"), "{log}");
+}
+
+/// Text that doesn't compress, so that an index has to hold all of it.
+fn noise(bytes: usize) -> String {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'!' + (state % 90) as u8)
+    };
+    let letters = std::iter::repeat_with(&mut letter).filter(|letter| !['"', ',', '\''].contains(letter));
+    letters.take(bytes).collect()
+}
+
+#[tokio::test]
+async fn long_ids_and_names_are_kept_in_the_table_and_its_indexes() {
+    let (database, input) = (database().await, tempfile::tempdir().unwrap());
+    let map = tempfile::NamedTempFile::new().unwrap();
+    let keep = "long_ids = 'keep'\nlong_names = 'keep'\n";
+    let columns = [
+        "event_time",
+        "event_type",
+        "user_id",
+        "session_id",
+        "product_id",
+        "product_name",
+        "category",
+        "brand",
+    ];
+    let fields: String = columns.iter().map(|name| format!("{name} = '{name}'\n")).collect();
+    fs::write(map.path(), format!("{keep}[event]\n{fields}")).unwrap();
+    let (id, name) = (noise(1_024), noise(2_048));
+    let row = |id: &str, name: &str| format!("2026-11-01T09:30:00Z,view,{id},{id},{id},{name},{name},{name}\n");
+    let rows = [row(&id, &name), row(&noise(1_025), "n"), row("u", &noise(2_049))];
+    drop_in_text(
+        input.path(),
+        "a.csv",
+        format!("{}\n{}", columns.join(","), rows.concat()),
+    );
+    let more = ["--once", "--map", map.path().to_str().unwrap()];
+    let log = Ingest::start(&database, &input, &more).succeed().await;
+    assert!(log.contains("1 stored, 0 duplicates, 2 rejected"), "{log}");
+    database.check_balance().await;
+    let settled = program()
+        .args(["settle", "--database-url", &database.url])
+        .output()
+        .unwrap();
+    assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stderr));
+    let found = database
+        .row("SELECT user_id, product_name, category FROM ecom.events")
+        .await;
+    let found: [String; 3] = [found.get(0), found.get(1), found.get(2)];
+    assert_eq!(found, [id, name.clone(), name]);
+    let indexes = "SELECT count(*) FROM ecom.partition_indexes WHERE state = 'valid' AND starts = '2026-11-01Z'";
+    assert_eq!(database.number(indexes).await, 3);
+}
+
+#[tokio::test]
 async fn words_for_no_value_are_named_by_an_option() {
     let (database, input) = (database().await, tempfile::tempdir().unwrap());
     let text = "event_time,event_type,user_id,session_id,product_id,brand\n\

@@ -126,14 +126,17 @@ pub use contract::{
     Refusal, Reject, Result, Sink, Source, SourceInfo, Split, SplitCandidates, SplitCount, SplitState, StageDurations,
     StateChange, Times, Topology, Transform,
 };
+#[cfg(feature = "csv-dir")]
+pub use csv::NamePatterns;
 pub use csv::{Columns, CsvLimits, CsvRecord, Dialect, FieldCountError, Header, ToCsv, read_csv};
 #[cfg(feature = "csv-dir")]
 pub use event::check;
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub use event::infer;
 pub use event::{
-    Currency, CurrencyError, Event, EventType, ExcelDays, Field, Ids, Mapping, MappingBuilder, Price, PriceError,
-    Rounding, Rules, TimeAlternatives, TimeDescription, TimeFormat, TimeFormatError, id_of_origin, id_of_text,
+    Currency, CurrencyError, Event, EventType, ExcelDays, Field, Ids, LongValues, Mapping, MappingBuilder, Price,
+    PriceError, Rounding, Rules, TimeAlternatives, TimeDescription, TimeFormat, TimeFormatError, id_of_origin,
+    id_of_text,
 };
 #[cfg(feature = "mapping")]
 pub use event::{TimeFormatBuilder, TimePattern, TimeZone};

@@ -240,3 +240,55 @@ fn rules_that_can_not_be_meant_are_refused() {
     let err = builder.field("event_type", Field::rules()).build().unwrap_err();
     assert_eq!(err.to_string(), "event_type comes from rules, but has none");
 }
+
+#[tokio::test]
+async fn long_ids_and_names_are_rejected_cut_or_kept_as_the_mapping_says() {
+    // A marketplace: titles of 90 CJK characters, and ids made of an address and a hash.
+    let (title, id) = ("精選".repeat(45), |n: u32| {
+        format!("{}:{n}", "visitor@shop.example/".repeat(4))
+    });
+    let rows = (1..=3).map(|n| format!("2026-11-01T09:3{n}:00Z,{},s,p,{title},brand\n", id(n % 2)));
+    let text: String = std::iter::once("ts,who,visit,item,title,brand\n".to_owned())
+        .chain(rows)
+        .collect();
+    let with = |keys: &str| {
+        mapping(&format!(
+            "{keys}\n[event]\nevent_time = 'ts'\nevent_type = {{ constant = 'view' }}\nuser_id = 'who'\n\
+             session_id = 'visit'\nproduct_id = 'item'\nproduct_name = 'title'\nbrand = 'brand'"
+        ))
+    };
+    let rejected = load(&with(""), &text).await;
+    assert_eq!(rejected.rejects().len(), 3);
+    assert_eq!(rejected.rejects()[0].refusal.reason, Reason::USER_ID_TOO_LONG);
+    let half = load(&with("long_ids = 'keep'"), &text).await;
+    assert_eq!(half.rejects()[0].refusal.reason, Reason::PRODUCT_NAME_TOO_LONG);
+
+    let kept = with("long_ids = 'keep'\nlong_names = 'keep'");
+    let sink = load(&kept, &text).await;
+    assert_eq!(users(&sink), [id(1), id(0), id(1)]);
+    assert_eq!(sink.values()[0].product_name.as_deref(), Some(title.as_str()));
+    assert!(
+        kept.notes()
+            .contains(&"ids of more than 64 bytes are kept, up to 1024 bytes".to_owned())
+    );
+
+    let cut = with("long_ids = 'cut'\nlong_names = 'cut'");
+    let sink = load(&cut, &text).await;
+    let users = users(&sink);
+    // Two users with the same beginning stay two, and one stays one.
+    assert!(
+        users
+            .iter()
+            .all(|user| user.len() == 64 && user.starts_with("visitor@shop.example/"))
+    );
+    assert!(users[0] == users[2] && users[0] != users[1], "{users:?}");
+    assert_eq!(sink.values()[0].product_name.as_deref(), Some(&title[..255]));
+    let says = "ids of more than 64 bytes are cut; they end with a hash of the whole id";
+    assert!(cut.notes().contains(&says.to_owned()));
+
+    let err = refusal("long_ids = 'widen'");
+    assert!(
+        err.starts_with("line 1, column 12: unknown variant `widen`, expected one of `reject`, `cut`, `keep`"),
+        "{err}"
+    );
+}

@@ -12,6 +12,7 @@ use ecom_stream::{Event, Mapping, Reason, Result};
 use time::format_description::well_known::Rfc3339;
 
 use super::help::AFTER_HELP;
+use super::names::Names;
 use super::nulls::Nulls;
 
 /// The exit code when some records would be rejected.
@@ -31,6 +32,9 @@ pub(crate) struct Check {
     #[command(flatten)]
     nulls: Nulls,
 
+    #[command(flatten)]
+    names: Names,
+
     /// How many events to show of each file, and how many records for each reason of rejection
     #[arg(long, value_name = "N", default_value = "3")]
     examples: usize,
@@ -44,7 +48,9 @@ impl Check {
             output::text(&format!("{note}\n"))?;
         }
         for file in &self.files {
-            let checked = check_file(file, mapping.as_ref(), self.nulls.rules(), self.examples).await?;
+            let mut checked = check_file(file, mapping.as_ref(), self.nulls.rules(), self.examples).await?;
+            let name = file.file_name().unwrap_or_default();
+            checked.is_read_by_name = self.names.patterns().reads(name);
             if !checked.is_clean() {
                 code = ExitCode::from(REFUSED);
             }
@@ -92,7 +98,7 @@ fn in_words(file: &str, checked: &CheckedFile, mapping: Option<&Mapping>) -> Str
     if !checked.is_read_by_name {
         let _ = writeln!(
             text,
-            "  a run skips it: its name begins with a dot, or does not end in .csv, .csv.gz or .csv.zst"
+            "  a run skips it: its name begins with a dot, or does not end in .csv or .tsv; --names '*.txt' reads other names too"
         );
     }
     for (reason, found) in &checked.rejected {

@@ -12,6 +12,7 @@ mod fail_over;
 mod help;
 mod infer;
 mod maintenance;
+mod names;
 mod near;
 mod nulls;
 mod rejects;

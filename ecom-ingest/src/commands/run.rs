@@ -20,6 +20,7 @@ use ecom_stream::{
 use super::database::Database;
 use super::fail_over::FailOver;
 use super::help::AFTER_HELP;
+use super::names::Names;
 use super::nulls::Nulls;
 
 #[derive(Debug, Args)]
@@ -36,6 +37,9 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     nulls: Nulls,
+
+    #[command(flatten)]
+    names: Names,
 
     /// Also load the files in subdirectories, such as date=2026-11-01/hour=09/
     #[arg(long)]
@@ -169,7 +173,9 @@ impl Run {
             self.pipeline
         );
         let (mut source, mut rules) = (
-            CsvDirSource::new(&self.input).settle_for(self.settle),
+            CsvDirSource::new(&self.input)
+                .names(self.names.patterns())
+                .settle_for(self.settle),
             self.nulls.rules(),
         );
         if let Some(mapping) = mapping {
@@ -203,7 +209,16 @@ impl Run {
         }
         let has_bar = self.progress == Form::Auto && can_redraw(&std::io::stderr());
         let total = match self.once && has_bar {
-            true => bytes_to_read(&self.input, self.recursive, &self.database.console()?, &self.pipeline).await,
+            true => {
+                bytes_to_read(
+                    &self.input,
+                    self.recursive,
+                    &self.names.patterns(),
+                    &self.database.console()?,
+                    &self.pipeline,
+                )
+                .await
+            }
             false => Total::Endless,
         };
         let sink = self
@@ -240,7 +255,7 @@ impl Run {
             tracing::info!("to see the rejected records and how to fix them: ecom-ingest rejects list");
         }
         if self.once && !summary.stopped && !runs.have_committed {
-            match count_csv_files(&self.input, self.recursive) {
+            match count_csv_files(&self.input, self.recursive, &self.names.patterns()) {
                 0 => tracing::warn!("there are no CSV files in {}", self.input.display()),
                 files => tracing::info!("CSV files in {}: {files}, all read before", self.input.display()),
             }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use ecom_sink_pg::Console;
+use ecom_stream::NamePatterns;
 
 /// How much a run has to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +24,15 @@ pub enum Total {
 /// # Cancel safety
 ///
 /// Safe: it only reads.
-pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pipeline: &str) -> Total {
+pub async fn bytes_to_read(
+    input: &Path,
+    recursive: bool,
+    names: &NamePatterns,
+    console: &Console,
+    pipeline: &str,
+) -> Total {
     let mut files = Files::default();
-    let Ok(()) = files.walk(input, "", recursive) else {
+    let Ok(()) = files.walk(input, "", recursive, names) else {
         return Total::Unknown;
     };
     if files.compressed > 0 {
@@ -38,10 +45,10 @@ pub async fn bytes_to_read(input: &Path, recursive: bool, console: &Console, pip
 
 /// The number of CSV files in a directory, compressed ones included. What cannot be read is not
 /// counted.
-pub fn count_csv_files(input: &Path, recursive: bool) -> usize {
+pub fn count_csv_files(input: &Path, recursive: bool, names: &NamePatterns) -> usize {
     let mut files = Files::default();
     // What cannot be read was told by the run.
-    let _ = files.walk(input, "", recursive);
+    let _ = files.walk(input, "", recursive, names);
     files.paths.len() + files.compressed
 }
 
@@ -56,7 +63,7 @@ struct Files {
 impl Files {
     /// Adds the files of a directory whose path in the ledger begins with `prefix`. Symbolic
     /// links are skipped.
-    fn walk(&mut self, dir: &Path, prefix: &str, recursive: bool) -> io::Result<()> {
+    fn walk(&mut self, dir: &Path, prefix: &str, recursive: bool, names: &NamePatterns) -> io::Result<()> {
         for entry in std::fs::read_dir(dir)?.flatten() {
             let (Ok(file), Ok(name)) = (entry.metadata(), entry.file_name().into_string()) else {
                 continue;
@@ -66,14 +73,18 @@ impl Files {
             }
             let path = format!("{prefix}{name}");
             if file.is_dir() && recursive {
-                self.walk(&entry.path(), &format!("{path}/"), recursive)?;
+                self.walk(&entry.path(), &format!("{path}/"), recursive, names)?;
+            }
+            if !file.is_file() || !names.reads(&name) {
+                continue;
             }
             let name = name.to_ascii_lowercase();
-            if file.is_file() && name.ends_with(".csv") {
-                self.bytes += file.len();
-                self.paths.push(path);
-            } else if file.is_file() && (name.ends_with(".csv.gz") || name.ends_with(".csv.zst")) {
-                self.compressed += 1;
+            match name.ends_with(".gz") || name.ends_with(".zst") {
+                true => self.compressed += 1,
+                false => {
+                    self.bytes += file.len();
+                    self.paths.push(path);
+                }
             }
         }
         Ok(())
@@ -108,9 +119,10 @@ mod tests {
             put(path);
         }
         std::os::unix::fs::symlink(dir.path().join("day=1"), dir.path().join("day=2")).unwrap();
+        let names = NamePatterns::default();
         let found = |recursive| {
             let mut files = Files::default();
-            files.walk(dir.path(), "", recursive).unwrap();
+            files.walk(dir.path(), "", recursive, &names).unwrap();
             files.paths.sort();
             (files.paths.join(" "), files.bytes, files.compressed)
         };
@@ -118,7 +130,9 @@ mod tests {
         assert_eq!(found(true), ("B.CSV a.csv day=1/hour=2/f.csv".to_owned(), 30, 0));
         put("day=1/h.csv.gz");
         assert_eq!((found(false).2, found(true).2), (0, 1));
-        let counted = |recursive| count_csv_files(dir.path(), recursive);
+        let counted = |recursive| count_csv_files(dir.path(), recursive, &names);
         assert_eq!((counted(false), counted(true)), (2, 4));
+        let more = NamePatterns::new(["*.txt"]).unwrap();
+        assert_eq!(count_csv_files(dir.path(), false, &more), 3);
     }
 }

@@ -9,7 +9,7 @@ use crate::contract::{Error, ErrorKind, Result};
 ///
 /// | | default | set by |
 /// |---|---|---|
-/// | delimiter | `,` | [`delimiter`](Self::delimiter) |
+/// | delimiter | `,`; a tab in a file that a source finds as `.tsv` | [`delimiter`](Self::delimiter) |
 /// | quote | `"` | [`quote`](Self::quote) |
 /// | header | the first line | [`without_header`](Self::without_header) |
 /// | escape | none: a quote inside a quoted field is doubled | [`escape`](Self::escape) |
@@ -54,6 +54,8 @@ pub struct Dialect {
     pub(crate) cut_long_rows: bool,
     /// `None`: UTF-8, unless a file is recognized as another one.
     pub(crate) charset: Option<Charset>,
+    /// Whether the delimiter was set, so that the name of a file doesn't change it.
+    pub(crate) has_delimiter: bool,
 }
 
 impl Default for Dialect {
@@ -70,6 +72,7 @@ impl Default for Dialect {
             fill_short_rows: false,
             cut_long_rows: false,
             charset: None,
+            has_delimiter: false,
         }
     }
 }
@@ -85,6 +88,7 @@ impl Dialect {
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
+        self.has_delimiter = true;
         self
     }
 
@@ -209,6 +213,24 @@ impl Dialect {
     /// Whether the parser can't read the files as they are, because something must be masked first.
     pub(super) fn needs_mask(&self) -> bool {
         self.trim || !self.comments.is_empty() || self.skip_lines.is_some_and(|lines| lines > 0)
+    }
+
+    /// The dialect of a file with that name: in a `.tsv` file a tab is the delimiter, unless another was set. `so_far` is the delimiter
+    /// by which its records were read under another name.
+    #[cfg(feature = "csv-dir")]
+    pub(crate) fn of_file(&self, name: &std::ffi::OsStr, so_far: Option<u8>) -> Self {
+        let by_name = match super::file_name::is_tsv(name) {
+            true => b'\t',
+            false => self.delimiter,
+        };
+        let so_far = so_far.filter(|delimiter| [b',', b'\t'].contains(delimiter));
+        Self {
+            delimiter: match self.has_delimiter {
+                true => self.delimiter,
+                false => so_far.unwrap_or(by_name),
+            },
+            ..self.clone()
+        }
     }
 
     /// Checks that the dialect is possible.

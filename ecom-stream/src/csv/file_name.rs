@@ -4,15 +4,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// The endings of names of files that are read; upper and lower case are the same.
-const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".csv.zst"];
+const ENDINGS: [&str; 6] = [".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst"];
 
 /// Whether a file of that name is read when it is in the directory of a source: it is a CSV file, and neither hidden nor still
 /// being written.
 ///
 /// | name | is read |
 /// |---|---|
-/// | `a.csv`, `a.CSV.gz`, `day=1/a.csv.zst` | yes |
-/// | `a.txt` | no: not CSV |
+/// | `a.csv`, `a.CSV.gz`, `day=1/a.csv.zst`, `a.tsv` | yes |
+/// | `a.txt` | no: not CSV; unless a [pattern](super::NamePatterns) fits |
 /// | `.a.csv`, `_temporary/a.csv` | no: hidden |
 /// | `a.csv.tmp`, `a.csv.part` | no: still being written |
 pub(crate) fn is_to_be_read(name: &OsStr) -> bool {
@@ -35,6 +35,19 @@ pub(crate) fn is_temporary(name: &OsStr) -> bool {
 /// Whether the name is that of a CSV file, compressed or not.
 pub(crate) fn is_csv(name: &OsStr) -> bool {
     ENDINGS.iter().any(|ending| ends_with(name, ending))
+}
+
+/// Whether the name is that of a file with tabs between its fields, compressed or not.
+pub(crate) fn is_tsv(name: &OsStr) -> bool {
+    [".tsv", ".tsv.gz", ".tsv.zst"]
+        .iter()
+        .any(|ending| ends_with(name, ending))
+}
+
+/// The length of `.gz` or `.zst` at the end of the name; 0 if it has neither.
+pub(crate) fn compression_ending_len(name: &OsStr) -> usize {
+    let ending = [".gz", ".zst"].into_iter().find(|ending| ends_with(name, ending));
+    ending.map_or(0, str::len)
 }
 
 /// The length of the ending that makes the name that of a CSV file; 0 if there is none.

@@ -15,7 +15,7 @@
 //! - `record` holds the fields of a batch in one allocation; `typed` reads a field as a value.
 //! - `prefix_digest` tells what was read from other content: all of it, or a part near the place where reading is.
 //! - `charset` converts other encodings to UTF-8, below everything else: offsets and digests are those of the converted text.
-//! - `dialect` and `limits` are the settings. `file_name` says which files are read, `split_path` what their splits are
+//! - `dialect` and `limits` are the settings. `file_name` and `name_patterns` say which files are read, `split_path` what their splits are
 //!   called, `path_value` which values their names have.
 //! - `read_csv` is the short way for one text, and `in_memory` takes texts apart that are small. `to_csv` is the other direction, for sinks that write files.
 
@@ -33,6 +33,8 @@ mod in_memory;
 mod limits;
 mod line_ends;
 mod mask;
+#[cfg(feature = "csv-dir")]
+mod name_patterns;
 mod path_value;
 mod prefix_digest;
 mod quotes;
@@ -54,10 +56,12 @@ pub(crate) use compression::{Compression, Content, FileForm};
 pub(crate) use damage::Unreadable;
 pub use dialect::Dialect;
 #[cfg(feature = "csv-dir")]
-pub(crate) use file_name::{csv_ending_len, is_csv, is_hidden, is_numbered_csv, is_temporary, is_to_be_read};
+pub(crate) use file_name::{is_hidden, is_numbered_csv, is_temporary, is_to_be_read};
 pub(crate) use header::HeaderCheck;
 pub use header::{Columns, Header};
 pub use limits::CsvLimits;
+#[cfg(feature = "csv-dir")]
+pub use name_patterns::NamePatterns;
 pub(crate) use path_value::{check_path_key, value_in_path};
 #[cfg(feature = "csv-dir")]
 pub(crate) use prefix_digest::BLOCK;

@@ -25,6 +25,7 @@ mod event_type;
 mod id;
 #[cfg(all(feature = "csv-dir", feature = "mapping"))]
 pub mod infer;
+mod long_values;
 pub(crate) mod mapping;
 #[cfg(feature = "csv-dir")]
 mod null_words;
@@ -44,6 +45,7 @@ pub use currency::{Currency, CurrencyError};
 pub use event_type::EventType;
 pub(crate) use id::id_of_parts;
 pub use id::{id_of_origin, id_of_text};
+pub use long_values::LongValues;
 pub use mapping::{Field, Ids, Mapping, MappingBuilder};
 #[cfg(feature = "csv-dir")]
 pub(crate) use null_words::null_words_in;
@@ -85,14 +87,14 @@ pub struct Event {
     pub event_time: OffsetDateTime,
     /// What the shopper did.
     pub event_type: EventType,
-    /// The shopper; 1 to 64 bytes, opaque.
+    /// The shopper; 1 to 64 bytes, opaque; longer if a mapping [keeps](LongValues) it.
     pub user_id: String,
     /// The visit; 1 to 64 bytes, opaque.
     pub session_id: String,
     /// The product; 1 to 64 bytes, opaque. Empty if the event has none, which only some [types](EventType::needs_product) allow: null in
     /// a table.
     pub product_id: String,
-    /// The name of the product; at most 256 bytes.
+    /// The name of the product; at most 256 bytes, unless a mapping [keeps](LongValues) longer ones.
     pub product_name: Option<String>,
     /// A dotted category such as `electronics.smartphone`; at most 256 bytes.
     pub category: Option<String>,

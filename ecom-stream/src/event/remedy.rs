@@ -24,9 +24,11 @@ impl Reason {
             "event_type_unknown" => "write one of the event types, such as view, add_to_cart, purchase or refund",
             "user_id_missing" | "session_id_missing" | "product_id_missing" => "fill in the id",
             "user_id_too_long" | "session_id_too_long" | "product_id_too_long" | "order_id_too_long" => {
-                "shorten the id to 64 bytes"
+                "shorten the id to 64 bytes, or let a mapping cut or keep it (long_ids)"
             }
-            "product_name_too_long" | "category_too_long" | "brand_too_long" => "shorten the text to 256 bytes",
+            "product_name_too_long" | "category_too_long" | "brand_too_long" => {
+                "shorten the text to 256 bytes, or let a mapping cut or keep it (long_names)"
+            }
             "price_missing" => "give the purchase its price",
             "price_malformed" => "write the price as a decimal number, such as 10.50",
             "price_negative" | "line_total_negative" => {

@@ -15,12 +15,8 @@ use super::{
 };
 use crate::contract::{Origin, Reason, Refusal};
 use crate::csv::{CsvRecord, Header};
+use crate::event::long_values::{Kind, LongValues};
 use crate::event::mapping::{BoundMapping, LeftOut, Mapping, Values};
-
-/// The longest user, session or product id.
-const MAX_ID_BYTES: usize = 64;
-/// The longest product name, category or brand.
-const MAX_TEXT_BYTES: usize = 256;
 
 /// The rules that make a CSV record an event. Each rule has a reason code of its own; the first one that a record breaks rejects it.
 ///
@@ -28,9 +24,9 @@ const MAX_TEXT_BYTES: usize = 256;
 /// |---|---|
 /// | `event_time` | required; in the [time format](Self::time_format); from [`earliest`](Self::earliest) to [`latest`](Self::latest) |
 /// | `event_type` | required; one of [`EventType::ALL`] |
-/// | `user_id`, `session_id` | required; not blanks only; at most 64 bytes |
-/// | `product_id` | required for a type that [needs one](EventType::needs_product); not blanks only; at most 64 bytes |
-/// | `product_name`, `category`, `brand` | at most 256 bytes; blanks only are none |
+/// | `user_id`, `session_id` | required; not blanks only; at most 64 bytes, unless a mapping [cuts or keeps](crate::LongValues) longer ones |
+/// | `product_id` | required for a type that [needs one](EventType::needs_product); else likewise |
+/// | `product_name`, `category`, `brand` | at most 256 bytes, likewise; blanks only are none |
 /// | `price`, `line_total` | a [`Price`]; one of them is required for a purchase and a refund |
 /// | `quantity` | a whole number from 1; 1 if it is absent |
 /// | `order_id` | at most 64 bytes |
@@ -232,6 +228,12 @@ impl Rules {
         refusal
     }
 
+    /// What becomes of long ids, and of long names.
+    fn long_values(&self) -> (LongValues, LongValues) {
+        let mapping = self.mapping.as_ref();
+        mapping.map_or_else(Default::default, |mapping| mapping.long_values())
+    }
+
     fn price_optional(&self) -> bool {
         self.mapping.as_ref().is_some_and(|mapping| mapping.price_optional())
     }
@@ -377,15 +379,17 @@ impl Rules {
         let event_type = kind.ok_or_else(|| absent(Reason::EVENT_TYPE_MISSING))?;
         let event_type =
             EventType::from_name(event_type).ok_or_else(|| Refusal::found(Reason::EVENT_TYPE_UNKNOWN, event_type))?;
-        let user_id = identifier(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG)?;
-        let session_id = identifier(session, Reason::SESSION_ID_MISSING, Reason::SESSION_ID_TOO_LONG)?;
+        let (long_ids, long_names) = self.long_values();
+        let id_of = |field, missing, too_long| identifier(field, missing, too_long, long_ids);
+        let user_id = id_of(user, Reason::USER_ID_MISSING, Reason::USER_ID_TOO_LONG)?;
+        let session_id = id_of(session, Reason::SESSION_ID_MISSING, Reason::SESSION_ID_TOO_LONG)?;
         let product_id = match product {
             None if !event_type.needs_product() => String::new(),
-            _ => identifier(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?,
+            _ => id_of(product, Reason::PRODUCT_ID_MISSING, Reason::PRODUCT_ID_TOO_LONG)?,
         };
-        let product_name = text(name, Reason::PRODUCT_NAME_TOO_LONG)?;
-        let category = text(category, Reason::CATEGORY_TOO_LONG)?;
-        let brand = text(brand, Reason::BRAND_TOO_LONG)?;
+        let product_name = text(name, Reason::PRODUCT_NAME_TOO_LONG, long_names)?;
+        let category = text(category, Reason::CATEGORY_TOO_LONG, long_names)?;
+        let brand = text(brand, Reason::BRAND_TOO_LONG, long_names)?;
         let price = match price {
             Some(price) => Some(self.price(price, price_reason)?),
             None if event_type.is_sale() && line_total.is_none() && !self.price_optional() => {
@@ -398,7 +402,7 @@ impl Rules {
             .map(|total| self.price(total, line_total_reason))
             .transpose()?;
         let (price, line_total) = price_and_total(price, line_total, quantity);
-        let order_id = order.map(|order| at_most(order, MAX_ID_BYTES, Reason::ORDER_ID_TOO_LONG));
+        let order_id = order.map(|order| long_ids.fit(Kind::Id, order, Reason::ORDER_ID_TOO_LONG));
         let currency = currency.map(|code| {
             code.parse()
                 .map_err(|_| Refusal::found(Reason::CURRENCY_MALFORMED, code))
@@ -428,28 +432,21 @@ impl Rules {
     }
 }
 
-/// A required id of at most [`MAX_ID_BYTES`].
-fn identifier(field: Option<&str>, missing: Reason, too_long: Reason) -> Result<String, Refusal> {
+/// A required id.
+fn identifier(field: Option<&str>, missing: Reason, too_long: Reason, long: LongValues) -> Result<String, Refusal> {
     let field = field.filter(|field| !is_blank(field)).ok_or_else(|| absent(missing))?;
-    at_most(field, MAX_ID_BYTES, too_long)
+    long.fit(Kind::Id, field, too_long)
 }
 
-/// An optional text of at most [`MAX_TEXT_BYTES`].
-fn text(field: Option<&str>, too_long: Reason) -> Result<Option<String>, Refusal> {
+/// An optional text.
+fn text(field: Option<&str>, too_long: Reason, long: LongValues) -> Result<Option<String>, Refusal> {
     let field = field.filter(|field| !is_blank(field));
-    field.map(|field| at_most(field, MAX_TEXT_BYTES, too_long)).transpose()
+    field.map(|field| long.fit(Kind::Name, field, too_long)).transpose()
 }
 
 /// Whether the text has only blanks, so that it says nothing.
 fn is_blank(text: &str) -> bool {
     text.starts_with(char::is_whitespace) && text.trim_start().is_empty()
-}
-
-fn at_most(field: &str, max_bytes: usize, too_long: Reason) -> Result<String, Refusal> {
-    match field.len() {
-        len if len <= max_bytes => Ok(field.to_owned()),
-        len => Err(Refusal::new(too_long, format!("{len} bytes; the limit is {max_bytes}"))),
-    }
 }
 
 /// A whole number from 1 to the largest `int` of PostgreSQL. A number outside has another reason than a text that is none.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::mark::FileStat;
 use super::notifications::Notifications;
 use super::scan::{Chunk, StatResult};
-use crate::csv::FileForm;
+use crate::csv::{FileForm, NamePatterns};
 
 /// The directory that a source reads, with everything that the source asks of the file system and the clock.
 ///
@@ -25,6 +25,11 @@ pub(super) trait Directory: Clone + Send + Sync + 'static {
 
     /// The path of the directory.
     fn path(&self) -> &Path;
+
+    /// The names of the files that are read.
+    fn names(&self) -> NamePatterns {
+        NamePatterns::default()
+    }
 
     /// Device and inode of the directory that has the path now; `None` if there is none.
     fn device_inode(&self) -> Option<(u64, u64)>;

@@ -21,7 +21,7 @@ use super::mark::FileStat;
 use super::notifications::Notifications;
 use super::scan::{Chunk, ChunkBuilder, FoundFile, SkipReason, StatResult, skip_reason_of_name};
 use crate::connectors::rename::rename_to_new;
-use crate::csv::{Charset, FileForm, is_hidden};
+use crate::csv::{Charset, FileForm, NamePatterns, is_hidden};
 
 /// A directory of the file system, as the source reads it. Clones are the same directory.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ pub(super) struct Disk {
     recursive: bool,
     /// The encoding of its files; `None`: UTF-8.
     charset: Option<Charset>,
+    names: NamePatterns,
 }
 
 impl Disk {
@@ -40,6 +41,7 @@ impl Disk {
             path: path.into(),
             recursive: false,
             charset: None,
+            names: NamePatterns::default(),
         }
     }
 
@@ -51,6 +53,11 @@ impl Disk {
     /// Whether files in sub-directories are read too, at any depth.
     pub(super) fn recursive(self, recursive: bool) -> Self {
         Self { recursive, ..self }
+    }
+
+    /// The names of the files that are read.
+    pub(super) fn reading(self, names: NamePatterns) -> Self {
+        Self { names, ..self }
     }
 
     /// Calls `see` for every entry, until `see` breaks. It gets the path relative to this directory, and whether the entry is
@@ -124,6 +131,10 @@ impl Directory for Disk {
         &self.path
     }
 
+    fn names(&self) -> NamePatterns {
+        self.names.clone()
+    }
+
     fn device_inode(&self) -> Option<(u64, u64)> {
         let metadata = self.path.metadata().ok()?;
         Some((metadata.dev(), metadata.ino()))
@@ -157,7 +168,7 @@ impl Directory for Disk {
 
     /// Does not follow a symbolic link.
     fn stat(&self, name: &OsStr) -> io::Result<StatResult> {
-        if let Some(why) = skip_reason_of_name(name) {
+        if let Some(why) = skip_reason_of_name(&self.names, name) {
             return Ok(StatResult::Skipped(why));
         }
         let metadata = match self.path.join(name).symlink_metadata() {
@@ -286,7 +297,7 @@ mod tests {
         assert_eq!(names, ["B.CSV", "a.csv"]);
         assert_eq!(
             chunk.skipped.to_string(),
-            "1 hidden, 2 temporary (.tmp, .part), 1 not .csv, .csv.gz or .csv.zst, 1 symbolic links, 2 directories or special \
+            "1 hidden, 2 temporary (.tmp, .part), 1 with names that are not read, 1 symbolic links, 2 directories or special \
              files"
         );
         assert!(chunks.recv().await.is_none());

@@ -77,6 +77,7 @@ pub(super) fn read_file<D: Directory>(
         let mut file = Content::new(file, form);
         crate::crash_point!("file.opened");
         let resolved = resolve_split(&config.dir, &config.source, &ready, &mut file, stat).await?;
+        let dialect = config.dialect.of_file(&ready.name, resolved.delimiter);
         let mut ready = ready;
         if (resolved.was_renamed || ready.stat != stat) && ready.readiness == Readiness::Renamed {
             // It existed before it was renamed, or it changed since, and its writer may still have it open.
@@ -102,7 +103,7 @@ pub(super) fn read_file<D: Directory>(
         if resolved.was_read {
             file.seek_to(0).await?;
         }
-        let (split, dialect) = (template.split.clone(), config.dialect.clone());
+        let split = template.split.clone();
         let (mut reader, header) = CsvReader::open(file, split, config.limits, dialect, &config.columns).await?;
         if opened_empty && reader.read_until() > 0 {
             Err(written_while_opened())?;

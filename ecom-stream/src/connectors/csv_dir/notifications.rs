@@ -11,7 +11,7 @@ use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use tokio::sync::Notify;
 
 use super::scan::REMOVING_PREFIX;
-use crate::csv::{is_hidden, is_to_be_read};
+use crate::csv::{NamePatterns, is_hidden};
 
 /// What happened to a file. A later variant says more, and replaces an earlier one for the same file; but a file that is written
 /// to after it was renamed was not complete, and a file that is renamed to a name takes the place of the one that had it.
@@ -34,6 +34,7 @@ pub(super) enum Notification {
 /// if the system lost some, a single request to scan takes the place of all of them.
 #[derive(Debug, Default)]
 pub(super) struct Notifications {
+    names: NamePatterns,
     pending: Mutex<Pending>,
     wake: Notify,
 }
@@ -52,6 +53,14 @@ pub(super) struct Pending {
 const MAX_NAMES: usize = 16_384;
 
 impl Notifications {
+    /// A queue of notifications about files with names that are read.
+    pub(super) fn about(names: NamePatterns) -> Self {
+        Self {
+            names,
+            ..Self::default()
+        }
+    }
+
     /// Completes when there is something to [`take`](Self::take).
     ///
     /// # Cancel safety
@@ -91,7 +100,7 @@ impl Notifications {
         if event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From)) {
             let former = event.paths.pop();
             let former = former.as_ref().and_then(|path| path.strip_prefix(directory).ok());
-            let is_known = former.is_some_and(|name| was_known(name.as_os_str()));
+            let is_known = former.is_some_and(|name| was_known(&self.names, name.as_os_str()));
             self.pending().moved = event.tracker().filter(|_| is_known);
             return;
         }
@@ -121,7 +130,7 @@ impl Notifications {
 
     /// Adds what happened to the file of that name.
     pub(super) fn add(&self, name: OsString, notification: Notification) {
-        if !is_to_be_read(&name) {
+        if !self.names.reads(&name) {
             return;
         }
         let mut pending = self.pending();
@@ -152,9 +161,9 @@ impl Notifications {
 }
 
 /// Whether a file of that name may have been read: the writer of such a file may go on after it is renamed.
-pub(super) fn was_known(name: &OsStr) -> bool {
+pub(super) fn was_known(names: &NamePatterns, name: &OsStr) -> bool {
     let file = Path::new(name).file_name().unwrap_or_default();
-    is_to_be_read(name) || file.as_bytes().starts_with(REMOVING_PREFIX.as_bytes())
+    names.reads(name) || file.as_bytes().starts_with(REMOVING_PREFIX.as_bytes())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::mark::{FileMark, FileStat};
 use super::scan::{FoundFile, REMOVING_PREFIX};
 use crate::contract::{Error, ErrorKind, Position, Result};
 use crate::crash_point;
-use crate::csv::{csv_ending_len, from_path};
+use crate::csv::{NamePatterns, from_path};
 
 /// Archives or deletes finished files, and loses nothing that is appended meanwhile.
 ///
@@ -105,7 +105,7 @@ impl<D: Directory> Removal<D> {
         };
         crash_point!("removal.before_aside");
         let moved = first_free(|number| {
-            let hidden = self.dir.path().join(removing_name(number, name));
+            let hidden = self.dir.path().join(removing_name(&self.dir.names(), number, name));
             self.dir.rename_to_new(&from, &hidden).map(|()| hidden)
         });
         let hidden = match moved {
@@ -139,7 +139,10 @@ impl<D: Directory> Removal<D> {
                 if let Some(parent) = Path::new(name).parent().filter(|parent| !parent.as_os_str().is_empty()) {
                     self.dir.make_directories(archive, parent)?;
                 }
-                first_free(|number| self.dir.rename_to_new(hidden, &archive.join(numbered(name, number))))
+                first_free(|number| {
+                    self.dir
+                        .rename_to_new(hidden, &archive.join(numbered(&self.dir.names(), name, number)))
+                })
             }
         }
     }
@@ -167,18 +170,21 @@ pub(super) async fn restore_interrupted<D: Directory>(dir: &D) -> io::Result<()>
     dir.off_thread(put).await
 }
 
-/// Gives a file its name back, with a number in front if that is taken.
+/// Gives a file its name back, or another one if that is taken.
 fn restore(dir: &impl Directory, hidden: &Path, name: &OsStr) -> io::Result<()> {
     crash_point!("removal.before_back");
-    first_free(|number| {
-        let to = match number {
-            0 => name.to_owned(),
-            _ => with_affixes(&format!("{number}."), name, ""),
-        };
-        dir.rename_to_new(hidden, &dir.path().join(to))
-    })?;
+    first_free(|number| dir.rename_to_new(hidden, &dir.path().join(name_back(&dir.names(), name, number))))?;
     crash_point!("removal.back");
     Ok(())
+}
+
+/// The name with a number in front, from 1 on; or before its ending, if the file would not be read by the other name.
+fn name_back(names: &NamePatterns, name: &OsStr, number: u32) -> OsString {
+    let in_front = with_affixes(names, &format!("{number}."), name, "");
+    match number > 0 && names.fit(&in_front) {
+        true => in_front,
+        false => numbered(names, name, number),
+    }
 }
 
 /// Tries 0, 1, 2 … until a name is not taken.
@@ -193,16 +199,16 @@ fn first_free<R>(mut rename: impl FnMut(u32) -> io::Result<R>) -> io::Result<R> 
 }
 
 /// The hidden name of a file that is being removed.
-fn removing_name(number: u32, name: &OsStr) -> OsString {
-    with_affixes(&format!("{REMOVING_PREFIX}{number}."), name, "")
+fn removing_name(names: &NamePatterns, number: u32, name: &OsStr) -> OsString {
+    with_affixes(names, &format!("{REMOVING_PREFIX}{number}."), name, "")
 }
 
 /// The name with something in front of its last part and before its ending: `hour=09/a.csv.gz` becomes `hour=09/1.a.2.csv.gz`.
 /// The ending stays, so that the file is read under that name too. Where the result would be too long, the middle is cut.
-fn with_affixes(prefix: &str, name: &OsStr, suffix: &str) -> OsString {
+fn with_affixes(names: &NamePatterns, prefix: &str, name: &OsStr, suffix: &str) -> OsString {
     let path = Path::new(name);
     let file = path.file_name().unwrap_or_default().as_bytes();
-    let (stem, ending) = file.split_at(file.len() - csv_ending_len(OsStr::from_bytes(file)));
+    let (stem, ending) = file.split_at(file.len() - names.ending_len(OsStr::from_bytes(file)));
     let room = MAX_NAME_BYTES.saturating_sub(prefix.len() + suffix.len() + ending.len());
     let mut cut = stem.len().min(room);
     // Not within a character of UTF-8.
@@ -223,10 +229,10 @@ fn original_name(hidden: &OsStr) -> Option<OsString> {
 }
 
 /// The name with a number before its ending, from 1 on: `a.1.csv.gz`.
-fn numbered(name: &OsStr, number: u32) -> OsString {
+fn numbered(names: &NamePatterns, name: &OsStr, number: u32) -> OsString {
     match number {
         0 => name.to_owned(),
-        _ => with_affixes("", name, &format!(".{number}")),
+        _ => with_affixes(names, "", name, &format!(".{number}")),
     }
 }
 
@@ -303,6 +309,22 @@ mod tests {
                 .collect();
             names.sort();
             names
+        }
+    }
+
+    #[test]
+    fn a_file_whose_name_is_taken_gets_one_that_is_read() {
+        let names = NamePatterns::new(["orders_*", "*.txt"]).unwrap();
+        for (name, number, expected) in [
+            ("a.csv.gz", 0, "a.csv.gz"),
+            ("a.csv.gz", 1, "1.a.csv.gz"),
+            ("x/a.txt", 2, "x/2.a.txt"),
+            ("x/orders_7", 2, "x/orders_7.2"),
+            ("orders_7.gz", 3, "orders_7.3.gz"),
+        ] {
+            let back = name_back(&names, name.as_ref(), number);
+            assert_eq!(back, expected);
+            assert!(names.fit(&back), "{expected}");
         }
     }
 

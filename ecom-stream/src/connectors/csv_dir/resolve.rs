@@ -33,6 +33,8 @@ pub(super) struct ResolvedSplit {
     /// The positions that end other splits: that of its former name, and that of the content that it replaces. They go into
     /// the next batch.
     pub(super) ended: Vec<Position>,
+    /// The delimiter by which records of the file were read before. It stays when the file gets a name with another one.
+    pub(super) delimiter: Option<u8>,
 }
 
 /// Where reading of a file resumes.
@@ -276,6 +278,7 @@ impl ResolvedSplit {
             copy_of: None,
             was_renamed: false,
             ended: Vec::new(),
+            delimiter: None,
         }
     }
 
@@ -314,6 +317,9 @@ impl ResolvedSplit {
             was_read: true,
             was_renamed: false,
             ended: Vec::new(),
+            delimiter: (at.record > 0)
+                .then(|| mark.dialect.map_or(',', |dialect| dialect.delimiter))
+                .and_then(|delimiter| u8::try_from(delimiter).ok()),
         })
     }
 }

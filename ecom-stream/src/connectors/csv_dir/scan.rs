@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::mark::FileStat;
-use crate::csv::{is_csv, is_hidden, is_numbered_csv, is_temporary};
+use crate::csv::{NamePatterns, is_hidden, is_numbered_csv, is_temporary};
 
 /// A file that was found in the directory. The name of a file in a sub-directory is its relative path, such as `hour=09/a.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub(super) enum SkipReason {
     Temporary,
     /// Its name is that of a CSV file with a number behind it, such as `a.csv.1`.
     Numbered,
-    /// Its name does not end in `.csv`, `.csv.gz` or `.csv.zst`.
-    NotCsv,
+    /// Its name is neither that of a CSV file nor one that is asked for.
+    OtherName,
     /// A symbolic link, which is never followed.
     Symlink,
     /// A directory, a pipe, a device or a socket.
@@ -48,7 +48,7 @@ pub(super) struct SkippedCounts {
     hidden: u64,
     temporary: u64,
     numbered: u64,
-    not_csv: u64,
+    other_name: u64,
     symlinks: u64,
     not_regular: u64,
 }
@@ -70,17 +70,17 @@ const CHUNK_FILES: usize = 1_024;
 pub(super) const REMOVING_PREFIX: &str = ".ecom-aside.";
 
 /// Why a file of that name is skipped, as far as the name tells; `None` if it may be read.
-pub(super) fn skip_reason_of_name(name: &OsStr) -> Option<SkipReason> {
+pub(super) fn skip_reason_of_name(names: &NamePatterns, name: &OsStr) -> Option<SkipReason> {
     if is_hidden(name) {
         Some(SkipReason::Hidden)
     } else if is_temporary(name) {
         Some(SkipReason::Temporary)
+    } else if names.fit(name) {
+        None
     } else if is_numbered_csv(name) {
         Some(SkipReason::Numbered)
-    } else if !is_csv(name) {
-        Some(SkipReason::NotCsv)
     } else {
-        None
+        Some(SkipReason::OtherName)
     }
 }
 
@@ -139,7 +139,7 @@ impl SkippedCounts {
             SkipReason::Hidden => &mut self.hidden,
             SkipReason::Temporary => &mut self.temporary,
             SkipReason::Numbered => &mut self.numbered,
-            SkipReason::NotCsv => &mut self.not_csv,
+            SkipReason::OtherName => &mut self.other_name,
             SkipReason::Symlink => &mut self.symlinks,
             SkipReason::NotRegular => &mut self.not_regular,
         } += 1;
@@ -152,7 +152,7 @@ impl fmt::Display for SkippedCounts {
             (self.hidden, "hidden"),
             (self.temporary, "temporary (.tmp, .part)"),
             (self.numbered, "with a number behind .csv"),
-            (self.not_csv, "not .csv, .csv.gz or .csv.zst"),
+            (self.other_name, "with names that are not read"),
             (self.symlinks, "symbolic links"),
             (self.not_regular, "directories or special files"),
         ];

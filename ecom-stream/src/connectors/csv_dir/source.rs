@@ -25,13 +25,15 @@ use super::uncommitted::Uncommitted;
 use super::unterminated_record::UnterminatedRecord;
 use super::watch::Watch;
 use crate::contract::{Batch, BatchStream, Checkpoint, Error, ErrorKind, Result, Source, SourceInfo, Topology};
-use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect};
+use crate::csv::{Columns, CsvLimits, CsvRecord, Dialect, NamePatterns};
 use crate::event::Event;
 use crate::event::mapping::Mapping;
 
 /// A source that reads the CSV files of a directory, and each record in them exactly once.
 ///
-/// It reads every file whose name ends in `.csv`, `.csv.gz` or `.csv.zst`, the oldest first. It skips hidden files, names that
+/// It reads every file whose name ends in `.csv` or `.tsv`, perhaps with `.gz` or `.zst` behind it, and those that
+/// [`names`](Self::names) adds; the oldest first. In a `.tsv` file the fields are separated by tabs unless the
+/// [dialect](Self::dialect) has a delimiter. It skips hidden files, names that
 /// end in `.tmp` or `.part`, symbolic links, special files, and directories unless [`recursive`](Self::recursive) is set.
 ///
 /// A file is read at once when it is renamed into the directory or when its writer closes it. Otherwise it is read when it
@@ -76,6 +78,7 @@ pub struct CsvDirSource {
     after_commit: AfterCommit,
     allow_copies: bool,
     recursive: bool,
+    names: NamePatterns,
 }
 
 impl CsvDirSource {
@@ -97,6 +100,7 @@ impl CsvDirSource {
             after_commit: AfterCommit::Keep,
             allow_copies: false,
             recursive: false,
+            names: NamePatterns::default(),
         }
     }
 
@@ -288,6 +292,26 @@ impl CsvDirSource {
         self
     }
 
+    /// Also reads files with other names than `.csv` and `.tsv`. Other files are not touched, and counted in the log.
+    ///
+    /// ```
+    /// # use ecom_stream::memory::MemorySink;
+    /// # use ecom_stream::{Columns, CsvDirSource, NamePatterns, SourceExt};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// for name in ["a.txt", "b.csv", "c.md"] {
+    ///     std::fs::write(dir.path().join(name), format!("id,note\n1,{name}\n"))?;
+    /// }
+    /// let source = CsvDirSource::new(dir.path()).names(NamePatterns::new(["*.txt"])?).columns(Columns::any());
+    /// let summary = source.available_now(true).to(MemorySink::new("doc")).run().await?;
+    /// assert_eq!(summary.counts.read, 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn names(mut self, names: NamePatterns) -> Self {
+        self.names = names;
+        self
+    }
+
     /// The absolute path of the directory, without symbolic links if it exists.
     fn location(&self) -> PathBuf {
         self.dir
@@ -327,7 +351,8 @@ impl Source for CsvDirSource {
         let location = self.location();
         let dir = Disk::new(location)
             .recursive(self.recursive)
-            .charset(self.dialect.charset);
+            .charset(self.dialect.charset)
+            .reading(self.names.clone());
         let removal = self.after_commit.removal(&dir);
         let ack = FileAck {
             source: self.name.clone(),
@@ -372,7 +397,7 @@ pub(super) fn batches<D: Directory>(
             header_hash: file_config.header_hash.clone(),
             mapping: config.mapping.clone(),
             max_record_bytes: config.limits.max_record_bytes,
-            watch: Watch::default(),
+            watch: Watch::of(config.names),
             watched: None,
             skipped: SkippedCounts::default(),
             failures: HashMap::new(),

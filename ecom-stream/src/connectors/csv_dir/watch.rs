@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directory::Directory;
 use super::notifications::{Notifications, Pending};
+use crate::csv::NamePatterns;
 
 /// A subscription to the notifications about a directory. They only start an early look at a file: a notification may be
 /// wrong, late or lost without harm.
@@ -16,6 +17,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// A subscription to what happens to files with these names.
+    pub(super) fn of(names: NamePatterns) -> Self {
+        Self {
+            listener: None,
+            notifications: Arc::new(Notifications::about(names)),
+        }
+    }
+
     /// Listens to `dir` from now on, instead of the directory before. If the system refuses, a warning is logged, and
     /// nothing is ever reported.
     pub(super) fn arm(&mut self, dir: &impl Directory) {

@@ -115,6 +115,7 @@ impl Check {
             Some(mapping) => (mapping.columns(), mapping.dialect().clone()),
             None => (Event::columns(), crate::csv::Dialect::default()),
         };
+        let dialect = dialect.of_file(path.as_os_str(), None);
         let (mut reader, header) = CsvReader::open(content, split, CsvLimits::default(), dialect, &columns).await?;
         match header.refuse_wrong_encoding() {
             HeaderStep::Empty => return Ok(()),

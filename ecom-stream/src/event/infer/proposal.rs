@@ -77,7 +77,7 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
     }
     line(String::new());
     sample.traits.lines().into_iter().for_each(&mut line);
-    if sample.delimiter != b',' {
+    if sample.delimiter != sample.delimiter_of_name {
         line(format!(
             "delimiter = {}",
             text(&char::from(sample.delimiter).to_string())

@@ -21,6 +21,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) delimiter: u8,
+    /// The delimiter that a mapping without one would have.
+    pub(super) delimiter_of_name: u8,
     pub(super) quote: u8,
     /// The names in the first line, or `column_1`, `column_2` and so on if it is not a header.
     pub(super) header: Vec<String>,
@@ -71,6 +73,7 @@ impl Sample {
         };
         Ok(Self {
             delimiter,
+            delimiter_of_name: Dialect::default().of_file(path.as_os_str(), None).delimiter,
             quote,
             header,
             has_header,

@@ -9,6 +9,7 @@ use super::when::check_when;
 use super::{Field, Ids, Mapping};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
+use crate::event::long_values::LongValues;
 use crate::event::{Event, EventType, NumberFormat, Rounding, TimeFormat};
 
 /// Builds a [`Mapping`] from a [`Field`] for each column of an event. [`build`](Self::build) checks it.
@@ -46,6 +47,7 @@ pub struct MappingBuilder {
     keeps_extra: bool,
     price_optional: bool,
     negative_is_refund: bool,
+    long_values: (LongValues, LongValues),
     pub(super) numbers: NumberFormat,
     pub(super) rows: RowFilter,
 }
@@ -161,6 +163,18 @@ impl MappingBuilder {
     /// ```
     pub fn negative_is_refund(mut self, negative_is_refund: bool) -> Self {
         self.negative_is_refund = negative_is_refund;
+        self
+    }
+
+    /// Sets what becomes of user, session and product ids of more than 64 bytes; [`LongValues::Reject`] by default.
+    pub fn long_ids(mut self, long_ids: LongValues) -> Self {
+        self.long_values.0 = long_ids;
+        self
+    }
+
+    /// Sets what becomes of product names, categories and brands of more than 256 bytes; [`LongValues::Reject`] by default.
+    pub fn long_names(mut self, long_names: LongValues) -> Self {
+        self.long_values.1 = long_names;
         self
     }
 
@@ -428,6 +442,7 @@ impl MappingBuilder {
             keeps_extra: self.keeps_extra,
             price_optional: self.price_optional,
             negative_is_refund: self.negative_is_refund,
+            long_values: self.long_values,
             numbers: self.numbers,
             rows: self.rows,
         })

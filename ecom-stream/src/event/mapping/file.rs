@@ -19,6 +19,7 @@
 //! extra = true                    # keep the other columns
 //! price_optional = true           # purchases may have no price
 //! negative = "refund"             # or "reject"
+//! long_ids = "cut"                # or "keep", or "reject"; long_names likewise
 //! decimal = ","                   # or "."
 //! thousands = "."                 # one character
 //! currency_words = ["$", "USD"]   # may stand beside a price
@@ -57,6 +58,7 @@ use super::when::check_when;
 use super::{Field, Ids, Mapping, MappingBuilder};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::csv::{Dialect, check_path_key};
+use crate::event::long_values::LongValues;
 use crate::event::{Rounding, TimeFormat, TimeFormatError, TimeZone};
 
 /// What `infer` writes where a person must decide. A mapping that still has it is refused.
@@ -87,6 +89,10 @@ struct MappingFile {
     price_optional: bool,
     #[serde(default)]
     negative: NegativeWord,
+    #[serde(default)]
+    long_ids: LongWord,
+    #[serde(default)]
+    long_names: LongWord,
     decimal: Option<Spanned<String>>,
     thousands: Option<Spanned<String>>,
     #[serde(default)]
@@ -106,6 +112,26 @@ enum IdsWord {
     #[default]
     Position,
     Content,
+}
+
+/// The value of the keys `long_ids` and `long_names`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LongWord {
+    #[default]
+    Reject,
+    Cut,
+    Keep,
+}
+
+impl From<LongWord> for LongValues {
+    fn from(word: LongWord) -> Self {
+        match word {
+            LongWord::Reject => Self::Reject,
+            LongWord::Cut => Self::Cut,
+            LongWord::Keep => Self::Keep,
+        }
+    }
 }
 
 /// The value of the key `rounding`.
@@ -297,6 +323,8 @@ impl MappingFile {
         let mut builder = Mapping::builder()
             .dialect(dialect)
             .nulls(self.nulls)
+            .long_ids(self.long_ids.into())
+            .long_names(self.long_names.into())
             .ids(match self.ids {
                 IdsWord::Position => Ids::Position,
                 IdsWord::Content => Ids::Content,

@@ -40,6 +40,9 @@ impl Mapping {
         if !self.rows.is_empty() {
             as_given.push(json!(["rows", self.rows.only, self.rows.leave_out]));
         }
+        if self.long_values != Default::default() {
+            as_given.push(json!(["long", format!("{:?}", self.long_values)]));
+        }
         let NumberFormat {
             currency_words,
             rounding,
@@ -154,6 +157,9 @@ mod tests {
                 r#"column = "What", "#,
                 r#"column = "What", when = [{ if = { Who = "x" }, then = "view" }], "#,
             ),
+            ("[event]", "long_ids = 'cut'\n[event]"),
+            ("[event]", "long_ids = 'keep'\n[event]"),
+            ("[event]", "long_names = 'keep'\n[event]"),
             ("[event]", "scale = 2\n[event]"),
             ("[event]", "rounding = 'half_up'\n[event]"),
             ("[event]", "rounding = 'half_even'\n[event]"),

@@ -41,6 +41,7 @@ use row_filter::RowFilter;
 
 use crate::csv::{Columns, Dialect};
 use crate::event::NumberFormat;
+use crate::event::long_values::{Kind, LongValues};
 use crate::event::{Event, TimeFormat};
 
 /// Makes events from files that other programs wrote: with other column names, words, time formats and delimiters.
@@ -93,6 +94,8 @@ pub struct Mapping {
     keeps_extra: bool,
     price_optional: bool,
     negative_is_refund: bool,
+    /// What becomes of long ids, and of long names.
+    long_values: (LongValues, LongValues),
     numbers: NumberFormat,
     rows: RowFilter,
 }
@@ -210,6 +213,11 @@ impl Mapping {
         self.price_optional
     }
 
+    /// What becomes of long ids, and of long names.
+    pub(crate) fn long_values(&self) -> (LongValues, LongValues) {
+        self.long_values
+    }
+
     /// How prices and quantities are written.
     pub(crate) fn numbers(&self) -> &NumberFormat {
         &self.numbers
@@ -276,6 +284,8 @@ impl Mapping {
         if self.negative_is_refund {
             notes.push("a purchase with a negative quantity or amount is stored as a refund".into());
         }
+        let (ids, names) = self.long_values;
+        notes.extend(ids.note(Kind::Id).into_iter().chain(names.note(Kind::Name)));
         notes.extend(self.numbers.notes());
         notes.extend(self.rows.notes());
         notes

@@ -128,7 +128,7 @@ impl Directory for SimDirectory {
     }
 
     fn stat(&self, name: &OsStr) -> io::Result<StatResult> {
-        if let Some(why) = skip_reason_of_name(name) {
+        if let Some(why) = skip_reason_of_name(&self.names(), name) {
             return Ok(StatResult::Skipped(why));
         }
         self.call(|world| {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::super::mark::FileStat;
 use super::super::notifications::{Notification, Notifications, was_known};
-use crate::csv::is_to_be_read;
+use crate::csv::{NamePatterns, is_to_be_read};
 
 /// The path of the simulated directory.
 pub(super) const DATA: &str = "/sim/data";
@@ -474,7 +474,7 @@ impl World {
         }
         self.named(to, node);
         self.metadata_changed(node);
-        if was_known(from.as_ref()) {
+        if was_known(&NamePatterns::default(), from.as_ref()) {
             self.notify(to, Notification::RenamedWithin);
         } else {
             let content = &mut self.contents[self.nodes[node].content];
