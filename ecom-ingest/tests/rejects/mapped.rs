@@ -403,7 +403,7 @@ async fn rejects_that_the_mapping_leaves_out_by_now_count_as_filtered() {
     let fields = "[event]\nevent_time = 't'\nevent_type = { column = 'e', values = { view_item = 'view' } }\n\
                   user_id = 'u'\nsession_id = 'u'\nproduct_id = 'p'\n";
     fs::write(map.path(), fields).unwrap();
-    let text = "t,e,u,p\n2026-11-01T09:30:00Z,session_start,u1,\n2026-11-01T09:30:01Z,view_item,u1,p1\n\
+    let text = "t,e,u,p\n2026-11-01T09:30:00Z,user_engagement,u1,\n2026-11-01T09:30:01Z,view_item,u1,p1\n\
                 2026-11-01T09:30:02Z,scroll,u1,\n2026-11-01T09:30:03Z,view_item,u1,\n,,,\n";
     let (database, input) = loaded("ga4.csv", text, map.path().to_str().unwrap()).await;
     assert_eq!((database.rows().await, waiting(&database).await), (1, 3));

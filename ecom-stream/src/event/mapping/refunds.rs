@@ -1,14 +1,13 @@
 //! Refunds that a file writes as purchases with a negative quantity or amount.
 
-use super::Values;
-use crate::event::{EventType, NumberFormat};
+use crate::event::{Event, EventType, NumberFormat};
 
 /// Makes a refund of a purchase that has a negative quantity, price or line total, and takes the signs away. The values of a refund may
-/// have signs too.
+/// have signs too. There is a value for each of [`Event::COLUMNS`].
 ///
 /// If the quantity and the price of one piece are both negative, nothing is changed, and the rules reject the record: the file may mean a
 /// refund, or what was paid.
-pub(super) fn from_negatives(values: &mut Values<'_>, numbers: &NumberFormat) {
+pub(super) fn from_negatives(values: &mut [Option<&str>; Event::COLUMNS.len()], numbers: &NumberFormat) {
     let [_, _, kind, .., price, quantity, _, _, line_total] = values;
     let (purchase, refund) = (EventType::Purchase.as_str(), EventType::Refund.as_str());
     if !kind.is_some_and(|word| word == purchase || word == refund) {
@@ -30,7 +29,6 @@ pub(super) fn from_negatives(values: &mut Values<'_>, numbers: &NumberFormat) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
 
     #[test]
     fn a_negative_purchase_is_a_refund() {
