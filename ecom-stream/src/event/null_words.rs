@@ -38,6 +38,8 @@ pub(crate) fn null_words_in(event: &Event) -> impl Iterator<Item = (&'static str
         ("product_name", event.product_name.as_deref()),
         ("category", event.category.as_deref()),
         ("brand", event.brand.as_deref()),
+        // All purchases with it would be one order.
+        ("order_id", event.order_id.as_deref()),
     ];
     let texts = fields.into_iter().filter_map(|(name, text)| Some((name, text?)));
     texts.filter(|(_, text)| is_null_word(text))

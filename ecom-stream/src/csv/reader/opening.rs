@@ -163,9 +163,9 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
         }
         let announced = announced_delimiter(self.csv.get_ref().peek(first.start, first.text_end))?;
         // A delimiter that was given is right.
-        let delimiter = match dialect.delimiter {
-            b',' => announced,
-            given => given,
+        let delimiter = match dialect.has_delimiter {
+            true => dialect.delimiter,
+            false => announced,
         };
         let announced = dialect
             .clone()
