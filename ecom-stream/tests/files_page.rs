@@ -18,7 +18,7 @@ fn blocks() -> Vec<&'static str> {
 
 #[test]
 fn every_mapping_on_the_page_can_be_used() {
-    assert_eq!(blocks().len(), 12);
+    assert_eq!(blocks().len(), 16);
     for block in blocks() {
         Mapping::from_toml(block).unwrap_or_else(|err| panic!("{err}\nin\n{block}"));
     }

@@ -94,7 +94,87 @@ yesterday,599528,transaction,356475,4000
     assert_eq!(types, [EventType::View, EventType::AddToCart, EventType::Purchase]);
     assert_eq!(events[2].event_time, datetime!(2015-06-02 05:17:56.276 UTC));
     assert_eq!((events[2].session_id.as_str(), events[2].price), ("599528", None));
+    assert_eq!(events[2].order_id.as_deref(), Some("4000"));
     assert_eq!(reasons(&sink), [Reason::EVENT_TIME_MALFORMED]);
+}
+
+/// The type, user, product, price in cents and quantity of each event.
+fn sold(sink: &MemorySink<Event>) -> Vec<(EventType, String, String, Option<i64>, i32)> {
+    let of = |event: &Event| {
+        let price = event.price.map(|price| price.cents());
+        (
+            event.event_type,
+            event.user_id.clone(),
+            event.product_id.clone(),
+            price,
+            event.quantity,
+        )
+    };
+    sink.values().iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn the_ready_mapping_ga4_reads_a_row_for_each_item() {
+    let text = "\
+event_timestamp,event_name,user_id,user_pseudo_id,session_id,transaction_id,item_id,item_name,item_category,item_brand,price,quantity,currency
+1793525400123456,session_start,,1.2,1.2.7,,,,,,,,
+1793525401000000,view_item,,1.2,1.2.7,(not set),SKU-1,Mug,Home,(not set),19.990000000000002,,EUR
+1793525402000000,purchase,C-77,1.2,1.2.7,T-9,SKU-1,Mug,Home,,19.99,2,EUR
+1793525402000000,purchase,C-77,1.2,1.2.7,T-9,SKU-2,Towel,Home,,5.0,1,EUR
+1793525403000000,scroll,,1.2,1.2.7,,,,,,,,
+";
+    let sink = load(&Mapping::named("ga4").unwrap(), &[("ga4.csv", text)]).await;
+    let event = |of, user: &str, product: &str, price, quantity| (of, user.into(), product.into(), price, quantity);
+    assert_eq!(
+        sold(&sink),
+        [
+            event(EventType::SessionStart, "1.2", "", None, 1),
+            event(EventType::View, "1.2", "SKU-1", Some(1_999), 1),
+            event(EventType::Purchase, "C-77", "SKU-1", Some(1_999), 2),
+            event(EventType::Purchase, "C-77", "SKU-2", Some(500), 1),
+        ]
+    );
+    let events = sink.values();
+    assert_eq!(events[0].event_time, datetime!(2026-11-01 09:30:00.123456 UTC));
+    assert_eq!((&events[1].order_id, &events[1].brand), (&None, &None));
+    assert_eq!(events[3].order_id.as_deref(), Some("T-9"));
+    assert_eq!(events[3].currency.unwrap().to_string(), "EUR");
+    assert_eq!((sink.counts().filtered, sink.counts().rejected), (1, 0));
+}
+
+#[tokio::test]
+async fn the_ready_mapping_woocommerce_reads_what_was_sold() {
+    let text = "\
+Order Number,Order Status,Order Date,Customer Note,Email (Billing),Order Total Amount,SKU,Item #,Item Name,Quantity (- Refund),Item Cost
+1001,Completed,2026-11-01 09:30,\"Ring
+twice\",ann@example.com,44.90,MUG-B,1,Mug blue,2,19.95
+1001,Completed,2026-11-01 09:30,,ann@example.com,44.90,,2,Gift wrap,1,5
+1002,Cancelled,2026-11-01 09:31,,bob@example.com,9.00,MUG-B,1,Mug blue,1,19.95
+1003,Refunded,2026-11-01 09:32,,cat@example.com,9.00,MUG-B,1,Mug blue,0,19.95
+";
+    let sink = load(&Mapping::named("woocommerce").unwrap(), &[("orders.csv", text)]).await;
+    let line = |product: &str, price, quantity| {
+        let user = "ann@example.com".to_owned();
+        (EventType::Purchase, user, product.to_owned(), Some(price), quantity)
+    };
+    assert_eq!(sold(&sink), [line("MUG-B", 1_995, 2), line("Gift wrap", 500, 1)]);
+    assert_eq!(sink.values()[0].order_id.as_deref(), Some("1001"));
+    assert_eq!((sink.counts().filtered, sink.counts().rejected), (2, 0));
+}
+
+#[tokio::test]
+async fn the_ready_mappings_recsys15_read_files_without_a_header() {
+    let clicks = "1,2014-04-07T10:51:09.277Z,214536502,0\n1,2014-04-07T10:54:09.868Z,214536500,S\n";
+    let sink = load(&Mapping::named("recsys15-clicks").unwrap(), &[("clicks.csv", clicks)]).await;
+    let categories: Vec<_> = sink.values().iter().map(|event| event.category.clone()).collect();
+    assert_eq!(categories, [None, Some("S".to_owned())]);
+    let buys = "420374,2014-04-06T18:44:58.314Z,214537888,12462,1\n420374,2014-04-06T18:44:58.325Z,214537850,0,0\n";
+    let sink = load(&Mapping::named("recsys15-buys").unwrap(), &[("buys.csv", buys)]).await;
+    let line = |product: &str, price| (EventType::Purchase, "420374".to_owned(), product.to_owned(), price, 1);
+    assert_eq!(
+        sold(&sink),
+        [line("214537888", Some(1_246_200)), line("214537850", None)]
+    );
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub(crate) struct Check {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The mapping for files with other columns: a file in TOML, or the name of a built-in one, rees46 or retailrocket
+    /// The mapping for files with other columns: a file in TOML, or the name of a ready one, such as ga4 or rees46
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 

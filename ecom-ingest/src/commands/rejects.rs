@@ -147,7 +147,7 @@ struct Retry {
     all: bool,
 
     /// The mapping for their files, whether they were read with this one, another or none: a file in TOML, or the name of a
-    /// built-in one, rees46 or retailrocket
+    /// ready one, such as ga4 or rees46
     #[arg(long, value_name = "FILE")]
     map: Option<String>,
 

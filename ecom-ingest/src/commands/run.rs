@@ -30,7 +30,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
 
-    /// The mapping for files with other columns: a file in TOML, or the name of a built-in one, rees46 or retailrocket;
+    /// The mapping for files with other columns: a file in TOML, or the name of a ready one, such as ga4 or rees46;
     /// docs/files.md lists the keys, and ecom-ingest infer proposes one
     #[arg(long, value_name = "FILE")]
     map: Option<String>,

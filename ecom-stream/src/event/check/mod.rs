@@ -236,13 +236,17 @@ async fn ready_mapping_for(_: &Path) -> io::Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// The name of the first ready mapping whose columns the file has.
+/// The name of the first ready mapping whose columns the header of the file has.
 #[cfg(feature = "mapping")]
 async fn ready_mapping_for(path: &Path) -> io::Result<Option<&'static str>> {
     for (name, text) in Mapping::ready() {
         let Ok(mapping) = Mapping::from_toml(text) else {
             continue;
         };
+        // Files without a header all have the names that the mapping gives.
+        if mapping.dialect().columns.is_some() {
+            continue;
+        }
         let split = Split::new("csv", to_path(path.as_os_str()));
         let content = Content::open(path, mapping.dialect().charset).await?;
         let (dialect, columns) = (mapping.dialect().clone(), mapping.columns());

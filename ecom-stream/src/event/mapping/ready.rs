@@ -1,4 +1,4 @@
-//! Ready mappings: those of public data sets, which are part of this crate.
+//! Ready mappings: those of public data sets and of programs of shops, which are part of this crate.
 
 use std::path::Path;
 
@@ -7,8 +7,12 @@ use crate::contract::Result;
 
 /// The name of each ready mapping and its TOML text.
 const READY: &[(&str, &str)] = &[
+    ("ga4", include_str!("ready/ga4.toml")),
+    ("recsys15-buys", include_str!("ready/recsys15-buys.toml")),
+    ("recsys15-clicks", include_str!("ready/recsys15-clicks.toml")),
     ("rees46", include_str!("ready/rees46.toml")),
     ("retailrocket", include_str!("ready/retailrocket.toml")),
+    ("woocommerce", include_str!("ready/woocommerce.toml")),
 ];
 
 impl Mapping {
@@ -18,13 +22,13 @@ impl Mapping {
     /// use ecom_stream::Mapping;
     ///
     /// let names: Vec<&str> = Mapping::ready().iter().map(|(name, _)| *name).collect();
-    /// assert_eq!(names, ["rees46", "retailrocket"]);
+    /// assert_eq!(names, ["ga4", "recsys15-buys", "recsys15-clicks", "rees46", "retailrocket", "woocommerce"]);
     /// ```
     pub fn ready() -> &'static [(&'static str, &'static str)] {
         READY
     }
 
-    /// The ready mapping with that name (`rees46`, `retailrocket`); any other text is the path of a TOML file.
+    /// The ready mapping with that name (`ga4`, `rees46`, …); any other text is the path of a TOML file.
     ///
     /// ```
     /// use ecom_stream::Mapping;
@@ -46,7 +50,7 @@ impl Mapping {
                     let names: Vec<&str> = READY.iter().map(|(name, _)| *name).collect();
                     err.hint(format!(
                         "the ready mappings are {}; `ecom-ingest infer` proposes one for a file",
-                        names.join(" and ")
+                        names.join(", ")
                     ))
                 }
             }),
