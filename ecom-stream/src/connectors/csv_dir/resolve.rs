@@ -186,7 +186,12 @@ pub(super) async fn resolve_split<D: Directory>(
 /// Whether the file is read again from its start: all splits that it may be are [read again](Ready::read_again), and one of them
 /// has the records. A copy has none.
 fn is_read_again(ready: &Ready, same: &[(Position, FileMark, PrefixDigest)]) -> bool {
-    let is_again = |(position, ..): &(Position, FileMark, PrefixDigest)| ready.read_again.contains(&position.split);
+    let known = ready.known.as_ref().map(|known| &known.split);
+    let is_again = |(position, mark, _): &(Position, FileMark, PrefixDigest)| {
+        // Another file may have had a last record without an end, for which this file still waits.
+        let has_more = mark.unterminated && Some(&position.split) != known;
+        ready.read_again.contains(&position.split) && !has_more
+    };
     same.iter().all(is_again) && same.iter().any(|(_, mark, _)| mark.copy_of.is_none())
 }
 
