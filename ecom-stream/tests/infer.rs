@@ -323,3 +323,33 @@ async fn a_column_that_may_be_prices_does_not_make_prices_optional() {
     // A purchase without a price is rejected, not stored without one.
     assert_eq!(checked.unwrap().rejected_count(), 2);
 }
+
+#[tokio::test]
+async fn columns_without_a_name_or_with_the_same_one_are_not_used() {
+    let names = "event_time,event_type,user_id,session_id,product_id,price,quantity";
+    let row = "2026-11-01T09:30:00Z,purchase,u1,s1,p1,12.50,2";
+    for (more, values) in [(",,", ",,"), (",note,note", ",x,y"), (",,price", ",,1.00")] {
+        let (proposal, checked) = infer("a.csv", format!("{names}{more}\n{row}{values}\n")).await;
+        assert_eq!(proposal.missing, [""; 0], "{}", proposal.toml);
+        let is_price_twice = more.ends_with("price");
+        assert_eq!(proposal.toml.contains("\nprice = \"price\"\n"), !is_price_twice);
+        assert_eq!(checked.unwrap().accepted, 1, "{}", proposal.toml);
+    }
+}
+
+#[tokio::test]
+async fn short_and_long_rows_are_told_with_the_key_that_stores_them() {
+    let text = "event_time,event_type,user_id,session_id,product_id,price,note\n\
+                2026-11-01T09:30:00Z,purchase,u0,s0,p0,1.50\n\
+                2026-11-01T09:30:01Z,purchase,u1,s1,p1,1.50\n\
+                2026-11-01T09:30:02Z,purchase,u2,s2,p2,1.50\n\
+                2026-11-01T09:31:00Z,purchase,u9,s9,p9,1.50,gift\n";
+    let (proposal, checked) = infer("a.csv", text).await;
+    assert_eq!(proposal.missing, [""; 0], "{}", proposal.toml);
+    assert_eq!(checked.unwrap().accepted, 1);
+    let filled = proposal.toml.replace("# short_rows = ", "short_rows = ");
+    assert_ne!(filled, proposal.toml);
+    Mapping::from_toml(&filled).unwrap();
+    let (proposal, _) = infer("a.csv", text.replace(",note\n", "\n")).await;
+    assert!(proposal.toml.contains("\n# long_rows = \"cut\"\n"), "{}", proposal.toml);
+}

@@ -107,19 +107,12 @@ impl Observed {
 
     fn add_placeholders(&mut self, event: &Event) {
         for (field, value) in [
-            ("user_id", Some(&event.user_id)),
-            ("session_id", Some(&event.session_id)),
-            ("product_id", Some(&event.product_id)),
-            ("product_name", event.product_name.as_ref()),
-            ("category", event.category.as_ref()),
-            ("brand", event.brand.as_ref()),
+            ("user_id", &event.user_id),
+            ("session_id", &event.session_id),
+            ("product_id", &event.product_id),
         ] {
-            let Some(value) = value.filter(|value| value.len() <= 12) else {
-                continue;
-            };
-            let lower = value.trim().to_lowercase();
-            let is_id = field.ends_with("_id");
-            if lower.is_empty() || (is_id && NOBODY.contains(&lower.as_str())) {
+            let is_short = value.len() <= 12;
+            if is_short && NOBODY.contains(&value.trim().to_lowercase().as_str()) {
                 *self.placeholders.entry((field, value.clone())).or_default() += 1;
             }
         }

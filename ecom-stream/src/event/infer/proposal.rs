@@ -74,6 +74,14 @@ pub(super) fn propose(path: &str, sample: &Sample, columns: &[Column], guesses: 
             "# {odd} {rows} another number of fields than {} and will be rejected.",
             sample.header.len()
         ));
+        let is_short = sample.rows.iter().any(|row| row.len() < sample.header.len());
+        let is_long = sample.rows.iter().any(|row| row.len() > sample.header.len());
+        let keys = [(is_short, "short_rows = \"fill\""), (is_long, "long_rows = \"cut\"")];
+        for (_, key) in keys.into_iter().filter(|(is_odd, _)| *is_odd) {
+            line(format!(
+                "# If only their last fields are missing or too many, remove the # to store them:\n# {key}"
+            ));
+        }
     }
     line(String::new());
     sample.traits.lines().into_iter().for_each(&mut line);

@@ -8,12 +8,15 @@ use std::path::Path;
 
 use super::column::Column;
 use super::text_traits::TextTraits;
-use super::time_formats;
+use super::{synonyms, time_formats};
 use crate::csv::Dialect;
+use crate::event::Event;
 
 /// How much of the content is read.
 const MAX_SAMPLE_BYTES: u64 = 1 << 20;
 const MAX_ROWS: usize = 5_000;
+/// How many usual names tell a header in which others are empty or come twice.
+const MIN_KNOWN_NAMES: usize = 2;
 /// The delimiters that are tried, the most common first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -84,17 +87,20 @@ impl Sample {
         })
     }
 
-    /// The columns, without the rows that have another number of fields than the header.
+    /// The columns that can be named: without those that have no name, or that of another. Fields that short rows lack are empty; rows
+    /// with more fields than the header are left out.
     pub(super) fn columns(&self) -> Vec<Column> {
+        let is_name = |name: &str| !name.is_empty() && self.header.iter().filter(|other| *other == name).count() == 1;
         let column = |(at, name): (usize, &String)| {
             let values = self
                 .rows
                 .iter()
-                .filter(|row| row.len() == self.header.len())
-                .map(|row| row[at].clone());
+                .filter(|row| row.len() <= self.header.len())
+                .map(|row| row.get(at).cloned().unwrap_or_default());
             Column::new(name.clone(), values)
         };
-        self.header.iter().enumerate().map(column).collect()
+        let named = self.header.iter().enumerate().filter(|(_, name)| is_name(name));
+        named.map(column).collect()
     }
 }
 
@@ -139,13 +145,18 @@ fn score(rows: &[Vec<String>], quote: u8) -> usize {
         .filter(|field| field.len() > 1 && field.starts_with(others) && field.ends_with(others));
     let unlike = rows.len() - alike;
     // In the wrong dialect, the first row often has another number of fields than all others.
-    (alike * width * 4).saturating_sub(unlike * width * 4 + quoted.count())
+    let fit = (alike * width * 4).saturating_sub(unlike * width * 4);
+    // Rows without their last fields are alike among themselves.
+    let lengths = rows.iter().skip(1).map(Vec::len);
+    let short = lengths.filter(|len| (2..width).contains(len));
+    let shortest = short.clone().min().unwrap_or_default();
+    fit.max(short.count() * shortest * 2).saturating_sub(quoted.count())
         + usize::from(quote == b'"')
         + usize::from(width > 0)
 }
 
-/// Whether a row is a header: no name comes twice, and none is a number or a time. One name may be empty, because pandas leaves the name
-/// of its row numbers empty.
+/// Whether a row is a header: none of its names is a number or a time, and none comes twice. If names are empty or come twice, as
+/// spreadsheets write them, some must be usual names of columns. One may be empty, because pandas leaves the name of its row numbers so.
 fn is_header(row: &[String]) -> bool {
     let mut names: Vec<&str> = row.iter().map(|name| name.trim()).collect();
     let is_value = |name: &str| {
@@ -159,5 +170,42 @@ fn is_header(row: &[String]) -> bool {
         return false;
     }
     names.sort_unstable();
-    names.windows(2).all(|two| two[0] != two[1])
+    let is_known = |name: &&&str| {
+        Event::COLUMNS
+            .iter()
+            .any(|field| synonyms::standing(field, name).is_some())
+    };
+    let comes_twice = names.windows(2).any(|two| two[0] == two[1]);
+    !comes_twice || names.iter().filter(is_known).count() >= MIN_KNOWN_NAMES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Vec<String> {
+        text.split(',').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_header_with_empty_names_is_told_from_values() {
+        for header in ["time,type,user,,", "user_id,note,note,sku", ",a,b", "a,b"] {
+            assert!(is_header(&row(header)), "{header}");
+        }
+        for values in ["lamp,red,red", "view,,", "1,a", ",,", "2026-11-01,a"] {
+            assert!(!is_header(&row(values)), "{values}");
+        }
+    }
+
+    #[test]
+    fn short_rows_fit_together_better_than_rows_that_are_not_taken_apart() {
+        let rows = |text: &[&str]| -> Vec<Vec<String>> { text.iter().map(|text| row(text)).collect() };
+        let short = rows(&["t,u,p,note", "1,2,3", "1,2,3", "1,2,3", "1,2,3,x"]);
+        let whole: Vec<Vec<String>> = short.iter().map(|row| vec![row.join(",")]).collect();
+        assert!(score(&short, b'"') > score(&whole, b'"'));
+        // Commas in the values of another dialect.
+        let values = rows(&["t;u;p", "1;2,5;3", "1;2,5;3"]);
+        let right = rows(&["t,u,p", "1,2.5,3", "1,2.5,3"]);
+        assert!(score(&right, b'"') > score(&values, b'"'));
+    }
 }
