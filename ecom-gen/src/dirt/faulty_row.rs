@@ -33,7 +33,7 @@ impl Dirt {
     }
 }
 
-const TYPES: [&str; 4] = ["wishlist", "VIEW", "add-to-cart", "refund"];
+const TYPES: [&str; 4] = ["wishlist", "VIEW", "add-to-cart", "return"];
 const QUANTITIES: [&str; 3] = ["two", "1.5", "x3"];
 const PRICES: [&str; 3] = ["free", "n/a", "$12.99"];
 const TIMES: [(&str, Reason); 5] = [

@@ -83,6 +83,9 @@ pub(super) fn read_file<D: Directory>(
             // It existed before it was renamed, or it changed since, and its writer may still have it open.
             ready.readiness = Readiness::Closed;
         }
+        if resolved.end_counts {
+            ready.readiness = Readiness::Renamed;
+        }
         let mut template = PositionTemplate {
             split: resolved.split,
             stat,

@@ -30,6 +30,8 @@ pub(super) struct ResolvedSplit {
     pub(super) was_read: bool,
     /// Whether it was read under another name before.
     pub(super) was_renamed: bool,
+    /// Whether a last record without a line end is complete, because it counted so before the file is read again.
+    pub(super) end_counts: bool,
     /// The positions that end other splits: that of its former name, and that of the content that it replaces. They go into
     /// the next batch.
     pub(super) ended: Vec<Position>,
@@ -99,6 +101,7 @@ pub(super) async fn resolve_split<D: Directory>(
         true => std::mem::take(&mut same),
         false => Vec::new(),
     };
+    let end_counts = again.iter().any(|(_, mark, _)| mark.unterminated);
     let known = ready.known.as_ref().map(|known| &known.split);
     let is_this = |position: &Position, mark: &FileMark| {
         mark.stat.inode == stat.inode && Some(&position.split) == known && position.record > 0
@@ -150,6 +153,7 @@ pub(super) async fn resolve_split<D: Directory>(
     let Some((position, mark, digest)) = best else {
         return Ok(ResolvedSplit {
             ended,
+            end_counts,
             ..ResolvedSplit::new(split, !offsets.is_empty())
         });
     };
@@ -188,9 +192,9 @@ pub(super) async fn resolve_split<D: Directory>(
 fn is_read_again(ready: &Ready, same: &[(Position, FileMark, PrefixDigest)]) -> bool {
     let known = ready.known.as_ref().map(|known| &known.split);
     let is_again = |(position, mark, _): &(Position, FileMark, PrefixDigest)| {
-        // Another file may have had a last record without an end, for which this file still waits.
-        let has_more = mark.unterminated && Some(&position.split) != known;
-        ready.read_again.contains(&position.split) && !has_more
+        // A last record without an end, which this file or a copy of it had, may be half a record of what this file has now.
+        let is_this = Some(&position.split) == known && Some(position.offset) == ready.content_size;
+        ready.read_again.contains(&position.split) && (!mark.unterminated || is_this)
     };
     same.iter().all(is_again) && same.iter().any(|(_, mark, _)| mark.copy_of.is_none())
 }
@@ -282,6 +286,7 @@ impl ResolvedSplit {
             blank_lines: 0,
             copy_of: None,
             was_renamed: false,
+            end_counts: false,
             ended: Vec::new(),
             delimiter: None,
         }
@@ -321,6 +326,7 @@ impl ResolvedSplit {
             copy_of: mark.copy_of,
             was_read: true,
             was_renamed: false,
+            end_counts: false,
             ended: Vec::new(),
             delimiter: (at.record > 0)
                 .then(|| mark.dialect.map_or(',', |dialect| dialect.delimiter))
