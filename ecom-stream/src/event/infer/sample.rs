@@ -150,7 +150,8 @@ fn score(rows: &[Vec<String>], quote: u8) -> usize {
     let lengths = rows.iter().skip(1).map(Vec::len);
     let short = lengths.filter(|len| (2..width).contains(len));
     let shortest = short.clone().min().unwrap_or_default();
-    fit.max(short.count() * shortest * 2).saturating_sub(quoted.count())
+    fit.max((short.count() + alike) * shortest * 2)
+        .saturating_sub(quoted.count())
         + usize::from(quote == b'"')
         + usize::from(width > 0)
 }
