@@ -344,7 +344,7 @@ fn event() -> impl Strategy<Value = Event> {
         id(),
     );
     let further = (
-        prop::option::of("[^\0]{1,16}"),
+        prop::option::of(id()),
         prop::option::of("[A-Z]{3}"),
         prop::option::of(0..=Price::MAX.cents()),
     );

@@ -200,12 +200,12 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             true => leading_lines(raw, before, dialect, from == 0),
             false => leading_terminators(raw, before),
         };
-        let terminator = match raw {
-            [.., b'\r', b'\n'] => 2,
+        let (terminator, terminated) = match raw {
+            [.., b'\r', b'\n'] => (2, true),
             // Its \n may not be there yet.
-            [.., b'\r'] if self.head.line_ends == LineEnds::Newline && tee.peek(end, end + 1).is_empty() => 0,
-            [.., b'\r' | b'\n'] => 1,
-            _ => 0,
+            [.., b'\r'] if self.head.line_ends == LineEnds::Newline && tee.peek(end, end + 1).is_empty() => (1, false),
+            [.., b'\r' | b'\n'] => (1, true),
+            _ => (0, false),
         };
         let start = from + blank.bytes;
         Ok(Some(ParsedRecord {
@@ -213,7 +213,7 @@ impl<R: AsyncRead + Unpin + Send> CsvReader<R> {
             blank_lines: blank.lines,
             end,
             text_end: end - terminator,
-            terminated: terminator > 0,
+            terminated,
             parsed_from: parsed_from.unwrap_or(start),
         }))
     }

@@ -147,7 +147,7 @@ impl Mapping {
     /// ```
     /// use ecom_stream::{Header, Mapping};
     ///
-    /// let header = Header::new(["timestamp", "visitorid", "event"]);
+    /// let header = Header::new(["timestamp", "visitorid", "event", "transactionid"]);
     /// assert_eq!(Mapping::named("retailrocket")?.columns().missing_in(&header), ["itemid"]);
     /// # Ok::<(), ecom_stream::Error>(())
     /// ```
