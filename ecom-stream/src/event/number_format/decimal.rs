@@ -22,7 +22,7 @@ pub enum Rounding {
 }
 
 /// A number that was read, or why it can't be.
-pub(super) type Read<T> = std::result::Result<T, PriceError>;
+pub(super) type Read<T> = Result<T, PriceError>;
 /// A larger exponent gives no number that a column can hold.
 const MAX_EXPONENT: i32 = 30;
 
