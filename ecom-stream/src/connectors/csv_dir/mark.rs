@@ -63,8 +63,8 @@ pub(super) struct FileMark {
     /// The path under which reading went on, if the file was renamed before it was finished.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) renamed_to: Option<String>,
-    /// For a file that was set aside, or ended because of its encoding: the hash of the columns and the dialect that its header was checked against. A run
-    /// with another hash tries the file again.
+    /// For a file that was set aside, or ended because of its encoding: the hash of the columns and the dialect that its header was
+    /// checked against. A run with another hash tries the file again.
     #[serde(rename = "layout", default, skip_serializing_if = "is_default")]
     pub(super) header_hash: Option<String>,
     /// The column names of its header. A reject can be corrected and retried by them when the file is gone.
