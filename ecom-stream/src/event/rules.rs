@@ -215,14 +215,16 @@ impl Rules {
 
     /// The refusal of a text as a number. If the mapping could make one of it, the detail says how.
     fn no_number(&self, reason: Reason, text: &str) -> Refusal {
-        let malformed = [
-            Reason::PRICE_MALFORMED,
-            Reason::QUANTITY_MALFORMED,
-            Reason::LINE_TOTAL_MALFORMED,
-        ];
-        let is_malformed = malformed.contains(&reason);
+        let numbers = self.numbers();
+        let is_amount = [Reason::PRICE_MALFORMED, Reason::LINE_TOTAL_MALFORMED].contains(&reason);
+        let hint = match reason == Reason::QUANTITY_MALFORMED {
+            // Half a piece is none, however it is read.
+            true => numbers.hint(text, NumberFormat::is_whole_number),
+            false if is_amount => numbers.hint(text, NumberFormat::is_number),
+            false => None,
+        };
         let mut refusal = Refusal::found(reason, text);
-        if is_malformed && let Some(hint) = self.numbers().hint(text) {
+        if let Some(hint) = hint {
             refusal.detail.push_str(&format!("; {hint}"));
         }
         refusal

@@ -160,12 +160,22 @@ impl NumberFormat {
         (negative && !is_zero).then_some(number)
     }
 
+    /// Whether the text is a number of any kind.
+    pub(crate) fn is_number(&self, text: &str) -> bool {
+        self.decimal(text).is_ok()
+    }
+
+    /// Whether the text is a whole number.
+    pub(crate) fn is_whole_number(&self, text: &str) -> bool {
+        self.whole_number(text).is_some()
+    }
+
     /// What to write into a mapping so that a text becomes a number, if that can be said.
-    pub(crate) fn hint(&self, text: &str) -> Option<String> {
+    pub(crate) fn hint(&self, text: &str, fits: fn(&Self, &str) -> bool) -> Option<String> {
         let is_word =
             |c: char| !c.is_ascii_digit() && !c.is_whitespace() && !matches!(c, '+' | '-' | '(' | ')' | '.' | ',');
         let word = text.split(|c| !is_word(c)).find(|word| !word.is_empty());
-        let known = |format: &Self| format.decimal(text).is_ok();
+        let known = |format: &Self| fits(format, text);
         if let Some(word) = word {
             let mut with_word = self.clone();
             with_word.currency_words.push(word.to_owned());

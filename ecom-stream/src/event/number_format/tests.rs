@@ -302,7 +302,7 @@ fn a_number_below_zero_loses_its_sign_and_what_stands_with_it() {
 #[test]
 fn a_malformed_number_says_what_the_mapping_needs() {
     let plain = NumberFormat::default();
-    let hint = |text: &str| plain.hint(text).unwrap_or_default();
+    let hint = |text: &str| plain.hint(text, NumberFormat::is_number).unwrap_or_default();
     assert!(
         hint("$1,234.50").contains("currency_words = [\"$\"]"),
         "{}",
@@ -312,8 +312,12 @@ fn a_malformed_number_says_what_the_mapping_needs() {
     assert!(hint("1,980").contains("decimal and thousands"));
     assert!(hint("12,50").contains("decimal and thousands"));
     for text in ["NaN", "free", "one", "1-2", ""] {
-        assert_eq!(plain.hint(text), None, "{text}");
+        assert_eq!(plain.hint(text, NumberFormat::is_number), None, "{text}");
     }
+    // No key makes half a piece whole.
+    let of_pieces = |text: &str| plain.hint(text, NumberFormat::is_whole_number);
+    assert_eq!(of_pieces("0.5"), None);
+    assert!(of_pieces("1,200").is_some() && of_pieces("1.000").is_some());
 }
 
 proptest! {
@@ -349,6 +353,6 @@ proptest! {
             currency_words: vec!["$".into()],
             ..with_commas()
         };
-        let _ = (format.price(&text), format.whole_number(&text), format.hint(&text));
+        let _ = (format.price(&text), format.whole_number(&text), format.hint(&text, NumberFormat::is_number));
     }
 }
